@@ -1,0 +1,372 @@
+/*
+ * Scoreline: score rows with tree ensembles and linear models inside the host program.
+ *
+ * Everything a host needs to load a model and score rows. `scoreline/build.h` makes models by calls,
+ * `scoreline/import.h` reads other libraries' model files.
+ *
+ * Ownership.  The library frees only what it handed out through an `out` parameter. Inputs are borrowed
+ *             for the duration of a call. Strings that a model returns live until score_model_free().
+ * Threads.    A score_model and a score_plan never change after they were made: any number of threads may
+ *             use them at once. Freeing them must be the last use. No globals, no locks, no threads of its own.
+ * Allocation. Loading allocates through the caller's allocator. score_batch() allocates nothing and uses at
+ *             most 8 KiB of stack; with a scratch buffer (score_scratch_bytes()) it takes the fast path.
+ * Errors.     Every fallible call returns a score_status and fills an optional, caller-owned score_error.
+ *             After a failure `*out` is NULL, and the content of an output buffer is unspecified.
+ * Values.     NaN is missing. A cleared validity bit is missing. Categories are exact integer codes.
+ * Bits.       The same row gives the same margin bits whatever the batch size, layout, thread or
+ *             instruction set.
+ */
+#ifndef SCORELINE_H
+#define SCORELINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SCORE_VERSION_MAJOR 0
+#define SCORE_VERSION_MINOR 1
+#define SCORE_VERSION_PATCH 0
+#define SCORE_VERSION_NUMBER (SCORE_VERSION_MAJOR * 10000 + SCORE_VERSION_MINOR * 100 + SCORE_VERSION_PATCH)
+#define SCORE_VERSION_STRING "0.1.0"
+
+#if defined(_WIN32) && defined(SCORE_BUILD_SHARED)
+#define SCORE_API __declspec(dllexport)
+#elif defined(__GNUC__)
+#define SCORE_API __attribute__((visibility("default")))
+#else
+#define SCORE_API
+#endif
+
+#if defined(__GNUC__)
+#define SCORE_MUST_CHECK __attribute__((warn_unused_result))
+#else
+#define SCORE_MUST_CHECK
+#endif
+
+/* ---- status and errors ------------------------------------------------------------------------ */
+
+/* Values are frozen: new ones are only ever added. */
+typedef int32_t score_status;
+#define SCORE_OK 0
+#define SCORE_ERR_ARGUMENT 1    /* the call itself is wrong: null pointer, bad option, bad struct_size   */
+#define SCORE_ERR_MEMORY 2      /* the allocator returned NULL                                           */
+#define SCORE_ERR_IO 3          /* a file could not be opened, read or written                           */
+#define SCORE_ERR_CORRUPT 4     /* the bytes are not a valid file of the format they claim               */
+#define SCORE_ERR_VERSION 5     /* made for a newer library or file-format version                       */
+#define SCORE_ERR_UNSUPPORTED 6 /* valid, but uses a construct that this library does not have           */
+#define SCORE_ERR_SHAPE 7       /* the rows do not fit the model: columns, names, types, output length   */
+#define SCORE_ERR_LIMIT 8       /* larger than a limit in the options                                    */
+#define SCORE_ERR_VERIFY 9      /* the model's golden rows did not give the stored margins               */
+
+/* Caller-owned, 256 bytes, frozen. Every function accepts NULL instead. */
+typedef struct score_error {
+	score_status code;
+	int32_t reserved;
+	int64_t offset;    /* byte position in the input, -1 if there is none                    */
+	int64_t line;      /* line number from 1, -1 if there is none                            */
+	char message[232]; /* UTF-8, always terminated: what was expected, found, and what to do */
+} score_error;
+
+/* A constant English word for a status ("corrupt"); never NULL. */
+SCORE_API const char *score_status_name(score_status status);
+
+/* The version of the library that runs, as SCORE_VERSION_NUMBER and SCORE_VERSION_STRING. */
+SCORE_API uint32_t score_version_number(void);
+SCORE_API const char *score_version_string(void);
+
+/* ---- opening a model --------------------------------------------------------------------------- */
+
+/* A model ready to score. Immutable. */
+typedef struct score_model score_model;
+
+/* `alloc` returns memory aligned to `align` (a power of two) or NULL. `free` gets the same size and align. */
+typedef struct score_allocator {
+	void *(*alloc)(void *context, size_t size, size_t align);
+	void (*free)(void *context, void *pointer, size_t size, size_t align);
+	void *context;
+} score_allocator;
+
+/* Instruction set of the kernels. AUTO takes the best one that the processor has. */
+typedef int32_t score_isa;
+#define SCORE_ISA_AUTO 0
+#define SCORE_ISA_PORTABLE 1
+#define SCORE_ISA_AVX2 2
+#define SCORE_ISA_AVX512 3 /* needs AVX-512 F, BW, VL, DQ, VBMI and GFNI */
+
+/* How rows are walked through trees. AUTO chooses by the model's shape and the number of rows. */
+typedef int32_t score_regime;
+#define SCORE_REGIME_AUTO 0
+#define SCORE_REGIME_BATCH 1  /* bit-sliced; needs scratch and trees of at most 256 leaves      */
+#define SCORE_REGIME_WALK 2   /* interleaved walk over quantised nodes; any tree, any batch     */
+#define SCORE_REGIME_LINEAR 3 /* reported only, for linear models                               */
+
+typedef struct score_open_options {
+	size_t struct_size;               /* sizeof(score_open_options)                               */
+	const score_allocator *allocator; /* NULL: malloc and free. Must outlive the model            */
+	uint64_t max_bytes;               /* refuse files larger than this; 0 means 1 GiB             */
+	uint32_t flags;                   /* SCORE_OPEN_*                                             */
+	score_isa isa;                    /* SCORE_ISA_AUTO or a forced one (ARGUMENT if not available) */
+} score_open_options;
+
+/* Map the file instead of reading it. Shares memory between processes; the file must not be truncated
+ * while the model is open (the kernel would raise SIGBUS). Replace model files by rename. */
+#define SCORE_OPEN_MMAP 1u
+/* Score the golden rows while opening and fail with SCORE_ERR_VERIFY if a bit differs. */
+#define SCORE_OPEN_VERIFY 2u
+
+#define SCORE_OPEN_OPTIONS_INIT { sizeof(score_open_options), NULL, 0, 0, SCORE_ISA_AUTO }
+
+/* Open a `.slm` file. Everything in it is checked before the model is returned. `options` may be NULL. */
+SCORE_API SCORE_MUST_CHECK score_status score_model_open_file(const char *path, const score_open_options *options,
+	score_model **out, score_error *error);
+
+/* The same from memory; `data` is not kept. */
+SCORE_API SCORE_MUST_CHECK score_status score_model_open_memory(const void *data, size_t size,
+	const score_open_options *options, score_model **out, score_error *error);
+
+/* NULL is allowed. */
+SCORE_API void score_model_free(score_model *model);
+
+/* ---- what a model is --------------------------------------------------------------------------- */
+
+typedef int32_t score_model_kind;
+#define SCORE_KIND_TREES 1
+#define SCORE_KIND_LINEAR 2
+
+typedef struct score_model_info {
+	size_t struct_size; /* set by the caller */
+	score_model_kind kind;
+	uint32_t n_features;
+	uint32_t n_outputs;     /* margins per row                                     */
+	uint32_t n_predictions; /* values per row after the link                       */
+	uint32_t n_trees;
+	uint32_t trees_per_iteration;
+	uint64_t n_splits;
+	uint64_t n_leaves;
+	uint64_t n_tests;       /* distinct split tests                                */
+	uint32_t max_leaves;    /* of one tree                                         */
+	uint32_t max_depth;     /* splits on the longest path                          */
+	uint32_t max_cuts;      /* distinct thresholds of one feature                  */
+	uint32_t code_bytes;    /* bytes of a binned feature value: 1, 2 or 4          */
+	score_isa isa;          /* chosen for this model                               */
+	score_regime batch_regime; /* serves large batches when scratch is given       */
+	score_regime row_regime;   /* serves single rows                               */
+	uint32_t n_golden_rows;
+	uint64_t memory_bytes;  /* allocated by this model                             */
+	uint64_t file_bytes;    /* of the `.slm` it was opened from, or 0              */
+	uint8_t hash[16];       /* XXH3-128 of the `.slm` file, or zero                */
+	int32_t margin_is_f32;  /* 1: margins are float values (held in doubles)       */
+	uint32_t n_categories;  /* categories named by all splits                      */
+} score_model_info;
+
+SCORE_API SCORE_MUST_CHECK score_status score_model_get_info(const score_model *model, score_model_info *info);
+
+/* Name of feature `i`; NULL if `i` is out of range. Never empty: unnamed features are "f0", "f1", … */
+SCORE_API const char *score_model_feature_name(const score_model *model, uint32_t i);
+
+typedef int32_t score_feature_type;
+#define SCORE_FEATURE_NUMERIC 0
+#define SCORE_FEATURE_CATEGORY 1
+
+SCORE_API score_feature_type score_model_feature_type(const score_model *model, uint32_t i);
+
+/* Metadata: UTF-8 key and value of entry `i`, NULL when out of range. The library itself writes "name",
+ * "source.library", "source.version", "objective"; all others are the user's. */
+SCORE_API uint32_t score_model_metadata_count(const score_model *model);
+SCORE_API const char *score_model_metadata_key(const score_model *model, uint32_t i);
+SCORE_API const char *score_model_metadata_value(const score_model *model, uint32_t i);
+/* NULL if there is no such key. */
+SCORE_API const char *score_model_metadata_get(const score_model *model, const char *key);
+
+/* Name of the function from margins to predictions: "identity", "sigmoid", "softmax", … */
+SCORE_API const char *score_model_link_name(const score_model *model);
+
+SCORE_API const char *score_isa_name(score_isa isa);
+SCORE_API const char *score_regime_name(score_regime regime);
+/* 1 if this processor and this build can run the instruction set, else 0. */
+SCORE_API int score_isa_available(score_isa isa);
+
+/* Score the golden rows of the model with every regime on one instruction set (AUTO: the model's own) and
+ * compare all bits. `*n_checked`, if not NULL, receives the number of margins compared. */
+SCORE_API SCORE_MUST_CHECK score_status score_model_verify(const score_model *model, score_isa isa,
+	uint64_t *n_checked, score_error *error);
+
+/* ---- rows -------------------------------------------------------------------------------------- */
+
+typedef int32_t score_dtype;
+#define SCORE_F32 1
+#define SCORE_F64 2
+#define SCORE_I8 3
+#define SCORE_U8 4
+#define SCORE_I16 5
+#define SCORE_U16 6
+#define SCORE_I32 7
+#define SCORE_U32 8
+#define SCORE_I64 9
+#define SCORE_U64 10
+#define SCORE_BOOL 11       /* one byte per value, zero or not          */
+#define SCORE_BOOL_BITS 12  /* one bit per value, least significant first (Arrow) */
+#define SCORE_STRING 13     /* only in score_bind(): names a type that cannot be scored */
+
+typedef int32_t score_layout;
+#define SCORE_ROWS 1    /* row-major, SCORE_F32 or SCORE_F64 */
+#define SCORE_COLUMNS 2 /* one array per column              */
+
+/* One column. `validity` is a bitmap, least significant bit first, cleared = missing, or NULL. Value and
+ * validity of row r stand at element `offset` + r. */
+typedef struct score_column {
+	const void *values;
+	const uint8_t *validity;
+	int64_t offset;
+	int64_t stride_bytes; /* from one value to the next; 0 means densely packed; may be negative */
+	score_dtype dtype;
+	int32_t reserved;
+} score_column;
+
+/* Rows that the caller owns. Make it with score_input_rows_f32(), …_f64() or score_input_columns(). */
+typedef struct score_input {
+	size_t struct_size;
+	score_layout layout;
+	score_dtype dtype; /* SCORE_ROWS only */
+	int64_t n_rows;
+	int64_t n_columns;
+	union {
+		struct {
+			const void *data;         /* value (row 0, column 0) */
+			int64_t row_stride_bytes; /* may be negative or 0    */
+			int64_t column_stride_bytes;
+		} rows;
+		struct {
+			const score_column *columns; /* n_columns of them */
+		} columns;
+		uint64_t reserved[8];
+	} u;
+} score_input;
+
+/* ---- binding by name --------------------------------------------------------------------------- */
+
+/* Which input column feeds which feature. Immutable; share it between threads. */
+typedef struct score_plan score_plan;
+
+/* Match the model's features to the caller's columns by name, once per schema. Columns that the model does
+ * not use are ignored. Missing, doubled or mistyped ones are an error (SCORE_ERR_SHAPE) that lists them.
+ * `types` may be NULL (all numeric). The plan keeps no reference to the arguments but the model's allocator. */
+SCORE_API SCORE_MUST_CHECK score_status score_bind(const score_model *model, const char *const *column_names,
+	const score_dtype *types, size_t n_columns, score_plan **out, score_error *error);
+
+SCORE_API void score_plan_free(score_plan *plan);
+
+/* Input column of feature `i`, or -1. */
+SCORE_API int64_t score_plan_column(const score_plan *plan, uint32_t i);
+
+/* ---- scoring ----------------------------------------------------------------------------------- */
+
+typedef int32_t score_output;
+#define SCORE_OUTPUT_PREDICTION 0 /* link applied: probability, expected value, class number, … */
+#define SCORE_OUTPUT_MARGIN 1     /* raw score                                                  */
+#define SCORE_OUTPUT_LEAF 2       /* one leaf number per tree, as the source library numbers it */
+
+typedef struct score_options {
+	size_t struct_size;
+	score_output output;
+	score_regime regime;   /* AUTO, or a forced one (ARGUMENT if it cannot serve the call)          */
+	uint32_t tree_begin;   /* trees [tree_begin, tree_end); both 0: all trees                       */
+	uint32_t tree_end;
+	const score_plan *plan; /* NULL: column i is feature i, and n_columns must equal n_features     */
+	void *scratch;          /* of at least scratch_bytes; one per thread; any alignment; or NULL    */
+	size_t scratch_bytes;   /* 0 without scratch. Less than score_scratch_bytes() is used as far as it goes */
+} score_options;
+
+#define SCORE_OPTIONS_INIT { sizeof(score_options), 0, 0, 0, 0, NULL, NULL, 0 }
+
+/* Values per row that score_batch() writes for this output and tree range; 0 if `options` is invalid. */
+SCORE_API size_t score_output_width(const score_model *model, const score_options *options);
+
+/* Bytes of scratch with which score_batch() reaches full speed on this model. Allocate it once per thread. */
+SCORE_API size_t score_scratch_bytes(const score_model *model);
+
+/*
+ * Score rows. `out` is row-major, [n_rows, score_output_width()], and `out_len` its length in doubles, at
+ * least that product. Margins of models that sum in float are float values. `options` may be NULL:
+ * predictions by position, without scratch. Zero rows are fine and touch nothing.
+ * Never allocates, locks, blocks or starts threads. A single row is a call with n_rows = 1.
+ */
+SCORE_API SCORE_MUST_CHECK score_status score_batch(const score_model *model, const score_input *input,
+	double *out, size_t out_len, const score_options *options, score_error *error);
+
+/* ---- saving ------------------------------------------------------------------------------------ */
+
+typedef struct score_save_options {
+	size_t struct_size;
+	const double *golden_rows;    /* [n_golden_rows, n_features], or NULL: the model's own golden rows   */
+	const double *golden_margins; /* [n_golden_rows, n_outputs]: what the source library itself answered */
+	uint32_t n_golden_rows;
+	uint32_t n_metadata;          /* extra or replaced metadata entries; a NULL value removes a key      */
+	const char *const *metadata_keys;
+	const char *const *metadata_values;
+} score_save_options;
+
+#define SCORE_SAVE_OPTIONS_INIT { sizeof(score_save_options), NULL, NULL, 0, 0, NULL, NULL }
+
+/* Write the model as `.slm`. The same model gives the same bytes. The file appears under its name only when
+ * complete (written beside it, synced, renamed). `options` may be NULL. */
+SCORE_API SCORE_MUST_CHECK score_status score_model_save_file(const score_model *model, const char *path,
+	const score_save_options *options, score_error *error);
+
+/* The same into memory from the model's allocator; give it back with score_model_free_bytes(). */
+SCORE_API SCORE_MUST_CHECK score_status score_model_save_memory(const score_model *model,
+	const score_save_options *options, void **out, size_t *out_size, score_error *error);
+SCORE_API void score_model_free_bytes(const score_model *model, void *bytes, size_t size);
+
+/* The rows that stand in the model as a self-test: values [n_rows, n_features] and margins
+ * [n_rows, n_outputs], borrowed. Returns the number of rows. */
+SCORE_API uint32_t score_model_golden(const score_model *model, const double **rows, const double **margins);
+
+/* ---- descriptors ------------------------------------------------------------------------------- */
+
+/* Rows one after the other, densely packed. */
+static inline score_input score_input_rows_f32(const float *data, int64_t n_rows, int64_t n_columns)
+{
+	score_input in;
+	int i;
+	in.struct_size = sizeof in;
+	in.layout = SCORE_ROWS;
+	in.dtype = SCORE_F32;
+	in.n_rows = n_rows;
+	in.n_columns = n_columns;
+	for (i = 0; i < 8; i++)
+		in.u.reserved[i] = 0;
+	in.u.rows.data = data;
+	in.u.rows.row_stride_bytes = n_columns * (int64_t)sizeof(float);
+	in.u.rows.column_stride_bytes = (int64_t)sizeof(float);
+	return in;
+}
+
+static inline score_input score_input_rows_f64(const double *data, int64_t n_rows, int64_t n_columns)
+{
+	score_input in = score_input_rows_f32(NULL, n_rows, n_columns);
+	in.dtype = SCORE_F64;
+	in.u.rows.data = data;
+	in.u.rows.row_stride_bytes = n_columns * (int64_t)sizeof(double);
+	in.u.rows.column_stride_bytes = (int64_t)sizeof(double);
+	return in;
+}
+
+static inline score_input score_input_columns(const score_column *columns, int64_t n_rows, int64_t n_columns)
+{
+	score_input in = score_input_rows_f32(NULL, n_rows, n_columns);
+	in.layout = SCORE_COLUMNS;
+	in.dtype = 0;
+	in.u.rows.row_stride_bytes = 0;
+	in.u.rows.column_stride_bytes = 0;
+	in.u.columns.columns = columns;
+	return in;
+}
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,171 @@
+/*
+ * Make a model by calls: any forest or linear model from arrays. Every importer uses this interface.
+ *
+ *     score_builder_new → set_* → add_tree … (or set_linear) → finish → score_model
+ *
+ * A builder belongs to one thread. Every call copies what it gets. The first failing call leaves the builder
+ * as it was; score_builder_finish() checks the whole model and never returns an invalid one.
+ */
+#ifndef SCORELINE_BUILD_H
+#define SCORELINE_BUILD_H
+
+#include <scoreline.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct score_builder score_builder;
+
+/* ---- numeric contract -------------------------------------------------------------------------- */
+
+/* Type in which feature values are compared with thresholds. With SCORE_F32 a double input value is rounded
+ * to float first (XGBoost, CatBoost); with SCORE_F64 a float input is widened (LightGBM).
+ * A model for SCORE_F32 takes thresholds that are float values. */
+
+typedef int32_t score_base_position;
+#define SCORE_BASE_FIRST 0 /* the sum starts at the base margin (XGBoost)                   */
+#define SCORE_BASE_LAST 1  /* margin = scale * sum + base (CatBoost, ONNX; scale 1: no multiply) */
+
+typedef int32_t score_average;
+#define SCORE_AVERAGE_NONE 0
+#define SCORE_AVERAGE_MARGIN 1     /* the sum is divided by the iterations used, then base is added (scikit-learn, ONNX) */
+#define SCORE_AVERAGE_PREDICTION 2 /* the margin is the plain sum; only the prediction divides by the iterations used
+                                      before the link (LightGBM random forest) */
+
+typedef int32_t score_category_rule;
+#define SCORE_CATEGORY_TRUNCATE 0     /* truncate toward zero, then negative is no category: -0.5 is 0 (LightGBM) */
+#define SCORE_CATEGORY_NONNEGATIVE 1  /* negative is no category, then truncate: -0.5 is none (XGBoost)           */
+
+typedef struct score_contract {
+	size_t struct_size;
+	uint32_t n_features;
+	uint32_t n_outputs;           /* margins per row, at least 1                              */
+	uint32_t trees_per_iteration; /* at least 1; the number of trees is a multiple of it      */
+	score_dtype compare;          /* SCORE_F32 or SCORE_F64                                   */
+	score_dtype sum;              /* type of leaves and of the running sum                    */
+	score_base_position base_position;
+	score_average average;
+	score_category_rule category_rule;
+	double scale;                 /* SCORE_BASE_LAST only; 0 means 1                          */
+} score_contract;
+
+#define SCORE_CONTRACT_INIT(n_features, n_outputs) \
+	{ sizeof(score_contract), n_features, n_outputs, n_outputs, SCORE_F64, SCORE_F64, SCORE_BASE_FIRST, \
+	  SCORE_AVERAGE_NONE, SCORE_CATEGORY_TRUNCATE, 1.0 }
+
+/* ---- links: from margins to predictions --------------------------------------------------------- */
+
+/* Each is computed in the contract's `sum` type unless it says otherwise. x is a margin, a is link_parameter. */
+typedef int32_t score_link;
+#define SCORE_LINK_IDENTITY 0
+#define SCORE_LINK_SIGMOID_XGBOOST 1 /* y = min(-x, 88.7); 1 / ((exp(y) + 1) + 1e-16)  (XGBoost 1.6 and later) */
+#define SCORE_LINK_SIGMOID 2         /* 1 / (1 + exp(-a * x)); also one per output                              */
+#define SCORE_LINK_EXP 3             /* exp(x)                                                                  */
+#define SCORE_LINK_HINGE 4           /* x > 0 ? 1 : 0                                                           */
+#define SCORE_LINK_SOFTMAX_XGBOOST 5 /* m = max; e = expf(x - m); sum of e in double; e / (float)sum            */
+#define SCORE_LINK_SOFTMAX 6         /* m = max; e = exp(x - m); sum in class order; e / sum                    */
+#define SCORE_LINK_ARGMAX 7          /* number of the first largest margin; one prediction per row              */
+#define SCORE_LINK_SIGNED_SQUARE 8   /* (sign(x) * x) * x  (LightGBM `sqrt`)                                    */
+#define SCORE_LINK_LOG1P_EXP 9       /* log1p(exp(x))      (LightGBM cross_entropy_lambda)                      */
+#define SCORE_LINK_SORT 10           /* outputs of a row in ascending order (XGBoost 3.4 quantiles)             */
+#define SCORE_LINK_BINARY_PAIR 11    /* one margin, two predictions: { 1 - p, p }, p = 1 / (1 + exp(-x))        */
+#define SCORE_LINK_OVR_NORMALISED 12 /* p = 1 / (1 + exp(-x)) per class, divided by the sum over the row        */
+#define SCORE_LINK_SOFTMAX_PAIR 13   /* one margin, two predictions: softmax of { -x, x }                       */
+
+/* ---- builder ------------------------------------------------------------------------------------ */
+
+typedef struct score_build_options {
+	size_t struct_size;
+	const score_allocator *allocator; /* NULL: malloc and free. Must outlive builder and model   */
+	uint64_t max_bytes;               /* limit of memory for the model; 0 means 4 GiB            */
+	uint32_t max_trees;               /* 0 means 1,000,000                                       */
+	uint32_t max_depth;               /* splits on a path; 0 means 4,096                         */
+	score_isa isa;
+	uint32_t reserved;
+} score_build_options;
+
+#define SCORE_BUILD_OPTIONS_INIT { sizeof(score_build_options), NULL, 0, 0, 0, SCORE_ISA_AUTO, 0 }
+
+SCORE_API SCORE_MUST_CHECK score_status score_builder_new(const score_contract *contract,
+	const score_build_options *options, score_builder **out, score_error *error);
+SCORE_API void score_builder_free(score_builder *builder);
+
+/* Feature names must be unique; `name` NULL or empty keeps "f<i>". */
+SCORE_API SCORE_MUST_CHECK score_status score_builder_set_feature(score_builder *builder, uint32_t feature,
+	const char *name, score_feature_type type, score_error *error);
+
+/* Base margin per output, already in margin space; default 0. `n` is 1 (for all) or n_outputs. */
+SCORE_API SCORE_MUST_CHECK score_status score_builder_set_base(score_builder *builder, const double *base, size_t n,
+	score_error *error);
+
+/* Default: identity. `link_parameter` is `a` above (sigmoid slope); 0 means 1. */
+SCORE_API SCORE_MUST_CHECK score_status score_builder_set_link(score_builder *builder, score_link link,
+	double link_parameter, score_error *error);
+
+/* A later value replaces an earlier one; NULL removes the key. */
+SCORE_API SCORE_MUST_CHECK score_status score_builder_set_metadata(score_builder *builder, const char *key,
+	const char *value, score_error *error);
+
+typedef uint8_t score_test;
+#define SCORE_TEST_LEAF 0
+#define SCORE_TEST_LT 1          /* left when x <  threshold  */
+#define SCORE_TEST_LE 2          /* left when x <= threshold  */
+#define SCORE_TEST_IN_LEFT 3     /* left when category(x) is in the set, else right */
+#define SCORE_TEST_IN_RIGHT 4    /* right when category(x) is in the set, else left */
+
+/* A value that compares false with everything (threshold NaN) goes right. */
+typedef uint8_t score_missing;
+#define SCORE_MISSING_RIGHT 0
+#define SCORE_MISSING_LEFT 1
+/* Added to one of the above: |x| <= (double)1e-35f is missing too (LightGBM zero_as_missing). Numeric tests only. */
+#define SCORE_MISSING_ZERO 2
+
+typedef struct score_node {
+	int32_t left;            /* node numbers in this tree; ignored in a leaf                    */
+	int32_t right;
+	uint32_t feature;
+	score_test test;
+	score_missing missing;   /* where NaN goes                                                  */
+	uint16_t reserved;
+	double value;            /* threshold of a numeric test, or value of a leaf                 */
+	uint32_t categories;     /* set tests: first element in score_tree.categories               */
+	uint32_t n_categories;
+	uint32_t leaf_id;        /* leaf: number that SCORE_OUTPUT_LEAF gives                       */
+	uint32_t leaf_vector;    /* leaf of a vector tree: row in score_tree.vectors                */
+} score_node;
+
+typedef struct score_tree {
+	size_t struct_size;
+	const score_node *nodes;    /* node 0 is the root; unreachable nodes are ignored            */
+	size_t n_nodes;
+	const uint32_t *categories; /* of all set tests                                             */
+	size_t n_categories;
+	const double *vectors;      /* [n_vectors, n_outputs] leaf values of a vector tree, or NULL */
+	size_t n_vectors;
+	uint32_t output;            /* output that a scalar tree adds to; 0 for a vector tree       */
+	uint32_t reserved;
+} score_tree;
+
+#define SCORE_TREE_INIT { sizeof(score_tree), NULL, 0, NULL, 0, NULL, 0, 0, 0 }
+
+/* Checks ranges, cycles and shared children; iterative, linear in the nodes. Either all trees of a model are
+ * vector trees or none. */
+SCORE_API SCORE_MUST_CHECK score_status score_builder_add_tree(score_builder *builder, const score_tree *tree,
+	score_error *error);
+
+/* A linear model instead of trees: margin[o] = base-and-bias[o] + sum over features of x * weights[f * n_outputs + o],
+ * in ascending feature order, in the contract's `sum` type, without fused multiply-add. BASE_FIRST: the sum starts at
+ * the bias; BASE_LAST: the bias is added at the end. `skip_missing` 1: NaN features are left out (XGBoost gblinear);
+ * 0: NaN propagates. Copies weights [n_features, n_outputs]; the bias is score_builder_set_base(). */
+SCORE_API SCORE_MUST_CHECK score_status score_builder_set_linear(score_builder *builder, const double *weights,
+	int skip_missing, score_error *error);
+
+/* Check everything, choose golden rows, compile for scoring. The builder is spent, and still must be freed. */
+SCORE_API SCORE_MUST_CHECK score_status score_builder_finish(score_builder *builder, score_model **out,
+	score_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

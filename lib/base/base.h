@@ -1,0 +1,173 @@
+/*
+ * base: what every other room uses: errors, memory, checked sizes, byte order.
+ *
+ * Comes in: sizes and bytes that nobody has checked yet. Goes out: status codes, memory, checked values.
+ * Functions shared between rooms start with `sl_`; they are hidden from the shared library's users.
+ */
+#ifndef SL_BASE_H
+#define SL_BASE_H
+
+#include <scoreline.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#define SL_CACHE_LINE 64
+
+#if defined(__GNUC__)
+#define SL_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#else
+#define SL_PRINTF(fmt, args)
+#endif
+
+/* ---- errors ------------------------------------------------------------------------------------- */
+
+/* Fill `error` (NULL allowed) and return `code`, so that a check is one line: return sl_fail(…). */
+score_status sl_fail(score_error *error, score_status code, const char *format, ...) SL_PRINTF(3, 4);
+/* The same with a byte offset and a line of the input; -1 where unknown. */
+score_status sl_fail_at(score_error *error, score_status code, int64_t offset, int64_t line, const char *format, ...)
+	SL_PRINTF(5, 6);
+score_status sl_fail_memory(score_error *error, size_t bytes);
+void sl_error_clear(score_error *error);
+
+/* Copy of untrusted text for a message: at most 47 bytes, control and non-ASCII bytes replaced by '?'. */
+typedef struct sl_quoted {
+	char text[48];
+} sl_quoted;
+sl_quoted sl_quote(const char *text, size_t length);
+
+/* ---- checked sizes ------------------------------------------------------------------------------ */
+
+/* false on overflow; `*out` is then unchanged. */
+static inline bool sl_mul(size_t a, size_t b, size_t *out)
+{
+	if (b != 0 && a > SIZE_MAX / b)
+		return false;
+	*out = a * b;
+	return true;
+}
+
+static inline bool sl_add(size_t a, size_t b, size_t *out)
+{
+	if (a > SIZE_MAX - b)
+		return false;
+	*out = a + b;
+	return true;
+}
+
+static inline size_t sl_round_up(size_t n, size_t align)
+{
+	return (n + align - 1) & ~(align - 1);
+}
+
+/* ---- memory ------------------------------------------------------------------------------------- */
+
+/* The caller's allocator, or malloc and free when `given` is NULL. */
+score_allocator sl_allocator(const score_allocator *given);
+/* NULL when the allocator fails or `size` is 0. */
+void *sl_alloc(const score_allocator *a, size_t size, size_t align);
+void sl_free(const score_allocator *a, void *pointer, size_t size, size_t align);
+
+/* Many allocations, freed together. Blocks are zeroed. `limit` bounds the sum of all blocks. */
+typedef struct sl_arena_block sl_arena_block;
+typedef struct sl_arena {
+	score_allocator allocator;
+	sl_arena_block *blocks;
+	size_t used;      /* bytes handed out and reserved, including block heads */
+	size_t limit;
+} sl_arena;
+
+void sl_arena_init(sl_arena *arena, const score_allocator *allocator, size_t limit);
+/* Zeroed memory, 64-byte aligned when size >= 64, else 8-byte aligned; NULL on failure, and for n * size == 0 a
+ * valid, unusable pointer. */
+void *sl_arena_alloc(sl_arena *arena, size_t n, size_t size);
+/* Copy of `n` elements; NULL on failure. */
+void *sl_arena_copy(sl_arena *arena, const void *from, size_t n, size_t size);
+/* Terminated copy. */
+char *sl_arena_string(sl_arena *arena, const char *text, size_t length);
+void sl_arena_free(sl_arena *arena);
+
+/* A growing array of fixed-size elements on the allocator. */
+typedef struct sl_vector {
+	score_allocator allocator;
+	void *data;
+	size_t length;   /* elements */
+	size_t capacity; /* elements */
+	size_t element;  /* bytes    */
+} sl_vector;
+
+void sl_vector_init(sl_vector *v, const score_allocator *allocator, size_t element);
+/* Room for `n` more elements at the end, not zeroed; returns the first, or NULL. Length grows by `n`. */
+void *sl_vector_grow(sl_vector *v, size_t n);
+/* Append `n` elements copied from `from`. */
+bool sl_vector_push(sl_vector *v, const void *from, size_t n);
+void sl_vector_free(sl_vector *v);
+
+/* ---- bytes -------------------------------------------------------------------------------------- */
+
+static inline uint32_t sl_load_u32(const void *p)
+{
+	uint32_t v;
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+static inline uint64_t sl_load_u64(const void *p)
+{
+	uint64_t v;
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+static inline uint32_t sl_f32_bits(float x)
+{
+	uint32_t u;
+	memcpy(&u, &x, sizeof u);
+	return u;
+}
+
+static inline uint64_t sl_f64_bits(double x)
+{
+	uint64_t u;
+	memcpy(&u, &x, sizeof u);
+	return u;
+}
+
+static inline float sl_f32_from_bits(uint32_t u)
+{
+	float x;
+	memcpy(&x, &u, sizeof x);
+	return x;
+}
+
+static inline double sl_f64_from_bits(uint64_t u)
+{
+	double x;
+	memcpy(&x, &u, sizeof x);
+	return x;
+}
+
+/* ---- files -------------------------------------------------------------------------------------- */
+
+/* Whole file in memory of `allocator`, at most `max_bytes` (0: 1 GiB). */
+score_status sl_read_file(const char *path, uint64_t max_bytes, const score_allocator *allocator, void **out,
+	size_t *out_size, score_error *error);
+/* Read-only private mapping; give back with sl_unmap_file(). */
+score_status sl_map_file(const char *path, uint64_t max_bytes, const void **out, size_t *out_size, score_error *error);
+void sl_unmap_file(const void *data, size_t size);
+/* Write beside `path`, sync, rename over it. */
+score_status sl_write_file(const char *path, const void *data, size_t size, score_error *error);
+
+/* ---- decimal text ------------------------------------------------------------------------------- */
+
+/* Correctly rounded, locale-independent decimal text to binary in one rounding. Accepts an optional sign, digits with
+ * an optional point and exponent, and, in any case, "nan", "inf", "infinity". Returns the number of bytes that form the
+ * number, 0 if the text does not start with one (leading white space is not skipped). Overflow gives ±inf. */
+size_t sl_parse_f64(const char *text, size_t length, double *out);
+size_t sl_parse_f32(const char *text, size_t length, float *out);
+/* Decimal integer with optional '-'; 0 if none or out of range. */
+size_t sl_parse_i64(const char *text, size_t length, int64_t *out);
+
+#endif

@@ -1,0 +1,130 @@
+/*
+ * forest: the model as plain, immutable data, and the one place that checks it.
+ *
+ * Comes in: score_builder calls or arrays decoded from a file. Goes out: a `forest` whose every index is in range and
+ * whose trees are trees; every other room relies on that without checking again.
+ *
+ * A split asks one of the model's distinct *tests*. All numeric tests have one form, "right when x >= cut": the builder
+ * turns x <= t into x < next(t), and folds LightGBM's |x| <= 1e-35 → 0 rule into the cuts.
+ */
+#ifndef SL_FOREST_H
+#define SL_FOREST_H
+
+#include "../base/base.h"
+
+#include <scoreline/build.h>
+
+#define FOREST_NO_FEATURE UINT32_MAX
+
+typedef uint8_t forest_test_kind;
+#define FOREST_NUMERIC 0  /* right when x >= cuts[feature][index]            */
+#define FOREST_CATEGORY 1 /* right when category(x) is in set `index`        */
+#define FOREST_CATEGORY_NOT 2 /* right when category(x) is not in set `index`; a value that is no category counts as not in */
+
+/* A distinct question, asked by one or many splits. Sorted by feature, kind, index, missing. */
+typedef struct forest_test {
+	uint32_t feature;
+	uint32_t index;          /* cut of the feature, counted within the feature; or set, counted within the model */
+	forest_test_kind kind;
+	uint8_t missing_right;   /* NaN goes right                                             */
+	uint8_t zero_is_missing; /* |x| <= (double)1e-35f counts as missing; numeric tests only */
+	uint8_t reserved;
+} forest_test;
+
+/* Splits and leaves of a tree are numbered in preorder, left first. A child >= 0 is a split of the same tree,
+ * a negative child c is leaf ~c of the same tree. A tree of one leaf has no splits. */
+typedef struct forest_tree {
+	uint32_t first_split; /* into split_test, left, right */
+	uint32_t n_splits;
+	uint32_t first_leaf;  /* into leaves and leaf_ids; n_leaves = n_splits + 1 */
+	uint32_t output;
+	uint32_t depth;       /* splits on the longest path */
+} forest_tree;
+
+typedef struct forest_feature {
+	const char *name; /* never NULL; unique */
+	uint32_t type;    /* score_feature_type */
+	uint32_t first_cut; /* into cuts */
+	uint32_t n_cuts;
+} forest_feature;
+
+typedef struct forest_metadata {
+	const char *key;
+	const char *value;
+} forest_metadata;
+
+typedef struct forest {
+	score_contract contract;
+	score_model_kind kind;
+	score_link link;
+	double link_parameter;
+	uint32_t n_predictions; /* per row, after the link */
+
+	uint32_t n_features;
+	uint32_t n_trees;
+	uint32_t n_tests;
+	uint32_t n_splits;
+	uint32_t n_leaves;
+	uint32_t n_cuts;        /* of all features together */
+	uint32_t n_sets;
+	uint32_t n_set_members; /* of all sets together */
+	uint32_t leaf_width;    /* values per leaf: 1, or n_outputs for vector trees */
+	uint32_t n_metadata;
+	uint32_t n_golden;
+	int32_t linear_skip_missing;
+
+	const forest_feature *features;
+	const double *cuts;            /* ascending per feature; a NaN cut (never right) is last. Float values when compare is f32 */
+	const forest_test *tests;
+	const uint32_t *set_first;     /* [n_sets + 1] into set_members */
+	const uint32_t *set_members;   /* ascending categories of each set; sets are distinct, in lexicographic order */
+	const forest_tree *trees;
+	const uint32_t *split_test;    /* [n_splits] */
+	const int32_t *left;           /* [n_splits] */
+	const int32_t *right;          /* [n_splits] */
+	const double *leaves;          /* [n_leaves, leaf_width]; float values when sum is f32 */
+	const uint32_t *leaf_ids;      /* [n_leaves] the source's own leaf numbers */
+	const double *base;            /* [n_outputs] */
+	const double *linear_weights;  /* [n_features, n_outputs], or NULL */
+	const forest_metadata *metadata; /* sorted by key */
+	const double *golden_rows;     /* [n_golden, n_features] */
+	const double *golden_margins;  /* [n_golden, n_outputs]  */
+} forest;
+
+/* ---- making one ---------------------------------------------------------------------------------- */
+
+/* Check a forest whose arrays were filled by a reader of untrusted bytes: every index, order, count and contract
+ * value. `max_depth` bounds trees (0: 4,096). Also fills nothing: reading only. */
+score_status forest_check(const forest *f, score_error *error);
+
+/* Number of values per row that the link makes of n_outputs margins; 0 if the link does not fit them. */
+uint32_t forest_link_predictions(score_link link, uint32_t n_outputs);
+
+/* ---- exact reference evaluation -------------------------------------------------------------------- */
+
+/* Leaf (counted within the tree) that one row of n_features doubles reaches, by comparing values with cuts. Slow and
+ * obviously right: golden rows and tests of the engine rely on it. */
+uint32_t forest_walk(const forest *f, uint32_t tree, const double *row);
+
+/* Margins of one row over trees [begin, end), in the contract's types and order. */
+void forest_margins(const forest *f, const double *row, uint32_t begin, uint32_t end, double *out);
+
+/* Category number of a value under the model's rule, or -1 if it is none. Any double is allowed. */
+int64_t forest_category(score_category_rule rule, double x);
+
+/* The contract's last step from the running sum to the margin: average, scale, base. `iterations` is the number of
+ * boosting iterations in the range that was summed. */
+double forest_finish_margin(const score_contract *contract, double sum, double base, uint32_t iterations);
+
+/* ---- golden rows ---------------------------------------------------------------------------------- */
+
+/* Rows at thresholds, beside them, missing, zero, known and unknown categories, chosen from the model alone (the same
+ * model gives the same rows), with margins by forest_margins(). Stored in `arena`, into f->golden_*. */
+score_status forest_choose_golden(forest *f, sl_arena *arena, score_error *error);
+
+/* ---- from a builder -------------------------------------------------------------------------------- */
+
+/* Turn everything the builder has into a checked forest in `arena` (golden rows included). */
+score_status forest_from_builder(score_builder *builder, sl_arena *arena, forest **out, score_error *error);
+
+#endif
