@@ -1,0 +1,166 @@
+#!/bin/bash
+# Install what is missing, build, and run every test. Asks nothing.
+#
+#   tests/run.sh            everything that a change must pass
+#   tests/run.sh --quick    the same with fewer generated models and without the slow rebuilds
+#   tests/run.sh --long     more generated models, and the conformance tests under the sanitizers too
+#   tests/run.sh --hosts    reserved for tests inside other programs
+#
+# Goes out: a table of what ran, then "N passed, N failed, N skipped" alone on the last line; 0 only if nothing failed.
+# Logs of all steps stand in build/test-logs/. With CI=true, what cannot be installed is a failure, not a skip.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+. tests/machine.sh
+
+mode=default
+for argument in "$@"; do
+	case $argument in
+	--quick) mode=quick ;;
+	--long) mode=long ;;
+	--hosts) ;;
+	*) echo "usage: tests/run.sh [--quick | --long] [--hosts]" >&2 && exit 2 ;;
+	esac
+done
+export SCORELINE_TEST_MODE=$mode
+logs=$PWD/build/test-logs
+rm -rf "$logs"
+mkdir -p "$logs"
+export SCORELINE_NOT_RUN=$logs/not-run.txt # steps add lines: what this machine cannot run
+passed=0 failed=0 skipped=0
+table=()
+failures=()
+jobs=$(nproc)
+
+# ---- steps -------------------------------------------------------------------------------------------------------
+
+# count_NAME LOG prints "passed failed skipped" of one kind of runner.
+count_one() { if [ "$2" = 0 ]; then echo 1 0 0; else echo 0 1 0; fi; }
+
+count_pytest() {
+	local line n_failed
+	line=$(tail -n 3 "$1" | grep -E '[0-9]+ (passed|failed|skipped|error)' | tail -n 1)
+	n_failed=$(($(number "$line" failed) + $(number "$line" 'errors?')))
+	((n_failed == 0 && $2 != 0)) && n_failed=1
+	echo "$(number "$line" passed) $n_failed $(number "$line" skipped)"
+}
+
+# meson's own log holds what every cmocka program printed. A program that died counts as one failure.
+count_meson() {
+	local text=$3/meson-logs/testlog.txt ok bad programs
+	ok=$(grep -c '^\[       OK \]' "$text")
+	bad=$(grep -c '^\[  FAILED  \] [^0-9]*$' "$text")
+	programs=$(grep -E '^(Fail|Timeout|Unexpected Pass):' "$1" | awk '{ n += $NF } END { print n + 0 }')
+	((bad < programs)) && bad=$programs
+	((bad == 0 && $2 != 0)) && bad=1
+	echo "$ok $bad 0"
+}
+
+number() {
+	local n
+	n=$(grep -Eo "[0-9]+ $2" <<<"$1" | head -n 1 | cut -d' ' -f1)
+	echo "${n:-0}"
+}
+
+# step COUNTER NAME COMMAND…: run, log, count. The counter gets the log, the exit code, and the last argument.
+step() {
+	local counter=$1 name=$2 began=$SECONDS log code=0 counts
+	shift 2
+	log=$logs/${name//[ \/]/-}.log
+	printf '%-28s ' "$name"
+	"$@" >"$log" 2>&1 </dev/null || code=$?
+	counts=$("$counter" "$log" "$code" "${!#}")
+	read -r p f s <<<"$counts"
+	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+	table+=("$(printf '%-28s %6d passed %4d failed %4d skipped %6d s' "$name" "$p" "$f" "$s" $((SECONDS - began)))")
+	echo "$p passed, $f failed, $s skipped ($((SECONDS - began)) s)"
+	((f == 0 && code == 0)) && return 0
+	failures+=("$name|$log")
+	return 1
+}
+
+skip() {
+	skipped=$((skipped + 1))
+	table+=("$(printf '%-28s SKIPPED: %s' "$1" "$2")")
+	echo "$1 SKIPPED: $2" | tee -a "$SCORELINE_NOT_RUN"
+}
+
+finish() {
+	local entry
+	for entry in ${failures[@]+"${failures[@]}"}; do
+		printf '\n---- %s: the end of %s\n' "${entry%%|*}" "${entry#*|}"
+		grep -nE '^(FAILED|ERROR)|error:|FAILED:|^E  |Sanitizer' "${entry#*|}" | head -n 40
+		tail -n 40 "${entry#*|}"
+	done
+	[ -f "$logs/matrix.txt" ] && { echo; cat "$logs/matrix.txt"; }
+	printf '\n%s\n' "What ran ($mode, $SECONDS s):"
+	printf '  %s\n' "${table[@]}"
+	if [ -s "$SCORELINE_NOT_RUN" ]; then
+		printf '\nWhat could not run on this machine:\n'
+		sort -u "$SCORELINE_NOT_RUN" | sed 's/^/  /'
+	fi
+	printf '\n%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+	((failed == 0)) && exit 0
+	exit 1
+}
+
+# ---- what the steps run ------------------------------------------------------------------------------------------
+
+unit_tests() { meson test -C "$1" --no-rebuild --print-errorlogs --num-processes "$jobs"; }
+
+build_sanitized() {
+	build_in "$1" -Dbuildtype=debugoptimized -Db_sanitize=address,undefined -Db_lundef=false \
+		-Dc_args=-fno-sanitize-recover=all
+}
+
+# What a vendor may do: their flags must not change a bit, so the same unit tests must pass.
+build_vendor() { CFLAGS='-Ofast -march=native' build_in "$1" -Dbuildtype=plain; }
+
+python_tests() {
+	SCORELINE_LIBRARY=$PWD/build/lib/libscoreline.so PYTHONPATH=$PWD/python \
+		build/venv/bin/python -m pytest -q -n "$jobs" -p no:cacheprovider "$@"
+}
+
+conformance() { SCORELINE_MATRIX=$logs/matrix.txt python_tests tests/conformance; }
+
+conformance_sanitized() {
+	LD_PRELOAD="$(gcc -print-file-name=libasan.so) $(gcc -print-file-name=libubsan.so)" \
+		ASAN_OPTIONS=detect_leaks=0 SCORELINE_LIBRARY=$PWD/build-asan/lib/libscoreline.so \
+		SCORELINE_TEST_MODE=quick build/venv/bin/python -m pytest -q -p no:cacheprovider tests/conformance
+}
+
+# ---- the run -----------------------------------------------------------------------------------------------------
+
+step count_one "packages" need_packages "${build_packages[@]}" clang binutils universal-ctags g++ || finish
+step count_one "build" build_in build || finish
+step count_one "venv" make_venv
+have_venv=$?
+if [ $have_venv != 0 ] && [ "${CI:-}" != true ]; then
+	# Without the other libraries there is nothing to compare with; that is no failure of this one.
+	failed=$((failed - 1)) failures=()
+	unset 'table[-1]'
+	skip "venv" "the pinned Python packages could not be installed (see build/test-logs/venv.log)"
+fi
+
+step count_meson "unit tests" unit_tests build
+for check in tests/house/check_*; do
+	name=$(basename "$check")
+	step count_one "house ${name%.*}" "$check" build
+done
+if [ $have_venv = 0 ]; then
+	[ -d tests/cli ] && step count_pytest "command line" python_tests tests/cli
+	[ -d tests/python ] && step count_pytest "Python package" python_tests tests/python
+	step count_pytest "conformance" conformance
+else
+	for name in "command line" "Python package" "conformance"; do
+		skip "$name" "needs the pinned Python packages"
+	done
+fi
+step count_one "quickstart" bash examples/quickstart.sh
+if step count_one "build with sanitizers" build_sanitized build-asan; then
+	step count_meson "unit tests, sanitizers" unit_tests build-asan
+	[ $mode = long ] && [ $have_venv = 0 ] && step count_pytest "conformance, sanitizers" conformance_sanitized
+fi
+if [ $mode != quick ] && step count_one "build as a vendor" build_vendor build-vendor; then
+	step count_meson "unit tests, vendor flags" unit_tests build-vendor
+fi
+finish
