@@ -1,0 +1,241 @@
+/*
+ * The binary interface, pinned: sizes and offsets of all public structs and the values of public constants on 64-bit
+ * machines. A line here changes only together with the soname; a new member is appended and gets a new line.
+ *
+ * It compiles or it does not; the program itself checks what only a running library can tell.
+ */
+#include <scoreline.h>
+#include <scoreline/build.h>
+#include <scoreline/import.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#define SIZE(type, n) _Static_assert(sizeof(void *) != 8 || sizeof(type) == (n), "size of " #type)
+#define AT(type, member, n) \
+	_Static_assert(sizeof(void *) != 8 || offsetof(type, member) == (n), "offset of " #type "." #member)
+#define VALUE(name, n) _Static_assert((name) == (n), "value of " #name)
+
+SIZE(score_error, 256);
+AT(score_error, code, 0);
+AT(score_error, offset, 8);
+AT(score_error, line, 16);
+AT(score_error, message, 24);
+
+SIZE(score_allocator, 24);
+AT(score_allocator, alloc, 0);
+AT(score_allocator, free, 8);
+AT(score_allocator, context, 16);
+
+SIZE(score_open_options, 32);
+AT(score_open_options, struct_size, 0);
+AT(score_open_options, allocator, 8);
+AT(score_open_options, max_bytes, 16);
+AT(score_open_options, flags, 24);
+AT(score_open_options, isa, 28);
+
+SIZE(score_model_info, 128);
+AT(score_model_info, struct_size, 0);
+AT(score_model_info, kind, 8);
+AT(score_model_info, n_features, 12);
+AT(score_model_info, n_outputs, 16);
+AT(score_model_info, n_predictions, 20);
+AT(score_model_info, n_trees, 24);
+AT(score_model_info, trees_per_iteration, 28);
+AT(score_model_info, n_splits, 32);
+AT(score_model_info, n_leaves, 40);
+AT(score_model_info, n_tests, 48);
+AT(score_model_info, max_leaves, 56);
+AT(score_model_info, max_depth, 60);
+AT(score_model_info, max_cuts, 64);
+AT(score_model_info, code_bytes, 68);
+AT(score_model_info, isa, 72);
+AT(score_model_info, batch_regime, 76);
+AT(score_model_info, row_regime, 80);
+AT(score_model_info, n_golden_rows, 84);
+AT(score_model_info, memory_bytes, 88);
+AT(score_model_info, file_bytes, 96);
+AT(score_model_info, hash, 104);
+AT(score_model_info, margin_is_f32, 120);
+AT(score_model_info, n_categories, 124);
+
+SIZE(score_column, 40);
+AT(score_column, values, 0);
+AT(score_column, validity, 8);
+AT(score_column, offset, 16);
+AT(score_column, stride_bytes, 24);
+AT(score_column, dtype, 32);
+
+SIZE(score_input, 96);
+AT(score_input, struct_size, 0);
+AT(score_input, layout, 8);
+AT(score_input, dtype, 12);
+AT(score_input, n_rows, 16);
+AT(score_input, n_columns, 24);
+AT(score_input, u, 32);
+AT(score_input, u.rows.data, 32);
+AT(score_input, u.rows.row_stride_bytes, 40);
+AT(score_input, u.rows.column_stride_bytes, 48);
+AT(score_input, u.columns.columns, 32);
+
+SIZE(score_options, 48);
+AT(score_options, struct_size, 0);
+AT(score_options, output, 8);
+AT(score_options, regime, 12);
+AT(score_options, tree_begin, 16);
+AT(score_options, tree_end, 20);
+AT(score_options, plan, 24);
+AT(score_options, scratch, 32);
+AT(score_options, scratch_bytes, 40);
+
+SIZE(score_save_options, 48);
+AT(score_save_options, struct_size, 0);
+AT(score_save_options, golden_rows, 8);
+AT(score_save_options, golden_margins, 16);
+AT(score_save_options, n_golden_rows, 24);
+AT(score_save_options, n_metadata, 28);
+AT(score_save_options, metadata_keys, 32);
+AT(score_save_options, metadata_values, 40);
+
+SIZE(score_contract, 48);
+AT(score_contract, struct_size, 0);
+AT(score_contract, n_features, 8);
+AT(score_contract, n_outputs, 12);
+AT(score_contract, trees_per_iteration, 16);
+AT(score_contract, compare, 20);
+AT(score_contract, sum, 24);
+AT(score_contract, base_position, 28);
+AT(score_contract, average, 32);
+AT(score_contract, category_rule, 36);
+AT(score_contract, scale, 40);
+
+SIZE(score_build_options, 40);
+AT(score_build_options, struct_size, 0);
+AT(score_build_options, allocator, 8);
+AT(score_build_options, max_bytes, 16);
+AT(score_build_options, max_trees, 24);
+AT(score_build_options, max_depth, 28);
+AT(score_build_options, isa, 32);
+AT(score_build_options, reserved, 36);
+
+SIZE(score_node, 40);
+AT(score_node, left, 0);
+AT(score_node, right, 4);
+AT(score_node, feature, 8);
+AT(score_node, test, 12);
+AT(score_node, missing, 13);
+AT(score_node, reserved, 14);
+AT(score_node, value, 16);
+AT(score_node, categories, 24);
+AT(score_node, n_categories, 28);
+AT(score_node, leaf_id, 32);
+AT(score_node, leaf_vector, 36);
+
+SIZE(score_tree, 64);
+AT(score_tree, struct_size, 0);
+AT(score_tree, nodes, 8);
+AT(score_tree, n_nodes, 16);
+AT(score_tree, categories, 24);
+AT(score_tree, n_categories, 32);
+AT(score_tree, vectors, 40);
+AT(score_tree, n_vectors, 48);
+AT(score_tree, output, 56);
+AT(score_tree, reserved, 60);
+
+SIZE(score_import_options, 40);
+AT(score_import_options, struct_size, 0);
+AT(score_import_options, allocator, 8);
+AT(score_import_options, max_bytes, 16);
+AT(score_import_options, format, 24);
+AT(score_import_options, isa, 28);
+AT(score_import_options, iteration_begin, 32);
+AT(score_import_options, iteration_end, 36);
+
+VALUE(SCORE_OK, 0);
+VALUE(SCORE_ERR_ARGUMENT, 1);
+VALUE(SCORE_ERR_MEMORY, 2);
+VALUE(SCORE_ERR_IO, 3);
+VALUE(SCORE_ERR_CORRUPT, 4);
+VALUE(SCORE_ERR_VERSION, 5);
+VALUE(SCORE_ERR_UNSUPPORTED, 6);
+VALUE(SCORE_ERR_SHAPE, 7);
+VALUE(SCORE_ERR_LIMIT, 8);
+VALUE(SCORE_ERR_VERIFY, 9);
+VALUE(SCORE_ISA_AUTO, 0);
+VALUE(SCORE_ISA_PORTABLE, 1);
+VALUE(SCORE_ISA_AVX2, 2);
+VALUE(SCORE_ISA_AVX512, 3);
+VALUE(SCORE_REGIME_AUTO, 0);
+VALUE(SCORE_REGIME_BATCH, 1);
+VALUE(SCORE_REGIME_WALK, 2);
+VALUE(SCORE_REGIME_LINEAR, 3);
+VALUE(SCORE_OPEN_MMAP, 1);
+VALUE(SCORE_OPEN_VERIFY, 2);
+VALUE(SCORE_KIND_TREES, 1);
+VALUE(SCORE_KIND_LINEAR, 2);
+VALUE(SCORE_FEATURE_NUMERIC, 0);
+VALUE(SCORE_FEATURE_CATEGORY, 1);
+VALUE(SCORE_F32, 1);
+VALUE(SCORE_F64, 2);
+VALUE(SCORE_I8, 3);
+VALUE(SCORE_U8, 4);
+VALUE(SCORE_I16, 5);
+VALUE(SCORE_U16, 6);
+VALUE(SCORE_I32, 7);
+VALUE(SCORE_U32, 8);
+VALUE(SCORE_I64, 9);
+VALUE(SCORE_U64, 10);
+VALUE(SCORE_BOOL, 11);
+VALUE(SCORE_BOOL_BITS, 12);
+VALUE(SCORE_STRING, 13);
+VALUE(SCORE_ROWS, 1);
+VALUE(SCORE_COLUMNS, 2);
+VALUE(SCORE_OUTPUT_PREDICTION, 0);
+VALUE(SCORE_OUTPUT_MARGIN, 1);
+VALUE(SCORE_OUTPUT_LEAF, 2);
+VALUE(SCORE_BASE_FIRST, 0);
+VALUE(SCORE_BASE_LAST, 1);
+VALUE(SCORE_AVERAGE_NONE, 0);
+VALUE(SCORE_AVERAGE_MARGIN, 1);
+VALUE(SCORE_AVERAGE_PREDICTION, 2);
+VALUE(SCORE_CATEGORY_TRUNCATE, 0);
+VALUE(SCORE_CATEGORY_NONNEGATIVE, 1);
+VALUE(SCORE_LINK_IDENTITY, 0);
+VALUE(SCORE_LINK_SIGMOID_XGBOOST, 1);
+VALUE(SCORE_LINK_SIGMOID, 2);
+VALUE(SCORE_LINK_EXP, 3);
+VALUE(SCORE_LINK_HINGE, 4);
+VALUE(SCORE_LINK_SOFTMAX_XGBOOST, 5);
+VALUE(SCORE_LINK_SOFTMAX, 6);
+VALUE(SCORE_LINK_ARGMAX, 7);
+VALUE(SCORE_LINK_SIGNED_SQUARE, 8);
+VALUE(SCORE_LINK_LOG1P_EXP, 9);
+VALUE(SCORE_LINK_SORT, 10);
+VALUE(SCORE_LINK_BINARY_PAIR, 11);
+VALUE(SCORE_LINK_OVR_NORMALISED, 12);
+VALUE(SCORE_LINK_SOFTMAX_PAIR, 13);
+VALUE(SCORE_TEST_LEAF, 0);
+VALUE(SCORE_TEST_LT, 1);
+VALUE(SCORE_TEST_LE, 2);
+VALUE(SCORE_TEST_IN_LEFT, 3);
+VALUE(SCORE_TEST_IN_RIGHT, 4);
+VALUE(SCORE_MISSING_RIGHT, 0);
+VALUE(SCORE_MISSING_LEFT, 1);
+VALUE(SCORE_MISSING_ZERO, 2);
+VALUE(SCORE_FORMAT_AUTO, 0);
+VALUE(SCORE_FORMAT_XGBOOST_JSON, 1);
+VALUE(SCORE_FORMAT_XGBOOST_UBJSON, 2);
+VALUE(SCORE_FORMAT_LIGHTGBM_TEXT, 3);
+
+int main(void)
+{
+	int failures = 0;
+	if (score_version_number() != SCORE_VERSION_NUMBER || strcmp(score_version_string(), SCORE_VERSION_STRING) != 0)
+		failures += printf("the library is %s, its header %s\n", score_version_string(), SCORE_VERSION_STRING) > 0;
+	for (score_status status = SCORE_OK; status <= SCORE_ERR_VERIFY; status++)
+		if (score_status_name(status) == NULL || score_status_name(status)[0] == '\0')
+			failures += printf("status %d has no name\n", status) > 0;
+	if (!score_isa_available(SCORE_ISA_AUTO) || !score_isa_available(SCORE_ISA_PORTABLE))
+		failures += printf("the portable instruction set is not available\n") > 0;
+	return failures != 0;
+}

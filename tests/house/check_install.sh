@@ -1,0 +1,35 @@
+#!/bin/bash
+# `meson install`, then a program built with nothing but pkg-config, shared and static, that scores a row.
+# Comes in: the build directory.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+build=${1:-build}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+DESTDIR=$work meson install -C "$build" --no-rebuild >"$work/install.log" || { cat "$work/install.log" && exit 1; }
+pc=$(find "$work" -name scoreline.pc)
+[ -n "$pc" ] || { echo "scoreline.pc was not installed" && exit 1; }
+export PKG_CONFIG_SYSROOT_DIR=$work PKG_CONFIG_PATH=${pc%/*}
+libdir=$work$(pkg-config --variable=libdir scoreline | sed "s|^$work||")
+
+# The sysroot is for this library alone: what it needs comes from the machine, with its own flags.
+sed "s|^prefix=|prefix=$work|" "$pc" >"$work/scoreline.pc"
+unset PKG_CONFIG_SYSROOT_DIR
+export PKG_CONFIG_PATH=$work
+program=tests/subproject/first_score.c
+
+gcc -std=c11 -Wall -Wextra -Werror "$program" $(pkg-config --cflags --libs scoreline) -o "$work/shared"
+LD_LIBRARY_PATH=$libdir "$work/shared"
+ldd "$work/shared" | grep -q 'libscoreline\.so\.0' || { echo "not linked by its soname" && exit 1; }
+
+rm "$libdir"/libscoreline.so*
+gcc -std=c11 -Wall -Wextra -Werror "$program" $(pkg-config --static --cflags --libs scoreline) -o "$work/static"
+"$work/static"
+if command -v g++ >/dev/null; then
+	cp "$program" "$work/first_score.cpp"
+	g++ -std=c++11 -Wall -Wextra -Werror "$work/first_score.cpp" $(pkg-config --static --cflags --libs scoreline) \
+		-o "$work/cpp"
+	"$work/cpp"
+fi
+find "$work" -path '*include*' -name '*.h' | sed "s|$work||" | sort
