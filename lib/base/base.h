@@ -62,6 +62,11 @@ static inline size_t sl_round_up(size_t n, size_t align)
 	return (n + align - 1) & ~(align - 1);
 }
 
+/* Copy a caller's options struct, whose first member is its size_t struct_size. A shorter one (an older caller) leaves
+ * the rest of `to` zero; a longer one (a newer caller) is accepted only if all it knows beyond us is zero. NULL `from`
+ * gives all zero. */
+score_status sl_take_struct(void *to, size_t size, const void *from, const char *name, score_error *error);
+
 /* ---- memory ------------------------------------------------------------------------------------- */
 
 /* The caller's allocator, or malloc and free when `given` is NULL. */

@@ -14,8 +14,6 @@
 
 #include <scoreline/build.h>
 
-#define FOREST_NO_FEATURE UINT32_MAX
-
 typedef uint8_t forest_test_kind;
 #define FOREST_NUMERIC 0  /* right when x >= cuts[feature][index]            */
 #define FOREST_CATEGORY 1 /* right when category(x) is in set `index`        */
@@ -94,13 +92,16 @@ typedef struct forest {
 /* ---- making one ---------------------------------------------------------------------------------- */
 
 /* Check a forest whose arrays were filled by a reader of untrusted bytes: every index, order, count and contract
- * value. `max_depth` bounds trees (0: 4,096). Also fills nothing: reading only. */
+ * value. Trees may be 4,096 splits deep. */
 score_status forest_check(const forest *f, score_error *error);
 
 /* Number of values per row that the link makes of n_outputs margins; 0 if the link does not fit them. */
 uint32_t forest_link_predictions(score_link link, uint32_t n_outputs);
 
 /* ---- exact reference evaluation -------------------------------------------------------------------- */
+
+/* Answer of one test for a value of its feature. */
+bool forest_goes_right(const forest *f, const forest_test *test, double x);
 
 /* Leaf (counted within the tree) that one row of n_features doubles reaches, by comparing values with cuts. Slow and
  * obviously right: golden rows and tests of the engine rely on it. */

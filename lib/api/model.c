@@ -1,0 +1,125 @@
+/* Making and freeing models, and what they tell about themselves. */
+#include "model.h"
+
+score_status model_make(sl_arena *arena, const forest *f, score_isa isa, score_model **out, score_error *error)
+{
+	engine *e = NULL;
+	score_status status = SCORE_OK;
+	*out = NULL;
+	if (isa != SCORE_ISA_AUTO && !engine_isa_available(isa))
+		status = sl_fail(error, SCORE_ERR_ARGUMENT, "this processor or build has no instruction set '%s'",
+			score_isa_name(isa));
+	score_model *model = status == SCORE_OK ? sl_arena_alloc(arena, 1, sizeof *model) : NULL;
+	if (status == SCORE_OK && !model)
+		status = sl_fail_memory(error, sizeof *model);
+	if (status == SCORE_OK)
+		status = engine_compile(f, isa, arena, &e, error);
+	if (status != SCORE_OK) {
+		sl_arena_free(arena);
+		return status;
+	}
+	model->f = f;
+	model->e = e;
+	model->arena = *arena;
+	*out = model;
+	return SCORE_OK;
+}
+
+void score_model_free(score_model *model)
+{
+	if (!model)
+		return;
+	sl_arena arena = model->arena; /* the model itself lies in it */
+	sl_arena_free(&arena);
+}
+
+static void find_maxima(const forest *f, score_model_info *info)
+{
+	for (uint32_t i = 0; i < f->n_trees; i++) {
+		if (f->trees[i].n_splits + 1 > info->max_leaves)
+			info->max_leaves = f->trees[i].n_splits + 1;
+		if (f->trees[i].depth > info->max_depth)
+			info->max_depth = f->trees[i].depth;
+	}
+	for (uint32_t i = 0; i < f->n_features; i++) {
+		if (f->features[i].n_cuts > info->max_cuts)
+			info->max_cuts = f->features[i].n_cuts;
+	}
+}
+
+score_status score_model_get_info(const score_model *model, score_model_info *out)
+{
+	if (!model || !out || out->struct_size < sizeof(size_t))
+		return SCORE_ERR_ARGUMENT;
+	const forest *f = model->f;
+	score_model_info info = {
+		.struct_size = out->struct_size,
+		.kind = f->kind,
+		.n_features = f->n_features,
+		.n_outputs = f->contract.n_outputs,
+		.n_predictions = f->n_predictions,
+		.n_trees = f->n_trees,
+		.trees_per_iteration = f->contract.trees_per_iteration,
+		.n_splits = f->n_splits,
+		.n_leaves = f->n_leaves,
+		.n_tests = f->n_tests,
+		.code_bytes = engine_code_bytes(model->e),
+		.isa = engine_isa(model->e),
+		.batch_regime = engine_batch_regime(model->e),
+		.row_regime = engine_row_regime(model->e),
+		.n_golden_rows = f->n_golden,
+		.memory_bytes = model->arena.used,
+		.file_bytes = model->file_bytes,
+		.margin_is_f32 = f->contract.sum == SCORE_F32,
+		.n_categories = f->n_set_members,
+	};
+	find_maxima(f, &info);
+	memcpy(info.hash, model->hash, sizeof info.hash);
+	/* A caller of an older library gets the members it knows. */
+	size_t known = out->struct_size < sizeof info ? out->struct_size : sizeof info;
+	memcpy(out, &info, known);
+	return SCORE_OK;
+}
+
+const char *score_model_feature_name(const score_model *model, uint32_t i)
+{
+	return model && i < model->f->n_features ? model->f->features[i].name : NULL;
+}
+
+score_feature_type score_model_feature_type(const score_model *model, uint32_t i)
+{
+	return model && i < model->f->n_features ? (score_feature_type)model->f->features[i].type : SCORE_FEATURE_NUMERIC;
+}
+
+uint32_t score_model_metadata_count(const score_model *model)
+{
+	return model ? model->f->n_metadata : 0;
+}
+
+const char *score_model_metadata_key(const score_model *model, uint32_t i)
+{
+	return model && i < model->f->n_metadata ? model->f->metadata[i].key : NULL;
+}
+
+const char *score_model_metadata_value(const score_model *model, uint32_t i)
+{
+	return model && i < model->f->n_metadata ? model->f->metadata[i].value : NULL;
+}
+
+const char *score_model_metadata_get(const score_model *model, const char *key)
+{
+	for (uint32_t i = 0; model && key && i < model->f->n_metadata; i++) {
+		if (strcmp(model->f->metadata[i].key, key) == 0)
+			return model->f->metadata[i].value;
+	}
+	return NULL;
+}
+
+uint32_t score_model_golden(const score_model *model, const double **rows, const double **margins)
+{
+	if (rows)
+		*rows = model ? model->f->golden_rows : NULL;
+	if (margins)
+		*margins = model ? model->f->golden_margins : NULL;
+	return model ? model->f->n_golden : 0;
+}

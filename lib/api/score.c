@@ -1,0 +1,91 @@
+/* score_batch() and what belongs to a call: binding, output width, scratch, self-test. */
+#include "../input/plan.h"
+#include "model.h"
+
+score_status score_bind(const score_model *model, const char *const *names, const score_dtype *types, size_t n_columns,
+	score_plan **out, score_error *error)
+{
+	sl_error_clear(error);
+	if (!out)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_bind: out is NULL");
+	*out = NULL;
+	if (!model || (!names && n_columns))
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_bind: model and column_names must not be NULL");
+	return input_bind(model->f, &model->arena.allocator, names, types, n_columns, out, error);
+}
+
+void score_plan_free(score_plan *plan)
+{
+	input_plan_free(plan);
+}
+
+int64_t score_plan_column(const score_plan *plan, uint32_t i)
+{
+	return plan && i < plan->n_features ? (int64_t)plan->column[i] : -1;
+}
+
+size_t score_scratch_bytes(const score_model *model)
+{
+	return model ? engine_scratch_bytes(model->e) : 0;
+}
+
+/* Checks that need only the model and the options. */
+static score_status take_options(const score_model *model, const score_options *given, score_options *o,
+	score_error *error)
+{
+	const forest *f = model->f;
+	score_status status = sl_take_struct(o, sizeof *o, given, "score_options", error);
+	if (status != SCORE_OK)
+		return status;
+	if (o->output < SCORE_OUTPUT_PREDICTION || o->output > SCORE_OUTPUT_LEAF)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "unknown output %d", (int)o->output);
+	if (f->kind == SCORE_KIND_LINEAR && (o->output == SCORE_OUTPUT_LEAF || o->tree_begin || o->tree_end))
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "a linear model has no trees: no leaves, no tree range");
+	if (o->tree_begin == 0 && o->tree_end == 0)
+		o->tree_end = f->n_trees;
+	if (o->tree_begin > o->tree_end || o->tree_end > f->n_trees)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "tree range [%u, %u) is not within the model's %u trees",
+			o->tree_begin, o->tree_end, f->n_trees);
+	if (o->plan && o->plan->n_features != f->n_features)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "the plan was bound to another model: it has %u features, not %u",
+			o->plan->n_features, f->n_features);
+	if (!o->scratch)
+		o->scratch_bytes = 0;
+	return SCORE_OK;
+}
+
+size_t score_output_width(const score_model *model, const score_options *options)
+{
+	score_options o;
+	if (!model || take_options(model, options, &o, NULL) != SCORE_OK)
+		return 0;
+	return engine_output_width(model->e, o.output, o.tree_end - o.tree_begin);
+}
+
+score_status score_batch(const score_model *model, const score_input *input, double *out, size_t out_len,
+	const score_options *options, score_error *error)
+{
+	score_options o;
+	input_view view;
+	size_t needed = 0;
+	if (!model)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_batch: model is NULL");
+	score_status status = take_options(model, options, &o, error);
+	if (status == SCORE_OK)
+		status = input_open(input, o.plan, model->f->n_features, &view, error);
+	if (status != SCORE_OK || view.n_rows == 0)
+		return status;
+	engine_call call = {&view, o.output, o.regime, o.tree_begin, o.tree_end, o.scratch, o.scratch_bytes, out};
+	size_t width = engine_output_width(model->e, o.output, o.tree_end - o.tree_begin);
+	if (!sl_mul((size_t)view.n_rows, width, &needed) || (needed && !out) || out_len < needed)
+		return sl_fail(error, SCORE_ERR_SHAPE, "out has room for %zu values, %lld rows of %zu values need %zu",
+			out ? out_len : 0, (long long)view.n_rows, width, needed);
+	if (o.regime != SCORE_REGIME_AUTO) {
+		const char *reason = engine_cannot_serve(model->e, &call);
+		if (reason)
+			return sl_fail(error, SCORE_ERR_ARGUMENT, "regime '%s' cannot serve this call: %s",
+				score_regime_name(o.regime), reason);
+	}
+	engine_score(model->e, &call);
+	return SCORE_OK;
+}

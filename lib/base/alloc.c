@@ -1,0 +1,181 @@
+/* Memory: the caller's allocator, an arena for what lives together, a growing array. */
+#include "base.h"
+
+#include <stdlib.h>
+
+static void *default_alloc(void *context, size_t size, size_t align)
+{
+	(void)context;
+	if (align <= sizeof(max_align_t))
+		return malloc(size);
+	if (size > SIZE_MAX - align)
+		return NULL;
+	return aligned_alloc(align, sl_round_up(size, align));
+}
+
+static void default_free(void *context, void *pointer, size_t size, size_t align)
+{
+	(void)context;
+	(void)size;
+	(void)align;
+	free(pointer);
+}
+
+score_allocator sl_allocator(const score_allocator *given)
+{
+	if (given && given->alloc && given->free)
+		return *given;
+	return (score_allocator){default_alloc, default_free, NULL};
+}
+
+void *sl_alloc(const score_allocator *a, size_t size, size_t align)
+{
+	return size ? a->alloc(a->context, size, align) : NULL;
+}
+
+void sl_free(const score_allocator *a, void *pointer, size_t size, size_t align)
+{
+	if (pointer)
+		a->free(a->context, pointer, size, align);
+}
+
+/* A block's head fills one cache line, so that its data is aligned as the block is. */
+struct sl_arena_block {
+	sl_arena_block *next;
+	size_t size; /* whole block */
+	size_t used; /* from the start of the block */
+	char pad[SL_CACHE_LINE - sizeof(void *) - 2 * sizeof(size_t)];
+};
+
+#define ARENA_BLOCK ((size_t)64 << 10)
+
+void sl_arena_init(sl_arena *arena, const score_allocator *allocator, size_t limit)
+{
+	arena->allocator = sl_allocator(allocator);
+	arena->blocks = NULL;
+	arena->used = 0;
+	arena->limit = limit ? limit : SIZE_MAX;
+}
+
+static sl_arena_block *new_block(sl_arena *arena, size_t data)
+{
+	size_t size;
+	if (!sl_add(data, sizeof(sl_arena_block), &size) || size > arena->limit || arena->used > arena->limit - size)
+		return NULL;
+	sl_arena_block *block = sl_alloc(&arena->allocator, size, SL_CACHE_LINE);
+	if (!block)
+		return NULL;
+	memset(block, 0, size);
+	block->size = size;
+	block->used = sizeof *block;
+	arena->used += size;
+	return block;
+}
+
+void *sl_arena_alloc(sl_arena *arena, size_t n, size_t size)
+{
+	size_t bytes;
+	if (!sl_mul(n, size, &bytes) || bytes > SIZE_MAX / 2)
+		return NULL;
+	size_t align = bytes >= SL_CACHE_LINE ? SL_CACHE_LINE : 8;
+	bytes = sl_round_up(bytes ? bytes : 1, 8);
+	sl_arena_block *top = arena->blocks;
+	size_t at = top ? sl_round_up(top->used, align) : 0;
+	if (!top || at > top->size || top->size - at < bytes) {
+		bool large = bytes > ARENA_BLOCK / 4;
+		top = new_block(arena, large ? bytes : ARENA_BLOCK);
+		if (!top)
+			return NULL;
+		at = top->used;
+		/* A large block is full from the start: keep filling the one before it. */
+		if (large && arena->blocks) {
+			top->next = arena->blocks->next;
+			arena->blocks->next = top;
+		} else {
+			top->next = arena->blocks;
+			arena->blocks = top;
+		}
+	}
+	top->used = at + bytes;
+	return (char *)top + at;
+}
+
+void *sl_arena_copy(sl_arena *arena, const void *from, size_t n, size_t size)
+{
+	void *to = sl_arena_alloc(arena, n, size);
+	if (to && n && size)
+		memcpy(to, from, n * size);
+	return to;
+}
+
+char *sl_arena_string(sl_arena *arena, const char *text, size_t length)
+{
+	if (length == SIZE_MAX)
+		return NULL;
+	char *to = sl_arena_alloc(arena, length + 1, 1);
+	if (to && length)
+		memcpy(to, text, length);
+	return to;
+}
+
+void sl_arena_free(sl_arena *arena)
+{
+	for (sl_arena_block *block = arena->blocks, *next; block; block = next) {
+		next = block->next;
+		sl_free(&arena->allocator, block, block->size, SL_CACHE_LINE);
+	}
+	arena->blocks = NULL;
+	arena->used = 0;
+}
+
+void sl_vector_init(sl_vector *v, const score_allocator *allocator, size_t element)
+{
+	*v = (sl_vector){sl_allocator(allocator), NULL, 0, 0, element};
+}
+
+static bool reserve(sl_vector *v, size_t wanted)
+{
+	size_t capacity = v->capacity ? v->capacity : 16, bytes;
+	while (capacity < wanted) {
+		if (!sl_mul(capacity, 2, &capacity))
+			return false;
+	}
+	if (!sl_mul(capacity, v->element, &bytes))
+		return false;
+	void *data = sl_alloc(&v->allocator, bytes, sizeof(max_align_t));
+	if (!data)
+		return false;
+	if (v->length)
+		memcpy(data, v->data, v->length * v->element);
+	sl_free(&v->allocator, v->data, v->capacity * v->element, sizeof(max_align_t));
+	v->data = data;
+	v->capacity = capacity;
+	return true;
+}
+
+void *sl_vector_grow(sl_vector *v, size_t n)
+{
+	size_t wanted;
+	if (!sl_add(v->length, n, &wanted) || ((wanted > v->capacity || !v->data) && !reserve(v, wanted)))
+		return NULL;
+	char *first = (char *)v->data + v->length * v->element;
+	v->length = wanted;
+	return first;
+}
+
+bool sl_vector_push(sl_vector *v, const void *from, size_t n)
+{
+	void *to = sl_vector_grow(v, n);
+	if (!to)
+		return false;
+	if (n)
+		memcpy(to, from, n * v->element);
+	return true;
+}
+
+void sl_vector_free(sl_vector *v)
+{
+	sl_free(&v->allocator, v->data, v->capacity * v->element, sizeof(max_align_t));
+	v->data = NULL;
+	v->length = v->capacity = 0;
+}

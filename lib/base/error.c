@@ -1,0 +1,88 @@
+/* Errors: fill the caller's score_error, or nothing at all when there is none. */
+#include "base.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+static void fill(score_error *error, score_status code, int64_t offset, int64_t line, const char *format, va_list args)
+{
+	if (!error)
+		return;
+	error->code = code;
+	error->reserved = 0;
+	error->offset = offset;
+	error->line = line;
+	if (vsnprintf(error->message, sizeof error->message, format, args) < 0)
+		error->message[0] = '\0';
+}
+
+score_status sl_fail(score_error *error, score_status code, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	fill(error, code, -1, -1, format, args);
+	va_end(args);
+	return code;
+}
+
+score_status sl_fail_at(score_error *error, score_status code, int64_t offset, int64_t line, const char *format, ...)
+{
+	va_list args;
+	va_start(args, format);
+	fill(error, code, offset, line, format, args);
+	va_end(args);
+	return code;
+}
+
+score_status sl_fail_memory(score_error *error, size_t bytes)
+{
+	return sl_fail(error, SCORE_ERR_MEMORY, "out of memory: the allocator refused %zu bytes", bytes);
+}
+
+void sl_error_clear(score_error *error)
+{
+	if (!error)
+		return;
+	memset(error, 0, sizeof *error);
+	error->offset = -1;
+	error->line = -1;
+}
+
+sl_quoted sl_quote(const char *text, size_t length)
+{
+	sl_quoted q;
+	size_t n = length < sizeof q.text ? length : sizeof q.text - 1;
+	for (size_t i = 0; i < n; i++)
+		q.text[i] = text[i] >= 0x20 && text[i] < 0x7f ? text[i] : '?';
+	if (n < length)
+		memset(q.text + n - 3, '.', 3);
+	q.text[n] = '\0';
+	return q;
+}
+
+score_status sl_take_struct(void *to, size_t size, const void *from, const char *name, score_error *error)
+{
+	memset(to, 0, size);
+	if (!from)
+		return SCORE_OK;
+	size_t given;
+	memcpy(&given, from, sizeof given);
+	if (given < sizeof given || given > 4096)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s.struct_size is %zu: set it to sizeof(%s)", name, given, name);
+	memcpy(to, from, given < size ? given : size);
+	for (size_t i = size; i < given; i++) {
+		if (((const unsigned char *)from)[i])
+			return sl_fail(error, SCORE_ERR_VERSION, "%s has a member set that library version %s does not know",
+				name, SCORE_VERSION_STRING);
+	}
+	return SCORE_OK;
+}
+
+const char *score_status_name(score_status status)
+{
+	static const char *const names[] = {"ok", "argument", "memory", "io", "corrupt", "version", "unsupported",
+		"shape", "limit", "verify"};
+	if (status < 0 || (size_t)status >= sizeof names / sizeof names[0])
+		return "unknown";
+	return names[status];
+}

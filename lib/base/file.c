@@ -1,0 +1,165 @@
+/*
+ * Files: whole-file reads and mappings with a size limit, and writes that appear only when complete.
+ *
+ * POSIX. A short read or EINTR is retried; every failure names the path.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define DEFAULT_MAX_BYTES ((uint64_t)1 << 30)
+
+static score_status fail_io(score_error *error, const char *what, const char *path)
+{
+	int code = errno;
+	char reason[96] = "";
+	/* strerror_r has two incompatible prototypes; the number and the common cases say enough. */
+	const char *text = code == ENOENT ? "no such file" : code == EACCES ? "permission denied" :
+		code == EISDIR ? "is a directory" : code == ENOSPC ? "no space left" : NULL;
+	if (text)
+		snprintf(reason, sizeof reason, "%s", text);
+	else
+		snprintf(reason, sizeof reason, "errno %d", code);
+	return sl_fail(error, SCORE_ERR_IO, "cannot %s '%.120s': %s", what, path, reason);
+}
+
+/* Open for reading and check that it is a regular file of acceptable size. */
+static score_status open_sized(const char *path, uint64_t max_bytes, int *out_fd, size_t *out_size, score_error *error)
+{
+	struct stat st;
+	uint64_t limit = max_bytes ? max_bytes : DEFAULT_MAX_BYTES;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return fail_io(error, "open", path);
+	score_status status = SCORE_OK;
+	if (fstat(fd, &st) != 0)
+		status = fail_io(error, "inspect", path);
+	else if (!S_ISREG(st.st_mode))
+		status = sl_fail(error, SCORE_ERR_IO, "'%.120s' is not a regular file", path);
+	else if ((uint64_t)st.st_size > limit)
+		status = sl_fail(error, SCORE_ERR_LIMIT, "'%.120s' has %lld bytes, the limit (max_bytes) is %llu", path,
+			(long long)st.st_size, (unsigned long long)limit);
+	if (status != SCORE_OK) {
+		close(fd);
+		return status;
+	}
+	*out_fd = fd;
+	*out_size = (size_t)st.st_size;
+	return SCORE_OK;
+}
+
+static score_status read_all(int fd, char *to, size_t size, const char *path, score_error *error)
+{
+	for (size_t done = 0; done < size;) {
+		ssize_t n = read(fd, to + done, size - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return fail_io(error, "read", path);
+		if (n == 0)
+			return sl_fail(error, SCORE_ERR_IO, "'%.120s' became shorter while it was read: %zu of %zu bytes", path,
+				done, size);
+		done += (size_t)n;
+	}
+	return SCORE_OK;
+}
+
+score_status sl_read_file(const char *path, uint64_t max_bytes, const score_allocator *allocator, void **out,
+	size_t *out_size, score_error *error)
+{
+	score_allocator a = sl_allocator(allocator);
+	int fd = -1;
+	size_t size = 0;
+	*out = NULL;
+	*out_size = 0;
+	score_status status = open_sized(path, max_bytes, &fd, &size, error);
+	if (status != SCORE_OK)
+		return status;
+	if (size == 0) {
+		close(fd);
+		return sl_fail(error, SCORE_ERR_CORRUPT, "'%.120s' is empty", path);
+	}
+	char *data = sl_alloc(&a, size, SL_CACHE_LINE);
+	if (!data)
+		status = sl_fail_memory(error, size);
+	else
+		status = read_all(fd, data, size, path, error);
+	close(fd);
+	if (status != SCORE_OK) {
+		sl_free(&a, data, size, SL_CACHE_LINE);
+		return status;
+	}
+	*out = data;
+	*out_size = size;
+	return SCORE_OK;
+}
+
+score_status sl_map_file(const char *path, uint64_t max_bytes, const void **out, size_t *out_size, score_error *error)
+{
+	int fd = -1;
+	size_t size = 0;
+	*out = NULL;
+	*out_size = 0;
+	score_status status = open_sized(path, max_bytes, &fd, &size, error);
+	if (status != SCORE_OK)
+		return status;
+	if (size == 0) {
+		close(fd);
+		return sl_fail(error, SCORE_ERR_CORRUPT, "'%.120s' is empty", path);
+	}
+	void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (data == MAP_FAILED)
+		status = fail_io(error, "map", path);
+	close(fd);
+	if (status != SCORE_OK)
+		return status;
+	*out = data;
+	*out_size = size;
+	return SCORE_OK;
+}
+
+void sl_unmap_file(const void *data, size_t size)
+{
+	if (data)
+		munmap((void *)(uintptr_t)data, size);
+}
+
+static bool write_all(int fd, const char *from, size_t size)
+{
+	for (size_t done = 0; done < size;) {
+		ssize_t n = write(fd, from + done, size - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		done += (size_t)n;
+	}
+	return true;
+}
+
+score_status sl_write_file(const char *path, const void *data, size_t size, score_error *error)
+{
+	char temporary[4096];
+	int length = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
+	if (length < 0 || (size_t)length >= sizeof temporary)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "the path is longer than %zu bytes", sizeof temporary - 32);
+	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	if (fd < 0)
+		return fail_io(error, "create", temporary);
+	score_status status = SCORE_OK;
+	if (!write_all(fd, data, size) || fsync(fd) != 0)
+		status = fail_io(error, "write", temporary);
+	if (close(fd) != 0 && status == SCORE_OK)
+		status = fail_io(error, "close", temporary);
+	if (status == SCORE_OK && rename(temporary, path) != 0)
+		status = fail_io(error, "rename to", path);
+	if (status != SCORE_OK)
+		unlink(temporary);
+	return status;
+}

@@ -1,0 +1,37 @@
+/* Which instruction sets this processor, its operating system and this build have. */
+#include "engine.h"
+
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HAVE_X86 1
+#else
+#define HAVE_X86 0
+#endif
+
+bool engine_isa_available(score_isa isa)
+{
+	switch (isa) {
+	case SCORE_ISA_AUTO:
+	case SCORE_ISA_PORTABLE:
+		return true;
+#if HAVE_X86
+	/* __builtin_cpu_supports() also asks whether the operating system saves the registers. */
+	case SCORE_ISA_AVX2:
+		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
+	case SCORE_ISA_AVX512:
+		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+			__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+			__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("gfni");
+#endif
+	default:
+		return false;
+	}
+}
+
+score_isa engine_best_isa(void)
+{
+	for (score_isa isa = SCORE_ISA_AVX512; isa > SCORE_ISA_PORTABLE; isa--) {
+		if (engine_isa_available(isa))
+			return isa;
+	}
+	return SCORE_ISA_PORTABLE;
+}

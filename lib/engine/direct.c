@@ -1,0 +1,116 @@
+/*
+ * The direct regime: every split fetches its feature from the caller's memory and compares it with the cut itself.
+ *
+ * Serves what the quantised regimes cannot: models so wide that a row's codes do not fit on the stack when the caller
+ * gives no scratch. Uses a few KiB of stack whatever the model.
+ */
+#include "parts.h"
+
+#define CHUNK 256u /* outputs summed at a time */
+
+static double fetch(const engine *e, const engine_call *call, uint32_t feature, int64_t row)
+{
+	if (e->f->contract.compare == SCORE_F32) {
+		float x;
+		input_fetch_f32(call->view, feature, row, 1, &x);
+		return (double)x;
+	}
+	double x;
+	input_fetch_f64(call->view, feature, row, 1, &x);
+	return x;
+}
+
+static uint32_t walk(const engine *e, const engine_call *call, uint32_t tree, int64_t row)
+{
+	const forest *f = e->f;
+	const forest_tree *t = f->trees + tree;
+	int32_t at = t->n_splits ? 0 : ~0;
+	while (at >= 0) {
+		uint32_t split = t->first_split + (uint32_t)at;
+		const forest_test *test = f->tests + f->split_test[split];
+		at = forest_goes_right(f, test, fetch(e, call, test->feature, row)) ? f->right[split] : f->left[split];
+	}
+	return t->first_leaf + (uint32_t)~at;
+}
+
+static double add(const forest *f, double sum, double x)
+{
+	return f->contract.sum == SCORE_F32 ? (double)((float)sum + (float)x) : sum + x;
+}
+
+/* Sums of outputs [first, first + n) of one row. */
+static void sum_outputs(const engine *e, const engine_call *call, int64_t row, uint32_t first, uint32_t n, double *sums)
+{
+	const forest *f = e->f;
+	for (uint32_t t = call->tree_begin; t < call->tree_end; t++) {
+		uint32_t output = f->trees[t].output;
+		if (output + f->leaf_width <= first || output >= first + n)
+			continue;
+		const double *values = f->leaves + (size_t)walk(e, call, t, row) * f->leaf_width;
+		for (uint32_t i = 0; i < f->leaf_width; i++) {
+			if (output + i >= first && output + i < first + n)
+				sums[output + i - first] = add(f, sums[output + i - first], values[i]);
+		}
+	}
+}
+
+static void margins(const engine *e, const engine_call *call, int64_t row, uint32_t first, uint32_t n, double *out)
+{
+	const forest *f = e->f;
+	bool base_first = f->contract.base_position == SCORE_BASE_FIRST;
+	for (uint32_t o = 0; o < n; o++)
+		out[o] = base_first ? f->base[first + o] : 0.0;
+	sum_outputs(e, call, row, first, n, out);
+	for (uint32_t o = 0; o < n; o++)
+		out[o] = forest_finish_margin(&f->contract, out[o], f->base[first + o], engine_iterations(e, call));
+}
+
+/* First largest margin without room for all of them. */
+static double argmax(const engine *e, const engine_call *call, int64_t row)
+{
+	uint32_t n_outputs = e->f->contract.n_outputs, best = 0;
+	double chunk[CHUNK], best_margin = 0.0;
+	for (uint32_t first = 0; first < n_outputs; first += CHUNK) {
+		uint32_t n = n_outputs - first < CHUNK ? n_outputs - first : CHUNK;
+		margins(e, call, row, first, n, chunk);
+		for (uint32_t o = 0; o < n; o++) {
+			if (first + o == 0 || chunk[o] > best_margin) {
+				best = first + o;
+				best_margin = chunk[o];
+			}
+		}
+	}
+	return (double)best;
+}
+
+static void leaves(const engine *e, const engine_call *call, int64_t row, double *out)
+{
+	for (uint32_t t = call->tree_begin; t < call->tree_end; t++)
+		*out++ = (double)e->f->leaf_ids[walk(e, call, t, row)];
+}
+
+static void predict_row(const engine *e, const engine_call *call, int64_t row, double *out)
+{
+	uint32_t n_outputs = e->f->contract.n_outputs;
+	if (n_outputs > e->f->n_predictions) {
+		out[0] = argmax(e, call, row);
+		return;
+	}
+	margins(e, call, row, 0, n_outputs, out);
+	engine_link_row(e->f, engine_iterations(e, call), out, out);
+}
+
+void engine_direct(const engine *e, const engine_call *call, row_range rows)
+{
+	size_t width = engine_output_width(e, call->output, call->tree_end - call->tree_begin);
+	for (size_t i = 0; i < rows.n; i++) {
+		int64_t row = rows.first + (int64_t)i;
+		double *out = call->out + (size_t)row * width;
+		if (call->output == SCORE_OUTPUT_LEAF)
+			leaves(e, call, row, out);
+		else if (call->output == SCORE_OUTPUT_MARGIN)
+			margins(e, call, row, 0, e->f->contract.n_outputs, out);
+		else
+			predict_row(e, call, row, out);
+	}
+}

@@ -1,0 +1,199 @@
+/*
+ * Links, each in its source library's formula and type (see docs/numerics.md). Row by row: the cost is one or a few
+ * calls of the C library's exp per row, far below that of the trees.
+ */
+#include "link.h"
+
+#include <math.h>
+
+static float sigmoid_xgboost(float x)
+{
+	float y = -x < 88.7f ? -x : 88.7f;
+	return 1.0f / ((expf(y) + 1.0f) + 1e-16f);
+}
+
+static double sigmoid(score_dtype type, double slope, double x)
+{
+	if (type == SCORE_F32)
+		return (double)(1.0f / (1.0f + expf(-(float)slope * (float)x)));
+	return 1.0 / (1.0 + exp(-slope * x));
+}
+
+static double exponential(score_dtype type, double x)
+{
+	return type == SCORE_F32 ? (double)expf((float)x) : exp(x);
+}
+
+static void softmax_xgboost(const double *x, uint32_t n, double *out)
+{
+	float m = (float)x[0];
+	double sum = 0.0;
+	for (uint32_t i = 1; i < n; i++)
+		m = fmaxf(m, (float)x[i]);
+	for (uint32_t i = 0; i < n; i++) {
+		float e = expf((float)x[i] - m);
+		sum += (double)e;
+		out[i] = (double)e;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = (double)((float)out[i] / (float)sum);
+}
+
+static void softmax_f32(const double *x, uint32_t n, double *out)
+{
+	float m = (float)x[0], sum = 0.0f;
+	for (uint32_t i = 1; i < n; i++)
+		m = (float)x[i] > m ? (float)x[i] : m;
+	for (uint32_t i = 0; i < n; i++) {
+		float e = expf((float)x[i] - m);
+		sum += e;
+		out[i] = (double)e;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = (double)((float)out[i] / sum);
+}
+
+static void softmax(score_dtype type, const double *x, uint32_t n, double *out)
+{
+	if (type == SCORE_F32) {
+		softmax_f32(x, n, out);
+		return;
+	}
+	double m = x[0], sum = 0.0;
+	for (uint32_t i = 1; i < n; i++)
+		m = x[i] > m ? x[i] : m;
+	for (uint32_t i = 0; i < n; i++) {
+		out[i] = exp(x[i] - m);
+		sum += out[i];
+	}
+	for (uint32_t i = 0; i < n; i++)
+		out[i] /= sum;
+}
+
+static double argmax(const double *x, uint32_t n)
+{
+	uint32_t best = 0;
+	for (uint32_t i = 1; i < n; i++) {
+		if (x[i] > x[best])
+			best = i;
+	}
+	return (double)best;
+}
+
+static double log1p_exp(score_dtype type, double x)
+{
+	return type == SCORE_F32 ? (double)log1pf(expf((float)x)) : log1p(exp(x));
+}
+
+static double signed_square(score_dtype type, double x)
+{
+	double sign = (double)((x > 0.0) - (x < 0.0));
+	return type == SCORE_F32 ? (double)((float)sign * (float)x * (float)x) : sign * x * x;
+}
+
+/* Shell sort: no allocation, and rows are short. NaN stays where it is met. */
+static void sort_ascending(double *x, uint32_t n)
+{
+	for (uint32_t gap = n / 2; gap; gap /= 2) {
+		for (uint32_t i = gap; i < n; i++) {
+			double v = x[i];
+			uint32_t at = i;
+			for (; at >= gap && x[at - gap] > v; at -= gap)
+				x[at] = x[at - gap];
+			x[at] = v;
+		}
+	}
+}
+
+static void sigmoid_normalised(score_dtype type, const double *x, uint32_t n, double *out)
+{
+	double sum = 0.0;
+	for (uint32_t i = 0; i < n; i++) {
+		out[i] = sigmoid(type, 1.0, x[i]);
+		sum += out[i];
+	}
+	for (uint32_t i = 0; i < n; i++)
+		out[i] /= sum;
+}
+
+/* Links that treat every output alone. */
+static double link_one(const forest *f, double x)
+{
+	score_dtype type = f->contract.sum;
+	switch (f->link) {
+	case SCORE_LINK_SIGMOID_XGBOOST:
+		return (double)sigmoid_xgboost((float)x);
+	case SCORE_LINK_SIGMOID:
+		return sigmoid(type, f->link_parameter, x);
+	case SCORE_LINK_EXP:
+		return exponential(type, x);
+	case SCORE_LINK_HINGE:
+		return x > 0.0 ? 1.0 : 0.0;
+	case SCORE_LINK_SIGNED_SQUARE:
+		return signed_square(type, x);
+	case SCORE_LINK_LOG1P_EXP:
+		return log1p_exp(type, x);
+	default:
+		return x;
+	}
+}
+
+static void pair(const forest *f, double x, double *out)
+{
+	if (f->link == SCORE_LINK_SOFTMAX_PAIR) {
+		double both[2] = {-x, x};
+		softmax(f->contract.sum, both, 2, out);
+		return;
+	}
+	double p = sigmoid(f->contract.sum, 1.0, x);
+	out[0] = f->contract.sum == SCORE_F32 ? (double)(1.0f - (float)p) : 1.0 - p;
+	out[1] = p;
+}
+
+static void link_all(const forest *f, const double *x, double *out)
+{
+	uint32_t n = f->contract.n_outputs;
+	switch (f->link) {
+	case SCORE_LINK_SOFTMAX_XGBOOST:
+		softmax_xgboost(x, n, out);
+		return;
+	case SCORE_LINK_SOFTMAX:
+		softmax(f->contract.sum, x, n, out);
+		return;
+	case SCORE_LINK_ARGMAX:
+		out[0] = argmax(x, n);
+		return;
+	case SCORE_LINK_OVR_NORMALISED:
+		sigmoid_normalised(f->contract.sum, x, n, out);
+		return;
+	case SCORE_LINK_BINARY_PAIR:
+	case SCORE_LINK_SOFTMAX_PAIR:
+		pair(f, x[0], out);
+		return;
+	default:
+		for (uint32_t i = 0; i < n; i++)
+			out[i] = link_one(f, x[i]);
+		if (f->link == SCORE_LINK_SORT)
+			sort_ascending(out, n);
+		return;
+	}
+}
+
+void engine_link_row(const forest *f, uint32_t iterations, const double *margins, double *out)
+{
+	if (f->contract.average != SCORE_AVERAGE_PREDICTION || iterations == 0) {
+		link_all(f, margins, out);
+		return;
+	}
+	/* Divided before the link, as the source does. A random forest's link takes its outputs one by one or, where it
+	 * does not, is not changed by a common factor (argmax). */
+	uint32_t n = f->contract.n_outputs;
+	if (f->n_predictions != n) {
+		double first = margins[0] / (double)iterations;
+		link_all(f, n == 1 ? &first : margins, out);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = margins[i] / (double)iterations;
+	link_all(f, out, out);
+}

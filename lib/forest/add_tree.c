@@ -1,0 +1,248 @@
+/*
+ * One tree into the builder: nodes in any order become splits and leaves in preorder.
+ *
+ * Checks what makes it a tree: children in range, no node reached twice (so no cycle and no shared child), depth. The walk
+ * keeps its own stack; a hostile tree costs at most its own length.
+ */
+#include "builder.h"
+
+#include <math.h>
+
+#define ROOT UINT32_MAX
+
+/* A node still to be numbered, and the place that waits for its number. */
+typedef struct pending {
+	uint32_t node;
+	uint32_t parent; /* split of this tree, or ROOT */
+	uint32_t depth;
+	bool is_right;
+} pending;
+
+/* Lengths to fall back to when a tree is refused. */
+typedef struct mark {
+	size_t splits, leaves, ids;
+} mark;
+
+typedef struct walk {
+	score_builder *b;
+	const score_tree *tree;
+	sl_vector stack;
+	uint8_t *seen;
+	uint32_t *members; /* scratch for one category set */
+	mark start;
+	uint32_t n_splits, n_leaves, depth;
+	score_error *error;
+} walk;
+
+static double canonical(double x)
+{
+	return x != x ? (double)NAN : x + 0.0; /* -0 + 0 is +0 */
+}
+
+/* `right when x >= cut` for the caller's test. NaN means never, -inf always. */
+static double cut_of(const score_contract *c, const score_node *node)
+{
+	double t = node->value;
+	if (t != t)
+		return -INFINITY;
+	if (node->test == SCORE_TEST_LT)
+		return canonical(t);
+	if (t == INFINITY)
+		return canonical(NAN);
+	return canonical(c->compare == SCORE_F32 ? (double)nextafterf((float)t, INFINITY) : nextafter(t, INFINITY));
+}
+
+static score_status intern_numeric(walk *w, const score_node *node, uint32_t at, uint32_t *out)
+{
+	const score_contract *c = &w->b->contract;
+	if (c->compare == SCORE_F32 && node->value == node->value && (double)(float)node->value != node->value)
+		return sl_fail(w->error, SCORE_ERR_ARGUMENT,
+			"the threshold of node %u is no float value, but the model compares in float", at);
+	raw_test test = {.cut = cut_of(c, node), .feature = node->feature, .kind = FOREST_NUMERIC,
+		.missing_right = !(node->missing & SCORE_MISSING_LEFT),
+		.zero_is_missing = (node->missing & SCORE_MISSING_ZERO) != 0};
+	*out = forest_intern_test(w->b, &test);
+	return *out == UINT32_MAX ? sl_fail_memory(w->error, sizeof test) : SCORE_OK;
+}
+
+static score_status intern_category(walk *w, const score_node *node, uint32_t at, uint32_t *out)
+{
+	const score_tree *tree = w->tree;
+	if (node->missing & SCORE_MISSING_ZERO)
+		return sl_fail(w->error, SCORE_ERR_ARGUMENT, "node %u: SCORE_MISSING_ZERO does not go with a set test", at);
+	if (node->categories > tree->n_categories || node->n_categories > tree->n_categories - node->categories)
+		return sl_fail(w->error, SCORE_ERR_ARGUMENT, "node %u names categories %u to %llu of %zu", at,
+			node->categories, (unsigned long long)node->categories + node->n_categories, tree->n_categories);
+	if (node->n_categories)
+		memcpy(w->members, tree->categories + node->categories, node->n_categories * sizeof *w->members);
+	uint32_t set = forest_intern_set(w->b, w->members, node->n_categories);
+	if (set == UINT32_MAX)
+		return sl_fail_memory(w->error, node->n_categories * sizeof *w->members);
+	raw_test test = {.feature = node->feature, .set = set,
+		.kind = node->test == SCORE_TEST_IN_RIGHT ? FOREST_CATEGORY : FOREST_CATEGORY_NOT,
+		.missing_right = !(node->missing & SCORE_MISSING_LEFT)};
+	*out = forest_intern_test(w->b, &test);
+	return *out == UINT32_MAX ? sl_fail_memory(w->error, sizeof test) : SCORE_OK;
+}
+
+static score_status push(walk *w, int32_t child, const pending *parent, uint32_t number, bool is_right)
+{
+	if (child < 0 || (size_t)child >= w->tree->n_nodes)
+		return sl_fail(w->error, SCORE_ERR_ARGUMENT, "node %u has child %d, expected 0 to %zu", parent->node, (int)child,
+			w->tree->n_nodes - 1);
+	pending p = {(uint32_t)child, number, parent->depth + 1, is_right};
+	if (!sl_vector_push(&w->stack, &p, 1))
+		return sl_fail_memory(w->error, sizeof p);
+	return SCORE_OK;
+}
+
+static score_status visit_split(walk *w, const pending *p, const score_node *node)
+{
+	score_builder *b = w->b;
+	uint32_t test = 0;
+	score_status status;
+	if (node->feature >= b->contract.n_features)
+		return sl_fail(w->error, SCORE_ERR_ARGUMENT, "node %u tests feature %u, the model has %u features", p->node,
+			node->feature, b->contract.n_features);
+	if (node->missing & ~(SCORE_MISSING_LEFT | SCORE_MISSING_ZERO))
+		return sl_fail(w->error, SCORE_ERR_ARGUMENT, "node %u has unknown bits in `missing`: %u", p->node, node->missing);
+	if (p->depth >= b->options.max_depth)
+		return sl_fail(w->error, SCORE_ERR_LIMIT, "the tree is deeper than %u splits (max_depth)", b->options.max_depth);
+	switch (node->test) {
+	case SCORE_TEST_LT:
+	case SCORE_TEST_LE:
+		status = intern_numeric(w, node, p->node, &test);
+		break;
+	case SCORE_TEST_IN_LEFT:
+	case SCORE_TEST_IN_RIGHT:
+		status = intern_category(w, node, p->node, &test);
+		break;
+	default:
+		return sl_fail(w->error, SCORE_ERR_ARGUMENT, "node %u has the unknown test %u", p->node, node->test);
+	}
+	const int32_t unset = 0;
+	if (status != SCORE_OK)
+		return status;
+	if (!sl_vector_push(&b->split_test, &test, 1) || !sl_vector_push(&b->left, &unset, 1) ||
+		!sl_vector_push(&b->right, &unset, 1))
+		return sl_fail_memory(w->error, sizeof test);
+	uint32_t number = w->n_splits++;
+	if (p->depth + 1 > w->depth)
+		w->depth = p->depth + 1;
+	/* The left child is taken off the stack first: preorder. */
+	status = push(w, node->right, p, number, true);
+	return status == SCORE_OK ? push(w, node->left, p, number, false) : status;
+}
+
+static score_status visit_leaf(walk *w, const pending *p, const score_node *node)
+{
+	score_builder *b = w->b;
+	const score_tree *tree = w->tree;
+	const double *values = &node->value;
+	if (tree->vectors) {
+		if (node->leaf_vector >= tree->n_vectors)
+			return sl_fail(w->error, SCORE_ERR_ARGUMENT, "leaf %u has vector %u of %zu", p->node, node->leaf_vector,
+				tree->n_vectors);
+		values = tree->vectors + (size_t)node->leaf_vector * b->leaf_width;
+	}
+	for (uint32_t i = 0; i < b->leaf_width; i++) {
+		if (b->contract.sum == SCORE_F32 && values[i] == values[i] && (double)(float)values[i] != values[i])
+			return sl_fail(w->error, SCORE_ERR_ARGUMENT,
+				"the value of leaf %u is no float value, but the model sums in float", p->node);
+	}
+	if (!sl_vector_push(&b->leaves, values, b->leaf_width) || !sl_vector_push(&b->leaf_ids, &node->leaf_id, 1))
+		return sl_fail_memory(w->error, sizeof *values);
+	w->n_leaves++;
+	return SCORE_OK;
+}
+
+static score_status walk_nodes(walk *w)
+{
+	const pending root = {0, ROOT, 0, false};
+	if (!sl_vector_push(&w->stack, &root, 1))
+		return sl_fail_memory(w->error, sizeof root);
+	while (w->stack.length) {
+		pending p = ((const pending *)w->stack.data)[--w->stack.length];
+		const score_node *node = w->tree->nodes + p.node;
+		if (w->seen[p.node])
+			return sl_fail(w->error, SCORE_ERR_ARGUMENT, "node %u is reached twice: a cycle or a shared child", p.node);
+		w->seen[p.node] = 1;
+		bool is_leaf = node->test == SCORE_TEST_LEAF;
+		if (p.parent != ROOT) {
+			int32_t number = is_leaf ? ~(int32_t)w->n_leaves : (int32_t)w->n_splits;
+			sl_vector *side = p.is_right ? &w->b->right : &w->b->left;
+			((int32_t *)side->data)[w->start.splits + p.parent] = number;
+		}
+		score_status status = is_leaf ? visit_leaf(w, &p, node) : visit_split(w, &p, node);
+		if (status != SCORE_OK)
+			return status;
+	}
+	return SCORE_OK;
+}
+
+static score_status check_tree(score_builder *b, const score_tree *tree, score_error *error)
+{
+	if (b->has_linear)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "the model is linear already: it is either linear or trees");
+	if (!tree->nodes || tree->n_nodes == 0)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "a tree needs at least one node");
+	if (tree->n_nodes > INT32_MAX || b->split_test.length + tree->n_nodes > INT32_MAX)
+		return sl_fail(error, SCORE_ERR_LIMIT, "the model has more than %d nodes", INT32_MAX);
+	if (b->trees.length >= b->options.max_trees)
+		return sl_fail(error, SCORE_ERR_LIMIT, "the model has more than %u trees (max_trees)", b->options.max_trees);
+	if (tree->output >= b->contract.n_outputs || (tree->vectors && tree->output != 0))
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "the tree adds to output %u of %u", tree->output, b->contract.n_outputs);
+	uint32_t width = tree->vectors ? b->contract.n_outputs : 1;
+	if (b->leaf_width && b->leaf_width != width)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "scalar and vector trees cannot be mixed in one model");
+	size_t bytes = tree->n_nodes * (sizeof(double) * width + 4 * sizeof(uint32_t));
+	size_t have = b->leaves.length * sizeof(double) + b->split_test.length * 12;
+	if (bytes > b->options.max_bytes || have > b->options.max_bytes - bytes)
+		return sl_fail(error, SCORE_ERR_LIMIT, "the model needs more than %llu bytes (max_bytes)",
+			(unsigned long long)b->options.max_bytes);
+	b->leaf_width = width;
+	return SCORE_OK;
+}
+
+static void roll_back(score_builder *b, const mark *start)
+{
+	b->split_test.length = b->left.length = b->right.length = start->splits;
+	b->leaves.length = start->leaves;
+	b->leaf_ids.length = start->ids;
+	if (b->trees.length == 0)
+		b->leaf_width = 0;
+}
+
+score_status score_builder_add_tree(score_builder *b, const score_tree *tree, score_error *error)
+{
+	score_tree t;
+	sl_error_clear(error);
+	if (!b || !tree || b->spent)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_builder_add_tree: builder and tree must not be NULL or spent");
+	score_status status = sl_take_struct(&t, sizeof t, tree, "score_tree", error);
+	if (status == SCORE_OK)
+		status = check_tree(b, &t, error);
+	if (status != SCORE_OK)
+		return status;
+	walk w = {.b = b, .tree = &t, .error = error,
+		.start = {b->split_test.length, b->leaves.length, b->leaf_ids.length}};
+	size_t members = t.n_categories * sizeof *w.members;
+	sl_vector_init(&w.stack, &b->allocator, sizeof(pending));
+	w.seen = sl_alloc(&b->allocator, t.n_nodes, 64);
+	w.members = sl_alloc(&b->allocator, members, 64);
+	if (!w.seen || (members && !w.members)) {
+		status = sl_fail_memory(error, t.n_nodes + members);
+	} else {
+		memset(w.seen, 0, t.n_nodes);
+		status = walk_nodes(&w);
+	}
+	forest_tree done = {(uint32_t)w.start.splits, w.n_splits, (uint32_t)w.start.ids, t.output, w.depth};
+	if (status == SCORE_OK && !sl_vector_push(&b->trees, &done, 1))
+		status = sl_fail_memory(error, sizeof done);
+	if (status != SCORE_OK)
+		roll_back(b, &w.start);
+	sl_free(&b->allocator, w.seen, t.n_nodes, 64);
+	sl_free(&b->allocator, w.members, members, 64);
+	sl_vector_free(&w.stack);
+	return status;
+}

@@ -1,0 +1,363 @@
+/*
+ * From what a builder collected to a forest: sort cuts, sets and tests, so that equal models give equal forests whatever
+ * the order of the calls, and renumber the splits.
+ */
+#include "builder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+typedef struct assembly {
+	score_builder *b;
+	sl_arena *arena;
+	forest *f;
+	raw_test *used;        /* tests that some split asks, in final order */
+	uint32_t *set_number;  /* provisional → final */
+	uint32_t *test_number; /* provisional → final */
+	score_error *error;
+} assembly;
+
+static score_status out_of_memory(assembly *a)
+{
+	return sl_fail_memory(a->error, (size_t)a->f->n_splits * sizeof(uint32_t));
+}
+
+/* ---- features and metadata ------------------------------------------------------------------------ */
+
+static int compare_names(const void *x, const void *y)
+{
+	return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+static score_status check_unique(assembly *a, const forest_feature *features)
+{
+	uint32_t n = a->f->n_features;
+	const char **names = sl_alloc(&a->b->allocator, n * sizeof *names, 64);
+	if (!names)
+		return out_of_memory(a);
+	for (uint32_t i = 0; i < n; i++)
+		names[i] = features[i].name;
+	qsort(names, n, sizeof *names, compare_names);
+	score_status status = SCORE_OK;
+	for (uint32_t i = 1; i < n && status == SCORE_OK; i++) {
+		if (strcmp(names[i - 1], names[i]) == 0)
+			status = sl_fail(a->error, SCORE_ERR_ARGUMENT, "two features have the name '%s'",
+				sl_quote(names[i], strlen(names[i])).text);
+	}
+	sl_free(&a->b->allocator, names, n * sizeof *names, 64);
+	return status;
+}
+
+static score_status add_features(assembly *a)
+{
+	const score_builder *b = a->b;
+	uint32_t n = b->contract.n_features;
+	forest_feature *features = sl_arena_alloc(a->arena, n, sizeof *features);
+	if (!features)
+		return out_of_memory(a);
+	for (uint32_t i = 0; i < n; i++) {
+		char number[16];
+		const char *name = b->features[i].name;
+		if (!name) {
+			snprintf(number, sizeof number, "f%u", i);
+			name = number;
+		}
+		features[i].name = sl_arena_string(a->arena, name, strlen(name));
+		features[i].type = (uint32_t)b->features[i].type;
+		if (!features[i].name)
+			return out_of_memory(a);
+	}
+	a->f->features = features;
+	a->f->n_features = n;
+	return check_unique(a, features);
+}
+
+static int compare_keys(const void *x, const void *y)
+{
+	return strcmp(((const forest_metadata *)x)->key, ((const forest_metadata *)y)->key);
+}
+
+static score_status add_metadata(assembly *a)
+{
+	const forest_metadata *from = a->b->metadata.data;
+	uint32_t n = (uint32_t)a->b->metadata.length;
+	forest_metadata *to = sl_arena_alloc(a->arena, n, sizeof *to);
+	if (!to)
+		return out_of_memory(a);
+	for (uint32_t i = 0; i < n; i++) {
+		to[i].key = sl_arena_string(a->arena, from[i].key, strlen(from[i].key));
+		to[i].value = sl_arena_string(a->arena, from[i].value, strlen(from[i].value));
+		if (!to[i].key || !to[i].value)
+			return out_of_memory(a);
+	}
+	if (n)
+		qsort(to, n, sizeof *to, compare_keys);
+	a->f->metadata = to;
+	a->f->n_metadata = n;
+	return SCORE_OK;
+}
+
+/* ---- sets ------------------------------------------------------------------------------------------ */
+
+typedef struct set_view {
+	const uint32_t *members;
+	uint32_t length;
+	uint32_t provisional;
+} set_view;
+
+static int compare_sets(const void *x, const void *y)
+{
+	const set_view *a = x, *b = y;
+	uint32_t n = a->length < b->length ? a->length : b->length;
+	for (uint32_t i = 0; i < n; i++) {
+		if (a->members[i] != b->members[i])
+			return a->members[i] < b->members[i] ? -1 : 1;
+	}
+	return a->length < b->length ? -1 : a->length > b->length;
+}
+
+/* Sets of tests that no split asks (left over from a refused tree) are dropped. */
+static uint32_t list_used_sets(const assembly *a, set_view *views)
+{
+	const raw_set *sets = a->b->sets.data;
+	uint32_t n = 0;
+	for (uint32_t t = 0; t < a->f->n_tests; t++) {
+		if (a->used[t].kind != FOREST_NUMERIC)
+			a->set_number[a->used[t].set] = 1;
+	}
+	for (uint32_t i = 0; i < a->b->sets.length; i++) {
+		if (a->set_number[i])
+			views[n++] = (set_view){(const uint32_t *)a->b->members.data + sets[i].first, sets[i].length, i};
+	}
+	return n;
+}
+
+static score_status copy_sets(assembly *a, const set_view *views, uint32_t n)
+{
+	size_t total = 0;
+	for (uint32_t i = 0; i < n; i++)
+		total += views[i].length;
+	uint32_t *first = sl_arena_alloc(a->arena, (size_t)n + 1, sizeof *first);
+	uint32_t *members = sl_arena_alloc(a->arena, total, sizeof *members);
+	if (!first || !members)
+		return out_of_memory(a);
+	for (uint32_t i = 0; i < n; i++) {
+		first[i + 1] = first[i] + views[i].length;
+		if (views[i].length)
+			memcpy(members + first[i], views[i].members, views[i].length * sizeof *members);
+		a->set_number[views[i].provisional] = i;
+	}
+	a->f->n_sets = n;
+	a->f->n_set_members = (uint32_t)total;
+	a->f->set_first = first;
+	a->f->set_members = members;
+	return SCORE_OK;
+}
+
+static score_status add_sets(assembly *a)
+{
+	size_t n = a->b->sets.length;
+	set_view *views = sl_alloc(&a->b->allocator, n * sizeof *views, 64);
+	if (n && !views)
+		return out_of_memory(a);
+	uint32_t kept = n ? list_used_sets(a, views) : 0;
+	if (kept)
+		qsort(views, kept, sizeof *views, compare_sets);
+	score_status status = copy_sets(a, views, kept);
+	sl_free(&a->b->allocator, views, n * sizeof *views, 64);
+	return status;
+}
+
+/* ---- tests and cuts -------------------------------------------------------------------------------- */
+
+/* The number that a used test had among all interned ones rides along in `reserved` while sorting. */
+static void remember(raw_test *t, uint32_t provisional)
+{
+	memcpy(t->reserved, &provisional, sizeof provisional);
+}
+
+static uint32_t remembered(const raw_test *t)
+{
+	uint32_t provisional;
+	memcpy(&provisional, t->reserved, sizeof provisional);
+	return provisional;
+}
+
+/* Ascending, NaN last. */
+static int compare_cuts(double a, double b)
+{
+	if (a != a || b != b)
+		return (a != a) - (b != b);
+	return a < b ? -1 : a > b;
+}
+
+static int compare_tests(const void *x, const void *y)
+{
+	const raw_test *a = x, *b = y;
+	if (a->feature != b->feature)
+		return a->feature < b->feature ? -1 : 1;
+	if (a->kind != b->kind)
+		return a->kind < b->kind ? -1 : 1;
+	int cuts = compare_cuts(a->cut, b->cut);
+	if (cuts)
+		return cuts;
+	if (a->set != b->set)
+		return a->set < b->set ? -1 : 1;
+	if (a->missing_right != b->missing_right)
+		return a->missing_right < b->missing_right ? -1 : 1;
+	return (int)a->zero_is_missing - (int)b->zero_is_missing;
+}
+
+static score_status list_used_tests(assembly *a)
+{
+	const score_builder *b = a->b;
+	const uint32_t *split_test = b->split_test.data;
+	size_t n = b->tests.length;
+	a->used = sl_alloc(&b->allocator, n * sizeof *a->used, 64);
+	a->test_number = sl_alloc(&b->allocator, n * sizeof *a->test_number, 64);
+	a->set_number = sl_alloc(&b->allocator, b->sets.length * sizeof *a->set_number, 64);
+	if ((n && (!a->used || !a->test_number)) || (b->sets.length && !a->set_number))
+		return out_of_memory(a);
+	if (n)
+		memset(a->test_number, 0, n * sizeof *a->test_number);
+	if (b->sets.length)
+		memset(a->set_number, 0, b->sets.length * sizeof *a->set_number);
+	for (uint32_t i = 0; i < a->f->n_splits; i++)
+		a->test_number[split_test[i]] = 1;
+	uint32_t kept = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!a->test_number[i])
+			continue;
+		a->used[kept] = ((const raw_test *)b->tests.data)[i];
+		remember(&a->used[kept++], i);
+	}
+	a->f->n_tests = kept;
+	return SCORE_OK;
+}
+
+static bool is_new_cut(const raw_test *tests, uint32_t i)
+{
+	return tests[i].kind == FOREST_NUMERIC && (i == 0 || tests[i - 1].kind != FOREST_NUMERIC ||
+		tests[i - 1].feature != tests[i].feature || compare_cuts(tests[i - 1].cut, tests[i].cut) != 0);
+}
+
+static score_status add_cuts_and_tests(assembly *a)
+{
+	forest *f = a->f;
+	forest_feature *features = (forest_feature *)(uintptr_t)f->features;
+	for (uint32_t t = 0; t < f->n_tests; t++) {
+		if (a->used[t].kind != FOREST_NUMERIC)
+			a->used[t].set = a->set_number[a->used[t].set];
+	}
+	if (f->n_tests)
+		qsort(a->used, f->n_tests, sizeof *a->used, compare_tests);
+	uint32_t n_cuts = 0;
+	for (uint32_t t = 0; t < f->n_tests; t++)
+		n_cuts += is_new_cut(a->used, t);
+	double *cuts = sl_arena_alloc(a->arena, n_cuts, sizeof *cuts);
+	forest_test *tests = sl_arena_alloc(a->arena, f->n_tests, sizeof *tests);
+	if (!cuts || !tests)
+		return out_of_memory(a);
+	uint32_t at = 0;
+	for (uint32_t t = 0; t < f->n_tests; t++) {
+		const raw_test *r = a->used + t;
+		forest_feature *feature = features + r->feature;
+		if (is_new_cut(a->used, t)) {
+			if (feature->n_cuts++ == 0)
+				feature->first_cut = at;
+			cuts[at++] = r->cut;
+		}
+		tests[t] = (forest_test){r->feature, r->kind == FOREST_NUMERIC ? feature->n_cuts - 1 : r->set, r->kind,
+			r->missing_right, r->zero_is_missing, 0};
+		a->test_number[remembered(r)] = t;
+	}
+	for (uint32_t i = 0, next = 0; i < f->n_features; i++) {
+		if (features[i].n_cuts == 0)
+			features[i].first_cut = next;
+		next = features[i].first_cut + features[i].n_cuts;
+	}
+	f->cuts = cuts;
+	f->n_cuts = n_cuts;
+	f->tests = tests;
+	return SCORE_OK;
+}
+
+/* ---- trees ------------------------------------------------------------------------------------------ */
+
+static score_status add_trees(assembly *a)
+{
+	const score_builder *b = a->b;
+	forest *f = a->f;
+	uint32_t *split_test = sl_arena_copy(a->arena, b->split_test.data, f->n_splits, sizeof *split_test);
+	f->trees = sl_arena_copy(a->arena, b->trees.data, f->n_trees, sizeof *f->trees);
+	f->left = sl_arena_copy(a->arena, b->left.data, f->n_splits, sizeof *f->left);
+	f->right = sl_arena_copy(a->arena, b->right.data, f->n_splits, sizeof *f->right);
+	f->leaves = sl_arena_copy(a->arena, b->leaves.data, b->leaves.length, sizeof *f->leaves);
+	f->leaf_ids = sl_arena_copy(a->arena, b->leaf_ids.data, f->n_leaves, sizeof *f->leaf_ids);
+	if (!split_test || !f->trees || !f->left || !f->right || !f->leaves || !f->leaf_ids)
+		return out_of_memory(a);
+	for (uint32_t i = 0; i < f->n_splits; i++)
+		split_test[i] = a->test_number[split_test[i]];
+	f->split_test = split_test;
+	return SCORE_OK;
+}
+
+static score_status add_numbers(assembly *a)
+{
+	const score_builder *b = a->b;
+	forest *f = a->f;
+	size_t n_weights = (size_t)f->n_features * f->contract.n_outputs;
+	f->base = sl_arena_copy(a->arena, b->base, f->contract.n_outputs, sizeof *f->base);
+	if (b->has_linear) {
+		f->kind = SCORE_KIND_LINEAR;
+		f->linear_skip_missing = b->linear_skip_missing;
+		f->linear_weights = sl_arena_copy(a->arena, b->linear_weights, n_weights, sizeof *f->linear_weights);
+	}
+	return f->base && (!b->has_linear || f->linear_weights) ? SCORE_OK : out_of_memory(a);
+}
+
+static void describe(assembly *a)
+{
+	const score_builder *b = a->b;
+	forest *f = a->f;
+	f->contract = b->contract;
+	f->contract.struct_size = sizeof f->contract;
+	f->kind = SCORE_KIND_TREES;
+	f->link = b->link;
+	f->link_parameter = b->link_parameter;
+	f->n_predictions = forest_link_predictions(b->link, b->contract.n_outputs);
+	f->n_trees = (uint32_t)b->trees.length;
+	f->n_splits = (uint32_t)b->split_test.length;
+	f->n_leaves = (uint32_t)b->leaf_ids.length;
+	f->leaf_width = b->leaf_width ? b->leaf_width : 1;
+}
+
+static score_status assemble(assembly *a)
+{
+	score_status status;
+	describe(a);
+	if ((status = add_features(a)) != SCORE_OK || (status = add_metadata(a)) != SCORE_OK ||
+		(status = add_numbers(a)) != SCORE_OK || (status = list_used_tests(a)) != SCORE_OK ||
+		(status = add_sets(a)) != SCORE_OK || (status = add_cuts_and_tests(a)) != SCORE_OK ||
+		(status = add_trees(a)) != SCORE_OK || (status = forest_check(a->f, a->error)) != SCORE_OK)
+		return status;
+	return forest_choose_golden(a->f, a->arena, a->error);
+}
+
+score_status forest_from_builder(score_builder *b, sl_arena *arena, forest **out, score_error *error)
+{
+	assembly a = {.b = b, .arena = arena, .error = error};
+	*out = NULL;
+	a.f = sl_arena_alloc(arena, 1, sizeof *a.f);
+	if (!a.f)
+		return sl_fail_memory(error, sizeof *a.f);
+	if (!b->has_linear && b->trees.length == 0)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "the model is empty: add trees or linear weights");
+	score_status status = assemble(&a);
+	sl_free(&b->allocator, a.used, b->tests.length * sizeof *a.used, 64);
+	sl_free(&b->allocator, a.test_number, b->tests.length * sizeof *a.test_number, 64);
+	sl_free(&b->allocator, a.set_number, b->sets.length * sizeof *a.set_number, 64);
+	if (status == SCORE_OK)
+		*out = a.f;
+	return status;
+}

@@ -1,0 +1,64 @@
+/*
+ * What a builder collects: trees already in preorder, with tests that are distinct but not yet sorted.
+ */
+#ifndef FOREST_BUILDER_H
+#define FOREST_BUILDER_H
+
+#include "forest.h"
+
+/* A test as first met. Compared by content; `cut` has one bit pattern per value (no -0, one NaN). */
+typedef struct raw_test {
+	double cut;
+	uint32_t feature;
+	uint32_t set; /* provisional set number, 0 for numeric tests */
+	uint8_t kind, missing_right, zero_is_missing, reserved[5];
+} raw_test;
+
+typedef struct raw_set {
+	uint32_t first; /* into members */
+	uint32_t length;
+} raw_set;
+
+typedef struct raw_feature {
+	char *name; /* in `names`, or NULL */
+	score_feature_type type;
+} raw_feature;
+
+/* Distinct items by content: open addressing over item numbers + 1. */
+typedef struct raw_index {
+	uint32_t *slots;
+	size_t n_slots; /* power of two, or 0 */
+	size_t n_used;
+} raw_index;
+
+struct score_builder {
+	score_allocator allocator;
+	score_contract contract;
+	score_build_options options;
+	score_link link;
+	double link_parameter;
+	uint32_t leaf_width; /* 0 until the first tree */
+	bool spent;
+	bool has_linear;
+	bool linear_skip_missing;
+	sl_arena names;          /* features, metadata, base, linear weights */
+	raw_feature *features;
+	double *base;
+	double *linear_weights;
+	sl_vector metadata;      /* forest_metadata */
+	sl_vector tests;         /* raw_test */
+	sl_vector sets;          /* raw_set */
+	sl_vector members;       /* uint32_t */
+	raw_index test_index, set_index;
+	sl_vector trees;         /* forest_tree */
+	sl_vector split_test, left, right; /* uint32_t, int32_t, int32_t */
+	sl_vector leaves, leaf_ids;        /* double, uint32_t */
+};
+
+/* Number of the test in `b->tests`, added if new; UINT32_MAX when memory is out. */
+uint32_t forest_intern_test(score_builder *b, const raw_test *test);
+/* The same for a set; sorts `members` and drops repeats. */
+uint32_t forest_intern_set(score_builder *b, uint32_t *members, size_t n);
+void forest_index_free(score_builder *b, raw_index *index);
+
+#endif

@@ -1,0 +1,233 @@
+/*
+ * The one place that decides whether a forest is valid. Every later stage indexes without checking.
+ *
+ * Comes in: arrays of the announced lengths with any content. Linear in the model's size, no recursion.
+ */
+#include "forest.h"
+
+#define MAX_DEPTH 4096u
+#define CORRUPT SCORE_ERR_CORRUPT
+
+uint32_t forest_link_predictions(score_link link, uint32_t n_outputs)
+{
+	switch (link) {
+	case SCORE_LINK_IDENTITY:
+	case SCORE_LINK_SIGMOID_XGBOOST:
+	case SCORE_LINK_SIGMOID:
+	case SCORE_LINK_EXP:
+	case SCORE_LINK_HINGE:
+	case SCORE_LINK_SOFTMAX_XGBOOST:
+	case SCORE_LINK_SOFTMAX:
+	case SCORE_LINK_SIGNED_SQUARE:
+	case SCORE_LINK_LOG1P_EXP:
+	case SCORE_LINK_SORT:
+	case SCORE_LINK_OVR_NORMALISED:
+		return n_outputs;
+	case SCORE_LINK_ARGMAX:
+		return 1;
+	case SCORE_LINK_BINARY_PAIR:
+	case SCORE_LINK_SOFTMAX_PAIR:
+		return n_outputs == 1 ? 2 : 0;
+	default:
+		return 0;
+	}
+}
+
+static bool fits(score_dtype type, double x)
+{
+	return type == SCORE_F64 || x != x || (double)(float)x == x;
+}
+
+static score_status check_shape(const forest *f, score_error *error)
+{
+	const score_contract *c = &f->contract;
+	if (f->n_features == 0 || f->n_features != c->n_features || c->n_outputs == 0 || c->trees_per_iteration == 0)
+		return sl_fail(error, CORRUPT, "the model has %u features and %u outputs", f->n_features, c->n_outputs);
+	if ((c->compare != SCORE_F32 && c->compare != SCORE_F64) || (c->sum != SCORE_F32 && c->sum != SCORE_F64) ||
+		(uint32_t)c->base_position > SCORE_BASE_LAST || (uint32_t)c->average > SCORE_AVERAGE_PREDICTION ||
+		(uint32_t)c->category_rule > SCORE_CATEGORY_NONNEGATIVE ||
+		(c->average == SCORE_AVERAGE_MARGIN && c->base_position != SCORE_BASE_LAST))
+		return sl_fail(error, CORRUPT, "the numeric contract has an unknown value");
+	if (c->base_position == SCORE_BASE_FIRST ? c->scale != 1.0 : !fits(c->sum, c->scale))
+		return sl_fail(error, CORRUPT, "the scale does not fit the numeric contract");
+	if (f->n_predictions == 0 || f->n_predictions != forest_link_predictions(f->link, c->n_outputs))
+		return sl_fail(error, CORRUPT, "link %d does not give %u predictions of %u outputs", (int)f->link,
+			f->n_predictions, c->n_outputs);
+	if (f->leaf_width != 1 && f->leaf_width != c->n_outputs)
+		return sl_fail(error, CORRUPT, "leaves have %u values, expected 1 or %u", f->leaf_width, c->n_outputs);
+	if (f->kind == SCORE_KIND_LINEAR ? !f->linear_weights || f->n_trees : f->kind != SCORE_KIND_TREES || !f->n_trees)
+		return sl_fail(error, CORRUPT, "a model is either linear or has trees");
+	if (f->n_trees % c->trees_per_iteration != 0)
+		return sl_fail(error, CORRUPT, "%u trees are no multiple of %u trees per iteration", f->n_trees,
+			c->trees_per_iteration);
+	if (f->n_splits > INT32_MAX || (uint64_t)f->n_leaves != (uint64_t)f->n_splits + f->n_trees)
+		return sl_fail(error, CORRUPT, "%u splits and %u trees need %llu leaves, found %u", f->n_splits, f->n_trees,
+			(unsigned long long)f->n_splits + f->n_trees, f->n_leaves);
+	return SCORE_OK;
+}
+
+static score_status check_numbers(const forest *f, score_error *error)
+{
+	for (uint32_t i = 0; i < f->contract.n_outputs; i++) {
+		if (!fits(f->contract.sum, f->base[i]))
+			return sl_fail(error, CORRUPT, "base %u is no float value", i);
+	}
+	size_t n_weights = f->linear_weights ? (size_t)f->n_features * f->contract.n_outputs : 0;
+	for (size_t i = 0; i < n_weights; i++) {
+		if (!fits(f->contract.sum, f->linear_weights[i]))
+			return sl_fail(error, CORRUPT, "weight %zu is no float value", i);
+	}
+	size_t n_values = (size_t)f->n_leaves * f->leaf_width;
+	for (size_t i = 0; i < n_values; i++) {
+		if (!fits(f->contract.sum, f->leaves[i]))
+			return sl_fail(error, CORRUPT, "leaf value %zu is no float value", i);
+	}
+	return SCORE_OK;
+}
+
+static score_status check_features(const forest *f, score_error *error)
+{
+	uint32_t next = 0;
+	for (uint32_t i = 0; i < f->n_features; i++) {
+		const forest_feature *feature = f->features + i;
+		if (!feature->name || !*feature->name || feature->type > SCORE_FEATURE_CATEGORY)
+			return sl_fail(error, CORRUPT, "feature %u has no name or an unknown type", i);
+		if (feature->first_cut != next || feature->n_cuts > f->n_cuts - next)
+			return sl_fail(error, CORRUPT, "the cuts of feature %u are out of range", i);
+		for (uint32_t k = next; k < next + feature->n_cuts; k++) {
+			double cut = f->cuts[k];
+			bool ascends = k == next || cut > f->cuts[k - 1] ||
+				(cut != cut && f->cuts[k - 1] == f->cuts[k - 1]);
+			if (!ascends || !fits(f->contract.compare, cut))
+				return sl_fail(error, CORRUPT, "cut %u of feature %u is out of order or no float value", k - next, i);
+		}
+		next += feature->n_cuts;
+	}
+	if (next != f->n_cuts)
+		return sl_fail(error, CORRUPT, "%u cuts belong to no feature", f->n_cuts - next);
+	return SCORE_OK;
+}
+
+static score_status check_sets(const forest *f, score_error *error)
+{
+	if (f->n_sets == 0)
+		return f->n_set_members ? sl_fail(error, CORRUPT, "categories belong to no set") : SCORE_OK;
+	if (f->set_first[0] != 0 || f->set_first[f->n_sets] != f->n_set_members)
+		return sl_fail(error, CORRUPT, "the category sets do not cover their members");
+	for (uint32_t s = 0; s < f->n_sets; s++) {
+		if (f->set_first[s + 1] < f->set_first[s] || f->set_first[s + 1] > f->n_set_members)
+			return sl_fail(error, CORRUPT, "category set %u is out of range", s);
+		for (uint32_t i = f->set_first[s] + 1; i < f->set_first[s + 1]; i++) {
+			if (f->set_members[i] <= f->set_members[i - 1])
+				return sl_fail(error, CORRUPT, "category set %u is not ascending", s);
+		}
+	}
+	return SCORE_OK;
+}
+
+static bool precedes(const forest_test *a, const forest_test *b)
+{
+	if (a->feature != b->feature)
+		return a->feature < b->feature;
+	if (a->kind != b->kind)
+		return a->kind < b->kind;
+	if (a->index != b->index)
+		return a->index < b->index;
+	if (a->missing_right != b->missing_right)
+		return a->missing_right < b->missing_right;
+	return a->zero_is_missing < b->zero_is_missing;
+}
+
+static score_status check_tests(const forest *f, score_error *error)
+{
+	for (uint32_t i = 0; i < f->n_tests; i++) {
+		const forest_test *t = f->tests + i;
+		if (t->feature >= f->n_features || t->kind > FOREST_CATEGORY_NOT || t->missing_right > 1 ||
+			t->zero_is_missing > 1 || (t->kind != FOREST_NUMERIC && t->zero_is_missing))
+			return sl_fail(error, CORRUPT, "test %u has a value out of range", i);
+		uint32_t limit = t->kind == FOREST_NUMERIC ? f->features[t->feature].n_cuts : f->n_sets;
+		if (t->index >= limit)
+			return sl_fail(error, CORRUPT, "test %u uses entry %u of %u", i, t->index, limit);
+		if (i && !precedes(t - 1, t))
+			return sl_fail(error, CORRUPT, "test %u is out of order", i);
+	}
+	return SCORE_OK;
+}
+
+/* A split whose left side is being visited. */
+typedef struct open_split {
+	uint32_t split;
+	uint32_t depth; /* of its children */
+} open_split;
+
+/* Visit the tree as preorder demands: each reference must name the next split or the next leaf. Then every split and
+ * leaf is reached exactly once, and the tree is one. */
+static score_status check_tree(const forest *f, uint32_t number, score_error *error)
+{
+	const forest_tree *tree = f->trees + number;
+	const int32_t *left = f->left + tree->first_split, *right = f->right + tree->first_split;
+	open_split open[MAX_DEPTH];
+	uint32_t n_open = 0, split = 0, leaf = 0, depth = 0, max_depth = 0;
+	int32_t next = tree->n_splits ? 0 : ~0;
+	for (;;) {
+		if (next >= 0) {
+			if ((uint32_t)next != split || split >= tree->n_splits)
+				return sl_fail(error, CORRUPT, "tree %u: found split %d where split %u belongs", number, (int)next, split);
+			if (depth >= MAX_DEPTH)
+				return sl_fail(error, SCORE_ERR_LIMIT, "tree %u is deeper than %u splits", number, MAX_DEPTH);
+			open[n_open++] = (open_split){split, ++depth};
+			max_depth = depth > max_depth ? depth : max_depth;
+			next = left[split++];
+			continue;
+		}
+		if ((uint32_t)~next != leaf)
+			return sl_fail(error, CORRUPT, "tree %u: found leaf %d where leaf %u belongs", number, (int)~next, leaf);
+		leaf++;
+		if (n_open == 0)
+			break;
+		depth = open[--n_open].depth;
+		next = right[open[n_open].split];
+	}
+	if (split != tree->n_splits || max_depth != tree->depth)
+		return sl_fail(error, CORRUPT, "tree %u has %u splits and depth %u, announced %u and %u", number, split,
+			max_depth, tree->n_splits, tree->depth);
+	return SCORE_OK;
+}
+
+static score_status check_trees(const forest *f, score_error *error)
+{
+	uint32_t first_split = 0, first_leaf = 0;
+	for (uint32_t i = 0; i < f->n_splits; i++) {
+		if (f->split_test[i] >= f->n_tests)
+			return sl_fail(error, CORRUPT, "split %u asks test %u of %u", i, f->split_test[i], f->n_tests);
+	}
+	for (uint32_t t = 0; t < f->n_trees; t++) {
+		const forest_tree *tree = f->trees + t;
+		if (tree->first_split != first_split || tree->first_leaf != first_leaf ||
+			tree->n_splits > f->n_splits - first_split || tree->output >= f->contract.n_outputs ||
+			(f->leaf_width > 1 && tree->output != 0))
+			return sl_fail(error, CORRUPT, "tree %u is out of range", t);
+		score_status status = check_tree(f, t, error);
+		if (status != SCORE_OK)
+			return status;
+		first_split += tree->n_splits;
+		first_leaf += tree->n_splits + 1;
+	}
+	if (first_split != f->n_splits)
+		return sl_fail(error, CORRUPT, "%u splits belong to no tree", f->n_splits - first_split);
+	return SCORE_OK;
+}
+
+score_status forest_check(const forest *f, score_error *error)
+{
+	score_status status = check_shape(f, error);
+	if (status == SCORE_OK)
+		status = check_numbers(f, error);
+	if (status == SCORE_OK)
+		status = check_features(f, error);
+	if (status == SCORE_OK)
+		status = check_sets(f, error);
+	if (status == SCORE_OK)
+		status = check_tests(f, error);
+	return status == SCORE_OK ? check_trees(f, error) : status;
+}

@@ -1,0 +1,99 @@
+/*
+ * Golden rows: a model's own self-test.
+ *
+ * Rows that lie where implementations differ: exactly on thresholds, just below them, missing, zero, on known and unknown
+ * categories. Chosen from the model alone by a fixed generator, so that the same model gives the same file. No infinities
+ * and, where the source library refuses them, no NaN: the source must be able to score the rows too.
+ */
+#include "forest.h"
+
+#include <math.h>
+
+#define MAX_GOLDEN_ROWS 16u
+#define MIN_GOLDEN_ROWS 4u
+#define GOLDEN_VALUES 4096u
+
+static uint64_t next_random(uint64_t *state)
+{
+	uint64_t z = *state += 0x9e3779b97f4a7c15u;
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return z ^ (z >> 31);
+}
+
+static double below(const forest *f, double x)
+{
+	return f->contract.compare == SCORE_F32 ? (double)nextafterf((float)x, -INFINITY) : nextafter(x, -INFINITY);
+}
+
+static double pick_number(const forest *f, const forest_feature *feature, uint64_t *state)
+{
+	uint64_t r = next_random(state);
+	if (feature->n_cuts == 0)
+		return (double)(int64_t)(r % 9) * 0.25 - 1.0;
+	double cut = f->cuts[feature->first_cut + (uint32_t)(r >> 32) % feature->n_cuts];
+	double x = (r & 7) == 0 ? 0.0 : (r & 7) < 4 ? cut : below(f, cut);
+	return isfinite(x) ? x : 0.0;
+}
+
+/* First test on a category set of this feature, or n_tests. */
+static uint32_t find_set_test(const forest *f, uint32_t feature)
+{
+	uint32_t low = 0, high = f->n_tests;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		const forest_test *t = f->tests + middle;
+		if (t->feature < feature || (t->feature == feature && t->kind == FOREST_NUMERIC))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < f->n_tests && f->tests[low].feature == feature ? low : f->n_tests;
+}
+
+static double pick_category(const forest *f, uint32_t feature, uint32_t test, uint64_t *state)
+{
+	uint32_t n = 0;
+	while (test + n < f->n_tests && f->tests[test + n].feature == feature)
+		n++;
+	uint64_t r = next_random(state);
+	uint32_t set = f->tests[test + (uint32_t)(r >> 40) % n].index;
+	uint32_t first = f->set_first[set], length = f->set_first[set + 1] - first;
+	if (length == 0)
+		return 0.0;
+	uint32_t member = f->set_members[first + (uint32_t)(r >> 8) % length];
+	/* Beside a member may lie a category that no set names. */
+	return (double)((r & 3) == 0 && member < 16777215u ? member + 1 : member);
+}
+
+static double pick(const forest *f, uint32_t row, uint32_t feature, uint64_t *state)
+{
+	bool has_nan = f->kind == SCORE_KIND_TREES || f->linear_skip_missing;
+	if (row == 0)
+		return 0.0;
+	if (has_nan && (row == 1 || next_random(state) % 8 == 0))
+		return (double)NAN;
+	uint32_t test = find_set_test(f, feature);
+	return test < f->n_tests ? pick_category(f, feature, test, state) : pick_number(f, f->features + feature, state);
+}
+
+score_status forest_choose_golden(forest *f, sl_arena *arena, score_error *error)
+{
+	uint32_t n = GOLDEN_VALUES / f->n_features;
+	n = n < MIN_GOLDEN_ROWS ? MIN_GOLDEN_ROWS : n > MAX_GOLDEN_ROWS ? MAX_GOLDEN_ROWS : n;
+	uint64_t state = 0x5c04e11e;
+	double *rows = sl_arena_alloc(arena, (size_t)n * f->n_features, sizeof *rows);
+	double *margins = sl_arena_alloc(arena, (size_t)n * f->contract.n_outputs, sizeof *margins);
+	if (!rows || !margins)
+		return sl_fail_memory(error, (size_t)n * f->n_features * sizeof *rows);
+	for (uint32_t r = 0; r < n; r++) {
+		double *row = rows + (size_t)r * f->n_features;
+		for (uint32_t i = 0; i < f->n_features; i++)
+			row[i] = pick(f, r, i, &state);
+		forest_margins(f, row, 0, f->n_trees, margins + (size_t)r * f->contract.n_outputs);
+	}
+	f->golden_rows = rows;
+	f->golden_margins = margins;
+	f->n_golden = n;
+	return SCORE_OK;
+}

@@ -1,0 +1,124 @@
+/*
+ * Exact evaluation by comparing values with cuts, one row and one split at a time.
+ *
+ * This is what a model means. It shares nothing with the engine, so that each can be held against the other.
+ */
+#include "forest.h"
+
+#include <math.h>
+
+#define ZERO_THRESHOLD ((double)1e-35f)
+
+int64_t forest_category(score_category_rule rule, double x)
+{
+	if (!(x < 2147483648.0) || !(x > -1.0) || (rule == SCORE_CATEGORY_NONNEGATIVE && x < 0.0))
+		return -1;
+	return (int64_t)x;
+}
+
+static bool in_set(const forest *f, uint32_t set, int64_t category)
+{
+	uint32_t low = f->set_first[set], high = f->set_first[set + 1];
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if (f->set_members[middle] == category)
+			return true;
+		if (f->set_members[middle] < category)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return false;
+}
+
+bool forest_goes_right(const forest *f, const forest_test *t, double x)
+{
+	if (f->contract.compare == SCORE_F32)
+		x = (double)(float)x;
+	if (x != x || (t->zero_is_missing && fabs(x) <= ZERO_THRESHOLD))
+		return t->missing_right;
+	if (t->kind == FOREST_NUMERIC)
+		return x >= f->cuts[f->features[t->feature].first_cut + t->index];
+	int64_t category = forest_category(f->contract.category_rule, x);
+	bool in = category >= 0 && in_set(f, t->index, category);
+	return in == (t->kind == FOREST_CATEGORY);
+}
+
+uint32_t forest_walk(const forest *f, uint32_t tree, const double *row)
+{
+	const forest_tree *t = f->trees + tree;
+	int32_t at = t->n_splits ? 0 : ~0;
+	while (at >= 0) {
+		uint32_t split = t->first_split + (uint32_t)at;
+		const forest_test *test = f->tests + f->split_test[split];
+		at = forest_goes_right(f, test, row[test->feature]) ? f->right[split] : f->left[split];
+	}
+	return (uint32_t)~at;
+}
+
+static double add(const forest *f, double sum, double x)
+{
+	return f->contract.sum == SCORE_F32 ? (double)((float)sum + (float)x) : sum + x;
+}
+
+static double multiply(const forest *f, double x, double y)
+{
+	return f->contract.sum == SCORE_F32 ? (double)((float)x * (float)y) : x * y;
+}
+
+double forest_finish_margin(const score_contract *c, double sum, double base, uint32_t iterations)
+{
+	if (c->base_position == SCORE_BASE_FIRST)
+		return sum;
+	if (c->sum == SCORE_F32) {
+		float x = (float)sum;
+		if (c->average == SCORE_AVERAGE_MARGIN && iterations)
+			x /= (float)iterations;
+		if (c->scale != 1.0)
+			x *= (float)c->scale;
+		return (double)(base != 0.0 ? x + (float)base : x);
+	}
+	if (c->average == SCORE_AVERAGE_MARGIN && iterations)
+		sum /= (double)iterations;
+	if (c->scale != 1.0)
+		sum *= c->scale;
+	return base != 0.0 ? sum + base : sum;
+}
+
+static void linear_sums(const forest *f, const double *row, double *out)
+{
+	uint32_t n = f->contract.n_outputs;
+	for (uint32_t i = 0; i < f->n_features; i++) {
+		double x = f->contract.compare == SCORE_F32 ? (double)(float)row[i] : row[i];
+		if (f->linear_skip_missing && x != x)
+			continue;
+		for (uint32_t o = 0; o < n; o++)
+			out[o] = add(f, out[o], multiply(f, x, f->linear_weights[(size_t)i * n + o]));
+	}
+}
+
+static void tree_sums(const forest *f, const double *row, uint32_t begin, uint32_t end, double *out)
+{
+	for (uint32_t t = begin; t < end; t++) {
+		size_t leaf = (size_t)f->trees[t].first_leaf + forest_walk(f, t, row);
+		const double *values = f->leaves + leaf * f->leaf_width;
+		for (uint32_t i = 0; i < f->leaf_width; i++) {
+			double *sum = out + f->trees[t].output + i;
+			*sum = add(f, *sum, values[i]);
+		}
+	}
+}
+
+void forest_margins(const forest *f, const double *row, uint32_t begin, uint32_t end, double *out)
+{
+	const score_contract *c = &f->contract;
+	for (uint32_t o = 0; o < c->n_outputs; o++)
+		out[o] = c->base_position == SCORE_BASE_FIRST ? f->base[o] : 0.0;
+	if (f->kind == SCORE_KIND_LINEAR)
+		linear_sums(f, row, out);
+	else
+		tree_sums(f, row, begin, end, out);
+	uint32_t iterations = (end - begin) / c->trees_per_iteration;
+	for (uint32_t o = 0; o < c->n_outputs; o++)
+		out[o] = forest_finish_margin(c, out[o], f->base[o], iterations);
+}

@@ -1,0 +1,150 @@
+/*
+ * The distinct tests and category sets of a model under construction.
+ *
+ * Comes in: one test or set at a time. Goes out: its number; equal content always gets the same number.
+ */
+#include "builder.h"
+
+#include <stdlib.h>
+
+#define NONE UINT32_MAX
+
+static uint64_t mix(uint64_t h, uint64_t x)
+{
+	h ^= x + 0x9e3779b97f4a7c15u + (h << 6) + (h >> 2);
+	h *= 0xff51afd7ed558ccdu;
+	return h ^ (h >> 32);
+}
+
+static uint64_t hash_test(const raw_test *t)
+{
+	uint64_t h = mix(0, sl_f64_bits(t->cut));
+	h = mix(h, (uint64_t)t->feature << 32 | t->set);
+	return mix(h, (uint64_t)t->kind << 16 | (uint64_t)t->missing_right << 8 | t->zero_is_missing);
+}
+
+static uint64_t hash_set(const uint32_t *members, size_t n)
+{
+	uint64_t h = n;
+	for (size_t i = 0; i < n; i++)
+		h = mix(h, members[i]);
+	return h;
+}
+
+static bool same_test(const raw_test *a, const raw_test *b)
+{
+	return sl_f64_bits(a->cut) == sl_f64_bits(b->cut) && a->feature == b->feature && a->set == b->set &&
+		a->kind == b->kind && a->missing_right == b->missing_right && a->zero_is_missing == b->zero_is_missing;
+}
+
+static const raw_test *test_at(const score_builder *b, uint32_t i)
+{
+	return (const raw_test *)b->tests.data + i;
+}
+
+static const raw_set *set_at(const score_builder *b, uint32_t i)
+{
+	return (const raw_set *)b->sets.data + i;
+}
+
+static const uint32_t *members_of(const score_builder *b, const raw_set *s)
+{
+	return (const uint32_t *)b->members.data + s->first;
+}
+
+static uint64_t hash_item(const score_builder *b, const raw_index *index, uint32_t item)
+{
+	if (index == &b->test_index)
+		return hash_test(test_at(b, item));
+	const raw_set *s = set_at(b, item);
+	return hash_set(members_of(b, s), s->length);
+}
+
+/* Keep the table at most half full. */
+static bool make_room(score_builder *b, raw_index *index)
+{
+	if (index->n_slots && index->n_used * 2 < index->n_slots)
+		return true;
+	size_t n = index->n_slots ? index->n_slots * 2 : 1024;
+	uint32_t *slots = sl_alloc(&b->allocator, n * sizeof *slots, 64);
+	if (!slots)
+		return false;
+	memset(slots, 0, n * sizeof *slots);
+	for (size_t i = 0; i < index->n_slots; i++) {
+		if (!index->slots[i])
+			continue;
+		size_t at = (size_t)hash_item(b, index, index->slots[i] - 1) & (n - 1);
+		while (slots[at])
+			at = (at + 1) & (n - 1);
+		slots[at] = index->slots[i];
+	}
+	forest_index_free(b, index);
+	index->slots = slots;
+	index->n_slots = n;
+	return true;
+}
+
+void forest_index_free(score_builder *b, raw_index *index)
+{
+	sl_free(&b->allocator, index->slots, index->n_slots * sizeof *index->slots, 64);
+	index->slots = NULL;
+	index->n_slots = 0;
+}
+
+uint32_t forest_intern_test(score_builder *b, const raw_test *test)
+{
+	raw_index *index = &b->test_index;
+	if (!make_room(b, index))
+		return NONE;
+	size_t at = (size_t)hash_test(test) & (index->n_slots - 1);
+	for (; index->slots[at]; at = (at + 1) & (index->n_slots - 1)) {
+		if (same_test(test_at(b, index->slots[at] - 1), test))
+			return index->slots[at] - 1;
+	}
+	uint32_t number = (uint32_t)b->tests.length;
+	if (number == NONE || !sl_vector_push(&b->tests, test, 1))
+		return NONE;
+	index->slots[at] = number + 1;
+	index->n_used++;
+	return number;
+}
+
+static int compare_u32(const void *x, const void *y)
+{
+	uint32_t a = *(const uint32_t *)x, c = *(const uint32_t *)y;
+	return a < c ? -1 : a > c;
+}
+
+static size_t sort_unique(uint32_t *members, size_t n)
+{
+	size_t kept = 0;
+	if (n)
+		qsort(members, n, sizeof *members, compare_u32);
+	for (size_t i = 0; i < n; i++) {
+		if (kept == 0 || members[kept - 1] != members[i])
+			members[kept++] = members[i];
+	}
+	return kept;
+}
+
+uint32_t forest_intern_set(score_builder *b, uint32_t *members, size_t n)
+{
+	raw_index *index = &b->set_index;
+	if (!make_room(b, index))
+		return NONE;
+	n = sort_unique(members, n);
+	size_t at = (size_t)hash_set(members, n) & (index->n_slots - 1);
+	for (; index->slots[at]; at = (at + 1) & (index->n_slots - 1)) {
+		const raw_set *s = set_at(b, index->slots[at] - 1);
+		if (s->length == n && (n == 0 || memcmp(members_of(b, s), members, n * sizeof *members) == 0))
+			return index->slots[at] - 1;
+	}
+	raw_set s = {(uint32_t)b->members.length, (uint32_t)n};
+	uint32_t number = (uint32_t)b->sets.length;
+	if (b->members.length + n > UINT32_MAX - 1 || !sl_vector_push(&b->members, members, n) ||
+		!sl_vector_push(&b->sets, &s, 1))
+		return NONE;
+	index->slots[at] = number + 1;
+	index->n_used++;
+	return number;
+}

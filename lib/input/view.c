@@ -1,0 +1,156 @@
+/* Descriptor checks and typed fetches. */
+#include "view.h"
+
+#include <math.h>
+
+static size_t dtype_size(score_dtype t)
+{
+	switch (t) {
+	case SCORE_I8:
+	case SCORE_U8:
+	case SCORE_BOOL:
+		return 1;
+	case SCORE_I16:
+	case SCORE_U16:
+		return 2;
+	case SCORE_F32:
+	case SCORE_I32:
+	case SCORE_U32:
+		return 4;
+	case SCORE_F64:
+	case SCORE_I64:
+	case SCORE_U64:
+		return 8;
+	default:
+		return 0;
+	}
+}
+
+static bool misaligned(const void *p, int64_t stride, size_t size)
+{
+	return ((uintptr_t)p | (uintptr_t)stride) & (size - 1);
+}
+
+static score_status open_rows(const score_input *in, input_view *out, score_error *error)
+{
+	if (in->dtype != SCORE_F32 && in->dtype != SCORE_F64)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "row-major input has dtype %d, expected SCORE_F32 or SCORE_F64",
+			(int)in->dtype);
+	size_t size = dtype_size(in->dtype);
+	if (!in->u.rows.data)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "row-major input has no data (NULL)");
+	if (misaligned(in->u.rows.data, in->u.rows.row_stride_bytes, size) ||
+		misaligned(in->u.rows.data, in->u.rows.column_stride_bytes, size))
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "the data and strides of the rows must be multiples of %zu bytes", size);
+	out->data = in->u.rows.data;
+	out->row_stride = in->u.rows.row_stride_bytes;
+	out->column_stride = in->u.rows.column_stride_bytes ? in->u.rows.column_stride_bytes : (int64_t)size;
+	out->dtype = in->dtype;
+	out->all_f32 = in->dtype == SCORE_F32;
+	return SCORE_OK;
+}
+
+static score_status open_columns(const score_input *in, uint32_t n_features, input_view *out, score_error *error)
+{
+	const score_column *columns = in->u.columns.columns;
+	if (!columns)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "columnar input has no columns (NULL)");
+	out->columns = columns;
+	out->all_f32 = true;
+	for (uint32_t i = 0; i < n_features; i++) {
+		uint32_t c = input_column(out, i);
+		const score_column *column = columns + c;
+		size_t size = dtype_size(column->dtype);
+		if (!column->values)
+			return sl_fail(error, SCORE_ERR_ARGUMENT, "column %u has no values (NULL)", c);
+		if (column->dtype == SCORE_BOOL_BITS ? column->stride_bytes != 0 :
+			size == 0 || misaligned(column->values, column->stride_bytes, size))
+			return sl_fail(error, SCORE_ERR_ARGUMENT,
+				"column %u has dtype %d, which cannot be scored, or is not aligned to it", c, (int)column->dtype);
+		if (column->offset < 0)
+			return sl_fail(error, SCORE_ERR_ARGUMENT, "column %u has the negative offset %lld", c,
+				(long long)column->offset);
+		if (column->dtype == SCORE_F64 || size > 2)
+			out->all_f32 &= column->dtype == SCORE_F32;
+	}
+	return SCORE_OK;
+}
+
+score_status input_open(const score_input *input, const score_plan *plan, uint32_t n_features, input_view *out,
+	score_error *error)
+{
+	score_input in;
+	memset(out, 0, sizeof *out);
+	if (!input)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "the input is NULL");
+	score_status status = sl_take_struct(&in, sizeof in, input, "score_input", error);
+	if (status != SCORE_OK)
+		return status;
+	if (in.n_rows < 0 || in.n_columns < 0)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "the input has %lld rows and %lld columns", (long long)in.n_rows,
+			(long long)in.n_columns);
+	uint32_t expected = plan ? plan->n_columns : n_features;
+	if (in.n_columns != (int64_t)expected)
+		return sl_fail(error, SCORE_ERR_SHAPE, "the input has %lld columns, the %s %u", (long long)in.n_columns,
+			plan ? "plan was bound to" : "model has", expected);
+	out->n_rows = in.n_rows;
+	out->column_of_feature = plan ? plan->column : NULL;
+	if (in.n_rows == 0)
+		return SCORE_OK;
+	if (in.layout == SCORE_ROWS)
+		return open_rows(&in, out, error);
+	if (in.layout == SCORE_COLUMNS)
+		return open_columns(&in, n_features, out, error);
+	return sl_fail(error, SCORE_ERR_ARGUMENT, "the input has the unknown layout %d", (int)in.layout);
+}
+
+static bool is_valid(const score_column *c, int64_t element)
+{
+	return !c->validity || (c->validity[element >> 3] >> (element & 7) & 1);
+}
+
+#define FETCH_AS(type) \
+	for (size_t i = 0; i < n; i++) { \
+		type value; \
+		memcpy(&value, from + (int64_t)i * stride, sizeof value); \
+		out[i] = (FETCH_OUT)value; \
+	} \
+	break
+
+/* Values first, then the missing ones on top: validity is rare and the value loops stay simple. */
+#define FETCH_OUT float
+#define FETCH_NAME fetch_column_f32
+#include "fetch_template.h"
+
+#define FETCH_OUT double
+#define FETCH_NAME fetch_column_f64
+#include "fetch_template.h"
+
+static const char *row_values(const input_view *view, uint32_t feature, int64_t first)
+{
+	return view->data + first * view->row_stride + (int64_t)input_column(view, feature) * view->column_stride;
+}
+
+void input_fetch_f32(const input_view *view, uint32_t feature, int64_t first, size_t n, float *out)
+{
+	if (view->columns) {
+		fetch_column_f32(view->columns + input_column(view, feature), first, n, out);
+		return;
+	}
+	const char *from = row_values(view, feature, first);
+	for (size_t i = 0; i < n; i++, from += view->row_stride)
+		out[i] = view->dtype == SCORE_F32 ? *(const float *)(const void *)from
+						  : (float)*(const double *)(const void *)from;
+}
+
+void input_fetch_f64(const input_view *view, uint32_t feature, int64_t first, size_t n, double *out)
+{
+	if (view->columns) {
+		fetch_column_f64(view->columns + input_column(view, feature), first, n, out);
+		return;
+	}
+	const char *from = row_values(view, feature, first);
+	for (size_t i = 0; i < n; i++, from += view->row_stride)
+		out[i] = view->dtype == SCORE_F32 ? (double)*(const float *)(const void *)from
+						  : *(const double *)(const void *)from;
+}

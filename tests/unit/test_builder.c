@@ -1,0 +1,126 @@
+/* The builder: what it accepts, what it refuses, and that a model made by calls scores as its trees say. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <scoreline/build.h>
+
+static const score_node stump[] = {
+	{.left = 1, .right = 2, .feature = 1, .test = SCORE_TEST_LT, .missing = SCORE_MISSING_RIGHT, .value = 0.5},
+	{.test = SCORE_TEST_LEAF, .value = 10.0, .leaf_id = 1},
+	{.test = SCORE_TEST_LEAF, .value = 20.0, .leaf_id = 2},
+};
+
+static score_builder *new_builder(uint32_t n_features)
+{
+	score_contract contract = SCORE_CONTRACT_INIT(n_features, 1);
+	score_builder *b = NULL;
+	score_error error;
+	assert_int_equal(score_builder_new(&contract, NULL, &b, &error), SCORE_OK);
+	return b;
+}
+
+static score_tree tree_of(const score_node *nodes, size_t n)
+{
+	score_tree t = SCORE_TREE_INIT;
+	t.nodes = nodes;
+	t.n_nodes = n;
+	return t;
+}
+
+static void scores_a_stump(void **state)
+{
+	(void)state;
+	score_builder *b = new_builder(2);
+	score_tree t = tree_of(stump, 3);
+	score_model *model = NULL;
+	double base = 0.25, out[4];
+	const double rows[] = {9, 0.4, 9, 0.5, 9, 0.6, 9, NAN};
+	assert_int_equal(score_builder_add_tree(b, &t, NULL), SCORE_OK);
+	assert_int_equal(score_builder_set_base(b, &base, 1, NULL), SCORE_OK);
+	assert_int_equal(score_builder_finish(b, &model, NULL), SCORE_OK);
+	score_builder_free(b);
+	score_input in = score_input_rows_f64(rows, 4, 2);
+	assert_int_equal(score_batch(model, &in, out, 4, NULL, NULL), SCORE_OK);
+	assert_true(out[0] == 10.25 && out[1] == 20.25 && out[2] == 20.25 && out[3] == 20.25);
+	score_options o = SCORE_OPTIONS_INIT;
+	o.output = SCORE_OUTPUT_LEAF;
+	assert_int_equal(score_batch(model, &in, out, 4, &o, NULL), SCORE_OK);
+	assert_true(out[0] == 1 && out[1] == 2 && out[3] == 2);
+	score_model_free(model);
+}
+
+/* Each tree is refused with a message, and the builder goes on as if nothing had happened. */
+static void refuses(const score_node *nodes, size_t n, score_status expected)
+{
+	score_builder *b = new_builder(2);
+	score_tree bad = tree_of(nodes, n), good = tree_of(stump, 3);
+	score_model *model = NULL;
+	score_error error;
+	assert_int_equal(score_builder_add_tree(b, &bad, &error), expected);
+	assert_int_equal(error.code, expected);
+	assert_true(error.message[0] != '\0');
+	assert_int_equal(score_builder_add_tree(b, &good, &error), SCORE_OK);
+	assert_int_equal(score_builder_finish(b, &model, &error), SCORE_OK);
+	score_model_info info = {.struct_size = sizeof info};
+	assert_int_equal(score_model_get_info(model, &info), SCORE_OK);
+	assert_int_equal(info.n_trees, 1);
+	assert_int_equal(info.n_splits, 1);
+	assert_int_equal(info.n_tests, 1);
+	score_model_free(model);
+	score_builder_free(b);
+}
+
+static void refuses_what_is_no_tree(void **state)
+{
+	(void)state;
+	score_node n[3];
+	memcpy(n, stump, sizeof n);
+	n[0].left = 3;
+	refuses(n, 3, SCORE_ERR_ARGUMENT); /* child out of range */
+	n[0].left = -1;
+	refuses(n, 3, SCORE_ERR_ARGUMENT);
+	n[0].left = 0;
+	refuses(n, 3, SCORE_ERR_ARGUMENT); /* cycle */
+	n[0].left = 2;
+	refuses(n, 3, SCORE_ERR_ARGUMENT); /* shared child */
+	n[0].left = 1;
+	n[0].feature = 2;
+	refuses(n, 3, SCORE_ERR_ARGUMENT);
+	n[0].feature = 1;
+	n[0].test = 9;
+	refuses(n, 3, SCORE_ERR_ARGUMENT);
+	n[0].test = SCORE_TEST_LT;
+	n[0].missing = 8;
+	refuses(n, 3, SCORE_ERR_ARGUMENT);
+	n[0].missing = 0;
+	n[0].test = SCORE_TEST_IN_LEFT;
+	n[0].n_categories = 1;
+	refuses(n, 3, SCORE_ERR_ARGUMENT); /* categories out of range */
+	refuses(n, 0, SCORE_ERR_ARGUMENT);
+}
+
+static void refuses_an_empty_model(void **state)
+{
+	(void)state;
+	score_builder *b = new_builder(2);
+	score_model *model = (score_model *)(void *)&b;
+	score_error error;
+	assert_int_equal(score_builder_finish(b, &model, &error), SCORE_ERR_ARGUMENT);
+	assert_null(model);
+	score_builder_free(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(scores_a_stump),
+		cmocka_unit_test(refuses_what_is_no_tree),
+		cmocka_unit_test(refuses_an_empty_model),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
