@@ -1,0 +1,161 @@
+"""Compare a model's scores with those of the library that trained it, bit for bit, on every instruction set of this
+machine, by every regime that serves the model, from every layout, in batches of many sizes.
+
+Comes in: the model's bytes and an oracle. Goes out: a tally for the matrix; AssertionError at the first difference,
+with the model and the row left in build/test-logs/ for whoever looks into it.
+"""
+import dataclasses
+import pathlib
+from typing import Callable
+
+import numpy as np
+
+import c_interface as lib
+
+REPRODUCERS = lib.ROOT / "build/test-logs/reproducers"
+
+
+@dataclasses.dataclass
+class Oracle:
+    """What the source library answers: functions from rows to [n, width] doubles. None: the source has no such
+    output."""
+    margin: Callable[[np.ndarray], np.ndarray]
+    prediction: Callable[[np.ndarray], np.ndarray] | None = None
+    leaf: Callable[[np.ndarray], np.ndarray] | None = None
+    # (first iteration, end) -> margins; None: the source has no ranges
+    margin_of_range: Callable[[np.ndarray, int, int], np.ndarray] | None = None
+    # Distance in units of the last place that predictions may have, and why; 0: same libm, same formula, same bits.
+    prediction_ulp: int = 0
+    prediction_type: type = np.float64
+
+
+@dataclasses.dataclass
+class Tally:
+    source: str
+    kind: str
+    rows: dict[str, int] = dataclasses.field(default_factory=dict)  # by layout; every row of every scoring
+
+    def add(self, layout: str, n: int) -> None:
+        self.rows[layout] = self.rows.get(layout, 0) + n
+
+
+def as_doubles(array, width: int | None = None) -> np.ndarray:
+    array = np.asarray(array, np.float64)
+    return array.reshape(len(array), -1) if width is None else array.reshape(len(array), width)
+
+
+def differing(got: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """Rows of which a bit differs. Every NaN is the same NaN."""
+    same = got.view(np.uint64) == np.ascontiguousarray(expected).view(np.uint64)
+    return np.flatnonzero(~(same | (np.isnan(got) & np.isnan(expected))).all(axis=1))
+
+
+def leave_reproducer(name: str, data: bytes, rows: np.ndarray, expected: np.ndarray) -> pathlib.Path:
+    folder = REPRODUCERS / name.replace("/", "-")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model").write_bytes(data)
+    np.save(folder / "rows.npy", rows)
+    np.save(folder / "expected.npy", expected)
+    return folder
+
+
+class Checker:
+    """One model against its oracle."""
+
+    def __init__(self, name: str, data: bytes, oracle: Oracle, rows: np.ndarray, tally: Tally):
+        self.name, self.data, self.oracle, self.tally = name, data, oracle, tally
+        with np.errstate(over="ignore"):
+            narrow = rows.astype(np.float32)
+        self.values = {"f32": narrow, "f64": rows}
+        wide = np.full((len(rows), rows.shape[1] + 3), 5.5, np.float32)
+        wide[:, 2:-1] = narrow
+        self.layouts = {"rows f32": ("f32", lib.Rows(narrow)), "rows f64": ("f64", lib.Rows(rows)),
+                        "rows f32, strided": ("f32", lib.Rows(wide[:, 2:-1])),
+                        "rows f64, by column": ("f64", lib.Rows(np.asfortranarray(rows))),
+                        "columns f32": ("f32", lib.Columns(narrow)), "columns f64": ("f64", lib.Columns(rows))}
+
+    def run(self) -> lib.Model:
+        imported = lib.Model.imported(self.data)
+        expected = {kind: as_doubles(self.oracle.margin(values)) for kind, values in self.values.items()}
+        assert imported.info.n_outputs == expected["f32"].shape[1]
+        slm = imported.saved()
+        assert lib.Model.opened(slm).saved() == slm, "saved, opened and saved again: not the same bytes"
+        self.compare(imported, "rows f64", expected, "as imported")
+        for isa in lib.available_isas():
+            model = lib.Model.opened(slm, isa)
+            assert model.info.isa == isa
+            model.verify(isa)
+            self.margins(model, expected)
+            self.leaves(model)
+            self.predictions(model)
+            self.ranges(model)
+        return imported
+
+    def regimes(self, model: lib.Model) -> list[int]:
+        if model.info.kind == 2:
+            return [lib.AUTO]
+        return [lib.AUTO, lib.WALK] + ([lib.BATCH] if model.info.max_leaves <= 256 else [])
+
+    def margins(self, model, expected):
+        for regime in self.regimes(model):
+            for layout in self.layouts:
+                self.compare(model, layout, expected, "", regime=regime)
+        for batch, n in ((1, 40), (7, 84), (64, 400), (512, 1100)):
+            for layout in ("rows f32", "columns f64"):
+                self.compare(model, layout, expected, f"batches of {batch}", batch=batch, n=n)
+        self.compare(model, "rows f64", expected, "without scratch", scratch=False, n=700)
+        if model.info.kind == 1:
+            self.compare(model, "rows f32", expected, "walk, one by one", regime=lib.WALK, batch=1, n=20)
+
+    def leaves(self, model):
+        if self.oracle.leaf is None:
+            return
+        expected = {kind: as_doubles(self.oracle.leaf(values)) for kind, values in self.values.items()}
+        for regime in self.regimes(model):
+            self.compare(model, "rows f64", expected, "leaf", output=lib.LEAF, regime=regime)
+        self.compare(model, "columns f32", expected, "leaf", output=lib.LEAF, batch=1, n=10)
+
+    def predictions(self, model):
+        if self.oracle.prediction is None:
+            return
+        expected = {kind: as_doubles(self.oracle.prediction(values)) for kind, values in self.values.items()}
+        assert model.info.n_predictions == expected["f32"].shape[1]
+        for layout in ("rows f32", "columns f64"):
+            self.compare(model, layout, expected, "prediction", output=lib.PREDICTION, ulp=self.oracle.prediction_ulp)
+        self.compare(model, "rows f64", expected, "prediction", output=lib.PREDICTION, batch=1, n=30,
+                     ulp=self.oracle.prediction_ulp)
+
+    def ranges(self, model):
+        per = model.info.trees_per_iteration
+        iterations = model.info.n_trees // per if per else 0
+        if self.oracle.margin_of_range is None or iterations < 3:
+            return
+        for begin, end in ((0, 1), (1, iterations), (iterations // 2, iterations // 2 + 1)):
+            expected = {"f32": as_doubles(self.oracle.margin_of_range(self.values["f32"], begin, end))}
+            for regime in self.regimes(model):
+                self.compare(model, "rows f32", expected, f"iterations {begin} to {end}", regime=regime,
+                             trees=(begin * per, end * per))
+
+    def compare(self, model, layout, expected, what, ulp=0, **how):
+        kind, rows = self.layouts[layout]
+        got = model.score(rows, **how)
+        want = expected[kind][:len(got)]
+        assert got.shape == want.shape, f"{self.name}: {what}: {got.shape} instead of {want.shape}"
+        wrong = differing(got, want)
+        if ulp and len(wrong):
+            close = np.abs(got - want) <= ulp * np.spacing(want.astype(self.oracle.prediction_type))
+            wrong = np.flatnonzero(~(close | (got == want)).all(axis=1))
+        self.tally.add(layout, len(got))
+        if len(wrong):
+            self.fail(model, layout, what, how, got, want, wrong)
+
+    def fail(self, model, layout, what, how, got, want, wrong):
+        row = int(wrong[0])
+        values = self.values[self.layouts[layout][0]]
+        folder = leave_reproducer(self.name, self.data, values, want)
+        place = f"{lib.ISA_NAMES[model.info.isa]}, {lib.REGIME_NAMES[how.get('regime', 0)]}, {layout}, {what or 'margin'}"
+        k = int(np.flatnonzero(got[row].view(np.uint64) != want[row].astype(np.float64).view(np.uint64))[0])
+        raise AssertionError(
+            f"{self.name}: {place}: {len(wrong)} of {len(got)} rows differ; row {row}, value {k}: "
+            f"{got[row, k]!r} ({float(got[row, k]).hex()}) instead of {want[row, k]!r} ({float(want[row, k]).hex()}); "
+            f"the row is {values[row].tolist()}; model and rows are in {folder}")
