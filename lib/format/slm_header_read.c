@@ -1,0 +1,330 @@
+/*
+ * Read the header: every key that this version knows must be there once, with the right type and range.
+ *
+ * Comes in: untrusted msgpack. Goes out: counts, contract, features, metadata and the section table, checked against each
+ * other so that no count asks for more memory than the file's own bytes justify. Keys it does not know are ignored,
+ * unless the list `requires` names them.
+ */
+#include "slm_layout.h"
+#include "slm_msgpack.h"
+
+typedef struct reader {
+	sl_arena *arena;
+	score_error *error;
+	const char *where; /* the map that is being read, for messages */
+} reader;
+
+static const char *const type_names[] = { "nil", "a truth value", "a count", "a negative number", "a float", "text",
+	"bytes", "an array", "a map" };
+
+static score_status corrupt(const reader *r, const char *key, const char *what)
+{
+	return sl_fail_at(r->error, SCORE_ERR_CORRUPT, SLM_PRELUDE_BYTES, -1, "header, %s, key '%s': %s", r->where, key,
+		what);
+}
+
+static score_status get(const reader *r, const slm_value *map, const char *key, slm_type type, const slm_value **out)
+{
+	bool twice;
+	const slm_value *value = slm_map_get(map, key, &twice);
+	if (value == NULL)
+		return corrupt(r, key, "is missing; the file is damaged or not written by Scoreline");
+	if (twice)
+		return corrupt(r, key, "is there twice");
+	if (value->type != type)
+		return sl_fail_at(r->error, SCORE_ERR_CORRUPT, SLM_PRELUDE_BYTES, -1,
+			"header, %s, key '%s': expected %s, found %s", r->where, key, type_names[type], type_names[value->type]);
+	*out = value;
+	return SCORE_OK;
+}
+
+static score_status get_u64(const reader *r, const slm_value *map, const char *key, uint64_t max, uint64_t *out)
+{
+	const slm_value *value = NULL;
+	const score_status status = get(r, map, key, SLM_UINT, &value);
+	if (status != SCORE_OK)
+		return status;
+	if (value->u.uint > max)
+		return corrupt(r, key, "is larger than this file can hold");
+	*out = value->u.uint;
+	return SCORE_OK;
+}
+
+static score_status get_count(const reader *r, const slm_value *map, const char *key, uint32_t *out)
+{
+	uint64_t value = 0;
+	const score_status status = get_u64(r, map, key, INT32_MAX, &value);
+	*out = (uint32_t)value;
+	return status;
+}
+
+static score_status get_number(const reader *r, const slm_value *map, const char *key, double *out)
+{
+	const slm_value *value = NULL;
+	const score_status status = get(r, map, key, SLM_FLOAT, &value);
+	if (status == SCORE_OK)
+		*out = value->u.number;
+	return status;
+}
+
+static score_status get_bool(const reader *r, const slm_value *map, const char *key, int32_t *out)
+{
+	const slm_value *value = NULL;
+	const score_status status = get(r, map, key, SLM_BOOL, &value);
+	if (status == SCORE_OK)
+		*out = value->u.uint != 0;
+	return status;
+}
+
+static score_status get_word(const reader *r, const slm_value *map, const char *key, const slm_words *words, int32_t *out)
+{
+	const slm_value *value = NULL;
+	const score_status status = get(r, map, key, SLM_TEXT, &value);
+	if (status != SCORE_OK)
+		return status;
+	for (uint32_t i = 0; i < words->count; i++) {
+		if (words->names[i][0] != '\0' && slm_text_is(value, words->names[i])) {
+			*out = (int32_t)i;
+			return SCORE_OK;
+		}
+	}
+	return sl_fail_at(r->error, SCORE_ERR_UNSUPPORTED, SLM_PRELUDE_BYTES, -1,
+		"header, %s, key '%s': this library does not know '%s'; a newer release may", r->where, key,
+		sl_quote(value->u.text, value->n).text);
+}
+
+/* A terminated copy in the arena. */
+static score_status copy_text(const reader *r, const slm_value *value, const char *key, const char **out)
+{
+	if (value->type != SLM_TEXT)
+		return corrupt(r, key, "expected text");
+	if (memchr(value->u.text, '\0', value->n) != NULL)
+		return corrupt(r, key, "text holds a zero byte");
+	*out = sl_arena_string(r->arena, value->u.text, value->n);
+	return *out == NULL ? sl_fail_memory(r->error, (size_t)value->n + 1) : SCORE_OK;
+}
+
+#define TRY(CALL) \
+	do { \
+		const score_status status_ = (CALL); \
+		if (status_ != SCORE_OK) \
+			return status_; \
+	} while (0)
+
+static score_status read_requires(const reader *r, const slm_value *root)
+{
+	const slm_value *list = NULL;
+	TRY(get(r, root, "requires", SLM_ARRAY, &list));
+	if (list->n == 0)
+		return SCORE_OK;
+	if (list->u.items[0].type != SLM_TEXT)
+		return corrupt(r, "requires", "expected a list of names");
+	return sl_fail_at(r->error, SCORE_ERR_UNSUPPORTED, SLM_PRELUDE_BYTES, -1,
+		"the file requires '%s', which this library does not have; use a newer release",
+		sl_quote(list->u.items[0].u.text, list->u.items[0].n).text);
+}
+
+static score_status read_metadata(reader *r, const slm_value *root, forest *f)
+{
+	const slm_value *map = NULL;
+	TRY(get(r, root, "metadata", SLM_MAP, &map));
+	forest_metadata *metadata = sl_arena_alloc(r->arena, map->n, sizeof *metadata);
+	if (metadata == NULL)
+		return sl_fail_memory(r->error, map->n * sizeof *metadata);
+	r->where = "metadata";
+	for (uint32_t i = 0; i < map->n; i++) {
+		TRY(copy_text(r, map->u.items + 2 * (size_t)i, "key", &metadata[i].key));
+		TRY(copy_text(r, map->u.items + 2 * (size_t)i + 1, metadata[i].key, &metadata[i].value));
+	}
+	f->metadata = metadata;
+	f->n_metadata = map->n;
+	return SCORE_OK;
+}
+
+static score_status read_features(reader *r, const slm_value *root, forest *f)
+{
+	const slm_value *list = NULL;
+	TRY(get(r, root, "features", SLM_ARRAY, &list));
+	forest_feature *features = sl_arena_alloc(r->arena, list->n, sizeof *features);
+	if (features == NULL)
+		return sl_fail_memory(r->error, list->n * sizeof *features);
+	uint64_t cuts = 0;
+	r->where = "features";
+	for (uint32_t i = 0; i < list->n; i++) {
+		const slm_value *map = list->u.items + i;
+		const slm_value *name;
+		int32_t type = 0;
+		if (map->type != SLM_MAP)
+			return corrupt(r, "features", "expected one map per feature");
+		TRY(get(r, map, "name", SLM_TEXT, &name));
+		TRY(copy_text(r, name, "name", &features[i].name));
+		TRY(get_word(r, map, "type", &slm_words_feature, &type));
+		TRY(get_count(r, map, "cuts", &features[i].n_cuts));
+		features[i].type = (uint32_t)type;
+		features[i].first_cut = (uint32_t)cuts;
+		cuts += features[i].n_cuts;
+		if (cuts > INT32_MAX)
+			return corrupt(r, "cuts", "more cuts than a file can hold");
+	}
+	f->features = features;
+	f->n_features = f->contract.n_features = list->n;
+	f->n_cuts = (uint32_t)cuts;
+	return SCORE_OK;
+}
+
+static score_status read_link(reader *r, const slm_value *root, forest *f)
+{
+	const slm_value *map = NULL;
+	TRY(get_count(r, root, "outputs", &f->contract.n_outputs));
+	TRY(get(r, root, "link", SLM_MAP, &map));
+	r->where = "link";
+	TRY(get_word(r, map, "name", &slm_words_link, &f->link));
+	TRY(get_number(r, map, "parameter", &f->link_parameter));
+	return get_count(r, map, "predictions", &f->n_predictions);
+}
+
+static score_status read_contract(reader *r, const slm_value *root, forest *f)
+{
+	score_contract *c = &f->contract;
+	const slm_value *map = NULL;
+	TRY(get(r, root, "contract", SLM_MAP, &map));
+	r->where = "contract";
+	c->struct_size = sizeof *c;
+	TRY(get_word(r, map, "compare", &slm_words_dtype, &c->compare));
+	TRY(get_word(r, map, "sum", &slm_words_dtype, &c->sum));
+	TRY(get_count(r, map, "trees_per_iteration", &c->trees_per_iteration));
+	TRY(get_word(r, map, "base_position", &slm_words_base, &c->base_position));
+	TRY(get_word(r, map, "average", &slm_words_average, &c->average));
+	TRY(get_number(r, map, "scale", &c->scale));
+	TRY(get_word(r, map, "category_rule", &slm_words_category, &c->category_rule));
+	return get_bool(r, map, "linear_skip_missing", &f->linear_skip_missing);
+}
+
+static score_status read_counts(reader *r, const slm_value *root, forest *f, slm_table *table)
+{
+	const slm_value *map = NULL;
+	uint32_t cuts;
+	TRY(get(r, root, "counts", SLM_MAP, &map));
+	r->where = "counts";
+	TRY(get_count(r, map, "trees", &f->n_trees));
+	TRY(get_count(r, map, "splits", &f->n_splits));
+	TRY(get_count(r, map, "leaves", &f->n_leaves));
+	TRY(get_count(r, map, "leaf_width", &f->leaf_width));
+	TRY(get_count(r, map, "cuts", &cuts));
+	TRY(get_count(r, map, "tests", &f->n_tests));
+	TRY(get_count(r, map, "set_tests", &table->n_set_tests));
+	TRY(get_count(r, map, "sets", &f->n_sets));
+	TRY(get_count(r, map, "set_members", &f->n_set_members));
+	TRY(get_count(r, map, "golden_rows", &f->n_golden));
+	if (cuts != f->n_cuts)
+		return corrupt(r, "cuts", "is not the sum of the features' cuts");
+	if ((uint64_t)f->n_splits + f->n_trees != f->n_leaves)
+		return corrupt(r, "leaves", "is not splits + trees");
+	return SCORE_OK;
+}
+
+/* "f32", "f64", "u1" … "u32". */
+static bool read_type(const slm_value *text, slm_section *s)
+{
+	uint32_t bits = 0;
+	if (text->type != SLM_TEXT || text->n < 2 || text->n > 3)
+		return false;
+	for (uint32_t i = 1; i < text->n; i++) {
+		const char c = text->u.text[i];
+		if (c < '0' || c > '9')
+			return false;
+		bits = bits * 10 + (uint32_t)(c - '0');
+	}
+	s->bits = (uint8_t)bits;
+	s->is_float = text->u.text[0] == 'f';
+	if (s->is_float)
+		return bits == 32 || bits == 64;
+	return text->u.text[0] == 'u' && text->u.text[1] != '0' && bits >= 1 && bits <= 32;
+}
+
+static score_status read_section(const reader *r, const slm_value *map, uint64_t room, uint64_t *at, slm_table *table)
+{
+	const slm_value *name = NULL;
+	const slm_value *type = NULL;
+	slm_section s = { .present = true };
+	uint64_t bytes;
+	int id = 0;
+	TRY(get(r, map, "name", SLM_TEXT, &name));
+	TRY(get_u64(r, map, "offset", room, &s.offset));
+	TRY(get_u64(r, map, "bytes", room - s.offset, &s.bytes));
+	if (s.offset != ((*at + SLM_ALIGN - 1) & ~(uint64_t)(SLM_ALIGN - 1)))
+		return corrupt(r, sl_quote(name->u.text, name->n).text,
+			"offset is not the first multiple of 64 after the section before it");
+	*at = s.offset + s.bytes;
+	while (id < SLM_N_SECTIONS && !slm_text_is(name, slm_section_names[id]))
+		id++;
+	if (id == SLM_N_SECTIONS)
+		return SCORE_OK;
+	if (table->sections[id].present)
+		return corrupt(r, slm_section_names[id], "section is there twice");
+	TRY(get(r, map, "type", SLM_TEXT, &type));
+	TRY(get_u64(r, map, "count", UINT64_MAX, &s.count));
+	if (!read_type(type, &s))
+		return corrupt(r, slm_section_names[id], "type is none of f32, f64, u1 to u32");
+	if (s.count == 0 || !slm_array_bytes(s.count, s.bits, &bytes) || bytes != s.bytes)
+		return corrupt(r, slm_section_names[id], "count, type and bytes do not fit together");
+	table->sections[id] = s;
+	return SCORE_OK;
+}
+
+static score_status read_sections(reader *r, const slm_value *root, uint64_t room, slm_table *table)
+{
+	const slm_value *list = NULL;
+	uint64_t at = 0;
+	TRY(get(r, root, "sections", SLM_ARRAY, &list));
+	r->where = "sections";
+	for (uint32_t i = 0; i < list->n; i++) {
+		if (list->u.items[i].type != SLM_MAP)
+			return corrupt(r, "sections", "expected one map per section");
+		TRY(read_section(r, list->u.items + i, room, &at, table));
+	}
+	if (at != room)
+		return corrupt(r, "sections", "the last section does not end where the hash begins");
+	table->section_bytes = at;
+	return SCORE_OK;
+}
+
+static score_status read_root(reader *r, const slm_value *root, uint64_t room, forest *f, slm_table *table)
+{
+	static const char top[] = "top level";
+	const slm_value *name = NULL;
+	r->where = top;
+	if (root->type != SLM_MAP)
+		return corrupt(r, "format", "the header is not a map");
+	TRY(get(r, root, "format", SLM_TEXT, &name));
+	if (!slm_text_is(name, "scoreline model"))
+		return corrupt(r, "format", "expected 'scoreline model'");
+	TRY(read_requires(r, root));
+	TRY(get_word(r, root, "kind", &slm_words_kind, &f->kind));
+	TRY(get_word(r, root, "leaf_id_rule", &slm_words_leaf_rule, &table->leaf_rule));
+	TRY(read_metadata(r, root, f));
+	r->where = top;
+	TRY(read_features(r, root, f));
+	r->where = top;
+	TRY(read_link(r, root, f));
+	r->where = top;
+	TRY(read_contract(r, root, f));
+	r->where = top;
+	TRY(read_counts(r, root, f, table));
+	r->where = top;
+	return read_sections(r, root, room, table);
+}
+
+score_status slm_header_read(const uint8_t *header, size_t size, uint64_t section_bytes, sl_arena *arena, forest *f,
+	slm_table *table, score_error *error)
+{
+	sl_arena scratch;
+	slm_value root;
+	reader r = { arena, error, "" };
+	sl_arena_init(&scratch, &arena->allocator, arena->limit);
+	score_status status = slm_msgpack_parse(header, size, SLM_PRELUDE_BYTES, &scratch, &root, error);
+	if (status == SCORE_OK)
+		status = read_root(&r, &root, section_bytes, f, table);
+	sl_arena_free(&scratch);
+	return status;
+}

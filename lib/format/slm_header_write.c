@@ -1,0 +1,170 @@
+/*
+ * The header: a msgpack map that tells people and machines what the model is.
+ *
+ * Comes in: a checked forest and the table of its encoded sections. Goes out: bytes. Keys have a fixed order.
+ */
+#include "slm_layout.h"
+
+#include <msgpack/pack.h>
+
+typedef struct writer {
+	msgpack_packer pack;
+	sl_vector *out;
+	bool failed;
+} writer;
+
+static int append(void *data, const char *bytes, size_t n)
+{
+	writer *w = data;
+	if (!w->failed && !sl_vector_push(w->out, bytes, n))
+		w->failed = true;
+	return 0;
+}
+
+static void put_text(writer *w, const char *text)
+{
+	const size_t n = strlen(text);
+	msgpack_pack_str(&w->pack, n);
+	msgpack_pack_str_body(&w->pack, text, n);
+}
+
+static void put_map(writer *w, const char *key, uint32_t n)
+{
+	put_text(w, key);
+	msgpack_pack_map(&w->pack, n);
+}
+
+static void put_array(writer *w, const char *key, uint32_t n)
+{
+	put_text(w, key);
+	msgpack_pack_array(&w->pack, n);
+}
+
+static void put_count(writer *w, const char *key, uint64_t value)
+{
+	put_text(w, key);
+	msgpack_pack_uint64(&w->pack, value);
+}
+
+static void put_number(writer *w, const char *key, double value)
+{
+	put_text(w, key);
+	msgpack_pack_double(&w->pack, value);
+}
+
+static void put_word(writer *w, const char *key, const slm_words *words, int32_t value)
+{
+	put_text(w, key);
+	if (value < 0 || (uint32_t)value >= words->count)
+		w->failed = true;
+	else
+		put_text(w, words->names[value]);
+}
+
+static void put_bool(writer *w, const char *key, bool value)
+{
+	put_text(w, key);
+	if (value)
+		msgpack_pack_true(&w->pack);
+	else
+		msgpack_pack_false(&w->pack);
+}
+
+static void put_model(writer *w, const forest *f)
+{
+	put_map(w, "metadata", f->n_metadata);
+	for (uint32_t i = 0; i < f->n_metadata; i++) {
+		put_text(w, f->metadata[i].key);
+		put_text(w, f->metadata[i].value);
+	}
+	put_word(w, "kind", &slm_words_kind, f->kind);
+	put_array(w, "features", f->n_features);
+	for (uint32_t i = 0; i < f->n_features; i++) {
+		msgpack_pack_map(&w->pack, 3);
+		put_text(w, "name");
+		put_text(w, f->features[i].name);
+		put_word(w, "type", &slm_words_feature, (int32_t)f->features[i].type);
+		put_count(w, "cuts", f->features[i].n_cuts);
+	}
+	put_count(w, "outputs", f->contract.n_outputs);
+	put_map(w, "link", 3);
+	put_word(w, "name", &slm_words_link, f->link);
+	put_number(w, "parameter", f->link_parameter);
+	put_count(w, "predictions", f->n_predictions);
+}
+
+static void put_contract(writer *w, const forest *f)
+{
+	const score_contract *c = &f->contract;
+	put_map(w, "contract", 8);
+	put_word(w, "compare", &slm_words_dtype, c->compare);
+	put_word(w, "sum", &slm_words_dtype, c->sum);
+	put_count(w, "trees_per_iteration", c->trees_per_iteration);
+	put_word(w, "base_position", &slm_words_base, c->base_position);
+	put_word(w, "average", &slm_words_average, c->average);
+	put_number(w, "scale", c->scale);
+	put_word(w, "category_rule", &slm_words_category, c->category_rule);
+	put_bool(w, "linear_skip_missing", f->linear_skip_missing != 0);
+}
+
+static void put_counts(writer *w, const forest *f, const slm_table *table)
+{
+	put_map(w, "counts", 10);
+	put_count(w, "trees", f->n_trees);
+	put_count(w, "splits", f->n_splits);
+	put_count(w, "leaves", f->n_leaves);
+	put_count(w, "leaf_width", f->leaf_width);
+	put_count(w, "cuts", f->n_cuts);
+	put_count(w, "tests", f->n_tests);
+	put_count(w, "set_tests", table->n_set_tests);
+	put_count(w, "sets", f->n_sets);
+	put_count(w, "set_members", f->n_set_members);
+	put_count(w, "golden_rows", f->n_golden);
+}
+
+static void put_section(writer *w, const char *name, const slm_section *s)
+{
+	char type[4] = { s->is_float ? 'f' : 'u', 0, 0, 0 };
+	if (s->bits < 10) {
+		type[1] = (char)('0' + s->bits);
+	} else {
+		type[1] = (char)('0' + s->bits / 10);
+		type[2] = (char)('0' + s->bits % 10);
+	}
+	msgpack_pack_map(&w->pack, 5);
+	put_text(w, "name");
+	put_text(w, name);
+	put_text(w, "type");
+	put_text(w, type);
+	put_count(w, "count", s->count);
+	put_count(w, "offset", s->offset);
+	put_count(w, "bytes", s->bytes);
+}
+
+static void put_sections(writer *w, const slm_table *table)
+{
+	uint32_t n = 0;
+	for (int i = 0; i < SLM_N_SECTIONS; i++)
+		n += table->sections[i].present;
+	put_array(w, "sections", n);
+	for (int i = 0; i < SLM_N_SECTIONS; i++) {
+		if (table->sections[i].present)
+			put_section(w, slm_section_names[i], table->sections + i);
+	}
+}
+
+bool slm_header_write(const forest *f, const slm_table *table, sl_vector *out)
+{
+	writer w = { .out = out };
+	msgpack_packer_init(&w.pack, &w, append);
+	msgpack_pack_map(&w.pack, 11);
+	put_text(&w, "format");
+	put_text(&w, "scoreline model");
+	put_array(&w, "requires", 0);
+	put_model(&w, f);
+	put_contract(&w, f);
+	put_counts(&w, f, table);
+	put_word(&w, "leaf_id_rule", &slm_words_leaf_rule, table->leaf_rule);
+	put_sections(&w, table);
+	return !w.failed;
+}

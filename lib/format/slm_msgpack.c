@@ -1,0 +1,184 @@
+/*
+ * Decode msgpack by msgpack-c's template with callbacks of our own: it calls, we allocate from an arena and count.
+ */
+#include "slm_msgpack.h"
+
+#include <msgpack/unpack.h>
+#include <msgpack/unpack_define.h>
+
+typedef struct unpack_user {
+	sl_arena *arena;
+	size_t items_left; /* items that containers may still promise */
+	bool out_of_memory;
+} unpack_user;
+
+#define KEEP(NAME, TYPE, FIELD, VALUE, ARGUMENT) \
+	static int on##NAME(unpack_user *user, ARGUMENT x, slm_value *out) \
+	{ \
+		(void)user; \
+		out->type = TYPE; \
+		out->n = 0; \
+		out->u.FIELD = VALUE; \
+		return 0; \
+	}
+KEEP(_uint8, SLM_UINT, uint, x, uint8_t)
+KEEP(_uint16, SLM_UINT, uint, x, uint16_t)
+KEEP(_uint32, SLM_UINT, uint, x, uint32_t)
+KEEP(_uint64, SLM_UINT, uint, x, uint64_t)
+KEEP(_int8, x < 0 ? SLM_NEGATIVE : SLM_UINT, uint, (uint64_t)x, int8_t)
+KEEP(_int16, x < 0 ? SLM_NEGATIVE : SLM_UINT, uint, (uint64_t)x, int16_t)
+KEEP(_int32, x < 0 ? SLM_NEGATIVE : SLM_UINT, uint, (uint64_t)x, int32_t)
+KEEP(_int64, x < 0 ? SLM_NEGATIVE : SLM_UINT, uint, (uint64_t)x, int64_t)
+KEEP(_float, SLM_FLOAT, number, (double)x, float)
+KEEP(_double, SLM_FLOAT, number, x, double)
+#undef KEEP
+
+static int keep_bool(slm_value *out, slm_type type, uint64_t value)
+{
+	out->type = type;
+	out->n = 0;
+	out->u.uint = value;
+	return 0;
+}
+
+static int on_nil(unpack_user *user, slm_value *out)
+{
+	(void)user;
+	return keep_bool(out, SLM_NIL, 0);
+}
+
+static int on_false(unpack_user *user, slm_value *out)
+{
+	(void)user;
+	return keep_bool(out, SLM_BOOL, 0);
+}
+
+static int on_true(unpack_user *user, slm_value *out)
+{
+	(void)user;
+	return keep_bool(out, SLM_BOOL, 1);
+}
+
+static slm_value on_root(unpack_user *user)
+{
+	(void)user;
+	return (slm_value){ .type = SLM_NIL };
+}
+
+static int keep_bytes(slm_value *out, slm_type type, const char *text, unsigned int length)
+{
+	out->type = type;
+	out->n = length;
+	out->u.text = length == 0 ? "" : text; /* the decoder has no position for an empty string */
+	return 0;
+}
+
+static int on_str(unpack_user *user, const char *base, const char *text, unsigned int length, slm_value *out)
+{
+	(void)user;
+	(void)base;
+	return keep_bytes(out, SLM_TEXT, text, length);
+}
+
+static int on_bin(unpack_user *user, const char *base, const char *bytes, unsigned int length, slm_value *out)
+{
+	(void)user;
+	(void)base;
+	return keep_bytes(out, SLM_BYTES, bytes, length);
+}
+
+static int on_ext(unpack_user *user, const char *base, const char *bytes, unsigned int length, slm_value *out)
+{
+	return on_bin(user, base, bytes, length, out);
+}
+
+/* Every item takes at least one byte, so honest containers never promise more items than there are bytes. */
+static int start_items(unpack_user *user, slm_type type, uint64_t values, slm_value *out)
+{
+	if (values > user->items_left)
+		return -1;
+	user->items_left -= (size_t)values;
+	out->type = type;
+	out->n = 0;
+	out->u.items = sl_arena_alloc(user->arena, (size_t)values, sizeof(slm_value));
+	user->out_of_memory = out->u.items == NULL;
+	return user->out_of_memory ? -1 : 0;
+}
+
+static int on_array(unpack_user *user, unsigned int n, slm_value *out)
+{
+	return start_items(user, SLM_ARRAY, n, out);
+}
+
+static int on_map(unpack_user *user, unsigned int n, slm_value *out)
+{
+	return start_items(user, SLM_MAP, (uint64_t)n * 2, out);
+}
+
+static int on_array_item(unpack_user *user, slm_value *array, slm_value item)
+{
+	(void)user;
+	array->u.items[array->n++] = item;
+	return 0;
+}
+
+static int on_map_item(unpack_user *user, slm_value *map, slm_value key, slm_value value)
+{
+	(void)user;
+	map->u.items[2 * (size_t)map->n] = key;
+	map->u.items[2 * (size_t)map->n + 1] = value;
+	map->n++;
+	return 0;
+}
+
+#define msgpack_unpack_struct(name) struct slm_unpack##name
+#define msgpack_unpack_func(result, name) static result slm_unpack##name
+#define msgpack_unpack_callback(name) on##name
+#define msgpack_unpack_object slm_value
+#define msgpack_unpack_user unpack_user
+#include <msgpack/unpack_template.h>
+
+score_status slm_msgpack_parse(const uint8_t *bytes, size_t size, int64_t offset, sl_arena *arena, slm_value *out,
+	score_error *error)
+{
+	struct slm_unpack_context context;
+	size_t at = 0;
+	memset(&context, 0, sizeof context);
+	slm_unpack_init(&context);
+	context.user = (unpack_user){ arena, size, false };
+	const int result = slm_unpack_execute(&context, (const char *)bytes, size, &at);
+	if (context.user.out_of_memory)
+		return sl_fail_memory(error, size);
+	if (result == 0)
+		return sl_fail_at(error, SCORE_ERR_CORRUPT, offset + (int64_t)size, -1,
+			"the header ends inside a msgpack value; the file is damaged");
+	if (result < 0)
+		return sl_fail_at(error, SCORE_ERR_CORRUPT, offset + (int64_t)at, -1,
+			"the header is not msgpack of at most 32 levels; the file is damaged");
+	if (at != size)
+		return sl_fail_at(error, SCORE_ERR_CORRUPT, offset + (int64_t)at, -1,
+			"expected one msgpack map in the header, found more bytes after it");
+	*out = slm_unpack_data(&context);
+	return SCORE_OK;
+}
+
+bool slm_text_is(const slm_value *value, const char *text)
+{
+	return value->type == SLM_TEXT && value->n == strlen(text) && memcmp(value->u.text, text, value->n) == 0;
+}
+
+const slm_value *slm_map_get(const slm_value *map, const char *key, bool *twice)
+{
+	const slm_value *found = NULL;
+	*twice = false;
+	for (uint32_t i = 0; i < map->n; i++) {
+		const slm_value *pair = map->u.items + 2 * (size_t)i;
+		if (!slm_text_is(pair, key))
+			continue;
+		*twice = found != NULL;
+		found = pair + 1;
+		if (*twice)
+			break;
+	}
+	return found;
+}

@@ -1,0 +1,365 @@
+/*
+ * Read a model file.
+ *
+ * Comes in: untrusted bytes. Goes out: a forest in the arena that forest_check() accepted. The hash proves that the
+ * file is whole, not that its author is honest: every count and number is checked again behind it.
+ */
+#include "slm_layout.h"
+
+#include <xxhash.h>
+
+typedef struct reader {
+	forest *f;
+	sl_arena *arena;
+	slm_table table;
+	const uint8_t *sections; /* the first section */
+	score_error *error;
+} reader;
+
+#define TRY(CALL) \
+	do { \
+		const score_status status_ = (CALL); \
+		if (status_ != SCORE_OK) \
+			return status_; \
+	} while (0)
+
+/* ---- prelude -------------------------------------------------------------------------------------- */
+
+static score_status check_magic(const uint8_t *data, size_t size, score_error *error)
+{
+	const size_t n = size < SLM_MAGIC_BYTES ? size : SLM_MAGIC_BYTES;
+	if (size == 0 || memcmp(data, SLM_MAGIC, n) != 0)
+		return sl_fail_at(error, SCORE_ERR_CORRUPT, 0, -1,
+			"not a Scoreline model file (.slm); convert other libraries' models with `scoreline convert`");
+	if (size < SLM_PRELUDE_BYTES + SLM_HASH_BYTES)
+		return sl_fail_at(error, SCORE_ERR_CORRUPT, (int64_t)size, -1,
+			"the file ends after %llu bytes, inside its first fields; it was cut short", (unsigned long long)size);
+	return SCORE_OK;
+}
+
+static score_status check_prelude(const uint8_t *data, size_t size, size_t *header_size, score_error *error)
+{
+	TRY(check_magic(data, size, error));
+	const uint32_t written = slm_get_u32(data + 8);
+	const uint32_t readable = slm_get_u32(data + 12);
+	const uint64_t file_size = slm_get_u64(data + 16);
+	const uint64_t header = slm_get_u64(data + 24);
+	if (readable > SLM_VERSION)
+		return sl_fail_at(error, SCORE_ERR_VERSION, 12, -1,
+			"the file needs a reader of format version %u, this library reads up to %u; use a newer release",
+			(unsigned)readable, SLM_VERSION);
+	if (readable == 0 || written < readable)
+		return sl_fail_at(error, SCORE_ERR_CORRUPT, 8, -1, "format version %u, readable from %u: no such version",
+			(unsigned)written, (unsigned)readable);
+	if (file_size != size)
+		return sl_fail_at(error, SCORE_ERR_CORRUPT, 16, -1,
+			"the file says that it has %llu bytes, found %llu; it was cut short or something was added",
+			(unsigned long long)file_size, (unsigned long long)size);
+	if (header > SLM_MAX_HEADER_BYTES || header > size - SLM_PRELUDE_BYTES - SLM_HASH_BYTES
+		|| sl_round_up(SLM_PRELUDE_BYTES + (size_t)header, SLM_ALIGN) > size - SLM_HASH_BYTES)
+		return sl_fail_at(error, SCORE_ERR_CORRUPT, 24, -1, "a header of %llu bytes does not fit into the file",
+			(unsigned long long)header);
+	*header_size = (size_t)header;
+	return SCORE_OK;
+}
+
+static score_status check_hash(const uint8_t *data, size_t size, uint8_t hash[16], score_error *error)
+{
+	XXH128_canonical_t found;
+	XXH128_canonicalFromHash(&found, XXH3_128bits(data, size - SLM_HASH_BYTES));
+	if (memcmp(found.digest, data + size - SLM_HASH_BYTES, SLM_HASH_BYTES) != 0)
+		return sl_fail_at(error, SCORE_ERR_CORRUPT, (int64_t)(size - SLM_HASH_BYTES), -1,
+			"the content does not match the file's hash; the file is damaged, get it again from its source");
+	memcpy(hash, found.digest, SLM_HASH_BYTES);
+	return SCORE_OK;
+}
+
+/* ---- sections -------------------------------------------------------------------------------------- */
+
+/* The section with exactly `n` elements; for n = 0 there must be none, and `*out` is NULL. */
+static score_status find(const reader *r, int id, uint64_t n, bool is_float, const slm_section **out)
+{
+	const slm_section *s = r->table.sections + id;
+	*out = NULL;
+	if (!s->present && n == 0)
+		return SCORE_OK;
+	if (!s->present || s->count != n || s->is_float != is_float)
+		return sl_fail(r->error, SCORE_ERR_CORRUPT,
+			"section %s: expected %llu %s, found %llu %s; the file is damaged", slm_section_names[id],
+			(unsigned long long)n, is_float ? "floats" : "integers", (unsigned long long)(s->present ? s->count : 0),
+			s->present && !s->is_float ? "integers" : "floats");
+	*out = s;
+	return SCORE_OK;
+}
+
+/* Zeroed memory of the arena; after a failure NULL, and the error is set. */
+static void *take(const reader *r, sl_arena *arena, uint64_t n, size_t size)
+{
+	void *memory = n <= SIZE_MAX ? sl_arena_alloc(arena, (size_t)n, size) : NULL;
+	if (memory == NULL)
+		(void)sl_fail_memory(r->error, n <= SIZE_MAX / size ? (size_t)n * size : SIZE_MAX);
+	return memory;
+}
+
+static score_status get_floats(const reader *r, int id, uint64_t n, const double **out)
+{
+	const slm_section *s;
+	TRY(find(r, id, n, true, &s));
+	double *values = take(r, r->arena, n, sizeof *values);
+	if (values == NULL)
+		return SCORE_ERR_MEMORY;
+	if (s != NULL)
+		slm_floats_from_bytes(r->sections + s->offset, s->bits, values, (size_t)n);
+	*out = values;
+	return SCORE_OK;
+}
+
+static score_status get_ints(const reader *r, sl_arena *arena, int id, uint64_t n, uint32_t **out)
+{
+	const slm_section *s;
+	TRY(find(r, id, n, false, &s));
+	*out = take(r, arena, n, sizeof **out);
+	if (*out == NULL)
+		return SCORE_ERR_MEMORY;
+	if (s != NULL)
+		slm_unpack(r->sections + s->offset, (size_t)s->bytes, s->bits, *out, (size_t)n);
+	return SCORE_OK;
+}
+
+/* ---- sets and tests --------------------------------------------------------------------------------- */
+
+static score_status expand_sets(const reader *r, const uint32_t *sizes, const uint32_t *firsts, const uint32_t *gaps,
+	size_t n_gaps, uint32_t *set_first, uint32_t *members)
+{
+	const uint32_t n_members = r->f->n_set_members;
+	uint32_t at = 0;
+	size_t gap = 0;
+	for (uint32_t i = 0; i < r->f->n_sets; i++) {
+		uint64_t member = firsts[i];
+		set_first[i] = at;
+		if (sizes[i] > n_members - at || (sizes[i] > 0 && sizes[i] - 1 > n_gaps - gap))
+			break;
+		for (uint32_t k = 0; k < sizes[i]; k++) {
+			member += k > 0 ? (uint64_t)gaps[gap++] + 1 : 0;
+			if (member > UINT32_MAX)
+				return sl_fail(r->error, SCORE_ERR_CORRUPT, "section set_gaps: a category exceeds 32 bits");
+			members[at++] = (uint32_t)member;
+		}
+		set_first[i + 1] = at;
+	}
+	if (at != n_members || gap != n_gaps)
+		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section set_sizes does not add up to %u categories",
+			(unsigned)n_members);
+	return SCORE_OK;
+}
+
+static score_status get_sets(const reader *r, sl_arena *scratch)
+{
+	forest *f = r->f;
+	const uint64_t n_gaps = r->table.sections[SLM_SET_GAPS].present ? r->table.sections[SLM_SET_GAPS].count : 0;
+	uint32_t *sizes;
+	uint32_t *firsts;
+	uint32_t *gaps;
+	TRY(get_ints(r, scratch, SLM_SET_SIZES, f->n_sets, &sizes));
+	TRY(get_ints(r, scratch, SLM_SET_FIRSTS, f->n_sets, &firsts));
+	TRY(get_ints(r, scratch, SLM_SET_GAPS, n_gaps, &gaps));
+	if (f->n_set_members > n_gaps + f->n_sets)
+		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section set_gaps is too short for %u categories",
+			(unsigned)f->n_set_members);
+	uint32_t *set_first = take(r, r->arena, (uint64_t)f->n_sets + 1, sizeof *set_first);
+	uint32_t *members = take(r, r->arena, f->n_set_members, sizeof *members);
+	if (set_first == NULL || members == NULL)
+		return SCORE_ERR_MEMORY;
+	TRY(expand_sets(r, sizes, firsts, gaps, (size_t)n_gaps, set_first, members));
+	f->set_first = set_first;
+	f->set_members = members;
+	return SCORE_OK;
+}
+
+typedef struct test_source {
+	uint32_t *masks;
+	uint32_t *features; /* of set tests */
+	uint32_t *sets;
+	uint32_t *flags;
+	uint32_t next_set_test;
+} test_source;
+
+/* Tests of one feature: those of its cuts, then those of its sets. Returns how many there are now. */
+static uint32_t expand_feature_tests(const reader *r, test_source *from, uint32_t feature, forest_test *tests, uint32_t n)
+{
+	const forest_feature *ft = r->f->features + feature;
+	for (uint32_t cut = 0; cut < ft->n_cuts; cut++) {
+		const uint32_t mask = from->masks[ft->first_cut + cut];
+		for (uint8_t bit = 0; bit < 4; bit++) {
+			if (mask >> bit & 1)
+				tests[n++] = (forest_test){ feature, cut, FOREST_NUMERIC, bit >> 1, bit & 1, 0 };
+		}
+	}
+	while (from->next_set_test < r->table.n_set_tests && from->features[from->next_set_test] == feature) {
+		const uint32_t i = from->next_set_test++;
+		const forest_test_kind kind = from->flags[i] & 2 ? FOREST_CATEGORY_NOT : FOREST_CATEGORY;
+		tests[n++] = (forest_test){ feature, from->sets[i], kind, from->flags[i] & 1, 0, 0 };
+	}
+	return n;
+}
+
+static score_status get_tests(const reader *r, sl_arena *scratch)
+{
+	static const uint8_t bits_set[16] = { 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4 };
+	forest *f = r->f;
+	const uint32_t n_set_tests = r->table.n_set_tests;
+	test_source from = { 0 };
+	uint64_t n = n_set_tests;
+	uint32_t filled = 0;
+	TRY(get_ints(r, scratch, SLM_CUT_TESTS, f->n_cuts, &from.masks));
+	TRY(get_ints(r, scratch, SLM_SET_TEST_FEATURES, n_set_tests, &from.features));
+	TRY(get_ints(r, scratch, SLM_SET_TEST_SETS, n_set_tests, &from.sets));
+	TRY(get_ints(r, scratch, SLM_SET_TEST_FLAGS, n_set_tests, &from.flags));
+	for (uint32_t i = 0; i < f->n_cuts; i++) {
+		if (from.masks[i] > 15)
+			return sl_fail(r->error, SCORE_ERR_CORRUPT, "section cut_tests: expected values up to 15, found %u",
+				(unsigned)from.masks[i]);
+		n += bits_set[from.masks[i]];
+	}
+	if (n != f->n_tests)
+		return sl_fail(r->error, SCORE_ERR_CORRUPT, "the header counts %u tests, the sections hold %llu",
+			(unsigned)f->n_tests, (unsigned long long)n);
+	forest_test *tests = take(r, r->arena, n, sizeof *tests);
+	if (tests == NULL)
+		return SCORE_ERR_MEMORY;
+	for (uint32_t i = 0; i < f->n_features; i++)
+		filled = expand_feature_tests(r, &from, i, tests, filled);
+	if (filled != n)
+		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section set_test_features is not ascending, or beyond the features");
+	for (uint32_t i = 0; i < n_set_tests; i++) {
+		if (from.flags[i] > 3)
+			return sl_fail(r->error, SCORE_ERR_CORRUPT, "section set_test_flags: expected values up to 3, found %u",
+				(unsigned)from.flags[i]);
+	}
+	f->tests = tests;
+	return SCORE_OK;
+}
+
+/* ---- trees ------------------------------------------------------------------------------------------ */
+
+static score_status get_outputs(const reader *r, sl_arena *scratch, forest_tree *trees)
+{
+	const forest *f = r->f;
+	const slm_section *s = r->table.sections + SLM_TREE_OUTPUTS;
+	const uint64_t n = s->present && s->count == f->contract.trees_per_iteration ? s->count : f->n_trees;
+	uint32_t *outputs;
+	TRY(get_ints(r, scratch, SLM_TREE_OUTPUTS, n, &outputs));
+	for (uint32_t i = 0; i < f->n_trees; i++)
+		trees[i].output = outputs[i % n];
+	return SCORE_OK;
+}
+
+static score_status get_shapes(const reader *r, sl_arena *scratch)
+{
+	forest *f = r->f;
+	const slm_section *topology;
+	uint32_t *split_test;
+	TRY(find(r, SLM_TOPOLOGY, (uint64_t)f->n_splits + f->n_leaves, false, &topology));
+	if (topology != NULL && topology->bits != 1)
+		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section topology: expected type u1, found u%u",
+			(unsigned)topology->bits);
+	TRY(get_ints(r, r->arena, SLM_SPLIT_TESTS, f->n_splits, &split_test));
+	forest_tree *trees = take(r, r->arena, f->n_trees, sizeof *trees);
+	int32_t *left = take(r, r->arena, f->n_splits, sizeof *left);
+	int32_t *right = take(r, r->arena, f->n_splits, sizeof *right);
+	if (trees == NULL || left == NULL || right == NULL)
+		return SCORE_ERR_MEMORY;
+	if (topology != NULL)
+		TRY(slm_trees_from_topology(f, topology, r->sections + topology->offset, &scratch->allocator, trees, left, right,
+			r->error));
+	TRY(get_outputs(r, scratch, trees));
+	f->trees = trees;
+	f->left = left;
+	f->right = right;
+	f->split_test = split_test;
+	return SCORE_OK;
+}
+
+static score_status get_leaf_ids(const reader *r, sl_arena *scratch)
+{
+	forest *f = r->f;
+	const slm_section *s = r->table.sections + SLM_LEAF_IDS;
+	const uint64_t n_stored = s->present ? s->count : 0;
+	const bool some = r->table.sections[SLM_LEAF_ID_EXPLICIT].present;
+	uint32_t *marks;
+	uint32_t *stored;
+	uint64_t used = 0;
+	TRY(get_ints(r, scratch, SLM_LEAF_ID_EXPLICIT, some ? f->n_trees : 0, &marks));
+	TRY(get_ints(r, scratch, SLM_LEAF_IDS, n_stored, &stored));
+	uint32_t *queue = take(r, scratch, f->n_splits, sizeof *queue);
+	uint32_t *ids = take(r, r->arena, f->n_leaves, sizeof *ids);
+	if (queue == NULL || ids == NULL)
+		return SCORE_ERR_MEMORY;
+	for (uint32_t i = 0; i < f->n_trees; i++) {
+		const forest_tree *t = f->trees + i;
+		const uint64_t n = (uint64_t)t->n_splits + 1;
+		if (!some || marks[i] == 0) {
+			slm_rule_ids(r->table.leaf_rule, t->n_splits, f->left + t->first_split, f->right + t->first_split, queue,
+				ids + t->first_leaf);
+			continue;
+		}
+		if (n > n_stored - used)
+			return sl_fail(r->error, SCORE_ERR_CORRUPT, "section leaf_ids ends at tree %u", (unsigned)i);
+		memcpy(ids + t->first_leaf, stored + used, (size_t)n * sizeof *ids);
+		used += n;
+	}
+	if (used != n_stored)
+		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section leaf_ids has more numbers than trees that use them");
+	f->leaf_ids = ids;
+	return SCORE_OK;
+}
+
+/* ---- all -------------------------------------------------------------------------------------------- */
+
+static score_status get_all(const reader *r, sl_arena *scratch)
+{
+	forest *f = r->f;
+	const uint64_t n_outputs = f->contract.n_outputs;
+	const uint64_t n_weights = f->kind == SCORE_KIND_LINEAR ? f->n_features * n_outputs : 0;
+	TRY(get_floats(r, SLM_CUTS, f->n_cuts, &f->cuts));
+	TRY(get_sets(r, scratch));
+	TRY(get_tests(r, scratch));
+	TRY(get_floats(r, SLM_LEAVES, (uint64_t)f->n_leaves * f->leaf_width, &f->leaves));
+	TRY(get_shapes(r, scratch));
+	TRY(get_leaf_ids(r, scratch));
+	TRY(get_floats(r, SLM_BASE, n_outputs, &f->base));
+	TRY(get_floats(r, SLM_LINEAR_WEIGHTS, n_weights, &f->linear_weights));
+	if (n_weights == 0)
+		f->linear_weights = NULL;
+	TRY(get_floats(r, SLM_GOLDEN_ROWS, (uint64_t)f->n_golden * f->n_features, &f->golden_rows));
+	return get_floats(r, SLM_GOLDEN_MARGINS, f->n_golden * n_outputs, &f->golden_margins);
+}
+
+static score_status read_checked(reader *r, const uint8_t *data, size_t size, size_t header_size)
+{
+	const size_t first_section = sl_round_up(SLM_PRELUDE_BYTES + header_size, SLM_ALIGN);
+	sl_arena scratch;
+	TRY(slm_header_read(data + SLM_PRELUDE_BYTES, header_size, size - SLM_HASH_BYTES - first_section, r->arena, r->f,
+		&r->table, r->error));
+	r->sections = data + first_section;
+	sl_arena_init(&scratch, &r->arena->allocator, r->arena->limit);
+	const score_status status = get_all(r, &scratch);
+	sl_arena_free(&scratch);
+	return status != SCORE_OK ? status : forest_check(r->f, r->error);
+}
+
+score_status slm_read(const void *data, size_t size, sl_arena *arena, forest **out, uint8_t hash[16],
+	score_error *error)
+{
+	reader r = { .arena = arena, .error = error };
+	size_t header_size = 0;
+	*out = NULL;
+	TRY(check_prelude(data, size, &header_size, error));
+	TRY(check_hash(data, size, hash, error));
+	r.f = take(&r, arena, 1, sizeof *r.f);
+	if (r.f == NULL)
+		return SCORE_ERR_MEMORY;
+	TRY(read_checked(&r, data, size, header_size));
+	*out = r.f;
+	return SCORE_OK;
+}

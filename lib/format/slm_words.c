@@ -1,0 +1,41 @@
+/*
+ * The words of the header: names of sections and of every constant that a header carries. They are part of the file
+ * format: a name never changes its meaning, and new ones are only ever added.
+ */
+#include "slm_layout.h"
+
+const char *const slm_section_names[SLM_N_SECTIONS] = {
+	[SLM_CUTS] = "cuts",
+	[SLM_CUT_TESTS] = "cut_tests",
+	[SLM_SET_SIZES] = "set_sizes",
+	[SLM_SET_FIRSTS] = "set_firsts",
+	[SLM_SET_GAPS] = "set_gaps",
+	[SLM_SET_TEST_FEATURES] = "set_test_features",
+	[SLM_SET_TEST_SETS] = "set_test_sets",
+	[SLM_SET_TEST_FLAGS] = "set_test_flags",
+	[SLM_TREE_OUTPUTS] = "tree_outputs",
+	[SLM_TOPOLOGY] = "topology",
+	[SLM_SPLIT_TESTS] = "split_tests",
+	[SLM_LEAVES] = "leaves",
+	[SLM_LEAF_ID_EXPLICIT] = "leaf_id_explicit",
+	[SLM_LEAF_IDS] = "leaf_ids",
+	[SLM_BASE] = "base",
+	[SLM_LINEAR_WEIGHTS] = "linear_weights",
+	[SLM_GOLDEN_ROWS] = "golden_rows",
+	[SLM_GOLDEN_MARGINS] = "golden_margins",
+};
+
+#define WORDS(NAME, ...) \
+	static const char *const NAME##_names[] = { __VA_ARGS__ }; \
+	const slm_words slm_words_##NAME = { NAME##_names, sizeof NAME##_names / sizeof NAME##_names[0] }
+
+/* Position is the constant; kinds and dtypes start at 1 and leave position 0 empty. */
+WORDS(kind, "", "trees", "linear");
+WORDS(dtype, "", "f32", "f64");
+WORDS(base, "first", "last");
+WORDS(average, "none", "margin", "prediction");
+WORDS(category, "truncate", "nonnegative");
+WORDS(feature, "numeric", "category");
+WORDS(leaf_rule, "leaf-order", "preorder", "level-order");
+WORDS(link, "identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge", "softmax_xgboost", "softmax", "argmax",
+	"signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised", "softmax_pair");

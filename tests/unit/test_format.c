@@ -1,0 +1,397 @@
+/*
+ * Model files: what is written is read back field for field, and the same model gives the same bytes.
+ */
+#include "sample_forests.h"
+
+#include "format/slm.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+typedef struct file {
+	void *data;
+	size_t size;
+} file;
+
+static sl_arena new_arena(void)
+{
+	const score_allocator standard = sl_allocator(NULL);
+	sl_arena arena;
+	sl_arena_init(&arena, &standard, 1u << 28);
+	return arena;
+}
+
+static file write_file(const forest *f, const score_save_options *options)
+{
+	const score_allocator standard = sl_allocator(NULL);
+	score_error error = { .code = SCORE_OK };
+	file out;
+	if (slm_write(f, options, &standard, &out.data, &out.size, &error) != SCORE_OK)
+		fail_msg("%s", error.message);
+	return out;
+}
+
+static void free_file(file *f)
+{
+	const score_allocator standard = sl_allocator(NULL);
+	slm_free_bytes(&standard, f->data, f->size);
+}
+
+static forest *read_file(const file *from, sl_arena *arena)
+{
+	score_error error = { .code = SCORE_OK };
+	uint8_t hash[16];
+	forest *f;
+	if (slm_read(from->data, from->size, arena, &f, hash, &error) != SCORE_OK)
+		fail_msg("%s", error.message);
+	assert_memory_equal(hash, (const uint8_t *)from->data + from->size - 16, 16);
+	return f;
+}
+
+/* ---- equality -------------------------------------------------------------------------------------- */
+
+#define SAME(A, B, N) \
+	do { \
+		if ((N) > 0) \
+			assert_memory_equal(A, B, (N) * sizeof *(A)); \
+	} while (0)
+
+static void assert_same_contract(const forest *a, const forest *b)
+{
+	assert_int_equal(a->contract.struct_size, b->contract.struct_size);
+	assert_int_equal(a->contract.n_features, b->contract.n_features);
+	assert_int_equal(a->contract.n_outputs, b->contract.n_outputs);
+	assert_int_equal(a->contract.trees_per_iteration, b->contract.trees_per_iteration);
+	assert_int_equal(a->contract.compare, b->contract.compare);
+	assert_int_equal(a->contract.sum, b->contract.sum);
+	assert_int_equal(a->contract.base_position, b->contract.base_position);
+	assert_int_equal(a->contract.average, b->contract.average);
+	assert_int_equal(a->contract.category_rule, b->contract.category_rule);
+	assert_memory_equal(&a->contract.scale, &b->contract.scale, sizeof(double));
+	assert_int_equal(a->kind, b->kind);
+	assert_int_equal(a->link, b->link);
+	assert_memory_equal(&a->link_parameter, &b->link_parameter, sizeof(double));
+	assert_int_equal(a->n_predictions, b->n_predictions);
+	assert_int_equal(a->linear_skip_missing, b->linear_skip_missing);
+}
+
+static void assert_same_counts(const forest *a, const forest *b)
+{
+	assert_int_equal(a->n_features, b->n_features);
+	assert_int_equal(a->n_trees, b->n_trees);
+	assert_int_equal(a->n_tests, b->n_tests);
+	assert_int_equal(a->n_splits, b->n_splits);
+	assert_int_equal(a->n_leaves, b->n_leaves);
+	assert_int_equal(a->n_cuts, b->n_cuts);
+	assert_int_equal(a->n_sets, b->n_sets);
+	assert_int_equal(a->n_set_members, b->n_set_members);
+	assert_int_equal(a->leaf_width, b->leaf_width);
+	assert_int_equal(a->n_metadata, b->n_metadata);
+	assert_int_equal(a->n_golden, b->n_golden);
+}
+
+static void assert_same_names(const forest *a, const forest *b)
+{
+	for (uint32_t i = 0; i < a->n_features; i++) {
+		assert_string_equal(a->features[i].name, b->features[i].name);
+		assert_int_equal(a->features[i].type, b->features[i].type);
+		assert_int_equal(a->features[i].first_cut, b->features[i].first_cut);
+		assert_int_equal(a->features[i].n_cuts, b->features[i].n_cuts);
+	}
+	for (uint32_t i = 0; i < a->n_metadata; i++) {
+		assert_string_equal(a->metadata[i].key, b->metadata[i].key);
+		assert_string_equal(a->metadata[i].value, b->metadata[i].value);
+	}
+}
+
+static void assert_same_forest(const forest *a, const forest *b)
+{
+	const size_t n_outputs = a->contract.n_outputs;
+	assert_same_contract(a, b);
+	assert_same_counts(a, b);
+	assert_same_names(a, b);
+	SAME(a->cuts, b->cuts, a->n_cuts);
+	SAME(a->tests, b->tests, a->n_tests);
+	if (a->n_sets > 0)
+		SAME(a->set_first, b->set_first, a->n_sets + 1);
+	SAME(a->set_members, b->set_members, a->n_set_members);
+	SAME(a->trees, b->trees, a->n_trees);
+	SAME(a->split_test, b->split_test, a->n_splits);
+	SAME(a->left, b->left, a->n_splits);
+	SAME(a->right, b->right, a->n_splits);
+	SAME(a->leaves, b->leaves, (size_t)a->n_leaves * a->leaf_width);
+	SAME(a->leaf_ids, b->leaf_ids, a->n_leaves);
+	SAME(a->base, b->base, n_outputs);
+	assert_int_equal(a->linear_weights == NULL, b->linear_weights == NULL);
+	if (a->linear_weights != NULL)
+		SAME(a->linear_weights, b->linear_weights, a->n_features * n_outputs);
+	SAME(a->golden_rows, b->golden_rows, (size_t)a->n_golden * a->n_features);
+	SAME(a->golden_margins, b->golden_margins, a->n_golden * n_outputs);
+}
+
+/* ---- tests ----------------------------------------------------------------------------------------- */
+
+static void every_sample_survives(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < n_samples; i++) {
+		sl_arena made = new_arena();
+		sl_arena read = new_arena();
+		const forest *f = sample_make(samples + i, &made);
+		assert_non_null(f);
+		file first = write_file(f, NULL);
+		const forest *g = read_file(&first, &read);
+		assert_same_forest(f, g);
+		file second = write_file(g, NULL);
+		assert_int_equal(first.size, second.size);
+		assert_memory_equal(first.data, second.data, first.size);
+		free_file(&first);
+		free_file(&second);
+		sl_arena_free(&made);
+		sl_arena_free(&read);
+	}
+}
+
+static void samples_hold_what_they_promise(void **state)
+{
+	(void)state;
+	sl_arena arena = new_arena();
+	const forest *categories = sample_make(sample_find("lightgbm"), &arena);
+	const forest *nan = sample_make(sample_find("nan-cuts"), &arena);
+	const forest *chain = sample_make(sample_find("chain"), &arena);
+	bool zero = false;
+	bool has_nan = false;
+	assert_true(categories->n_sets > 1);
+	for (uint32_t i = 0; i < categories->n_tests; i++)
+		zero |= categories->tests[i].zero_is_missing;
+	for (uint32_t i = 0; i < nan->n_cuts; i++)
+		has_nan |= nan->cuts[i] != nan->cuts[i];
+	assert_true(zero);
+	assert_true(has_nan);
+	assert_int_equal(chain->trees[0].depth, 300);
+	assert_true(sample_make(sample_find("sklearn"), &arena)->leaf_width == 3);
+	sl_arena_free(&arena);
+}
+
+/* Leaf numbers that follow a rule take no room: this is what makes files small. */
+static void rules_of_leaf_numbers_are_found(void **state)
+{
+	(void)state;
+	const char *const names[] = { "xgboost", "sklearn", "catboost", "lightgbm" };
+	const char *const rules[] = { "level-order", "preorder", "leaf-order", NULL };
+	for (int i = 0; i < 4; i++) {
+		sl_arena arena = new_arena();
+		file out = write_file(sample_make(sample_find(names[i]), &arena), NULL);
+		bool rule = false;
+		bool ids = false;
+		for (size_t k = 0; k + 20 < out.size; k++) {
+			const char *at = (const char *)out.data + k;
+			rule |= rules[i] != NULL && memcmp(at, rules[i], strlen(rules[i])) == 0;
+			ids |= memcmp(at, "\xa8leaf_ids", 9) == 0;
+		}
+		assert_int_equal(rule, rules[i] != NULL);
+		assert_int_equal(ids, rules[i] == NULL);
+		free_file(&out);
+		sl_arena_free(&arena);
+	}
+}
+
+static void odd_floats_keep_their_bits(void **state)
+{
+	(void)state;
+	sl_arena made = new_arena();
+	sl_arena read = new_arena();
+	forest *f = sample_make(sample_find("lightgbm"), &made);
+	const uint64_t odd[] = { 0x7ff8000000000000, 0xfff8000000000000, 0x7ff0000000000001, 0x7ff8000020000000,
+		0x7ff4000000000000, 0x8000000000000000, 0x36a0000000000000, 0x380fffffc0000000, 0x3800000000000000,
+		0x47efffffe0000000, 0x7ff0000000000000, 0x0000000000000001, 0x3810000000000000, 0xb6a0000000000000,
+		0x47f0000000000000, 0x3690000000000000 };
+	double rows[16 * 5];
+	for (int i = 0; i < 16; i++) {
+		/* All alike, so that f32 is chosen exactly when this value is a float. */
+		for (int k = 0; k < 5; k++)
+			memcpy(rows + k, odd + i, sizeof odd[i]);
+		const score_save_options options = { sizeof options, rows, f->golden_margins, 1, 0, NULL, NULL };
+		file out = write_file(f, &options);
+		const forest *g = read_file(&out, &read);
+		assert_int_equal(g->n_golden, 1);
+		assert_memory_equal(g->golden_rows, rows, 5 * sizeof(double));
+		free_file(&out);
+	}
+	sl_arena_free(&made);
+	sl_arena_free(&read);
+}
+
+static const char *value_of(const forest *f, const char *key)
+{
+	for (uint32_t i = 0; i < f->n_metadata; i++) {
+		if (strcmp(f->metadata[i].key, key) == 0)
+			return f->metadata[i].value;
+	}
+	return NULL;
+}
+
+static void options_change_golden_rows_and_metadata(void **state)
+{
+	(void)state;
+	sl_arena arena = new_arena();
+	const forest *f = sample_make(sample_find("xgboost"), &arena);
+	const double rows[10] = { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 };
+	const double margins[2] = { 0.25, -1 };
+	const char *const keys[] = { "owner", "aaa", "name", "zzz", "zzz", "nobody" };
+	const char *const values[] = { NULL, "first", "new name", "x", "last", NULL };
+	const score_save_options options = { sizeof options, rows, margins, 2, 6, keys, values };
+	file out = write_file(f, &options);
+	const forest *g = read_file(&out, &arena);
+	assert_int_equal(g->n_golden, 2);
+	assert_memory_equal(g->golden_rows, rows, sizeof rows);
+	assert_memory_equal(g->golden_margins, margins, sizeof margins);
+	assert_int_equal(g->n_metadata, f->n_metadata + 1);
+	assert_null(value_of(g, "owner"));
+	assert_string_equal(value_of(g, "aaa"), "first");
+	assert_string_equal(value_of(g, "name"), "new name");
+	assert_string_equal(value_of(g, "zzz"), "last");
+	assert_string_equal(value_of(g, "source.library"), "test");
+	free_file(&out);
+	sl_arena_free(&arena);
+}
+
+static void bad_options_are_refused(void **state)
+{
+	(void)state;
+	const score_allocator standard = sl_allocator(NULL);
+	sl_arena arena = new_arena();
+	const forest *f = sample_make(sample_find("xgboost"), &arena);
+	const double numbers[5] = { 0 };
+	const char *const empty[] = { "" };
+	const char *const value[] = { "x" };
+	const score_save_options bad[] = {
+		{ sizeof bad[0], numbers, NULL, 1, 0, NULL, NULL },
+		{ sizeof bad[0], NULL, numbers, 1, 0, NULL, NULL },
+		{ sizeof bad[0], NULL, NULL, 1, 0, NULL, NULL },
+		{ sizeof bad[0], NULL, NULL, 0, 1, empty, value },
+		{ sizeof bad[0], NULL, NULL, 0, 1, NULL, value },
+		{ sizeof bad[0], NULL, NULL, 0, 1, value, NULL },
+	};
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		void *out = &arena;
+		size_t size = 1;
+		score_error error;
+		assert_int_equal(slm_write(f, bad + i, &standard, &out, &size, &error), SCORE_ERR_ARGUMENT);
+		assert_null(out);
+		assert_int_equal(size, 0);
+		assert_true(error.message[0] != '\0');
+	}
+	sl_arena_free(&arena);
+}
+
+/* ---- memory ------------------------------------------------------------------------------------------ */
+
+typedef struct meter {
+	size_t left;  /* allocations that still succeed */
+	size_t held;  /* bytes                          */
+	size_t most;
+} meter;
+
+static void *metered_alloc(void *context, size_t size, size_t align)
+{
+	meter *m = context;
+	const score_allocator standard = sl_allocator(NULL);
+	if (m->left == 0)
+		return NULL;
+	m->left--;
+	m->held += size;
+	m->most = m->held > m->most ? m->held : m->most;
+	return standard.alloc(standard.context, size, align);
+}
+
+static void metered_free(void *context, void *pointer, size_t size, size_t align)
+{
+	meter *m = context;
+	const score_allocator standard = sl_allocator(NULL);
+	m->held -= size;
+	standard.free(standard.context, pointer, size, align);
+}
+
+static score_status write_and_read(const forest *f, meter *m)
+{
+	const score_allocator metered = { metered_alloc, metered_free, m };
+	score_error error = { .code = SCORE_OK };
+	sl_arena arena;
+	forest *g = NULL;
+	uint8_t hash[16];
+	file out;
+	score_status status = slm_write(f, NULL, &metered, &out.data, &out.size, &error);
+	if (status != SCORE_OK) {
+		assert_null(out.data);
+		assert_int_equal(error.code, status);
+		return status;
+	}
+	sl_arena_init(&arena, &metered, 1u << 28);
+	status = slm_read(out.data, out.size, &arena, &g, hash, &error);
+	assert_int_equal(status == SCORE_OK, g != NULL);
+	sl_arena_free(&arena);
+	slm_free_bytes(&metered, out.data, out.size);
+	return status;
+}
+
+static void every_failing_allocation_is_reported(void **state)
+{
+	(void)state;
+	const char *const names[] = { "lightgbm", "linear", "xgboost" };
+	for (int i = 0; i < 3; i++) {
+		sl_arena arena = new_arena();
+		const forest *f = sample_make(sample_find(names[i]), &arena);
+		score_status status = SCORE_ERR_MEMORY;
+		size_t n = 0;
+		for (; status != SCORE_OK; n++) {
+			meter m = { n, 0, 0 };
+			status = write_and_read(f, &m);
+			assert_int_equal(m.held, 0);
+			assert_true(status == SCORE_OK || status == SCORE_ERR_MEMORY);
+			assert_true(n < 1000);
+		}
+		assert_true(n > 3);
+		sl_arena_free(&arena);
+	}
+}
+
+static void the_limit_of_the_arena_holds(void **state)
+{
+	(void)state;
+	const score_allocator standard = sl_allocator(NULL);
+	sl_arena made = new_arena();
+	file out = write_file(sample_make(sample_find("lightgbm"), &made), NULL);
+	score_status status = SCORE_ERR_MEMORY;
+	for (size_t limit = 0; status != SCORE_OK; limit += 512) {
+		score_error error = { .code = SCORE_OK };
+		uint8_t hash[16];
+		forest *g;
+		sl_arena arena;
+		sl_arena_init(&arena, &standard, limit);
+		status = slm_read(out.data, out.size, &arena, &g, hash, &error);
+		assert_true(status == SCORE_OK || status == SCORE_ERR_MEMORY);
+		assert_true(limit < 1u << 20);
+		sl_arena_free(&arena);
+	}
+	free_file(&out);
+	sl_arena_free(&made);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_sample_survives),
+		cmocka_unit_test(samples_hold_what_they_promise),
+		cmocka_unit_test(rules_of_leaf_numbers_are_found),
+		cmocka_unit_test(odd_floats_keep_their_bits),
+		cmocka_unit_test(options_change_golden_rows_and_metadata),
+		cmocka_unit_test(bad_options_are_refused),
+		cmocka_unit_test(every_failing_allocation_is_reported),
+		cmocka_unit_test(the_limit_of_the_arena_holds),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
