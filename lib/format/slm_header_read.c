@@ -8,8 +8,11 @@
 #include "slm_layout.h"
 #include "slm_msgpack.h"
 
+#include <stdlib.h>
+
 typedef struct reader {
 	sl_arena *arena;
+	sl_arena *scratch;
 	score_error *error;
 	const char *where; /* the map that is being read, for messages */
 } reader;
@@ -19,8 +22,8 @@ static const char *const type_names[] = { "nil", "a truth value", "a count", "a 
 
 static score_status corrupt(const reader *r, const char *key, const char *what)
 {
-	return sl_fail_at(r->error, SCORE_ERR_CORRUPT, SLM_PRELUDE_BYTES, -1, "header, %s, key '%s': %s", r->where, key,
-		what);
+	return sl_fail_at(r->error, SCORE_ERR_CORRUPT, SLM_PRELUDE_BYTES, -1, "header, %s, key '%s': %s", r->where,
+		sl_quote(key, strlen(key)).text, what);
 }
 
 static score_status get(const reader *r, const slm_value *map, const char *key, slm_type type, const slm_value **out)
@@ -135,9 +138,34 @@ static score_status read_metadata(reader *r, const slm_value *root, forest *f)
 	for (uint32_t i = 0; i < map->n; i++) {
 		TRY(copy_text(r, map->u.items + 2 * (size_t)i, "key", &metadata[i].key));
 		TRY(copy_text(r, map->u.items + 2 * (size_t)i + 1, metadata[i].key, &metadata[i].value));
+		if (i > 0 && strcmp(metadata[i - 1].key, metadata[i].key) >= 0)
+			return corrupt(r, metadata[i].key, "keys are not in ascending order, or there twice");
 	}
 	f->metadata = metadata;
 	f->n_metadata = map->n;
+	return SCORE_OK;
+}
+
+static int compare_names(const void *x, const void *y)
+{
+	const char *const *a = x;
+	const char *const *b = y;
+	return strcmp(*a, *b);
+}
+
+static score_status check_unique(const reader *r, const forest_feature *features, uint32_t n)
+{
+	const char **names = sl_arena_alloc(r->scratch, n, sizeof *names);
+	if (names == NULL)
+		return sl_fail_memory(r->error, n * sizeof *names);
+	for (uint32_t i = 0; i < n; i++)
+		names[i] = features[i].name;
+	qsort(names, n, sizeof *names, compare_names);
+	for (uint32_t i = 1; i < n; i++) {
+		if (strcmp(names[i - 1], names[i]) == 0)
+			return sl_fail_at(r->error, SCORE_ERR_CORRUPT, SLM_PRELUDE_BYTES, -1,
+				"header: two features are named '%s'", sl_quote(names[i], strlen(names[i])).text);
+	}
 	return SCORE_OK;
 }
 
@@ -166,6 +194,7 @@ static score_status read_features(reader *r, const slm_value *root, forest *f)
 		if (cuts > INT32_MAX)
 			return corrupt(r, "cuts", "more cuts than a file can hold");
 	}
+	TRY(check_unique(r, features, list->n));
 	f->features = features;
 	f->n_features = f->contract.n_features = list->n;
 	f->n_cuts = (uint32_t)cuts;
@@ -320,8 +349,8 @@ score_status slm_header_read(const uint8_t *header, size_t size, uint64_t sectio
 {
 	sl_arena scratch;
 	slm_value root;
-	reader r = { arena, error, "" };
-	sl_arena_init(&scratch, &arena->allocator, arena->limit);
+	reader r = { arena, &scratch, error, "" };
+	sl_arena_init(&scratch, &arena->allocator, arena->limit - arena->used);
 	score_status status = slm_msgpack_parse(header, size, SLM_PRELUDE_BYTES, &scratch, &root, error);
 	if (status == SCORE_OK)
 		status = read_root(&r, &root, section_bytes, f, table);

@@ -342,7 +342,7 @@ static score_status read_checked(reader *r, const uint8_t *data, size_t size, si
 	TRY(slm_header_read(data + SLM_PRELUDE_BYTES, header_size, size - SLM_HASH_BYTES - first_section, r->arena, r->f,
 		&r->table, r->error));
 	r->sections = data + first_section;
-	sl_arena_init(&scratch, &r->arena->allocator, r->arena->limit);
+	sl_arena_init(&scratch, &r->arena->allocator, r->arena->limit - r->arena->used);
 	const score_status status = get_all(r, &scratch);
 	sl_arena_free(&scratch);
 	return status != SCORE_OK ? status : forest_check(r->f, r->error);

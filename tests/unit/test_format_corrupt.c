@@ -1,0 +1,517 @@
+/*
+ * Model files that are damaged, cut short or made by an enemy: each must be refused with a message, and none may crash
+ * or take more memory than a small multiple of its size. The hash is made right again wherever deeper checks are meant.
+ */
+#include "sample_forests.h"
+
+#include "format/slm.h"
+#include "format/slm_layout.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+#include <xxhash.h>
+
+typedef struct file {
+	uint8_t *data;
+	size_t size;
+} file;
+
+static file copy_file(const void *data, size_t size)
+{
+	file out = { malloc(size + 1), size };
+	assert_non_null(out.data);
+	memcpy(out.data, data, size);
+	return out;
+}
+
+static void free_file(file *f)
+{
+	free(f->data);
+}
+
+static file sample_file(const char *name)
+{
+	const score_allocator standard = sl_allocator(NULL);
+	sl_arena arena;
+	void *data;
+	size_t size;
+	sl_arena_init(&arena, &standard, 0);
+	const forest *f = sample_make(sample_find(name), &arena);
+	assert_non_null(f);
+	assert_int_equal(slm_write(f, NULL, &standard, &data, &size, NULL), SCORE_OK);
+	file out = copy_file(data, size);
+	slm_free_bytes(&standard, data, size);
+	sl_arena_free(&arena);
+	return out;
+}
+
+static void rehash(file *f)
+{
+	XXH128_canonical_t hash;
+	XXH128_canonicalFromHash(&hash, XXH3_128bits(f->data, f->size - 16));
+	memcpy(f->data + f->size - 16, hash.digest, 16);
+}
+
+typedef struct meter {
+	size_t held;
+	size_t most;
+} meter;
+
+static void *metered_alloc(void *context, size_t size, size_t align)
+{
+	meter *m = context;
+	const score_allocator standard = sl_allocator(NULL);
+	m->held += size;
+	m->most = m->held > m->most ? m->held : m->most;
+	return standard.alloc(standard.context, size, align);
+}
+
+static void metered_free(void *context, void *pointer, size_t size, size_t align)
+{
+	meter *m = context;
+	const score_allocator standard = sl_allocator(NULL);
+	m->held -= size;
+	standard.free(standard.context, pointer, size, align);
+}
+
+/* Read from a block of exactly this size, so that the sanitizer sees a byte too much. */
+static score_status try_read(const uint8_t *data, size_t size, score_error *error)
+{
+	meter m = { 0, 0 };
+	const score_allocator metered = { metered_alloc, metered_free, &m };
+	uint8_t *exact = malloc(size > 0 ? size : 1);
+	sl_arena arena;
+	uint8_t hash[16];
+	forest *f = (forest *)&arena;
+	assert_non_null(exact);
+	memcpy(exact, data, size);
+	memset(error, 0, sizeof *error);
+	sl_arena_init(&arena, &metered, 0);
+	const score_status status = slm_read(exact, size, &arena, &f, hash, error);
+	assert_int_equal(status == SCORE_OK, f != NULL);
+	if (status != SCORE_OK) {
+		assert_int_equal(error->code, status);
+		assert_true(error->message[0] != '\0');
+	}
+	assert_true(m.most < 256 * 1024 + 128 * size);
+	sl_arena_free(&arena);
+	assert_int_equal(m.held, 0);
+	free(exact);
+	return status;
+}
+
+static void expect(const file *f, score_status expected, const char *words)
+{
+	score_error error;
+	const score_status status = try_read(f->data, f->size, &error);
+	if (status != expected || (words != NULL && strstr(error.message, words) == NULL))
+		fail_msg("expected %s with '%s', got %s: %s", score_status_name(expected), words ? words : "",
+			score_status_name(status), error.message);
+}
+
+/* ---- damage ------------------------------------------------------------------------------------------- */
+
+static const char *const small[] = { "tiny", "linear", "leaf-only" };
+
+static void every_truncation_is_refused(void **state)
+{
+	(void)state;
+	file f = sample_file("lightgbm");
+	for (size_t n = 0; n < f.size; n++) {
+		score_error error;
+		assert_int_equal(try_read(f.data, n, &error), SCORE_ERR_CORRUPT);
+	}
+	f.data[f.size] = 0;
+	f.size++;
+	expect(&f, SCORE_ERR_CORRUPT, "something was added");
+	free_file(&f);
+}
+
+static void every_changed_byte_is_refused(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		file f = sample_file(small[i]);
+		for (size_t at = 0; at < f.size; at++) {
+			const uint8_t good = f.data[at];
+			const uint8_t values[] = { 0, 0x7f, 0x80, 0xff, (uint8_t)(good ^ 1), (uint8_t)(good + 1) };
+			for (size_t k = 0; k < sizeof values; k++) {
+				score_error error;
+				f.data[at] = values[k];
+				if (values[k] != good)
+					assert_int_not_equal(try_read(f.data, f.size, &error), SCORE_OK);
+			}
+			f.data[at] = good;
+		}
+		expect(&f, SCORE_OK, NULL);
+		free_file(&f);
+	}
+}
+
+/* With a right hash behind each change: whatever is accepted must be a forest that writes and reads again. */
+static void changed_bytes_with_a_right_hash_do_no_harm(void **state)
+{
+	(void)state;
+	const char *const names[] = { "tiny", "linear", "xgboost-categories", "sklearn", "lightgbm-forest", "nan-cuts" };
+	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+		file f = sample_file(names[i]);
+		size_t accepted = 0;
+		for (size_t at = 0; at < f.size - 16; at++) {
+			const uint8_t good = f.data[at];
+			const uint8_t values[] = { 0, 0x7f, 0x80, 0xff, (uint8_t)(good + 1), (uint8_t)(good ^ 0x10) };
+			for (size_t k = 0; k < sizeof values; k++) {
+				score_error error;
+				f.data[at] = values[k];
+				rehash(&f);
+				accepted += try_read(f.data, f.size, &error) == SCORE_OK;
+			}
+			f.data[at] = good;
+		}
+		assert_true(accepted > 0 && accepted < 6 * f.size);
+		free_file(&f);
+	}
+}
+
+/* ---- strangers ---------------------------------------------------------------------------------------- */
+
+static void other_files_are_refused(void **state)
+{
+	(void)state;
+	static const char *const texts[] = { "", "{", "{\"learner\":{}}", "tree\nversion=v4\n", "\x7f" "ELF\x02\x01\x01",
+		"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "\x89SLM\n\x1a\n", "\x89" "SLM\r\n\x1a\r", "a,b,c\n1,2,3\n" };
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+		file f = copy_file(texts[i], strlen(texts[i]));
+		expect(&f, SCORE_ERR_CORRUPT, "not a Scoreline model file");
+		free_file(&f);
+	}
+	file f = copy_file("\x89SLM\r\n\x1a\n\1\0\0\0", 12);
+	expect(&f, SCORE_ERR_CORRUPT, "cut short");
+	free_file(&f);
+}
+
+static void versions_decide(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t written;
+		uint32_t readable;
+		score_status expected;
+		const char *words;
+	} cases[] = {
+		{ 1, 1, SCORE_OK, NULL },
+		{ 7, 1, SCORE_OK, NULL },
+		{ 7, 2, SCORE_ERR_VERSION, "version 2" },
+		{ 2, 2, SCORE_ERR_VERSION, "newer release" },
+		{ 1, 0, SCORE_ERR_CORRUPT, "no such version" },
+		{ 0, 0, SCORE_ERR_CORRUPT, "no such version" },
+		{ 0, 1, SCORE_ERR_CORRUPT, "no such version" },
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		file f = sample_file("tiny");
+		slm_put_u32(f.data + 8, cases[i].written);
+		slm_put_u32(f.data + 12, cases[i].readable);
+		rehash(&f);
+		expect(&f, cases[i].expected, cases[i].words);
+		free_file(&f);
+	}
+}
+
+/* ---- one file per check ---------------------------------------------------------------------------------- */
+
+static size_t header_bytes(const file *f)
+{
+	return (size_t)slm_get_u64(f->data + 24);
+}
+
+/* The file with another header: sizes, padding and hash are right. */
+static file with_header(const file *f, const uint8_t *header, size_t n)
+{
+	const size_t from = sl_round_up(32 + header_bytes(f), 64);
+	const size_t to = sl_round_up(32 + n, 64);
+	file out = { calloc(1, f->size - from + to + 1), f->size - from + to };
+	assert_non_null(out.data);
+	memcpy(out.data, f->data, 32);
+	memcpy(out.data + 32, header, n);
+	memcpy(out.data + to, f->data + from, f->size - from);
+	slm_put_u64(out.data + 16, out.size);
+	slm_put_u64(out.data + 24, n);
+	rehash(&out);
+	return out;
+}
+
+static size_t find(const file *f, const char *what, size_t n)
+{
+	for (size_t at = 32; at + n <= 32 + header_bytes(f); at++) {
+		if (memcmp(f->data + at, what, n) == 0)
+			return at - 32;
+	}
+	fail_msg("the header lacks '%.*s'", (int)n, what);
+	return 0;
+}
+
+static file replace(const file *f, const char *what, size_t n, const char *with, size_t with_n)
+{
+	const size_t at = find(f, what, n);
+	const size_t size = header_bytes(f) - n + with_n;
+	uint8_t *header = malloc(size);
+	assert_non_null(header);
+	memcpy(header, f->data + 32, at);
+	memcpy(header + at, with, with_n);
+	memcpy(header + at + with_n, f->data + 32 + at + n, size - at - with_n);
+	file out = with_header(f, header, size);
+	free(header);
+	return out;
+}
+
+typedef struct edit {
+	const char *sample;
+	const char *what;
+	size_t what_n;
+	const char *with;
+	size_t with_n;
+	score_status expected;
+	const char *words;
+} edit;
+
+#define T(TEXT) TEXT, sizeof(TEXT) - 1
+#define BAD SCORE_ERR_CORRUPT
+#define NOT_KNOWN SCORE_ERR_UNSUPPORTED
+
+/* Strings carry their msgpack heads: \xa0 + length, \xc0 nil, \x80 map, \x90 array, small numbers as they are. */
+static const edit edits[] = {
+	{ "tiny", T("scoreline model"), T("scoreline-model"), BAD, "format" },
+	{ "tiny", T("\xa6" "format"), T("\xa6" "formaT"), BAD, "is missing" },
+	{ "tiny", T("\xa8" "requires\x90"), T("\xa8" "requires\x91\xa7" "oblique"), NOT_KNOWN, "'oblique'" },
+	{ "tiny", T("\xa8" "requires\x90"), T("\xa8" "requires\x91\x01"), BAD, "list of names" },
+	{ "tiny", T("\xa8" "requires\x90"), T("\xa8" "requires\xc0"), BAD, "expected an array, found nil" },
+	{ "tiny", T("\xa8" "requires"), T("\xa8" "required"), BAD, "is missing" },
+	{ "tiny", T("\xa4" "kind"), T("\xa4" "link"), BAD, "is missing" },
+	{ "tiny", T("\xa6" "counts"), T("\xa4" "kind"), BAD, "is there twice" },
+	{ "tiny", T("\xa5" "trees\xa8" "features"), T("\xa5" "shrub\xa8" "features"), NOT_KNOWN, "'shrub'" },
+	{ "tiny", T("\xa5" "trees\xa8" "features"), T("\xa6" "linear\xa8" "features"), BAD, NULL },
+	{ "tiny", T("\xa5" "trees\xa8" "features"), T("\xa0\xa8" "features"), NOT_KNOWN, NULL },
+	{ "tiny", T("\xa7" "numeric"), T("\xa7" "numbers"), NOT_KNOWN, "'numbers'" },
+	{ "tiny", T("\xa7" "sigmoid"), T("\xa7" "sigmoit"), NOT_KNOWN, "'sigmoit'" },
+	{ "tiny", T("\xa7" "sigmoid"), T("\xac" "softmax_pair"), BAD, NULL },
+	{ "tiny", T("\xa3" "f32\xa3" "sum"), T("\xa3" "f16\xa3" "sum"), NOT_KNOWN, "'f16'" },
+	{ "tiny", T("\xa5" "first"), T("\xa5" "fifth"), NOT_KNOWN, "'fifth'" },
+	{ "tiny", T("\xa4" "none"), T("\xa4" "mode"), NOT_KNOWN, "'mode'" },
+	{ "tiny", T("\xab" "nonnegative"), T("\xab" "nonpositive"), NOT_KNOWN, "'nonpositive'" },
+	{ "tiny", T("\xa8" "preorder"), T("\xa8" "preodder"), NOT_KNOWN, "'preodder'" },
+	{ "tiny", T("\xab" "predictions\x01"), T("\xab" "predictions\x02"), BAD, "predictions" },
+	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\x02"), BAD, NULL },
+	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\xce\x7f\xff\xff\xff"), BAD, NULL },
+	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\xcf\xff\xff\xff\xff\xff\xff\xff\xff"), BAD, "larger" },
+	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\xff"), BAD, "a negative number" },
+	{ "tiny", T("\xa5" "trees\x01"), T("\xa5" "trees\x02"), BAD, "splits + trees" },
+	{ "tiny", T("\xa6" "splits\x01"), T("\xa6" "splits\x02"), BAD, "splits + trees" },
+	{ "tiny", T("\xa6" "leaves\x02"), T("\xa6" "leaves\xce\x7f\xff\xff\xff"), BAD, "splits + trees" },
+	{ "tiny", T("\xa6" "splits\x01\xa6" "leaves\x02"), T("\xa6" "splits\x02\xa6" "leaves\x03"), BAD, "section" },
+	{ "tiny", T("\xaa" "leaf_width\x01"), T("\xaa" "leaf_width\x02"), BAD, "leaves" },
+	{ "tiny", T("\xaa" "leaf_width\x01"), T("\xaa" "leaf_width\xce\x7f\xff\xff\xff"), BAD, "leaves" },
+	{ "tiny", T("\xa5" "tests\x01"), T("\xa5" "tests\x02"), BAD, "tests" },
+	{ "tiny", T("\xa9" "set_tests"), T("\xa9" "set_texts"), BAD, "is missing" },
+	{ "tiny", T("\xa9" "set_tests"), T("\xa9" "set_tests\x01\xa1" "x"), BAD, NULL },
+	{ "tiny", T("\xa4" "sets"), T("\xa4" "sets\x01\xa1" "x"), BAD, NULL },
+	{ "tiny", T("\xab" "golden_rows\x10"), T("\xab" "golden_rows\x11"), BAD, "golden_rows" },
+	{ "tiny", T("\xb3" "trees_per_iteration\x01"), T("\xb3" "trees_per_iteration\x02"), BAD, NULL },
+	{ "tiny", T("\xb3" "trees_per_iteration\x01"), T("\xb3" "trees_per_iteration\0"), BAD, NULL },
+	{ "tiny", T("\xb3" "linear_skip_missing\xc2"), T("\xb3" "linear_skip_missing\0"), BAD, "a truth value" },
+	{ "tiny", T("\xa4" "name\xa2" "f1"), T("\xa4" "name\xa2" "f2"), BAD, "two features are named 'f2'" },
+	{ "tiny", T("\xa4" "name\xa2" "f1"), T("\xa4" "name\xa0"), BAD, "name" },
+	{ "tiny", T("\xa4" "name\xa2" "f1"), T("\xa4" "name\xa2" "\0" "1"), BAD, "zero byte" },
+	{ "tiny", T("\xa4" "name\xa2" "f1"), T("\xa4" "name\xc4\x02" "f1"), BAD, "expected text, found bytes" },
+	{ "tiny", T("\xa4" "cuts\xa4" "type\xa3" "f32"), T("\xa4" "cuts\xa4" "type\xa3" "u32"), BAD, "expected 1 floats" },
+	{ "tiny", T("\xa4" "cuts\xa4" "type\xa3" "f32"), T("\xa4" "cuts\xa4" "type\xa3" "f64"), BAD, "fit together" },
+	{ "tiny", T("\xa4" "cuts\xa4" "type\xa3" "f32"), T("\xa4" "cuts\xa4" "type\xa3" "f3x"), BAD, "none of f32" },
+	{ "tiny", T("\xa4" "cuts\xa4" "type\xa3" "f32"), T("\xa4" "cuts\xa4" "type\xa1" "f"), BAD, "none of f32" },
+	{ "tiny", T("\xa4" "cuts\xa4" "type\xa3" "f32"), T("\xa4" "cuts\xa4" "type\xa3" "u33"), BAD, "none of f32" },
+	{ "tiny", T("\xa4" "cuts\xa4" "type\xa3" "f32"), T("\xa4" "cuts\xa4" "type\xa2" "u0"), BAD, "none of f32" },
+	{ "tiny", T("\xa4" "cuts\xa4" "type"), T("\xa4" "cups\xa4" "type"), BAD, "cuts" },
+	{ "tiny", T("\xa6" "leaves\xa4" "type"), T("\xa4" "cuts\xa4" "type"), BAD, "twice" },
+	{ "tiny", T("\xa6" "offset\0"), T("\xa6" "offset\x40"), BAD, "multiple of 64" },
+	{ "tiny", T("\xa6" "offset\0"), T("\xa6" "offset\xce\x7f\xff\xff\xff"), BAD, "larger" },
+	{ "tiny", T("\xa6" "offset\x40"), T("\xa6" "offset\0"), BAD, "multiple of 64" },
+	{ "tiny", T("\xa5" "bytes\x04"), T("\xa5" "bytes\xcf\xff\xff\xff\xff\xff\xff\xff\xff"), BAD, "larger" },
+	{ "tiny", T("\xa5" "bytes\x04"), T("\xa5" "bytes\x05"), BAD, "fit together" },
+	{ "tiny", T("\xa8" "topology\xa4" "type\xa2" "u1"), T("\xa8" "topology\xa4" "type\xa2" "u2"), BAD, "topology" },
+	{ "xgboost-categories", T("\xaa" "set_firsts"), T("\xaa" "set_fields"), BAD, "set_firsts" },
+	{ "xgboost-categories", T("\xab" "nonnegative"), T("\xa8" "truncate"), SCORE_OK, NULL },
+	{ "lightgbm", T("\xa8" "leaf_ids\xa4" "type"), T("\xa8" "leaf_xxx\xa4" "type"), BAD, "leaf_ids" },
+	{ "lightgbm", T("\xb0" "leaf_id_explicit"), T("\xa1" "x"), BAD, "leaf_ids" },
+	{ "linear", T("\xae" "linear_weights"), T("\xa1" "x"), BAD, "linear_weights" },
+	{ "tiny", T("\xa5" "owner"), T("\xa5" "zzzzz"), BAD, "ascending" },
+	{ "tiny", T("\xa5" "owner"), T("\xa4" "name"), BAD, "ascending" },
+	{ "tiny", T("\xa5" "owner"), T("\xc0"), BAD, "expected text" },
+	{ "tiny", T("\xa5" "owner\xab"), T("\xa5" "owner\xc4\x0b"), BAD, "expected text" },
+};
+
+static void every_check_of_the_header_works(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
+		const edit *e = edits + i;
+		file good = sample_file(e->sample);
+		file bad = replace(&good, e->what, e->what_n, e->with, e->with_n);
+		score_error error;
+		const score_status status = try_read(bad.data, bad.size, &error);
+		if (status != e->expected || (e->words != NULL && strstr(error.message, e->words) == NULL))
+			fail_msg("edit %u ('%s' to '%s'): expected %s with '%s', got %s: %s", (unsigned)i, e->what, e->with,
+				score_status_name(e->expected), e->words ? e->words : "", score_status_name(status), error.message);
+		free_file(&bad);
+		free_file(&good);
+	}
+}
+
+typedef struct content_edit {
+	const char *sample;
+	int section;
+	size_t byte;
+	uint8_t value;
+	const char *words;
+} content_edit;
+
+static const content_edit content_edits[] = {
+	{ "tiny", SLM_TOPOLOGY, 0, 0x07, "topology" }, /* the tree never ends       */
+	{ "tiny", SLM_TOPOLOGY, 0, 0x00, "topology" }, /* three trees instead of one */
+	{ "xgboost", SLM_TOPOLOGY, 0, 0xfe, "topology" },
+	{ "xgboost", SLM_CUT_TESTS, 0, 0xff, "tests" },
+	{ "xgboost", SLM_LEAVES, 3, 0x7f, NULL }, /* only another number */
+	{ "xgboost", SLM_CUTS, 3, 0x7f, "out of order" },
+	{ "xgboost-categories", SLM_SET_SIZES, 0, 0xff, "set_sizes" },
+	{ "xgboost-categories", SLM_SET_TEST_FEATURES, 0, 0xff, "set_test_features" },
+	{ "xgboost-categories", SLM_SET_TEST_SETS, 0, 0xff, "" },
+	{ "xgboost-classes", SLM_TREE_OUTPUTS, 0, 0xff, "out of range" },
+	{ "lightgbm", SLM_LEAF_ID_EXPLICIT, 0, 0x00, "leaf_ids" },
+};
+
+static slm_table table_of(const file *f)
+{
+	sl_arena arena;
+	forest scratch = { .kind = 0 };
+	slm_table table;
+	const size_t n = header_bytes(f);
+	memset(&table, 0, sizeof table);
+	sl_arena_init(&arena, NULL, 0);
+	assert_int_equal(slm_header_read(f->data + 32, n, f->size - 16 - sl_round_up(32 + n, 64), &arena, &scratch, &table,
+		NULL), SCORE_OK);
+	sl_arena_free(&arena);
+	return table;
+}
+
+static void contents_of_sections_are_checked(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof content_edits / sizeof content_edits[0]; i++) {
+		const content_edit *e = content_edits + i;
+		file f = sample_file(e->sample);
+		const slm_table table = table_of(&f);
+		assert_true(table.sections[e->section].present);
+		assert_true(table.sections[e->section].offset % 64 == 0);
+		f.data[sl_round_up(32 + header_bytes(&f), 64) + table.sections[e->section].offset + e->byte] = e->value;
+		rehash(&f);
+		expect(&f, e->words != NULL ? SCORE_ERR_CORRUPT : SCORE_OK, e->words);
+		free_file(&f);
+	}
+}
+
+static void unknown_things_are_ignored(void **state)
+{
+	(void)state;
+	static const edit more[] = {
+		{ "tiny", T("\x8b\xa6" "format"), T("\x8c\xa3" "new\x93\x01\xc0\x81\x01\xc7\x01\x05z\xa6" "format"), SCORE_OK, NULL },
+		{ "tiny", T("\x83\xa4" "name\xa2" "f1"), T("\x84\xa2" "hi\xcb\0\0\0\0\0\0\0\0\xa4" "name\xa2" "f1"), SCORE_OK, NULL },
+	};
+	for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
+		file good = sample_file("tiny");
+		file f = replace(&good, more[i].what, more[i].what_n, more[i].with, more[i].with_n);
+		expect(&f, SCORE_OK, NULL);
+		free_file(&f);
+		free_file(&good);
+	}
+}
+
+/* ---- hostile headers ------------------------------------------------------------------------------------- */
+
+static void expect_header(const uint8_t *header, size_t n, score_status expected, const char *words)
+{
+	file good = sample_file("tiny");
+	file f = with_header(&good, header, n);
+	expect(&f, expected, words);
+	free_file(&f);
+	free_file(&good);
+}
+
+static void hostile_headers_ask_for_nothing(void **state)
+{
+	(void)state;
+	static const uint8_t huge_array[] = { 0xdd, 0xff, 0xff, 0xff, 0xff, 1 };
+	static const uint8_t huge_map[] = { 0xdf, 0xff, 0xff, 0xff, 0xff, 1 };
+	static const uint8_t huge_text[] = { 0xdb, 0xff, 0xff, 0xff, 0xff, 'a' };
+	static const uint8_t huge_ext[] = { 0xc9, 0xff, 0xff, 0xff, 0xff, 'a' };
+	static const uint8_t two[] = { 0x80, 0x80 };
+	static const uint8_t number[] = { 1 };
+	static const uint8_t reserved[] = { 0xc1 };
+	uint8_t *deep = malloc(100000);
+	assert_non_null(deep);
+	expect_header(huge_array, sizeof huge_array, SCORE_ERR_CORRUPT, "not msgpack");
+	expect_header(huge_map, sizeof huge_map, SCORE_ERR_CORRUPT, "not msgpack");
+	expect_header(huge_text, sizeof huge_text, SCORE_ERR_CORRUPT, "ends inside");
+	expect_header(huge_ext, sizeof huge_ext, SCORE_ERR_CORRUPT, NULL);
+	expect_header(two, sizeof two, SCORE_ERR_CORRUPT, "more bytes");
+	expect_header(number, sizeof number, SCORE_ERR_CORRUPT, "not a map");
+	expect_header(reserved, sizeof reserved, SCORE_ERR_CORRUPT, "not msgpack");
+	expect_header(number, 0, SCORE_ERR_CORRUPT, "ends inside");
+	memset(deep, 0x91, 100000);
+	expect_header(deep, 100000, SCORE_ERR_CORRUPT, "32 levels");
+	memset(deep, 0x81, 100000);
+	expect_header(deep, 100000, SCORE_ERR_CORRUPT, "32 levels");
+	/* Every container promises as much as the bytes before it left. */
+	for (size_t i = 0; i + 5 <= 100000; i += 5)
+		memcpy(deep + i, "\xdd\0\0\x80\0", 5);
+	expect_header(deep, 100000, SCORE_ERR_CORRUPT, NULL);
+	free(deep);
+}
+
+static void sizes_in_the_prelude_are_checked(void **state)
+{
+	(void)state;
+	const uint64_t sizes[] = { 0, 1, UINT64_MAX, (uint64_t)1 << 63, SLM_MAX_HEADER_BYTES + 1 };
+	file f = sample_file("tiny");
+	const uint64_t header = header_bytes(&f);
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		slm_put_u64(f.data + 16, sizes[i]);
+		expect(&f, SCORE_ERR_CORRUPT, "the file says that it has");
+		slm_put_u64(f.data + 16, f.size);
+		slm_put_u64(f.data + 24, sizes[i]);
+		rehash(&f);
+		expect(&f, SCORE_ERR_CORRUPT, NULL);
+		slm_put_u64(f.data + 24, header);
+	}
+	for (uint64_t n = f.size - 120; n < f.size + 2; n++) {
+		slm_put_u64(f.data + 24, n);
+		rehash(&f);
+		expect(&f, SCORE_ERR_CORRUPT, NULL);
+	}
+	free_file(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_truncation_is_refused),
+		cmocka_unit_test(every_changed_byte_is_refused),
+		cmocka_unit_test(changed_bytes_with_a_right_hash_do_no_harm),
+		cmocka_unit_test(other_files_are_refused),
+		cmocka_unit_test(versions_decide),
+		cmocka_unit_test(every_check_of_the_header_works),
+		cmocka_unit_test(contents_of_sections_are_checked),
+		cmocka_unit_test(unknown_things_are_ignored),
+		cmocka_unit_test(hostile_headers_ask_for_nothing),
+		cmocka_unit_test(sizes_in_the_prelude_are_checked),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
