@@ -19,7 +19,7 @@ mkdir -p build
 
 step "1. Install what is missing"
 missing=()
-for package in gcc meson ninja-build pkg-config libmsgpack-dev libxxhash-dev libyajl-dev python3 python3-numpy; do
+for package in gcc meson ninja-build pkg-config libmsgpack-dev libxxhash-dev libyajl-dev libjansson-dev python3 python3-numpy; do
 	dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
 done
 if ((${#missing[@]})); then
