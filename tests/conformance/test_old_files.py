@@ -1,0 +1,27 @@
+"""Files that older versions of XGBoost and LightGBM wrote (files/make_files.py), against the margins of the version that wrote
+them. Predictions follow XGBoost 3, whose sigmoid has differed in the last bit since 1.6: margins decide here.
+"""
+import pathlib
+
+import numpy as np
+import pytest
+
+import bit_check
+
+FOLDER = pathlib.Path(__file__).parent / "files"
+MODELS = sorted(path for path in FOLDER.iterdir() if path.suffix in (".json", ".ubj", ".txt"))
+
+
+def test_there_are_files():
+    assert len(MODELS) >= 42
+
+
+@pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
+def test_old_file(path, tally):
+    with np.load(str(path).removesuffix(path.suffix) + ".npz") as stored:
+        rows, margins, predictions = (stored[name].astype(np.float64) for name in ("rows", "margins", "predictions"))
+    xgboost = path.name.startswith("xgboost")
+    source, kind = ("XGBoost", np.float32) if xgboost else ("LightGBM", np.float64)
+    oracle = bit_check.Oracle(margin=lambda x: margins, prediction=lambda x: predictions, prediction_ulp=2,
+                              prediction_type=kind)
+    bit_check.Checker(path.name, path.read_bytes(), oracle, rows, tally(source, "older files")).run()
