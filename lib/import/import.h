@@ -22,4 +22,8 @@ score_status import_refuse_unknown(const void *data, size_t size, score_error *e
 score_status import_xgboost(const void *data, size_t size, score_format format, const score_import_options *options,
 	score_builder **out, score_error *error);
 
+/* LightGBM's text format; `options` may be NULL. */
+score_status import_lightgbm(const void *data, size_t size, const score_import_options *options, score_builder **out,
+	score_error *error);
+
 #endif
