@@ -21,6 +21,8 @@
 	CONTRACT(OUTPUTS, OUTPUTS, SCORE_F64, SCORE_F64, SCORE_BASE_FIRST, AVERAGE, SCORE_CATEGORY_TRUNCATE, 1.0)
 
 const sample samples[] = {
+	{ "stump", { sizeof(score_contract), 1, 1, 1, SCORE_F32, SCORE_F32, SCORE_BASE_FIRST, SCORE_AVERAGE_NONE,
+		SCORE_CATEGORY_NONNEGATIVE, 1.0 }, 1, 1, SAMPLE_LEVEL, 0 },
 	{ "tiny", XGBOOST(1, 1), 1, 1, SAMPLE_LEVEL, 0 },
 	{ "leaf-only", XGBOOST(1, 1), 3, 0, SAMPLE_LEVEL, 0 },
 	{ "xgboost", XGBOOST(1, 1), 20, 31, SAMPLE_LEVEL, 0 },
@@ -99,7 +101,7 @@ static void split(maker *m, uint32_t at)
 	score_node *node = m->nodes + at;
 	node->left = (int32_t)m->n_nodes++;
 	node->right = (int32_t)m->n_nodes++;
-	node->feature = random_below(m, N_FEATURES);
+	node->feature = random_below(m, m->s->contract.n_features);
 	node->missing = (score_missing)random_below(m, 2);
 	if (is_category_feature(m->s, node->feature))
 		make_set(m, node);
@@ -198,11 +200,11 @@ static score_status describe(const sample *s, score_builder *builder, score_erro
 		status = score_builder_set_metadata(builder, "name", s->name, error);
 	if (status == SCORE_OK)
 		status = score_builder_set_metadata(builder, "source.library", "test", error);
-	if (status == SCORE_OK)
+	if (status == SCORE_OK && s->contract.n_features > 1)
 		status = score_builder_set_metadata(builder, "owner", "M\xc3\xbcller \xe2\x9c\x93", error);
 	if (status == SCORE_OK)
-		status = score_builder_set_feature(builder, 0, "income \xe2\x82\xac", SCORE_FEATURE_NUMERIC, error);
-	for (uint32_t i = 1; i < N_FEATURES && status == SCORE_OK; i++)
+		status = score_builder_set_feature(builder, 0, s->contract.n_features > 1 ? "income \xe2\x82\xac" : "age", SCORE_FEATURE_NUMERIC, error);
+	for (uint32_t i = 1; i < s->contract.n_features && status == SCORE_OK; i++)
 		status = score_builder_set_feature(builder, i, NULL,
 			is_category_feature(s, i) ? SCORE_FEATURE_CATEGORY : SCORE_FEATURE_NUMERIC, error);
 	if (status == SCORE_OK && s->contract.n_outputs == 1)
@@ -214,7 +216,7 @@ static score_status fill(maker *m, score_builder *builder, score_error *error)
 {
 	score_status status = describe(m->s, builder, error);
 	if (m->s->flags & SAMPLE_IS_LINEAR) {
-		for (uint32_t i = 0; i < N_FEATURES * m->s->contract.n_outputs; i++)
+		for (uint32_t i = 0; i < m->s->contract.n_features * m->s->contract.n_outputs; i++)
 			m->vectors[i] = random_value(m, m->s->contract.sum);
 		if (status == SCORE_OK)
 			status = score_builder_set_linear(builder, m->vectors, m->s->contract.sum == SCORE_F32, error);
@@ -233,7 +235,8 @@ forest *sample_make(const sample *s, sl_arena *arena)
 	if (m == NULL)
 		return NULL;
 	m->s = s;
-	m->random = (uint64_t)(s - samples) + 1;
+	for (const char *c = s->name; *c != '\0'; c++)
+		m->random = m->random * 31 + (uint64_t)*c;
 	score_status status = score_builder_new(&s->contract, NULL, &builder, &error);
 	if (status == SCORE_OK)
 		status = fill(m, builder, &error);

@@ -1,0 +1,222 @@
+"""A second reader of model files, written from docs/format.md and nothing else.
+
+Comes in: the bytes of a `.slm`. Goes out: a Model with every array of the file, and margins computed from them by the
+rules of the page, slowly. ValueError says what is wrong.
+"""
+import dataclasses
+import struct
+
+import msgpack
+import numpy as np
+
+MAGIC = b"\x89SLM\r\n\x1a\n"
+FLOATS = {"cuts", "leaves", "base", "linear_weights", "golden_rows", "golden_margins"}
+TINY = float(np.float32(1e-35))
+
+
+@dataclasses.dataclass
+class Test:
+    feature: int
+    index: int  # of the cut within the feature, or of the set
+    kind: int  # 0 numeric, 1 set, 2 not in set
+    missing_right: int
+    zero_is_missing: int = 0
+
+
+@dataclasses.dataclass
+class Tree:
+    first_split: int
+    first_leaf: int
+    output: int = 0
+    depth: int = 0
+    left: list = dataclasses.field(default_factory=list)  # split, or ~leaf
+    right: list = dataclasses.field(default_factory=list)
+
+
+def check(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)
+
+
+def parse_prelude(data: bytes) -> tuple[dict, int]:
+    """The header and the offset F of the first section."""
+    check(data[:8] == MAGIC, "magic")
+    written, readable, size, header_size = struct.unpack_from("<IIQQ", data, 8)
+    check(1 <= readable <= 1 and written >= readable, f"version {readable}")
+    check(size == len(data), "size")
+    header = msgpack.unpackb(data[32:32 + header_size])
+    check(header["format"] == "scoreline model", "format")
+    check(header["requires"] == [], f"requires {header['requires']}")
+    return header, (32 + header_size + 63) // 64 * 64
+
+
+def decode(data: bytes, entry: dict, first: int) -> np.ndarray:
+    """One section as doubles or integers."""
+    raw = data[first + entry["offset"]:first + entry["offset"] + entry["bytes"]]
+    kind, bits = entry["type"][0], int(entry["type"][1:])
+    check(entry["offset"] % 64 == 0 and entry["bytes"] == len(raw) == (entry["count"] * bits + 7) // 8, entry["name"])
+    if kind == "u":
+        packed = np.unpackbits(np.frombuffer(raw, np.uint8), bitorder="little")[:entry["count"] * bits]
+        return (packed.reshape(-1, bits).astype(np.int64) << np.arange(bits)).sum(axis=1)
+    if bits == 64:
+        return np.frombuffer(raw, "<f8")
+    # A conversion instruction would set the quiet bit of a NaN.
+    single = np.frombuffer(raw, "<u4").astype(np.uint64)
+    nan = (single >> 31 << 63) | np.uint64(0x7FF << 52) | (single & 0x7FFFFF) << 29
+    with np.errstate(invalid="ignore"):
+        values = np.frombuffer(raw, "<f4").astype("<f8")
+    return np.where(np.isnan(values), nan, values.view(np.uint64)).view(np.float64)
+
+
+class Model:
+    def __init__(self, data: bytes):
+        self.header, first = parse_prelude(data)
+        self.features = self.header["features"]
+        self.contract = self.header["contract"]
+        self.counts = self.header["counts"]
+        self.n_outputs = self.header["outputs"]
+        self.sections = {entry["name"]: decode(data, entry, first) for entry in self.header["sections"]}
+        ends = [entry["offset"] + entry["bytes"] for entry in self.header["sections"]]
+        check(first + ends[-1] + 16 == len(data), "hash does not follow the last section")
+        self.first_cut = np.cumsum([0] + [f["cuts"] for f in self.features])
+        self.cuts = self.section("cuts", self.counts["cuts"])
+        self.sets = self.read_sets()
+        self.tests = self.read_tests()
+        self.trees = self.read_trees()
+        self.split_test = self.section("split_tests", self.counts["splits"])
+        self.leaves = self.section("leaves", self.counts["leaves"] * self.counts["leaf_width"])
+        self.leaf_ids = self.read_leaf_ids()
+        self.base = self.section("base", self.n_outputs)
+        self.weights = self.section("linear_weights", len(self.features) * self.n_outputs * self.is_linear())
+        self.golden_rows = self.section("golden_rows", self.counts["golden_rows"] * len(self.features))
+        self.golden_margins = self.section("golden_margins", self.counts["golden_rows"] * self.n_outputs)
+
+    def is_linear(self) -> bool:
+        return self.header["kind"] == "linear"
+
+    def section(self, name: str, count: int) -> np.ndarray:
+        found = self.sections.get(name, np.zeros(0, np.float64 if name in FLOATS else np.int64))
+        check(len(found) == count and (found.dtype == np.float64) == (name in FLOATS), f"section {name}")
+        return found
+
+    def read_sets(self) -> list[list[int]]:
+        sizes = self.section("set_sizes", self.counts["sets"])
+        firsts = self.section("set_firsts", self.counts["sets"])
+        gaps = list(self.section("set_gaps", int(np.maximum(sizes - 1, 0).sum())))
+        sets, at = [], 0
+        for size, first in zip(sizes, firsts):
+            steps = [g + 1 for g in gaps[at:at + max(size - 1, 0)]]
+            at += len(steps)
+            sets.append(list(np.cumsum([first, *steps])) if size else [])
+        check(sum(map(len, sets)) == self.counts["set_members"], "set_members")
+        return sets
+
+    def read_tests(self) -> list[Test]:
+        n = self.counts["set_tests"]
+        columns = [self.section(f"set_test_{c}", n) for c in ("features", "sets", "flags")]
+        masks = self.section("cut_tests", self.counts["cuts"])
+        tests = []
+        for f in range(len(self.features)):
+            for cut in range(self.features[f]["cuts"]):
+                mask = masks[self.first_cut[f] + cut]
+                tests += [Test(f, cut, 0, b >> 1, b & 1) for b in range(4) if mask >> b & 1]
+            tests += [Test(f, s, 1 + (flags >> 1), flags & 1) for feature, s, flags in zip(*columns) if feature == f]
+        check(len(tests) == self.counts["tests"], "tests")
+        return tests
+
+    def read_trees(self) -> list[Tree]:
+        bits = iter(self.section("topology", self.counts["splits"] + self.counts["leaves"]))
+        trees, splits, leaves = [], 0, 0
+        for _ in range(self.counts["trees"]):
+            tree, n_leaves = Tree(splits, leaves), 0
+            open_nodes = [(None, None, 0)]  # children that have not been met yet: list, place, depth
+            while open_nodes:
+                side, place, depth = open_nodes.pop()
+                if next(bits):
+                    number = len(tree.left)
+                    tree.left.append(None)
+                    tree.right.append(None)
+                    open_nodes += [(tree.right, number, depth + 1), (tree.left, number, depth + 1)]
+                    tree.depth = max(tree.depth, depth + 1)
+                else:
+                    number = ~n_leaves
+                    n_leaves += 1
+                if side is not None:
+                    side[place] = number
+            splits, leaves = splits + len(tree.left), leaves + n_leaves
+            trees.append(tree)
+        check(splits == self.counts["splits"] and leaves == self.counts["leaves"], "topology")
+        outputs = self.sections.get("tree_outputs")
+        for i, tree in enumerate(trees):
+            tree.output = int(outputs[i % len(outputs)])
+        return trees
+
+    def rule_ids(self, tree: Tree) -> list[int]:
+        """Leaf numbers by the file's rule, from left to right."""
+        rule = self.header["leaf_id_rule"]
+        ids, met, todo = {}, 0, [0 if tree.left else ~0]
+        while todo:
+            node = todo.pop(0 if rule == "level-order" else -1)
+            if node < 0:
+                ids[~node] = len(ids) if rule == "leaf-order" else met
+            else:
+                children = [tree.left[node], tree.right[node]]
+                todo += children if rule == "level-order" else children[::-1]
+            met += 1
+        return [ids[leaf] for leaf in range(len(ids))]
+
+    def read_leaf_ids(self) -> list[int]:
+        stored = list(self.sections.get("leaf_ids", []))
+        explicit = self.sections.get("leaf_id_explicit", [0] * len(self.trees))
+        ids = []
+        for tree, is_explicit in zip(self.trees, explicit):
+            n = len(tree.left) + 1
+            ids += stored[:n] if is_explicit else self.rule_ids(tree)
+            stored = stored[n:] if is_explicit else stored
+        check(len(ids) == self.counts["leaves"] and not stored, "leaf_ids")
+        return ids
+
+    # ---- scores -----------------------------------------------------------------------------------
+
+    def category(self, x: float) -> int | None:
+        if not np.isfinite(x) or (self.contract["category_rule"] == "nonnegative" and x < 0):
+            return None
+        return int(x) if int(x) >= 0 else None
+
+    def goes_right(self, test: Test, x: float) -> bool:
+        if test.kind == 0 and self.contract["compare"] == "f32":
+            x = float(np.float32(x))
+        if np.isnan(x) or (test.zero_is_missing and abs(x) <= TINY):
+            return bool(test.missing_right)
+        if test.kind == 0:
+            return bool(x >= self.cuts[self.first_cut[test.feature] + test.index])
+        return (self.category(x) in self.sets[test.index]) == (test.kind == 1)
+
+    def leaf(self, tree: Tree, row) -> int:
+        """The leaf that a row reaches, counted over all trees."""
+        node = 0 if tree.left else ~0
+        while node >= 0:
+            test = self.tests[self.split_test[tree.first_split + node]]
+            node = (tree.right if self.goes_right(test, row[test.feature]) else tree.left)[node]
+        return tree.first_leaf + ~node
+
+    def margins(self, row) -> np.ndarray:
+        number = np.float32 if self.contract["sum"] == "f32" else np.float64
+        first = self.contract["base_position"] == "first"
+        sums = [number(b) if first else number(0) for b in self.base]
+        if self.is_linear():
+            for f, x in enumerate(row):
+                if not (np.isnan(x) and self.contract["linear_skip_missing"]):
+                    for k in range(self.n_outputs):
+                        sums[k] += number(x) * number(self.weights[f * self.n_outputs + k])
+        width = self.counts["leaf_width"]
+        for tree in self.trees:
+            leaf = self.leaf(tree, row)
+            for k in range(width):
+                sums[tree.output + k] += number(self.leaves[leaf * width + k])
+        if self.contract["average"] == "margin":
+            sums = [s / number(len(self.trees) // self.contract["trees_per_iteration"]) for s in sums]
+        if not first:
+            scale = number(self.contract["scale"])
+            sums = [(s if scale == 1 else s * scale) + number(b) for s, b in zip(sums, self.base)]
+        return np.array(sums, np.float64)

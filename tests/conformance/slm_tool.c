@@ -1,0 +1,130 @@
+/*
+ * What the C reader sees, for comparison with a reader in another language.
+ *
+ *   slm_tool samples FOLDER   write every sample model as FOLDER/<name>.slm
+ *   slm_tool dump FILE        print every field of the forest, floats as the hexadecimal digits of their bits
+ */
+#include "sample_forests.h"
+
+#include "format/slm.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+static void print_doubles(const char *name, const double *values, size_t n)
+{
+	printf("%s:", name);
+	for (size_t i = 0; i < n; i++)
+		printf(" %016" PRIx64, sl_f64_bits(values[i]));
+	printf("\n");
+}
+
+static void print_uints(const char *name, const uint32_t *values, size_t n)
+{
+	printf("%s:", name);
+	for (size_t i = 0; i < n; i++)
+		printf(" %" PRIu32, values[i]);
+	printf("\n");
+}
+
+static void print_ints(const char *name, const int32_t *values, size_t n)
+{
+	printf("%s:", name);
+	for (size_t i = 0; i < n; i++)
+		printf(" %" PRId32, values[i]);
+	printf("\n");
+}
+
+static void print_contract(const forest *f)
+{
+	const score_contract *c = &f->contract;
+	printf("contract: %u %u %u %d %d %d %d %d %016" PRIx64 "\n", (unsigned)c->n_features, (unsigned)c->n_outputs,
+		(unsigned)c->trees_per_iteration, (int)c->compare, (int)c->sum, (int)c->base_position, (int)c->average,
+		(int)c->category_rule, sl_f64_bits(c->scale));
+	printf("kind: %d\nlink: %d %016" PRIx64 " %u\n", (int)f->kind, (int)f->link, sl_f64_bits(f->link_parameter),
+		(unsigned)f->n_predictions);
+	printf("linear_skip_missing: %d\nleaf_width: %u\n", (int)f->linear_skip_missing, (unsigned)f->leaf_width);
+	for (uint32_t i = 0; i < f->n_features; i++)
+		printf("feature: %s|%u|%u|%u\n", f->features[i].name, (unsigned)f->features[i].type,
+			(unsigned)f->features[i].first_cut, (unsigned)f->features[i].n_cuts);
+	for (uint32_t i = 0; i < f->n_metadata; i++)
+		printf("metadata: %s|%s\n", f->metadata[i].key, f->metadata[i].value);
+}
+
+static void print_forest(const forest *f)
+{
+	const size_t n_outputs = f->contract.n_outputs;
+	print_contract(f);
+	print_doubles("cuts", f->cuts, f->n_cuts);
+	for (uint32_t i = 0; i < f->n_tests; i++)
+		printf("test: %u %u %u %u %u\n", (unsigned)f->tests[i].feature, (unsigned)f->tests[i].index,
+			(unsigned)f->tests[i].kind, (unsigned)f->tests[i].missing_right, (unsigned)f->tests[i].zero_is_missing);
+	for (uint32_t i = 0; i < f->n_sets; i++)
+		print_uints("set", f->set_members + f->set_first[i], f->set_first[i + 1] - f->set_first[i]);
+	for (uint32_t i = 0; i < f->n_trees; i++)
+		printf("tree: %u %u %u %u %u\n", (unsigned)f->trees[i].first_split, (unsigned)f->trees[i].n_splits,
+			(unsigned)f->trees[i].first_leaf, (unsigned)f->trees[i].output, (unsigned)f->trees[i].depth);
+	print_uints("split_test", f->split_test, f->n_splits);
+	print_ints("left", f->left, f->n_splits);
+	print_ints("right", f->right, f->n_splits);
+	print_doubles("leaves", f->leaves, (size_t)f->n_leaves * f->leaf_width);
+	print_uints("leaf_ids", f->leaf_ids, f->n_leaves);
+	print_doubles("base", f->base, n_outputs);
+	print_doubles("linear_weights", f->linear_weights, f->linear_weights != NULL ? f->n_features * n_outputs : 0);
+	print_doubles("golden_rows", f->golden_rows, (size_t)f->n_golden * f->n_features);
+	print_doubles("golden_margins", f->golden_margins, f->n_golden * n_outputs);
+}
+
+static int dump(const char *path)
+{
+	const score_allocator standard = sl_allocator(NULL);
+	score_error error = { .code = SCORE_OK };
+	sl_arena arena;
+	uint8_t hash[16];
+	void *data = NULL;
+	size_t size = 0;
+	forest *f = NULL;
+	sl_arena_init(&arena, NULL, 0);
+	score_status status = sl_read_file(path, 0, &standard, &data, &size, &error);
+	if (status == SCORE_OK)
+		status = slm_read(data, size, &arena, &f, hash, &error);
+	if (status == SCORE_OK)
+		print_forest(f);
+	else
+		fprintf(stderr, "%s: %s\n", path, error.message);
+	sl_free(&standard, data, size, SL_CACHE_LINE);
+	sl_arena_free(&arena);
+	return status != SCORE_OK;
+}
+
+static int write_sample(const sample *s, const char *folder)
+{
+	const score_allocator standard = sl_allocator(NULL);
+	char path[1024];
+	sl_arena arena;
+	void *data;
+	size_t size;
+	sl_arena_init(&arena, NULL, 0);
+	const forest *f = sample_make(s, &arena);
+	snprintf(path, sizeof path, "%s/%s.slm", folder, s->name);
+	const bool written = f != NULL && slm_write(f, NULL, &standard, &data, &size, NULL) == SCORE_OK;
+	const bool saved = written && sl_write_file(path, data, size, NULL) == SCORE_OK;
+	if (written)
+		slm_free_bytes(&standard, data, size);
+	sl_arena_free(&arena);
+	return !saved;
+}
+
+int main(int argc, char **argv)
+{
+	int failed = 0;
+	if (argc == 3 && strcmp(argv[1], "dump") == 0)
+		return dump(argv[2]);
+	if (argc != 3 || strcmp(argv[1], "samples") != 0) {
+		fprintf(stderr, "usage: slm_tool samples FOLDER | slm_tool dump FILE\n");
+		return 2;
+	}
+	for (size_t i = 0; i < n_samples; i++)
+		failed |= write_sample(samples + i, argv[2]);
+	return failed;
+}

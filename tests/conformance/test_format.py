@@ -1,0 +1,103 @@
+"""docs/format.md is enough to read a model file: a second reader, written from it, sees what the C reader sees."""
+import pathlib
+import subprocess
+
+import numpy as np
+import pytest
+
+from read_slm import Model
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TOOL = ROOT / "build/tests/slm_tool"
+SAMPLES = ["stump", "tiny", "leaf-only", "xgboost", "xgboost-categories", "xgboost-classes", "lightgbm",
+           "lightgbm-forest", "sklearn", "catboost", "odd-outputs", "nan-cuts", "chain", "linear", "gblinear"]
+DTYPES = {"f32": 1, "f64": 2}
+LINKS = ["identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge", "softmax_xgboost", "softmax", "argmax",
+         "signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised", "softmax_pair"]
+
+
+def bits(values) -> str:
+    return "".join(f" {v:016x}" for v in np.asarray(values, np.float64).view(np.uint64))
+
+
+def numbers(values) -> str:
+    return "".join(f" {int(v)}" for v in values)
+
+
+def describe(model: Model) -> list[str]:
+    """The lines that `slm_tool dump` prints, from the second reader."""
+    c, link = model.contract, model.header["link"]
+    words = [len(model.features), model.n_outputs, c["trees_per_iteration"], DTYPES[c["compare"]], DTYPES[c["sum"]],
+             ["first", "last"].index(c["base_position"]), ["none", "margin", "prediction"].index(c["average"]),
+             ["truncate", "nonnegative"].index(c["category_rule"])]
+    lines = [f"contract:{numbers(words)}{bits([c['scale']])}", f"kind: {2 if model.is_linear() else 1}",
+             f"link: {LINKS.index(link['name'])}{bits([link['parameter']])} {link['predictions']}",
+             f"linear_skip_missing: {int(c['linear_skip_missing'])}", f"leaf_width: {model.counts['leaf_width']}"]
+    for f, first in zip(model.features, model.first_cut):
+        lines.append(f"feature: {f['name']}|{['numeric', 'category'].index(f['type'])}|{first}|{f['cuts']}")
+    lines += [f"metadata: {key}|{value}" for key, value in model.header["metadata"].items()]
+    lines.append(f"cuts:{bits(model.cuts)}")
+    lines += [f"test: {t.feature} {t.index} {t.kind} {t.missing_right} {t.zero_is_missing}" for t in model.tests]
+    lines += [f"set:{numbers(s)}" for s in model.sets]
+    lines += [f"tree: {t.first_split} {len(t.left)} {t.first_leaf} {t.output} {t.depth}" for t in model.trees]
+    lines.append(f"split_test:{numbers(model.split_test)}")
+    for side in ("left", "right"):
+        lines.append(f"{side}:{numbers(child for t in model.trees for child in getattr(t, side))}")
+    return lines + [f"leaves:{bits(model.leaves)}", f"leaf_ids:{numbers(model.leaf_ids)}", f"base:{bits(model.base)}",
+                    f"linear_weights:{bits(model.weights)}", f"golden_rows:{bits(model.golden_rows)}",
+                    f"golden_margins:{bits(model.golden_margins)}"]
+
+
+def compare_readers(path: pathlib.Path) -> None:
+    expected = subprocess.run([TOOL, "dump", path], check=True, capture_output=True, text=True).stdout.splitlines()
+    assert describe(Model(path.read_bytes())) == expected
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory) -> pathlib.Path:
+    folder = tmp_path_factory.mktemp("samples")
+    subprocess.run([TOOL, "samples", folder], check=True)
+    assert sorted(p.stem for p in folder.iterdir()) == sorted(SAMPLES)
+    return folder
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_both_readers_see_the_same(samples, name):
+    compare_readers(samples / f"{name}.slm")
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_golden_rows_score_by_the_page_alone(samples, name):
+    model = Model((samples / f"{name}.slm").read_bytes())
+    rows = model.golden_rows.reshape(-1, len(model.features))
+    margins = np.array([model.margins(row) for row in rows])
+    assert len(rows) > 0
+    assert np.array_equal(margins.ravel().view(np.uint64), model.golden_margins.view(np.uint64))
+
+
+def test_the_example_of_the_page():
+    """The first file of version 1, and the dump of it in the page."""
+    path = ROOT / "tests/data/format/stump.slm"
+    data = path.read_bytes()
+    compare_readers(path)
+    page = (ROOT / "docs/format.md").read_text()
+    dump = page.split("```")[1].strip().splitlines()
+    shown = 0
+    for line in dump:
+        at, content = line[:4], line[6:53]
+        if line.strip() == "…" or "…" in content:
+            continue
+        expected = bytes.fromhex(content)
+        assert data[int(at, 16):int(at, 16) + len(expected)] == expected, line
+        shown += 1
+    assert shown > 20
+    model = Model(data)
+    assert np.float32(model.margins([-7.0])[0]) == np.float32(5.676043)
+
+
+@pytest.mark.parametrize("at, what", [(0, "magic"), (12, "version"), (16, "size")])
+def test_the_second_reader_refuses_too(at, what):
+    data = bytearray((ROOT / "tests/data/format/stump.slm").read_bytes())
+    data[at] ^= 0x40
+    with pytest.raises(ValueError, match=what):
+        Model(bytes(data))
