@@ -351,6 +351,7 @@ static int whole_compare(const whole *a, const whole *b)
  * whatever is not zero. */
 static void whole_from_digits(whole *x, const decimal *d, int64_t *exponent)
 {
+	uint32_t chunk = 0, scale = 1; /* up to nine digits at a time */
 	int n_digits = 0;
 	bool more = false;
 
@@ -361,13 +362,20 @@ static void whole_from_digits(whole *x, const decimal *d, int64_t *exponent)
 	for (const char *p = d->digits; p != d->end && !more; p++) {
 		if (*p == '.')
 			continue;
-		if (n_digits < MAX_EXACT_DIGITS) {
-			whole_multiply_add(x, 10, (uint32_t)(*p - '0'));
-			n_digits++;
-		} else {
+		if (n_digits == MAX_EXACT_DIGITS) {
 			more = *p != '0';
+			continue;
+		}
+		chunk = chunk * 10 + (uint32_t)(*p - '0');
+		scale *= 10;
+		n_digits++;
+		if (scale == 1000000000) {
+			whole_multiply_add(x, scale, chunk);
+			chunk = 0;
+			scale = 1;
 		}
 	}
+	whole_multiply_add(x, scale, chunk);
 	*exponent += MAX_W_DIGITS - n_digits;
 	if (more) {
 		whole_multiply_add(x, 10, 1);
