@@ -126,6 +126,24 @@ static inline uint64_t sl_load_u64(const void *p)
 	return v;
 }
 
+/* 64-bit words whose first byte in memory is the lowest, on any processor. */
+static inline uint64_t sl_load_le64(const void *p)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	return __builtin_bswap64(sl_load_u64(p));
+#else
+	return sl_load_u64(p);
+#endif
+}
+
+static inline void sl_store_le64(void *p, uint64_t v)
+{
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	v = __builtin_bswap64(v);
+#endif
+	memcpy(p, &v, sizeof v);
+}
+
 static inline uint32_t sl_f32_bits(float x)
 {
 	uint32_t u;

@@ -1,5 +1,6 @@
 /* Which instruction sets this processor, its operating system and this build have. */
 #include "engine.h"
+#include "kernels.h"
 
 #if defined(__x86_64__) && defined(__GNUC__)
 #define HAVE_X86 1
@@ -7,7 +8,7 @@
 #define HAVE_X86 0
 #endif
 
-bool engine_isa_available(score_isa isa)
+static bool processor_has(score_isa isa)
 {
 	switch (isa) {
 	case SCORE_ISA_AUTO:
@@ -25,6 +26,11 @@ bool engine_isa_available(score_isa isa)
 	default:
 		return false;
 	}
+}
+
+bool engine_isa_available(score_isa isa)
+{
+	return processor_has(isa) && (isa == SCORE_ISA_AUTO || engine_kernels(isa));
 }
 
 score_isa engine_best_isa(void)

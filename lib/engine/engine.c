@@ -1,6 +1,27 @@
 /* The engine's front: compile once, then choose a regime for each call. */
 #include "parts.h"
 
+extern const kernels engine_kernels_portable, engine_kernels_avx2, engine_kernels_avx512;
+
+/* Rows from which on the batch regime is faster than the walk (bench/regimes.c measures it). */
+#define BATCH_ROWS 48u
+/* Outputs whose sums fit on the stack when the output row has no room for them. */
+#define WALK_OUTPUTS 64u
+
+const kernels *engine_kernels(score_isa isa)
+{
+	switch (isa) {
+	case SCORE_ISA_PORTABLE:
+		return &engine_kernels_portable;
+#if defined(__x86_64__) && defined(__GNUC__)
+	case SCORE_ISA_AVX2:
+		return &engine_kernels_avx2;
+#endif
+	default:
+		return NULL;
+	}
+}
+
 score_status engine_compile(const forest *f, score_isa isa, sl_arena *arena, engine **out, score_error *error)
 {
 	*out = NULL;
@@ -8,19 +29,29 @@ score_status engine_compile(const forest *f, score_isa isa, sl_arena *arena, eng
 	if (!e)
 		return sl_fail_memory(error, sizeof *e);
 	e->f = f;
-	e->isa = isa == SCORE_ISA_AUTO ? engine_best_isa() : isa;
-	*out = e;
-	return SCORE_OK;
+	e->k = engine_kernels(isa == SCORE_ISA_AUTO ? engine_best_isa() : isa);
+	e->code_bytes = 1;
+	score_status status = SCORE_OK;
+	if (f->kind == SCORE_KIND_TREES) {
+		status = engine_make_columns(e, arena, error);
+		if (status == SCORE_OK)
+			status = engine_make_walk(e, arena, error);
+		if (status == SCORE_OK)
+			status = engine_make_batch(e, arena, error);
+	}
+	if (status == SCORE_OK)
+		*out = e;
+	return status;
 }
 
 score_isa engine_isa(const engine *e)
 {
-	return e->isa;
+	return e->k->isa;
 }
 
 score_regime engine_batch_regime(const engine *e)
 {
-	return e->f->kind == SCORE_KIND_LINEAR ? SCORE_REGIME_LINEAR : SCORE_REGIME_WALK;
+	return e->batch.usable ? SCORE_REGIME_BATCH : engine_row_regime(e);
 }
 
 score_regime engine_row_regime(const engine *e)
@@ -30,14 +61,14 @@ score_regime engine_row_regime(const engine *e)
 
 uint32_t engine_code_bytes(const engine *e)
 {
-	(void)e;
-	return 1;
+	return e->code_bytes;
 }
 
 size_t engine_scratch_bytes(const engine *e)
 {
-	(void)e;
-	return 0;
+	if (e->f->kind == SCORE_KIND_LINEAR)
+		return 0;
+	return e->batch.usable ? engine_batch_scratch(e) : engine_walk_scratch(e);
 }
 
 size_t engine_output_width(const engine *e, score_output output, uint32_t n_trees)
@@ -47,17 +78,68 @@ size_t engine_output_width(const engine *e, score_output output, uint32_t n_tree
 	return output == SCORE_OUTPUT_MARGIN ? e->f->contract.n_outputs : e->f->n_predictions;
 }
 
+static const char *batch_cannot(const engine *e, const engine_call *call)
+{
+	if (!e->batch.usable)
+		return "a tree has more than 256 leaves, or the model too many outputs or cuts";
+	if (call->output == SCORE_OUTPUT_LEAF)
+		return "leaf numbers come from the walk";
+	return call->scratch_bytes < engine_batch_scratch(e) ? "the scratch is smaller than score_scratch_bytes()" : NULL;
+}
+
+static const char *walk_cannot(const engine *e, const engine_call *call)
+{
+	uint32_t n_outputs = e->f->contract.n_outputs;
+	if (!engine_walk_fits(e, call))
+		return "one row's codes do not fit the stack, and there is no scratch for them";
+	if (call->output == SCORE_OUTPUT_PREDICTION && e->f->n_predictions < n_outputs && n_outputs > WALK_OUTPUTS)
+		return "the model has too many outputs for sums on the stack";
+	return NULL;
+}
+
 const char *engine_cannot_serve(const engine *e, const engine_call *call)
 {
-	(void)call;
-	return e->f->kind == SCORE_KIND_TREES ? NULL : "the model is linear";
+	bool is_linear = e->f->kind == SCORE_KIND_LINEAR;
+	if (is_linear != (call->regime == SCORE_REGIME_LINEAR))
+		return is_linear ? "the model is linear" : "the model has trees";
+	switch (call->regime) {
+	case SCORE_REGIME_LINEAR:
+		return NULL;
+	case SCORE_REGIME_BATCH:
+		return batch_cannot(e, call);
+	case SCORE_REGIME_WALK:
+		return walk_cannot(e, call);
+	default:
+		return "there is no such regime";
+	}
+}
+
+static score_regime choose(const engine *e, const engine_call *call)
+{
+	if (call->regime != SCORE_REGIME_AUTO)
+		return call->regime;
+	if (e->f->kind == SCORE_KIND_LINEAR)
+		return SCORE_REGIME_LINEAR;
+	if (call->view->n_rows >= BATCH_ROWS && !batch_cannot(e, call))
+		return SCORE_REGIME_BATCH;
+	return SCORE_REGIME_WALK;
 }
 
 void engine_score(const engine *e, const engine_call *call)
 {
 	row_range all = {0, (size_t)call->view->n_rows};
-	if (e->f->kind == SCORE_KIND_LINEAR)
+	switch (choose(e, call)) {
+	case SCORE_REGIME_LINEAR:
 		engine_linear(e, call, all);
-	else
-		engine_direct(e, call, all);
+		break;
+	case SCORE_REGIME_BATCH:
+		engine_batch(e, call, all);
+		break;
+	default:
+		if (walk_cannot(e, call))
+			engine_direct(e, call, all);
+		else
+			engine_walk(e, call, all);
+		break;
+	}
 }

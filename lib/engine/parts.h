@@ -3,11 +3,112 @@
 #define SL_ENGINE_PARTS_H
 
 #include "engine.h"
+#include "kernels.h"
 #include "link.h"
+
+/* What a code column says of a missing value: the lowest code, so that every test answers left, or the highest. */
+typedef uint8_t missing_code;
+#define MISSING_LOW 0
+#define MISSING_HIGH 1
+
+/*
+ * One feature as codes. A numeric column's code is the number of cuts <= x, so that `x >= cut i` is `code > i`. A feature
+ * whose tests differ in their rule for missing values has one column per rule. A category column's code is 1 + the
+ * position of the category in `categories`, 0 for any other value, n_categories + 1 for missing; its tests look the code
+ * up in a bit table.
+ */
+typedef struct code_column {
+	uint32_t feature;
+	missing_code missing;
+	uint8_t zero_is_missing;
+	uint8_t is_category;
+	uint32_t n_categories;
+	const uint32_t *categories; /* ascending */
+} code_column;
+
+/* A forest_test in terms of codes: `code(column) > cut`, or bit `code(column)` of table `cut`. */
+typedef struct question {
+	uint32_t column;
+	uint32_t cut;
+} question;
+
+/* Trees that share one list of predicates, computed just before them, small enough for the second-level cache. */
+typedef struct tree_group {
+	uint32_t first_tree, n_trees;
+	uint32_t first_run, n_runs; /* into runs */
+} tree_group;
+
+/* Predicates of one column in a group: planes [slot, slot + n) = code > cuts[i], or table look-ups. */
+typedef struct predicate_run {
+	uint32_t column;
+	uint32_t slot;
+	uint32_t n;
+	uint32_t first; /* into cuts8, cuts16 or, for a category column, set_cuts */
+} predicate_run;
+
+/* One tree of the batch regime. */
+typedef struct tree_program {
+	uint32_t first_op, n_ops;
+	uint32_t table;      /* first leaf value, in units of the sum's type */
+	uint16_t planes[8];  /* slot of each bit of the leaf code, lowest first */
+	uint8_t n_planes;    /* the table has 1 << n_planes values */
+} tree_program;
+
+typedef struct batch_plan {
+	bool usable;
+	uint32_t n_groups, n_slots; /* slots of the largest group */
+	const tree_group *groups;
+	const predicate_run *runs;
+	const uint8_t *cuts8;
+	const uint16_t *cuts16;
+	const uint32_t *set_cuts;
+	const select_op *ops;
+	const tree_program *trees;
+	const void *leaves; /* tables of the kernels' layout */
+} batch_plan;
+
+/* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself. */
+typedef struct walk_node {
+	uint32_t left;   /* node of the same tree; WALK_SET marks a table look-up */
+	uint16_t column;
+	uint16_t cut;
+} walk_node;
+
+typedef struct walk_wide_node {
+	uint32_t left;
+	uint32_t column;
+	uint32_t cut;
+} walk_wide_node;
+
+#define WALK_SET 0x80000000u
+
+typedef struct walk_tree {
+	size_t first_node;
+	uint32_t depth;
+} walk_tree;
+
+typedef struct walk_plan {
+	const walk_node *nodes;           /* NULL when code_bytes is 4 */
+	const walk_wide_node *wide_nodes; /* NULL otherwise */
+	const uint32_t *leaf_of_node;     /* counted within the tree; parallel to nodes */
+	const walk_tree *trees;
+	bool has_sets;
+} walk_plan;
 
 struct engine {
 	const forest *f;
-	score_isa isa;
+	const kernels *k;
+	uint32_t n_columns;
+	uint32_t code_bytes;          /* 1, 2 or 4 */
+	uint32_t n_used_features;
+	const uint32_t *used_features; /* ascending; those that a column is made of */
+	const uint32_t *first_column;  /* [n_used_features + 1] */
+	const code_column *columns;    /* by feature */
+	const bin_table *bins;         /* [n_used_features] */
+	const question *questions;     /* [f->n_tests] */
+	const uint64_t *const *tables; /* bit tables of set questions */
+	batch_plan batch;
+	walk_plan walk;
 };
 
 /* Rows [first, first + n) of the call. */
@@ -16,10 +117,36 @@ typedef struct row_range {
 	size_t n;
 } row_range;
 
+/* ---- compile: each fills its part of the engine ------------------------------------------------------- */
+
+score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error);
+score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error);
+score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error);
+
+/* ---- bin ---------------------------------------------------------------------------------------------- */
+
+/* Codes of all columns for one run of at most BLOCK_ROWS rows, column by column: column c starts at
+ * codes + c * BLOCK_ROWS * code_bytes. Rows up to the next multiple of 64 get some code. */
+void engine_bin_columns(const engine *e, const input_view *view, row_range rows, void *tile, void *codes);
+/* Bytes of `tile`. */
+#define BIN_TILE_BYTES ((size_t)16 * BLOCK_ROWS * sizeof(double))
+
+/* Codes of one row, one after the other. */
+void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *codes);
+
+/* ---- regimes ------------------------------------------------------------------------------------------ */
+
 /* Compare values with cuts as they lie in the caller's memory. No scratch, any width: the last resort. */
 void engine_direct(const engine *e, const engine_call *call, row_range rows);
-
 void engine_linear(const engine *e, const engine_call *call, row_range rows);
+
+size_t engine_batch_scratch(const engine *e);
+void engine_batch(const engine *e, const engine_call *call, row_range rows);
+
+/* Scratch that makes the walk fast; any smaller amount works. */
+size_t engine_walk_scratch(const engine *e);
+bool engine_walk_fits(const engine *e, const engine_call *call);
+void engine_walk(const engine *e, const engine_call *call, row_range rows);
 
 /* Boosting iterations in the call's tree range. */
 static inline uint32_t engine_iterations(const engine *e, const engine_call *call)

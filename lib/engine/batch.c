@@ -1,0 +1,208 @@
+/*
+ * The batch regime: blocks of up to 512 rows through bind, bin, predicate, select, sum and link.
+ *
+ * Everything a block needs lies in the caller's scratch. Sums are kept per output in the contract's type and grow tree by
+ * tree in the source's order, so the result does not depend on where blocks begin.
+ */
+#include "parts.h"
+
+/* Where things lie in the scratch. */
+typedef struct workspace {
+	void *tile;
+	char *codes;
+	uint64_t *planes;
+	uint8_t (*leaf_codes)[BLOCK_ROWS];
+	void *sums;      /* [n_outputs][BLOCK_ROWS] of the sum's type */
+	double *margins; /* of one row */
+} workspace;
+
+static size_t sum_bytes(const engine *e)
+{
+	return e->f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
+}
+
+/* Lay the workspace out from `base` (NULL: only measure) and return its size. */
+static size_t lay_out(const engine *e, char *base, workspace *w)
+{
+	uint32_t n_outputs = e->f->contract.n_outputs;
+	const size_t sizes[] = {BIN_TILE_BYTES, (size_t)e->n_columns * BLOCK_ROWS * e->code_bytes,
+		(size_t)e->batch.n_slots * PLANE_WORDS * sizeof(uint64_t), (size_t)SUM_TREES * BLOCK_ROWS,
+		n_outputs * BLOCK_ROWS * sum_bytes(e), n_outputs * sizeof(double)};
+	size_t at[7] = {0};
+	for (size_t i = 0; i < 6; i++)
+		at[i + 1] = at[i] + sl_round_up(sizes[i], SL_CACHE_LINE);
+	if (base) {
+		w->tile = base + at[0];
+		w->codes = base + at[1];
+		w->planes = (uint64_t *)(void *)(base + at[2]);
+		w->leaf_codes = (uint8_t(*)[BLOCK_ROWS])(void *)(base + at[3]);
+		w->sums = base + at[4];
+		w->margins = (double *)(void *)(base + at[5]);
+	}
+	return at[6];
+}
+
+size_t engine_batch_scratch(const engine *e)
+{
+	workspace unused = {0};
+	return lay_out(e, NULL, &unused) + SL_CACHE_LINE;
+}
+
+/* ---- predicate -------------------------------------------------------------------------------------------------- */
+
+static void look_up(const engine *e, const predicate_run *run, const char *codes, size_t words, uint64_t *planes)
+{
+	for (uint32_t i = 0; i < run->n; i++, planes += PLANE_WORDS) {
+		const uint64_t *table = e->tables[e->batch.set_cuts[run->first + i]];
+		for (size_t w = 0; w < words; w++) {
+			uint64_t bits = 0;
+			for (size_t r = 0; r < 64; r++) {
+				size_t row = 64 * w + r;
+				uint32_t code = e->code_bytes == 1 ? ((const uint8_t *)codes)[row]
+					: ((const uint16_t *)(const void *)codes)[row];
+				bits |= (table[code / 64] >> (code % 64) & 1) << r;
+			}
+			planes[w] = bits;
+		}
+	}
+}
+
+static void compute_predicates(const engine *e, const tree_group *group, const workspace *w, size_t words)
+{
+	const batch_plan *plan = &e->batch;
+	for (uint32_t i = group->first_run; i < group->first_run + group->n_runs; i++) {
+		const predicate_run *run = plan->runs + i;
+		const char *codes = w->codes + (size_t)run->column * BLOCK_ROWS * e->code_bytes;
+		uint64_t *planes = w->planes + (size_t)run->slot * PLANE_WORDS;
+		if (e->columns[run->column].is_category)
+			look_up(e, run, codes, words, planes);
+		else if (e->code_bytes == 1)
+			e->k->compare8((const uint8_t *)codes, words, plan->cuts8 + run->first, run->n, planes);
+		else
+			e->k->compare16((const uint16_t *)(const void *)codes, words, plan->cuts16 + run->first, run->n, planes);
+	}
+}
+
+/* ---- select and sum ------------------------------------------------------------------------------------------------ */
+
+static leaf_table table_of(const engine *e, const tree_program *t)
+{
+	return (leaf_table){(const char *)e->batch.leaves + (size_t)t->table * sum_bytes(e), t->n_planes};
+}
+
+/* Trees [first, first + n), n at most SUM_TREES: those of each output in their order. */
+static void sum_chunk(const engine *e, const workspace *w, uint32_t first, uint32_t n, size_t words)
+{
+	const forest *f = e->f;
+	bool done[SUM_TREES] = {false};
+	for (uint32_t i = 0; i < n; i++) {
+		uint32_t output = f->trees[first + i].output;
+		uint8_t which[SUM_TREES];
+		leaf_table tables[SUM_TREES];
+		size_t count = 0;
+		if (done[i])
+			continue;
+		for (uint32_t k = i; k < n; k++) {
+			if (f->trees[first + k].output != output)
+				continue;
+			done[k] = true;
+			which[count] = (uint8_t)k;
+			tables[count++] = table_of(e, e->batch.trees + first + k);
+		}
+		const uint8_t(*codes)[BLOCK_ROWS] = (const uint8_t(*)[BLOCK_ROWS])w->leaf_codes;
+		if (f->contract.sum == SCORE_F32)
+			e->k->sum_f32(codes, which, tables, count, words, (float *)w->sums + (size_t)output * BLOCK_ROWS);
+		else
+			e->k->sum_f64(codes, which, tables, count, words, (double *)w->sums + (size_t)output * BLOCK_ROWS);
+	}
+}
+
+static void run_trees(const engine *e, const workspace *w, uint32_t first, uint32_t end, size_t words)
+{
+	const batch_plan *plan = &e->batch;
+	for (uint32_t t = first; t < end; t += SUM_TREES) {
+		uint32_t n = end - t < SUM_TREES ? end - t : SUM_TREES;
+		for (uint32_t i = 0; i < n; i++) {
+			const tree_program *p = plan->trees + t + i;
+			e->k->select(plan->ops + p->first_op, p->n_ops, words, w->planes);
+			e->k->gather_bits(w->planes, p->planes, p->n_planes, words, w->leaf_codes[i]);
+		}
+		sum_chunk(e, w, t, n, words);
+	}
+}
+
+/* ---- a block --------------------------------------------------------------------------------------------------------- */
+
+static void start_sums(const engine *e, const workspace *w)
+{
+	const forest *f = e->f;
+	for (uint32_t o = 0; o < f->contract.n_outputs; o++) {
+		double base = f->contract.base_position == SCORE_BASE_FIRST ? f->base[o] : 0.0;
+		for (size_t r = 0; r < BLOCK_ROWS; r++) {
+			if (f->contract.sum == SCORE_F32)
+				((float *)w->sums)[o * BLOCK_ROWS + r] = (float)base;
+			else
+				((double *)w->sums)[o * BLOCK_ROWS + r] = base;
+		}
+	}
+}
+
+static void order_sums(const engine *e, const workspace *w)
+{
+	for (uint32_t o = 0; o < e->f->contract.n_outputs; o++) {
+		if (e->f->contract.sum == SCORE_F32 && e->k->order_f32)
+			e->k->order_f32((float *)w->sums + (size_t)o * BLOCK_ROWS);
+		if (e->f->contract.sum == SCORE_F64 && e->k->order_f64)
+			e->k->order_f64((double *)w->sums + (size_t)o * BLOCK_ROWS);
+	}
+}
+
+static void write_rows(const engine *e, const engine_call *call, const workspace *w, row_range rows)
+{
+	const forest *f = e->f;
+	uint32_t n_outputs = f->contract.n_outputs, iterations = engine_iterations(e, call);
+	size_t width = engine_output_width(e, call->output, call->tree_end - call->tree_begin);
+	double *out = call->out + (size_t)rows.first * width;
+	for (size_t r = 0; r < rows.n; r++, out += width) {
+		for (uint32_t o = 0; o < n_outputs; o++) {
+			size_t at = (size_t)o * BLOCK_ROWS + r;
+			double sum = f->contract.sum == SCORE_F32 ? (double)((float *)w->sums)[at] : ((double *)w->sums)[at];
+			w->margins[o] = forest_finish_margin(&f->contract, sum, f->base[o], iterations);
+		}
+		if (call->output == SCORE_OUTPUT_PREDICTION)
+			engine_link_row(f, iterations, w->margins, out);
+		else
+			memcpy(out, w->margins, n_outputs * sizeof *out);
+	}
+}
+
+static void score_block(const engine *e, const engine_call *call, const workspace *w, row_range rows)
+{
+	size_t words = (rows.n + 63) / 64;
+	engine_bin_columns(e, call->view, rows, w->tile, w->codes);
+	start_sums(e, w);
+	for (uint32_t g = 0; g < e->batch.n_groups; g++) {
+		const tree_group *group = e->batch.groups + g;
+		uint32_t first = group->first_tree, end = first + group->n_trees;
+		first = first > call->tree_begin ? first : call->tree_begin;
+		end = end < call->tree_end ? end : call->tree_end;
+		if (first >= end)
+			continue;
+		compute_predicates(e, group, w, words);
+		run_trees(e, w, first, end, words);
+	}
+	order_sums(e, w);
+	write_rows(e, call, w, rows);
+}
+
+void engine_batch(const engine *e, const engine_call *call, row_range rows)
+{
+	workspace w = {0};
+	lay_out(e, (char *)sl_round_up((uintptr_t)call->scratch, SL_CACHE_LINE), &w);
+	memset(w.planes, 0, PLANE_WORDS * sizeof(uint64_t));
+	memset(w.planes + PLANE_WORDS, 0xff, PLANE_WORDS * sizeof(uint64_t));
+	for (size_t done = 0; done < rows.n; done += BLOCK_ROWS) {
+		size_t n = rows.n - done < BLOCK_ROWS ? rows.n - done : BLOCK_ROWS;
+		score_block(e, call, &w, (row_range){rows.first + (int64_t)done, n});
+	}
+}

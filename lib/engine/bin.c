@@ -1,0 +1,192 @@
+/*
+ * The bind and bin stages: the caller's values become codes.
+ *
+ * Exact: code = number of cuts <= x. One feature at a time for a block of rows, or all features of one row. Columns that
+ * differ only in their rule for missing values are derived from the feature's base column.
+ */
+#include "parts.h"
+
+#include <math.h>
+
+#define ZERO_THRESHOLD ((double)1e-35f)
+#define ROW_TILE 16u /* features transposed together */
+
+/* Values of one feature of a run: exactly one of the two is set. */
+typedef struct values {
+	const float *narrow;
+	const double *wide;
+	size_t n;
+} values;
+
+static double value_at(const values *v, size_t i)
+{
+	return v->narrow ? (double)v->narrow[i] : v->wide[i];
+}
+
+/* Compares as float whatever the model compares in: float input, or a model that rounds its input to float. */
+static bool uses_narrow(const engine *e, const input_view *view)
+{
+	return e->f->contract.compare == SCORE_F32 || view->all_f32;
+}
+
+/* ---- codes of one feature -------------------------------------------------------------------------------- */
+
+static uint32_t rank_f32(const bin_table *t, float x)
+{
+	const float *base = t->narrow;
+	for (uint32_t n = t->n; n;) {
+		uint32_t half = (n + 1) / 2;
+		base += base[half - 1] <= x ? half : 0;
+		n -= half;
+	}
+	return (uint32_t)(base - t->narrow);
+}
+
+static uint32_t rank_f64(const bin_table *t, double x)
+{
+	const double *base = t->wide;
+	for (uint32_t n = t->n; n;) {
+		uint32_t half = (n + 1) / 2;
+		base += base[half - 1] <= x ? half : 0;
+		n -= half;
+	}
+	return (uint32_t)(base - t->wide);
+}
+
+static uint32_t category_code(const engine *e, const code_column *column, double x)
+{
+	if (x != x)
+		return column->n_categories + 1;
+	int64_t category = forest_category(e->f->contract.category_rule, x);
+	uint32_t low = 0, high = column->n_categories;
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		if ((int64_t)column->categories[middle] < category)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < column->n_categories && (int64_t)column->categories[low] == category ? low + 1 : 0;
+}
+
+static bool is_missing(const code_column *column, double x)
+{
+	return x != x || (column->zero_is_missing && fabs(x) <= ZERO_THRESHOLD);
+}
+
+#define CODE uint8_t
+#define CODE_NAME(name) name##_u8
+#include "bin_template.h"
+#define CODE uint16_t
+#define CODE_NAME(name) name##_u16
+#include "bin_template.h"
+#define CODE uint32_t
+#define CODE_NAME(name) name##_u32
+#include "bin_template.h"
+
+static void bin_feature(const engine *e, uint32_t used, const values *v, void *codes)
+{
+	if (e->code_bytes == 1)
+		bin_feature_u8(e, used, v, codes);
+	else if (e->code_bytes == 2)
+		bin_feature_u16(e, used, v, codes);
+	else
+		bin_feature_u32(e, used, v, codes);
+}
+
+/* ---- a block, column by column ---------------------------------------------------------------------------- */
+
+/* Columns of floats that lie densely in the caller's memory are binned where they are. */
+static const float *in_place(const input_view *view, uint32_t feature, int64_t first)
+{
+	if (!view->columns)
+		return NULL;
+	const score_column *c = view->columns + input_column(view, feature);
+	if (c->dtype != SCORE_F32 || c->validity || (c->stride_bytes && c->stride_bytes != (int64_t)sizeof(float)))
+		return NULL;
+	return (const float *)c->values + c->offset + first;
+}
+
+static values fetch(const engine *e, const input_view *view, uint32_t feature, row_range rows, void *tile)
+{
+	values v = {NULL, NULL, rows.n};
+	if (!uses_narrow(e, view)) {
+		input_fetch_f64(view, feature, rows.first, rows.n, tile);
+		v.wide = tile;
+	} else if (!(v.narrow = in_place(view, feature, rows.first))) {
+		input_fetch_f32(view, feature, rows.first, rows.n, tile);
+		v.narrow = tile;
+	}
+	return v;
+}
+
+/* 1 if features [feature, feature + 16) are adjacent floats of a row-major input. */
+static bool can_transpose(const engine *e, const input_view *view, uint32_t feature)
+{
+	return view->data && view->dtype == SCORE_F32 && !view->column_of_feature &&
+		view->column_stride == (int64_t)sizeof(float) && feature + ROW_TILE <= e->f->n_features;
+}
+
+/* Pad the codes up to a whole word of rows, so that kernels read nothing that was never written. */
+static void pad_codes(const engine *e, uint32_t first, uint32_t end, size_t n, char *codes)
+{
+	size_t to = sl_round_up(n, 64);
+	for (uint32_t c = first; c < end && to > n; c++)
+		memset(codes + ((size_t)c * BLOCK_ROWS + n) * e->code_bytes, 0, (to - n) * e->code_bytes);
+}
+
+/* As many used features as one 16-column tile covers, starting at used feature `used`; returns how many were binned. */
+static uint32_t bin_tile(const engine *e, const input_view *view, row_range rows, uint32_t used, float *tile, char *codes)
+{
+	uint32_t feature = e->used_features[used], end = used;
+	/* Near the right edge the tile starts earlier, so that it stays within the row. */
+	if (feature + ROW_TILE > e->f->n_features)
+		feature = e->f->n_features - ROW_TILE;
+	const char *from = view->data + rows.first * view->row_stride + (int64_t)feature * (int64_t)sizeof(float);
+	e->k->transpose16(from, view->row_stride, rows.n, tile);
+	for (; end < e->n_used_features && e->used_features[end] < feature + ROW_TILE; end++) {
+		values v = {tile + (size_t)(e->used_features[end] - feature) * BLOCK_ROWS, NULL, rows.n};
+		bin_feature(e, end, &v, codes);
+	}
+	return end - used;
+}
+
+void engine_bin_columns(const engine *e, const input_view *view, row_range rows, void *tile, void *codes)
+{
+	bool tiles = e->f->n_features >= ROW_TILE && can_transpose(e, view, 0);
+	for (uint32_t u = 0; u < e->n_used_features;) {
+		uint32_t first = u;
+		if (tiles) {
+			u += bin_tile(e, view, rows, u, tile, codes);
+		} else {
+			values v = fetch(e, view, e->used_features[u], rows, tile);
+			bin_feature(e, u++, &v, codes);
+		}
+		pad_codes(e, e->first_column[first], e->first_column[u], rows.n, codes);
+	}
+}
+
+/* ---- one row ------------------------------------------------------------------------------------------------ */
+
+void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *codes)
+{
+	bool narrow = uses_narrow(e, view);
+	for (uint32_t u = 0; u < e->n_used_features; u++) {
+		float x32;
+		double x64;
+		values v = {NULL, NULL, 1};
+		if (narrow) {
+			input_fetch_f32(view, e->used_features[u], row, 1, &x32);
+			v.narrow = &x32;
+		} else {
+			input_fetch_f64(view, e->used_features[u], row, 1, &x64);
+			v.wide = &x64;
+		}
+		if (e->code_bytes == 1)
+			bin_one_u8(e, u, &v, codes);
+		else if (e->code_bytes == 2)
+			bin_one_u16(e, u, &v, codes);
+		else
+			bin_one_u32(e, u, &v, codes);
+	}
+}

@@ -1,0 +1,67 @@
+/*
+ * Codes of one feature in all its columns, for one type of code. Included by bin.c once per CODE, with CODE_NAME.
+ */
+
+/* The base column of a numeric feature: missing values at the lowest code. */
+static void CODE_NAME(rank)(const engine *e, uint32_t used, const values *v, CODE *codes)
+{
+	const bin_table *t = e->bins + used;
+	if (sizeof(CODE) == 1) {
+		if (v->narrow)
+			e->k->bin_f32(t, v->narrow, v->n, (uint8_t *)(void *)codes);
+		else
+			e->k->bin_f64(t, v->wide, v->n, (uint8_t *)(void *)codes);
+		return;
+	}
+	for (size_t i = 0; i < v->n; i++)
+		codes[i] = (CODE)(v->narrow ? rank_f32(t, v->narrow[i]) : rank_f64(t, v->wide[i]));
+}
+
+/* Move missing values of `codes` where the column wants them. */
+static void CODE_NAME(place_missing)(const code_column *column, const values *v, CODE *codes)
+{
+	CODE at = column->missing == MISSING_HIGH ? (CODE)-1 : 0;
+	if (column->zero_is_missing) {
+		for (size_t i = 0; i < v->n; i++)
+			codes[i] = is_missing(column, value_at(v, i)) ? at : codes[i];
+	} else if (at && v->narrow) {
+		for (size_t i = 0; i < v->n; i++)
+			codes[i] = v->narrow[i] != v->narrow[i] ? at : codes[i];
+	} else if (at) {
+		for (size_t i = 0; i < v->n; i++)
+			codes[i] = v->wide[i] != v->wide[i] ? at : codes[i];
+	}
+}
+
+/* Column c starts at codes + c * stride. A feature's numeric columns come before its category column. */
+static inline void CODE_NAME(bin_strided)(const engine *e, uint32_t used, const values *v, CODE *codes, size_t stride)
+{
+	uint32_t first = e->first_column[used], end = e->first_column[used + 1];
+	CODE *ranks = codes + first * stride;
+	if (!e->columns[first].is_category)
+		CODE_NAME(rank)(e, used, v, ranks);
+	for (uint32_t c = first + 1; c < end && !e->columns[c].is_category; c++)
+		memcpy(codes + c * stride, ranks, v->n * sizeof *codes);
+	for (uint32_t c = first; c < end; c++) {
+		const code_column *column = e->columns + c;
+		CODE *to = codes + c * stride;
+		if (!column->is_category) {
+			CODE_NAME(place_missing)(column, v, to);
+			continue;
+		}
+		for (size_t i = 0; i < v->n; i++)
+			to[i] = (CODE)category_code(e, column, value_at(v, i));
+	}
+}
+
+static void CODE_NAME(bin_feature)(const engine *e, uint32_t used, const values *v, void *codes)
+{
+	CODE_NAME(bin_strided)(e, used, v, codes, BLOCK_ROWS);
+}
+
+static void CODE_NAME(bin_one)(const engine *e, uint32_t used, const values *v, void *codes)
+{
+	CODE_NAME(bin_strided)(e, used, v, codes, 1);
+}
+#undef CODE
+#undef CODE_NAME

@@ -1,0 +1,258 @@
+/*
+ * From distinct tests to code columns, bin tables and questions.
+ *
+ * Comes in: a forest. Goes out: which columns a row is binned into, how, and what each test asks of them.
+ */
+#include "parts.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#define MAX_CATEGORY_CODE 65000u
+
+typedef struct making {
+	engine *e;
+	sl_arena *arena;
+	score_error *error;
+	code_column *columns;
+	uint32_t *used, *first_column;
+	question *questions;
+	uint32_t n_columns, n_tables;
+} making;
+
+static score_status no_memory(making *m)
+{
+	return sl_fail_memory(m->error, sizeof(code_column) * m->n_columns);
+}
+
+/* Column of the feature at `first` … that obeys the test's rule; added if new. */
+static uint32_t find_column(making *m, uint32_t first, const forest_test *t)
+{
+	bool is_category = t->kind != FOREST_NUMERIC;
+	for (uint32_t c = first; c < m->n_columns; c++) {
+		const code_column *column = m->columns + c;
+		if (column->is_category == is_category && (is_category || (column->zero_is_missing == t->zero_is_missing &&
+			(column->missing == MISSING_HIGH) == t->missing_right)))
+			return c;
+	}
+	m->columns[m->n_columns] = (code_column){.feature = t->feature, .is_category = is_category,
+		.missing = t->missing_right && !is_category ? MISSING_HIGH : MISSING_LOW,
+		.zero_is_missing = t->zero_is_missing};
+	return m->n_columns++;
+}
+
+/* Tests are sorted by feature and numeric first, so that a feature's columns come out together. */
+static void list_columns(making *m)
+{
+	const forest *f = m->e->f;
+	uint32_t n_used = 0;
+	for (uint32_t i = 0; i < f->n_tests; i++) {
+		const forest_test *t = f->tests + i;
+		if (i == 0 || f->tests[i - 1].feature != t->feature) {
+			m->used[n_used] = t->feature;
+			m->first_column[n_used++] = m->n_columns;
+		}
+		uint32_t c = find_column(m, m->first_column[n_used - 1], t);
+		m->questions[i] = (question){c, t->kind == FOREST_NUMERIC ? t->index : m->n_tables++};
+	}
+	m->first_column[n_used] = m->n_columns;
+	m->e->n_used_features = n_used;
+}
+
+/* ---- categories ---------------------------------------------------------------------------------------- */
+
+static int compare_u32(const void *x, const void *y)
+{
+	uint32_t a = *(const uint32_t *)x, b = *(const uint32_t *)y;
+	return a < b ? -1 : a > b;
+}
+
+/* Sorted union of the sets that tests [first, end) name. */
+static score_status unite_sets(making *m, code_column *column, uint32_t first, uint32_t end)
+{
+	const forest *f = m->e->f;
+	sl_vector all;
+	sl_vector_init(&all, &m->arena->allocator, sizeof(uint32_t));
+	for (uint32_t i = first; i < end; i++) {
+		uint32_t set = f->tests[i].index;
+		if (i > first && f->tests[i - 1].index == set)
+			continue;
+		uint32_t n = f->set_first[set + 1] - f->set_first[set];
+		if (n && !sl_vector_push(&all, f->set_members + f->set_first[set], n)) {
+			sl_vector_free(&all);
+			return no_memory(m);
+		}
+	}
+	uint32_t *list = all.data, kept = 0;
+	if (all.length)
+		qsort(list, all.length, sizeof *list, compare_u32);
+	for (size_t i = 0; i < all.length; i++) {
+		if (kept == 0 || list[kept - 1] != list[i])
+			list[kept++] = list[i];
+	}
+	column->n_categories = kept;
+	column->categories = sl_arena_copy(m->arena, list, kept, sizeof *list);
+	sl_vector_free(&all);
+	if (!column->categories)
+		return no_memory(m);
+	if (kept > MAX_CATEGORY_CODE)
+		return sl_fail(m->error, SCORE_ERR_LIMIT, "feature %u has splits on %u categories, the limit is %u",
+			column->feature, kept, MAX_CATEGORY_CODE);
+	return SCORE_OK;
+}
+
+/* Bit c of the table answers "right" for code c. */
+static uint64_t *make_table(making *m, const code_column *column, const forest_test *t)
+{
+	const forest *f = m->e->f;
+	uint32_t n_codes = column->n_categories + 2;
+	/* At least 256 bits, so that byte codes can be looked up without a bound. */
+	size_t words = n_codes <= 256 ? 4 : ((size_t)n_codes + 63) / 64;
+	uint64_t *table = sl_arena_alloc(m->arena, words, sizeof *table);
+	if (!table)
+		return NULL;
+	bool in_is_right = t->kind == FOREST_CATEGORY;
+	const uint32_t *member = f->set_members + f->set_first[t->index], *end = f->set_members + f->set_first[t->index + 1];
+	for (uint32_t i = 0; i < column->n_categories; i++) {
+		while (member < end && *member < column->categories[i])
+			member++;
+		bool in = member < end && *member == column->categories[i];
+		table[(i + 1) / 64] |= (uint64_t)(in == in_is_right) << ((i + 1) % 64);
+	}
+	table[0] |= (uint64_t)!in_is_right;
+	table[(n_codes - 1) / 64] |= (uint64_t)t->missing_right << ((n_codes - 1) % 64);
+	return table;
+}
+
+static score_status make_tables(making *m)
+{
+	const forest *f = m->e->f;
+	const uint64_t **tables = sl_arena_alloc(m->arena, m->n_tables, sizeof *tables);
+	if (!tables)
+		return no_memory(m);
+	for (uint32_t i = 0, end; i < f->n_tests; i = end) {
+		for (end = i; end < f->n_tests && f->tests[end].feature == f->tests[i].feature && f->tests[end].kind != FOREST_NUMERIC;)
+			end++;
+		if (end == i) {
+			end++;
+			continue;
+		}
+		code_column *column = m->columns + m->questions[i].column;
+		score_status status = unite_sets(m, column, i, end);
+		for (uint32_t k = i; k < end && status == SCORE_OK; k++) {
+			uint64_t *table = make_table(m, column, f->tests + k);
+			if (!table)
+				status = no_memory(m);
+			tables[m->questions[k].cut] = table;
+		}
+		if (status != SCORE_OK)
+			return status;
+	}
+	m->e->tables = tables;
+	return SCORE_OK;
+}
+
+/* ---- bin tables ------------------------------------------------------------------------------------------ */
+
+/* x >= cut for a float x is x >= the smallest float that is not below the cut. */
+static float round_up(double cut)
+{
+	float x = (float)cut;
+	return (double)x < cut ? nextafterf(x, INFINITY) : x;
+}
+
+static size_t padded(uint32_t n)
+{
+	return n <= 255 ? 256 : n;
+}
+
+static score_status make_narrow(making *m, bin_table *t, const double *cuts)
+{
+	size_t n = padded(t->n);
+	float *narrow = sl_arena_alloc(m->arena, n, sizeof *narrow);
+	float *pivots = sl_arena_alloc(m->arena, 16, sizeof *pivots);
+	if (!narrow || !pivots)
+		return no_memory(m);
+	for (size_t i = 0; i < n; i++)
+		narrow[i] = i < t->n ? round_up(cuts[i]) : NAN;
+	for (size_t i = 0; i < 16 && t->n <= 255; i++)
+		pivots[i] = narrow[16 * i + 15];
+	t->narrow = narrow;
+	t->narrow_pivots = t->n <= 255 ? pivots : NULL;
+	return SCORE_OK;
+}
+
+static score_status make_wide(making *m, bin_table *t, const double *cuts)
+{
+	size_t n = padded(t->n);
+	double *wide = sl_arena_alloc(m->arena, n, sizeof *wide);
+	double *pivots = sl_arena_alloc(m->arena, 16, sizeof *pivots);
+	if (!wide || !pivots)
+		return no_memory(m);
+	for (size_t i = 0; i < n; i++)
+		wide[i] = i < t->n ? cuts[i] : (double)NAN;
+	for (size_t i = 0; i < 16 && t->n <= 255; i++)
+		pivots[i] = wide[16 * i + 15];
+	t->wide = wide;
+	t->wide_pivots = t->n <= 255 ? pivots : NULL;
+	return SCORE_OK;
+}
+
+static score_status make_bins(making *m)
+{
+	const forest *f = m->e->f;
+	bin_table *bins = sl_arena_alloc(m->arena, m->e->n_used_features, sizeof *bins);
+	if (!bins)
+		return no_memory(m);
+	for (uint32_t u = 0; u < m->e->n_used_features; u++) {
+		const forest_feature *feature = f->features + m->used[u];
+		bins[u].n = feature->n_cuts;
+		score_status status = make_narrow(m, bins + u, f->cuts + feature->first_cut);
+		if (status == SCORE_OK && f->contract.compare == SCORE_F64)
+			status = make_wide(m, bins + u, f->cuts + feature->first_cut);
+		if (status != SCORE_OK)
+			return status;
+	}
+	m->e->bins = bins;
+	return SCORE_OK;
+}
+
+/* The narrowest code that holds every column's codes and the high missing code above all cuts. */
+static uint32_t code_bytes(const making *m)
+{
+	const forest *f = m->e->f;
+	uint32_t most = m->n_columns > UINT16_MAX || m->n_tables > UINT16_MAX ? UINT32_MAX : 0;
+	for (uint32_t c = 0; c < m->n_columns; c++) {
+		const code_column *column = m->columns + c;
+		/* codes 0 … n_cuts, or 0 … n_categories + 1 */
+		uint32_t highest = column->is_category ? column->n_categories + 1 : f->features[column->feature].n_cuts;
+		most = highest > most ? highest : most;
+	}
+	return most <= UINT8_MAX ? 1 : most <= UINT16_MAX ? 2 : 4;
+}
+
+score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error)
+{
+	const forest *f = e->f;
+	making m = {.e = e, .arena = arena, .error = error};
+	/* At most four rules for missing values and one list of categories per feature. */
+	uint32_t features = f->n_features < f->n_tests ? f->n_features : f->n_tests;
+	uint32_t columns = f->n_tests / 5 < f->n_features ? f->n_tests : 5 * f->n_features;
+	m.columns = sl_arena_alloc(arena, columns, sizeof *m.columns);
+	m.used = sl_arena_alloc(arena, features, sizeof *m.used);
+	m.first_column = sl_arena_alloc(arena, (size_t)features + 1, sizeof *m.first_column);
+	m.questions = sl_arena_alloc(arena, f->n_tests, sizeof *m.questions);
+	if (!m.columns || !m.used || !m.first_column || !m.questions)
+		return no_memory(&m);
+	list_columns(&m);
+	e->n_columns = m.n_columns;
+	e->used_features = m.used;
+	e->first_column = m.first_column;
+	e->columns = m.columns;
+	e->questions = m.questions;
+	score_status status = make_tables(&m);
+	if (status == SCORE_OK)
+		status = make_bins(&m);
+	e->code_bytes = code_bytes(&m);
+	return status;
+}

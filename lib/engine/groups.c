@@ -1,0 +1,260 @@
+/*
+ * The batch plan: trees in groups that share predicates, each tree with its select program and its leaf table.
+ *
+ * A group's predicate planes should fit the second-level cache; the next group computes its own. Within a group, slot 0 is
+ * all zeros, slot 1 all ones, then come the predicates sorted by column and cut, then scratch.
+ */
+#include "parts.h"
+#include "planes.h"
+
+#include <stdlib.h>
+
+#define FIRST_PREDICATE 2u
+#define MAX_OUTPUTS 256u
+#define MAX_GROUP_TESTS 60000u
+#define UNSEEN UINT32_MAX
+
+typedef struct planner {
+	engine *e;
+	sl_arena *arena;
+	score_error *error;
+	uint32_t *group_of_test; /* last group that uses the test, or UNSEEN */
+	uint16_t *slot_of_test;
+	uint32_t *list;          /* tests of the group at hand */
+	uint32_t n_list;
+	uint32_t most_slots;
+	sl_vector groups, runs, cuts8, cuts16, set_cuts, ops, trees, leaves;
+} planner;
+
+static score_status no_memory(planner *p)
+{
+	return sl_fail_memory(p->error, p->ops.length * sizeof(select_op));
+}
+
+/* ---- predicates of a group --------------------------------------------------------------------------------- */
+
+static uint32_t limit_of(const planner *p)
+{
+	uint32_t limit = p->e->k->group_tests;
+	return limit < MAX_GROUP_TESTS ? limit : MAX_GROUP_TESTS;
+}
+
+/* Tests of a tree that the group does not have yet. */
+static uint32_t count_new(const planner *p, const forest_tree *t, uint32_t group)
+{
+	const uint32_t *tests = p->e->f->split_test + t->first_split;
+	uint32_t n = 0;
+	for (uint32_t s = 0; s < t->n_splits; s++)
+		n += p->group_of_test[tests[s]] != group;
+	return n;
+}
+
+static void take_tests(planner *p, const forest_tree *t, uint32_t group)
+{
+	const uint32_t *tests = p->e->f->split_test + t->first_split;
+	for (uint32_t s = 0; s < t->n_splits; s++) {
+		if (p->group_of_test[tests[s]] == group)
+			continue;
+		p->group_of_test[tests[s]] = group;
+		p->list[p->n_list++] = tests[s];
+	}
+}
+
+/* A test with its sort key: column, then cut. */
+typedef struct keyed {
+	uint64_t key;
+	uint32_t test;
+} keyed;
+
+static int compare_keyed(const void *x, const void *y)
+{
+	uint64_t a = ((const keyed *)x)->key, b = ((const keyed *)y)->key;
+	return a < b ? -1 : a > b;
+}
+
+static bool push_cut(planner *p, const question *q, predicate_run *run)
+{
+	bool is_set = p->e->columns[q->column].is_category;
+	uint8_t narrow = (uint8_t)q->cut;
+	uint16_t wide = (uint16_t)q->cut;
+	sl_vector *to = is_set ? &p->set_cuts : p->e->code_bytes == 1 ? &p->cuts8 : &p->cuts16;
+	const void *value = is_set ? (const void *)&q->cut : p->e->code_bytes == 1 ? (const void *)&narrow : &wide;
+	if (run->n == 0)
+		run->first = (uint32_t)to->length;
+	run->n++;
+	return sl_vector_push(to, value, 1);
+}
+
+static bool number_predicates(planner *p, tree_group *group, keyed *sorted)
+{
+	const engine *e = p->e;
+	predicate_run run = {.n = 0};
+	for (uint32_t i = 0; i < p->n_list; i++) {
+		const question *q = e->questions + p->list[i];
+		sorted[i] = (keyed){(uint64_t)q->column << 32 | q->cut, p->list[i]};
+	}
+	qsort(sorted, p->n_list, sizeof *sorted, compare_keyed);
+	group->first_run = (uint32_t)p->runs.length;
+	for (uint32_t i = 0; i < p->n_list; i++) {
+		const question *q = e->questions + sorted[i].test;
+		uint32_t slot = FIRST_PREDICATE + i;
+		if (run.n && q->column != run.column) {
+			if (!sl_vector_push(&p->runs, &run, 1))
+				return false;
+			run.n = 0;
+		}
+		if (run.n == 0)
+			run = (predicate_run){q->column, slot, 0, 0};
+		if (!push_cut(p, q, &run))
+			return false;
+		p->slot_of_test[sorted[i].test] = (uint16_t)slot;
+	}
+	if (run.n && !sl_vector_push(&p->runs, &run, 1))
+		return false;
+	group->n_runs = (uint32_t)p->runs.length - group->first_run;
+	return true;
+}
+
+/* ---- trees of a group ---------------------------------------------------------------------------------------- */
+
+/* Byte k of value v at k * n_values + v. */
+static void spread_bytes(const void *values, size_t value_bytes, size_t n_values, uint8_t *to)
+{
+	const uint8_t *from = values;
+	for (size_t v = 0; v < n_values; v++) {
+		for (size_t k = 0; k < value_bytes; k++)
+			to[k * n_values + v] = from[v * value_bytes + k];
+	}
+}
+
+static bool push_leaves(planner *p, const forest_tree *t, const tree_code *code)
+{
+	const forest *f = p->e->f;
+	double wide[MAX_CODED_LEAVES];
+	float narrow[MAX_CODED_LEAVES];
+	size_t n = (size_t)1 << code->n_planes;
+	for (size_t i = 0; i < n; i++) {
+		wide[i] = f->leaves[t->first_leaf + code->leaf_of_code[i]];
+		narrow[i] = (float)wide[i];
+	}
+	const void *values = f->contract.sum == SCORE_F32 ? (const void *)narrow : wide;
+	if (p->e->k->tables == SUM_TABLE_VALUES)
+		return sl_vector_push(&p->leaves, values, n);
+	void *to = sl_vector_grow(&p->leaves, n);
+	if (to)
+		spread_bytes(values, p->leaves.element, n, to);
+	return to != NULL;
+}
+
+static score_status close_group(planner *p, tree_group *group)
+{
+	const forest *f = p->e->f;
+	size_t bytes = ((size_t)p->n_list + 1) * sizeof(keyed);
+	keyed *sorted = sl_alloc(&p->arena->allocator, bytes, 64);
+	bool done = sorted && number_predicates(p, group, sorted);
+	sl_free(&p->arena->allocator, sorted, bytes, 64);
+	uint32_t first_scratch = FIRST_PREDICATE + p->n_list, most_scratch = 0;
+	uint32_t min_planes = p->e->k->tables == SUM_TABLE_BYTES ? 6 : 0;
+	for (uint32_t t = group->first_tree; done && t < group->first_tree + group->n_trees; t++) {
+		tree_code code;
+		tree_program program = {.first_op = (uint32_t)p->ops.length, .table = (uint32_t)p->leaves.length};
+		done = engine_code_tree(f, f->trees + t, min_planes, p->slot_of_test, first_scratch, &p->ops, &code);
+		if (!done)
+			break;
+		program.n_ops = (uint32_t)p->ops.length - program.first_op;
+		program.n_planes = (uint8_t)code.n_planes;
+		memcpy(program.planes, code.planes, sizeof program.planes);
+		most_scratch = code.n_scratch > most_scratch ? code.n_scratch : most_scratch;
+		done = push_leaves(p, f->trees + t, &code) && sl_vector_push(&p->trees, &program, 1);
+	}
+	if (first_scratch + most_scratch > p->most_slots)
+		p->most_slots = first_scratch + most_scratch;
+	p->n_list = 0;
+	return done && sl_vector_push(&p->groups, group, 1) ? SCORE_OK : no_memory(p);
+}
+
+static score_status make_groups(planner *p)
+{
+	const forest *f = p->e->f;
+	tree_group group = {.n_trees = 0};
+	uint32_t number = 0;
+	for (uint32_t t = 0; t < f->n_trees; t++) {
+		if (group.n_trees && p->n_list + count_new(p, f->trees + t, number) > limit_of(p)) {
+			score_status status = close_group(p, &group);
+			if (status != SCORE_OK)
+				return status;
+			group = (tree_group){.first_tree = t};
+			number++;
+		}
+		take_tests(p, f->trees + t, number);
+		group.n_trees++;
+	}
+	return close_group(p, &group);
+}
+
+/* ---- the plan ------------------------------------------------------------------------------------------------- */
+
+static bool is_usable(const engine *e)
+{
+	const forest *f = e->f;
+	if (f->leaf_width != 1 || e->code_bytes > 2 || f->contract.n_outputs > MAX_OUTPUTS)
+		return false;
+	for (uint32_t t = 0; t < f->n_trees; t++) {
+		if (f->trees[t].n_splits + 1 > MAX_CODED_LEAVES)
+			return false;
+	}
+	return true;
+}
+
+static bool keep(planner *p, const sl_vector *v, const void **to)
+{
+	*to = sl_arena_copy(p->arena, v->data, v->length, v->element);
+	return *to != NULL;
+}
+
+static score_status keep_plan(planner *p)
+{
+	batch_plan *plan = &p->e->batch;
+	const void *leaves, *groups, *runs, *cuts8, *cuts16, *set_cuts, *ops, *trees;
+	if (!keep(p, &p->groups, &groups) || !keep(p, &p->runs, &runs) || !keep(p, &p->cuts8, &cuts8) ||
+		!keep(p, &p->cuts16, &cuts16) || !keep(p, &p->set_cuts, &set_cuts) || !keep(p, &p->ops, &ops) ||
+		!keep(p, &p->trees, &trees) || !keep(p, &p->leaves, &leaves))
+		return no_memory(p);
+	*plan = (batch_plan){.usable = true, .n_groups = (uint32_t)p->groups.length, .n_slots = p->most_slots,
+		.groups = groups, .runs = runs, .cuts8 = cuts8, .cuts16 = cuts16, .set_cuts = set_cuts, .ops = ops,
+		.trees = trees, .leaves = leaves};
+	return SCORE_OK;
+}
+
+score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error)
+{
+	const forest *f = e->f;
+	planner p = {.e = e, .arena = arena, .error = error};
+	if (!is_usable(e))
+		return SCORE_OK;
+	const score_allocator *a = &arena->allocator;
+	size_t n = (size_t)f->n_tests + 1, value = f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
+	const size_t elements[] = {sizeof(tree_group), sizeof(predicate_run), sizeof(uint8_t), sizeof(uint16_t),
+		sizeof(uint32_t), sizeof(select_op), sizeof(tree_program), value};
+	sl_vector *vectors[] = {&p.groups, &p.runs, &p.cuts8, &p.cuts16, &p.set_cuts, &p.ops, &p.trees, &p.leaves};
+	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
+		sl_vector_init(vectors[i], a, elements[i]);
+	p.group_of_test = sl_alloc(a, n * sizeof *p.group_of_test, 64);
+	p.slot_of_test = sl_alloc(a, n * sizeof *p.slot_of_test, 64);
+	p.list = sl_alloc(a, n * sizeof *p.list, 64);
+	score_status status;
+	if (!p.group_of_test || !p.slot_of_test || !p.list) {
+		status = no_memory(&p);
+	} else {
+		memset(p.group_of_test, 0xff, n * sizeof *p.group_of_test);
+		status = make_groups(&p);
+	}
+	if (status == SCORE_OK)
+		status = keep_plan(&p);
+	sl_free(a, p.group_of_test, n * sizeof *p.group_of_test, 64);
+	sl_free(a, p.slot_of_test, n * sizeof *p.slot_of_test, 64);
+	sl_free(a, p.list, n * sizeof *p.list, 64);
+	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
+		sl_vector_free(vectors[i]);
+	return status;
+}

@@ -1,0 +1,76 @@
+/*
+ * The inner loops that each instruction set has its own build of. A kernel works on a block of up to BLOCK_ROWS rows; a
+ * plane is one bit per row of a block, row r in bit r % 64 of word r / 64. `words` says how many words hold rows; what a
+ * kernel leaves in the words behind them does not matter.
+ */
+#ifndef SL_ENGINE_KERNELS_H
+#define SL_ENGINE_KERNELS_H
+
+#include "../base/base.h"
+
+#define BLOCK_ROWS 512
+#define PLANE_WORDS (BLOCK_ROWS / 64)
+#define SUM_TREES 32 /* trees whose leaf codes are kept before they are summed */
+
+/* Cuts of one feature for exact binning. `narrow` holds the cuts for float input: the smallest float >= the cut. */
+typedef struct bin_table {
+	uint32_t n;          /* cuts */
+	const float *narrow; /* n cuts, then NaN up to a multiple of 256 (n <= 255), ascending */
+	const float *narrow_pivots; /* [16] every 16th of narrow, NaN beyond; NULL when n > 255 */
+	const double *wide;  /* the same for double input; NULL when the model compares in float */
+	const double *wide_pivots;
+} bin_table;
+
+/* dst = mask ? b : a, on whole planes. */
+typedef struct select_op {
+	uint16_t mask, a, b, dst;
+} select_op;
+
+/* How the leaf values of a tree are laid out for sum_*. */
+typedef int32_t table_layout;
+#define SUM_TABLE_VALUES 0 /* 1 << n_planes floats or doubles                                                     */
+#define SUM_TABLE_BYTES 1  /* byte 0 of all values, then byte 1, …: 64, 128 or 256 values, so at least 6 planes   */
+
+typedef struct leaf_table {
+	const void *values;
+	uint32_t n_planes;
+} leaf_table;
+
+typedef struct kernels {
+	score_isa isa;
+	uint32_t group_tests; /* predicates per tree group that this instruction set likes */
+
+	/* codes[i] = number of cuts <= x[i]; NaN gives 0. Tables of at most 255 cuts. */
+	void (*bin_f32)(const bin_table *t, const float *x, size_t n, uint8_t *codes);
+	void (*bin_f64)(const bin_table *t, const double *x, size_t n, uint8_t *codes);
+
+	/* Rows of 16 adjacent floats → 16 columns of BLOCK_ROWS floats. */
+	void (*transpose16)(const char *rows, int64_t row_stride, size_t n, float *columns);
+
+	/* planes[i] = code > cuts[i] for every row. */
+	void (*compare8)(const uint8_t *codes, size_t words, const uint8_t *cuts, size_t n, uint64_t *planes);
+	void (*compare16)(const uint16_t *codes, size_t words, const uint16_t *cuts, size_t n, uint64_t *planes);
+
+	/* Run a select program on an arena of planes. */
+	void (*select)(const select_op *ops, size_t n, size_t words, uint64_t *arena);
+
+	/* Planes → one byte per row; slots[i] gives bit i. The bytes stand in an order of the instruction set's own. */
+	void (*gather_bits)(const uint64_t *arena, const uint16_t *slots, size_t n_planes, size_t words, uint8_t *bytes);
+
+	/* For t = 0 … n - 1 in this order: add to each row's sum the leaf that codes[which[t]] picks from tables[t].
+	 * Codes and sums stand in the instruction set's own order. */
+	void (*sum_f32)(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, size_t n,
+		size_t words, float *sums);
+	void (*sum_f64)(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, size_t n,
+		size_t words, double *sums);
+
+	/* Put a block of sums into the order of the rows, in place; NULL if they are. */
+	void (*order_f32)(float *sums);
+	void (*order_f64)(double *sums);
+	table_layout tables;
+} kernels;
+
+/* NULL if this build has none. */
+const kernels *engine_kernels(score_isa isa);
+
+#endif

@@ -1,0 +1,79 @@
+/*
+ * Nodes of the walk regime: each tree breadth-first, siblings adjacent, leaves leading to themselves.
+ *
+ * next = left + (code > cut) needs no branch, and a lane that has arrived stays where it is.
+ */
+#include "parts.h"
+
+typedef struct node_maker {
+	engine *e;
+	walk_node *nodes;
+	walk_wide_node *wide;
+	uint32_t *leaf_of_node;
+	int32_t *queue; /* split or ~leaf of each node of the tree at hand */
+} node_maker;
+
+static void put(node_maker *m, size_t at, uint32_t left, uint32_t column, uint32_t cut)
+{
+	if (m->nodes)
+		m->nodes[at] = (walk_node){left, (uint16_t)column, (uint16_t)cut};
+	else
+		m->wide[at] = (walk_wide_node){left, column, cut};
+}
+
+static void make_tree(node_maker *m, uint32_t number, size_t first_node)
+{
+	const engine *e = m->e;
+	const forest *f = e->f;
+	const forest_tree *t = f->trees + number;
+	uint32_t n = 1;
+	m->queue[0] = t->n_splits ? 0 : ~0;
+	for (uint32_t i = 0; i < n; i++) {
+		int32_t item = m->queue[i];
+		size_t at = first_node + i;
+		if (item < 0) {
+			/* The highest code is never above this cut. */
+			put(m, at, i, 0, e->code_bytes == 1 ? UINT8_MAX : e->code_bytes == 2 ? UINT16_MAX : UINT32_MAX);
+			m->leaf_of_node[at] = (uint32_t)~item;
+			continue;
+		}
+		uint32_t split = t->first_split + (uint32_t)item;
+		const question *q = e->questions + f->split_test[split];
+		uint32_t set = e->columns[q->column].is_category ? WALK_SET : 0;
+		put(m, at, n | set, q->column, q->cut);
+		m->queue[n++] = f->left[split];
+		m->queue[n++] = f->right[split];
+	}
+}
+
+score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
+{
+	const forest *f = e->f;
+	size_t n_nodes = (size_t)f->n_splits + f->n_leaves, most = 0;
+	node_maker m = {.e = e};
+	walk_tree *trees = sl_arena_alloc(arena, f->n_trees, sizeof *trees);
+	m.leaf_of_node = sl_arena_alloc(arena, n_nodes, sizeof *m.leaf_of_node);
+	if (e->code_bytes < 4)
+		m.nodes = sl_arena_alloc(arena, n_nodes, sizeof *m.nodes);
+	else
+		m.wide = sl_arena_alloc(arena, n_nodes, sizeof *m.wide);
+	for (uint32_t t = 0; t < f->n_trees; t++)
+		most = f->trees[t].n_splits > most ? f->trees[t].n_splits : most;
+	size_t queue_bytes = (2 * most + 1) * sizeof *m.queue;
+	m.queue = sl_alloc(&arena->allocator, queue_bytes, 64);
+	if (!trees || !m.leaf_of_node || (!m.nodes && !m.wide) || !m.queue) {
+		sl_free(&arena->allocator, m.queue, queue_bytes, 64);
+		return sl_fail_memory(error, n_nodes * sizeof(walk_node));
+	}
+	size_t first = 0;
+	for (uint32_t t = 0; t < f->n_trees; t++) {
+		make_tree(&m, t, first);
+		trees[t] = (walk_tree){first, f->trees[t].depth};
+		first += 2 * (size_t)f->trees[t].n_splits + 1;
+	}
+	sl_free(&arena->allocator, m.queue, queue_bytes, 64);
+	e->walk = (walk_plan){m.nodes, m.wide, m.leaf_of_node, trees, false};
+	for (uint32_t c = 0; c < e->n_columns; c++)
+		e->walk.has_sets |= e->columns[c].is_category;
+	return SCORE_OK;
+}

@@ -1,0 +1,290 @@
+/*
+ * A tree as a boolean function: every leaf gets a code, and each bit of the code (a plane, one bit per row) is computed by
+ * selects on predicate planes.
+ *
+ * Path codes cost least: a split that owns plane P - 1 gives its left side the codes with that bit clear and its right side
+ * those with it set; the plane is the split's predicate itself. Lower planes need a select only where both sides define
+ * them. Where the path no longer fits the planes, a subtree falls back to packed codes: leaves numbered in order, every
+ * plane selected at every split.
+ *
+ * The tree is given in preorder, so that going through its splits forwards meets parents first and backwards children
+ * first: no recursion.
+ */
+#include "planes.h"
+
+#include <stdlib.h>
+
+#define MAX_SPLITS (MAX_CODED_LEAVES - 1)
+#define MAX_PLANES 8
+#define UNDEFINED UINT16_MAX /* no code below a split depends on this plane */
+#define MAX_OPS (MAX_SPLITS * MAX_PLANES)
+
+typedef struct shape {
+	uint8_t height[MAX_SPLITS];
+	uint16_t n_leaves[MAX_SPLITS];
+	uint16_t first_leaf[MAX_SPLITS];
+} shape;
+
+typedef struct coder {
+	const forest *f;
+	const forest_tree *t;
+	const int32_t *left, *right;
+	const uint16_t *slot_of_test;
+	uint32_t first_scratch;
+	tree_code *out;
+	shape shape;
+	uint8_t planes_left[MAX_SPLITS]; /* planes that the split and what is below it may use */
+	uint8_t code[MAX_SPLITS];        /* first code of the split's block */
+	bool packed[MAX_SPLITS];
+	uint16_t slots[MAX_SPLITS][MAX_PLANES];
+	select_op ops[MAX_OPS];
+	uint16_t level[MAX_OPS];         /* longest chain of operations below */
+	uint32_t n_ops;
+} coder;
+
+static uint32_t leaves_of(const coder *c, int32_t child)
+{
+	return child < 0 ? 1 : c->shape.n_leaves[child];
+}
+
+static uint32_t height_of(const coder *c, int32_t child)
+{
+	return child < 0 ? 0 : c->shape.height[child];
+}
+
+static void measure(coder *c)
+{
+	for (uint32_t s = c->t->n_splits; s-- > 0;) {
+		int32_t l = c->left[s], r = c->right[s];
+		uint32_t hl = height_of(c, l), hr = height_of(c, r);
+		c->shape.height[s] = (uint8_t)(1 + (hl > hr ? hl : hr));
+		c->shape.n_leaves[s] = (uint16_t)(leaves_of(c, l) + leaves_of(c, r));
+		c->shape.first_leaf[s] = (uint16_t)(l < 0 ? (uint32_t)~l : c->shape.first_leaf[l]);
+	}
+}
+
+static uint32_t choose_planes(const coder *c, uint32_t min_planes)
+{
+	uint32_t need = 0, height = c->t->n_splits ? c->shape.height[0] : 0;
+	while ((1u << need) < c->t->n_splits + 1)
+		need++;
+	uint32_t planes = height <= MAX_PLANES ? height : MAX_PLANES;
+	planes = planes < need ? need : planes;
+	return planes < min_planes ? min_planes : planes;
+}
+
+static void set_leaf(coder *c, uint32_t code, uint32_t n, uint32_t leaf)
+{
+	for (uint32_t i = 0; i < n; i++)
+		c->out->leaf_of_code[code + i] = (uint16_t)leaf;
+}
+
+/* Block of codes [code, code + 2^planes) for a child on the path side. */
+static void give_block(coder *c, int32_t child, uint32_t planes, uint32_t code)
+{
+	if (child < 0) {
+		set_leaf(c, code, 1u << planes, (uint32_t)~child);
+		return;
+	}
+	c->planes_left[child] = (uint8_t)planes;
+	c->code[child] = (uint8_t)code;
+	c->packed[child] = false;
+}
+
+static void give_packed(coder *c, int32_t child, uint32_t planes, uint32_t code)
+{
+	if (child < 0)
+		return;
+	c->planes_left[child] = (uint8_t)planes;
+	c->code[child] = (uint8_t)code;
+	c->packed[child] = true;
+}
+
+/* A packed subtree's leaves lie next to each other: number them from its block's first code. */
+static void number_leaves(coder *c, uint32_t split)
+{
+	for (uint32_t i = 0; i < c->shape.n_leaves[split]; i++)
+		set_leaf(c, c->code[split] + i, 1, c->shape.first_leaf[split] + i);
+}
+
+static void assign_codes(coder *c)
+{
+	for (uint32_t s = 0; s < c->t->n_splits; s++) {
+		int32_t l = c->left[s], r = c->right[s];
+		uint32_t planes = c->planes_left[s], half = planes ? 1u << (planes - 1) : 0;
+		bool fits = c->shape.height[s] <= planes || (leaves_of(c, l) <= half && leaves_of(c, r) <= half);
+		if (!c->packed[s] && !fits) {
+			c->packed[s] = true;
+			number_leaves(c, s);
+		}
+		if (c->packed[s]) {
+			give_packed(c, l, planes, c->code[s]);
+			give_packed(c, r, planes, c->code[s] + leaves_of(c, l));
+		} else {
+			give_block(c, l, planes - 1, c->code[s]);
+			give_block(c, r, planes - 1, c->code[s] + half);
+		}
+	}
+}
+
+/* ---- selects ------------------------------------------------------------------------------------------------ */
+
+static uint32_t level_of(const coder *c, uint16_t slot)
+{
+	return slot >= c->first_scratch ? c->level[slot - c->first_scratch] + 1u : 0;
+}
+
+/* The plane `mask ? b : a`, by an operation only where nothing simpler is the same. */
+static uint16_t choose(coder *c, uint16_t mask, uint16_t a, uint16_t b)
+{
+	if (a == UNDEFINED || a == b)
+		return b;
+	if (b == UNDEFINED)
+		return a;
+	if (a == SLOT_ZERO && b == SLOT_ONES)
+		return mask;
+	uint32_t l = level_of(c, mask), la = level_of(c, a), lb = level_of(c, b);
+	l = la > l ? la : l;
+	uint16_t dst = (uint16_t)(c->first_scratch + c->n_ops);
+	c->level[c->n_ops] = (uint16_t)(lb > l ? lb : l);
+	c->ops[c->n_ops++] = (select_op){mask, a, b, dst};
+	return dst;
+}
+
+/* Planes of a child; a packed leaf's code is relative to its packed root, whose block is aligned. */
+static void child_slots(const coder *c, int32_t child, bool packed, uint32_t code, uint32_t planes, uint16_t *slots)
+{
+	if (child >= 0) {
+		memcpy(slots, c->slots[child], sizeof c->slots[child]);
+		return;
+	}
+	for (uint32_t k = 0; k < MAX_PLANES; k++)
+		slots[k] = !packed || k >= planes ? UNDEFINED : code >> k & 1 ? SLOT_ONES : SLOT_ZERO;
+}
+
+static void build_planes(coder *c)
+{
+	const uint32_t *tests = c->f->split_test + c->t->first_split;
+	for (uint32_t s = c->t->n_splits; s-- > 0;) {
+		uint16_t a[MAX_PLANES], b[MAX_PLANES], mask = c->slot_of_test[tests[s]];
+		uint32_t planes = c->planes_left[s];
+		bool packed = c->packed[s];
+		child_slots(c, c->left[s], packed, c->code[s], planes, a);
+		child_slots(c, c->right[s], packed, c->code[s] + leaves_of(c, c->left[s]), planes, b);
+		for (uint32_t k = 0; k < MAX_PLANES; k++)
+			c->slots[s][k] = choose(c, mask, a[k], b[k]);
+		if (!packed)
+			c->slots[s][planes - 1] = mask;
+	}
+}
+
+/* ---- schedule ------------------------------------------------------------------------------------------------ */
+
+/* Level by level, so that no operation waits for the one before it. Stable within a level. */
+static void sort_by_level(coder *c, uint16_t *order)
+{
+	uint32_t counts[MAX_OPS + 1];
+	memset(counts, 0, sizeof counts);
+	for (uint32_t i = 0; i < c->n_ops; i++)
+		counts[c->level[i] + 1u]++;
+	for (uint32_t l = 1; l <= MAX_OPS; l++)
+		counts[l] += counts[l - 1];
+	for (uint32_t i = 0; i < c->n_ops; i++)
+		order[counts[c->level[i]]++] = (uint16_t)i;
+}
+
+/* Position of the last operation that reads each result; results of the tree are read last of all. */
+static void find_last_uses(const coder *c, const uint16_t *order, uint16_t *last)
+{
+	memset(last, 0, MAX_OPS * sizeof *last);
+	for (uint32_t i = 0; i < c->n_ops; i++) {
+		const select_op *op = c->ops + order[i];
+		const uint16_t reads[] = {op->mask, op->a, op->b};
+		for (uint32_t k = 0; k < 3; k++) {
+			if (reads[k] >= c->first_scratch)
+				last[reads[k] - c->first_scratch] = (uint16_t)i;
+		}
+	}
+	for (uint32_t k = 0; k < c->out->n_planes; k++) {
+		if (c->out->planes[k] >= c->first_scratch)
+			last[c->out->planes[k] - c->first_scratch] = UINT16_MAX;
+	}
+}
+
+/* Give results slots that are free again, oldest first, so that a slot rests long before it is written anew. */
+static bool allocate_slots(coder *c, const uint16_t *order, const uint16_t *last, sl_vector *ops)
+{
+	uint16_t slot_of[MAX_OPS], queue[MAX_OPS + 1];
+	uint32_t head = 0, tail = 0, n_slots = 0;
+	select_op *to = sl_vector_grow(ops, c->n_ops);
+	if (!to)
+		return false;
+	for (uint32_t i = 0; i < c->n_ops; i++) {
+		const select_op *op = c->ops + order[i];
+		const uint16_t reads[] = {op->mask, op->a, op->b};
+		uint16_t now[3];
+		for (uint32_t k = 0; k < 3; k++)
+			now[k] = reads[k] < c->first_scratch ? reads[k] : slot_of[reads[k] - c->first_scratch];
+		for (uint32_t k = 0; k < 3; k++) {
+			bool repeated = (k > 0 && reads[k] == reads[0]) || (k > 1 && reads[k] == reads[1]);
+			if (reads[k] >= c->first_scratch && last[reads[k] - c->first_scratch] == i && !repeated) {
+				queue[tail] = now[k];
+				tail = (tail + 1) % (MAX_OPS + 1);
+			}
+		}
+		uint16_t slot;
+		if (head != tail) {
+			slot = queue[head];
+			head = (head + 1) % (MAX_OPS + 1);
+		} else {
+			slot = (uint16_t)(c->first_scratch + n_slots++);
+		}
+		slot_of[op->dst - c->first_scratch] = slot;
+		to[i] = (select_op){now[0], now[1], now[2], slot};
+	}
+	for (uint32_t k = 0; k < c->out->n_planes; k++) {
+		if (c->out->planes[k] >= c->first_scratch)
+			c->out->planes[k] = slot_of[c->out->planes[k] - c->first_scratch];
+	}
+	c->out->n_scratch = n_slots;
+	return true;
+}
+
+static bool schedule(coder *c, sl_vector *ops)
+{
+	uint16_t order[MAX_OPS], last[MAX_OPS];
+	sort_by_level(c, order);
+	find_last_uses(c, order, last);
+	return allocate_slots(c, order, last, ops);
+}
+
+bool engine_code_tree(const forest *f, const forest_tree *t, uint32_t min_planes, const uint16_t *slot_of_test,
+	uint32_t first_scratch, sl_vector *ops, tree_code *out)
+{
+	coder *c = sl_alloc(&ops->allocator, sizeof *c, 64);
+	if (!c)
+		return false;
+	memset(c, 0, sizeof *c);
+	memset(out, 0, sizeof *out);
+	c->f = f;
+	c->t = t;
+	c->left = f->left + t->first_split;
+	c->right = f->right + t->first_split;
+	c->slot_of_test = slot_of_test;
+	c->first_scratch = first_scratch;
+	c->out = out;
+	measure(c);
+	out->n_planes = choose_planes(c, min_planes);
+	if (t->n_splits) {
+		give_block(c, 0, out->n_planes, 0);
+		assign_codes(c);
+		build_planes(c);
+	}
+	for (uint32_t k = 0; k < out->n_planes; k++) {
+		uint16_t slot = t->n_splits ? c->slots[0][k] : UNDEFINED;
+		out->planes[k] = slot == UNDEFINED ? SLOT_ZERO : slot;
+	}
+	bool done = schedule(c, ops);
+	sl_free(&ops->allocator, c, sizeof *c, 64);
+	return done;
+}

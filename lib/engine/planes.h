@@ -1,0 +1,23 @@
+/* Leaf codes and the select program of one tree. */
+#ifndef SL_ENGINE_PLANES_H
+#define SL_ENGINE_PLANES_H
+
+#include "parts.h"
+
+#define MAX_CODED_LEAVES 256u
+#define SLOT_ZERO 0 /* plane of zeros */
+#define SLOT_ONES 1 /* plane of ones  */
+
+typedef struct tree_code {
+	uint32_t n_planes;
+	uint16_t planes[8];                  /* slots, lowest bit first */
+	uint16_t leaf_of_code[MAX_CODED_LEAVES]; /* leaf of the tree that each code stands for; unused codes: some leaf */
+	uint32_t n_scratch;                  /* scratch slots that the program uses */
+} tree_code;
+
+/* Program of tree `t` of a forest: `slot_of_test` maps tests to predicate planes, scratch planes start at
+ * `first_scratch`. Operations are appended to `ops` (select_op). The tree has at most 256 leaves. false: out of memory. */
+bool engine_code_tree(const forest *f, const forest_tree *t, uint32_t min_planes, const uint16_t *slot_of_test,
+	uint32_t first_scratch, sl_vector *ops, tree_code *out);
+
+#endif

@@ -1,0 +1,202 @@
+/*
+ * The walk regime: rows as codes, trees as small nodes, eight walks interleaved so that their memory latencies overlap.
+ *
+ * Serves any tree and any batch. Few rows: one row walks eight trees at a time. Many rows: eight rows walk one tree at a
+ * time, tree by tree over as many rows as the scratch holds, so that a tree stays in cache while it is used. Both add leaf
+ * values tree by tree in the source's order.
+ */
+#include "parts.h"
+
+#define LANES 8
+#define STACK_CODES 4096u /* bytes of codes that go on the stack when there is no scratch */
+#define OUTPUTS_ON_STACK 64u
+
+#define CODE uint8_t
+#define NODE walk_node
+#define NODES(e) ((e)->walk.nodes)
+#define WALK_NAME(name) name##_u8
+#include "walk_template.h"
+#define CODE uint16_t
+#define NODE walk_node
+#define NODES(e) ((e)->walk.nodes)
+#define WALK_NAME(name) name##_u16
+#include "walk_template.h"
+#define CODE uint32_t
+#define NODE walk_wide_node
+#define NODES(e) ((e)->walk.wide_nodes)
+#define WALK_NAME(name) name##_u32
+#include "walk_template.h"
+
+static size_t row_bytes(const engine *e)
+{
+	return (size_t)e->n_columns * e->code_bytes;
+}
+
+bool engine_walk_fits(const engine *e, const engine_call *call)
+{
+	return row_bytes(e) <= STACK_CODES || row_bytes(e) + 64 <= call->scratch_bytes;
+}
+
+size_t engine_walk_scratch(const engine *e)
+{
+	/* Codes of a block that share the second-level cache with one tree. */
+	size_t rows = ((size_t)192 << 10) / (row_bytes(e) + 1);
+	rows = rows < 8 ? 8 : rows > 4096 ? 4096 : rows;
+	return rows * row_bytes(e) + 64;
+}
+
+/* Eight trees × one row. `leaves` receives the leaf of each tree, counted in the model. */
+static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *codes, uint32_t *leaves)
+{
+	if (e->code_bytes == 1)
+		walk_trees_u8(e, first, n, codes, leaves);
+	else if (e->code_bytes == 2)
+		walk_trees_u16(e, first, n, codes, leaves);
+	else
+		walk_trees_u32(e, first, n, codes, leaves);
+}
+
+/* One tree × eight rows of codes, row after row. */
+static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *leaves)
+{
+	if (e->code_bytes == 1)
+		walk_rows_u8(e, tree, n, codes, leaves);
+	else if (e->code_bytes == 2)
+		walk_rows_u16(e, tree, n, codes, leaves);
+	else
+		walk_rows_u32(e, tree, n, codes, leaves);
+}
+
+static double add(const forest *f, double sum, double x)
+{
+	return f->contract.sum == SCORE_F32 ? (double)((float)sum + (float)x) : sum + x;
+}
+
+/* Add a leaf to the sums of one row. */
+static void add_leaf(const forest *f, uint32_t tree, uint32_t leaf, double *sums)
+{
+	const double *values = f->leaves + (size_t)leaf * f->leaf_width;
+	double *to = sums + f->trees[tree].output;
+	for (uint32_t i = 0; i < f->leaf_width; i++)
+		to[i] = add(f, to[i], values[i]);
+}
+
+static void start_sums(const forest *f, double *sums)
+{
+	bool base_first = f->contract.base_position == SCORE_BASE_FIRST;
+	for (uint32_t o = 0; o < f->contract.n_outputs; o++)
+		sums[o] = base_first ? f->base[o] : 0.0;
+}
+
+static void finish_row(const engine *e, const engine_call *call, double *sums, double *out)
+{
+	const forest *f = e->f;
+	uint32_t iterations = engine_iterations(e, call);
+	for (uint32_t o = 0; o < f->contract.n_outputs; o++)
+		sums[o] = forest_finish_margin(&f->contract, sums[o], f->base[o], iterations);
+	if (call->output == SCORE_OUTPUT_PREDICTION)
+		engine_link_row(f, iterations, sums, out);
+	else if (sums != out)
+		memcpy(out, sums, f->contract.n_outputs * sizeof *out);
+}
+
+/* ---- few rows: trees side by side --------------------------------------------------------------------------- */
+
+static void sum_trees(const engine *e, const engine_call *call, const void *codes, double *sums)
+{
+	const forest *f = e->f;
+	bool narrow = f->contract.sum == SCORE_F32 && f->contract.n_outputs == 1;
+	float sum32 = (float)sums[0];
+	for (uint32_t t = call->tree_begin; t < call->tree_end; t += LANES) {
+		uint32_t leaves[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
+		walk_trees(e, t, n, codes, leaves);
+		for (uint32_t i = 0; i < n; i++) {
+			if (narrow)
+				sum32 += (float)f->leaves[leaves[i]];
+			else
+				add_leaf(f, t + i, leaves[i], sums);
+		}
+	}
+	if (narrow)
+		sums[0] = (double)sum32;
+}
+
+static void list_leaves(const engine *e, const engine_call *call, const void *codes, double *out)
+{
+	for (uint32_t t = call->tree_begin; t < call->tree_end; t += LANES) {
+		uint32_t leaves[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
+		walk_trees(e, t, n, codes, leaves);
+		for (uint32_t i = 0; i < n; i++)
+			*out++ = (double)e->f->leaf_ids[leaves[i]];
+	}
+}
+
+static void one_row(const engine *e, const engine_call *call, int64_t row, void *codes, size_t width)
+{
+	double *out = call->out + (size_t)row * width, few[OUTPUTS_ON_STACK];
+	engine_bin_row(e, call->view, row, codes);
+	if (call->output == SCORE_OUTPUT_LEAF) {
+		list_leaves(e, call, codes, out);
+		return;
+	}
+	double *sums = width >= e->f->contract.n_outputs ? out : few;
+	start_sums(e->f, sums);
+	sum_trees(e, call, codes, sums);
+	finish_row(e, call, sums, out);
+}
+
+/* ---- many rows: rows side by side ----------------------------------------------------------------------------- */
+
+static void block_of_rows(const engine *e, const engine_call *call, row_range rows, char *codes, size_t width)
+{
+	const forest *f = e->f;
+	size_t stride = row_bytes(e);
+	double *out = call->out + (size_t)rows.first * width;
+	bool leaf_output = call->output == SCORE_OUTPUT_LEAF;
+	for (size_t r = 0; r < rows.n; r++) {
+		engine_bin_row(e, call->view, rows.first + (int64_t)r, codes + r * stride);
+		if (!leaf_output)
+			start_sums(f, out + r * width);
+	}
+	for (uint32_t t = call->tree_begin; t < call->tree_end; t++) {
+		for (size_t r = 0; r < rows.n; r += LANES) {
+			uint32_t leaves[LANES], n = (uint32_t)(rows.n - r < LANES ? rows.n - r : LANES);
+			walk_rows(e, t, n, codes + r * stride, leaves);
+			for (uint32_t i = 0; i < n; i++) {
+				double *row = out + (r + i) * width;
+				if (leaf_output)
+					row[t - call->tree_begin] = (double)f->leaf_ids[leaves[i]];
+				else
+					add_leaf(f, t, leaves[i], row);
+			}
+		}
+	}
+	for (size_t r = 0; r < rows.n && !leaf_output; r++)
+		finish_row(e, call, out + r * width, out + r * width);
+}
+
+void engine_walk(const engine *e, const engine_call *call, row_range rows)
+{
+	uint64_t on_stack[STACK_CODES / sizeof(uint64_t)];
+	size_t width = engine_output_width(e, call->output, call->tree_end - call->tree_begin), bytes = row_bytes(e);
+	bool sums_fit_out = call->output == SCORE_OUTPUT_LEAF || width >= e->f->contract.n_outputs;
+	char *codes = (char *)on_stack;
+	size_t room = sizeof on_stack;
+	if (call->scratch_bytes > room + 64) {
+		codes = (char *)sl_round_up((uintptr_t)call->scratch, 64);
+		room = call->scratch_bytes - 64;
+	}
+	size_t block = bytes ? room / bytes : rows.n;
+	block = block > 4096 ? 4096 : block;
+	/* A tree's nodes are read from memory once per block: with few rows, trees side by side hide that better. */
+	bool few = rows.n < LANES || block < LANES || !sums_fit_out;
+	for (size_t done = 0; done < rows.n;) {
+		if (few) {
+			one_row(e, call, rows.first + (int64_t)done++, codes, width);
+			continue;
+		}
+		row_range part = {rows.first + (int64_t)done, rows.n - done < block ? rows.n - done : block};
+		block_of_rows(e, call, part, codes, width);
+		done += part.n;
+	}
+}

@@ -1,0 +1,339 @@
+/*
+ * Every regime, instruction set, batch size and layout against the exact reference evaluation, bit for bit, over random
+ * models of every kind.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/model.h"
+#include "engine/link.h"
+#include "random_model.h"
+
+#define N_ROWS 700
+
+static const score_isa isas[] = {SCORE_ISA_PORTABLE, SCORE_ISA_AVX2, SCORE_ISA_AVX512};
+
+typedef struct bench {
+	const random_spec *spec;
+	score_model *model;
+	double *rows;      /* [N_ROWS, n_features], float values if `narrow` */
+	float *rows_f32;
+	double *expected;  /* margins */
+	double *out;
+	void *scratch;
+	size_t scratch_bytes;
+} bench;
+
+static void check(const bench *b, const score_input *in, size_t n, const score_options *o, const double *expected,
+	const char *what)
+{
+	size_t width = score_output_width(b->model, o);
+	score_error error;
+	memset(b->out, 0xa5, n * width * sizeof *b->out);
+	if (score_batch(b->model, in, b->out, n * width, o, &error) != SCORE_OK)
+		fail_msg("%s: %s", what, error.message);
+	for (size_t i = 0; i < n * width; i++) {
+		bool same = memcmp(b->out + i, expected + i, sizeof *expected) == 0 ||
+			(isnan(b->out[i]) && isnan(expected[i]));
+		if (!same)
+			fail_msg("%s, seed %llu: value %zu of %zu rows is %a, expected %a", what,
+				(unsigned long long)b->spec->seed, i, n, b->out[i], expected[i]);
+	}
+}
+
+static void check_sizes(const bench *b, score_regime regime, bool with_scratch, bool narrow)
+{
+	static const size_t sizes[] = {1, 2, 7, 8, 9, 63, 64, 65, 130, 256, 511, 512, 513, N_ROWS};
+	score_options o = SCORE_OPTIONS_INIT;
+	o.output = SCORE_OUTPUT_MARGIN;
+	o.regime = regime;
+	o.scratch = with_scratch ? b->scratch : NULL;
+	o.scratch_bytes = with_scratch ? b->scratch_bytes : 0;
+	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+		size_t n = sizes[i], from = (i * 37) % (N_ROWS - n + 1), at = from * b->spec->n_features;
+		score_input in = narrow ? score_input_rows_f32(b->rows_f32 + at, (int64_t)n, b->spec->n_features)
+					: score_input_rows_f64(b->rows + at, (int64_t)n, b->spec->n_features);
+		check(b, &in, n, &o, b->expected + from * b->spec->n_outputs, score_regime_name(regime));
+	}
+}
+
+static void check_columns(const bench *b)
+{
+	uint32_t n = b->spec->n_features;
+	score_column *columns = calloc(n, sizeof *columns);
+	double *values = malloc((size_t)n * N_ROWS * sizeof *values);
+	uint8_t *validity = calloc(n, N_ROWS / 8 + 1);
+	score_options o = SCORE_OPTIONS_INIT;
+	o.output = SCORE_OUTPUT_MARGIN;
+	o.scratch = b->scratch;
+	o.scratch_bytes = b->scratch_bytes;
+	for (uint32_t c = 0; c < n; c++) {
+		uint8_t *bits = validity + (size_t)c * (N_ROWS / 8 + 1);
+		for (size_t r = 0; r < N_ROWS; r++) {
+			double x = b->rows[r * n + c];
+			/* Missing by the bitmap, with a value that must not be looked at. */
+			values[c * N_ROWS + r] = isnan(x) ? 1.0 : x;
+			bits[r / 8] |= (uint8_t)(!isnan(x) << (r % 8));
+		}
+		columns[c] = (score_column){.values = values + (size_t)c * N_ROWS, .validity = bits, .dtype = SCORE_F64};
+	}
+	score_input in = score_input_columns(columns, N_ROWS, n);
+	check(b, &in, N_ROWS, &o, b->expected, "columns");
+	free(columns);
+	free(values);
+	free(validity);
+}
+
+static void check_tree_ranges(const bench *b)
+{
+	const forest *f = b->model->f;
+	double *expected = malloc(N_ROWS * b->spec->n_outputs * sizeof *expected);
+	score_options o = SCORE_OPTIONS_INIT;
+	o.output = SCORE_OUTPUT_MARGIN;
+	o.scratch = b->scratch;
+	o.scratch_bytes = b->scratch_bytes;
+	o.tree_begin = f->n_trees / 3;
+	o.tree_end = f->n_trees - f->n_trees / 4;
+	for (size_t r = 0; r < N_ROWS && o.tree_end > o.tree_begin; r++)
+		forest_margins(f, b->rows + r * b->spec->n_features, o.tree_begin, o.tree_end,
+			expected + r * b->spec->n_outputs);
+	score_input in = score_input_rows_f64(b->rows, N_ROWS, b->spec->n_features);
+	if (o.tree_end > o.tree_begin)
+		check(b, &in, N_ROWS, &o, expected, "tree range");
+	free(expected);
+}
+
+static void check_leaves(const bench *b)
+{
+	const forest *f = b->model->f;
+	double *expected = malloc((size_t)N_ROWS * f->n_trees * sizeof *expected);
+	score_options o = SCORE_OPTIONS_INIT;
+	o.output = SCORE_OUTPUT_LEAF;
+	for (size_t r = 0; r < N_ROWS; r++) {
+		for (uint32_t t = 0; t < f->n_trees; t++) {
+			uint32_t leaf = forest_walk(f, t, b->rows + r * b->spec->n_features);
+			expected[r * f->n_trees + t] = f->leaf_ids[f->trees[t].first_leaf + leaf];
+		}
+	}
+	score_input in = score_input_rows_f64(b->rows, N_ROWS, b->spec->n_features);
+	check(b, &in, N_ROWS, &o, expected, "leaves");
+	free(expected);
+}
+
+/* Predictions of a batch equal those of single rows: the link sees the same margins. */
+static void check_predictions(const bench *b)
+{
+	score_options o = SCORE_OPTIONS_INIT;
+	size_t width = score_output_width(b->model, &o);
+	double *expected = malloc(N_ROWS * width * sizeof *expected);
+	for (size_t r = 0; r < N_ROWS; r++)
+		engine_link_row(b->model->f, b->model->f->n_trees / b->model->f->contract.trees_per_iteration,
+			b->expected + r * b->spec->n_outputs, expected + r * width);
+	score_input in = score_input_rows_f64(b->rows, N_ROWS, b->spec->n_features);
+	check(b, &in, N_ROWS, &o, expected, "predictions without scratch");
+	o.scratch = b->scratch;
+	o.scratch_bytes = b->scratch_bytes;
+	check(b, &in, N_ROWS, &o, expected, "predictions");
+	free(expected);
+}
+
+static void compute_expected(bench *b)
+{
+	for (size_t r = 0; r < N_ROWS; r++)
+		forest_margins(b->model->f, b->rows + r * b->spec->n_features, 0, b->model->f->n_trees,
+			b->expected + r * b->spec->n_outputs);
+}
+
+static void check_regimes(const bench *b, bool narrow)
+{
+	check_sizes(b, SCORE_REGIME_AUTO, true, narrow);
+	check_sizes(b, SCORE_REGIME_AUTO, false, narrow);
+	check_sizes(b, SCORE_REGIME_WALK, true, narrow);
+	if (engine_batch_regime(b->model->e) == SCORE_REGIME_BATCH)
+		check_sizes(b, SCORE_REGIME_BATCH, true, narrow);
+}
+
+static void check_spec(random_spec spec)
+{
+	size_t values = (size_t)N_ROWS * spec.n_features;
+	bench b = {.spec = &spec, .rows = malloc(values * sizeof(double)), .rows_f32 = malloc(values * sizeof(float)),
+		.expected = malloc(N_ROWS * spec.n_outputs * sizeof(double)),
+		.out = malloc((size_t)N_ROWS * (spec.n_trees + spec.n_outputs) * sizeof(double))};
+	for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
+		if (!score_isa_available(isas[i]))
+			continue;
+		spec.isa = isas[i];
+		b.model = random_model(&spec);
+		b.scratch_bytes = score_scratch_bytes(b.model);
+		b.scratch = malloc(b.scratch_bytes ? b.scratch_bytes : 1);
+		random_rows(&spec, spec.seed + 1, N_ROWS, b.rows);
+		compute_expected(&b);
+		check_regimes(&b, false);
+		check_columns(&b);
+		check_tree_ranges(&b);
+		check_leaves(&b);
+		check_predictions(&b);
+		for (size_t k = 0; k < values; k++)
+			b.rows[k] = (double)(b.rows_f32[k] = (float)b.rows[k]);
+		compute_expected(&b);
+		check_regimes(&b, true);
+		free(b.scratch);
+		score_model_free(b.model);
+	}
+	free(b.rows);
+	free(b.rows_f32);
+	free(b.expected);
+	free(b.out);
+}
+
+static random_spec base_spec(uint64_t seed)
+{
+	return (random_spec){.seed = seed, .n_features = 20, .n_outputs = 1, .n_trees = 40, .max_leaves = 64,
+		.cuts_per_feature = 60, .compare = SCORE_F32, .sum = SCORE_F32};
+}
+
+static void level_trees_f32(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 4; seed++)
+		check_spec(base_spec(seed));
+}
+
+static void leafwise_trees_f64(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 10; seed < 14; seed++) {
+		random_spec s = base_spec(seed);
+		s.leafwise = 1;
+		s.max_leaves = seed % 2 ? 31 : 255;
+		s.compare = s.sum = SCORE_F64;
+		s.zero_is_missing = 1;
+		check_spec(s);
+	}
+}
+
+static void many_cuts(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 20; seed < 23; seed++) {
+		random_spec s = base_spec(seed);
+		s.n_features = 5;
+		s.cuts_per_feature = 2000;
+		s.max_leaves = 256;
+		s.leafwise = seed & 1;
+		s.compare = seed & 1 ? SCORE_F64 : SCORE_F32;
+		check_spec(s);
+	}
+}
+
+static void categories(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 30; seed < 34; seed++) {
+		random_spec s = base_spec(seed);
+		s.category_features = 7;
+		s.cuts_per_feature = seed == 33 ? 700 : 40;
+		s.compare = s.sum = seed & 1 ? SCORE_F64 : SCORE_F32;
+		check_spec(s);
+	}
+}
+
+static void many_outputs(void **state)
+{
+	(void)state;
+	static const score_link links[] = {SCORE_LINK_SOFTMAX_XGBOOST, SCORE_LINK_ARGMAX, SCORE_LINK_SOFTMAX,
+		SCORE_LINK_OVR_NORMALISED};
+	for (uint64_t seed = 40; seed < 44; seed++) {
+		random_spec s = base_spec(seed);
+		s.n_outputs = seed == 43 ? 90 : 3;
+		s.n_trees = s.n_outputs * 9;
+		s.max_leaves = 20;
+		s.link = links[seed - 40];
+		s.sum = seed & 1 ? SCORE_F64 : SCORE_F32;
+		check_spec(s);
+	}
+}
+
+static void vector_leaves(void **state)
+{
+	(void)state;
+	random_spec s = base_spec(50);
+	s.n_outputs = 4;
+	s.vector_leaves = 1;
+	check_spec(s);
+}
+
+static void large_trees(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 60; seed < 62; seed++) {
+		random_spec s = base_spec(seed);
+		s.max_leaves = 3000;
+		s.n_trees = 6;
+		s.leafwise = seed & 1;
+		s.cuts_per_feature = seed & 1 ? 100 : 400;
+		check_spec(s);
+	}
+}
+
+static void averages_and_bases(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 70; seed < 73; seed++) {
+		random_spec s = base_spec(seed);
+		s.base_position = seed == 72 ? SCORE_BASE_FIRST : SCORE_BASE_LAST;
+		s.average = seed == 70 ? SCORE_AVERAGE_MARGIN : seed == 72 ? SCORE_AVERAGE_PREDICTION : SCORE_AVERAGE_NONE;
+		s.sum = SCORE_F64;
+		s.link = SCORE_LINK_SIGMOID;
+		check_spec(s);
+	}
+}
+
+static void few_features_and_many_trees(void **state)
+{
+	(void)state;
+	random_spec s = base_spec(80);
+	s.n_features = 3;
+	s.n_trees = 700;
+	s.max_leaves = 8;
+	s.cuts_per_feature = 255;
+	check_spec(s);
+}
+
+static void many_predicates_need_groups(void **state)
+{
+	(void)state;
+	random_spec s = base_spec(90);
+	s.n_features = 100;
+	s.n_trees = 150;
+	s.max_leaves = 200;
+	s.cuts_per_feature = 250;
+	check_spec(s);
+}
+
+int main(void)
+{
+	for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++)
+		print_message("%s kernels: %s\n", score_isa_name(isas[i]),
+			score_isa_available(isas[i]) ? "tested" : "NOT TESTED, this processor has not got them");
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(level_trees_f32),
+		cmocka_unit_test(leafwise_trees_f64),
+		cmocka_unit_test(many_cuts),
+		cmocka_unit_test(categories),
+		cmocka_unit_test(many_outputs),
+		cmocka_unit_test(vector_leaves),
+		cmocka_unit_test(large_trees),
+		cmocka_unit_test(averages_and_bases),
+		cmocka_unit_test(few_features_and_many_trees),
+		cmocka_unit_test(many_predicates_need_groups),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
