@@ -111,8 +111,8 @@ typedef struct score_open_options {
 	score_isa isa;                    /* SCORE_ISA_AUTO or a forced one (ARGUMENT if not available) */
 } score_open_options;
 
-/* Map the file instead of reading it. Shares memory between processes; the file must not be truncated
- * while the model is open (the kernel would raise SIGBUS). Replace model files by rename. */
+/* Map the file while it is decoded instead of reading it into memory. The file must not be truncated meanwhile (the
+ * kernel would raise SIGBUS): replace model files by rename. Nothing stays mapped after the call. */
 #define SCORE_OPEN_MMAP 1u
 /* Score the golden rows while opening and fail with SCORE_ERR_VERIFY if a bit differs. */
 #define SCORE_OPEN_VERIFY 2u

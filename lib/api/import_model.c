@@ -1,0 +1,96 @@
+/* Importing other libraries' files: recognise, read into a builder, finish. */
+#include "../import/import.h"
+
+#include <scoreline/build.h>
+#include <scoreline/import.h>
+
+#include "model.h"
+
+static score_status read_builder(const void *data, size_t size, const score_import_options *o, score_builder **out,
+	score_error *error)
+{
+	score_format format = o->format == SCORE_FORMAT_AUTO ? import_detect(data, size) : o->format;
+	switch (format) {
+	case SCORE_FORMAT_XGBOOST_JSON:
+	case SCORE_FORMAT_XGBOOST_UBJSON:
+		return import_xgboost(data, size, format, o, out, error);
+	case SCORE_FORMAT_LIGHTGBM_TEXT:
+		return import_lightgbm(data, size, o, out, error);
+	case SCORE_FORMAT_AUTO:
+		return import_refuse_unknown(data, size, error);
+	default:
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_import_options.format is the unknown format %d", (int)format);
+	}
+}
+
+static score_status import_bytes(const void *data, size_t size, const score_import_options *o, score_model **out,
+	score_error *error)
+{
+	score_builder *b = NULL;
+	score_status status = read_builder(data, size, o, &b, error);
+	if (status == SCORE_OK)
+		status = score_builder_finish(b, out, error);
+	score_builder_free(b);
+	return status;
+}
+
+static score_status take_options(const score_import_options *given, score_import_options *o, score_error *error)
+{
+	score_status status = sl_take_struct(o, sizeof *o, given, "score_import_options", error);
+	if (status == SCORE_OK && o->iteration_begin > o->iteration_end)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "iteration range [%u, %u) is empty or reversed", o->iteration_begin,
+			o->iteration_end);
+	o->max_bytes = o->max_bytes ? o->max_bytes : (uint64_t)1 << 30;
+	return status;
+}
+
+score_status score_import_memory(const void *data, size_t size, const score_import_options *options, score_model **out,
+	score_error *error)
+{
+	score_import_options o;
+	sl_error_clear(error);
+	if (!out)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_import_memory: out is NULL");
+	*out = NULL;
+	if (!data || size == 0)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_import_memory: there is no data");
+	score_status status = take_options(options, &o, error);
+	if (status == SCORE_OK && size > o.max_bytes)
+		status = sl_fail(error, SCORE_ERR_LIMIT, "the file has %zu bytes, the limit (max_bytes) is %llu", size,
+			(unsigned long long)o.max_bytes);
+	return status == SCORE_OK ? import_bytes(data, size, &o, out, error) : status;
+}
+
+score_status score_import_file(const char *path, const score_import_options *options, score_model **out,
+	score_error *error)
+{
+	score_import_options o;
+	void *data = NULL;
+	size_t size = 0;
+	sl_error_clear(error);
+	if (!out)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_import_file: out is NULL");
+	*out = NULL;
+	if (!path)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_import_file: path is NULL");
+	score_status status = take_options(options, &o, error);
+	if (status != SCORE_OK)
+		return status;
+	score_allocator a = sl_allocator(o.allocator);
+	status = sl_read_file(path, o.max_bytes, &a, &data, &size, error);
+	if (status == SCORE_OK)
+		status = import_bytes(data, size, &o, out, error);
+	sl_free(&a, data, size, SL_CACHE_LINE);
+	return status;
+}
+
+score_format score_import_detect(const void *data, size_t size)
+{
+	return data ? import_detect(data, size) : SCORE_FORMAT_AUTO;
+}
+
+const char *score_format_name(score_format format)
+{
+	static const char *const names[] = {"unknown", "XGBoost JSON", "XGBoost UBJSON", "LightGBM text"};
+	return format > 0 && (size_t)format < sizeof names / sizeof names[0] ? names[format] : names[0];
+}

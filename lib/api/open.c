@@ -1,0 +1,93 @@
+/* Opening `.slm` models from a file or from memory. */
+#include "../format/slm.h"
+#include "model.h"
+
+#define DEFAULT_MAX_BYTES ((uint64_t)1 << 30)
+/* What a file may make the library allocate: a fixed part and a multiple of its size. */
+#define MEMORY_PER_BYTE 64u
+#define MEMORY_FIXED ((size_t)64 << 20)
+
+static score_status open_bytes(const void *data, size_t size, const score_open_options *o, score_model **out,
+	score_error *error)
+{
+	sl_arena arena;
+	forest *f = NULL;
+	uint8_t hash[16];
+	size_t limit = size > (SIZE_MAX - MEMORY_FIXED) / MEMORY_PER_BYTE ? SIZE_MAX : size * MEMORY_PER_BYTE + MEMORY_FIXED;
+	sl_arena_init(&arena, o->allocator, limit);
+	score_status status = slm_read(data, size, &arena, &f, hash, error);
+	if (status != SCORE_OK) {
+		sl_arena_free(&arena);
+		return status;
+	}
+	status = model_make(&arena, f, o->isa, out, error);
+	if (status != SCORE_OK)
+		return status;
+	(*out)->file_bytes = size;
+	memcpy((*out)->hash, hash, sizeof hash);
+	if (o->flags & SCORE_OPEN_VERIFY) {
+		status = score_model_verify(*out, SCORE_ISA_AUTO, NULL, error);
+		if (status != SCORE_OK) {
+			score_model_free(*out);
+			*out = NULL;
+		}
+	}
+	return status;
+}
+
+static score_status take_options(const score_open_options *given, score_open_options *o, score_error *error)
+{
+	score_status status = sl_take_struct(o, sizeof *o, given, "score_open_options", error);
+	if (status == SCORE_OK && o->flags & ~(SCORE_OPEN_MMAP | SCORE_OPEN_VERIFY))
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_open_options.flags has unknown bits: 0x%x", o->flags);
+	o->max_bytes = o->max_bytes ? o->max_bytes : DEFAULT_MAX_BYTES;
+	return status;
+}
+
+score_status score_model_open_memory(const void *data, size_t size, const score_open_options *options,
+	score_model **out, score_error *error)
+{
+	score_open_options o;
+	sl_error_clear(error);
+	if (!out)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_model_open_memory: out is NULL");
+	*out = NULL;
+	if (!data)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_model_open_memory: data is NULL");
+	score_status status = take_options(options, &o, error);
+	if (status == SCORE_OK && size > o.max_bytes)
+		status = sl_fail(error, SCORE_ERR_LIMIT, "the model has %zu bytes, the limit (max_bytes) is %llu", size,
+			(unsigned long long)o.max_bytes);
+	return status == SCORE_OK ? open_bytes(data, size, &o, out, error) : status;
+}
+
+score_status score_model_open_file(const char *path, const score_open_options *options, score_model **out,
+	score_error *error)
+{
+	score_open_options o;
+	sl_error_clear(error);
+	if (!out)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_model_open_file: out is NULL");
+	*out = NULL;
+	if (!path)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_model_open_file: path is NULL");
+	score_status status = take_options(options, &o, error);
+	if (status != SCORE_OK)
+		return status;
+	size_t size = 0;
+	if (o.flags & SCORE_OPEN_MMAP) {
+		const void *mapped = NULL;
+		status = sl_map_file(path, o.max_bytes, &mapped, &size, error);
+		if (status == SCORE_OK)
+			status = open_bytes(mapped, size, &o, out, error);
+		sl_unmap_file(mapped, size);
+		return status;
+	}
+	void *data = NULL;
+	score_allocator a = sl_allocator(o.allocator);
+	status = sl_read_file(path, o.max_bytes, &a, &data, &size, error);
+	if (status == SCORE_OK)
+		status = open_bytes(data, size, &o, out, error);
+	sl_free(&a, data, size, SL_CACHE_LINE);
+	return status;
+}
