@@ -6,6 +6,13 @@
 #include <msgpack/unpack.h>
 #include <msgpack/unpack_define.h>
 
+/* msgpack-c's installed headers are those of one byte order; a cross build that picks up the wrong ones would write
+ * floats that no other host can read. */
+#if defined(__BYTE_ORDER__) && defined(MSGPACK_ENDIAN_BIG_BYTE)
+_Static_assert((__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__) == (MSGPACK_ENDIAN_BIG_BYTE != 0),
+	"msgpack-c's headers are for another byte order: define MSGPACK_ENDIAN_BIG_BYTE and MSGPACK_ENDIAN_LITTLE_BYTE");
+#endif
+
 typedef struct unpack_user {
 	sl_arena *arena;
 	size_t items_left; /* items that containers may still promise */
