@@ -1,0 +1,241 @@
+"""Models of other libraries, from their files or from live objects.
+
+Comes in: a path, bytes, or an object of XGBoost, LightGBM or scikit-learn. Goes out: a Model. The other libraries are
+recognised by the names of an object's classes, so none is imported that is not in use already.
+
+A live booster answers its own golden rows: the margins stored as the model's self-test are what the source library
+itself says, and a difference in one bit is an error.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+from ctypes import byref
+from typing import Any, Callable, Dict, Mapping, Optional, Tuple
+
+import numpy as np
+
+from ._build import Builder
+from ._errors import UnsupportedError, VerifyError
+from ._library import ImportOptions, filled, has_importers, lib, new_handle
+from ._model import Model, borrowed
+
+Golden = Tuple[np.ndarray, np.ndarray]
+
+
+def convert(obj: Any, *, name: Optional[str] = None, metadata: Optional[Mapping[str, str]] = None,
+            golden: bool = True) -> Model:
+    """Make a model of another library's model.
+
+    Args:
+        obj: path of a model file (XGBoost JSON or UBJSON, LightGBM text; recognised from the content), its bytes, or
+
+            - ``xgboost.Booster`` (all its trees) or an XGBoost scikit-learn estimator (its best iteration, if any),
+            - ``lightgbm.Booster`` or a LightGBM scikit-learn estimator (their best iteration, if any),
+            - scikit-learn ``LinearRegression`` and its kin, ``LogisticRegression``. These sum in the order of
+              Scoreline's own contract, so they agree with scikit-learn to rounding, not to the bit.
+        name: stored as metadata "name".
+        metadata: more metadata, text by key.
+        golden: ask a live booster for the margins of the golden rows, compare all bits and store them.
+
+    Raises:
+        UnsupportedError: the model uses something that Scoreline does not have; the message names it.
+        CorruptError, VersionError, FileError: the file cannot be read.
+        VerifyError: the source library answers other margins than Scoreline.
+    """
+    more: Dict[str, Optional[str]] = dict(metadata or {})
+    if name is not None:
+        more["name"] = name
+    if isinstance(obj, (str, os.PathLike)):
+        return _labelled(_import(lib.score_import_file, os.fsencode(obj)), more)
+    if isinstance(obj, (bytes, bytearray, memoryview)):
+        return _labelled(_import(lib.score_import_memory, *borrowed(obj)), more)
+    for kind in type(obj).__mro__:
+        converter = _CONVERTERS.get((kind.__module__.partition(".")[0], kind.__name__))
+        if converter is not None:
+            model, margins_of, found = converter(obj)
+            pair = _golden_of(model, margins_of) if golden and margins_of is not None else None
+            return _labelled(model, {**found, **more}, pair)
+    known = ", ".join(f"{module}.{kind}" for module, kind in _CONVERTERS)
+    raise UnsupportedError(f"cannot convert {type(obj).__module__}.{type(obj).__qualname__}: expected a path, bytes, or "
+                           f"one of {known}")
+
+
+def _import(function: Callable, *source: Any, iterations: Tuple[int, int] = (0, 0)) -> Model:
+    if not has_importers:
+        raise UnsupportedError("this Scoreline library was built without importers (meson option `import`)")
+    options = filled(ImportOptions)
+    options.iteration_begin, options.iteration_end = iterations
+    return Model._of_handle(new_handle(function, *source, byref(options)))
+
+
+def _labelled(model: Model, metadata: Mapping[str, Optional[str]], golden: Optional[Golden] = None) -> Model:
+    return model._with(metadata, golden) if metadata or golden is not None else model
+
+
+def _golden_of(model: Model, margins_of: Callable[[np.ndarray], Golden]) -> Optional[Golden]:
+    """The model's golden rows with the source library's own margins."""
+    rows, margins = margins_of(model.golden()[0])
+    if len(rows) == 0:
+        return None
+    margins = np.asarray(margins, dtype=np.float64).reshape(len(rows), model.n_outputs)
+    ours = model.predict(rows, "margin").reshape(margins.shape)
+    differs = (ours.view(np.uint64) != margins.view(np.uint64)) & ~(np.isnan(ours) & np.isnan(margins))
+    if differs.any():
+        r, o = (int(number[0]) for number in np.nonzero(differs))
+        raise VerifyError(f"{int(differs.any(axis=1).sum())} of {len(rows)} golden rows differ from the source library: "
+                          f"expected margin {margins[r, o]!r}, found {ours[r, o]!r} in golden row {r}, output {o}. "
+                          "This model is not supported as it should be; please report it. golden=False converts it "
+                          "without this promise")
+    return rows, margins
+
+
+# ---- XGBoost -------------------------------------------------------------------------------------------------------
+
+
+def _of_xgboost_estimator(estimator: Any):
+    booster = estimator.get_booster()
+    best = getattr(estimator, "best_iteration", None)
+    uses_best = best is not None and estimator.booster != "gblinear"
+    return _of_xgboost(booster, (0, best + 1) if uses_best else (0, 0), _classes(estimator))
+
+
+def _of_xgboost(booster: Any, iterations: Tuple[int, int] = (0, 0), found: Optional[dict] = None):
+    model = _import(lib.score_import_memory, *borrowed(booster.save_raw("ubj")), iterations=iterations)
+    kind = json.loads(booster.save_config())["learner"]["gradient_booster"]["name"]
+
+    def margins_of(rows: np.ndarray) -> Golden:
+        # DART's in-place path rounds differently from its DMatrix path, and gblinear has none.
+        if kind == "gbtree":
+            return rows, booster.inplace_predict(rows.astype(np.float32), iteration_range=iterations,
+                                                 predict_type="margin", validate_features=False)
+        import xgboost
+
+        with np.errstate(over="ignore"):
+            rows = rows[~np.isinf(rows.astype(np.float32)).any(axis=1)]  # a DMatrix refuses infinities
+        if len(rows) == 0:
+            return rows, np.empty(0)
+        matrix = xgboost.DMatrix(rows.astype(np.float32))
+        return rows, booster.predict(matrix, output_margin=True, iteration_range=iterations, validate_features=False)
+
+    return model, margins_of, {**_xgboost_labels(booster), **(found or {})}
+
+
+def _xgboost_labels(booster: Any) -> Dict[str, str]:
+    """Metadata "source.categories": labels in the order of their codes by feature, as JSON. XGBoost keeps them since 3.1
+    for features that were columns of dtype category."""
+    if "c" not in (booster.feature_types or []):
+        return {}
+    trees = json.loads(booster.save_raw("json"))["learner"]["gradient_booster"]
+    encoded = trees.get("gbtree", trees).get("model", {}).get("cats", {}).get("enc", [])
+    found = {}
+    for name, column in zip(booster.feature_names or [], encoded):
+        labels = column.get("values", [])
+        if "offsets" in column:
+            text, ends = bytes(byte & 0xFF for byte in labels), column["offsets"]
+            labels = [text[begin:end].decode() for begin, end in zip(ends, ends[1:])]
+        if labels:
+            found[name] = labels
+    return {"source.categories": json.dumps(found)} if found else {}
+
+
+def _classes(estimator: Any) -> Dict[str, str]:
+    """Metadata "classes" of a classifier: its labels in the order of the outputs, as JSON."""
+    try:
+        return {"classes": json.dumps(np.asarray(estimator.classes_).tolist())}
+    except (AttributeError, TypeError):
+        return {}
+
+
+# ---- LightGBM ------------------------------------------------------------------------------------------------------
+
+
+def _of_lightgbm_estimator(estimator: Any):
+    return _of_lightgbm(estimator.booster_, _classes(estimator))
+
+
+def _of_lightgbm(booster: Any, found: Optional[dict] = None):
+    # Both calls stop at the best iteration by themselves, if there is one.
+    model = _import(lib.score_import_memory, *borrowed(booster.model_to_string().encode()))
+
+    def margins_of(rows: np.ndarray) -> Golden:
+        return rows, booster.predict(rows, raw_score=True, pred_early_stop=False, num_threads=1)
+
+    return model, margins_of, found or {}
+
+
+# ---- scikit-learn --------------------------------------------------------------------------------------------------
+
+_IDENTITY = ("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV", "Lars",
+             "LassoLars", "BayesianRidge", "ARDRegression", "HuberRegressor", "SGDRegressor", "LinearSVR",
+             "TheilSenRegressor", "QuantileRegressor")
+_EXP = ("PoissonRegressor", "GammaRegressor")
+_LOGISTIC = ("LogisticRegression", "LogisticRegressionCV")
+
+
+def _of_sklearn_regressor(estimator: Any):
+    return _of_sklearn(estimator, estimator.predict, ["identity"], {})
+
+
+def _of_sklearn_log_link(estimator: Any):
+    return _of_sklearn(estimator, estimator.predict, ["exp"], {})
+
+
+def _of_sklearn_logistic(estimator: Any):
+    # Which link a version of scikit-learn uses depends on its solver and parameters: predict_proba() decides.
+    links = ["binary_pair", "softmax_pair"] if len(_coefficients(estimator)[0]) == 1 else ["softmax", "ovr_normalised"]
+    return _of_sklearn(estimator, estimator.predict_proba, links, _classes(estimator))
+
+
+def _coefficients(estimator: Any) -> Tuple[np.ndarray, np.ndarray]:
+    """Weights [n_outputs, n_features] and bias [n_outputs] of a fitted estimator."""
+    if not hasattr(estimator, "coef_"):
+        raise ValueError(f"this {type(estimator).__name__} is not fitted yet: call fit() first")
+    coefficients = estimator.coef_
+    if hasattr(coefficients, "toarray"):
+        coefficients = coefficients.toarray()
+    weights = np.atleast_2d(np.asarray(coefficients))
+    return weights, np.broadcast_to(np.asarray(estimator.intercept_, dtype=np.float64).reshape(-1), (len(weights),))
+
+
+def _of_sklearn(estimator: Any, answers_of: Callable, links: list, found: dict):
+    """The first of `links` with which the model answers what the estimator answers."""
+    weights, bias = _coefficients(estimator)
+    n_outputs, n_features = weights.shape
+    version = getattr(sys.modules.get("sklearn"), "__version__", "")
+    names = getattr(estimator, "feature_names_in_", None)
+    rows = np.random.default_rng(0).normal(size=(16, n_features))
+    rows /= max(float(np.abs(weights).mean()) * math.sqrt(n_features), 1e-30)
+    wanted = np.asarray(answers_of(rows if names is None else _named(rows, names)))
+    # BLAS sums in an order of its own, so the two agree to rounding; single-precision estimators to that of float.
+    tolerance = 1e-9 if weights.dtype == np.float64 else 1e-4
+    for link in links:
+        builder = Builder(n_features, n_outputs, feature_names=names, base=bias, base_position="last", link=link,
+                          metadata={"source.library": "scikit-learn", "source.version": version,
+                                    "objective": type(estimator).__name__, **found})
+        model = builder.set_linear(weights.T.astype(np.float64)).finish()
+        if np.allclose(model.predict(rows).reshape(wanted.shape), wanted, rtol=tolerance,
+                       atol=tolerance * (1.0 + float(np.abs(bias).max()))):
+            return model, None, {}
+    raise VerifyError(f"{type(estimator).__name__} of scikit-learn {version} does not answer coef_ and intercept_ with "
+                      f"the link {' or '.join(links)}: it is not supported in this form")
+
+
+def _named(rows: np.ndarray, names: Any) -> Any:
+    """A frame for an estimator that was fitted on one, which would warn about an array."""
+    pandas = sys.modules.get("pandas")
+    return rows if pandas is None else pandas.DataFrame(rows, columns=names)
+
+
+_CONVERTERS: Dict[Tuple[str, str], Callable] = {
+    ("xgboost", "Booster"): _of_xgboost,
+    ("xgboost", "XGBModel"): _of_xgboost_estimator,
+    ("lightgbm", "Booster"): _of_lightgbm,
+    ("lightgbm", "LGBMModel"): _of_lightgbm_estimator,
+    **{("sklearn", kind): _of_sklearn_regressor for kind in _IDENTITY},
+    **{("sklearn", kind): _of_sklearn_log_link for kind in _EXP},
+    **{("sklearn", kind): _of_sklearn_logistic for kind in _LOGISTIC},
+}

@@ -1,0 +1,106 @@
+"""What predict() takes.
+
+Comes in: a NumPy array, a pandas DataFrame or Series, anything with the Arrow PyCapsule interface, dictionaries, or
+nested lists. Goes out: ``Rows``. Tables with column names are bound by name through the model; arrays go by position.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from typing import Any, Iterator, List, Sequence
+
+import numpy as np
+
+from . import _arrow, _pandas
+from ._errors import ShapeError, UnsupportedError
+from ._rows import Rows, from_array, from_columns
+
+
+def tables(X: Any, model: Any) -> Iterator[Rows]:
+    """Rows of any supported kind; several only for Arrow streams."""
+    if isinstance(X, np.ndarray):
+        yield from_array(X)
+        return
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(X, pandas.DataFrame):
+        yield _pandas.from_frame(X, model)
+    elif pandas is not None and isinstance(X, pandas.Series):
+        yield _from_series(X, model)
+    elif hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__"):
+        for batch in _arrow.batches(X, model.features):
+            plan = model._bind(batch.names, batch.types)
+            yield from_columns(batch.columns, batch.n_rows, plan, batch)
+    elif isinstance(X, Mapping):
+        yield _from_records([X], model)
+    elif isinstance(X, (list, tuple)) and X and isinstance(X[0], Mapping):
+        yield _from_records(X, model)
+    else:
+        yield from_array(_as_array(X))
+
+
+def _as_array(X: Any) -> np.ndarray:
+    if hasattr(X, "tocsr") and hasattr(X, "nnz"):
+        raise UnsupportedError("sparse matrices are not supported, because absent values are zeros to one library and "
+                               "missing to another: pass X.toarray(), with NaN where a value is missing")
+    if isinstance(X, (str, bytes)) or not hasattr(X, "__len__") and not hasattr(X, "__array__"):
+        raise TypeError(f"expected rows as a NumPy array, pandas DataFrame, Arrow table, list of dicts or nested lists, "
+                        f"found {type(X).__name__}")
+    return np.asarray(X)
+
+
+# ---- dictionaries --------------------------------------------------------------------------------------------------
+
+
+def _from_series(series: Any, model: Any) -> Rows:
+    """One row: by name if the index holds names, else by position."""
+    if any(isinstance(label, str) for label in series.index):
+        return _from_records([dict(zip(series.index, series.to_numpy()))], model)
+    return from_array(_pandas.column_values(series))
+
+
+def _from_records(records: Sequence[Mapping], model: Any) -> Rows:
+    """Dictionaries from feature name to number; None is missing, extra keys are ignored."""
+    features = model.features
+    values = np.empty((len(records), len(features)), dtype=np.float64)
+    for r, record in enumerate(records):
+        try:
+            row = [record[name] for name in features]
+        except KeyError:
+            absent = [name for name in features if name not in record]
+            raise ShapeError(f"row {r} lacks the features {_listed(absent)}: give every feature, None where a value is "
+                             "missing") from None
+        except TypeError:
+            raise ShapeError(f"expected dictionaries only, found {type(record).__name__} as row {r}") from None
+        values[r] = _numbers_of_record(row, features, r)
+    return from_array(values)
+
+
+def _numbers_of_record(row: List[Any], features: List[str], r: int) -> List[float]:
+    numbers = []
+    for name, value in zip(features, row):
+        if value is None:
+            value = np.nan
+        elif isinstance(value, (str, bytes)):
+            raise ShapeError(f"expected numbers, found the text {value!r} for feature {name!r} in row {r}")
+        try:
+            numbers.append(float(value))
+        except (TypeError, ValueError):
+            if _is_missing(value):
+                numbers.append(np.nan)
+                continue
+            raise ShapeError(f"expected numbers, found {type(value).__name__} for feature {name!r} in row {r}") \
+                from None
+    return numbers
+
+
+def _is_missing(value: Any) -> bool:
+    """pandas' NA, which refuses to be a float."""
+    pandas = sys.modules.get("pandas")
+    return pandas is not None and value is pandas.NA
+
+
+def _listed(names: Sequence[str]) -> str:
+    """At most ten names for a message."""
+    shown = ", ".join(repr(name) for name in names[:10])
+    return shown + (f" and {len(names) - 10} more" if len(names) > 10 else "")

@@ -1,0 +1,251 @@
+"""The shared library: where it is found, its structs and its functions, as in ``scoreline.h``.
+
+Comes in: the environment variable SCORELINE_LIBRARY, the folder of this package, the system's library path.
+Goes out: ``lib`` (functions with their types), the structs, ``check()``.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import os
+import sys
+from ctypes import POINTER, Structure, Union, byref, c_char, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint8
+from ctypes import c_uint16, c_uint32, c_uint64, c_void_p
+from typing import Tuple
+
+from ._errors import make_error
+
+__version__ = "0.1.0"
+
+# Values of the enumerations in the headers.
+F32, F64, I8, U8, I16, U16, I32, U32, I64, U64, BOOL, BOOL_BITS, STRING = range(1, 14)
+LAYOUT_ROWS, LAYOUT_COLUMNS = 1, 2
+OUTPUTS = {"prediction": 0, "margin": 1, "leaf": 2}
+OPEN_MMAP, OPEN_VERIFY = 1, 2
+ISAS = {"auto": 0, "portable": 1, "avx2": 2, "avx512": 3}
+
+
+class Error(Structure):
+    _fields_ = [("code", c_int32), ("reserved", c_int32), ("offset", c_int64), ("line", c_int64),
+                ("message", c_char * 232)]
+
+
+class OpenOptions(Structure):
+    _fields_ = [("struct_size", c_size_t), ("allocator", c_void_p), ("max_bytes", c_uint64), ("flags", c_uint32),
+                ("isa", c_int32)]
+
+
+class ImportOptions(Structure):
+    _fields_ = [("struct_size", c_size_t), ("allocator", c_void_p), ("max_bytes", c_uint64), ("format", c_int32),
+                ("isa", c_int32), ("iteration_begin", c_uint32), ("iteration_end", c_uint32)]
+
+
+class Info(Structure):
+    _fields_ = [("struct_size", c_size_t), ("kind", c_int32), ("n_features", c_uint32), ("n_outputs", c_uint32),
+                ("n_predictions", c_uint32), ("n_trees", c_uint32), ("trees_per_iteration", c_uint32),
+                ("n_splits", c_uint64), ("n_leaves", c_uint64), ("n_tests", c_uint64), ("max_leaves", c_uint32),
+                ("max_depth", c_uint32), ("max_cuts", c_uint32), ("code_bytes", c_uint32), ("isa", c_int32),
+                ("batch_regime", c_int32), ("row_regime", c_int32), ("n_golden_rows", c_uint32),
+                ("memory_bytes", c_uint64), ("file_bytes", c_uint64), ("hash", c_uint8 * 16),
+                ("margin_is_f32", c_int32), ("n_categories", c_uint32)]
+
+
+class Column(Structure):
+    _fields_ = [("values", c_void_p), ("validity", c_void_p), ("offset", c_int64), ("stride_bytes", c_int64),
+                ("dtype", c_int32), ("reserved", c_int32)]
+
+
+class _InputRows(Structure):
+    _fields_ = [("data", c_void_p), ("row_stride_bytes", c_int64), ("column_stride_bytes", c_int64)]
+
+
+class _InputColumns(Structure):
+    _fields_ = [("columns", POINTER(Column))]
+
+
+class _InputUnion(Union):
+    _fields_ = [("rows", _InputRows), ("columns", _InputColumns), ("reserved", c_uint64 * 8)]
+
+
+class Input(Structure):
+    _fields_ = [("struct_size", c_size_t), ("layout", c_int32), ("dtype", c_int32), ("n_rows", c_int64),
+                ("n_columns", c_int64), ("u", _InputUnion)]
+
+
+class Options(Structure):
+    _fields_ = [("struct_size", c_size_t), ("output", c_int32), ("regime", c_int32), ("tree_begin", c_uint32),
+                ("tree_end", c_uint32), ("plan", c_void_p), ("scratch", c_void_p), ("scratch_bytes", c_size_t)]
+
+
+class SaveOptions(Structure):
+    _fields_ = [("struct_size", c_size_t), ("golden_rows", c_void_p), ("golden_margins", c_void_p),
+                ("n_golden_rows", c_uint32), ("n_metadata", c_uint32), ("metadata_keys", POINTER(c_char_p)),
+                ("metadata_values", POINTER(c_char_p))]
+
+
+class Contract(Structure):
+    _fields_ = [("struct_size", c_size_t), ("n_features", c_uint32), ("n_outputs", c_uint32),
+                ("trees_per_iteration", c_uint32), ("compare", c_int32), ("sum", c_int32), ("base_position", c_int32),
+                ("average", c_int32), ("category_rule", c_int32), ("scale", c_double)]
+
+
+class BuildOptions(Structure):
+    _fields_ = [("struct_size", c_size_t), ("allocator", c_void_p), ("max_bytes", c_uint64), ("max_trees", c_uint32),
+                ("max_depth", c_uint32), ("isa", c_int32), ("reserved", c_uint32)]
+
+
+class Node(Structure):
+    _fields_ = [("left", c_int32), ("right", c_int32), ("feature", c_uint32), ("test", c_uint8), ("missing", c_uint8),
+                ("reserved", c_uint16), ("value", c_double), ("categories", c_uint32), ("n_categories", c_uint32),
+                ("leaf_id", c_uint32), ("leaf_vector", c_uint32)]
+
+
+class Tree(Structure):
+    _fields_ = [("struct_size", c_size_t), ("nodes", c_void_p), ("n_nodes", c_size_t), ("categories", c_void_p),
+                ("n_categories", c_size_t), ("vectors", c_void_p), ("n_vectors", c_size_t), ("output", c_uint32),
+                ("reserved", c_uint32)]
+
+
+_H = c_void_p  # opaque handles: model, plan, builder
+_OUT = POINTER(c_void_p)
+_ERROR = POINTER(Error)
+
+# name: (result, arguments)
+_FUNCTIONS = {
+    "score_status_name": (c_char_p, [c_int32]),
+    "score_version_number": (c_uint32, []),
+    "score_version_string": (c_char_p, []),
+    "score_model_open_file": (c_int32, [c_char_p, POINTER(OpenOptions), _OUT, _ERROR]),
+    "score_model_open_memory": (c_int32, [c_void_p, c_size_t, POINTER(OpenOptions), _OUT, _ERROR]),
+    "score_model_free": (None, [_H]),
+    "score_model_get_info": (c_int32, [_H, POINTER(Info)]),
+    "score_model_feature_name": (c_char_p, [_H, c_uint32]),
+    "score_model_feature_type": (c_int32, [_H, c_uint32]),
+    "score_model_metadata_count": (c_uint32, [_H]),
+    "score_model_metadata_key": (c_char_p, [_H, c_uint32]),
+    "score_model_metadata_value": (c_char_p, [_H, c_uint32]),
+    "score_model_link_name": (c_char_p, [_H]),
+    "score_isa_name": (c_char_p, [c_int32]),
+    "score_regime_name": (c_char_p, [c_int32]),
+    "score_isa_available": (c_int32, [c_int32]),
+    "score_model_verify": (c_int32, [_H, c_int32, POINTER(c_uint64), _ERROR]),
+    "score_bind": (c_int32, [_H, POINTER(c_char_p), POINTER(c_int32), c_size_t, _OUT, _ERROR]),
+    "score_plan_free": (None, [_H]),
+    "score_plan_column": (c_int64, [_H, c_uint32]),
+    "score_output_width": (c_size_t, [_H, POINTER(Options)]),
+    "score_scratch_bytes": (c_size_t, [_H]),
+    "score_batch": (c_int32, [_H, POINTER(Input), c_void_p, c_size_t, POINTER(Options), _ERROR]),
+    "score_model_save_file": (c_int32, [_H, c_char_p, POINTER(SaveOptions), _ERROR]),
+    "score_model_save_memory": (c_int32, [_H, POINTER(SaveOptions), _OUT, POINTER(c_size_t), _ERROR]),
+    "score_model_free_bytes": (None, [_H, c_void_p, c_size_t]),
+    "score_model_golden": (c_uint32, [_H, POINTER(POINTER(c_double)), POINTER(POINTER(c_double))]),
+    "score_builder_new": (c_int32, [POINTER(Contract), POINTER(BuildOptions), _OUT, _ERROR]),
+    "score_builder_free": (None, [_H]),
+    "score_builder_set_feature": (c_int32, [_H, c_uint32, c_char_p, c_int32, _ERROR]),
+    "score_builder_set_base": (c_int32, [_H, c_void_p, c_size_t, _ERROR]),
+    "score_builder_set_link": (c_int32, [_H, c_int32, c_double, _ERROR]),
+    "score_builder_set_metadata": (c_int32, [_H, c_char_p, c_char_p, _ERROR]),
+    "score_builder_add_tree": (c_int32, [_H, POINTER(Tree), _ERROR]),
+    "score_builder_set_linear": (c_int32, [_H, c_void_p, c_int32, _ERROR]),
+    "score_builder_finish": (c_int32, [_H, _OUT, _ERROR]),
+}
+# Absent from a library that was built without the importers.
+_IMPORT_FUNCTIONS = {
+    "score_import_file": (c_int32, [c_char_p, POINTER(ImportOptions), _OUT, _ERROR]),
+    "score_import_memory": (c_int32, [c_void_p, c_size_t, POINTER(ImportOptions), _OUT, _ERROR]),
+}
+
+
+def _file_name() -> str:
+    if sys.platform == "darwin":
+        return "libscoreline.dylib"
+    return "scoreline.dll" if sys.platform == "win32" else "libscoreline.so"
+
+
+def _open_library() -> Tuple[ctypes.CDLL, str]:
+    """SCORELINE_LIBRARY, else the library beside this file, else the system's."""
+    chosen = os.environ.get("SCORELINE_LIBRARY")
+    if chosen:
+        try:
+            return ctypes.CDLL(os.path.abspath(chosen)), chosen
+        except OSError as error:
+            raise ImportError(f"SCORELINE_LIBRARY names {chosen!r}, which cannot be loaded: {error}") from error
+    beside = os.path.join(os.path.dirname(os.path.abspath(__file__)), _file_name())
+    if os.path.exists(beside):
+        try:
+            return ctypes.CDLL(beside), beside
+        except OSError as error:
+            raise ImportError(f"the package's own {beside!r} cannot be loaded: {error}") from error
+    found = ctypes.util.find_library("scoreline")
+    if found:
+        return ctypes.CDLL(found), found
+    raise ImportError(f"no Scoreline library found: SCORELINE_LIBRARY is not set, {beside!r} does not exist and the "
+                      "system has no libscoreline. Install the package with pip, or set SCORELINE_LIBRARY to the "
+                      "libscoreline.so of a build")
+
+
+def _check_version(loaded: ctypes.CDLL, path: str) -> None:
+    """The C interface may grow within a minor version (0.x) and must not be older than this package."""
+    try:
+        number = loaded.score_version_number
+    except AttributeError:
+        raise ImportError(f"{path!r} is not a Scoreline library: it has no score_version_number") from None
+    number.restype = c_uint32
+    major, minor, patch = (int(part) for part in __version__.split("."))
+    wanted = major * 10000 + minor * 100 + patch
+    got = number()
+    if got // 100 != wanted // 100 or got < wanted:
+        raise ImportError(f"{path!r} is Scoreline {got // 10000}.{got // 100 % 100}.{got % 100}, and this Python "
+                          f"package needs {major}.{minor}.{patch} or a later {major}.{minor}.x")
+
+
+def _declare(loaded: ctypes.CDLL, path: str) -> bool:
+    """Give every function its types; False if the importers are not built in."""
+    for name, (result, arguments) in _FUNCTIONS.items():
+        try:
+            function = getattr(loaded, name)
+        except AttributeError:
+            raise ImportError(f"{path!r} has no function {name}: it does not fit this package") from None
+        function.restype, function.argtypes = result, arguments
+    for name, (result, arguments) in _IMPORT_FUNCTIONS.items():
+        try:
+            function = getattr(loaded, name)
+        except AttributeError:
+            return False
+        function.restype, function.argtypes = result, arguments
+    return True
+
+
+lib, library_path = _open_library()
+_check_version(lib, library_path)
+has_importers = _declare(lib, library_path)
+
+# The same function without argument types: calls with ready-made ctypes objects skip the conversions.
+score_batch_prepared = lib["score_batch"]
+score_batch_prepared.restype = c_int32
+
+
+def check(status: int, error: Error) -> None:
+    """Raise the exception of a failed call."""
+    if status:
+        raise make_error(status, error.message.decode("utf-8", "replace"), error.offset, error.line)
+
+
+def text(value) -> str:
+    """A Python string of a C string."""
+    return value.decode("utf-8", "replace") if value is not None else ""
+
+
+def filled(struct_type):
+    """A zeroed struct with its struct_size set."""
+    struct = struct_type()
+    struct.struct_size = ctypes.sizeof(struct_type)
+    return struct
+
+
+def new_handle(function, *arguments) -> int:
+    """Call a function that ends in (…, out, error) and return the handle it made."""
+    out, error = c_void_p(), Error()
+    check(function(*arguments, byref(out), byref(error)), error)
+    return out.value

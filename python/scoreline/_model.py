@@ -1,0 +1,432 @@
+"""A model that scores rows.
+
+Comes in: a handle of the C library, and rows in any form that ``_input`` knows. Goes out: NumPy arrays.
+
+A model never changes, and any number of threads may use it. What a call needs besides the model (scratch memory, an
+error struct, a prepared one-row call) stands in a worker that is taken from a pool and given back, so that two calls
+never share one, not even when a signal handler scores in the middle of another call.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from collections import OrderedDict
+from contextlib import closing
+from ctypes import POINTER, byref, c_char_p, c_double, c_int32, c_size_t, c_uint64, c_void_p
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+
+import numpy as np
+
+from . import _input
+from ._errors import ShapeError
+from ._library import Error, F64, ISAS, Info, Input, LAYOUT_ROWS, OPEN_MMAP, OPEN_VERIFY, OUTPUTS, OpenOptions, Options
+from ._library import SaveOptions, check, filled, lib, new_handle, score_batch_prepared, text
+from ._pandas import labels_of
+
+_ndarray = np.ndarray
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+_LEAF = OUTPUTS["leaf"]
+_MAX_PLANS = 64
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What a model is. Counts are numbers of things, sizes are bytes."""
+
+    kind: str  # "trees" or "linear"
+    n_features: int
+    n_outputs: int  # margins per row
+    n_predictions: int  # values per row after the link
+    n_trees: int
+    trees_per_iteration: int
+    n_splits: int
+    n_leaves: int
+    n_tests: int  # distinct split tests
+    max_leaves: int  # of one tree
+    max_depth: int  # splits on the longest path
+    max_cuts: int  # distinct thresholds of one feature
+    n_categories: int  # categories named by all splits
+    link: str  # from margins to predictions
+    code_bytes: int  # of a binned feature value
+    isa: str  # instruction set of the kernels
+    batch_regime: str  # how large batches are scored
+    row_regime: str  # how single rows are scored
+    n_golden_rows: int
+    margin_is_f32: bool
+    memory_bytes: int
+    file_bytes: int  # of the .slm it was opened from, or 0
+    hash: str  # XXH3-128 of that file in hexadecimal, or ""
+
+
+class _Plan:
+    """Which column of a table feeds which feature, for one schema."""
+
+    __slots__ = ("handle", "columns", "_free")
+
+    def __init__(self, handle: int, n_features: int):
+        self.handle = handle
+        self._free = lib.score_plan_free
+        self.columns = [lib.score_plan_column(handle, i) for i in range(n_features)]
+
+    def __del__(self) -> None:
+        self._free(self.handle)
+
+
+class _Worker(dict):
+    """Scratch memory and prepared one-row calls, by name of the output. Used by one call at a time."""
+
+    def __init__(self, model: "Model"):
+        super().__init__()
+        self._handle = model._handle
+        self._n_features = len(model.features)
+        self.scratch = np.empty(lib.score_scratch_bytes(model._handle), dtype=np.uint8)
+        self.error = Error()
+
+    def options(self, output: int, begin: int = 0, end: int = 0) -> Options:
+        options = filled(Options)
+        options.output, options.tree_begin, options.tree_end = output, begin, end
+        if self.scratch.size:
+            options.scratch, options.scratch_bytes = self.scratch.ctypes.data, self.scratch.size
+        return options
+
+    def __missing__(self, output: str) -> Tuple[np.ndarray, tuple, Any]:
+        """(row to fill in, arguments of score_batch(), function that gives the result)."""
+        code = _output_code(output)
+        options = self.options(code)
+        width = lib.score_output_width(self._handle, byref(options))
+        row = np.zeros((1, self._n_features))
+        result = np.zeros(1 if width == 1 and code != _LEAF else (1, width))
+        struct = filled(Input)
+        struct.layout, struct.dtype, struct.n_rows, struct.n_columns = LAYOUT_ROWS, F64, 1, self._n_features
+        struct.u.rows.data = row.ctypes.data
+        struct.u.rows.row_stride_bytes, struct.u.rows.column_stride_bytes = row.strides
+        arguments = (c_void_p(self._handle), byref(struct), c_void_p(result.ctypes.data), c_size_t(result.size),
+                     byref(options), byref(self.error))
+        take = (lambda: result.astype(np.int32)) if code == _LEAF else result.copy
+        call = self[output] = (row, arguments, take)
+        return call
+
+
+def _output_code(output: str) -> int:
+    try:
+        return OUTPUTS[output]
+    except (KeyError, TypeError):
+        raise ValueError(f"expected output 'prediction', 'margin' or 'leaf', found {output!r}") from None
+
+
+class Model:
+    """An immutable model. Made by :func:`load`, :func:`convert` or :class:`Builder`, never directly.
+
+    Pickles as the bytes of its ``.slm`` file. Safe to share between threads; scoring releases the GIL.
+    """
+
+    __slots__ = ("_handle", "_free", "_features", "_info", "_metadata", "_labels", "_one_row", "_workers", "_plans",
+                 "__weakref__")
+
+    def __init__(self) -> None:
+        raise TypeError("scoreline.Model is made by scoreline.load(), scoreline.convert() or scoreline.Builder")
+
+    @classmethod
+    def _of_handle(cls, handle: int) -> "Model":
+        """Takes ownership of the handle."""
+        self = object.__new__(cls)
+        self._free = lib.score_model_free
+        self._handle = handle
+        info = filled(Info)
+        check(lib.score_model_get_info(handle, byref(info)), Error())
+        self._info = _info_of(handle, info)
+        self._features = [text(lib.score_model_feature_name(handle, i)) for i in range(info.n_features)]
+        self._metadata = {
+            text(lib.score_model_metadata_key(handle, i)): text(lib.score_model_metadata_value(handle, i))
+            for i in range(lib.score_model_metadata_count(handle))}
+        self._labels = labels_of(self._metadata)
+        self._one_row = ((1, info.n_features), (info.n_features,))
+        self._workers: List[_Worker] = []
+        self._plans: "OrderedDict[tuple, _Plan]" = OrderedDict()
+        return self
+
+    def __del__(self) -> None:
+        try:
+            free, handle = self._free, self._handle
+        except AttributeError:
+            return
+        self._plans = None
+        free(handle)
+
+    # ---- what it is ----------------------------------------------------------------------------------------------
+
+    @property
+    def features(self) -> List[str]:
+        """Names of the features in the model's order; unnamed ones are "f0", "f1", …"""
+        return list(self._features)
+
+    @property
+    def feature_types(self) -> List[str]:
+        """"numeric" or "category" for every feature."""
+        return ["category" if lib.score_model_feature_type(self._handle, i) else "numeric"
+                for i in range(len(self._features))]
+
+    @property
+    def metadata(self) -> Dict[str, str]:
+        """Metadata of the model, a copy."""
+        return dict(self._metadata)
+
+    @property
+    def info(self) -> ModelInfo:
+        """Sizes, link, instruction set and regimes."""
+        return self._info
+
+    @property
+    def n_outputs(self) -> int:
+        """Margins per row."""
+        return self._info.n_outputs
+
+    def golden(self) -> Tuple[np.ndarray, np.ndarray]:
+        """The self-test inside the model: rows [n, n_features] and the margins [n, n_outputs] they must give."""
+        rows, margins = POINTER(c_double)(), POINTER(c_double)()
+        n = lib.score_model_golden(self._handle, byref(rows), byref(margins))
+        if n == 0:
+            return np.empty((0, self._info.n_features)), np.empty((0, self._info.n_outputs))
+        return (np.ctypeslib.as_array(rows, (n, self._info.n_features)).copy(),
+                np.ctypeslib.as_array(margins, (n, self._info.n_outputs)).copy())
+
+    def verify(self, isa: str = "auto") -> int:
+        """Score the golden rows with every regime on an instruction set ("auto", "portable", "avx2", "avx512").
+
+        Returns the number of margins compared. Raises VerifyError if one bit differs.
+        """
+        if isa not in ISAS:
+            raise ValueError(f"expected isa to be one of {', '.join(ISAS)}, found {isa!r}")
+        checked, error = c_uint64(), Error()
+        check(lib.score_model_verify(self._handle, ISAS[isa], byref(checked), byref(error)), error)
+        return checked.value
+
+    def __repr__(self) -> str:
+        info, metadata = self._info, self._metadata
+        source = " ".join(metadata[key] for key in ("source.library", "source.version") if metadata.get(key))
+        name = f" {metadata['name']!r}" if metadata.get("name") else ""
+        size = f"{info.n_trees} trees" if info.kind == "trees" else "linear"
+        outputs = f", {info.n_outputs} outputs" if info.n_outputs > 1 else ""
+        objective = metadata.get("objective")
+        link = f"{objective} ({info.link})" if objective else info.link
+        return (f"<scoreline.Model{name}: {source or 'built by calls'}, {size}, {info.n_features} features{outputs}, "
+                f"{link}, {info.batch_regime} on {info.isa}>")
+
+    # ---- scoring -------------------------------------------------------------------------------------------------
+
+    def predict(self, X: Any, output: str = "prediction", *, tree_range: Optional[Tuple[int, int]] = None,
+                out: Optional[np.ndarray] = None) -> np.ndarray:
+        """Score rows.
+
+        Args:
+            X: the rows, NaN or null where a value is missing.
+
+               - NumPy array, 1-D (one row, [n_features]) or 2-D [n_rows, n_features], columns in the order of
+                 :attr:`features`. float32 and float64 of any strides are used in place; other numbers become float64.
+               - pandas DataFrame: columns are found by name, others are ignored. Numbers, booleans and nullable types
+                 are taken as they are, columns of dtype category by the labels of the training data if the model knows
+                 them, else by their codes. A frame with numbered columns goes by position unless all features are
+                 found among the numbers. A Series is one row.
+               - anything with the Arrow PyCapsule interface (pyarrow, polars, …): by name; streams chunk by chunk.
+               - a dictionary from feature name to number, or a list of them.
+               - nested lists, as an array.
+            output: "prediction" (link applied), "margin" (raw score) or "leaf" (a leaf number per tree, as the source
+                library numbers leaves).
+            tree_range: (begin, end): trees begin … end - 1 only. None: all.
+            out: array to write into, C-contiguous, of the shape and type that is returned.
+
+        Returns:
+            float64 [n_rows] if there is one value per row, else [n_rows, values]; for "leaf" int32 [n_rows, n_trees].
+
+        Raises:
+            ShapeError: columns, names or types do not fit the model; the message lists them.
+            UnsupportedError: a kind of table that has no defined meaning (sparse, dictionary-encoded).
+            ValueError, TypeError: wrong arguments.
+        """
+        if (type(X) is _ndarray and tree_range is None and out is None and X.shape in self._one_row
+                and ((dtype := X.dtype) is _FLOAT64 or dtype is _FLOAT32)):
+            # One row is copied, because that is cheaper than asking NumPy for its address; float32 widens exactly.
+            try:
+                worker = self._workers.pop()
+            except IndexError:
+                worker = _Worker(self)
+            row, arguments, take = worker[output]
+            row[...] = X
+            if score_batch_prepared(*arguments):
+                check(worker.error.code, worker.error)
+            result = take()
+            self._workers.append(worker)
+            return result
+        return self._predict(X, output, tree_range, out)
+
+    def _predict(self, X: Any, output: str, tree_range: Optional[Tuple[int, int]],
+                 out: Optional[np.ndarray]) -> np.ndarray:
+        code = _output_code(output)
+        begin, end = _trees(tree_range, self._info.n_trees)
+        worker = self._take_worker()
+        try:
+            options = worker.options(code, begin, end)
+            width = lib.score_output_width(self._handle, byref(options))
+            parts, position = [], 0
+            with closing(_input.tables(X, self)) as tables:
+                for rows in tables:
+                    shape = (rows.n_rows,) if width == 1 and code != _LEAF else (rows.n_rows, width)
+                    target = None if out is None else _part_of(out, position, rows.n_rows, shape, code)
+                    parts.append(self._score(rows, options, shape, target, worker.error))
+                    position += rows.n_rows
+        finally:
+            self._workers.append(worker)
+        if out is not None:
+            if len(out) != position:
+                raise ShapeError(f"expected out with {position} rows, found {len(out)}")
+            return out
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def _score(self, rows: Any, options: Options, shape: tuple, target: Optional[np.ndarray],
+               error: Error) -> np.ndarray:
+        """Score one block of rows into `target`, or into a new array."""
+        is_leaf = options.output == _LEAF
+        values = np.empty(shape) if target is None or is_leaf else target
+        options.plan = rows.plan.handle if rows.plan is not None else None
+        check(lib.score_batch(self._handle, byref(rows.input), values.ctypes.data, values.size, byref(options),
+                              byref(error)), error)
+        if not is_leaf:
+            return values
+        if target is None:
+            return values.astype(np.int32)
+        target[...] = values
+        return target
+
+    def _take_worker(self) -> _Worker:
+        try:
+            return self._workers.pop()
+        except IndexError:
+            return _Worker(self)
+
+    def _bind(self, names: Sequence[str], types: Optional[Sequence[int]]) -> _Plan:
+        """The plan of a schema; the last ones are kept."""
+        key = (tuple(names), None if types is None else tuple(types))
+        plan = self._plans.get(key)
+        if plan is None:
+            encoded = [name.encode("utf-8", "surrogatepass") for name in names]
+            c_names = (c_char_p * len(encoded))(*encoded)
+            c_types = None if types is None else (c_int32 * len(encoded))(*types)
+            plan = _Plan(new_handle(lib.score_bind, self._handle, c_names, c_types, len(encoded)),
+                         len(self._features))
+            self._plans[key] = plan
+            if len(self._plans) > _MAX_PLANS:
+                self._plans.popitem(last=False)
+        return plan
+
+    # ---- saving --------------------------------------------------------------------------------------------------
+
+    def save(self, path: Union[str, "os.PathLike[str]"]) -> None:
+        """Write the model as ``.slm``. The file appears under its name only when it is complete."""
+        error = Error()
+        check(lib.score_model_save_file(self._handle, os.fsencode(path), None, byref(error)), error)
+
+    def to_bytes(self) -> bytes:
+        """The bytes of the ``.slm`` file. The same model gives the same bytes."""
+        return self._to_bytes(None)
+
+    def _to_bytes(self, options: Optional[SaveOptions]) -> bytes:
+        data, size, error = c_void_p(), c_size_t(), Error()
+        check(lib.score_model_save_memory(self._handle, None if options is None else byref(options), byref(data),
+                                          byref(size), byref(error)), error)
+        try:
+            return ctypes.string_at(data, size.value)
+        finally:
+            lib.score_model_free_bytes(self._handle, data, size)
+
+    def _with(self, metadata: Mapping[str, Optional[str]], golden: Optional[Tuple[np.ndarray, np.ndarray]]) -> "Model":
+        """The same model with other metadata (None removes a key) and other golden rows, as it will be when loaded."""
+        options = filled(SaveOptions)
+        encode = lambda value: None if value is None else str(value).encode()
+        options.n_metadata = len(metadata)
+        options.metadata_keys = (c_char_p * len(metadata))(*map(encode, metadata))
+        options.metadata_values = (c_char_p * len(metadata))(*map(encode, metadata.values()))
+        if golden is not None:
+            rows, margins = (np.ascontiguousarray(part, dtype=np.float64) for part in golden)
+            options.golden_rows, options.golden_margins = rows.ctypes.data, margins.ctypes.data
+            options.n_golden_rows = len(rows)
+        return load(self._to_bytes(options))
+
+    def __reduce__(self):
+        return load, (self.to_bytes(),)
+
+    def __copy__(self) -> "Model":
+        return self
+
+    def __deepcopy__(self, memo: Any) -> "Model":
+        return self
+
+
+def _trees(tree_range: Optional[Tuple[int, int]], n_trees: int) -> Tuple[int, int]:
+    if tree_range is None:
+        return 0, 0
+    try:
+        begin, end = (int(number) for number in tree_range)
+    except (TypeError, ValueError):
+        raise ValueError(f"expected tree_range as (begin, end), found {tree_range!r}") from None
+    if not 0 <= begin < end <= n_trees:
+        raise ValueError(f"expected tree_range (begin, end) with 0 <= begin < end <= {n_trees}, found {tree_range!r}")
+    return begin, end
+
+
+def _part_of(out: np.ndarray, position: int, n_rows: int, shape: tuple, code: int) -> np.ndarray:
+    """Rows [position, position + n_rows) of the caller's output array, after checking that they fit."""
+    wanted = np.int32 if code == _LEAF else np.float64
+    if not isinstance(out, np.ndarray) or out.dtype != wanted or not out.flags.carray:
+        raise ShapeError(f"expected out as a writable, C-contiguous array of {np.dtype(wanted)}")
+    part = out[position:position + n_rows]
+    if part.shape != shape:
+        raise ShapeError(f"expected out of shape {(position + shape[0],) + shape[1:]}, found {out.shape}")
+    return part
+
+
+def _info_of(handle: int, info: Info) -> ModelInfo:
+    same = {name: getattr(info, name) for name in (
+        "n_features", "n_outputs", "n_predictions", "n_trees", "trees_per_iteration", "n_splits", "n_leaves", "n_tests",
+        "max_leaves", "max_depth", "max_cuts", "n_categories", "code_bytes", "n_golden_rows", "memory_bytes",
+        "file_bytes")}
+    identity = bytes(info.hash)
+    return ModelInfo(kind={1: "trees", 2: "linear"}[info.kind], link=text(lib.score_model_link_name(handle)),
+                     isa=text(lib.score_isa_name(info.isa)),
+                     batch_regime=text(lib.score_regime_name(info.batch_regime)),
+                     row_regime=text(lib.score_regime_name(info.row_regime)),
+                     margin_is_f32=bool(info.margin_is_f32), hash=identity.hex() if any(identity) else "", **same)
+
+
+def load(source: Union[str, "os.PathLike[str]", bytes, bytearray, memoryview], *, mmap: bool = False,
+         verify: bool = False, isa: str = "auto") -> Model:
+    """Open a ``.slm`` model from a path, or from bytes.
+
+    Args:
+        source: path, or the content of a file as bytes.
+        mmap: map the file instead of reading it; processes then share its memory. Replace such files by rename only.
+        verify: score the golden rows while opening and raise VerifyError if a bit differs.
+        isa: "auto", or "portable", "avx2", "avx512" to force an instruction set.
+
+    Raises:
+        FileError, CorruptError, VersionError, LimitError, VerifyError: with the library's message.
+    """
+    if isa not in ISAS:
+        raise ValueError(f"expected isa to be one of {', '.join(ISAS)}, found {isa!r}")
+    options = filled(OpenOptions)
+    options.isa = ISAS[isa]
+    options.flags = (OPEN_MMAP if mmap else 0) | (OPEN_VERIFY if verify else 0)
+    if isinstance(source, (bytes, bytearray, memoryview)):
+        data, size = borrowed(source)
+        options.flags &= ~OPEN_MMAP
+        return Model._of_handle(new_handle(lib.score_model_open_memory, data, size, byref(options)))
+    return Model._of_handle(new_handle(lib.score_model_open_file, os.fsencode(source), byref(options)))
+
+
+def borrowed(data: Union[bytes, bytearray, memoryview]) -> Tuple[Any, int]:
+    """Something that ctypes takes as the address of the bytes, and their number."""
+    array = np.frombuffer(data, dtype=np.uint8)
+    pointer = c_void_p(array.ctypes.data)
+    pointer.keep = array
+    return pointer, array.size

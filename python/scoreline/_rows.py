@@ -1,0 +1,100 @@
+"""Rows in memory as ``score_input`` structs.
+
+Comes in: NumPy arrays, or columns that point anywhere. Goes out: ``Rows``, which point into the caller's memory wherever
+its values are float32 or float64 already.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Sequence
+
+import numpy as np
+
+from ._errors import ShapeError
+from ._library import BOOL, F32, F64, I8, I16, I32, I64, LAYOUT_COLUMNS, LAYOUT_ROWS, U8, U16, U32, U64
+from ._library import Column, Input, filled
+
+# Types of NumPy whose columns are scored in place.
+CODES = {np.dtype(kind): code for kind, code in
+          (("f4", F32), ("f8", F64), ("i1", I8), ("u1", U8), ("i2", I16), ("u2", U16), ("i4", I32), ("u4", U32),
+           ("i8", I64), ("u8", U64), ("?", BOOL))}
+
+
+class Rows:
+    """A filled score_input, the plan that binds it (None: by position) and whoever owns the memory."""
+
+    __slots__ = ("input", "plan", "n_rows", "owner")
+
+    def __init__(self, struct: Input, plan: Any, owner: Any):
+        self.input = struct
+        self.plan = plan
+        self.n_rows = struct.n_rows
+        self.owner = owner
+
+
+def from_array(X: np.ndarray) -> Rows:
+    """One row [n_features] or many [n_rows, n_features]; float32 and float64 of any strides are used in place."""
+    if X.ndim == 1:
+        X = X[np.newaxis, :]
+    if X.ndim != 2:
+        raise ShapeError(f"expected one row (1-D) or many rows (2-D), found an array of {X.ndim} dimensions")
+    if isinstance(X, np.ma.MaskedArray):
+        X = X.astype(np.float64).filled(np.nan)
+    X = _as_floats(X)
+    struct = filled(Input)
+    struct.layout = LAYOUT_ROWS
+    struct.dtype = F32 if X.dtype.itemsize == 4 else F64
+    struct.n_rows, struct.n_columns = X.shape
+    rows = struct.u.rows
+    rows.data = X.ctypes.data
+    rows.row_stride_bytes, rows.column_stride_bytes = X.strides
+    return Rows(struct, None, X)
+
+
+def _as_floats(X: np.ndarray) -> np.ndarray:
+    """Native, aligned float32 or float64: the array itself if it is that already."""
+    dtype = X.dtype
+    if dtype.kind == "f":
+        wanted = np.float32 if dtype.itemsize <= 4 else np.float64
+    elif dtype.kind in "iub":
+        wanted = np.float64
+    elif dtype.kind == "O":
+        return floats_of_objects(X)
+    else:
+        raise ShapeError(f"expected numbers, found an array of {dtype}")
+    if dtype != wanted or not X.flags.aligned:
+        return X.astype(wanted)
+    return X
+
+
+def floats_of_objects(X: np.ndarray) -> np.ndarray:
+    """Objects that are numbers or None (missing); text is refused even where it would parse as a number."""
+    flat = [np.nan if value is None else value for value in X.ravel()]
+    for position, value in enumerate(flat):
+        if isinstance(value, (str, bytes)):
+            row, column = divmod(position, X.shape[-1]) if X.ndim == 2 else (position, 0)
+            raise ShapeError(f"expected numbers, found the text {value!r} in row {row}, column {column}")
+    try:
+        return np.array([float(value) for value in flat], dtype=np.float64).reshape(X.shape)
+    except (TypeError, ValueError) as error:
+        raise ShapeError(f"expected numbers, found objects: {error}") from None
+
+
+def from_columns(columns: Any, n_rows: int, plan: Any, owner: Any) -> Rows:
+    """`columns` is a ctypes array of Column, one per feature or, with a plan, one per column of the table."""
+    struct = filled(Input)
+    struct.layout = LAYOUT_COLUMNS
+    struct.n_rows = n_rows
+    struct.n_columns = len(columns)
+    struct.u.columns.columns = columns
+    return Rows(struct, plan, (columns, owner))
+
+
+def from_arrays(arrays: Sequence[np.ndarray], n_rows: int) -> Rows:
+    """1-D arrays, one per feature."""
+    columns = (Column * len(arrays))()
+    for column, array in zip(columns, arrays):
+        column.values = array.ctypes.data
+        column.stride_bytes = array.strides[0]
+        column.dtype = CODES[array.dtype]
+    return from_columns(columns, n_rows, None, arrays)
