@@ -1,0 +1,84 @@
+"""Builder: models from arrays."""
+import numpy as np
+import pytest
+
+import scoreline
+from conftest import same_bits
+
+
+def stump(builder, threshold=0.5, left=-1.0, right=2.0, **more):
+    return builder.add_tree([1, -1, -1], [2, -1, -1], [0, 0, 0], [threshold, left, right], **more)
+
+
+def test_tree():
+    model = stump(scoreline.Builder(2, feature_names=["x", "y"], base=10.0, metadata={"name": "one"})).finish()
+    assert model.features == ["x", "y"] and model.metadata["name"] == "one"
+    X = np.array([[0.5, 0], [0.6, 0], [np.nan, 0]])
+    same_bits(model.predict(X), [9.0, 12.0, 12.0])
+    assert model.predict(X, "leaf").tolist() == [[1], [2], [2]]
+
+
+def test_options_of_a_tree():
+    model = stump(scoreline.Builder(1), test="lt", missing_left=True, leaf_ids=[0, 40, 50]).finish()
+    X = np.array([[0.5], [0.4], [np.nan]])
+    same_bits(model.predict(X), [2.0, -1.0, -1.0])
+    assert model.predict(X, "leaf").tolist() == [[50], [40], [40]]
+    zero = stump(scoreline.Builder(1), threshold=-1.0, zero_is_missing=True, missing_left=True).finish()
+    same_bits(zero.predict([[0.0], [0.1], [np.nan]]), [-1.0, 2.0, -1.0])
+
+
+@pytest.mark.parametrize("test, inside", [("in_left", -1.0), ("in_right", 2.0)])
+def test_categories(test, inside):
+    builder = scoreline.Builder(1, feature_types=["category"])
+    model = stump(builder, test=test, categories={0: [1, 4, 40]}).finish()
+    assert model.feature_types == ["category"]
+    outside = 1.0 - inside
+    same_bits(model.predict([[1], [4], [40], [0], [41], [-3]]), [inside] * 3 + [outside] * 3)
+
+
+def test_outputs_and_link():
+    builder = scoreline.Builder(1, 2, base=[0.5, -0.5], link="softmax", trees_per_iteration=2)
+    stump(builder, output=0)
+    stump(builder, output=1, left=3.0)
+    model = builder.finish()
+    same_bits(model.predict([[0.0]], "margin"), [[-0.5, 2.5]])
+    e = np.exp([-3.0, 0.0])
+    np.testing.assert_allclose(model.predict([[0.0]]), [e / e.sum()], rtol=1e-15)
+
+
+def test_vector_leaves():
+    builder = scoreline.Builder(1, 2, trees_per_iteration=1)
+    builder.add_tree([1, -1, -1], [2, -1, -1], [0, 0, 0], [0.5, 0, 0], vectors=[[0, 0], [1, 2], [3, 4]])
+    same_bits(builder.finish().predict([[0.0], [1.0]]), [[1, 2], [3, 4]])
+
+
+def test_linear():
+    builder = scoreline.Builder(3, base=0.25, base_position="last")
+    model = builder.set_linear([1.0, -2.0, 0.5], skip_missing=True).finish()
+    same_bits(model.predict([[1, 1, 1], [1, np.nan, 2]]), [-0.25, 2.25])
+
+
+@pytest.mark.parametrize("wrong, message", [
+    (lambda: scoreline.Builder(1, link="cubic"), "link"),
+    (lambda: scoreline.Builder(1, compare="f16"), "compare"),
+    (lambda: scoreline.Builder(2, feature_names=["a"]), "2 feature_names"),
+    (lambda: scoreline.Builder(2, feature_names=["a", "a"]).finish(), "a"),
+    (lambda: scoreline.Builder(0), "feature"),
+    (lambda: stump(scoreline.Builder(1), test="gt"), "test"),
+    (lambda: scoreline.Builder(1).add_tree([1, -1], [0, -1], [0, 0], [0, 0]), "node 0 is reached twice"),
+    (lambda: scoreline.Builder(1).add_tree([1, -1, -1], [2, -1], [0, 0, 0], [0, 0, 0]), "arrays of 3 nodes"),
+    (lambda: scoreline.Builder(1).add_tree([1, -1, -1], [2, -1, -1], [7, 0, 0], [0, 0, 0]), "7"),
+    (lambda: scoreline.Builder(2).set_linear([1.0]), "weights of shape"),
+    (lambda: scoreline.Builder(2).finish(), "tree"),
+])
+def test_errors(wrong, message):
+    with pytest.raises((scoreline.ScorelineError, ValueError), match=message):
+        wrong()
+
+
+def test_spent():
+    builder = stump(scoreline.Builder(1))
+    builder.finish()
+    for again in (builder.finish, lambda: stump(builder)):
+        with pytest.raises(ValueError, match="spent"):
+            again()

@@ -1,0 +1,265 @@
+"""Every kind of rows that predict() takes gives the bits that XGBoost gives for the same values."""
+import numpy as np
+import pandas as pd
+import pytest
+
+import scoreline
+from conftest import NAMES, same_bits
+
+# ---- NumPy ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, ">f4", ">f8", np.longdouble])
+def test_float_types(model, rows, margins, dtype):
+    same_bits(model.predict(rows.astype(dtype)), margins)
+
+
+def within_struct(X):
+    """The rows as a field of records of odd length: unaligned, with strides that no element size divides."""
+    records = np.zeros(len(X), dtype=[("flag", "i1"), ("row", X.dtype, X.shape[1:])])
+    records["row"] = X
+    return records["row"]
+
+
+@pytest.mark.parametrize("arrange", {
+    "C order": lambda X: X,
+    "Fortran order": np.asfortranarray,
+    "every second row": lambda X: np.repeat(X, 2, axis=0)[::2],
+    "every third column": lambda X: np.repeat(X, 3, axis=1)[:, ::3],
+    "rows backwards": lambda X: X[::-1].copy()[::-1],
+    "columns backwards": lambda X: X[:, ::-1].copy()[:, ::-1],
+    "both backwards": lambda X: X[::-1, ::-1].copy()[::-1, ::-1],
+    "read only": lambda X: np.frombuffer(X.tobytes(), X.dtype).reshape(X.shape),
+    "unaligned": lambda X: np.frombuffer(b"x" + X.tobytes(), np.uint8)[1:].view(X.dtype).reshape(X.shape),
+    "part of a packed struct": lambda X: within_struct(X),
+    "subclass": lambda X: X.view(np.recarray),
+}.items(), ids=lambda item: item[0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_strides(model, rows, margins, arrange, dtype):
+    X = arrange[1](rows.astype(dtype))
+    before = X.copy()
+    same_bits(model.predict(X), margins)
+    np.testing.assert_array_equal(X, before)
+
+
+def test_no_copy_of_large_arrays(model, rows, margins):
+    """A strided view of floats is used in place: nothing of its size is allocated."""
+    import tracemalloc
+
+    X = np.tile(rows, (200, 1))[::2]
+    out = np.empty(len(X))
+    model.predict(X, out=out)
+    tracemalloc.start()
+    model.predict(X, out=out)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < X.nbytes / 20
+    same_bits(out, np.tile(margins, 200)[::2])
+
+
+def test_repeated_row_without_memory(model, rows, margins):
+    same_bits(model.predict(np.broadcast_to(rows[3], (50, 5))), np.full(50, margins[3]))
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64,
+                                   np.bool_, np.float16])
+def test_other_numbers(model, booster, dtype):
+    X = np.random.default_rng(0).integers(0, 5, size=(60, 5)).astype(dtype)
+    expected = booster.inplace_predict(X.astype(np.float32), predict_type="margin", validate_features=False)
+    same_bits(model.predict(X), expected)
+    same_bits(model.predict(X[0]), expected[:1])
+    same_bits(model.predict(X.tolist()), expected)
+
+
+def test_one_row(model, rows, margins):
+    for i in range(20):
+        same_bits(model.predict(rows[i]), margins[i:i + 1])
+        same_bits(model.predict(rows[i:i + 1]), margins[i:i + 1])
+        same_bits(model.predict(rows[i].astype(np.float64), "margin"), margins[i:i + 1])
+        same_bits(model.predict(rows[::-1][len(rows) - 1 - i]), margins[i:i + 1])
+        same_bits(model.predict(rows[i].tolist()), margins[i:i + 1])
+    assert model.predict(rows[0], "leaf").tolist() == model.predict(rows, "leaf")[:1].tolist()
+
+
+def test_results_do_not_share_memory(model, rows):
+    first = model.predict(rows[0])
+    kept = first.copy()
+    second = model.predict(rows[1])
+    assert not np.shares_memory(first, second)
+    same_bits(first, kept)
+
+
+def test_no_rows(model):
+    assert model.predict(np.empty((0, 5))).shape == (0,)
+    assert model.predict(np.empty((0, 5)), "leaf").shape == (0, model.info.n_trees)
+    assert model.predict(pd.DataFrame(columns=NAMES, dtype=np.float64)).shape == (0,)
+
+
+def test_masked_array(model, rows, margins):
+    masked = np.ma.masked_invalid(rows)
+    masked.data[masked.mask] = 7
+    same_bits(model.predict(masked), margins)
+
+
+def test_objects_that_are_numbers(model, rows, margins):
+    X = np.array([[None if np.isnan(x) else float(x) for x in row] for row in rows], dtype=object)
+    same_bits(model.predict(X), margins)
+    same_bits(model.predict(X.tolist()), margins)
+
+
+@pytest.mark.parametrize("X, error, message", [
+    (np.zeros((2, 4)), scoreline.ShapeError, "5"),
+    (np.zeros((2, 6)), scoreline.ShapeError, "5"),
+    (np.zeros(4), scoreline.ShapeError, "5"),
+    (np.zeros((2, 5, 1)), scoreline.ShapeError, "3 dimensions"),
+    (np.array(1.0), scoreline.ShapeError, "0 dimensions"),
+    (np.zeros((2, 5), dtype=complex), scoreline.ShapeError, "complex"),
+    (np.zeros((2, 5), dtype="datetime64[s]"), scoreline.ShapeError, "datetime64"),
+    ([["1", "2", "3", "4", "5"]], scoreline.ShapeError, "<U1"),
+    (np.array([[1, 2, "x", 4, 5]], dtype=object), scoreline.ShapeError, "text 'x' in row 0, column 2"),
+    (np.array([[1, 2, [], 4, 5]], dtype=object), scoreline.ShapeError, "objects"),
+    ("age", TypeError, "found str"),
+    (3.0, TypeError, "found float"),
+    (None, TypeError, "found NoneType"),
+])
+def test_wrong_arrays(model, X, error, message):
+    with pytest.raises(error, match=message):
+        model.predict(X)
+
+
+def test_sparse_is_refused(model, rows):
+    from scipy import sparse
+
+    with pytest.raises(scoreline.UnsupportedError, match="toarray"):
+        model.predict(sparse.csr_matrix(np.nan_to_num(rows)))
+
+
+# ---- pandas --------------------------------------------------------------------------------------------------------
+
+
+def frame_of(rows, **more):
+    return pd.DataFrame(rows, columns=NAMES, **more)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_frame(model, rows, margins, dtype):
+    frame = frame_of(rows.astype(dtype))
+    same_bits(model.predict(frame), margins)
+    same_bits(model.predict(frame[NAMES[::-1]]), margins)
+    same_bits(model.predict(frame.iloc[::-1].iloc[::-1]), margins)
+    frame.insert(2, "extra", np.float32(1))
+    same_bits(model.predict(frame), margins)
+    same_bits(model.predict(frame.assign(text="x", when=pd.Timestamp("2026-01-01"))), margins)
+
+
+def test_frame_of_many_types(model, rows, margins):
+    frame = frame_of(rows)
+    frame["age"] = frame["age"].astype(np.float64)
+    frame["weekday"] = frame["weekday"].astype("Int16")
+    frame["visits"] = frame["visits"].astype("Float32")
+    frame["income"] = frame["income"].astype(object).where(frame["income"].notna(), None)
+    frame["distance"] = frame["distance"].astype("float32[pyarrow]")
+    assert len(set(frame.dtypes)) == 5
+    same_bits(model.predict(frame), margins)
+    same_bits(model.predict(frame[NAMES[::-1]].iloc[::2]), margins[::2])
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool",
+                                   "float16", "Int64", "UInt8", "boolean", "int64[pyarrow]", "bool[pyarrow]"])
+def test_frame_of_whole_numbers(model, booster, dtype):
+    X = np.random.default_rng(0).integers(0, 2, size=(60, 5))
+    expected = booster.inplace_predict(X.astype(np.float32), predict_type="margin", validate_features=False)
+    frame = frame_of(X).astype(dtype)
+    same_bits(model.predict(frame), expected)
+    frame["age"] = frame["age"].astype(np.float64)
+    same_bits(model.predict(frame), expected)
+    same_bits(model.predict(frame.iloc[::-3]), expected[::-3])
+
+
+def test_frame_with_missing_in_nullable_types(model, rows, margins):
+    frame = frame_of(rows)
+    frame["weekday"] = frame["weekday"].astype("Int64")
+    assert frame["weekday"].isna().any()
+    same_bits(model.predict(frame), margins)
+
+
+def test_frame_with_categories(model, rows, margins):
+    """A column of dtype category is scored by its codes; a missing one is missing."""
+    frame = frame_of(rows)
+    frame["weekday"] = pd.Categorical(frame["weekday"].map(lambda day: None if np.isnan(day) else "smtwrfu"[int(day)]),
+                                      categories=list("smtwrfu"))
+    assert frame["weekday"].isna().any()
+    same_bits(model.predict(frame), margins)
+
+
+def test_frame_with_numbered_columns(model, rows, margins):
+    same_bits(model.predict(pd.DataFrame(rows)), margins)
+    same_bits(model.predict(pd.DataFrame(rows).astype({3: "Int32"})), margins)
+    with pytest.raises(scoreline.ShapeError):
+        model.predict(pd.DataFrame(rows[:, :4]))
+
+
+def test_features_named_by_numbers(rows):
+    """Numbered columns bind by name when the features are those numbers."""
+    builder = scoreline.Builder(3, feature_names=["2", "0", "1"])
+    model = builder.set_linear([100.0, 1.0, 10.0]).finish()
+    assert model.predict(pd.DataFrame([[1.0, 2.0, 3.0]])).tolist() == [321.0]
+
+
+def test_series_is_a_row(model, rows, margins):
+    frame = frame_of(rows)
+    same_bits(model.predict(frame.iloc[5]), margins[5:6])
+    same_bits(model.predict(frame.iloc[5][NAMES[::-1]]), margins[5:6])
+    same_bits(model.predict(pd.Series(rows[5])), margins[5:6])
+
+
+def test_missing_columns_are_listed(model, rows):
+    frame = frame_of(rows)
+    with pytest.raises(scoreline.ShapeError, match="(?s)income.*visits"):
+        model.predict(frame.drop(columns=["income", "visits"]))
+    with pytest.raises(scoreline.ShapeError, match="age"):
+        model.predict(frame.rename(columns=str.upper))
+
+
+def test_doubled_columns_are_refused(model, rows):
+    frame = frame_of(rows)
+    with pytest.raises(scoreline.ShapeError, match="age"):
+        model.predict(pd.concat([frame, frame[["age"]]], axis=1))
+
+
+def test_text_columns_are_listed(model, rows):
+    frame = frame_of(rows)
+    frame["age"] = "old"
+    frame["visits"] = pd.Series(["1.5"] * len(frame), dtype=object)
+    frame["weekday"] = pd.Timestamp("2026-01-01")
+    with pytest.raises(scoreline.ShapeError, match="'age'.*'visits'.*'weekday'"):
+        model.predict(frame)
+    numbered = frame.set_axis(range(5), axis=1)
+    with pytest.raises(scoreline.ShapeError, match="0.*2.*3"):
+        model.predict(numbered)
+
+
+# ---- dictionaries --------------------------------------------------------------------------------------------------
+
+
+def test_dictionaries(model, rows, margins):
+    records = [{"other": "x", **{name: None if np.isnan(x) else x for name, x in zip(NAMES[::-1], row[::-1])}}
+               for row in rows.tolist()]
+    same_bits(model.predict(records), margins)
+    same_bits(model.predict(tuple(records[:3])), margins[:3])
+    same_bits(model.predict(records[7]), margins[7:8])
+    same_bits(model.predict([{**records[0], "age": np.float32(rows[0, 0])}]), margins[:1])
+    absent = {**records[0], "age": pd.NA}
+    same_bits(model.predict(absent), model.predict({**records[0], "age": None}))
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda r: [{}], "row 0 lacks the features 'age', 'income'"),
+    (lambda r: [r, {k: r[k] for k in NAMES[1:]}], "row 1 lacks the features 'age':"),
+    (lambda r: [r, {**r, "visits": "3"}], "text '3' for feature 'visits' in row 1"),
+    (lambda r: [r, {**r, "visits": []}], "list for feature 'visits' in row 1"),
+    (lambda r: [r, 3], "found int as row 1"),
+])
+def test_wrong_dictionaries(model, change, message):
+    with pytest.raises(scoreline.ShapeError, match=message):
+        model.predict(change(dict.fromkeys(NAMES, 1.0)))
