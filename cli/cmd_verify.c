@@ -1,0 +1,73 @@
+/*
+ * scoreline verify: the model's golden rows on every instruction set of this machine.
+ */
+#include "cli.h"
+
+#include <getopt.h>
+#include <string.h>
+
+static int verify_isa(const char *path, const cli_model *m, score_isa isa, bool quiet)
+{
+	score_error error;
+	uint64_t n = 0;
+	memset(&error, 0, sizeof error);
+	error.offset = error.line = -1;
+	if (!score_isa_available(isa)) {
+		if (!quiet)
+			printf("%-10s not run: this machine or build does not have it\n", score_isa_name(isa));
+		return CLI_OK;
+	}
+	if (score_model_verify(m->model, isa, &n, &error) != SCORE_OK) {
+		printf("%-10s FAILED\n", score_isa_name(isa));
+		fflush(stdout);
+		return cli_fail_library(path, &error, NULL);
+	}
+	if (!quiet)
+		printf("%-10s ok: %llu margins compared, all bits equal\n", score_isa_name(isa), (unsigned long long)n);
+	return CLI_OK;
+}
+
+static int verify_all(const char *path, const cli_model *m, bool quiet)
+{
+	static const score_isa all[] = { SCORE_ISA_PORTABLE, SCORE_ISA_AVX2, SCORE_ISA_AVX512 };
+	int code = CLI_OK, flushed;
+	size_t i;
+	if (m->info.n_golden_rows == 0)
+		return cli_fail(path, "has no golden rows, so there is nothing to verify");
+	if (!quiet)
+		printf("%u golden rows\n", m->info.n_golden_rows);
+	for (i = 0; i < sizeof all / sizeof all[0]; i++)
+		if (verify_isa(path, m, all[i], quiet) != CLI_OK)
+			code = CLI_FAILED;
+	flushed = cli_flush_stdout();
+	return code != CLI_OK ? code : flushed;
+}
+
+int cli_verify(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
+	};
+	const cli_model_options model_options = { SCORE_ISA_AUTO, 0, 0 };
+	bool quiet = false;
+	cli_model m;
+	int c, code;
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":qh", options, NULL)) != -1) {
+		if (c == 'h') {
+			fputs(cli_help("verify"), stdout);
+			return cli_flush_stdout();
+		}
+		if (c != 'q')
+			return cli_bad_option("verify", c, argv);
+		quiet = true;
+	}
+	if (argc - optind != 1)
+		return cli_usage("verify", "expected one FILE, found %d", argc - optind);
+	code = cli_model_open(argv[optind], &model_options, &m);
+	if (code != CLI_OK)
+		return code;
+	code = verify_all(argv[optind], &m, quiet);
+	cli_model_close(&m);
+	return code;
+}

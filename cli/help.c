@@ -1,0 +1,121 @@
+/*
+ * The help texts. docs/scoreline.1 says the same at more length.
+ */
+#include "cli.h"
+
+#include <string.h>
+
+static const char general[] =
+	"Usage: scoreline COMMAND …\n"
+	"\n"
+	"Score rows with tree ensembles and linear models, with the same bits as the library that trained them.\n"
+	"\n"
+	"Commands:\n"
+	"  convert   turn an XGBoost or LightGBM model file into a compact .slm file\n"
+	"  inspect   say what a model is: source, features, outputs, trees, size\n"
+	"  score     score the rows of a CSV, JSON lines or .npy file\n"
+	"  verify    check a model's built-in test rows on every instruction set of this machine\n"
+	"\n"
+	"scoreline COMMAND --help explains one command; scoreline --version prints the version.\n"
+	"\n"
+	"Example:\n"
+	"  scoreline convert model.json -o model.slm\n"
+	"  scoreline inspect model.slm\n"
+	"  scoreline score model.slm rows.csv -o scores.csv\n"
+	"\n"
+	"Exit status: 0 everything was done; 1 bad input, bad file or full disk; 2 wrong command line.\n";
+
+static const char convert[] =
+	"Usage: scoreline convert IN -o OUT.slm [options]\n"
+	"\n"
+	"Read a model and write it as .slm. IN may be XGBoost JSON or UBJSON, LightGBM text, or .slm; the content\n"
+	"decides, not the name. OUT.slm appears only when it is complete and its test rows gave the same bits again.\n"
+	"\n"
+	"Options:\n"
+	"  -o, --out FILE         where to write; needed\n"
+	"      --iterations A:B   only boosting iterations A to B-1 (not for .slm)\n"
+	"      --name NAME        name of the model, shown by inspect\n"
+	"      --meta KEY=VALUE   metadata to store; may be given many times\n"
+	"  -q, --quiet            print nothing when all is well\n"
+	"  -h, --help             this text\n"
+	"\n"
+	"Examples:\n"
+	"  scoreline convert model.json -o model.slm\n"
+	"  scoreline convert model.ubj -o model.slm --name fraud --meta owner=risk --meta ticket=4711\n"
+	"  scoreline convert lightgbm.txt -o first100.slm --iterations 0:100\n";
+
+static const char inspect[] =
+	"Usage: scoreline inspect FILE [options]\n"
+	"\n"
+	"Say what a model is. FILE may be .slm, XGBoost JSON or UBJSON, or LightGBM text.\n"
+	"\n"
+	"Options:\n"
+	"      --json       one JSON object for programs; it always lists all features\n"
+	"      --features   list all features instead of the first few\n"
+	"  -h, --help       this text\n"
+	"\n"
+	"Examples:\n"
+	"  scoreline inspect model.slm\n"
+	"  scoreline inspect model.json --json | jq .n_features\n";
+
+static const char score[] =
+	"Usage: scoreline score FILE IN [options]\n"
+	"\n"
+	"Score every row of IN with the model FILE (.slm, or any file that convert reads). IN - is standard input.\n"
+	"\n"
+	"Input:\n"
+	"  CSV         commas, quotes as in RFC 4180, a header. Columns are found by name; the model's features must all\n"
+	"              be there, other columns are ignored. Missing: an empty field, NA, NaN or null. true and false are\n"
+	"              1 and 0. Empty lines are skipped.\n"
+	"  JSON lines  one object per line. null and absent keys are missing values; unknown keys are ignored.\n"
+	"  .npy        two dimensions, float32 or float64, columns in the model's order.\n"
+	"  The content decides unless --format says what it is. Category features take the training codes as numbers.\n"
+	"\n"
+	"Output: CSV with a header, one line per row, numbers as short as they can be without losing a bit (a model that\n"
+	"sums in float32 gets float32 text); or .npy if OUT ends in .npy. OUT appears only when it is complete.\n"
+	"\n"
+	"Options:\n"
+	"  -o, --out FILE         where to write; default: standard output\n"
+	"      --output KIND      prediction (default), margin (raw score) or leaf (a leaf number per tree)\n"
+	"      --format KIND      format of IN: csv, jsonl or npy\n"
+	"      --no-header        CSV without column names: columns in the model's order\n"
+	"      --by-position      CSV: ignore the names in the header, columns in the model's order\n"
+	"      --trees A:B        only trees A to B-1\n"
+	"      --isa NAME         instruction set: auto, portable, avx2, avx512\n"
+	"      --regime NAME      how rows go through trees: auto, batch, walk\n"
+	"  -q, --quiet            no progress and no warnings\n"
+	"  -h, --help             this text\n"
+	"\n"
+	"Examples:\n"
+	"  scoreline score model.slm rows.csv > scores.csv\n"
+	"  scoreline score model.slm rows.npy -o margins.npy --output margin\n"
+	"  zcat rows.jsonl.gz | scoreline score model.slm - --format jsonl -o scores.csv\n";
+
+static const char verify[] =
+	"Usage: scoreline verify FILE\n"
+	"\n"
+	"Score the test rows inside the model on every instruction set and compare all bits with the stored margins.\n"
+	"Prints one line per instruction set, also for those that this machine does not have.\n"
+	"Exit status 0 only if every available one agrees.\n"
+	"\n"
+	"Options:\n"
+	"  -q, --quiet   print only differences\n"
+	"  -h, --help    this text\n"
+	"\n"
+	"Example:\n"
+	"  scoreline verify model.slm\n";
+
+const char *cli_help(const char *command)
+{
+	static const struct {
+		const char *command;
+		const char *text;
+	} texts[] = { { "convert", convert }, { "inspect", inspect }, { "score", score }, { "verify", verify } };
+	size_t i;
+	if (command == NULL)
+		return general;
+	for (i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		if (strcmp(texts[i].command, command) == 0)
+			return texts[i].text;
+	return NULL;
+}

@@ -1,0 +1,184 @@
+/*
+ * Rows from JSON lines: one object per line, keys are feature names.
+ *
+ * Comes in: the window over the file. Goes out: blocks of rows in the model's feature order. null and an absent key are
+ * missing values, true and false are 1 and 0, unknown keys are ignored, anything else under a feature's name is an
+ * error that names line and key. Features that no line ever mentions are pointed out at the end.
+ */
+#include "cli.h"
+
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct jsonl_reader {
+	cli_rows rows;
+	cli_bytes *bytes;
+	const score_model *model;
+	unsigned char *seen; /* per feature: some line had its key */
+	uint32_t n_features;
+	int64_t line;
+	uint64_t n_rows;
+	bool quiet;
+} jsonl_reader;
+
+static const char *type_name(const json_t *value)
+{
+	switch (json_typeof(value)) {
+	case JSON_OBJECT:
+		return "an object";
+	case JSON_ARRAY:
+		return "an array";
+	case JSON_STRING:
+		return "a string";
+	default:
+		return "a number";
+	}
+}
+
+static int read_value(const jsonl_reader *r, const char *key, const json_t *value, double *out)
+{
+	if (json_is_number(value)) {
+		*out = json_number_value(value);
+	} else if (json_is_null(value)) {
+		*out = NAN;
+	} else if (json_is_boolean(value)) {
+		*out = json_is_true(value) ? 1.0 : 0.0;
+	} else {
+		cli_quoted name = cli_quote(key, strlen(key), 60);
+		return cli_fail_at(r->bytes->name, r->line, -1,
+			"key \"%s\": expected a number, or null for a missing value; found %s", name.text, type_name(value));
+	}
+	return CLI_OK;
+}
+
+static int read_object(jsonl_reader *r, const json_t *object, double *row)
+{
+	uint32_t i;
+	if (!json_is_object(object))
+		return cli_fail_at(r->bytes->name, r->line, -1,
+			"expected one JSON object per line, such as {\"age\": 31}; found %s", type_name(object));
+	for (i = 0; i < r->n_features; i++) {
+		const char *key = score_model_feature_name(r->model, i);
+		const json_t *value = json_object_get(object, key);
+		row[i] = NAN;
+		if (value == NULL)
+			continue;
+		r->seen[i] = 1;
+		if (read_value(r, key, value, row + i) != CLI_OK)
+			return CLI_FAILED;
+	}
+	return CLI_OK;
+}
+
+static int fail_syntax(const jsonl_reader *r, const char *text, size_t length, const json_error_t *error)
+{
+	cli_quoted what = cli_quote(error->text, strlen(error->text), 80);
+	const char *hint = "";
+	/* Python's json.dumps() writes these words unless told otherwise. */
+	if (strstr(error->text, "NaN") != NULL || strstr(error->text, "Infinity") != NULL)
+		hint = "; JSON has no NaN or Infinity: write null for a missing value";
+	else if (length > 0 && text[0] == '[')
+		hint = "; a JSON array of objects is not JSON lines: write one object per line";
+	return cli_fail_at(r->bytes->name, r->line, -1, "not valid JSON at column %d: %s%s", error->column, what.text, hint);
+}
+
+/* One line without its line end. Blank lines give no row. */
+static int read_line(jsonl_reader *r, const char *text, size_t length, double *row, size_t *n_rows)
+{
+	json_error_t error;
+	json_t *object;
+	int code;
+	while (length > 0 && strchr(" \t\r", text[length - 1]) != NULL && text[length - 1] != '\0')
+		length--;
+	while (length > 0 && (text[0] == ' ' || text[0] == '\t')) {
+		text++;
+		length--;
+	}
+	if (length == 0)
+		return CLI_OK;
+	object = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
+	if (object == NULL)
+		return fail_syntax(r, text, length, &error);
+	code = read_object(r, object, row);
+	json_decref(object);
+	if (code == CLI_OK) {
+		++*n_rows;
+		r->n_rows++;
+	}
+	return code;
+}
+
+static int jsonl_read(cli_rows *rows, double *out, size_t max_rows, size_t *n_rows)
+{
+	jsonl_reader *r = (jsonl_reader *)rows;
+	*n_rows = 0;
+	while (*n_rows < max_rows) {
+		cli_bytes *b = r->bytes;
+		const char *text = b->data + b->begin;
+		const char *newline = memchr(text, '\n', b->end - b->begin);
+		size_t length = newline != NULL ? (size_t)(newline - text) : b->end - b->begin;
+		if (newline == NULL && !b->eof) {
+			if (cli_bytes_more(b, r->line) != CLI_OK)
+				return CLI_FAILED;
+			continue;
+		}
+		if (newline == NULL && length == 0)
+			return CLI_OK;
+		if (read_line(r, text, length, out + *n_rows * r->n_features, n_rows) != CLI_OK)
+			return CLI_FAILED;
+		b->begin += length + (newline != NULL);
+		r->line++;
+	}
+	return CLI_OK;
+}
+
+static int jsonl_finish(cli_rows *rows)
+{
+	const jsonl_reader *r = (const jsonl_reader *)rows;
+	uint32_t i, unseen = 0, first = 0;
+	cli_quoted name;
+	for (i = r->n_features; i-- > 0;)
+		if (!r->seen[i]) {
+			unseen++;
+			first = i;
+		}
+	if (unseen == 0 || r->n_rows == 0)
+		return CLI_OK;
+	name = cli_quote(score_model_feature_name(r->model, first), strlen(score_model_feature_name(r->model, first)), 60);
+	if (unseen == r->n_features)
+		return cli_fail(r->bytes->name, "no line has a key that the model knows; its first feature is \"%s\"", name.text);
+	if (!r->quiet)
+		cli_warn(r->bytes->name, "%u of %u features are in no line and were taken as missing, the first is \"%s\"", unseen,
+			r->n_features, name.text);
+	return CLI_OK;
+}
+
+static void jsonl_free(cli_rows *rows)
+{
+	jsonl_reader *r = (jsonl_reader *)rows;
+	free(r->seen);
+	free(r);
+}
+
+int cli_jsonl_open(cli_bytes *bytes, const score_model *model, uint32_t n_features, const cli_rows_options *options,
+	cli_rows **out)
+{
+	jsonl_reader *r = calloc(1, sizeof *r);
+	if (r == NULL)
+		return cli_fail_memory(bytes->name);
+	r->rows = (cli_rows){ jsonl_read, jsonl_finish, jsonl_free };
+	r->bytes = bytes;
+	r->model = model;
+	r->n_features = n_features;
+	r->line = 1;
+	r->quiet = options->quiet;
+	r->seen = calloc((size_t)n_features + 1, 1);
+	if (r->seen == NULL) {
+		jsonl_free(&r->rows);
+		return cli_fail_memory(bytes->name);
+	}
+	*out = &r->rows;
+	return CLI_OK;
+}

@@ -1,0 +1,50 @@
+/*
+ * The `scoreline` command: picks the command and answers --help and --version.
+ */
+#include "cli.h"
+
+#include <signal.h>
+#include <string.h>
+
+static int print_help(const char *command)
+{
+	const char *text = cli_help(command);
+	if (text == NULL) {
+		cli_quoted name = cli_quote(command, strlen(command), 40);
+		return cli_usage(NULL, "there is no command \"%s\"", name.text);
+	}
+	fputs(text, stdout);
+	return cli_flush_stdout();
+}
+
+static bool is_help(const char *word)
+{
+	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*run)(int argc, char **argv);
+	} commands[] = {
+		{ "convert", cli_convert }, { "inspect", cli_inspect }, { "score", cli_score }, { "verify", cli_verify }
+	};
+	cli_quoted word;
+	size_t i;
+	/* A closed pipe is a failed write with a message and exit code 1, like every other failed write. */
+	signal(SIGPIPE, SIG_IGN);
+	if (argc < 2)
+		return cli_usage(NULL, "expected a command: convert, inspect, score or verify");
+	if (is_help(argv[1]) || strcmp(argv[1], "help") == 0)
+		return print_help(argc > 2 ? argv[2] : NULL);
+	if (strcmp(argv[1], "--version") == 0) {
+		printf("scoreline %s\n", score_version_string());
+		return cli_flush_stdout();
+	}
+	for (i = 0; i < sizeof commands / sizeof commands[0]; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	word = cli_quote(argv[1], strlen(argv[1]), 40);
+	return cli_usage(NULL, "there is no command \"%s\": expected convert, inspect, score or verify", word.text);
+}

@@ -1,0 +1,88 @@
+/*
+ * A model from any file that Scoreline knows.
+ *
+ * Comes in: a path. Goes out: the model and what its file was. The content decides between .slm and the formats of
+ * other libraries.
+ */
+#include "cli.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define DETECT_BYTES 65536
+
+/* The start of the file, enough to tell formats apart, and its size. */
+static int read_start(const char *path, unsigned char *start, size_t *length, uint64_t *file_bytes)
+{
+	struct stat st;
+	FILE *file;
+	int code = CLI_OK;
+	if (stat(path, &st) != 0)
+		return cli_fail(path, "cannot be opened: %s", strerror(errno));
+	if (!S_ISREG(st.st_mode))
+		return cli_fail(path, "is not a regular file; expected a model file");
+	file = fopen(path, "rb");
+	if (file == NULL)
+		return cli_fail(path, "cannot be opened: %s", strerror(errno));
+	*length = fread(start, 1, DETECT_BYTES, file);
+	*file_bytes = (uint64_t)st.st_size;
+	if (ferror(file))
+		code = cli_fail(path, "cannot be read");
+	else if (*length == 0)
+		code = cli_fail(path, "is empty; expected a model file");
+	fclose(file);
+	return code;
+}
+
+static score_status open_any(const char *path, const cli_model_options *options, cli_model *out, score_error *error)
+{
+	if (out->format == SCORE_FORMAT_AUTO) {
+		score_open_options open = SCORE_OPEN_OPTIONS_INIT;
+		open.isa = options->isa;
+		return score_model_open_file(path, &open, &out->model, error);
+	} else {
+		score_import_options import = SCORE_IMPORT_OPTIONS_INIT;
+		import.isa = options->isa;
+		import.format = out->format;
+		import.iteration_begin = options->iteration_begin;
+		import.iteration_end = options->iteration_end;
+		return score_import_file(path, &import, &out->model, error);
+	}
+}
+
+int cli_model_open(const char *path, const cli_model_options *options, cli_model *out)
+{
+	static unsigned char start[DETECT_BYTES];
+	score_error error;
+	size_t length = 0;
+	int code;
+	memset(out, 0, sizeof *out);
+	memset(&error, 0, sizeof error);
+	error.offset = error.line = -1;
+	code = read_start(path, start, &length, &out->file_bytes);
+	if (code != CLI_OK)
+		return code;
+	out->format = score_import_detect(start, length);
+	if (out->format == SCORE_FORMAT_AUTO && options->iteration_end != 0)
+		return cli_fail(path, "--iterations works only on model files of other libraries");
+	if (open_any(path, options, out, &error) != SCORE_OK)
+		return cli_fail_library(path, &error, NULL);
+	out->info.struct_size = sizeof out->info;
+	if (score_model_get_info(out->model, &out->info) != SCORE_OK) {
+		cli_model_close(out);
+		return cli_fail(path, "the library does not describe the model; is it older than this command?");
+	}
+	return CLI_OK;
+}
+
+void cli_model_close(cli_model *model)
+{
+	score_model_free(model->model);
+	model->model = NULL;
+}
+
+const char *cli_model_format_name(const cli_model *model)
+{
+	return model->format == SCORE_FORMAT_AUTO ? "Scoreline .slm" : score_format_name(model->format);
+}
