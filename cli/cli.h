@@ -193,7 +193,8 @@ typedef struct cli_output {
 	char *temporary; /* path beside it                                                              */
 	int fd;
 	bool owned;
-	bool failed;     /* a write did not work, and was reported */
+	bool started;    /* some bytes are out                                                          */
+	bool failed;     /* a write did not work, and was reported                                      */
 	char *buffer;
 	size_t used;
 } cli_output;
@@ -207,7 +208,7 @@ int cli_output_write(cli_output *out, const void *data, size_t size);
 int cli_output_patch(cli_output *out, const void *data, size_t size);
 /* Everything was written: flush, sync, rename. */
 int cli_output_commit(cli_output *out);
-/* Free; removes what was not committed. What is written in place ends at least with a whole line. */
+/* Free; removes what was not committed. In place: what nobody has seen is dropped, else the last line is completed. */
 void cli_output_close(cli_output *out);
 /* Path to write to instead of `path`: symbolic links followed. NULL after a message. */
 char *cli_output_resolve(const char *path);

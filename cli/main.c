@@ -3,8 +3,10 @@
  */
 #include "cli.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 static int print_help(const char *command)
 {
@@ -22,6 +24,15 @@ static bool is_help(const char *word)
 	return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
 }
 
+/* A closed stdin, stdout or stderr must not become a file that is opened later: reads and writes then fail. */
+static void occupy_standard_files(void)
+{
+	int fd;
+	for (fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) == -1)
+			(void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
@@ -34,6 +45,7 @@ int main(int argc, char **argv)
 	size_t i;
 	/* A closed pipe is a failed write with a message and exit code 1, like every other failed write. */
 	signal(SIGPIPE, SIG_IGN);
+	occupy_standard_files();
 	if (argc < 2)
 		return cli_usage(NULL, "expected a command: convert, inspect, score or verify");
 	if (is_help(argv[1]) || strcmp(argv[1], "help") == 0)

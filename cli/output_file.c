@@ -120,6 +120,7 @@ int cli_output_open(const char *path, cli_output *out)
 
 static int write_through(cli_output *out, const char *data, size_t size)
 {
+	out->started = out->started || size > 0;
 	while (size > 0) {
 		ssize_t n = write(out->fd, data, size);
 		if (n < 0 && errno == EINTR)
@@ -183,7 +184,7 @@ int cli_output_commit(cli_output *out)
 void cli_output_close(cli_output *out)
 {
 	/* Half a line could be taken for a shorter number. */
-	if (out->temporary == NULL && out->fd >= 0 && out->used > 0 && !out->failed)
+	if (out->temporary == NULL && out->started && !out->failed)
 		flush(out);
 	if (out->owned && out->fd >= 0)
 		close(out->fd);

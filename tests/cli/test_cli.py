@@ -1,0 +1,380 @@
+"""The four commands of `scoreline`: what they print, what they write, how they fail."""
+import ctypes
+import json
+import math
+import os
+import pty
+import signal
+import subprocess
+import time
+
+import numpy as np
+import pytest
+
+from conftest import (BINARY, COMMAND, DATA, HEADER, STUMPS, fail, margins, parse_scores, run, same_bits, succeed)
+
+ROWS = [(17, 10, 0), (40, 60000, 0.5), (math.nan, math.nan, math.nan), (20, 1000, 0.1)]
+CSV = HEADER + "17,10,0\n40,60000,0.5\n,,\n20,1000,0.1\n"
+# tests/data/cli/binary.txt: height is numeric, colour a category; the margins are LightGBM's own.
+CATEGORY_CSV = "colour,height\n0,1\n1,1\n2,1\n,1\n0,2\n9,4.0000000000000009\n1,5\n0,\n"
+CATEGORY_MARGINS = [0.75 + 0.1, 0.125 + 0.1, 0.75 + 0.1, 0.125 + 0.1, -0.5 + 0.1, -0.5 + 0.1, -0.5 - 0.2, 0.75 - 0.2]
+
+
+@pytest.fixture
+def rows(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text(CSV)
+    return path
+
+
+# ---- command line -----------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("command", ["convert", "inspect", "score", "verify"])
+def test_help(command):
+    done = succeed(command, "--help")
+    assert done.out.startswith(f"Usage: scoreline {command} ") and "Example" in done.out and done.err == ""
+    assert succeed(command, "-h").out == succeed("help", command).out == done.out
+    assert all(len(line) <= 118 for line in done.out.splitlines())
+    assert command in succeed("--help").out
+
+
+def test_version():
+    assert succeed("--version").out.split() == ["scoreline", "0.1.0"]
+
+
+@pytest.mark.parametrize("arguments", [
+    [], ["frobnicate"], ["--frobnicate"], ["help", "frobnicate"],
+    ["convert"], ["convert", STUMPS], ["convert", STUMPS, STUMPS, "-o", "x.slm"], ["convert", STUMPS, "-o"],
+    ["convert", STUMPS, "-o", "x.slm", "--meta", "novalue"], ["convert", STUMPS, "-o", "x.slm", "--meta", "=x"],
+    ["convert", STUMPS, "-o", "x.slm", "--meta", "a=1", "--meta", "a=2"],
+    ["convert", STUMPS, "-o", "x.slm", "--iterations", "3"], ["convert", STUMPS, "-o", "x.slm", "--iterations", "3:3"],
+    ["convert", STUMPS, "-o", "x.slm", "--iterations", "-1:3"], ["convert", STUMPS, "-o", STUMPS],
+    ["convert", STUMPS, "-o", "x.slm", "--iterations", "0:4294967296"],
+    ["inspect"], ["inspect", STUMPS, STUMPS], ["inspect", STUMPS, "--jsno"], ["inspect", STUMPS, "--json=1"],
+    ["score", STUMPS], ["score", STUMPS, "-", "-"], ["score", STUMPS, "-", "--output", "probability"],
+    ["score", STUMPS, "-", "--format", "tsv"], ["score", STUMPS, "-", "--trees", "1-2"],
+    ["score", STUMPS, "-", "--isa", "mmx"], ["score", STUMPS, "-", "--regime", "linear"],
+    ["score", STUMPS, "-", "--no-header", "--by-position"], ["score", STUMPS, "-", "--no-header", "--format", "npy"],
+    ["score", STUMPS, "-", "-o", STUMPS], ["score", STUMPS, "-", "-Z"],
+    ["verify"], ["verify", STUMPS, STUMPS],
+])
+def test_usage_errors(arguments):
+    done = fail(2, *arguments)
+    assert done.out == "" and "--help" in done.err
+
+
+@pytest.mark.parametrize("command", [["inspect"], ["verify"], ["convert", "-o", "/nonexistent/x.slm"], ["score", "-"]])
+def test_files_that_are_no_models(tmp_path, command):
+    def refuse(path):
+        done = fail(1, command[0], path, *command[1:])
+        assert str(path) in done.err and done.out == ""
+
+    refuse(tmp_path / "absent")
+    refuse(tmp_path)
+    bad = tmp_path / "bad"
+    for content in (b"", b"\n", b"hello\n", bytes(1000), b"{", b"{}", b"[1,2]", STUMPS.read_bytes()[:700], b"tree\n",
+                    b"tree\nversion=v4\n", BINARY.read_bytes()[:500]):
+        bad.write_bytes(content)
+        refuse(bad)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["score", "--help"], ["inspect", STUMPS],
+                                       ["inspect", STUMPS, "--json"], ["verify", STUMPS]])
+def test_full_disk(arguments):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([COMMAND, *map(str, arguments)], stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 1 and b"No space left" in done.stderr and done.stderr.count(b"\n") == 1
+
+
+# ---- convert ----------------------------------------------------------------------------------------------------
+
+def test_convert(tmp_path):
+    out = tmp_path / "m.slm"
+    done = succeed("convert", STUMPS, "-o", out)
+    assert done.out.count("\n") == 1 and done.err == ""
+    for word in ("stumps.json", "XGBoost", "m.slm", "ratio", "4 trees", "9 leaves", "3 features", "reg:squarederror"):
+        assert word in done.out
+    first = out.read_bytes()
+    assert succeed("convert", STUMPS, "--out", out, "--quiet").out == ""
+    assert out.read_bytes() == first
+    assert os.listdir(tmp_path) == ["m.slm"]
+    # From .slm to .slm, for other metadata.
+    succeed("convert", out, "-o", tmp_path / "again.slm")
+    assert (tmp_path / "again.slm").read_bytes() == first
+    assert "LightGBM" in succeed("convert", BINARY, "-o", out).out
+
+
+def test_convert_metadata(tmp_path):
+    out = tmp_path / "m.slm"
+    succeed("convert", STUMPS, "-o", out, "--name", "böse = gut", "--meta", "owner=risk", "--meta", "formula=a=b", "--meta",
+            "empty=")
+    description = json.loads(succeed("inspect", out, "--json").out)
+    assert description["name"] == description["metadata"]["name"] == "böse = gut"
+    assert description["metadata"]["owner"] == "risk" and description["metadata"]["formula"] == "a=b"
+    assert description["metadata"]["empty"] == ""
+    text = succeed("inspect", out).out
+    assert "owner = risk" in text and "böse = gut" in text
+
+
+def test_convert_iterations(tmp_path, rows):
+    out = tmp_path / "m.slm"
+    succeed("convert", STUMPS, "-o", out, "--iterations", "1:3")
+    assert json.loads(succeed("inspect", out, "--json").out)["n_trees"] == 2
+    assert parse_scores(succeed("score", out, rows, "--output", "margin").out).tolist() == [-2.5, 6.5, -1.5, 6.5]
+    assert "iterations" in fail(1, "convert", out, "-o", tmp_path / "n.slm", "--iterations", "0:1").err
+    fail(1, "convert", STUMPS, "-o", tmp_path / "n.slm", "--iterations", "3:5")
+    assert not (tmp_path / "n.slm").exists()
+
+
+def test_convert_leaves_what_is_there_alone(tmp_path):
+    out = tmp_path / "m.slm"
+    out.write_text("before")
+    (tmp_path / "bad.json").write_bytes(STUMPS.read_bytes()[:-30])
+    fail(1, "convert", tmp_path / "bad.json", "-o", out)
+    assert out.read_text() == "before"
+    fail(1, "convert", STUMPS, "-o", tmp_path)
+    fail(1, "convert", STUMPS, "-o", tmp_path / "no" / "where.slm")
+    (tmp_path / "link.slm").symlink_to(STUMPS)
+    fail(2, "convert", STUMPS, "-o", tmp_path / "link.slm")
+    assert sorted(os.listdir(tmp_path)) == ["bad.json", "link.slm", "m.slm"]
+
+
+def test_convert_through_a_symbolic_link(tmp_path):
+    (tmp_path / "real.slm").write_text("before")
+    (tmp_path / "link.slm").symlink_to("real.slm")
+    succeed("convert", STUMPS, "-o", tmp_path / "link.slm")
+    assert (tmp_path / "link.slm").is_symlink()
+    succeed("verify", tmp_path / "real.slm")
+    (tmp_path / "dead.slm").symlink_to("nothing")
+    fail(1, "convert", STUMPS, "-o", tmp_path / "dead.slm")
+
+
+def test_every_flipped_byte_is_noticed(model, tmp_path):
+    good = model.read_bytes()
+    bad = tmp_path / "bad.slm"
+    step = max(1, len(good) // 400)
+    for i in range(0, len(good), step):
+        bad.write_bytes(good[:i] + bytes([good[i] ^ 0x41]) + good[i + 1:])
+        fail(1, "verify", bad)
+    for length in range(0, len(good), step):
+        bad.write_bytes(good[:length])
+        fail(1, "inspect", bad)
+    bad.write_bytes(good + b"\0")
+    fail(1, "inspect", bad)
+
+
+# ---- inspect ----------------------------------------------------------------------------------------------------
+
+def test_inspect(model):
+    text = succeed("inspect", model).out
+    for word in ("XGBoost", "3.0.2", "reg:squarederror", "identity", "income", "rate, %", "trees", "leaves", "golden",
+                 "scratch", "hash", ".slm"):
+        assert word in text, word
+    text = succeed("inspect", BINARY).out
+    for word in ("LightGBM", "binary", "sigmoid", "colour", "category"):
+        assert word in text, word
+
+
+def test_inspect_json(model):
+    description = json.loads(succeed("inspect", model, "--json").out)
+    expected = {"format": "Scoreline .slm", "kind": "trees", "objective": "reg:squarederror", "link": "identity",
+                "n_features": 3, "n_outputs": 1, "n_predictions": 1, "margin_type": "float32", "n_trees": 4,
+                "trees_per_iteration": 1, "n_leaves": 9, "n_splits": 5, "n_tests": 5, "max_leaves": 3, "max_depth": 2,
+                "max_cuts": 2, "n_categories": 0, "file_bytes": model.stat().st_size, "file": str(model)}
+    assert {key: description[key] for key in expected} == expected
+    assert description["features"] == [{"name": name, "type": "numeric"} for name in ("age", "income", "rate, %")]
+    assert description["source_version"] == "3.0.2" and len(description["hash"]) == 32 and int(description["hash"], 16)
+    assert description["n_golden_rows"] > 0 and description["memory_bytes"] > 0
+    assert description["isa"] in ("portable", "avx2", "avx512")
+    source = json.loads(succeed("inspect", STUMPS, "--json").out)
+    assert source["hash"] is None and source["n_leaves"] == 9 and "JSON" in source["format"]
+    category = json.loads(succeed("inspect", BINARY, "--json").out)
+    assert [feature["type"] for feature in category["features"]] == ["numeric", "category"]
+    assert category["margin_type"] == "float64"
+
+
+def test_inspect_many_features(tmp_path):
+    """Only the first few, unless all are asked for; --json always lists all."""
+    text = STUMPS.read_text().replace('"num_feature": "3"', '"num_feature": "40"')
+    names = json.dumps(["age", "income", "rate, %"] + [f"extra \\u001b{i}" for i in range(37)]).replace("\\\\", "\\")
+    text = text.replace('["age", "income", "rate, %"]', names)
+    text = text.replace('["float", "float", "float"]', json.dumps(["float"] * 40)).replace('"num_feature":"3"',
+                                                                                          '"num_feature":"40"')
+    path = tmp_path / "wide.json"
+    path.write_text(text)
+    short, full = succeed("inspect", path).out, succeed("inspect", path, "--features").out
+    assert "--features" in short and len(full.splitlines()) > len(short.splitlines()) + 25
+    assert "\x1b" not in full
+    assert len(json.loads(succeed("inspect", path, "--json").out)["features"]) == 40
+
+
+# ---- score ------------------------------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("source", ["model", "import"])
+def test_score(model, rows, source):
+    file = model if source == "model" else STUMPS
+    for output in ("prediction", "margin"):
+        done = succeed("score", file, rows, "--output", output)
+        assert done.out.splitlines()[0] == output and done.err == ""
+        assert same_bits(parse_scores(done.out), margins(ROWS))
+    done = succeed("score", file, rows, "--output", "leaf")
+    assert done.out.splitlines() == ["leaf_0,leaf_1,leaf_2,leaf_3", "1,1,1,1", "2,2,2,4", "1,2,1,3", "1,2,2,3"]
+
+
+def test_score_prints_floats_short(model, rows):
+    assert succeed("score", model, rows).out.splitlines()[1:] == ["5.75", "38.1", "14.75", "22.75"]
+
+
+def test_score_doubles(tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text(CATEGORY_CSV)
+    done = succeed("score", BINARY, rows, "--output", "margin")
+    assert same_bits(parse_scores(done.out, float), np.array(CATEGORY_MARGINS))
+    assert done.out.splitlines()[1:] == [repr(value) for value in CATEGORY_MARGINS]
+    # The C library's own exp(), as LightGBM uses it.
+    exp = ctypes.CDLL("libm.so.6").exp
+    exp.restype, exp.argtypes = ctypes.c_double, [ctypes.c_double]
+    done = succeed("score", BINARY, rows)
+    expected = np.array([1.0 / (1.0 + exp(-margin)) for margin in CATEGORY_MARGINS])
+    assert same_bits(parse_scores(done.out, float), expected)
+
+
+def test_score_trees(model, rows):
+    done = succeed("score", model, rows, "--trees", "1:3", "--output", "margin")
+    assert parse_scores(done.out).tolist() == [-2.5, 6.5, -1.5, 6.5]
+    assert succeed("score", model, rows, "--trees", "3:4", "--output", "leaf").out.splitlines() == [
+        "leaf", "1", "4", "3", "3"]
+    assert "4 trees" in fail(1, "score", model, rows, "--trees", "3:5").err
+
+
+def test_score_every_way_gives_the_same_bits(model, tmp_path):
+    path = tmp_path / "rows.csv"
+    random = np.random.default_rng(5)
+    path.write_text(HEADER + "".join(f"{a},{b},{c}\n" for a, b, c in random.normal(30, 30, (5000, 3)).tolist()))
+    expected = succeed("score", model, path).out
+    assert succeed("score", model, path, "--isa", "auto", "--regime", "auto").out == expected
+    for isa in ("portable", "avx2", "avx512"):
+        for regime in ("auto", "batch", "walk"):
+            done = run("score", model, path, "--isa", isa, "--regime", regime)
+            if f"{isa}" in done.err and "available" in done.err:
+                continue
+            assert done.out == expected, (isa, regime, done.err)
+
+
+def test_score_to_file(model, rows, tmp_path):
+    expected = succeed("score", model, rows).out
+    out = tmp_path / "out.csv"
+    out.write_text("before, and longer than what comes\n" * 100)
+    assert succeed("score", model, rows, "-o", out).out == ""
+    assert out.read_text() == expected
+    assert succeed("score", model, rows, "-o", "-").out == expected
+    link = tmp_path / "link.csv"
+    link.symlink_to(out)
+    succeed("score", model, rows, "--out", link, "--output", "leaf")
+    assert link.is_symlink() and out.read_text().startswith("leaf_0")
+    succeed("score", model, rows, "-o", "/dev/null")
+    assert not os.path.isfile("/dev/null")
+    assert sorted(os.listdir(tmp_path)) == ["link.csv", "out.csv", "rows.csv"]
+
+
+def test_score_to_npy(model, rows, tmp_path):
+    out = tmp_path / "out.npy"
+    succeed("score", model, rows, "-o", out, "--output", "margin")
+    assert same_bits(np.load(out), margins(ROWS).astype(float))
+    succeed("score", model, rows, "-o", out, "--output", "leaf")
+    assert same_bits(np.load(out), np.array([[1, 1, 1, 1], [2, 2, 2, 4], [1, 2, 1, 3], [1, 2, 2, 3]]))
+    rows.write_text(HEADER)
+    succeed("score", model, rows, "-o", out, "--output", "leaf")
+    assert np.load(out).shape == (0, 4)
+
+
+def test_score_output_problems(model, rows, tmp_path):
+    fail(1, "score", model, rows, "-o", tmp_path)
+    fail(1, "score", model, rows, "-o", tmp_path / "no" / "where.csv")
+    assert "No space left" in fail(1, "score", model, rows, "-o", "/dev/full").err
+    fail(2, "score", model, rows, "-o", rows)
+    fail(2, "score", model, rows, "-o", model)
+    fail(1, "score", model, tmp_path / "absent.csv")
+    fail(1, "score", model, tmp_path)
+    assert rows.read_text() == CSV
+
+
+def test_score_into_a_closed_pipe(model, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text(HEADER + "17,10,0\n" * 100000)
+    code = '"$0" score "$1" "$2" | head -n 2; echo "${PIPESTATUS[0]}"'
+    done = subprocess.run(["bash", "-c", code, COMMAND, str(model), str(rows)], capture_output=True, timeout=60)
+    assert done.stdout == b"prediction\n5.75\n1\n" and done.stderr.count(b"\n") == 1
+    # A closed stdout is a failure too, and no other file is written instead.
+    before = rows.read_bytes()
+    done = subprocess.run(["sh", "-c", '"$0" score "$1" "$2" >&-', COMMAND, str(model), str(rows)], capture_output=True,
+                          timeout=60)
+    assert done.returncode == 1 and rows.read_bytes() == before
+
+
+def test_score_interrupted(model, tmp_path):
+    """A signal leaves no half-written file behind."""
+    process = subprocess.Popen([COMMAND, "score", str(model), "-", "-o", str(tmp_path / "out.csv")],
+                               stdin=subprocess.PIPE)
+    process.stdin.write((HEADER + "17,10,0\n" * 10000).encode())
+    process.stdin.flush()
+    for _ in range(500):
+        if os.listdir(tmp_path):
+            break
+        time.sleep(0.01)
+    assert len(os.listdir(tmp_path)) == 1
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == -signal.SIGTERM
+    process.stdin.close()
+    assert os.listdir(tmp_path) == []
+
+
+def test_score_progress_only_on_a_terminal(model):
+    def stderr_of(*arguments):
+        master, slave = pty.openpty()
+        process = subprocess.Popen([COMMAND, "score", str(model), "-", *arguments], stdin=subprocess.PIPE, stderr=slave,
+                                   stdout=subprocess.DEVNULL)
+        os.close(slave)
+        process.stdin.write((HEADER + "17,10,0\n" * 5000).encode())
+        process.stdin.flush()
+        time.sleep(0.4)
+        process.stdin.write(b"17,10,0\n" * 5000)
+        process.stdin.close()
+        assert process.wait(timeout=60) == 0
+        try:
+            return os.read(master, 10000).decode()
+        except OSError:
+            return ""
+        finally:
+            os.close(master)
+
+    assert "rows/s" in stderr_of()
+    assert stderr_of("--quiet") == ""
+
+
+def test_score_bounded_memory(model, tmp_path):
+    """A file far larger than the limit on the process's memory."""
+    if os.environ.get("SCORELINE_BUILD", "").endswith("asan"):
+        pytest.skip("the sanitizers need their own terabytes of address space")
+    rows = tmp_path / "rows.csv"
+    with open(rows, "w") as file:
+        file.write(HEADER)
+        for _ in range(100):
+            file.write("17.000000000000000000,10.00000000000000000000,0.0000000000000000000000000000000\n" * 10000)
+    assert rows.stat().st_size > 75e6
+    code = 'ulimit -v 60000; exec "$0" score "$1" "$2" -o "$3"'
+    done = subprocess.run(["sh", "-c", code, COMMAND, str(model), str(rows), str(tmp_path / "out.csv")], timeout=60)
+    assert done.returncode == 0
+    assert (tmp_path / "out.csv").stat().st_size == len("prediction\n") + 1000000 * len("5.75\n")
+
+
+# ---- verify -----------------------------------------------------------------------------------------------------
+
+def test_verify(model):
+    for file in (model, BINARY):
+        lines = succeed("verify", file).out.splitlines()
+        assert "golden rows" in lines[0]
+        assert [line.split()[0] for line in lines[1:]] == ["portable", "avx2", "avx512"]
+        assert "ok" in lines[1] and all(" ok: " in line or " not run: " in line for line in lines[1:])
+        assert "margins compared" in lines[1] and not lines[1].split("ok: ")[1].startswith("0 ")
+    assert succeed("verify", model, "--quiet").out == ""
