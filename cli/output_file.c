@@ -1,7 +1,7 @@
 /*
  * Where results go: stdout, a device or pipe in place, or a file that appears under its name only when complete.
  *
- * Comes in: bytes. Goes out: "<target>.tmp-<pid>" renamed over the target at the end, or nothing at all.
+ * Comes in: bytes. Goes out: "<target>.tmp-<random>" renamed over the target at the end, or nothing at all.
  */
 #include "cli.h"
 
@@ -75,6 +75,7 @@ static int open_in_place(cli_output *out)
 static int open_beside(cli_output *out)
 {
 	size_t size;
+	mode_t mask;
 	out->target = cli_output_resolve(out->name);
 	if (out->target == NULL)
 		return CLI_FAILED;
@@ -82,9 +83,9 @@ static int open_beside(cli_output *out)
 	out->temporary = malloc(size);
 	if (out->temporary == NULL)
 		return cli_fail_memory(out->name);
-	snprintf(out->temporary, size, "%s.tmp-%ld", out->target, (long)getpid());
+	snprintf(out->temporary, size, "%s.tmp-XXXXXX", out->target);
 	watch_signals();
-	out->fd = open(out->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+	out->fd = mkstemp(out->temporary);
 	if (out->fd < 0) {
 		int reason = errno;
 		free(out->temporary);
@@ -93,6 +94,11 @@ static int open_beside(cli_output *out)
 	}
 	out->owned = true;
 	unfinished = out->temporary;
+	/* mkstemp() makes files that only their owner reads; a result is a file like any other. */
+	mask = umask(0);
+	umask(mask);
+	if (fchmod(out->fd, 0666 & ~mask) != 0)
+		return cli_fail(out->name, "cannot be created: %s", strerror(errno));
 	return CLI_OK;
 }
 
