@@ -81,7 +81,8 @@ int cli_verify(int argc, char **argv);
 /* A model from a `.slm` file or from any file that can be imported, told apart by content. */
 typedef struct cli_model {
 	score_model *model;
-	score_format format; /* SCORE_FORMAT_AUTO: it was a .slm */
+	bool is_slm;
+	score_format format; /* of an imported file */
 	uint64_t file_bytes;
 	score_model_info info;
 } cli_model;
@@ -94,7 +95,7 @@ typedef struct cli_model_options {
 
 int cli_model_open(const char *path, const cli_model_options *options, cli_model *out);
 void cli_model_close(cli_model *model);
-/* "Scoreline .slm" or the library's name of the format. */
+/* "Scoreline .slm", or the name of the other library's format. */
 const char *cli_model_format_name(const cli_model *model);
 /* `scoreline inspect --json`. */
 int cli_inspect_json(const char *path, const cli_model *model);

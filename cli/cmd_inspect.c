@@ -45,7 +45,7 @@ static void print_file(const char *path, const cli_model *m)
 	size_t i;
 	print_field("file", path);
 	printf("%-14s%s, %s\n", "format", cli_model_format_name(m), size.text);
-	if (m->format != SCORE_FORMAT_AUTO)
+	if (!m->is_slm)
 		return;
 	printf("%-14s", "hash");
 	for (i = 0; i < sizeof m->info.hash; i++)

@@ -43,7 +43,7 @@ static json_t *hash_value(const cli_model *m)
 {
 	char text[2 * sizeof m->info.hash + 1];
 	size_t i;
-	if (m->format != SCORE_FORMAT_AUTO)
+	if (!m->is_slm)
 		return json_null();
 	for (i = 0; i < sizeof m->info.hash; i++)
 		snprintf(text + 2 * i, 3, "%02x", m->info.hash[i]);

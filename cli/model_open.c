@@ -10,6 +10,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+/* docs/format.md */
+#define SLM_MAGIC "\x89SLM"
+#define SLM_MAGIC_BYTES 4
+/* Enough to name the format of an imported file. The importer itself looks at all of it. */
 #define DETECT_BYTES 65536
 
 /* The start of the file, enough to tell formats apart, and its size. */
@@ -37,14 +41,13 @@ static int read_start(const char *path, unsigned char *start, size_t *length, ui
 
 static score_status open_any(const char *path, const cli_model_options *options, cli_model *out, score_error *error)
 {
-	if (out->format == SCORE_FORMAT_AUTO) {
+	if (out->is_slm) {
 		score_open_options open = SCORE_OPEN_OPTIONS_INIT;
 		open.isa = options->isa;
 		return score_model_open_file(path, &open, &out->model, error);
 	} else {
 		score_import_options import = SCORE_IMPORT_OPTIONS_INIT;
 		import.isa = options->isa;
-		import.format = out->format;
 		import.iteration_begin = options->iteration_begin;
 		import.iteration_end = options->iteration_end;
 		return score_import_file(path, &import, &out->model, error);
@@ -63,8 +66,9 @@ int cli_model_open(const char *path, const cli_model_options *options, cli_model
 	code = read_start(path, start, &length, &out->file_bytes);
 	if (code != CLI_OK)
 		return code;
+	out->is_slm = length >= SLM_MAGIC_BYTES && memcmp(start, SLM_MAGIC, SLM_MAGIC_BYTES) == 0;
 	out->format = score_import_detect(start, length);
-	if (out->format == SCORE_FORMAT_AUTO && options->iteration_end != 0)
+	if (out->is_slm && options->iteration_end != 0)
 		return cli_fail(path, "--iterations works only on model files of other libraries");
 	if (open_any(path, options, out, &error) != SCORE_OK)
 		return cli_fail_library(path, &error, NULL);
@@ -84,5 +88,11 @@ void cli_model_close(cli_model *model)
 
 const char *cli_model_format_name(const cli_model *model)
 {
-	return model->format == SCORE_FORMAT_AUTO ? "Scoreline .slm" : score_format_name(model->format);
+	const char *library;
+	if (model->is_slm)
+		return "Scoreline .slm";
+	if (model->format != SCORE_FORMAT_AUTO)
+		return score_format_name(model->format);
+	library = score_model_metadata_get(model->model, "source.library");
+	return library != NULL ? library : "imported model";
 }
