@@ -128,6 +128,8 @@ conformance_sanitized() {
 		SCORELINE_TEST_MODE=quick build/venv/bin/python -m pytest -q -p no:cacheprovider tests/conformance
 }
 
+command_sanitized() { SCORELINE_BUILD=$PWD/build-asan python_tests tests/cli; }
+
 # ---- the run -----------------------------------------------------------------------------------------------------
 
 step count_one "packages" need_packages "${build_packages[@]}" clang binutils universal-ctags g++ || finish
@@ -158,6 +160,7 @@ fi
 step count_one "quickstart" bash examples/quickstart.sh
 if step count_one "build with sanitizers" build_sanitized build-asan; then
 	step count_meson "unit tests, sanitizers" unit_tests build-asan
+	[ $mode != quick ] && [ $have_venv = 0 ] && step count_pytest "command line, sanitizers" command_sanitized
 	[ $mode = long ] && [ $have_venv = 0 ] && step count_pytest "conformance, sanitizers" conformance_sanitized
 fi
 if [ $mode != quick ] && step count_one "build as a vendor" build_vendor build-vendor; then

@@ -13,6 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data" / "cli"
 BUILD = pathlib.Path(os.environ.get("SCORELINE_BUILD", ROOT / "build"))
 COMMAND = str((BUILD / "cli" / "scoreline").resolve())
+SANITIZED = b"__asan_init" in pathlib.Path(COMMAND).read_bytes()
 STUMPS = DATA / "stumps.json"   # XGBoost, three numeric features
 BINARY = DATA / "binary.txt"    # LightGBM, one numeric and one category feature
 HEADER = 'age,income,"rate, %"\n'
