@@ -120,6 +120,8 @@ int cli_bytes_open(const char *path, cli_bytes *out);
 void cli_bytes_close(cli_bytes *bytes);
 /* Read more behind the unconsumed bytes, or set `eof`. `line` is only for the message when a record is too long. */
 int cli_bytes_more(cli_bytes *bytes, int64_t line);
+/* True if a pipe or terminal has nothing to read just now: better score what is there than wait. */
+bool cli_bytes_idle(const cli_bytes *bytes);
 /* Consume exactly `size` bytes into `out`; `*got` is less only at the end of the input. */
 int cli_bytes_take(cli_bytes *bytes, void *out, size_t size, size_t *got);
 
@@ -127,7 +129,7 @@ int cli_bytes_take(cli_bytes *bytes, void *out, size_t size, size_t *got);
 
 /* A table being read: blocks of rows with the model's features in the model's order. */
 typedef struct cli_rows {
-	/* Fill at most `max_rows` rows; 0 rows means the end. */
+	/* Fill at most `max_rows` rows, fewer when more would have to be waited for; 0 rows means the end. */
 	int (*read)(struct cli_rows *rows, double *out, size_t max_rows, size_t *n_rows);
 	/* Checks and warnings once everything was read. */
 	int (*finish)(struct cli_rows *rows);
@@ -205,6 +207,8 @@ typedef struct cli_output {
 /* `path` NULL or "-" is stdout. */
 int cli_output_open(const char *path, cli_output *out);
 int cli_output_write(cli_output *out, const void *data, size_t size);
+/* Written in place: let the reader at the other end have what there is. */
+int cli_output_flush(cli_output *out);
 /* Overwrite bytes at the start of a file that is not yet complete. */
 int cli_output_patch(cli_output *out, const void *data, size_t size);
 /* Everything was written: flush, sync, rename. */

@@ -215,6 +215,8 @@ static int csv_read(cli_rows *rows, double *out, size_t max_rows, size_t *n_rows
 		result = r->bytes->begin == r->bytes->end ? SCAN_MORE : scan_row(r, out + *n_rows * r->n_features);
 		if (result == SCAN_FAILED)
 			return CLI_FAILED;
+		if (result == SCAN_MORE && *n_rows > 0 && cli_bytes_idle(r->bytes))
+			return CLI_OK;
 		if (result == SCAN_MORE && cli_bytes_more(r->bytes, r->line) != CLI_OK)
 			return CLI_FAILED;
 		if (result == SCAN_ROW)

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -104,6 +105,12 @@ int cli_bytes_more(cli_bytes *bytes, int64_t line)
 	} while (code == CLI_OK && got > 0 && bytes->capacity > WINDOW_START && bytes->end < bytes->capacity);
 	bytes->data[bytes->end] = '\0';
 	return code;
+}
+
+bool cli_bytes_idle(const cli_bytes *bytes)
+{
+	struct pollfd wait = { bytes->fd, POLLIN, 0 };
+	return !bytes->eof && poll(&wait, 1, 0) == 0;
 }
 
 int cli_bytes_take(cli_bytes *bytes, void *out, size_t size, size_t *got)

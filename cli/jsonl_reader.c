@@ -120,6 +120,8 @@ static int jsonl_read(cli_rows *rows, double *out, size_t max_rows, size_t *n_ro
 		const char *newline = memchr(text, '\n', b->end - b->begin);
 		size_t length = newline != NULL ? (size_t)(newline - text) : b->end - b->begin;
 		if (newline == NULL && !b->eof) {
+			if (*n_rows > 0 && cli_bytes_idle(b))
+				return CLI_OK;
 			if (cli_bytes_more(b, r->line) != CLI_OK)
 				return CLI_FAILED;
 			continue;

@@ -159,6 +159,11 @@ int cli_output_write(cli_output *out, const void *data, size_t size)
 	return CLI_OK;
 }
 
+int cli_output_flush(cli_output *out)
+{
+	return out->temporary == NULL ? flush(out) : CLI_OK;
+}
+
 int cli_output_patch(cli_output *out, const void *data, size_t size)
 {
 	if (flush(out) != CLI_OK)

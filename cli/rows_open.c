@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+/* The longest of the magics below. A pipe may hold hardly more, and wait for an answer. */
+#define MAGIC_BYTES 6
+
 typedef struct known_magic {
 	const char *bytes;
 	size_t length;
@@ -52,7 +55,7 @@ int cli_rows_open(cli_bytes *bytes, const score_model *model, uint32_t n_feature
 {
 	cli_table table = options->table;
 	size_t i;
-	while (bytes->end - bytes->begin < 64 && !bytes->eof)
+	while (bytes->end - bytes->begin < MAGIC_BYTES && !bytes->eof)
 		if (cli_bytes_more(bytes, -1) != CLI_OK)
 			return CLI_FAILED;
 	for (i = 0; i < sizeof refused / sizeof refused[0]; i++)

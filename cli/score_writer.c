@@ -111,7 +111,7 @@ int cli_writer_write(cli_writer *w, const double *values, size_t n_rows)
 			if (code != CLI_OK)
 				return code;
 		}
-	return CLI_OK;
+	return cli_output_flush(&w->output);
 }
 
 int cli_writer_commit(cli_writer *w)

@@ -334,6 +334,24 @@ def test_stdin_in_small_pieces(model):
     assert same_bits(parse_scores(out.decode()), margins(rows))
 
 
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_row_is_scored_when_it_comes(model, kind):
+    """Programs that talk through pipes get an answer to each row before they send the next."""
+    process = subprocess.Popen([COMMAND, "score", str(model), "-", "--format", kind], stdin=subprocess.PIPE,
+                               stdout=subprocess.PIPE)
+    if kind == "csv":
+        process.stdin.write(HEADER.encode())
+    for i, row in enumerate([(17, 10, 0), (40, 60000, 0.5), (20, 1000, 0.1)]):
+        line = ",".join(map(str, row)) + "\n" if kind == "csv" else as_lines([row])
+        process.stdin.write(line.encode())
+        process.stdin.flush()
+        if i == 0:
+            assert process.stdout.readline() == b"prediction\n"
+        assert np.float32(process.stdout.readline()) == margins([row])[0]
+    process.stdin.close()
+    assert process.wait(timeout=60) == 0 and process.stdout.read() == b""
+
+
 def test_stdin_closed(model):
     code = 'exec "$0" score "$1" - <&-'
     done = subprocess.run(["sh", "-c", code, COMMAND, str(model)], capture_output=True, timeout=60)
