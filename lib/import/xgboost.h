@@ -136,13 +136,21 @@ static inline int64_t import_xgb_integer(const xgb_file *file, xgb_integer_name 
 	return file->integers[name].present ? file->integers[name].value : otherwise;
 }
 
+/* Whether the release that wrote the file is older than this one. A file that does not say is taken for a new one. */
+static inline bool import_xgb_before(const xgb_file *file, int64_t major, int64_t minor)
+{
+	const sl_vector *version = &file->columns[XGB_VERSION].values;
+	const int64_t *v = version->data;
+	return version->length == 3 && (v[0] < major || (v[0] == major && v[1] < minor));
+}
+
 /* ---- objectives ------------------------------------------------------------------------------------ */
 
 typedef struct xgb_objective xgb_objective;
 
 /* NULL if the name is unknown. */
 const xgb_objective *import_xgb_objective(const char *name);
-score_link import_xgb_link(const xgb_objective *objective, int64_t major, int64_t minor);
+score_link import_xgb_link(const xgb_objective *objective, const xgb_file *file);
 /* A base score in the space of predictions to a margin, in float as XGBoost does. False if it has none. */
 bool import_xgb_base_margin(const xgb_objective *objective, float base_score, float *out);
 

@@ -438,16 +438,20 @@ static score_status set_metadata(const build *b)
 
 static score_status set_link(const build *b)
 {
-	const sl_vector *version = &b->file->columns[XGB_VERSION].values;
-	const int64_t *v = version->data;
-	bool known = version->length >= 2;
-	score_link link = import_xgb_link(b->objective, known ? v[0] : 0, known ? v[1] : 0);
+	score_link link = import_xgb_link(b->objective, b->file);
 	score_error inner;
 	return from_builder(b, score_builder_set_link(b->builder, link, 1.0, &inner), &inner,
 		b->file->lists[XGB_OBJECTIVE].offset);
 }
 
 /* ---- all together ------------------------------------------------------------------------------------------ */
+
+/* Until 1.2, with DART until 1.3, XGBoost summed a row's trees from zero and added that to the base margin. */
+static score_base_position base_position(const build *b)
+{
+	bool is_dart = strcmp(import_xgb_string(&b->file->lists[XGB_BOOSTER], 0), "dart") == 0;
+	return !b->is_linear && import_xgb_before(b->file, 1, is_dart ? 4 : 3) ? SCORE_BASE_LAST : SCORE_BASE_FIRST;
+}
 
 static score_status new_builder(build *b)
 {
@@ -456,6 +460,7 @@ static score_status new_builder(build *b)
 	score_error inner;
 	contract.compare = SCORE_F32;
 	contract.sum = SCORE_F32;
+	contract.base_position = base_position(b);
 	contract.category_rule = SCORE_CATEGORY_NONNEGATIVE;
 	contract.trees_per_iteration = b->trees_per_iteration;
 	options.allocator = b->options->allocator;

@@ -1,8 +1,8 @@
 /*
  * XGBoost's objectives: the link from margins to predictions, and its inverse for the base score.
  *
- * Predictions are those of a current XGBoost (3.x) whatever library wrote the file, but for quantiles: sorting them came
- * with 3.4, so there the file's version decides.
+ * Two formulas changed over the releases. A file means what the release that wrote it computes: the clamped sigmoid came
+ * with 1.6, the sorting of quantiles with 3.4.
  */
 #include "xgboost.h"
 
@@ -52,10 +52,12 @@ const xgb_objective *import_xgb_objective(const char *name)
 	return NULL;
 }
 
-score_link import_xgb_link(const xgb_objective *objective, int64_t major, int64_t minor)
+score_link import_xgb_link(const xgb_objective *objective, const xgb_file *file)
 {
-	if (objective->link == SCORE_LINK_SORT && (major < 3 || (major == 3 && minor < 4)))
+	if (objective->link == SCORE_LINK_SORT && import_xgb_before(file, 3, 4))
 		return SCORE_LINK_IDENTITY;
+	if (objective->link == SCORE_LINK_SIGMOID_XGBOOST && import_xgb_before(file, 1, 6))
+		return SCORE_LINK_SIGMOID;
 	return objective->link;
 }
 

@@ -6,14 +6,11 @@ floats, the same for all releases), and for each model NAME-VERSION.json (or .ub
 predictions, then (models of trees) leaf numbers, all as little-endian floats.
 
 The committed files were made by running this once per release in an environment of its own:
-    pip install xgboost==1.2.1 "numpy<1.24" scipy     1.5.2 likewise
+    pip install xgboost==1.2.1 "numpy<1.24" scipy     1.3.3 and 1.5.2 likewise
     pip install xgboost==1.7.6 "numpy<2" scipy
     pip install xgboost-cpu==2.1.4 "numpy<2" scipy    3.1.3 and 3.2.0 with any numpy
-The 1.2 release adds the base score behind the trees' sum, all later ones before it. What a file means is what a current
-release makes of it, so the answers for 1.2.1 were made anew by 3.2.0: make_xgboost.py answer 1.2.1
 """
 import pathlib
-import sys
 
 import numpy as np
 import xgboost as xgb
@@ -77,18 +74,7 @@ def write_answers(stem, booster, probe, has_trees):
     np.concatenate([np.asarray(p, "<f4").reshape(-1) for p in parts]).tofile(str(OUT / f"{stem}.f32"))
 
 
-def answer_again(version):
-    """Answers of this release for the files of another one."""
-    for path in sorted(OUT.glob(f"*-{version}.json")):
-        booster = xgb.Booster(model_file=str(path))
-        names = booster.feature_names
-        write_answers(path.stem, booster, xgb.DMatrix(probe_rows(), feature_names=names),
-                      not path.stem.startswith("linear"))
-
-
 def main():
-    if sys.argv[1:2] == ["answer"]:
-        return answer_again(sys.argv[2])
     OUT.mkdir(exist_ok=True)
     m = Maker()
     m.probe.astype("<f4").tofile(str(OUT / "rows.f32"))
@@ -133,4 +119,4 @@ def main():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
