@@ -385,9 +385,14 @@ static score_status on_event(void *context, const import_event *e)
 score_status import_xgb_read(xgb_file *f, const void *data, size_t size, score_format format)
 {
 	reader r = {.file = f};
-	for (int i = 0; i < XGB_COLUMNS; i++)
+	for (int i = 0; i < XGB_COLUMNS; i++) {
 		sl_vector_init(&f->columns[i].values, &f->allocator, column_is_float(i) ? sizeof(float) : sizeof(int64_t));
+		f->columns[i].offset = -1;
+	}
+	for (int i = 0; i < XGB_INTEGERS; i++)
+		f->integers[i].offset = -1;
 	for (int i = 0; i < XGB_LISTS; i++) {
+		f->lists[i].offset = -1;
 		sl_vector_init(&f->lists[i].text, &f->allocator, 1);
 		sl_vector_init(&f->lists[i].starts, &f->allocator, sizeof(size_t));
 	}
