@@ -1,11 +1,12 @@
 /*
  * Decimal text to binary: correctly rounded, in one rounding, without the locale and without memory.
  *
- * Comes in: bytes that nobody has checked. Goes out: the nearest float or double (ties to even), ±inf on overflow.
- * Relies on the processor's default rounding (to nearest) in the exact short cuts only.
+ * Comes in: bytes that nobody has checked. Goes out: the nearest float or double (ties to even), ±inf on
+ * overflow. Relies on the processor's default rounding (to nearest) in the exact short cuts only.
  *
- * Three ways, the cheapest first: one exact multiplication or division; an interval of 128-bit numbers around the
- * value, whose two ends nearly always round alike; whole-number comparison with the midpoint between the two ends.
+ * Three ways, the cheapest first: one exact multiplication or division; an interval of 128-bit numbers around
+ * the value, whose two ends nearly always round alike; whole-number comparison with the midpoint between the
+ * two ends.
  */
 #include "base.h"
 
@@ -13,7 +14,7 @@
 
 #define MAX_W_DIGITS 19       /* that fit in 64 bits whatever they are                                    */
 #define MAX_EXACT_DIGITS 800  /* no midpoint of two doubles has more; what follows only counts as "more"  */
-#define MAX_EXPONENT 1000000000000000000 /* beyond any text that fits in memory; keeps sums from overflowing */
+#define MAX_EXPONENT 1000000000000000000 /* beyond any text in memory; keeps sums from overflowing */
 
 #if defined(FLT_EVAL_METHOD) && FLT_EVAL_METHOD == 0
 #define EXACT_SHORT_CUTS 1
@@ -65,7 +66,7 @@ static size_t match_word(const char *text, const char *end, const char *word)
 	return n;
 }
 
-/* "nan", "inf", "infinity" behind the sign: the bits without sign, and the length; 0 if it is none of them. */
+/* "nan", "inf", "infinity" behind the sign: bits without sign, and the length; 0 if it is none of them. */
 static size_t scan_word(const char *text, const char *end, const binary_format *format, uint64_t *bits)
 {
 	size_t n = match_word(text, end, "infinity");
@@ -173,10 +174,10 @@ static const wide big_powers[] = {
 #define MAX_POWER (MIN_POWER + BIG_POWER_STEP * (int)(sizeof big_powers / sizeof big_powers[0]) - 1)
 
 static const uint64_t small_powers[BIG_POWER_STEP] = {
-	1, 5, 25, 125, 625, 3125, 15625, 78125, 390625, 1953125, 9765625, 48828125, 244140625, 1220703125, 6103515625,
-	30517578125, 152587890625, 762939453125, 3814697265625, 19073486328125, 95367431640625, 476837158203125,
-	2384185791015625, 11920928955078125, 59604644775390625, 298023223876953125, 1490116119384765625,
-	7450580596923828125,
+	1, 5, 25, 125, 625, 3125, 15625, 78125, 390625, 1953125, 9765625, 48828125, 244140625, 1220703125,
+	6103515625, 30517578125, 152587890625, 762939453125, 3814697265625, 19073486328125, 95367431640625,
+	476837158203125, 2384185791015625, 11920928955078125, 59604644775390625, 298023223876953125,
+	1490116119384765625, 7450580596923828125,
 };
 
 static inline int leading_zeros(uint64_t x) /* of x > 0 */
@@ -347,8 +348,8 @@ static int whole_compare(const whole *a, const whole *b)
 	return 0;
 }
 
-/* All digits as a whole number, and the power of ten that belongs to it. Behind 800 digits, one digit 1 stands for
- * whatever is not zero. */
+/* All digits as a whole number, and the power of ten that belongs to it. Behind 800 digits, one digit 1
+ * stands for whatever is not zero. */
 static void whole_from_digits(whole *x, const decimal *d, int64_t *exponent)
 {
 	uint32_t chunk = 0, scale = 1; /* up to nine digits at a time */
@@ -431,8 +432,8 @@ static uint64_t round_decimal(const decimal *d, const binary_format *format)
 	return low == high ? low : round_exactly(d, low, format);
 }
 
-/* The way every entry starts: sign and words. Returns where the digits start, or NULL if `*length` and `*bits` are
- * already the answer. */
+/* The way every entry starts: sign and words. Returns where the digits start, or NULL if `*length` and
+ * `*bits` are already the answer. */
 static const char *scan_start(const char *text, const char *end, const binary_format *format, bool *negative,
 	size_t *length, uint64_t *bits)
 {
@@ -453,8 +454,8 @@ static const char *scan_start(const char *text, const char *end, const binary_fo
 /* One operation on two exact numbers rounds once. */
 static inline bool divide_or_multiply(const decimal *d, double *out)
 {
-	static const double powers[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14,
-		1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
+	static const double powers[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13,
+		1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
 
 	if (d->w > UINT64_C(1) << 53 || d->exponent < -22 || d->exponent > 22 || d->cut)
 		return false;
@@ -495,8 +496,8 @@ size_t sl_parse_f64(const char *text, size_t length, double *out)
 	return used;
 }
 
-/* Rounding to double first gives the wrong float only if the double fell on the middle of two floats, and only normal
- * floats have their middle at this bit; quotients of the short cut are never that small. */
+/* Rounding to double first gives the wrong float only if the double fell on the middle of two floats, and
+ * only normal floats have their middle at this bit; quotients of the short cut are never that small. */
 static inline bool is_float_midpoint(double x)
 {
 	return (sl_f64_bits(x) & 0x1fffffff) == 0x10000000;

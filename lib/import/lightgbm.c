@@ -1,8 +1,8 @@
 /*
  * LightGBM's text format: the header, the list of trees, and what stands behind it.
  *
- * Comes in: the untrusted bytes of a model.txt (versions v2 to v4). Goes out: an unfinished builder that gives LightGBM's
- * own margins to the last bit. Relies on base and the public builder interface.
+ * Comes in: the untrusted bytes of a model.txt (versions v2 to v4). Goes out: an unfinished builder that
+ * gives LightGBM's own margins to the last bit. Relies on base and the public builder interface.
  */
 #include "import.h"
 #include "lightgbm.h"
@@ -24,8 +24,8 @@ enum header_key {
 };
 
 static const char *const header_keys[N_HEADER_KEYS] = {
-	"version", "num_class", "num_tree_per_iteration", "label_index", "max_feature_idx", "objective", "average_output",
-	"feature_names", "feature_infos", "tree_sizes",
+	"version", "num_class", "num_tree_per_iteration", "label_index", "max_feature_idx", "objective",
+	"average_output", "feature_names", "feature_infos", "tree_sizes",
 };
 
 typedef struct lgbm_import {
@@ -47,10 +47,12 @@ static score_status read_header(lgbm_import *m)
 {
 	lgbm_text line = {m->in.start, 0, 1};
 	if (!import_lgbm_line(&m->in, &line) || !import_lgbm_equals(&line, "tree"))
-		return LGBM_FAIL(&m->in, &line, SCORE_ERR_CORRUPT, "no LightGBM model: the first line is not \"tree\"");
+		return LGBM_FAIL(&m->in, &line, SCORE_ERR_CORRUPT,
+			"no LightGBM model: the first line is not \"tree\"");
 	const char *zero = memchr(m->in.start, 0, (size_t)(m->in.end - m->in.start));
 	if (zero)
-		return sl_fail_at(m->in.error, SCORE_ERR_CORRUPT, zero - m->in.start, -1, "a zero byte in a text file");
+		return sl_fail_at(m->in.error, SCORE_ERR_CORRUPT, zero - m->in.start, -1,
+			"a zero byte in a text file");
 	for (size_t i = 0; i < N_HEADER_KEYS; i++)
 		m->header[i] = (lgbm_field){header_keys[i], {NULL, 0, 0}};
 	lgbm_reader before = m->in;
@@ -70,7 +72,8 @@ static score_status read_header(lgbm_import *m)
 static score_status require(lgbm_import *m, enum header_key key)
 {
 	if (!m->header[key].value.text)
-		return sl_fail_at(m->in.error, SCORE_ERR_CORRUPT, -1, -1, "the header has no \"%s\"", header_keys[key]);
+		return sl_fail_at(m->in.error, SCORE_ERR_CORRUPT, -1, -1, "the header has no \"%s\"",
+			header_keys[key]);
 	return SCORE_OK;
 }
 
@@ -91,8 +94,8 @@ static score_status check_per_feature(lgbm_import *m, enum header_key key)
 		return status;
 	size_t n = import_lgbm_count_words(m->header[key].value);
 	if (n != m->n_features)
-		return LGBM_FAIL(&m->in, &m->header[key].value, SCORE_ERR_CORRUPT, "\"%s\" has %zu entries, but there are %u features",
-			header_keys[key], n, m->n_features);
+		return LGBM_FAIL(&m->in, &m->header[key].value, SCORE_ERR_CORRUPT,
+			"\"%s\" has %zu entries, but there are %u features", header_keys[key], n, m->n_features);
 	return SCORE_OK;
 }
 
@@ -105,8 +108,8 @@ static score_status read_shape(lgbm_import *m)
 		status = read_number(m, NUM_TREE_PER_ITERATION, 1, &per_iteration);
 	if (status == SCORE_OK && per_iteration != n_classes)
 		return LGBM_FAIL(&m->in, &m->header[NUM_TREE_PER_ITERATION].value, SCORE_ERR_CORRUPT,
-			"num_tree_per_iteration is %lld and num_class %lld, expected the same number", (long long)per_iteration,
-			(long long)n_classes);
+			"num_tree_per_iteration is %lld and num_class %lld, expected the same number",
+			(long long)per_iteration, (long long)n_classes);
 	if (status == SCORE_OK)
 		status = read_number(m, LABEL_INDEX, INT32_MIN, &label);
 	if (status == SCORE_OK)
@@ -141,7 +144,8 @@ static score_status feature_type(lgbm_import *m, const lgbm_text *info, uint8_t 
 	for (size_t i = 0; i < info->length; i++) {
 		char c = info->text[i];
 		if (c != ':' && c != '-' && (c < '0' || c > '9'))
-			return LGBM_FAIL(&m->in, info, SCORE_ERR_CORRUPT, "feature_infos holds \"%s\", expected [min:max], c1:c2:… or none",
+			return LGBM_FAIL(&m->in, info, SCORE_ERR_CORRUPT,
+				"feature_infos holds \"%s\", expected [min:max], c1:c2:… or none",
 				sl_quote(info->text, info->length).text);
 	}
 	*is_category = 1;
@@ -155,9 +159,10 @@ static score_status read_features(lgbm_import *m)
 	uint8_t *is_category = sl_arena_alloc(&m->texts, m->n_features, 1);
 	if (!names || !is_category)
 		return sl_fail_memory(m->in.error, m->n_features * sizeof *names);
-	lgbm_text name_rest = m->header[FEATURE_NAMES].value, info_rest = m->header[FEATURE_INFOS].value, name, info;
+	lgbm_text names_left = m->header[FEATURE_NAMES].value, infos_left = m->header[FEATURE_INFOS].value;
+	lgbm_text name, info;
 	for (uint32_t i = 0; i < m->n_features; i++) {
-		if (!import_lgbm_word(&name_rest, ' ', &name) || !import_lgbm_word(&info_rest, ' ', &info))
+		if (!import_lgbm_word(&names_left, ' ', &name) || !import_lgbm_word(&infos_left, ' ', &info))
 			return sl_fail(m->in.error, SCORE_ERR_CORRUPT, "feature %u has no name or no info", i);
 		names[i] = sl_arena_string(&m->texts, name.text, name.length);
 		if (!names[i])
@@ -236,7 +241,7 @@ static score_status read_trees(lgbm_import *m, bool *closed)
 	return SCORE_OK;
 }
 
-/* LightGBM jumps by the sizes of tree_sizes; here only their number counts, as a proof that the file is whole. */
+/* LightGBM jumps by tree_sizes; here only their number counts, as a proof that the file is whole. */
 static score_status check_number_of_trees(lgbm_import *m, bool closed)
 {
 	const lgbm_text *sizes = &m->header[TREE_SIZES].value;
@@ -248,11 +253,12 @@ static score_status check_number_of_trees(lgbm_import *m, bool closed)
 		return sl_fail_at(m->in.error, SCORE_ERR_CORRUPT, m->in.end - m->in.start, m->in.line,
 			"the file ends after tree %llu without \"end of trees\": it was cut off", n - 1);
 	if (m->n_trees % m->n_outputs)
-		return sl_fail(m->in.error, SCORE_ERR_CORRUPT, "the file has %llu trees, expected a multiple of %u (one per class)", n,
-			m->n_outputs);
+		return sl_fail(m->in.error, SCORE_ERR_CORRUPT,
+			"the file has %llu trees, expected a multiple of %u (one per class)", n, m->n_outputs);
 	if (m->options.iteration_end > m->n_trees / m->n_outputs)
-		return sl_fail(m->in.error, SCORE_ERR_ARGUMENT, "iteration_end is %u, but the file has %llu iterations",
-			m->options.iteration_end, n / m->n_outputs);
+		return sl_fail(m->in.error, SCORE_ERR_ARGUMENT,
+			"iteration_end is %u, but the file has %llu iterations", m->options.iteration_end,
+			n / m->n_outputs);
 	return SCORE_OK;
 }
 
@@ -296,15 +302,16 @@ static score_status read_file(lgbm_import *m)
 	return status == SCORE_OK ? read_tail(m) : status;
 }
 
-score_status import_lightgbm(const void *data, size_t size, const score_import_options *options, score_builder **out,
-	score_error *error)
+score_status import_lightgbm(const void *data, size_t size, const score_import_options *options,
+	score_builder **out, score_error *error)
 {
 	const char *text = size ? data : "";
 	lgbm_import m = {.in = {text, text, text + size, 1, error}};
 
 	sl_error_clear(error);
 	*out = NULL;
-	score_status status = sl_take_struct(&m.options, sizeof m.options, options, "score_import_options", error);
+	score_status status = sl_take_struct(&m.options, sizeof m.options, options, "score_import_options",
+		error);
 	if (status != SCORE_OK)
 		return status;
 	if (m.options.iteration_begin >= m.options.iteration_end && m.options.iteration_begin != 0)

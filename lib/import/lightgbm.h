@@ -37,15 +37,15 @@ typedef struct lgbm_reader {
 bool import_lgbm_line(lgbm_reader *in, lgbm_text *line);
 bool import_lgbm_equals(const lgbm_text *piece, const char *word);
 bool import_lgbm_starts_with(const lgbm_text *piece, const char *word);
-/* The first of n fields with the key of this "key=value" or bare "key" line receives the value; unknown keys are
- * ignored, a key that comes twice is refused. */
+/* The first of n fields with the key of this "key=value" or bare "key" line receives the value; unknown
+ * keys are ignored, a key that comes twice is refused. */
 score_status import_lgbm_store(lgbm_reader *in, const lgbm_text *line, lgbm_field *fields, size_t n);
 /* Cut the next word between single characters `separator` off `rest`; false if there is none. */
 bool import_lgbm_word(lgbm_text *rest, char separator, lgbm_text *word);
 size_t import_lgbm_count_words(lgbm_text rest);
 /* Cut the next number off `rest`; `what` names the list in messages. */
-score_status import_lgbm_next_i64(lgbm_reader *in, lgbm_text *rest, const char *what, int64_t low, int64_t high,
-	int64_t *out);
+score_status import_lgbm_next_i64(lgbm_reader *in, lgbm_text *rest, const char *what, int64_t low,
+	int64_t high, int64_t *out);
 score_status import_lgbm_next_f64(lgbm_reader *in, lgbm_text *rest, const char *what, double *out);
 /* Refuses whatever is left in `rest`. */
 score_status import_lgbm_no_more(lgbm_reader *in, const lgbm_text *rest, const char *what);
@@ -53,8 +53,8 @@ score_status import_lgbm_no_more(lgbm_reader *in, const lgbm_text *rest, const c
 /* ---- lightgbm_objective.c -------------------------------------------------------------------------- */
 
 /* The link that belongs to the value of the file's "objective" line. */
-score_status import_lgbm_objective(lgbm_reader *in, const lgbm_text *objective, uint32_t n_outputs, score_link *link,
-	double *parameter);
+score_status import_lgbm_objective(lgbm_reader *in, const lgbm_text *objective, uint32_t n_outputs,
+	score_link *link, double *parameter);
 
 /* ---- lightgbm_tree.c ------------------------------------------------------------------------------- */
 
@@ -73,7 +73,7 @@ typedef struct lgbm_trees {
 
 void import_lgbm_trees_init(lgbm_trees *trees, const score_allocator *allocator);
 void import_lgbm_trees_free(lgbm_trees *trees);
-/* Read the lines below `head`, a "Tree=" line, up to the empty line. With `add`, the tree goes to the builder. */
+/* Read the lines below `head`, a "Tree=" line, up to the empty one. With `add`, the builder gets the tree. */
 score_status import_lgbm_tree(lgbm_trees *trees, const lgbm_text *head, uint32_t output, bool add);
 
 #endif

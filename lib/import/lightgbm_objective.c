@@ -1,8 +1,8 @@
 /*
  * LightGBM's objective line to a link.
  *
- * Comes in: what stands behind "objective=". Goes out: the function from margins to predictions that LightGBM's loader
- * would choose. Lines that its loader refuses are refused here too.
+ * Comes in: what stands behind "objective=". Goes out: the function from margins to predictions that
+ * LightGBM's loader would choose. Lines that its loader refuses are refused here too.
  */
 #include "lightgbm.h"
 
@@ -23,9 +23,9 @@ static const struct {
 	objective_kind kind;
 } objectives[] = {
 	{"regression", KIND_PLAIN_OR_SQRT}, {"regression_l1", KIND_PLAIN_OR_SQRT}, {"fair", KIND_PLAIN_OR_SQRT},
-	{"quantile", KIND_PLAIN_OR_SQRT}, {"mape", KIND_PLAIN_OR_SQRT}, {"huber", KIND_PLAIN}, {"poisson", KIND_EXP},
-	{"gamma", KIND_EXP}, {"tweedie", KIND_EXP}, {"binary", KIND_BINARY}, {"multiclass", KIND_SOFTMAX},
-	{"multiclassova", KIND_ONE_VERSUS_ALL}, {"cross_entropy", KIND_SIGMOID},
+	{"quantile", KIND_PLAIN_OR_SQRT}, {"mape", KIND_PLAIN_OR_SQRT}, {"huber", KIND_PLAIN},
+	{"poisson", KIND_EXP}, {"gamma", KIND_EXP}, {"tweedie", KIND_EXP}, {"binary", KIND_BINARY},
+	{"multiclass", KIND_SOFTMAX}, {"multiclassova", KIND_ONE_VERSUS_ALL}, {"cross_entropy", KIND_SIGMOID},
 	{"cross_entropy_lambda", KIND_LOG1P_EXP}, {"lambdarank", KIND_PLAIN}, {"rank_xendcg", KIND_PLAIN},
 	{"custom", KIND_CUSTOM},
 };
@@ -82,8 +82,8 @@ static bool find_value(lgbm_text rest, const char *key, lgbm_text *value)
 	lgbm_text word, k, v, more;
 	bool found = false;
 	while (import_lgbm_word(&rest, ' ', &word)) {
-		if (import_lgbm_word(&word, ':', &k) && import_lgbm_equals(&k, key) && import_lgbm_word(&word, ':', &v) &&
-			!import_lgbm_word(&word, ':', &more)) {
+		if (import_lgbm_word(&word, ':', &k) && import_lgbm_equals(&k, key) &&
+			import_lgbm_word(&word, ':', &v) && !import_lgbm_word(&word, ':', &more)) {
 			*value = v;
 			found = true;
 		}
@@ -137,8 +137,8 @@ static double scale_of(int exponent)
 	return scale;
 }
 
-/* LightGBM reads the sigmoid's slope with a routine that rounds after every digit; the last bit can differ from the
- * nearest double, and it is LightGBM's bit that counts. */
+/* LightGBM reads the sigmoid's slope with a routine that rounds after every digit; the last bit can differ
+ * from the nearest double, and it is LightGBM's bit that counts. */
 static bool parse_sloppy(const lgbm_text *text, double *out)
 {
 	const char *p = text->text, *end = p + text->length;
@@ -186,20 +186,22 @@ static score_status check_num_class(lgbm_reader *in, const lgbm_text *line, uint
 	lgbm_text value = *line;
 	int64_t n = 0;
 	if (!find_value(*line, "num_class", &value))
-		return LGBM_FAIL(in, line, SCORE_ERR_CORRUPT, "the objective \"%s\" needs \"num_class:\" with a number",
+		return LGBM_FAIL(in, line, SCORE_ERR_CORRUPT,
+			"the objective \"%s\" needs \"num_class:\" with a number",
 			sl_quote(line->text, line->length).text);
 	if (sl_parse_i64(value.text, value.length, &n) != value.length || n != (int64_t)n_outputs)
-		return LGBM_FAIL(in, &value, SCORE_ERR_CORRUPT, "the objective's num_class is \"%s\", but trees make %u outputs",
+		return LGBM_FAIL(in, &value, SCORE_ERR_CORRUPT,
+			"the objective's num_class is \"%s\", but trees make %u outputs",
 			sl_quote(value.text, value.length).text, n_outputs);
 	return SCORE_OK;
 }
 
-score_status import_lgbm_objective(lgbm_reader *in, const lgbm_text *line, uint32_t n_outputs, score_link *link,
-	double *parameter)
+score_status import_lgbm_objective(lgbm_reader *in, const lgbm_text *line, uint32_t n_outputs,
+	score_link *link, double *parameter)
 {
 	static const score_link links[] = {
-		[KIND_PLAIN] = SCORE_LINK_IDENTITY, [KIND_PLAIN_OR_SQRT] = SCORE_LINK_IDENTITY, [KIND_EXP] = SCORE_LINK_EXP,
-		[KIND_BINARY] = SCORE_LINK_SIGMOID, [KIND_SOFTMAX] = SCORE_LINK_SOFTMAX,
+		[KIND_PLAIN] = SCORE_LINK_IDENTITY, [KIND_PLAIN_OR_SQRT] = SCORE_LINK_IDENTITY,
+		[KIND_EXP] = SCORE_LINK_EXP, [KIND_BINARY] = SCORE_LINK_SIGMOID, [KIND_SOFTMAX] = SCORE_LINK_SOFTMAX,
 		[KIND_ONE_VERSUS_ALL] = SCORE_LINK_SIGMOID, [KIND_SIGMOID] = SCORE_LINK_SIGMOID,
 		[KIND_LOG1P_EXP] = SCORE_LINK_LOG1P_EXP, [KIND_CUSTOM] = SCORE_LINK_IDENTITY,
 	};
@@ -216,8 +218,9 @@ score_status import_lgbm_objective(lgbm_reader *in, const lgbm_text *line, uint3
 	if (kind == KIND_SOFTMAX || kind == KIND_ONE_VERSUS_ALL)
 		status = check_num_class(in, line, n_outputs);
 	else if (kind != KIND_CUSTOM && n_outputs != 1)
-		return LGBM_FAIL(in, line, SCORE_ERR_CORRUPT, "the objective \"%s\" has one output, but trees make %u",
-			sl_quote(line->text, line->length).text, n_outputs);
+		return LGBM_FAIL(in, line, SCORE_ERR_CORRUPT,
+			"the objective \"%s\" has one output, but trees make %u", sl_quote(line->text, line->length).text,
+			n_outputs);
 	if (status == SCORE_OK && (kind == KIND_BINARY || kind == KIND_ONE_VERSUS_ALL))
 		status = read_sigmoid(in, line, parameter);
 	return status;

@@ -1,8 +1,8 @@
 /*
  * Lines, keys and numbers of LightGBM's text format.
  *
- * Comes in: untrusted bytes. Goes out: pieces that point into them, and numbers in the range that was asked for, or an
- * error with line and offset. Copies and allocates nothing.
+ * Comes in: untrusted bytes. Goes out: pieces that point into them, and numbers in the range that was asked
+ * for, or an error with line and offset. Copies and allocates nothing.
  */
 #include "lightgbm.h"
 
@@ -47,8 +47,9 @@ score_status import_lgbm_store(lgbm_reader *in, const lgbm_text *line, lgbm_fiel
 		if (!import_lgbm_equals(&key, fields[i].key))
 			continue;
 		if (fields[i].value.text)
-			return LGBM_FAIL(in, line, SCORE_ERR_CORRUPT, "\"%s\" stands here for the second time, first in line %lld",
-				fields[i].key, (long long)fields[i].value.line);
+			return LGBM_FAIL(in, line, SCORE_ERR_CORRUPT,
+				"\"%s\" stands here for the second time, first in line %lld", fields[i].key,
+				(long long)fields[i].value.line);
 		fields[i].value = value;
 	}
 	return SCORE_OK;
@@ -83,15 +84,16 @@ static score_status missing_number(lgbm_reader *in, const lgbm_text *rest, const
 	return LGBM_FAIL(in, rest, SCORE_ERR_CORRUPT, "\"%s\" has too few numbers", what);
 }
 
-score_status import_lgbm_next_i64(lgbm_reader *in, lgbm_text *rest, const char *what, int64_t low, int64_t high,
-	int64_t *out)
+score_status import_lgbm_next_i64(lgbm_reader *in, lgbm_text *rest, const char *what, int64_t low,
+	int64_t high, int64_t *out)
 {
 	lgbm_text word;
 	if (!import_lgbm_word(rest, ' ', &word))
 		return missing_number(in, rest, what);
 	if (sl_parse_i64(word.text, word.length, out) != word.length || *out < low || *out > high)
-		return LGBM_FAIL(in, &word, SCORE_ERR_CORRUPT, "\"%s\" holds \"%s\", expected a whole number from %lld to %lld",
-			what, sl_quote(word.text, word.length).text, (long long)low, (long long)high);
+		return LGBM_FAIL(in, &word, SCORE_ERR_CORRUPT,
+			"\"%s\" holds \"%s\", expected a whole number from %lld to %lld", what,
+			sl_quote(word.text, word.length).text, (long long)low, (long long)high);
 	return SCORE_OK;
 }
 
@@ -110,7 +112,7 @@ score_status import_lgbm_no_more(lgbm_reader *in, const lgbm_text *rest, const c
 {
 	lgbm_text left = *rest, word;
 	if (import_lgbm_word(&left, ' ', &word))
-		return LGBM_FAIL(in, &word, SCORE_ERR_CORRUPT, "\"%s\" goes on with \"%s\", expected its end here", what,
-			sl_quote(word.text, word.length).text);
+		return LGBM_FAIL(in, &word, SCORE_ERR_CORRUPT, "\"%s\" goes on with \"%s\", expected its end here",
+			what, sl_quote(word.text, word.length).text);
 	return SCORE_OK;
 }

@@ -1,9 +1,9 @@
 /*
  * One tree of LightGBM's text format to one score_tree.
  *
- * Comes in: the lines of a "Tree=" block. Goes out: nodes for the builder, split i as node i and leaf i as node
- * n_splits + i. Counts, children, features and category sets are checked here, where there is a line to name; the builder
- * checks that it is a tree at all.
+ * Comes in: the lines of a "Tree=" block. Goes out: nodes for the builder, split i as node i and leaf i as
+ * node n_splits + i. Counts, children, features and category sets are checked here, where there is a line to
+ * name; the builder checks that it is a tree at all.
  */
 #include "lightgbm.h"
 
@@ -36,8 +36,8 @@ enum tree_key {
 };
 
 static const char *const tree_keys[N_TREE_KEYS] = {
-	"num_leaves", "num_cat", "is_linear", "split_feature", "threshold", "decision_type", "left_child", "right_child",
-	"leaf_value", "cat_boundaries", "cat_threshold", "Tree",
+	"num_leaves", "num_cat", "is_linear", "split_feature", "threshold", "decision_type", "left_child",
+	"right_child", "leaf_value", "cat_boundaries", "cat_threshold", "Tree",
 };
 
 void import_lgbm_trees_init(lgbm_trees *trees, const score_allocator *allocator)
@@ -65,14 +65,15 @@ static score_status read_fields(lgbm_reader *in, const lgbm_text *head, lgbm_fie
 		if (line.length == 0)
 			return SCORE_OK;
 		if (!memchr(line.text, '=', line.length))
-			return LGBM_FAIL(in, &line, SCORE_ERR_CORRUPT, "\"%s\" in a tree, expected key=value or the empty line after it",
+			return LGBM_FAIL(in, &line, SCORE_ERR_CORRUPT,
+				"\"%s\" in a tree, expected key=value or the empty line after it",
 				sl_quote(line.text, line.length).text);
 		score_status status = import_lgbm_store(in, &line, fields, N_TREE_KEYS);
 		if (status != SCORE_OK)
 			return status;
 		if (fields[NESTED_TREE].value.text)
-			return LGBM_FAIL(in, &line, SCORE_ERR_CORRUPT, "a tree starts here, but the one in line %lld has no end",
-				(long long)head->line);
+			return LGBM_FAIL(in, &line, SCORE_ERR_CORRUPT,
+				"a tree starts here, but the one in line %lld has no end", (long long)head->line);
 	}
 	return LGBM_FAIL(in, head, SCORE_ERR_CORRUPT, "the file ends inside this tree: it was cut off");
 }
@@ -85,8 +86,8 @@ static score_status require(lgbm_reader *in, const lgbm_text *head, const lgbm_f
 }
 
 /* One whole number, and nothing behind it. */
-static score_status read_count(lgbm_reader *in, const lgbm_text *head, const lgbm_field *field, int64_t low, int64_t high,
-	int64_t *out)
+static score_status read_count(lgbm_reader *in, const lgbm_text *head, const lgbm_field *field, int64_t low,
+	int64_t high, int64_t *out)
 {
 	score_status status = require(in, head, field);
 	lgbm_text rest = field->value;
@@ -103,7 +104,8 @@ static score_status read_boundaries(lgbm_trees *t, const lgbm_field *field, int6
 	lgbm_text rest = field->value;
 	int64_t first = 0;
 	for (int64_t i = 0; i <= n_sets; i++) {
-		score_status status = import_lgbm_next_i64(&t->in, &rest, field->key, first, i == 0 ? 0 : INT32_MAX, &first);
+		score_status status = import_lgbm_next_i64(&t->in, &rest, field->key, first, i == 0 ? 0 : INT32_MAX,
+			&first);
 		if (status != SCORE_OK)
 			return status;
 		uint32_t boundary = (uint32_t)first;
@@ -134,8 +136,8 @@ static score_status read_sets(lgbm_trees *t, const lgbm_field *field, int64_t n_
 		begin = set_first[k + 1];
 		set_first[k] = (uint32_t)t->categories.length;
 		if (n_words > MAX_SET_WORDS)
-			return LGBM_FAIL(&t->in, &field->value, SCORE_ERR_CORRUPT, "category set %lld has %u words, more than ints can name",
-				(long long)k, n_words);
+			return LGBM_FAIL(&t->in, &field->value, SCORE_ERR_CORRUPT,
+				"category set %lld has %u words, more than ints can name", (long long)k, n_words);
 		for (uint32_t i = 0; i < n_words; i++) {
 			int64_t bits;
 			score_status status = import_lgbm_next_i64(&t->in, &rest, field->key, 0, UINT32_MAX, &bits);
@@ -146,12 +148,14 @@ static score_status read_sets(lgbm_trees *t, const lgbm_field *field, int64_t n_
 		}
 	}
 	if (t->categories.length > UINT32_MAX)
-		return LGBM_FAIL(&t->in, &field->value, SCORE_ERR_LIMIT, "the tree's sets name more than 2^32 categories");
+		return LGBM_FAIL(&t->in, &field->value, SCORE_ERR_LIMIT,
+			"the tree's sets name more than 2^32 categories");
 	set_first[n_sets] = (uint32_t)t->categories.length;
 	return import_lgbm_no_more(&t->in, &rest, field->key);
 }
 
-static score_status read_all_sets(lgbm_trees *t, const lgbm_text *head, const lgbm_field *fields, int64_t n_sets)
+static score_status read_all_sets(lgbm_trees *t, const lgbm_text *head, const lgbm_field *fields,
+	int64_t n_sets)
 {
 	if (n_sets == 0)
 		return SCORE_OK;
@@ -165,8 +169,8 @@ static score_status read_all_sets(lgbm_trees *t, const lgbm_text *head, const lg
 
 /* ---- splits ---------------------------------------------------------------------------------------- */
 
-/* x <= t over numbers in which [-TINY, TINY] is one value, 0, becomes a test that is right without that replacement. A NaN
- * counts as 0 unless the split says otherwise. */
+/* x <= t over numbers in which [-TINY, TINY] is one value, 0, becomes a test that is right without that
+ * replacement. A NaN counts as 0 unless the split says otherwise. */
 static void make_numeric(score_node *node, int decision)
 {
 	const double t = node->value;
@@ -186,13 +190,15 @@ static void make_numeric(score_node *node, int decision)
 		node->missing = chosen;
 }
 
-static score_status make_category(lgbm_trees *t, score_node *node, const lgbm_text *thresholds, int64_t n_sets)
+static score_status make_category(lgbm_trees *t, score_node *node, const lgbm_text *thresholds,
+	int64_t n_sets)
 {
 	const uint32_t *set_first = t->set_first.data;
 	double k = node->value;
 	if (!(k >= 0 && k < (double)n_sets) || (double)(uint32_t)k != k)
 		return LGBM_FAIL(&t->in, thresholds, SCORE_ERR_CORRUPT,
-			"the threshold of a categorical split must be the number of one of the tree's %lld sets", (long long)n_sets);
+			"the threshold of a categorical split must be the number of one of the tree's %lld sets",
+			(long long)n_sets);
 	uint32_t set = (uint32_t)k;
 	node->test = SCORE_TEST_IN_LEFT;
 	node->missing = SCORE_MISSING_RIGHT;
@@ -200,14 +206,14 @@ static score_status make_category(lgbm_trees *t, score_node *node, const lgbm_te
 	node->categories = set_first[set];
 	node->n_categories = set_first[set + 1] - set_first[set];
 	t->n_named += node->n_categories;
-	/* Sets that only one split uses, as LightGBM writes them, have less than 3 categories per byte of text. */
+	/* Sets that only one split uses, as LightGBM writes them, have less than 3 categories per byte. */
 	if (t->n_named / 4 > (uint64_t)(t->in.end - t->in.start))
 		return LGBM_FAIL(&t->in, thresholds, SCORE_ERR_LIMIT, "many splits share large category sets");
 	if (t->is_category[node->feature])
 		return SCORE_OK;
 	t->is_category[node->feature] = 1;
-	return score_builder_set_feature(t->builder, node->feature, t->names[node->feature], SCORE_FEATURE_CATEGORY,
-		t->in.error);
+	return score_builder_set_feature(t->builder, node->feature, t->names[node->feature],
+		SCORE_FEATURE_CATEGORY, t->in.error);
 }
 
 /* Decision types come last: they say what the thresholds mean. Without them all splits are plain. */
@@ -230,12 +236,14 @@ static score_status make_tests(lgbm_trees *t, const lgbm_field *fields, int64_t 
 	return rest.text ? import_lgbm_no_more(&t->in, &rest, "decision_type") : SCORE_OK;
 }
 
-static score_status read_children(lgbm_reader *in, const lgbm_field *field, score_node *nodes, int64_t n_splits)
+static score_status read_children(lgbm_reader *in, const lgbm_field *field, score_node *nodes,
+	int64_t n_splits)
 {
 	lgbm_text rest = field->value;
 	for (int64_t i = 0; i < n_splits; i++) {
 		int64_t child;
-		score_status status = import_lgbm_next_i64(in, &rest, field->key, -n_splits - 1, n_splits - 1, &child);
+		score_status status = import_lgbm_next_i64(in, &rest, field->key, -n_splits - 1, n_splits - 1,
+			&child);
 		if (status != SCORE_OK)
 			return status;
 		int32_t node = (int32_t)(child >= 0 ? child : n_splits + ~child);
@@ -254,7 +262,8 @@ static score_status read_split_fields(lgbm_trees *t, const lgbm_field *fields, i
 	score_status status = SCORE_OK;
 	for (int64_t i = 0; i < n_splits && status == SCORE_OK; i++) {
 		int64_t feature = 0;
-		status = import_lgbm_next_i64(&t->in, &features, "split_feature", 0, (int64_t)t->n_features - 1, &feature);
+		status = import_lgbm_next_i64(&t->in, &features, "split_feature", 0, (int64_t)t->n_features - 1,
+			&feature);
 		nodes[i].feature = (uint32_t)feature;
 		if (status == SCORE_OK)
 			status = import_lgbm_next_f64(&t->in, &thresholds, "threshold", &nodes[i].value);
@@ -264,8 +273,8 @@ static score_status read_split_fields(lgbm_trees *t, const lgbm_field *fields, i
 	return status == SCORE_OK ? import_lgbm_no_more(&t->in, &thresholds, "threshold") : status;
 }
 
-static score_status read_splits(lgbm_trees *t, const lgbm_text *head, const lgbm_field *fields, int64_t n_splits,
-	int64_t n_sets)
+static score_status read_splits(lgbm_trees *t, const lgbm_text *head, const lgbm_field *fields,
+	int64_t n_splits, int64_t n_sets)
 {
 	static const enum tree_key required[] = {SPLIT_FEATURE, THRESHOLD, LEFT_CHILD, RIGHT_CHILD};
 	score_status status = SCORE_OK;
@@ -299,7 +308,7 @@ static score_status read_leaves(lgbm_trees *t, const lgbm_field *field, int64_t 
 
 static score_status make_room(lgbm_trees *t, const lgbm_field *leaf_value, int64_t n_leaves)
 {
-	/* Every leaf value takes a digit and a space: a count beyond that is wrong, and nothing is allocated for it. */
+	/* Every leaf value takes a digit and a space: nothing is allocated for a count beyond that. */
 	if ((uint64_t)n_leaves > leaf_value->value.length / 2 + 1)
 		return LGBM_FAIL(&t->in, &leaf_value->value, SCORE_ERR_CORRUPT,
 			"\"leaf_value\" has too few numbers for num_leaves=%lld", (long long)n_leaves);

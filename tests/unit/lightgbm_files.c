@@ -52,7 +52,8 @@ text_file replaced(const text_file *file, const char *from, const char *to)
 	return copy;
 }
 
-score_model *import_text(const char *text, size_t length, const score_import_options *options, score_error *error)
+score_model *import_text(const char *text, size_t length, const score_import_options *options,
+	score_error *error)
 {
 	score_builder *builder = NULL;
 	score_model *model = NULL;

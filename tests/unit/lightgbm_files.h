@@ -15,7 +15,8 @@ text_file read_data(const char *name, const char *suffix);
 text_file replaced(const text_file *file, const char *from, const char *to);
 
 /* The model, or NULL with the error filled. */
-score_model *import_text(const char *text, size_t length, const score_import_options *options, score_error *error);
+score_model *import_text(const char *text, size_t length, const score_import_options *options,
+	score_error *error);
 /* Fails the test with the error's message if the import fails. */
 score_model *import_good(const text_file *file, const score_import_options *options);
 

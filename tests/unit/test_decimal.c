@@ -1,6 +1,7 @@
 /*
- * Decimal text against the C library's strtod and strtof (in the C locale, where they are correctly rounded), bit for
- * bit, on more than a million texts from a fixed seed; and the grammar, which is narrower than strtod's.
+ * Decimal text against the C library's strtod and strtof (in the C locale, where they are correctly rounded),
+ * bit for bit, on more than a million texts from a fixed seed; and the grammar, which is narrower than
+ * strtod's.
  */
 #include "base/base.h"
 
@@ -70,7 +71,8 @@ static void test_printed_doubles(void **state)
 		double x = random_finite();
 		snprintf(text, sizeof text, "%.*e", (int)random_below(20), x);
 		check(text);
-		snprintf(text, sizeof text, "%.17g", ldexp((double)(int64_t)random_u64(), -63 - (int)random_below(20)));
+		snprintf(text, sizeof text, "%.17g", ldexp((double)(int64_t)random_u64(),
+			-63 - (int)random_below(20)));
 		check(text);
 	}
 }
@@ -103,7 +105,8 @@ static void test_random_digits(void **state)
 	char text[80];
 	(void)state;
 	for (int i = 0; i < 400000; i++) {
-		int n = 1 + (int)random_below(i % 4 == 0 ? 40 : 20), point = (int)random_below((uint64_t)n + 1), at = 0;
+		int n = 1 + (int)random_below(i % 4 == 0 ? 40 : 20), at = 0;
+		int point = (int)random_below((uint64_t)n + 1);
 		if (random_below(4) == 0)
 			text[at++] = random_below(2) ? '-' : '+';
 		for (int k = 0; k < n; k++) {
@@ -115,7 +118,8 @@ static void test_random_digits(void **state)
 			text[at++] = '.';
 		text[at] = '\0';
 		if (random_below(3) != 0)
-			snprintf(text + at, sizeof text - (size_t)at, "%c%d", i % 2 ? 'e' : 'E', (int)random_below(700) - 350);
+			snprintf(text + at, sizeof text - (size_t)at, "%c%d", i % 2 ? 'e' : 'E',
+				(int)random_below(700) - 350);
 		check(text);
 	}
 }
@@ -178,16 +182,19 @@ static void test_midpoints(void **state)
 static void test_limits(void **state)
 {
 	static const char *const texts[] = {
-		"0", "-0", "0.0", "-0e999999999999999999999", "1e-400", "1e400", "-1e400", "1e999999999999999999999999",
+		"0", "-0", "0.0", "-0e999999999999999999999", "1e-400", "1e400", "-1e400",
+		"1e999999999999999999999999",
 		"1e-99999999999999999999999", "4.9406564584124654e-324", "2.4703282292062327e-324",
-		"2.4703282292062328e-324", "2.470328229206232720882843964341106861825299e-324", "1.7976931348623157e308",
-		"1.7976931348623158e308", "1.7976931348623159e308", "2.2250738585072011e-308", "2.2250738585072014e-308",
-		"1.4012984643248170e-45", "7.0064923216240853e-46", "7.0064923216240854e-46", "3.4028235677973366e38",
-		"3.4028235677973365e38", "3.4028234663852886e38", "1.00000005960464477539062", "1.000000059604644775390625",
-		"1.0000000596046447753906250000000000000000001", "9007199254740993", "9007199254740993.00000000000000000001",
-		"9007199254740992.99999999999999999999", "18446744073709551615", "18446744073709551616",
-		"99999999999999999999", "00000000000000000000000000000001", "0.00000000000000000000000000000000000001e38",
-		"nan", "NaN", "-nan", "inf", "-inf", "+INF", "Infinity", "-INFINITY", "1.", ".5", "-.5e+3",
+		"2.4703282292062328e-324", "2.470328229206232720882843964341106861825299e-324",
+		"1.7976931348623157e308", "1.7976931348623158e308", "1.7976931348623159e308",
+		"2.2250738585072011e-308", "2.2250738585072014e-308", "1.4012984643248170e-45",
+		"7.0064923216240853e-46", "7.0064923216240854e-46", "3.4028235677973366e38", "3.4028235677973365e38",
+		"3.4028234663852886e38", "1.00000005960464477539062", "1.000000059604644775390625",
+		"1.0000000596046447753906250000000000000000001", "9007199254740993",
+		"9007199254740993.00000000000000000001", "9007199254740992.99999999999999999999",
+		"18446744073709551615", "18446744073709551616", "99999999999999999999",
+		"00000000000000000000000000000001", "0.00000000000000000000000000000000000001e38", "nan", "NaN",
+		"-nan", "inf", "-inf", "+INF", "Infinity", "-INFINITY", "1.", ".5", "-.5e+3",
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
@@ -214,7 +221,8 @@ static void test_long_texts(void **state)
 		if (!fraction)
 			for (size_t k = 0; k < zeros; k++)
 				text[at++] = '0';
-		snprintf(text + at, 32, "e%d", (fraction ? (int)zeros : -(int)(zeros + digits)) + (int)random_below(600) - 300);
+		snprintf(text + at, 32, "e%d",
+			(fraction ? (int)zeros : -(int)(zeros + digits)) + (int)random_below(600) - 300);
 		check(text);
 	}
 }
@@ -225,7 +233,8 @@ static void test_grammar(void **state)
 		const char *text;
 		size_t used;
 	} texts[] = {
-		{ "", 0 }, { "-", 0 }, { "+", 0 }, { ".", 0 }, { "-.", 0 }, { "e5", 0 }, { ".e5", 0 }, { " 1", 0 }, { "x", 0 },
+		{ "", 0 }, { "-", 0 }, { "+", 0 }, { ".", 0 }, { "-.", 0 }, { "e5", 0 }, { ".e5", 0 }, { " 1", 0 },
+		{ "x", 0 },
 		{ "na", 0 }, { "in", 0 }, { "--1", 0 }, { "1e", 1 }, { "1e+", 1 }, { "1e-x", 1 }, { "1.5.5", 3 },
 		{ "0x10", 1 }, { "1,5", 1 }, { "1 2", 1 }, { "nan(1)", 3 }, { "infinit", 3 }, { "infinityx", 8 },
 		{ "1d5", 1 }, { "12e3e4", 4 }, { "1_000", 1 },
@@ -269,10 +278,12 @@ static void test_integers(void **state)
 		size_t used;
 		int64_t value;
 	} texts[] = {
-		{ "0", 1, 0 }, { "-0", 2, 0 }, { "42,", 2, 42 }, { "-7 ", 2, -7 }, { "9223372036854775807", 19, INT64_MAX },
+		{ "0", 1, 0 }, { "-0", 2, 0 }, { "42,", 2, 42 }, { "-7 ", 2, -7 },
+		{ "9223372036854775807", 19, INT64_MAX },
 		{ "9223372036854775808", 0, 5 }, { "-9223372036854775808", 20, INT64_MIN },
-		{ "-9223372036854775809", 0, 5 }, { "99999999999999999999999", 0, 5 }, { "000000000000000000000000012", 27, 12 },
-		{ "", 0, 5 }, { "-", 0, 5 }, { "+1", 0, 5 }, { " 1", 0, 5 }, { "x", 0, 5 }, { "1.5", 1, 1 }, { "1e3", 1, 1 },
+		{ "-9223372036854775809", 0, 5 }, { "99999999999999999999999", 0, 5 },
+		{ "000000000000000000000000012", 27, 12 }, { "", 0, 5 }, { "-", 0, 5 }, { "+1", 0, 5 }, { " 1", 0, 5 },
+		{ "x", 0, 5 }, { "1.5", 1, 1 }, { "1e3", 1, 1 },
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {

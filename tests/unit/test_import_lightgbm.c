@@ -1,8 +1,10 @@
 /*
- * The LightGBM importer on files of the real LightGBM (tests/data/make_lightgbm.py): margins and leaves bit for bit.
+ * The LightGBM importer on files of the real LightGBM (tests/data/make_lightgbm.py): margins and leaves bit
+ * for bit.
  *
- * Predictions of links without exp() must agree bit for bit too. Where exp() is involved, LightGBM's recorded answers came
- * from the C library of another machine, and the last bits of libm are no promise: 2 units in the last place are allowed.
+ * Predictions of links without exp() must agree bit for bit too. Where exp() is involved, LightGBM's recorded
+ * answers came from the C library of another machine, and the last bits of libm are no promise: 2 units in
+ * the last place are allowed.
  */
 #include "lightgbm_files.h"
 
@@ -47,13 +49,13 @@ static uint64_t ulps(double a, double b)
 	return x > y ? x - y : y - x;
 }
 
-static void compare(const char *what, const char *name, const double *got, const double *want, size_t n_rows, size_t width,
-	uint64_t tolerance)
+static void compare(const char *what, const char *name, const double *got, const double *want, size_t n_rows,
+	size_t width, uint64_t tolerance)
 {
 	for (size_t i = 0; i < n_rows * width; i++) {
 		if (ulps(got[i], want[i]) > tolerance)
-			fail_msg("%s of %s, row %zu, value %zu: %a, LightGBM says %a", what, name, i / width, i % width, got[i],
-				want[i]);
+			fail_msg("%s of %s, row %zu, value %zu: %a, LightGBM says %a", what, name, i / width, i % width,
+				got[i], want[i]);
 	}
 }
 
@@ -84,13 +86,15 @@ static void check_scores(const score_model *model, const answers *a, const char 
 	double *leaves = score_all(model, a, SCORE_OUTPUT_LEAF, a->n_trees);
 	compare("leaf", name, leaves, a->leaves, a->n_rows, a->n_trees, 0);
 	compare("margin", name, margins, a->margins, a->n_rows, a->n_outputs, 0);
-	compare("prediction", name, predictions, a->predictions, a->n_rows, a->n_predictions, uses_exp(model) ? 2 : 0);
+	compare("prediction", name, predictions, a->predictions, a->n_rows, a->n_predictions,
+		uses_exp(model) ? 2 : 0);
 	free(margins);
 	free(predictions);
 	free(leaves);
 }
 
-static void check_file(const text_file *file, const char *name, const char *suffix, const score_import_options *options)
+static void check_file(const text_file *file, const char *name, const char *suffix,
+	const score_import_options *options)
 {
 	answers a = read_answers(name, suffix);
 	score_model *model = import_good(file, options);
@@ -104,10 +108,11 @@ static void check_file(const text_file *file, const char *name, const char *suff
 static void test_models(void **state)
 {
 	static const char *const names[] = {
-		"missing_nan", "missing_none", "missing_zero", "every_decision", "categorical", "categorical_onehot", "pandas",
-		"multiclass", "multiclassova", "rf_regression", "rf_binary", "rf_multiclass", "dart", "goss", "regression_l1",
-		"huber", "fair", "quantile", "mape", "poisson", "gamma", "tweedie", "sqrt", "binary", "cross_entropy",
-		"cross_entropy_lambda", "lambdarank", "rank_xendcg", "custom", "single_leaf", "no_objective",
+		"missing_nan", "missing_none", "missing_zero", "every_decision", "categorical", "categorical_onehot",
+		"pandas", "multiclass", "multiclassova", "rf_regression", "rf_binary", "rf_multiclass", "dart", "goss",
+		"regression_l1", "huber", "fair", "quantile", "mape", "poisson", "gamma", "tweedie", "sqrt", "binary",
+		"cross_entropy", "cross_entropy_lambda", "lambdarank", "rank_xendcg", "custom", "single_leaf",
+		"no_objective",
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
@@ -123,7 +128,8 @@ static void test_iterations(void **state)
 		const char *name, *suffix;
 		uint32_t begin, end;
 	} slices[] = {
-		{"missing_nan", ".0-1.f64", 0, 1}, {"missing_nan", ".1-3.f64", 1, 3}, {"multiclass", ".1-2.f64", 1, 2},
+		{"missing_nan", ".0-1.f64", 0, 1}, {"missing_nan", ".1-3.f64", 1, 3},
+		{"multiclass", ".1-2.f64", 1, 2},
 		{"rf_regression", ".2-5.f64", 2, 5}, {"missing_nan", ".f64", 0, 4},
 	};
 	(void)state;
@@ -203,7 +209,8 @@ static void test_without_tree_sizes(void **state)
 static void test_optional_lines(void **state)
 {
 	static const char *const lines[][2] = {
-		{"num_tree_per_iteration=1\n", ""}, {"version=v4\n", ""}, {"is_linear=0\n", ""}, {"shrinkage=1\n", ""},
+		{"num_tree_per_iteration=1\n", ""}, {"version=v4\n", ""}, {"is_linear=0\n", ""},
+		{"shrinkage=1\n", ""},
 		{"objective=regression\n", "unknown_key=a=b\nobjective=regression\nbare_key\n"},
 	};
 	(void)state;
@@ -218,7 +225,8 @@ static void test_optional_lines(void **state)
 /* No decision_type: all splits are plain, as with 0. */
 static void test_without_decision_type(void **state)
 {
-	text_file file = read_data("missing_none", ".txt"), edited = replaced(&file, "decision_type=", "ignored=");
+	text_file file = read_data("missing_none", ".txt");
+	text_file edited = replaced(&file, "decision_type=", "ignored=");
 	answers a = read_answers("missing_none", ".f64");
 	score_model *model = import_good(&edited, NULL);
 	(void)state;

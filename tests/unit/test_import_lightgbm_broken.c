@@ -1,6 +1,7 @@
 /*
- * The LightGBM importer on files that are not what they should be: every check has an edit of a small good file that must
- * be refused with the right status and line; then all truncations, all bytes changed, and every allocation failing.
+ * The LightGBM importer on files that are not what they should be: every check has an edit of a small good
+ * file that must be refused with the right status and line; then all truncations, all bytes changed, and
+ * every allocation failing.
  */
 #include "lightgbm_files.h"
 
@@ -145,8 +146,8 @@ static void check_refused(const char *what, const text_file *file, const edit *e
 	score_builder *builder = (score_builder *)(void *)&error;
 	score_status status = import_lightgbm(file->text, file->length, NULL, &builder, &error);
 	if (status != e->status || error.line != e->line || !strstr(error.message, e->message))
-		fail_msg("%s: status %d, line %lld, \"%s\", expected %d, %d, \"%s\"", what, (int)status, (long long)error.line,
-			error.message, (int)e->status, e->line, e->message);
+		fail_msg("%s: status %d, line %lld, \"%s\", expected %d, %d, \"%s\"", what, (int)status,
+			(long long)error.line, error.message, (int)e->status, e->line, e->message);
 	assert_null(builder);
 	assert_int_equal(error.code, status);
 	assert_true((error.offset >= 0 && error.offset <= (int64_t)file->length) == (e->line != -1));
@@ -306,7 +307,8 @@ static void test_shared_sets(void **state)
 
 /* ---- any bytes --------------------------------------------------------------------------------------- */
 
-/* In memory of exactly this size, so that a sanitizer sees every read beyond it. True if it became a model. */
+/* In memory of exactly this size, so that a sanitizer sees every read beyond it. True if it became a
+ * model. */
 static bool import_exact(const char *text, size_t length)
 {
 	static const double row[2] = {0.5, 1};
@@ -332,7 +334,8 @@ static void test_every_truncation(void **state)
 	(void)state;
 	for (size_t length = 0; length < sizeof good; length++) {
 		if (import_exact(good, length) != (length >= whole))
-			fail_msg("the first %zu of %zu bytes: wrongly %s", length, sizeof good - 1, length < whole ? "taken" : "refused");
+			fail_msg("the first %zu of %zu bytes: wrongly %s", length, sizeof good - 1,
+				length < whole ? "taken" : "refused");
 	}
 }
 
