@@ -20,6 +20,7 @@ import numpy as np
 
 from ._build import Builder
 from ._errors import UnsupportedError, VerifyError
+from ._labels import xgboost_labels
 from ._library import ImportOptions, filled, has_importers, lib, new_handle
 from ._model import Model, borrowed
 
@@ -50,9 +51,11 @@ def convert(obj: Any, *, name: Optional[str] = None, metadata: Optional[Mapping[
     if name is not None:
         more["name"] = name
     if isinstance(obj, (str, os.PathLike)):
-        return _labelled(_import(lib.score_import_file, os.fsencode(obj)), more)
+        model = _import(lib.score_import_file, os.fsencode(obj))
+        return _labelled(model, {**_labels_of(model, obj), **more})
     if isinstance(obj, (bytes, bytearray, memoryview)):
-        return _labelled(_import(lib.score_import_memory, *borrowed(obj)), more)
+        model = _import(lib.score_import_memory, *borrowed(obj))
+        return _labelled(model, {**_labels_of(model, bytes(obj)), **more})
     for kind in type(obj).__mro__:
         converter = _CONVERTERS.get((kind.__module__.partition(".")[0], kind.__name__))
         if converter is not None:
@@ -70,6 +73,16 @@ def _import(function: Callable, *source: Any, iterations: Tuple[int, int] = (0, 
     options = filled(ImportOptions)
     options.iteration_begin, options.iteration_end = iterations
     return Model._of_handle(new_handle(function, *source, byref(options)))
+
+
+def _labels_of(model: Model, source: Any) -> Dict[str, Optional[str]]:
+    """Metadata about the labels of categories, from a path or bytes; LightGBM's come with the import."""
+    if model.metadata.get("source.library") != "xgboost" or "category" not in model.feature_types:
+        return {}
+    if not isinstance(source, bytes):
+        with open(source, "rb") as file:
+            source = file.read()
+    return dict(xgboost_labels(source, model.features))
 
 
 def _labelled(model: Model, metadata: Mapping[str, Optional[str]], golden: Optional[Golden] = None) -> Model:
@@ -104,7 +117,8 @@ def _of_xgboost_estimator(estimator: Any):
 
 
 def _of_xgboost(booster: Any, iterations: Tuple[int, int] = (0, 0), found: Optional[dict] = None):
-    model = _import(lib.score_import_memory, *borrowed(booster.save_raw("ubj")), iterations=iterations)
+    raw = bytes(booster.save_raw("ubj"))
+    model = _import(lib.score_import_memory, *borrowed(raw), iterations=iterations)
     kind = json.loads(booster.save_config())["learner"]["gradient_booster"]["name"]
 
     def margins_of(rows: np.ndarray) -> Golden:
@@ -121,25 +135,7 @@ def _of_xgboost(booster: Any, iterations: Tuple[int, int] = (0, 0), found: Optio
         matrix = xgboost.DMatrix(rows.astype(np.float32))
         return rows, booster.predict(matrix, output_margin=True, iteration_range=iterations, validate_features=False)
 
-    return model, margins_of, {**_xgboost_labels(booster), **(found or {})}
-
-
-def _xgboost_labels(booster: Any) -> Dict[str, str]:
-    """Metadata "source.categories": labels in the order of their codes by feature, as JSON. XGBoost keeps them since 3.1
-    for features that were columns of dtype category."""
-    if "c" not in (booster.feature_types or []):
-        return {}
-    trees = json.loads(booster.save_raw("json"))["learner"]["gradient_booster"]
-    encoded = trees.get("gbtree", trees).get("model", {}).get("cats", {}).get("enc", [])
-    found = {}
-    for name, column in zip(booster.feature_names or [], encoded):
-        labels = column.get("values", [])
-        if "offsets" in column:
-            text, ends = bytes(byte & 0xFF for byte in labels), column["offsets"]
-            labels = [text[begin:end].decode() for begin, end in zip(ends, ends[1:])]
-        if labels:
-            found[name] = labels
-    return {"source.categories": json.dumps(found)} if found else {}
+    return model, margins_of, {**_labels_of(model, raw), **(found or {})}
 
 
 def _classes(estimator: Any) -> Dict[str, str]:

@@ -42,6 +42,9 @@ class Labels:
         found = dict(zip(categorical, self.in_order))
         for name, i in zip(features, columns):
             if name in self.by_feature:
+                if self.by_feature[name] is None:
+                    raise ShapeError(f"XGBoost did not keep the labels of feature {name!r} whole, because they are not "
+                                     "ASCII: give the codes of the training data as a NumPy array")
                 if i not in categorical:
                     raise ShapeError(f"feature {name!r} was trained with labels: expected a column of dtype category, "
                                      f"found {dtypes[i]}. Or give the codes of the training data as a NumPy array")

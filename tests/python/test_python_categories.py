@@ -1,0 +1,144 @@
+"""Columns of dtype category are scored by label, as the trainers do, whatever the order of a frame's own categories."""
+import warnings
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import pytest
+import xgboost
+
+import scoreline
+from conftest import same_bits
+
+
+def shop(n=400, seed=0, umlaut="o"):
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({
+        "amount": rng.normal(size=n),
+        "city": pd.Categorical(rng.choice(["Ulm", f"K{umlaut}ln", "Graz", None], n),
+                               categories=["Ulm", f"K{umlaut}ln", "Graz"]),
+        "zone": pd.Categorical(rng.choice([10, 20, 30], n)),
+        "kept": pd.Categorical(rng.choice(["yes", "no"], n)),
+    })
+    y = frame.amount + (frame.city == f"K{umlaut}ln") * 2 - (frame.zone == 20) * 3 + (frame.kept == "no")
+    return frame, y.to_numpy()
+
+
+def reordered(frame):
+    """The same labels with other codes, and the columns in another order."""
+    out = frame.copy()
+    ulm, cologne, graz = out["city"].cat.categories
+    out["city"] = out["city"].cat.set_categories(["Bern", graz, cologne, ulm])
+    out["zone"] = out["zone"].cat.set_categories([30, 10, 20])
+    return out[out.columns[::-1]]
+
+
+@pytest.fixture(scope="module", params=["gbtree", "dart"])
+def trained(request):
+    frame, y = shop()
+    matrix = xgboost.DMatrix(frame, label=y, enable_categorical=True)
+    return xgboost.train({"max_depth": 4, "nthread": 1, "booster": request.param}, matrix, 8)
+
+
+@pytest.fixture(scope="module")
+def trained_lightgbm():
+    frame, y = shop()
+    parameters = {"verbose": -1, "num_threads": 1, "min_data_per_group": 5, "min_data_in_leaf": 5, "cat_smooth": 1}
+    return lightgbm.train(parameters, lightgbm.Dataset(frame, y), 8)
+
+
+def test_xgboost(trained):
+    frame, _ = shop(seed=1)
+    model = scoreline.convert(trained)
+    assert model.feature_types == ["numeric", "category", "category", "category"]
+    own = trained.predict(xgboost.DMatrix(frame, enable_categorical=True), output_margin=True)
+    same_bits(model.predict(frame, "margin"), own)
+    same_bits(model.predict(reordered(frame), "margin"), own)
+    same_bits(scoreline.load(model.to_bytes()).predict(reordered(frame), "margin"), own)
+
+
+@pytest.mark.parametrize("name", ["shop.json", "shop.ubj"])
+def test_xgboost_files(trained, tmp_path, name):
+    frame, _ = shop(seed=1)
+    trained.save_model(tmp_path / name)
+    own = trained.predict(xgboost.DMatrix(frame, enable_categorical=True), output_margin=True)
+    for source in (tmp_path / name, (tmp_path / name).read_bytes()):
+        model = scoreline.convert(source)
+        same_bits(model.predict(reordered(frame), "margin"), own)
+        assert model.metadata["source.categories"] == scoreline.convert(trained).metadata["source.categories"]
+
+
+def test_xgboost_codes(trained):
+    """Arrays hold the codes of training."""
+    frame, _ = shop(seed=1)
+    codes = np.column_stack([frame.amount, *(np.where(frame[name].isna(), np.nan, frame[name].cat.codes)
+                                             for name in ("city", "zone", "kept"))])
+    model = scoreline.convert(trained)
+    same_bits(model.predict(codes), model.predict(frame))
+
+
+def test_xgboost_refuses_what_it_cannot_translate(trained):
+    frame, _ = shop(seed=1)
+    model = scoreline.convert(trained)
+    strange = frame.assign(city=frame["city"].cat.rename_categories({"Ulm": "Oslo"}))
+    with pytest.raises(scoreline.ShapeError, match="'city' has categories that .*: 'Oslo'"):
+        model.predict(strange)
+    with pytest.raises(scoreline.ShapeError, match="'zone' was trained with labels"):
+        model.predict(frame.assign(zone=frame["zone"].astype(int)))
+    with pytest.raises(scoreline.ShapeError, match="trained with labels"):
+        model.predict(pd.DataFrame(np.zeros((2, 4)), columns=frame.columns))
+
+
+def test_labels_beyond_ascii():
+    """XGBoost cuts the UTF-8 of labels by numbers of characters; LightGBM keeps them whole."""
+    frame, y = shop(umlaut="ö")
+    booster = xgboost.train({"nthread": 1}, xgboost.DMatrix(frame, label=y, enable_categorical=True), 3)
+    with pytest.raises(scoreline.ShapeError, match="did not keep the labels of feature 'city'"):
+        scoreline.convert(booster).predict(frame)
+    booster = lightgbm.train({"verbose": -1, "num_threads": 1, "min_data_per_group": 5}, lightgbm.Dataset(frame, y), 3)
+    same_bits(scoreline.convert(booster).predict(reordered(frame), "margin"), booster.predict(frame, raw_score=True))
+
+
+def test_unused_labels_do_no_harm(trained):
+    """Categories that a frame declares and no row has need not be known."""
+    frame, _ = shop(seed=1)
+    model = scoreline.convert(trained)
+    declared = frame.assign(city=frame["city"].cat.add_categories(["Oslo"]))
+    same_bits(model.predict(declared), model.predict(frame))
+
+
+def test_lightgbm(trained_lightgbm, tmp_path):
+    frame, _ = shop(seed=1)
+    trained_lightgbm.save_model(tmp_path / "shop.txt")
+    own = trained_lightgbm.predict(frame, raw_score=True)
+    for model in (scoreline.convert(trained_lightgbm), scoreline.convert(tmp_path / "shop.txt")):
+        same_bits(model.predict(frame, "margin"), own)
+        same_bits(model.predict(reordered(frame), "margin"), own)
+        same_bits(model.predict(frame.assign(other=pd.Categorical(["x"] * len(frame))), "margin"), own)
+
+
+def test_lightgbm_takes_unknown_labels_as_missing(trained_lightgbm):
+    frame, _ = shop(seed=1)
+    strange = frame.assign(city=frame["city"].cat.rename_categories({"Ulm": "Oslo"}))
+    own = trained_lightgbm.predict(strange, raw_score=True)
+    same_bits(scoreline.convert(trained_lightgbm).predict(strange, "margin"), own)
+
+
+def test_lightgbm_refuses_other_numbers_of_categories(trained_lightgbm):
+    frame, _ = shop(seed=1)
+    with pytest.raises(ValueError, match="do not match"):
+        trained_lightgbm.predict(frame.assign(zone=frame["zone"].astype(int)))
+    with pytest.raises(scoreline.ShapeError, match="trained with 3 columns of dtype category, and this frame has 2"):
+        scoreline.convert(trained_lightgbm).predict(frame.assign(zone=frame["zone"].astype(int)))
+
+
+def test_estimators():
+    frame, y = shop()
+    new, _ = shop(seed=1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        estimators = (xgboost.XGBClassifier(n_estimators=6, enable_categorical=True, n_jobs=1).fit(frame, y > 0),
+                      lightgbm.LGBMClassifier(n_estimators=6, n_jobs=1, verbose=-1).fit(frame, y > 0))
+        for estimator in estimators:
+            ours = scoreline.convert(estimator).predict(reordered(new))
+            np.testing.assert_allclose(ours, estimator.predict_proba(new)[:, 1], rtol=1e-6)
