@@ -9,7 +9,7 @@ from read_slm import Model
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = ROOT / "build/tests/slm_tool"
-SAMPLES = ["stump", "tiny", "leaf-only", "xgboost", "xgboost-categories", "xgboost-classes", "lightgbm",
+SAMPLES = ["stump", "tiny", "one-set", "leaf-only", "xgboost", "xgboost-categories", "xgboost-classes", "lightgbm",
            "lightgbm-forest", "sklearn", "catboost", "odd-outputs", "nan-cuts", "chain", "linear", "gblinear"]
 DTYPES = {"f32": 1, "f64": 2}
 LINKS = ["identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge", "softmax_xgboost", "softmax", "argmax",

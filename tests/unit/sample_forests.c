@@ -24,6 +24,7 @@ const sample samples[] = {
 	{ "stump", { sizeof(score_contract), 1, 1, 1, SCORE_F32, SCORE_F32, SCORE_BASE_FIRST, SCORE_AVERAGE_NONE,
 		SCORE_CATEGORY_NONNEGATIVE, 1.0 }, 1, 1, SAMPLE_LEVEL, 0 },
 	{ "tiny", XGBOOST(1, 1), 1, 1, SAMPLE_LEVEL, 0 },
+	{ "one-set", XGBOOST(1, 1), 1, 1, SAMPLE_LEVEL, SAMPLE_HAS_CATEGORIES | SAMPLE_ONLY_CATEGORIES },
 	{ "leaf-only", XGBOOST(1, 1), 3, 0, SAMPLE_LEVEL, 0 },
 	{ "xgboost", XGBOOST(1, 1), 20, 31, SAMPLE_LEVEL, 0 },
 	{ "xgboost-categories", XGBOOST(1, 1), 12, 20, SAMPLE_LEVEL, SAMPLE_HAS_CATEGORIES },
@@ -69,7 +70,7 @@ static double random_value(maker *m, score_dtype type)
 
 static bool is_category_feature(const sample *s, uint32_t feature)
 {
-	return (s->flags & SAMPLE_HAS_CATEGORIES) && feature >= 3;
+	return (s->flags & SAMPLE_ONLY_CATEGORIES) || ((s->flags & SAMPLE_HAS_CATEGORIES) && feature >= 3);
 }
 
 static void make_set(maker *m, score_node *node)
@@ -176,6 +177,9 @@ static score_status add_tree(maker *m, score_builder *builder, uint32_t number, 
 		m->leaf_numbers[m->nodes[at].right] = i + 1;
 	}
 	fill_leaves(m);
+	/* Some trees do not follow the numbering of the others. */
+	for (uint32_t i = 0; (m->s->flags & SAMPLE_HAS_ODD_OUTPUTS) && number % 3 == 1 && i < m->n_nodes; i++)
+		m->nodes[i].leaf_id = 1000 - i;
 	tree.nodes = m->nodes;
 	tree.n_nodes = m->n_nodes;
 	tree.categories = m->categories;
@@ -195,6 +199,7 @@ static score_status add_tree(maker *m, score_builder *builder, uint32_t number, 
 static score_status describe(const sample *s, score_builder *builder, score_error *error)
 {
 	const double base[] = { 0.5, -1.25, 3.0, 1e-3f };
+	const char *first_name = s->contract.n_features > 1 ? "income \xe2\x82\xac" : "age";
 	score_status status = score_builder_set_base(builder, base, s->contract.n_outputs, error);
 	if (status == SCORE_OK)
 		status = score_builder_set_metadata(builder, "name", s->name, error);
@@ -203,7 +208,7 @@ static score_status describe(const sample *s, score_builder *builder, score_erro
 	if (status == SCORE_OK && s->contract.n_features > 1)
 		status = score_builder_set_metadata(builder, "owner", "M\xc3\xbcller \xe2\x9c\x93", error);
 	if (status == SCORE_OK)
-		status = score_builder_set_feature(builder, 0, s->contract.n_features > 1 ? "income \xe2\x82\xac" : "age", SCORE_FEATURE_NUMERIC, error);
+		status = score_builder_set_feature(builder, 0, first_name, SCORE_FEATURE_NUMERIC, error);
 	for (uint32_t i = 1; i < s->contract.n_features && status == SCORE_OK; i++)
 		status = score_builder_set_feature(builder, i, NULL,
 			is_category_feature(s, i) ? SCORE_FEATURE_CATEGORY : SCORE_FEATURE_NUMERIC, error);

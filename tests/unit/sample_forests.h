@@ -25,6 +25,7 @@ enum { SAMPLE_LEVEL, SAMPLE_PREORDER, SAMPLE_LEAF_ORDER, SAMPLE_SPLIT_ORDER };
 #define SAMPLE_HAS_NAN_CUTS 16u
 #define SAMPLE_IS_LINEAR 32u
 #define SAMPLE_IS_CHAIN 64u
+#define SAMPLE_ONLY_CATEGORIES 128u
 
 extern const sample samples[];
 extern const size_t n_samples;

@@ -314,6 +314,27 @@ static void bad_options_are_refused(void **state)
 	sl_arena_free(&arena);
 }
 
+static void too_much_text_is_refused(void **state)
+{
+	(void)state;
+	const score_allocator standard = sl_allocator(NULL);
+	const size_t n = (size_t)65 << 20;
+	sl_arena arena = new_arena();
+	char *text = sl_arena_alloc(&arena, n + 1, 1);
+	const char *const key[] = { "essay" };
+	const char *const value[] = { text };
+	const score_save_options options = { sizeof options, NULL, NULL, 0, 1, key, value };
+	score_error error;
+	void *out;
+	size_t size;
+	assert_non_null(text);
+	memset(text, 'x', n);
+	assert_int_equal(slm_write(sample_make(sample_find("tiny"), &arena), &options, &standard, &out, &size, &error),
+		SCORE_ERR_LIMIT);
+	assert_null(out);
+	sl_arena_free(&arena);
+}
+
 /* ---- memory ------------------------------------------------------------------------------------------ */
 
 typedef struct meter {
@@ -418,6 +439,7 @@ int main(void)
 		cmocka_unit_test(odd_floats_keep_their_bits),
 		cmocka_unit_test(options_change_golden_rows_and_metadata),
 		cmocka_unit_test(bad_options_are_refused),
+		cmocka_unit_test(too_much_text_is_refused),
 		cmocka_unit_test(every_failing_allocation_is_reported),
 		cmocka_unit_test(the_limit_of_the_arena_holds),
 	};

@@ -342,6 +342,15 @@ static const edit edits[] = {
 	{ "xgboost-categories", T("\xab" "nonnegative"), T("\xa8" "truncate"), SCORE_OK, NULL },
 	{ "lightgbm", T("\xa8" "leaf_ids\xa4" "type"), T("\xa8" "leaf_xxx\xa4" "type"), BAD, "leaf_ids" },
 	{ "lightgbm", T("\xb0" "leaf_id_explicit"), T("\xa1" "x"), BAD, "leaf_ids" },
+	{ "lightgbm", T("\xa3" "sum\xa3" "f64"), T("\xa3" "sum\xa3" "f32"), BAD, "leaf value" },
+	{ "linear", T("\xa3" "sum\xa3" "f64"), T("\xa3" "sum\xa3" "f32"), BAD, "weight" },
+	{ "lightgbm", T("\xa7" "compare\xa3" "f64"), T("\xa7" "compare\xa3" "f32"), BAD, "no float value" },
+	{ "tiny", T("\xa4" "cuts\x01\xa5" "tests"), T("\xa4" "cuts\x02\xa5" "tests"), BAD, "sum of the features" },
+	{ "tiny", T("\xa4" "cuts\0\x83"), T("\xa4" "cuts\xce\x7f\xff\xff\xff\x83"), BAD, "more cuts" },
+	{ "tiny", T("\xa8" "sections\x99"), T("\xa8" "sections\x9a\x01"), BAD, "one map per section" },
+	{ "tiny", T("\xa8" "sections\x99"), T("\xa8" "sections\xc0\xa1" "x\x99"), BAD, NULL },
+	{ "tiny", T("\xaa" "leaf_width\x01"), T("\xaa" "leaf_width\xd1\xff\x01"), BAD, "a negative number" },
+	{ "tiny", T("\xa9" "parameter\xcb"), T("\xa9" "parameter\xca\0\0\0\0\xa1" "x\xcb"), BAD, NULL },
 	{ "linear", T("\xae" "linear_weights"), T("\xa1" "x"), BAD, "linear_weights" },
 	{ "tiny", T("\xa5" "owner"), T("\xa5" "zzzzz"), BAD, "ascending" },
 	{ "tiny", T("\xa5" "owner"), T("\xa4" "name"), BAD, "ascending" },
@@ -418,12 +427,80 @@ static void contents_of_sections_are_checked(void **state)
 	}
 }
 
+/* One byte of a section whose type was made wider first, for values that its own type could not hold. */
+static void expect_wide(const char *name, const char *what, size_t n, const char *with, int section, uint8_t value,
+	const char *words)
+{
+	file good = sample_file(name);
+	file f = replace(&good, what, n, with, n);
+	const slm_table table = table_of(&f);
+	f.data[sl_round_up(32 + header_bytes(&f), 64) + table.sections[section].offset] = value;
+	rehash(&f);
+	expect(&f, SCORE_ERR_CORRUPT, words);
+	free_file(&f);
+	free_file(&good);
+}
+
+static void values_beyond_the_usual_type_are_checked(void **state)
+{
+	(void)state;
+	expect_wide("tiny", T("\xa9" "cut_tests\xa4" "type\xa2" "u3"),
+		"\xa9" "cut_tests\xa4" "type\xa2" "u8", SLM_CUT_TESTS, 16,
+		"up to 15");
+	expect_wide("one-set", T("\xae" "set_test_flags\xa4" "type\xa2" "u2"), "\xae" "set_test_flags\xa4" "type\xa2" "u8",
+		SLM_SET_TEST_FLAGS, 4, "up to 3");
+}
+
+static void categories_stay_within_32_bits(void **state)
+{
+	(void)state;
+	const score_allocator standard = sl_allocator(NULL);
+	static const uint32_t members[] = { 0xfffffff0u, 0xfffffffeu };
+	static const uint32_t first[] = { 0, 2 };
+	sl_arena arena;
+	void *data;
+	size_t size;
+	sl_arena_init(&arena, &standard, 0);
+	forest *f = sample_make(sample_find("one-set"), &arena);
+	f->set_members = members;
+	f->n_set_members = 2;
+	f->set_first = first;
+	assert_int_equal(slm_write(f, NULL, &standard, &data, &size, NULL), SCORE_OK);
+	file out = copy_file(data, size);
+	expect(&out, SCORE_OK, NULL);
+	const slm_table table = table_of(&out);
+	out.data[sl_round_up(32 + header_bytes(&out), 64) + table.sections[SLM_SET_GAPS].offset] = 15;
+	rehash(&out);
+	expect(&out, SCORE_ERR_CORRUPT, "exceeds 32 bits");
+	free_file(&out);
+	slm_free_bytes(&standard, data, size);
+	sl_arena_free(&arena);
+}
+
+static void nothing_may_stand_between_the_sections_and_the_hash(void **state)
+{
+	(void)state;
+	file f = sample_file("tiny");
+	f.size += 64;
+	uint8_t *longer = calloc(1, f.size + 1);
+	assert_non_null(longer);
+	memcpy(longer, f.data, f.size - 64 - 16);
+	free(f.data);
+	f.data = longer;
+	slm_put_u64(f.data + 16, f.size);
+	rehash(&f);
+	expect(&f, SCORE_ERR_CORRUPT, "where the hash begins");
+	free_file(&f);
+}
+
 static void unknown_things_are_ignored(void **state)
 {
 	(void)state;
 	static const edit more[] = {
-		{ "tiny", T("\x8b\xa6" "format"), T("\x8c\xa3" "new\x93\x01\xc0\x81\x01\xc7\x01\x05z\xa6" "format"), SCORE_OK, NULL },
-		{ "tiny", T("\x83\xa4" "name\xa2" "f1"), T("\x84\xa2" "hi\xcb\0\0\0\0\0\0\0\0\xa4" "name\xa2" "f1"), SCORE_OK, NULL },
+		{ "tiny", T("\x8b\xa6" "format"),
+			T("\x8c\xa3" "new\x93\x01\xc0\x81\x01\xc7\x01\x05z\xa6" "format"), SCORE_OK, NULL },
+		{ "tiny", T("\x83\xa4" "name\xa2" "f1"),
+			T("\x84\xa2" "hi\xcb\0\0\0\0\0\0\0\0\xa4" "name\xa2" "f1"), SCORE_OK, NULL },
 	};
 	for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
 		file good = sample_file("tiny");
@@ -509,6 +586,9 @@ int main(void)
 		cmocka_unit_test(versions_decide),
 		cmocka_unit_test(every_check_of_the_header_works),
 		cmocka_unit_test(contents_of_sections_are_checked),
+		cmocka_unit_test(values_beyond_the_usual_type_are_checked),
+		cmocka_unit_test(categories_stay_within_32_bits),
+		cmocka_unit_test(nothing_may_stand_between_the_sections_and_the_hash),
 		cmocka_unit_test(unknown_things_are_ignored),
 		cmocka_unit_test(hostile_headers_ask_for_nothing),
 		cmocka_unit_test(sizes_in_the_prelude_are_checked),
