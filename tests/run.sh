@@ -128,6 +128,13 @@ conformance_sanitized() {
 		SCORELINE_TEST_MODE=quick build/venv/bin/python -m pytest -q -p no:cacheprovider tests/conformance
 }
 
+# Code that -Ofast adds when linking, and that switches denormals off for the whole process.
+keeps_denormals() {
+	local symbols
+	symbols=$(nm "$1/lib/libscoreline.so" "$1/cli/scoreline") || return 1
+	! grep set_fast_math <<<"$symbols"
+}
+
 command_sanitized() { SCORELINE_BUILD=$PWD/build-asan python_tests tests/cli; }
 
 # ---- the run -----------------------------------------------------------------------------------------------------
@@ -165,5 +172,6 @@ if step count_one "build with sanitizers" build_sanitized build-asan; then
 fi
 if [ $mode != quick ] && step count_one "build as a vendor" build_vendor build-vendor; then
 	step count_meson "unit tests, vendor flags" unit_tests build-vendor
+	step count_one "denormals, vendor flags" keeps_denormals build-vendor
 fi
 finish
