@@ -178,8 +178,10 @@ def test_more_than_256_leaves(leaves, seed, tally):
 def test_many_cuts(seed, tally):
     """More than 255 thresholds of one feature: codes of two bytes."""
     rng = seeds("cuts", seed)
-    params = {"max_bin": 5000, "min_data_in_bin": 1, "num_leaves": 100, "min_data_in_leaf": 1}
-    booster, x = train(rng, "regression", params, n_rows=6000, n_features=2, rounds=15)
+    params = {**COMMON, "max_bin": 5000, "min_data_in_bin": 1, "num_leaves": 100, "min_data_in_leaf": 1}
+    x = rng.standard_normal((6000, 2))
+    y = labels(rng, x, "regression", 0)
+    booster = lgb.train(params, lgb.Dataset(x, y, params=params), 15)
     model = check(tally, "more than 255 cuts", f"lgb-cuts-{seed}", booster, x, rng, n=2200)
     assert model.info.max_cuts > 255
 

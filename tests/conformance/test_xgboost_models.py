@@ -179,8 +179,9 @@ def test_many_cuts(seed, tally):
     """More than 255 thresholds of one feature: codes of two bytes."""
     rng = seeds("cuts", seed)
     method = {"tree_method": "exact"} if seed % 2 else {"tree_method": "hist", "max_bin": 4096}
-    booster, x = train(rng, "reg:squarederror", {"max_depth": 7, "min_child_weight": 0, **method}, n_rows=4000,
-                       n_features=2, rounds=25)
+    x = rng.standard_normal((4000, 2)).astype(np.float32)
+    matrix = xgb.DMatrix(x, signal(rng, x))
+    booster = xgb.train({"max_depth": 7, "min_child_weight": 0, **method, **CPU}, matrix, 25)
     model = check(tally, "more than 255 cuts", f"xgb-cuts-{seed}", booster, x, rng, n=2200)
     assert model.info.max_cuts > 255
 
