@@ -72,6 +72,7 @@ typedef int32_t score_link;
 #define SCORE_LINK_BINARY_PAIR 11    /* one margin, two predictions: { 1 - p, p }, p = 1 / (1 + exp(-x))        */
 #define SCORE_LINK_OVR_NORMALISED 12 /* p = 1 / (1 + exp(-x)) per class, divided by the sum over the row        */
 #define SCORE_LINK_SOFTMAX_PAIR 13   /* one margin, two predictions: softmax of { -x, x }                       */
+#define SCORE_LINK_EXP_F64 14        /* exp(x) in double, rounded to the `sum` type (XGBoost survival:aft)       */
 
 /* ---- builder ------------------------------------------------------------------------------------ */
 

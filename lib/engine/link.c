@@ -127,6 +127,8 @@ static double link_one(const forest *f, double x)
 		return sigmoid(type, f->link_parameter, x);
 	case SCORE_LINK_EXP:
 		return exponential(type, x);
+	case SCORE_LINK_EXP_F64:
+		return type == SCORE_F32 ? (double)(float)exp(x) : exp(x);
 	case SCORE_LINK_HINGE:
 		return x > 0.0 ? 1.0 : 0.0;
 	case SCORE_LINK_SIGNED_SQUARE:

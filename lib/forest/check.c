@@ -15,6 +15,7 @@ uint32_t forest_link_predictions(score_link link, uint32_t n_outputs)
 	case SCORE_LINK_SIGMOID_XGBOOST:
 	case SCORE_LINK_SIGMOID:
 	case SCORE_LINK_EXP:
+	case SCORE_LINK_EXP_F64:
 	case SCORE_LINK_HINGE:
 	case SCORE_LINK_SOFTMAX_XGBOOST:
 	case SCORE_LINK_SOFTMAX:

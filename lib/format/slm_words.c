@@ -38,4 +38,4 @@ WORDS(category, "truncate", "nonnegative");
 WORDS(feature, "numeric", "category");
 WORDS(leaf_rule, "leaf-order", "preorder", "level-order");
 WORDS(link, "identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge", "softmax_xgboost", "softmax", "argmax",
-	"signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised", "softmax_pair");
+	"signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised", "softmax_pair", "exp_f64");

@@ -35,7 +35,7 @@ static const xgb_objective objectives[] = {
 	{"reg:gamma", SCORE_LINK_EXP, LOGARITHM},
 	{"reg:tweedie", SCORE_LINK_EXP, LOGARITHM},
 	{"survival:cox", SCORE_LINK_EXP, LOGARITHM},
-	{"survival:aft", SCORE_LINK_EXP, LOGARITHM},
+	{"survival:aft", SCORE_LINK_EXP_F64, LOGARITHM}, /* its source says exp, the others say std::exp */
 	{"multi:softprob", SCORE_LINK_SOFTMAX_XGBOOST, IDENTITY},
 	{"multi:softmax", SCORE_LINK_ARGMAX, IDENTITY},
 	{"rank:pairwise", SCORE_LINK_IDENTITY, IDENTITY},

@@ -22,7 +22,7 @@ _TESTS = {"leaf": 0, "lt": 1, "le": 2, "in_left": 3, "in_right": 4}
 _TYPES = {"numeric": 0, "category": 1}
 LINKS = {name: code for code, name in enumerate((
     "identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge", "softmax_xgboost", "softmax", "argmax", "signed_square",
-    "log1p_exp", "sort", "binary_pair", "ovr_normalised", "softmax_pair"))}
+    "log1p_exp", "sort", "binary_pair", "ovr_normalised", "softmax_pair", "exp_f64"))}
 
 
 def _choice(what: str, names: Mapping[str, int], name: str) -> int:

@@ -13,7 +13,7 @@ SAMPLES = ["stump", "tiny", "one-set", "leaf-only", "xgboost", "xgboost-categori
            "lightgbm-forest", "sklearn", "catboost", "odd-outputs", "nan-cuts", "chain", "linear", "gblinear"]
 DTYPES = {"f32": 1, "f64": 2}
 LINKS = ["identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge", "softmax_xgboost", "softmax", "argmax",
-         "signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised", "softmax_pair"]
+         "signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised", "softmax_pair", "exp_f64"]
 
 
 def bits(values) -> str:
