@@ -43,6 +43,10 @@ def _as_array(X: Any) -> np.ndarray:
     if hasattr(X, "tocsr") and hasattr(X, "nnz"):
         raise UnsupportedError("sparse matrices are not supported, because absent values are zeros to one library and "
                                "missing to another: pass X.toarray(), with NaN where a value is missing")
+    if hasattr(X, "columns") or hasattr(X, "column_names"):
+        raise TypeError(f"{type(X).__module__}.{type(X).__qualname__} has named columns, but not the Arrow PyCapsule "
+                        "interface (pyarrow has it since version 14): give a pandas DataFrame, or a NumPy array with the "
+                        "columns in the model's order")
     if isinstance(X, (str, bytes)) or not hasattr(X, "__len__") and not hasattr(X, "__array__"):
         raise TypeError(f"expected rows as a NumPy array, pandas DataFrame, Arrow table, list of dicts or nested lists, "
                         f"found {type(X).__name__}")

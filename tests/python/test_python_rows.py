@@ -134,6 +134,14 @@ def test_sparse_is_refused(model, rows):
         model.predict(sparse.csr_matrix(np.nan_to_num(rows)))
 
 
+@pytest.mark.parametrize("attribute", ["columns", "column_names"])
+def test_unknown_tables_are_refused(model, rows, attribute):
+    """NumPy would take a table by position, or even turned by a quarter."""
+    table = type("Table", (), {attribute: NAMES, "__array__": lambda self, *more: rows, "__len__": lambda self: 5})()
+    with pytest.raises(TypeError, match="named columns"):
+        model.predict(table)
+
+
 # ---- pandas --------------------------------------------------------------------------------------------------------
 
 
