@@ -4,7 +4,9 @@ import subprocess
 
 import numpy as np
 import pytest
+import xgboost
 
+import c_interface
 from read_slm import Model
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -73,6 +75,43 @@ def test_golden_rows_score_by_the_page_alone(samples, name):
     margins = np.array([model.margins(row) for row in rows])
     assert len(rows) > 0
     assert np.array_equal(margins.ravel().view(np.uint64), model.golden_margins.view(np.uint64))
+
+
+def model_files() -> list[pathlib.Path]:
+    found = [*(ROOT / "tests/data/xgboost").iterdir(), *(ROOT / "tests/data/lightgbm").iterdir()]
+    return sorted(p for p in found if p.suffix in (".json", ".ubj", ".txt"))
+
+
+def test_both_readers_see_the_same_in_imported_models(tmp_path):
+    compared = 0
+    for path in model_files():
+        try:
+            data = c_interface.Model.imported(path.read_bytes()).saved()
+        except c_interface.ScoreError as error:
+            assert error.code in ("UNSUPPORTED", "CORRUPT"), path
+            continue
+        assert c_interface.Model.opened(data).saved() == data, path
+        file = tmp_path / "model.slm"
+        file.write_bytes(data)
+        compare_readers(file)
+        compared += 1
+    assert compared > 20
+
+
+@pytest.mark.parametrize("parameters", [
+    {"max_depth": 8}, {"max_depth": 6}, {"grow_policy": "lossguide", "max_depth": 0, "max_leaves": 64}], ids=str)
+def test_files_are_an_eighth_of_the_source(parameters):
+    random = np.random.default_rng(5)
+    rows = random.normal(size=(3000, 20)).astype(np.float32)
+    rows[random.random(rows.shape) < 0.03] = np.nan
+    known = np.nan_to_num(rows)
+    labels = known[:, 0] * known[:, 1] + np.sin(known[:, 2]) + random.normal(size=len(rows)) > 0.3
+    booster = xgboost.train({"objective": "binary:logistic", "eta": 0.1, "nthread": 1, **parameters},
+                            xgboost.DMatrix(rows, labels, nthread=1), 100)
+    source = bytes(booster.save_raw("ubj"))
+    model = c_interface.Model.imported(source)
+    assert model.info.n_golden_rows > 0
+    assert len(model.saved()) * 8 <= len(source)
 
 
 def test_the_example_of_the_page():
