@@ -126,6 +126,8 @@ static int make_block(const cli_model *m, score_job *job, block *b)
 {
 	size_t widest, n_features = m->info.n_features;
 	b->width = score_output_width(m->model, &job->options);
+	if (b->width == 0 && m->info.kind == SCORE_KIND_LINEAR)
+		return cli_fail(job->model_path, "is a linear model: it has no trees, and so no --trees and no leaf numbers");
 	if (b->width == 0)
 		return cli_fail(job->model_path, "cannot give this output: it has %u trees; check --trees and --output",
 			m->info.n_trees);

@@ -14,6 +14,7 @@
 typedef struct csv_reader {
 	cli_rows rows;
 	cli_bytes *bytes;
+	const score_model *model;
 	cli_csv_header header; /* empty without a header               */
 	int64_t *feature;      /* per column: feature it feeds, or -1  */
 	size_t n_columns;
@@ -52,9 +53,11 @@ static column_label label_column(const csv_reader *r, size_t column)
 static scan fail_field(const csv_reader *r, const cursor *c, const char *text, size_t length)
 {
 	cli_quoted found = cli_quote(text, length, 40);
+	uint32_t feature = (uint32_t)r->feature[c->column];
+	bool category = score_model_feature_type(r->model, feature) == SCORE_FEATURE_CATEGORY;
 	cli_fail_at(r->bytes->name, r->line + c->newlines, -1,
-		"%s: expected a number, or nothing, NA, NaN or null for a missing value; found \"%s\"",
-		label_column(r, c->column).text, found.text);
+		"%s: expected %s, or nothing, NA, NaN or null for a missing value; found \"%s\"",
+		label_column(r, c->column).text, category ? "the number of a category" : "a number", found.text);
 	return SCAN_FAILED;
 }
 
@@ -249,13 +252,13 @@ static bool all_numbers(const cli_csv_header *header)
 	return true;
 }
 
-static int bind_names(csv_reader *r, const score_model *model)
+static int bind_names(csv_reader *r)
 {
 	score_plan *plan = NULL;
 	score_error error;
 	uint32_t i;
 	memset(&error, 0, sizeof error);
-	if (score_bind(model, (const char *const *)r->header.names, NULL, r->header.n, &plan, &error) != SCORE_OK) {
+	if (score_bind(r->model, (const char *const *)r->header.names, NULL, r->header.n, &plan, &error) != SCORE_OK) {
 		const char *hint = NULL;
 		if (all_numbers(&r->header))
 			hint = "the first line looks like data: --no-header says that there are no column names";
@@ -296,6 +299,7 @@ int cli_csv_open(cli_bytes *bytes, const score_model *model, uint32_t n_features
 		return cli_fail_memory(bytes->name);
 	r->rows = (cli_rows){ csv_read, csv_finish, csv_free };
 	r->bytes = bytes;
+	r->model = model;
 	r->n_features = n_features;
 	r->line = 1;
 	if (!options->no_header)
@@ -309,7 +313,7 @@ int cli_csv_open(cli_bytes *bytes, const score_model *model, uint32_t n_features
 		for (i = 0; i < r->n_columns; i++)
 			r->feature[i] = positional ? (int64_t)i : -1;
 		if (!positional)
-			code = bind_names(r, model);
+			code = bind_names(r);
 	}
 	if (code != CLI_OK)
 		csv_free(&r->rows);

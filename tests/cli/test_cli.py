@@ -239,6 +239,13 @@ def test_score_doubles(tmp_path):
     assert same_bits(parse_scores(done.out, float), expected)
 
 
+def test_score_category_by_label(tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text("colour,height\n1,2\nred,1\n")
+    error = fail(1, "score", BINARY, rows).err
+    assert "the number of a category" in error and "column 1 (colour)" in error and '"red"' in error and "(line 3)" in error
+
+
 def test_score_trees(model, rows):
     done = succeed("score", model, rows, "--trees", "1:3", "--output", "margin")
     assert parse_scores(done.out).tolist() == [-2.5, 6.5, -1.5, 6.5]
