@@ -10,14 +10,15 @@
 typedef struct writer {
 	msgpack_packer pack;
 	sl_vector *out;
-	bool failed;
+	score_error *error;
+	score_status status;
 } writer;
 
 static int append(void *data, const char *bytes, size_t n)
 {
 	writer *w = data;
-	if (!w->failed && !sl_vector_push(w->out, bytes, n))
-		w->failed = true;
+	if (w->status == SCORE_OK && !sl_vector_push(w->out, bytes, n))
+		w->status = sl_fail_memory(w->error, w->out->length + n);
 	return 0;
 }
 
@@ -56,7 +57,8 @@ static void put_word(writer *w, const char *key, const slm_words *words, int32_t
 {
 	put_text(w, key);
 	if (value < 0 || (uint32_t)value >= words->count)
-		w->failed = true;
+		w->status = sl_fail(w->error, SCORE_ERR_UNSUPPORTED, "the file format has no word for '%s' number %d", key,
+			(int)value);
 	else
 		put_text(w, words->names[value]);
 }
@@ -153,9 +155,9 @@ static void put_sections(writer *w, const slm_table *table)
 	}
 }
 
-bool slm_header_write(const forest *f, const slm_table *table, sl_vector *out)
+score_status slm_header_write(const forest *f, const slm_table *table, sl_vector *out, score_error *error)
 {
-	writer w = { .out = out };
+	writer w = { .out = out, .error = error, .status = SCORE_OK };
 	msgpack_packer_init(&w.pack, &w, append);
 	msgpack_pack_map(&w.pack, 11);
 	put_text(&w, "format");
@@ -166,5 +168,5 @@ bool slm_header_write(const forest *f, const slm_table *table, sl_vector *out)
 	put_counts(&w, f, table);
 	put_word(&w, "leaf_id_rule", &slm_words_leaf_rule, table->leaf_rule);
 	put_sections(&w, table);
-	return !w.failed;
+	return w.status;
 }

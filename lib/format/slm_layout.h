@@ -132,7 +132,7 @@ score_status slm_trees_from_topology(const forest *f, const slm_section *section
 
 /* ---- header (slm_header_write.c, slm_header_read.c) -------------------------------------------------- */
 
-bool slm_header_write(const forest *f, const slm_table *table, sl_vector *out);
+score_status slm_header_write(const forest *f, const slm_table *table, sl_vector *out, score_error *error);
 /* Fills contract, counts, features and metadata of `f`, and the table. Sizes are checked against each other and against
  * `section_bytes`, the room for sections in the file; contents of sections are not looked at. */
 score_status slm_header_read(const uint8_t *header, size_t size, uint64_t section_bytes, sl_arena *arena, forest *f,

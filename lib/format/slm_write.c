@@ -327,8 +327,7 @@ static score_status write_file(writer *w, const score_save_options *options, sl_
 	TRY(apply_options(w, options));
 	TRY(put_all(w));
 	place_sections(&w->table);
-	if (!slm_header_write(&w->model, &w->table, header))
-		return sl_fail_memory(w->error, header->length);
+	TRY(slm_header_write(&w->model, &w->table, header, w->error));
 	if (header->length > SLM_MAX_HEADER_BYTES)
 		return sl_fail(w->error, SCORE_ERR_LIMIT, "names and metadata take more than %u bytes; shorten them",
 			SLM_MAX_HEADER_BYTES);

@@ -314,6 +314,30 @@ static void bad_options_are_refused(void **state)
 	sl_arena_free(&arena);
 }
 
+/* A constant of the public headers that gets no word in slm_words.c would make models that cannot be saved. */
+static void every_link_has_a_word(void **state)
+{
+	(void)state;
+	const score_allocator standard = sl_allocator(NULL);
+	sl_arena arena = new_arena();
+	forest *f = sample_make(sample_find("xgboost"), &arena);
+	score_error error;
+	score_link link = 0;
+	for (; forest_link_predictions(link, 1) > 0; link++) {
+		f->link = link;
+		f->n_predictions = forest_link_predictions(link, 1);
+		file out = write_file(f, NULL);
+		assert_int_equal(read_file(&out, &arena)->link, link);
+		free_file(&out);
+	}
+	assert_true(link > SCORE_LINK_SOFTMAX_PAIR);
+	f->link = link;
+	file out;
+	assert_int_equal(slm_write(f, NULL, &standard, &out.data, &out.size, &error), SCORE_ERR_UNSUPPORTED);
+	assert_null(out.data);
+	sl_arena_free(&arena);
+}
+
 static void too_much_text_is_refused(void **state)
 {
 	(void)state;
@@ -439,6 +463,7 @@ int main(void)
 		cmocka_unit_test(odd_floats_keep_their_bits),
 		cmocka_unit_test(options_change_golden_rows_and_metadata),
 		cmocka_unit_test(bad_options_are_refused),
+		cmocka_unit_test(every_link_has_a_word),
 		cmocka_unit_test(too_much_text_is_refused),
 		cmocka_unit_test(every_failing_allocation_is_reported),
 		cmocka_unit_test(the_limit_of_the_arena_holds),
