@@ -10,8 +10,13 @@ shipped=examples/quickstart
 out=build/quickstart
 python=/usr/bin/python3 # Debian's own, for which apt-get installs NumPy
 
-step() { printf '\n\033[1m%s\033[0m\n' "$*"; }
-show() { printf '    $ %s\n' "$*"; "$@"; }
+bold='' plain=''
+[ -t 1 ] && bold=$'\033[1m' plain=$'\033[0m'
+step() { printf '\n%s%s%s\n' "$bold" "$*" "$plain"; }
+show() {
+	printf '    $ %s\n' "$*"
+	"$@" | sed 's/^/    /'
+}
 trap 'echo "The quickstart failed at line $LINENO: $BASH_COMMAND" >&2; tail -n 20 build/quickstart.log >&2 || true' ERR
 
 mkdir -p build
@@ -19,7 +24,8 @@ mkdir -p build
 
 step "1. Install what is missing"
 missing=()
-for package in gcc meson ninja-build pkg-config libmsgpack-dev libxxhash-dev libyajl-dev libjansson-dev python3 python3-numpy; do
+for package in gcc libc6-dev meson ninja-build pkg-config libmsgpack-dev libxxhash-dev libyajl-dev libjansson-dev \
+	python3 python3-numpy; do
 	dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
 done
 if ((${#missing[@]})); then
@@ -40,7 +46,7 @@ ninja -C build/quickstart-lib >>build/quickstart.log
 mkdir -p "$out"
 lib=build/quickstart-lib/lib
 scoreline=build/quickstart-lib/cli/scoreline
-ls -sh --time-style=+ "$lib/libscoreline.so" "$scoreline" | sed 's/^/    /'
+ls -shL "$lib/libscoreline.so" "$scoreline" | sed 's/^/    /'
 
 step "3. Convert a model: XGBoost's own file becomes a compact .slm file"
 show "$scoreline" convert "$shipped/flights.ubj" -o "$out/flights.slm"
