@@ -37,6 +37,7 @@ static score_status import_bytes(const void *data, size_t size, const score_impo
 static score_status take_options(const score_import_options *given, score_import_options *o, score_error *error)
 {
 	score_status status = sl_take_struct(o, sizeof *o, given, "score_import_options", error);
+	o->struct_size = sizeof *o; /* whatever the caller's was, or none: importers get a whole one */
 	if (status == SCORE_OK && o->iteration_begin > o->iteration_end)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "iteration range [%u, %u) is empty or reversed", o->iteration_begin,
 			o->iteration_end);

@@ -167,7 +167,7 @@ class Model:
     @classmethod
     def imported(cls, data: bytes, isa: int = AUTO) -> "Model":
         handle, error = c.c_void_p(), Error()
-        options = ImportOptions(c.sizeof(ImportOptions), None, 0, 0, isa, 0, 0)
+        options = None if isa == AUTO else ImportOptions(c.sizeof(ImportOptions), None, 0, 0, isa, 0, 0)
         check(lib.score_import_memory(data, len(data), options, handle, error), error)
         return cls(handle)
 
