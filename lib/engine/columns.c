@@ -166,18 +166,33 @@ static size_t padded(uint32_t n)
 	return n <= 255 ? 256 : n;
 }
 
+/* Level l of a binary search over 255 cuts has 2^l pivots: cut (2 p + 1) * 2^(7 - l) - 1 at position p. */
+static void list_levels(const float *cuts, float *levels)
+{
+	for (unsigned l = 0; l < 8; l++) {
+		float *level = l < 4 ? levels + (1u << l) - 1 : levels + (1u << l);
+		for (unsigned p = 0; p < 1u << l; p++)
+			level[p] = cuts[((2 * p + 1) << (7 - l)) - 1];
+	}
+	levels[15] = NAN;
+}
+
 static score_status make_narrow(making *m, bin_table *t, const double *cuts)
 {
 	size_t n = padded(t->n);
 	float *narrow = sl_arena_alloc(m->arena, n, sizeof *narrow);
 	float *pivots = sl_arena_alloc(m->arena, 16, sizeof *pivots);
-	if (!narrow || !pivots)
+	float *levels = sl_arena_alloc(m->arena, 256, sizeof *levels);
+	if (!narrow || !pivots || !levels)
 		return no_memory(m);
 	for (size_t i = 0; i < n; i++)
 		narrow[i] = i < t->n ? round_up(cuts[i]) : NAN;
 	for (size_t i = 0; i < 16 && t->n <= 255; i++)
 		pivots[i] = narrow[16 * i + 15];
+	if (t->n <= 255)
+		list_levels(narrow, levels);
 	t->narrow = narrow;
+	t->narrow_levels = t->n <= 255 ? levels : NULL;
 	t->narrow_pivots = t->n <= 255 ? pivots : NULL;
 	return SCORE_OK;
 }

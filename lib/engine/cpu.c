@@ -19,6 +19,9 @@ static bool processor_has(score_isa isa)
 	case SCORE_ISA_AVX2:
 		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
 	case SCORE_ISA_AVX512:
+#if defined(SL_SIMULATED_AVX512)
+		return true;
+#endif
 		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 			__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
 			__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("gfni");

@@ -16,6 +16,8 @@ const kernels *engine_kernels(score_isa isa)
 #if defined(__x86_64__) && defined(__GNUC__)
 	case SCORE_ISA_AVX2:
 		return &engine_kernels_avx2;
+	case SCORE_ISA_AVX512:
+		return &engine_kernels_avx512;
 #endif
 	default:
 		return NULL;

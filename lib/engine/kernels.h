@@ -17,6 +17,8 @@ typedef struct bin_table {
 	uint32_t n;          /* cuts */
 	const float *narrow; /* n cuts, then NaN up to a multiple of 256 (n <= 255), ascending */
 	const float *narrow_pivots; /* [16] every 16th of narrow, NaN beyond; NULL when n > 255 */
+	const float *narrow_levels; /* [256] the pivots of a binary search level by level, for register look-ups: levels 0 to 3
+	                             * and an unused value, then levels 4, 5, 6, 7; NULL when n > 255 */
 	const double *wide;  /* the same for double input; NULL when the model compares in float */
 	const double *wide_pivots;
 } bin_table;

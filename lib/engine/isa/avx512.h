@@ -1,0 +1,348 @@
+/*
+ * Vocabulary of AVX-512 with VBMI and GFNI: 512 rows per vector.
+ *
+ * Leaf codes and sums stand in the order in which the unpack instructions leave them: 128-bit lane L of vector k holds
+ * rows 128 L + 4 k … + 3 (floats) or 128 L + 2 k, + 1 (doubles). order_sums puts them right once per block.
+ */
+#define ISA_NAME(name) name##_avx512
+
+typedef __m512i V;
+#define V_WORDS 8
+#define COMPARE_WORDS 8
+
+static inline V v_load(const uint64_t *p)
+{
+	return _mm512_load_si512((const void *)p);
+}
+
+static inline void v_store(uint64_t *p, V v)
+{
+	_mm512_store_si512((void *)p, v);
+}
+
+static inline V v_select(V mask, V a, V b)
+{
+	return _mm512_ternarylogic_epi64(mask, a, b, 0xac);
+}
+
+typedef __m512i codes8;
+
+static inline codes8 load_codes8(const uint8_t *p)
+{
+	return _mm512_load_si512((const void *)p);
+}
+
+static inline __m512i set_cut8(uint8_t cut)
+{
+	return _mm512_set1_epi8((char)cut);
+}
+
+static inline uint64_t above8(const codes8 *x, __m512i cut)
+{
+	return _mm512_cmpgt_epu8_mask(*x, cut);
+}
+
+typedef struct codes16 {
+	__m512i low, high;
+} codes16;
+
+static inline codes16 load_codes16(const uint16_t *p)
+{
+	return (codes16){_mm512_load_si512((const void *)p), _mm512_load_si512((const void *)(p + 32))};
+}
+
+static inline __m512i set_cut16(uint16_t cut)
+{
+	return _mm512_set1_epi16((short)cut);
+}
+
+static inline uint64_t above16(const codes16 *x, __m512i cut)
+{
+	return (uint64_t)_mm512_cmpgt_epu16_mask(x->high, cut) << 32 | _mm512_cmpgt_epu16_mask(x->low, cut);
+}
+
+/* ---- planes to bytes ------------------------------------------------------------------------------------ */
+
+#define HAVE_GATHER_BITS
+
+/* 8 × 8 bits in each 64-bit lane: a product of bit matrices, with the planes stacked highest first. */
+static inline __m512i transpose_bits512(__m512i x)
+{
+	return _mm512_gf2p8affine_epi64_epi8(_mm512_set1_epi64((long long)0x8040201008040201), x, 0);
+}
+
+static void gather_bits_avx512(const uint64_t *arena, const uint16_t *slots, size_t n_planes, size_t words,
+	uint8_t *bytes)
+{
+	__m512i p[8], a[8], b[8];
+	(void)words;
+	for (size_t k = 0; k < 8; k++)
+		p[7 - k] = k < n_planes ? v_load(arena + (size_t)slots[k] * PLANE_WORDS) : _mm512_setzero_si512();
+	for (size_t k = 0; k < 4; k++) {
+		a[2 * k] = _mm512_unpacklo_epi8(p[2 * k], p[2 * k + 1]);
+		a[2 * k + 1] = _mm512_unpackhi_epi8(p[2 * k], p[2 * k + 1]);
+	}
+	for (size_t k = 0; k < 2; k++) {
+		b[4 * k] = _mm512_unpacklo_epi16(a[4 * k], a[4 * k + 2]);
+		b[4 * k + 1] = _mm512_unpackhi_epi16(a[4 * k], a[4 * k + 2]);
+		b[4 * k + 2] = _mm512_unpacklo_epi16(a[4 * k + 1], a[4 * k + 3]);
+		b[4 * k + 3] = _mm512_unpackhi_epi16(a[4 * k + 1], a[4 * k + 3]);
+	}
+	for (size_t k = 0; k < 4; k++) {
+		__m512i low = transpose_bits512(_mm512_unpacklo_epi32(b[k], b[k + 4]));
+		__m512i high = transpose_bits512(_mm512_unpackhi_epi32(b[k], b[k + 4]));
+		_mm512_store_si512((void *)(bytes + 128 * k), low);
+		_mm512_store_si512((void *)(bytes + 128 * k + 64), high);
+	}
+}
+
+/* ---- sum ------------------------------------------------------------------------------------------------- */
+
+#define HAVE_SUM
+
+/* One byte of 64 leaf values: 64, 128 or 256 entries in one, two or four registers. */
+static inline __attribute__((always_inline)) __m512i look_up512(const uint8_t *t, __m512i code, unsigned planes)
+{
+	if (planes == 6)
+		return _mm512_permutexvar_epi8(code, _mm512_loadu_si512((const void *)t));
+	__m512i low = _mm512_permutex2var_epi8(_mm512_loadu_si512((const void *)t), code,
+		_mm512_loadu_si512((const void *)(t + 64)));
+	if (planes == 7)
+		return low;
+	__m512i high = _mm512_permutex2var_epi8(_mm512_loadu_si512((const void *)(t + 128)), code,
+		_mm512_loadu_si512((const void *)(t + 192)));
+	return _mm512_mask_blend_epi8(_mm512_movepi8_mask(code), low, high);
+}
+
+/* Four bytes of 64 values, as four vectors of floats' bits. */
+static inline __attribute__((always_inline)) void look_up_words(const uint8_t *t, __m512i code, unsigned planes,
+	__m512i out[4])
+{
+	size_t n = (size_t)1 << planes;
+	__m512i b0 = look_up512(t, code, planes), b1 = look_up512(t + n, code, planes);
+	__m512i b2 = look_up512(t + 2 * n, code, planes), b3 = look_up512(t + 3 * n, code, planes);
+	__m512i low01 = _mm512_unpacklo_epi8(b0, b1), high01 = _mm512_unpackhi_epi8(b0, b1);
+	__m512i low23 = _mm512_unpacklo_epi8(b2, b3), high23 = _mm512_unpackhi_epi8(b2, b3);
+	out[0] = _mm512_unpacklo_epi16(low01, low23);
+	out[1] = _mm512_unpackhi_epi16(low01, low23);
+	out[2] = _mm512_unpacklo_epi16(high01, high23);
+	out[3] = _mm512_unpackhi_epi16(high01, high23);
+}
+
+/* Trees [0, n) have tables of the same number of planes. */
+static inline __attribute__((always_inline)) void sum_run_f32(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
+	const leaf_table *tables, size_t n, unsigned planes, float *sums)
+{
+	for (size_t o = 0; o < 8; o++) {
+		__m512 s[4];
+		for (size_t k = 0; k < 4; k++)
+			s[k] = _mm512_load_ps(sums + 64 * o + 16 * k);
+		for (size_t t = 0; t < n; t++) {
+			__m512i x[4];
+			look_up_words(tables[t].values, _mm512_load_si512((const void *)(codes[which[t]] + 64 * o)), planes, x);
+			for (size_t k = 0; k < 4; k++)
+				s[k] = _mm512_add_ps(s[k], _mm512_castsi512_ps(x[k]));
+		}
+		for (size_t k = 0; k < 4; k++)
+			_mm512_store_ps(sums + 64 * o + 16 * k, s[k]);
+	}
+}
+
+static inline __attribute__((always_inline)) void sum_run_f64(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
+	const leaf_table *tables, size_t n, unsigned planes, double *sums)
+{
+	size_t half = (size_t)4 << planes;
+	for (size_t o = 0; o < 8; o++) {
+		__m512d s[8];
+		for (size_t k = 0; k < 8; k++)
+			s[k] = _mm512_load_pd(sums + 64 * o + 8 * k);
+		for (size_t t = 0; t < n; t++) {
+			__m512i code = _mm512_load_si512((const void *)(codes[which[t]] + 64 * o)), x[4], y[4];
+			look_up_words(tables[t].values, code, planes, x);
+			look_up_words((const uint8_t *)tables[t].values + half, code, planes, y);
+			for (size_t k = 0; k < 4; k++) {
+				s[2 * k] = _mm512_add_pd(s[2 * k], _mm512_castsi512_pd(_mm512_unpacklo_epi32(x[k], y[k])));
+				s[2 * k + 1] = _mm512_add_pd(s[2 * k + 1],
+					_mm512_castsi512_pd(_mm512_unpackhi_epi32(x[k], y[k])));
+			}
+		}
+		for (size_t k = 0; k < 8; k++)
+			_mm512_store_pd(sums + 64 * o + 8 * k, s[k]);
+	}
+}
+
+/* Trees whose tables have the same size are summed together, in their order. */
+static inline size_t equal_run(const leaf_table *tables, size_t n)
+{
+	size_t i = 1;
+	while (i < n && tables[i].n_planes == tables[0].n_planes)
+		i++;
+	return i;
+}
+
+static void sum_f32_avx512(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, size_t n,
+	size_t words, float *sums)
+{
+	(void)words;
+	for (size_t t = 0, run; t < n; t += run) {
+		run = equal_run(tables + t, n - t);
+		if (tables[t].n_planes == 6)
+			sum_run_f32(codes, which + t, tables + t, run, 6, sums);
+		else if (tables[t].n_planes == 7)
+			sum_run_f32(codes, which + t, tables + t, run, 7, sums);
+		else
+			sum_run_f32(codes, which + t, tables + t, run, 8, sums);
+	}
+}
+
+static void sum_f64_avx512(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, size_t n,
+	size_t words, double *sums)
+{
+	(void)words;
+	for (size_t t = 0, run; t < n; t += run) {
+		run = equal_run(tables + t, n - t);
+		if (tables[t].n_planes == 6)
+			sum_run_f64(codes, which + t, tables + t, run, 6, sums);
+		else if (tables[t].n_planes == 7)
+			sum_run_f64(codes, which + t, tables + t, run, 7, sums);
+		else
+			sum_run_f64(codes, which + t, tables + t, run, 8, sums);
+	}
+}
+
+static void order_f32_avx512(float *sums)
+{
+	float rows[BLOCK_ROWS];
+	for (size_t k = 0; k < 32; k++) {
+		for (size_t lane = 0; lane < 4; lane++)
+			memcpy(rows + 128 * lane + 4 * k, sums + 16 * k + 4 * lane, 4 * sizeof *sums);
+	}
+	memcpy(sums, rows, sizeof rows);
+}
+
+static void order_f64_avx512(double *sums)
+{
+	double rows[BLOCK_ROWS];
+	for (size_t k = 0; k < 64; k++) {
+		for (size_t lane = 0; lane < 4; lane++)
+			memcpy(rows + 128 * lane + 2 * k, sums + 8 * k + 2 * lane, 2 * sizeof *sums);
+	}
+	memcpy(sums, rows, sizeof rows);
+}
+
+/* ---- bin -------------------------------------------------------------------------------------------------- */
+
+#define HAVE_BIN
+
+/* Two steps of a 16-way search, for single values. */
+static inline uint8_t rank_f32_avx512(const bin_table *t, float x)
+{
+	__m512 v = _mm512_set1_ps(x);
+	unsigned group = (unsigned)__builtin_popcount(
+		_mm512_cmp_ps_mask(v, _mm512_loadu_ps(t->narrow_pivots), _CMP_GE_OQ));
+	return (uint8_t)(16 * group + (unsigned)__builtin_popcount(
+		_mm512_cmp_ps_mask(v, _mm512_loadu_ps(t->narrow + (size_t)16 * group), _CMP_GE_OQ)));
+}
+
+/* One level of a binary search over 16 lanes: position = 2 * position + (x >= pivot). */
+static inline __m512i descend(__m512i at, __m512 x, __m512 pivot)
+{
+	__mmask16 right = _mm512_cmp_ps_mask(x, pivot, _CMP_GE_OQ);
+	at = _mm512_add_epi32(at, at);
+	return _mm512_mask_add_epi32(at, right, at, _mm512_set1_epi32(1));
+}
+
+/* Eight levels; the pivots of a level are picked from registers by position. */
+static inline __m512i rank16(const __m512 t[16], __m512 x)
+{
+	const __m512i one = _mm512_set1_epi32(1);
+	__m512i at = descend(_mm512_setzero_si512(), x, _mm512_permutexvar_ps(_mm512_setzero_si512(), t[0]));
+	at = descend(at, x, _mm512_permutexvar_ps(_mm512_add_epi32(at, one), t[0]));
+	at = descend(at, x, _mm512_permutexvar_ps(_mm512_add_epi32(at, _mm512_set1_epi32(3)), t[0]));
+	at = descend(at, x, _mm512_permutexvar_ps(_mm512_add_epi32(at, _mm512_set1_epi32(7)), t[0]));
+	at = descend(at, x, _mm512_permutexvar_ps(at, t[1]));
+	at = descend(at, x, _mm512_permutex2var_ps(t[2], at, t[3]));
+	__mmask16 bit5 = _mm512_test_epi32_mask(at, _mm512_set1_epi32(32));
+	at = descend(at, x, _mm512_mask_blend_ps(bit5, _mm512_permutex2var_ps(t[4], at, t[5]),
+		_mm512_permutex2var_ps(t[6], at, t[7])));
+	bit5 = _mm512_test_epi32_mask(at, _mm512_set1_epi32(32));
+	__mmask16 bit6 = _mm512_test_epi32_mask(at, _mm512_set1_epi32(64));
+	__m512 low = _mm512_mask_blend_ps(bit5, _mm512_permutex2var_ps(t[8], at, t[9]),
+		_mm512_permutex2var_ps(t[10], at, t[11]));
+	__m512 high = _mm512_mask_blend_ps(bit5, _mm512_permutex2var_ps(t[12], at, t[13]),
+		_mm512_permutex2var_ps(t[14], at, t[15]));
+	return descend(at, x, _mm512_mask_blend_ps(bit6, low, high));
+}
+
+static void bin_f32_avx512(const bin_table *t, const float *x, size_t n, uint8_t *codes)
+{
+	size_t i = 0;
+	if (n >= 64) {
+		__m512 levels[16];
+		for (size_t k = 0; k < 16; k++)
+			levels[k] = _mm512_loadu_ps(t->narrow_levels + 16 * k);
+		for (; i + 16 <= n; i += 16)
+			_mm_storeu_si128((__m128i *)(void *)(codes + i),
+				_mm512_cvtepi32_epi8(rank16(levels, _mm512_loadu_ps(x + i))));
+	}
+	for (; i < n; i++)
+		codes[i] = rank_f32_avx512(t, x[i]);
+}
+
+static inline unsigned count16_f64_avx512(const double *cuts, __m512d x)
+{
+	unsigned low = _mm512_cmp_pd_mask(x, _mm512_loadu_pd(cuts), _CMP_GE_OQ);
+	unsigned high = _mm512_cmp_pd_mask(x, _mm512_loadu_pd(cuts + 8), _CMP_GE_OQ);
+	return (unsigned)__builtin_popcount(high << 8 | low);
+}
+
+static void bin_f64_avx512(const bin_table *t, const double *x, size_t n, uint8_t *codes)
+{
+	for (size_t i = 0; i < n; i++) {
+		__m512d v = _mm512_set1_pd(x[i]);
+		unsigned group = count16_f64_avx512(t->wide_pivots, v);
+		codes[i] = (uint8_t)(16 * group + count16_f64_avx512(t->wide + (size_t)16 * group, v));
+	}
+}
+
+/* ---- rows to columns ---------------------------------------------------------------------------------------- */
+
+#define HAVE_TRANSPOSE16
+
+static inline void transpose16x16(const char *rows, int64_t row_stride, float *columns)
+{
+	__m512 r[16], t[16];
+	for (int i = 0; i < 16; i++)
+		r[i] = _mm512_loadu_ps((const void *)(rows + i * row_stride));
+	for (int i = 0; i < 16; i += 2) {
+		t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
+		t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
+	}
+	for (int i = 0; i < 16; i += 4) {
+		r[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
+		r[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xee);
+		r[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+		r[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xee);
+	}
+	/* r[4 g + c], 128-bit lane l: column 4 l + c of rows 4 g … 4 g + 3. */
+	for (int c = 0; c < 4; c++) {
+		__m512 a = _mm512_shuffle_f32x4(r[c], r[4 + c], 0x88), b = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0x88);
+		__m512 d = _mm512_shuffle_f32x4(r[c], r[4 + c], 0xdd), e = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xdd);
+		_mm512_storeu_ps(columns + (c + 0) * BLOCK_ROWS, _mm512_shuffle_f32x4(a, b, 0x88));
+		_mm512_storeu_ps(columns + (c + 8) * BLOCK_ROWS, _mm512_shuffle_f32x4(a, b, 0xdd));
+		_mm512_storeu_ps(columns + (c + 4) * BLOCK_ROWS, _mm512_shuffle_f32x4(d, e, 0x88));
+		_mm512_storeu_ps(columns + (c + 12) * BLOCK_ROWS, _mm512_shuffle_f32x4(d, e, 0xdd));
+	}
+}
+
+static void transpose16_avx512(const char *rows, int64_t row_stride, size_t n, float *columns)
+{
+	size_t r = 0;
+	for (; r + 16 <= n; r += 16)
+		transpose16x16(rows + (int64_t)r * row_stride, row_stride, columns + r);
+	for (; r < n; r++) {
+		for (size_t c = 0; c < 16; c++)
+			memcpy(columns + c * BLOCK_ROWS + r, rows + (int64_t)r * row_stride + (int64_t)(c * sizeof(float)),
+				sizeof(float));
+	}
+}

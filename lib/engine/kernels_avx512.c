@@ -1,0 +1,40 @@
+/*
+ * Kernels for AVX-512 with VBMI and GFNI. SL_SIMULATED_AVX512 builds them for processors without it, over a library that
+ * computes each instruction in plain C: slow, and only for tests.
+ */
+#include "kernels.h"
+
+#if defined(SL_SIMULATED_AVX512)
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/x86/avx512.h>
+#include <simde/x86/gfni.h>
+#elif defined(__x86_64__) && defined(__GNUC__)
+#include <immintrin.h>
+#define AVX512_TARGET "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,gfni,popcnt"
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target(AVX512_TARGET))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,gfni,popcnt")
+#endif
+#endif
+
+#if defined(SL_SIMULATED_AVX512) || (defined(__x86_64__) && defined(__GNUC__))
+#include "isa/avx512.h"
+
+#include "kernels_template.h"
+
+#if !defined(SL_SIMULATED_AVX512)
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
+
+const kernels engine_kernels_avx512 = {
+	SCORE_ISA_AVX512, 8192, bin_f32_avx512, bin_f64_avx512, transpose16_avx512, compare8_avx512, compare16_avx512,
+	select_avx512, gather_bits_avx512, sum_f32_avx512, sum_f64_avx512, order_f32_avx512, order_f64_avx512,
+	SUM_TABLE_BYTES,
+};
+#endif
