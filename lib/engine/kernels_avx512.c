@@ -5,9 +5,7 @@
 #include "kernels.h"
 
 #if defined(SL_SIMULATED_AVX512)
-#define SIMDE_ENABLE_NATIVE_ALIASES
-#include <simde/x86/avx512.h>
-#include <simde/x86/gfni.h>
+#include "isa/simulated.h"
 #elif defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
 #define AVX512_TARGET "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,gfni,popcnt"

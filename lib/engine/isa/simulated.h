@@ -1,0 +1,52 @@
+/*
+ * AVX-512 instructions computed in plain C (SIMD Everywhere, package libsimde-dev), so that the kernels' logic is tested on
+ * processors without them. Never part of a shipped build.
+ */
+#define SIMDE_ENABLE_NATIVE_ALIASES
+#include <simde/x86/avx512.h>
+#include <simde/x86/gfni.h>
+
+/* What the library of Debian 12 lacks. */
+#define __mmask16 simde__mmask16
+
+static inline uint32_t simulated_cmpgt_epu16_mask(simde__m512i a, simde__m512i b)
+{
+	uint16_t x[32], y[32];
+	uint32_t mask = 0;
+	memcpy(x, &a, sizeof x);
+	memcpy(y, &b, sizeof y);
+	for (unsigned i = 0; i < 32; i++)
+		mask |= (uint32_t)(x[i] > y[i]) << i;
+	return mask;
+}
+#undef _mm512_cmpgt_epu16_mask
+#define _mm512_cmpgt_epu16_mask simulated_cmpgt_epu16_mask
+
+/* 128-bit lanes: two of a, then two of b. */
+static inline simde__m512 simulated_shuffle_f32x4(simde__m512 a, simde__m512 b, unsigned select)
+{
+	float x[16], y[16], z[16];
+	simde__m512 result;
+	memcpy(x, &a, sizeof x);
+	memcpy(y, &b, sizeof y);
+	for (unsigned lane = 0; lane < 4; lane++)
+		memcpy(z + 4 * lane, (lane < 2 ? x : y) + 4 * (select >> (2 * lane) & 3), 4 * sizeof(float));
+	memcpy(&result, z, sizeof result);
+	return result;
+}
+#undef _mm512_shuffle_f32x4
+#define _mm512_shuffle_f32x4 simulated_shuffle_f32x4
+
+static inline simde__m128i simulated_cvtepi32_epi8(simde__m512i a)
+{
+	uint32_t x[16];
+	uint8_t y[16];
+	simde__m128i result;
+	memcpy(x, &a, sizeof x);
+	for (unsigned i = 0; i < 16; i++)
+		y[i] = (uint8_t)x[i];
+	memcpy(&result, y, sizeof result);
+	return result;
+}
+#undef _mm512_cvtepi32_epi8
+#define _mm512_cvtepi32_epi8 simulated_cvtepi32_epi8
