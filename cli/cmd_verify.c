@@ -35,7 +35,7 @@ static int verify_all(const char *path, const cli_model *m, bool quiet)
 	if (m->info.n_golden_rows == 0)
 		return cli_fail(path, "has no golden rows, so there is nothing to verify");
 	if (!quiet)
-		printf("%u golden rows\n", m->info.n_golden_rows);
+		printf("%u golden row%s\n", m->info.n_golden_rows, m->info.n_golden_rows == 1 ? "" : "s");
 	for (i = 0; i < sizeof all / sizeof all[0]; i++)
 		if (verify_isa(path, m, all[i], quiet) != CLI_OK)
 			code = CLI_FAILED;

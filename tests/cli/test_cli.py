@@ -11,7 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from conftest import (BINARY, COMMAND, HEADER, SANITIZED, STUMPS, fail, margins, parse_scores, run, same_bits, succeed)
+from conftest import (BINARY, BUILD, COMMAND, HEADER, SANITIZED, STUMPS, fail, margins, parse_scores, run, same_bits,
+                      succeed)
 
 ROWS = [(17, 10, 0), (40, 60000, 0.5), (math.nan, math.nan, math.nan), (20, 1000, 0.1)]
 CSV = HEADER + "17,10,0\n40,60000,0.5\n,,\n20,1000,0.1\n"
@@ -243,7 +244,8 @@ def test_score_category_by_label(tmp_path):
     rows = tmp_path / "rows.csv"
     rows.write_text("colour,height\n1,2\nred,1\n")
     error = fail(1, "score", BINARY, rows).err
-    assert "the number of a category" in error and "column 1 (colour)" in error and '"red"' in error and "(line 3)" in error
+    for word in ("the number of a category", "column 1 (colour)", '"red"', "(line 3)"):
+        assert word in error
 
 
 def test_score_trees(model, rows):
@@ -386,3 +388,43 @@ def test_verify(model):
         assert "ok" in lines[1] and all(" ok: " in line or " not run: " in line for line in lines[1:])
         assert "margins compared" in lines[1] and not lines[1].split("ok: ")[1].startswith("0 ")
     assert succeed("verify", model, "--quiet").out == ""
+
+
+class SaveOptions(ctypes.Structure):
+    """score_save_options"""
+    _fields_ = [("struct_size", ctypes.c_size_t), ("golden_rows", ctypes.c_void_p), ("golden_margins", ctypes.c_void_p),
+                ("n_golden_rows", ctypes.c_uint32), ("n_metadata", ctypes.c_uint32), ("metadata_keys", ctypes.c_void_p),
+                ("metadata_values", ctypes.c_void_p)]
+
+
+def save_with_golden_row(model, path, row, margin):
+    """Write `model` with one golden row of our own choice, right or wrong, through the library."""
+    library = ctypes.CDLL(str(BUILD / "lib" / "libscoreline.so"))
+    handle = ctypes.c_void_p()
+    assert library.score_model_open_file(os.fsencode(model), None, ctypes.byref(handle), None) == 0
+    row, margin = np.array(row, float), np.array([margin], float)
+    options = SaveOptions(ctypes.sizeof(SaveOptions), row.ctypes.data, margin.ctypes.data, 1, 0, None, None)
+    status = library.score_model_save_file(handle, os.fsencode(path), ctypes.byref(options), None)
+    library.score_model_free(handle)
+    assert status == 0
+
+
+@pytest.mark.skipif(SANITIZED, reason="Python cannot load a library that was built with sanitizers")
+def test_verify_tells_a_difference(model, tmp_path):
+    row = (40, 60000, 0.5)
+    right, wrong = tmp_path / "right.slm", tmp_path / "wrong.slm"
+    save_with_golden_row(model, right, row, float(margins([row])[0]))
+    assert succeed("verify", right).out.startswith("1 golden row\n")
+    save_with_golden_row(model, wrong, row, float(np.nextafter(margins([row])[0], np.float32(99))))
+    done = run_failing_verify(wrong)
+    assert "portable   FAILED" in done.stdout.decode() and str(wrong) in done.stderr.decode()
+    # Such a model is not written again either.
+    assert "nothing was written" in fail(1, "convert", wrong, "-o", tmp_path / "again.slm").err
+    assert not (tmp_path / "again.slm").exists()
+
+
+def run_failing_verify(path):
+    """One message per instruction set that differs, so not the one line of other failures."""
+    done = subprocess.run([COMMAND, "verify", str(path)], capture_output=True, timeout=60)
+    assert done.returncode == 1 and done.stderr.count(b"\n") == done.stdout.count(b"FAILED") >= 1
+    return done

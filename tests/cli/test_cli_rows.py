@@ -1,7 +1,9 @@
 """Rows as the command reads them: CSV, JSON lines and .npy, right and wrong."""
+import csv
 import io
 import json
 import math
+import random
 import subprocess
 
 import numpy as np
@@ -95,6 +97,43 @@ def test_csv_by_position(score_text):
 def test_csv_many_blocks(score_text):
     rows = [(i % 60, i * 17 % 90000, (i % 11) / 50) for i in range(20000)]
     check(score_text(HEADER + "".join(f"{a},{b},{c}\n" for a, b, c in rows)), rows)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_csv_as_python_writes_it(score_text, seed):
+    """Random quoting, line ends and line breaks inside fields, as Python's csv module writes them."""
+    choose = random.Random(seed)
+    rows, out = [], io.StringIO()
+    writer = csv.writer(out, quoting=choose.choice([csv.QUOTE_ALL, csv.QUOTE_MINIMAL, csv.QUOTE_NONNUMERIC]),
+                        lineterminator=choose.choice(["\n", "\r\n"]))
+    columns = ["age", "income", "rate, %", "note", "more"]
+    choose.shuffle(columns)
+    writer.writerow(columns)
+    for _ in range(choose.randrange(200)):
+        row = {"age": choose.choice([choose.uniform(0, 60), choose.randrange(60), ""]),
+               "income": choose.choice([choose.lognormvariate(9, 3), "", "NA", 1e-320]),
+               "rate, %": choose.choice([choose.uniform(-1, 1), choose.random() * 10.0 ** choose.randrange(-30, 30), "null"]),
+               "note": "".join(choose.choice('a",\n\r ') for _ in range(choose.randrange(12))), "more": "x"}
+        writer.writerow([row[name] for name in columns])
+        rows.append([NAN if isinstance(row[name], str) else row[name] for name in ("age", "income", "rate, %")])
+    check(score_text(out.getvalue()), rows)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_random_bytes(score_text, seed):
+    """Whatever comes in: scores for every row, or one message."""
+    choose = random.Random(seed)
+    kind = choose.choice(["csv", "jsonl", "npy"])
+    if kind == "npy":
+        data = bytearray(npy_bytes(np.array(ROWS[:2])))
+        for _ in range(choose.randrange(5)):
+            data[choose.randrange(len(data))] = choose.randrange(256)
+        data = bytes(data[:choose.choice([len(data), choose.randrange(len(data))])])
+    else:
+        pieces = ["17", ",", ",", '"', "\n", "\r\n", " ", "a", "\0", "{", "}", '"age":', "null", "1e5", "-", "[", "\ufeff"]
+        data = (HEADER * (kind == "csv") + "".join(choose.choices(pieces, k=choose.randrange(60)))).encode()
+    done = score_text(data, "--format", kind)
+    assert done.returncode == 0 or done.out == ""
 
 
 # ---- CSV, wrong -------------------------------------------------------------------------------------------------
