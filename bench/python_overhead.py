@@ -9,6 +9,7 @@ each time, from which the loop over an empty function is subtracted. All kinds t
 median of the differences within a run. Times are CPU times of the thread, which on a machine with nothing else to do
 are the times on the clock. Exit code 1 if a kind of predict() costs more than 3 µs above C.
 """
+
 import ctypes
 import pathlib
 import statistics
@@ -47,7 +48,7 @@ double time_rows(batch *score, const score_model *m, const score_input *rows, in
 def made_up_model(n_trees=4, depth=6, n_features=30):
     rng = np.random.default_rng(0)
     builder = scoreline.Builder(n_features, compare="f32", sum="f32", trees_per_iteration=1)
-    n_splits = 2 ** depth - 1
+    n_splits = 2**depth - 1
     n = 2 * n_splits + 1
     node = np.arange(n)
     left = np.where(node < n_splits, 2 * node + 1, -1)
@@ -80,7 +81,7 @@ def c_timer(model, rows, folder):
     options = worker.options(0)
     inputs = (_library.Input * len(rows))()
     for struct, row in zip(inputs, rows):
-        struct.struct_size, struct.layout, struct.dtype = ctypes.sizeof(struct), _library.LAYOUT_ROWS, _library.F64
+        struct.struct_size, struct.layout, struct.dtype = (ctypes.sizeof(struct), _library.LAYOUT_ROWS, _library.F64)
         struct.n_rows, struct.n_columns = 1, len(row)
         struct.u.rows.data = row.ctypes.data
         struct.u.rows.row_stride_bytes, struct.u.rows.column_stride_bytes = row.nbytes, row.itemsize
@@ -89,8 +90,16 @@ def c_timer(model, rows, folder):
     loop = compiled_loop(folder)
 
     def timer():
-        ns = loop(score, ctypes.c_void_p(model._handle), inputs, len(rows), ctypes.c_void_p(out.ctypes.data),
-                  ctypes.c_size_t(out.size), ctypes.byref(options), CALLS)
+        ns = loop(
+            score,
+            ctypes.c_void_p(model._handle),
+            inputs,
+            len(rows),
+            ctypes.c_void_p(out.ctypes.data),
+            ctypes.c_size_t(out.size),
+            ctypes.byref(options),
+            CALLS,
+        )
         assert ns > 0, worker
         return ns
 
@@ -118,7 +127,8 @@ def timers_of(model, folder):
     return {
         "score_batch() in a C loop": c_timer(model, rows, folder),
         "prepared score_batch() through ctypes": python_timer(
-            lambda row: _library.score_batch_prepared(*prepared), rows_2d),
+            lambda row: _library.score_batch_prepared(*prepared), rows_2d
+        ),
         "predict(float64 [1, n])": python_timer(model.predict, rows_2d),
         "predict(float32 [1, n])": python_timer(model.predict, [row.astype(np.float32) for row in rows_2d]),
         "predict(float64 [n])": python_timer(model.predict, list(rows)),

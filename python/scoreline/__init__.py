@@ -1,21 +1,45 @@
 """Score rows with tree ensembles and linear models, bit-identical to the library that trained them.
 
-    >>> import scoreline
-    >>> model = scoreline.convert(booster)      # a live XGBoost or LightGBM model, or its file
-    >>> model.predict(X)                        # NumPy, pandas, Arrow (pyarrow, polars), dictionaries
-    >>> model.save("model.slm")
-    >>> model = scoreline.load("model.slm")
+>>> import scoreline
+>>> model = scoreline.convert(booster)      # a live XGBoost or LightGBM model, or its file
+>>> model.predict(X)                        # NumPy, pandas, Arrow (pyarrow, polars), dictionaries
+>>> model.save("model.slm")
+>>> model = scoreline.load("model.slm")
 """
 
 from ._build import Builder
 from ._convert import convert
-from ._errors import (ArgumentError, CorruptError, FileError, LimitError, OutOfMemoryError, ScorelineError, ShapeError,
-                      UnsupportedError, VerifyError, VersionError)
+from ._errors import (
+    ArgumentError,
+    CorruptError,
+    FileError,
+    LimitError,
+    OutOfMemoryError,
+    ScorelineError,
+    ShapeError,
+    UnsupportedError,
+    VerifyError,
+    VersionError,
+)
 from ._library import __version__, library_path
 from ._model import Model, ModelInfo, load
 
 __all__ = [
-    "ArgumentError", "Builder", "CorruptError", "FileError", "LimitError", "Model", "ModelInfo", "OutOfMemoryError",
-    "ScorelineError", "ShapeError", "UnsupportedError", "VerifyError", "VersionError", "__version__", "convert",
-    "library_path", "load",
+    "ArgumentError",
+    "Builder",
+    "CorruptError",
+    "FileError",
+    "LimitError",
+    "Model",
+    "ModelInfo",
+    "OutOfMemoryError",
+    "ScorelineError",
+    "ShapeError",
+    "UnsupportedError",
+    "VerifyError",
+    "VersionError",
+    "__version__",
+    "convert",
+    "library_path",
+    "load",
 ]

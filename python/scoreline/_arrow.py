@@ -3,8 +3,9 @@
 Comes in: an object with `__arrow_c_stream__` or `__arrow_c_array__` (pyarrow, polars, DuckDB, …). Goes out: batches of
 columns that point into the producer's memory; every release callback is called once the batch was scored.
 
-Numbers, booleans (bits), halves and null columns are taken, with validity bitmaps and offsets. Dictionary-encoded columns
-are refused by name where the model uses them: their codes belong to that table's own dictionary, not to the model.
+Numbers, booleans (bits), halves and null columns are taken, with validity bitmaps and offsets. Dictionary-encoded
+columns are refused by name where the model uses them: their codes belong to that table's own dictionary, not to the
+model.
 """
 
 from __future__ import annotations
@@ -24,9 +25,16 @@ class ArrowSchema(Structure):
 
 
 ArrowSchema._fields_ = [
-    ("format", c_char_p), ("name", c_char_p), ("metadata", c_void_p), ("flags", c_int64), ("n_children", c_int64),
-    ("children", POINTER(POINTER(ArrowSchema))), ("dictionary", POINTER(ArrowSchema)),
-    ("release", CFUNCTYPE(None, POINTER(ArrowSchema))), ("private_data", c_void_p)]
+    ("format", c_char_p),
+    ("name", c_char_p),
+    ("metadata", c_void_p),
+    ("flags", c_int64),
+    ("n_children", c_int64),
+    ("children", POINTER(POINTER(ArrowSchema))),
+    ("dictionary", POINTER(ArrowSchema)),
+    ("release", CFUNCTYPE(None, POINTER(ArrowSchema))),
+    ("private_data", c_void_p),
+]
 
 
 class ArrowArray(Structure):
@@ -34,9 +42,17 @@ class ArrowArray(Structure):
 
 
 ArrowArray._fields_ = [
-    ("length", c_int64), ("null_count", c_int64), ("offset", c_int64), ("n_buffers", c_int64), ("n_children", c_int64),
-    ("buffers", POINTER(c_void_p)), ("children", POINTER(POINTER(ArrowArray))), ("dictionary", POINTER(ArrowArray)),
-    ("release", CFUNCTYPE(None, POINTER(ArrowArray))), ("private_data", c_void_p)]
+    ("length", c_int64),
+    ("null_count", c_int64),
+    ("offset", c_int64),
+    ("n_buffers", c_int64),
+    ("n_children", c_int64),
+    ("buffers", POINTER(c_void_p)),
+    ("children", POINTER(POINTER(ArrowArray))),
+    ("dictionary", POINTER(ArrowArray)),
+    ("release", CFUNCTYPE(None, POINTER(ArrowArray))),
+    ("private_data", c_void_p),
+]
 
 
 class ArrowArrayStream(Structure):
@@ -47,11 +63,26 @@ ArrowArrayStream._fields_ = [
     ("get_schema", CFUNCTYPE(c_int, POINTER(ArrowArrayStream), POINTER(ArrowSchema))),
     ("get_next", CFUNCTYPE(c_int, POINTER(ArrowArrayStream), POINTER(ArrowArray))),
     ("get_last_error", CFUNCTYPE(c_char_p, POINTER(ArrowArrayStream))),
-    ("release", CFUNCTYPE(None, POINTER(ArrowArrayStream))), ("private_data", c_void_p)]
+    ("release", CFUNCTYPE(None, POINTER(ArrowArrayStream))),
+    ("private_data", c_void_p),
+]
 
 # Format strings of the interface; `e` (half) and `n` (null) are converted.
-_CODES = {b"c": I8, b"C": U8, b"s": I16, b"S": U16, b"i": I32, b"I": U32, b"l": I64, b"L": U64, b"f": F32, b"g": F64,
-          b"b": BOOL_BITS, b"e": F32, b"n": F64}
+_CODES = {
+    b"c": I8,
+    b"C": U8,
+    b"s": I16,
+    b"S": U16,
+    b"i": I32,
+    b"I": U32,
+    b"l": I64,
+    b"L": U64,
+    b"f": F32,
+    b"g": F64,
+    b"b": BOOL_BITS,
+    b"e": F32,
+    b"n": F64,
+}
 
 _pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
 _pointer_of.restype, _pointer_of.argtypes = c_void_p, [py_object, c_char_p]
@@ -136,32 +167,40 @@ class _Table:
 
     def __init__(self, schema: ArrowSchema, features: Sequence[str]):
         if schema.format != b"+s":
-            raise ShapeError("expected a table or a record batch, found a single Arrow array of format "
-                             f"{schema.format.decode('ascii', 'replace')!r}")
+            raise ShapeError(
+                "expected a table or a record batch, found a single Arrow array of format "
+                f"{schema.format.decode('ascii', 'replace')!r}"
+            )
         children = [schema.children[i].contents for i in range(schema.n_children)]
         self.names = [(child.name or b"").decode("utf-8", "replace") for child in children]
         self.formats = [child.format for child in children]
         encoded = [bool(child.dictionary) for child in children]
-        self.types = [STRING if is_encoded else _CODES.get(format, STRING)
-                      for format, is_encoded in zip(self.formats, encoded)]
+        self.types = [
+            STRING if is_encoded else _CODES.get(format, STRING) for format, is_encoded in zip(self.formats, encoded)
+        ]
         self._refuse(encoded, set(features))
 
     def _refuse(self, encoded: List[bool], wanted: set) -> None:
         refused = [repr(name) for name, is_encoded in zip(self.names, encoded) if is_encoded and name in wanted]
         if refused:
-            raise UnsupportedError(f"dictionary-encoded columns are not supported: {', '.join(refused)}. Their codes "
-                                   "belong to this table; pass integer columns with the codes of the training data")
-        text = [f"{name!r} (Arrow format {format.decode('ascii', 'replace')})"
-                for name, format, code in zip(self.names, self.formats, self.types)
-                if code == STRING and name in wanted]
+            raise UnsupportedError(
+                f"dictionary-encoded columns are not supported: {', '.join(refused)}. Their codes "
+                "belong to this table; pass integer columns with the codes of the training data"
+            )
+        text = [
+            f"{name!r} (Arrow format {format.decode('ascii', 'replace')})"
+            for name, format, code in zip(self.names, self.formats, self.types)
+            if code == STRING and name in wanted
+        ]
         if text:
             raise ShapeError(f"expected numbers, found columns that are not: {', '.join(text)}")
 
 
 def _batch(table: _Table, array: ArrowArray) -> Batch:
     if array.null_count != 0 and array.n_buffers > 0 and array.buffers[0]:
-        raise UnsupportedError("rows that are null as a whole are not supported: expected a table, found a nullable "
-                               "struct array")
+        raise UnsupportedError(
+            "rows that are null as a whole are not supported: expected a table, found a nullable struct array"
+        )
     columns = (Column * len(table.names))()
     owned: List[Any] = [array]
     for i, column in enumerate(columns):
@@ -175,7 +214,9 @@ def _batch(table: _Table, array: ArrowArray) -> Batch:
     return Batch(table.names, table.types, columns, array.length, owned)
 
 
-def _fill(column: Column, child: ArrowArray, offset: int, n_rows: int, format: bytes, code: int) -> Optional[np.ndarray]:
+def _fill(
+    column: Column, child: ArrowArray, offset: int, n_rows: int, format: bytes, code: int
+) -> Optional[np.ndarray]:
     """Point a column at a child array; returns memory made for types that had to be converted."""
     column.dtype = code
     if format == b"n":

@@ -6,12 +6,12 @@ Comes in: nodes of trees or weights of a linear model as arrays. Goes out: a Mod
 from __future__ import annotations
 
 from ctypes import byref
-from typing import Any, Mapping, Optional, Sequence, Union
+from typing import Any, List, Mapping, Optional, Sequence, Union
 
 import numpy as np
 
 from ._errors import ShapeError
-from ._library import BuildOptions, Contract, Error, F32, F64, ISAS, Node, Tree, check, filled, lib, new_handle
+from ._library import BuildOptions, Contract, Error, F32, F64, ISAS, Node, Tree, c_text, check, filled, lib, new_handle
 from ._model import Model
 
 _WIDTHS = {"f32": F32, "f64": F64}
@@ -20,9 +20,28 @@ _AVERAGES = {"none": 0, "margin": 1, "prediction": 2}
 _CATEGORY_RULES = {"truncate": 0, "nonnegative": 1}
 _TESTS = {"leaf": 0, "lt": 1, "le": 2, "in_left": 3, "in_right": 4}
 _TYPES = {"numeric": 0, "category": 1}
-LINKS = {name: code for code, name in enumerate((
-    "identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge", "softmax_xgboost", "softmax", "argmax", "signed_square",
-    "log1p_exp", "sort", "binary_pair", "ovr_normalised", "softmax_pair", "exp_f64"))}
+LINKS = {
+    name: code
+    for code, name in enumerate(
+        (
+            "identity",
+            "sigmoid_xgboost",
+            "sigmoid",
+            "exp",
+            "hinge",
+            "softmax_xgboost",
+            "softmax",
+            "argmax",
+            "signed_square",
+            "log1p_exp",
+            "sort",
+            "binary_pair",
+            "ovr_normalised",
+            "softmax_pair",
+            "exp_f64",
+        )
+    )
+}
 
 
 def _choice(what: str, names: Mapping[str, int], name: str) -> int:
@@ -53,12 +72,26 @@ class Builder:
         isa: "auto" or an instruction set to force.
     """
 
-    def __init__(self, n_features: int, n_outputs: int = 1, *, feature_names: Optional[Sequence[str]] = None,
-                 feature_types: Optional[Sequence[str]] = None, base: Union[float, Sequence[float]] = 0.0,
-                 compare: str = "f64", sum: str = "f64", base_position: str = "first", scale: float = 1.0,
-                 trees_per_iteration: Optional[int] = None, average: str = "none", category_rule: str = "truncate",
-                 link: str = "identity", link_parameter: float = 1.0,
-                 metadata: Optional[Mapping[str, str]] = None, isa: str = "auto"):
+    def __init__(
+        self,
+        n_features: int,
+        n_outputs: int = 1,
+        *,
+        feature_names: Optional[Sequence[str]] = None,
+        feature_types: Optional[Sequence[str]] = None,
+        base: Any = 0.0,
+        compare: str = "f64",
+        sum: str = "f64",
+        base_position: str = "first",
+        scale: float = 1.0,
+        trees_per_iteration: Optional[int] = None,
+        average: str = "none",
+        category_rule: str = "truncate",
+        link: str = "identity",
+        link_parameter: float = 1.0,
+        metadata: Optional[Mapping[str, str]] = None,
+        isa: str = "auto",
+    ):
         contract, options = filled(Contract), filled(BuildOptions)
         contract.n_features, contract.n_outputs = n_features, n_outputs
         contract.trees_per_iteration = n_outputs if trees_per_iteration is None else trees_per_iteration
@@ -69,14 +102,16 @@ class Builder:
         contract.scale = scale
         options.isa = _choice("isa", ISAS, isa)
         self._free = lib.score_builder_free
-        self._handle = new_handle(lib.score_builder_new, byref(contract), byref(options))
+        self._handle: Optional[int] = new_handle(lib.score_builder_new, byref(contract), byref(options))
         self._n_features, self._n_outputs = n_features, n_outputs
         self._set_features(feature_names, feature_types)
         base = np.ascontiguousarray(base, dtype=np.float64).reshape(-1)
         self._call(lib.score_builder_set_base, base.ctypes.data, base.size)
         self._call(lib.score_builder_set_link, _choice("link", LINKS, link), link_parameter)
         for key, value in (metadata or {}).items():
-            self._call(lib.score_builder_set_metadata, key.encode(), str(value).encode())
+            self._call(
+                lib.score_builder_set_metadata, c_text(key, "the metadata key"), c_text(value, "the metadata value")
+            )
 
     def __del__(self) -> None:
         handle = getattr(self, "_handle", None)
@@ -96,21 +131,33 @@ class Builder:
         if names is None and types is None:
             return
         for i in range(self._n_features):
-            name = None if names is None else str(names[i]).encode()
+            name = None if names is None else c_text(names[i], "the feature name")
             kind = "numeric" if types is None else types[i]
             self._call(lib.score_builder_set_feature, i, name, _choice("a feature type", _TYPES, kind))
 
-    def add_tree(self, left: Any, right: Any, feature: Any, value: Any, *, test: Union[str, Sequence[str]] = "le",
-                 missing_left: Any = False, zero_is_missing: Any = False,
-                 categories: Optional[Mapping[int, Sequence[int]]] = None, leaf_ids: Any = None, output: int = 0,
-                 vectors: Any = None) -> "Builder":
+    def add_tree(
+        self,
+        left: Any,
+        right: Any,
+        feature: Any,
+        value: Any,
+        *,
+        test: Union[str, Sequence[str]] = "le",
+        missing_left: Any = False,
+        zero_is_missing: Any = False,
+        categories: Optional[Mapping[int, Sequence[int]]] = None,
+        leaf_ids: Any = None,
+        output: int = 0,
+        vectors: Any = None,
+    ) -> "Builder":
         """Add a tree of n nodes; node 0 is the root.
 
         Args:
             left, right: [n] node numbers of the children; -1 in `left` makes a leaf.
             feature: [n] feature that a split asks, ignored in leaves.
             value: [n] threshold of a split or value of a leaf.
-            test: "lt", "le" (left when x < or <= value), "in_left" or "in_right" (set tests); one for all splits or [n].
+            test: "lt", "le" (left when x < or <= value), "in_left" or "in_right" (set tests); one for all splits
+                or [n].
             missing_left: where NaN goes; one for all or [n].
             zero_is_missing: values within 1e-35 of zero are missing too; one for all or [n].
             categories: for set tests: node number to its categories.
@@ -148,7 +195,7 @@ class Builder:
     @staticmethod
     def _set_categories(nodes: np.ndarray, categories: Mapping[int, Sequence[int]]) -> np.ndarray:
         """Lay the sets one after the other and tell the nodes where theirs stands."""
-        members = []
+        members: List[int] = []
         for node, values in categories.items():
             nodes["categories"][node], nodes["n_categories"][node] = len(members), len(values)
             members.extend(values)

@@ -21,14 +21,15 @@ import numpy as np
 from ._build import Builder
 from ._errors import UnsupportedError, VerifyError
 from ._labels import xgboost_labels
-from ._library import ImportOptions, filled, has_importers, lib, new_handle
+from ._library import ImportOptions, c_path, filled, has_importers, lib, new_handle
 from ._model import Model, borrowed
 
 Golden = Tuple[np.ndarray, np.ndarray]
 
 
-def convert(obj: Any, *, name: Optional[str] = None, metadata: Optional[Mapping[str, str]] = None,
-            golden: bool = True) -> Model:
+def convert(
+    obj: Any, *, name: Optional[str] = None, metadata: Optional[Mapping[str, str]] = None, golden: bool = True
+) -> Model:
     """Make a model of another library's model.
 
     Args:
@@ -51,7 +52,7 @@ def convert(obj: Any, *, name: Optional[str] = None, metadata: Optional[Mapping[
     if name is not None:
         more["name"] = name
     if isinstance(obj, (str, os.PathLike)):
-        model = _import(lib.score_import_file, os.fsencode(obj))
+        model = _import(lib.score_import_file, c_path(obj))
         return _labelled(model, {**_labels_of(model, obj), **more})
     if isinstance(obj, (bytes, bytearray, memoryview)):
         model = _import(lib.score_import_memory, *borrowed(obj))
@@ -63,8 +64,9 @@ def convert(obj: Any, *, name: Optional[str] = None, metadata: Optional[Mapping[
             pair = _golden_of(model, margins_of) if golden and margins_of is not None else None
             return _labelled(model, {**found, **more}, pair)
     known = ", ".join(f"{module}.{kind}" for module, kind in _CONVERTERS)
-    raise UnsupportedError(f"cannot convert {type(obj).__module__}.{type(obj).__qualname__}: expected a path, bytes, or "
-                           f"one of {known}")
+    raise UnsupportedError(
+        f"cannot convert {type(obj).__module__}.{type(obj).__qualname__}: expected a path, bytes, or one of {known}"
+    )
 
 
 def _import(function: Callable, *source: Any, iterations: Tuple[int, int] = (0, 0)) -> Model:
@@ -99,10 +101,12 @@ def _golden_of(model: Model, margins_of: Callable[[np.ndarray], Golden]) -> Opti
     differs = (ours.view(np.uint64) != margins.view(np.uint64)) & ~(np.isnan(ours) & np.isnan(margins))
     if differs.any():
         r, o = (int(number[0]) for number in np.nonzero(differs))
-        raise VerifyError(f"{int(differs.any(axis=1).sum())} of {len(rows)} golden rows differ from the source library: "
-                          f"expected margin {margins[r, o]!r}, found {ours[r, o]!r} in golden row {r}, output {o}. "
-                          "This model is not supported as it should be; please report it. golden=False converts it "
-                          "without this promise")
+        raise VerifyError(
+            f"{int(differs.any(axis=1).sum())} of {len(rows)} golden rows differ from the source library: "
+            f"expected margin {margins[r, o]!r}, found {ours[r, o]!r} in golden row {r}, output {o}. "
+            "This model is not supported as it should be; please report it. golden=False converts it "
+            "without this promise"
+        )
     return rows, margins
 
 
@@ -112,8 +116,8 @@ def _golden_of(model: Model, margins_of: Callable[[np.ndarray], Golden]) -> Opti
 def _of_xgboost_estimator(estimator: Any):
     booster = estimator.get_booster()
     best = getattr(estimator, "best_iteration", None)
-    uses_best = best is not None and estimator.booster != "gblinear"
-    return _of_xgboost(booster, (0, best + 1) if uses_best else (0, 0), _classes(estimator))
+    iterations = (0, 0) if best is None or estimator.booster == "gblinear" else (0, best + 1)
+    return _of_xgboost(booster, iterations, _classes(estimator))
 
 
 def _of_xgboost(booster: Any, iterations: Tuple[int, int] = (0, 0), found: Optional[dict] = None):
@@ -124,8 +128,9 @@ def _of_xgboost(booster: Any, iterations: Tuple[int, int] = (0, 0), found: Optio
     def margins_of(rows: np.ndarray) -> Golden:
         # DART's in-place path rounds differently from its DMatrix path, and gblinear has none.
         if kind == "gbtree":
-            return rows, booster.inplace_predict(rows.astype(np.float32), iteration_range=iterations,
-                                                 predict_type="margin", validate_features=False)
+            return rows, booster.inplace_predict(
+                rows.astype(np.float32), iteration_range=iterations, predict_type="margin", validate_features=False
+            )
         import xgboost
 
         with np.errstate(over="ignore"):
@@ -165,9 +170,24 @@ def _of_lightgbm(booster: Any, found: Optional[dict] = None):
 
 # ---- scikit-learn --------------------------------------------------------------------------------------------------
 
-_IDENTITY = ("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV", "Lars",
-             "LassoLars", "BayesianRidge", "ARDRegression", "HuberRegressor", "SGDRegressor", "LinearSVR",
-             "TheilSenRegressor", "QuantileRegressor")
+_IDENTITY = (
+    "LinearRegression",
+    "Ridge",
+    "RidgeCV",
+    "Lasso",
+    "LassoCV",
+    "ElasticNet",
+    "ElasticNetCV",
+    "Lars",
+    "LassoLars",
+    "BayesianRidge",
+    "ARDRegression",
+    "HuberRegressor",
+    "SGDRegressor",
+    "LinearSVR",
+    "TheilSenRegressor",
+    "QuantileRegressor",
+)
 _EXP = ("PoissonRegressor", "GammaRegressor")
 _LOGISTIC = ("LogisticRegression", "LogisticRegressionCV")
 
@@ -209,15 +229,32 @@ def _of_sklearn(estimator: Any, answers_of: Callable, links: list, found: dict):
     # BLAS sums in an order of its own, so the two agree to rounding; single-precision estimators to that of float.
     tolerance = 1e-9 if weights.dtype == np.float64 else 1e-4
     for link in links:
-        builder = Builder(n_features, n_outputs, feature_names=names, base=bias, base_position="last", link=link,
-                          metadata={"source.library": "scikit-learn", "source.version": version,
-                                    "objective": type(estimator).__name__, **found})
+        builder = Builder(
+            n_features,
+            n_outputs,
+            feature_names=names,
+            base=bias,
+            base_position="last",
+            link=link,
+            metadata={
+                "source.library": "scikit-learn",
+                "source.version": version,
+                "objective": type(estimator).__name__,
+                **found,
+            },
+        )
         model = builder.set_linear(weights.T.astype(np.float64)).finish()
-        if np.allclose(model.predict(rows).reshape(wanted.shape), wanted, rtol=tolerance,
-                       atol=tolerance * (1.0 + float(np.abs(bias).max()))):
+        if np.allclose(
+            model.predict(rows).reshape(wanted.shape),
+            wanted,
+            rtol=tolerance,
+            atol=tolerance * (1.0 + float(np.abs(bias).max())),
+        ):
             return model, None, {}
-    raise VerifyError(f"{type(estimator).__name__} of scikit-learn {version} does not answer coef_ and intercept_ with "
-                      f"the link {' or '.join(links)}: it is not supported in this form")
+    raise VerifyError(
+        f"{type(estimator).__name__} of scikit-learn {version} does not answer coef_ and intercept_ with "
+        f"the link {' or '.join(links)}: it is not supported in this form"
+    )
 
 
 def _named(rows: np.ndarray, names: Any) -> Any:

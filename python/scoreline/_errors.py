@@ -18,8 +18,9 @@ class ScorelineError(RuntimeError):
 
     status: int = 0
 
-    def __init__(self, message: str, *, status: Optional[int] = None, offset: Optional[int] = None,
-                 line: Optional[int] = None):
+    def __init__(
+        self, message: str, *, status: Optional[int] = None, offset: Optional[int] = None, line: Optional[int] = None
+    ):
         super().__init__(message)
         self.message = message
         if status is not None:
@@ -94,13 +95,26 @@ class VerifyError(ScorelineError):
 
 _BY_STATUS: Dict[int, Type[ScorelineError]] = {
     kind.status: kind
-    for kind in (ArgumentError, OutOfMemoryError, FileError, CorruptError, VersionError, UnsupportedError, ShapeError,
-                 LimitError, VerifyError)
+    for kind in (
+        ArgumentError,
+        OutOfMemoryError,
+        FileError,
+        CorruptError,
+        VersionError,
+        UnsupportedError,
+        ShapeError,
+        LimitError,
+        VerifyError,
+    )
 }
 
 
 def make_error(status: int, message: str, offset: int = -1, line: int = -1) -> ScorelineError:
     """The exception for a failed call; -1 means that there is no offset or line."""
     kind = _BY_STATUS.get(status, ScorelineError)
-    return kind(message or f"failed with status {status}", status=status, offset=None if offset < 0 else offset,
-                line=None if line < 0 else line)
+    return kind(
+        message or f"failed with status {status}",
+        status=status,
+        offset=None if offset < 0 else offset,
+        line=None if line < 0 else line,
+    )

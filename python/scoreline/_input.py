@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any, Iterator, List, Sequence
+from typing import Any, Generator, List, Sequence
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from ._errors import ShapeError, UnsupportedError
 from ._rows import Rows, from_array, from_columns
 
 
-def tables(X: Any, model: Any) -> Iterator[Rows]:
+def tables(X: Any, model: Any) -> Generator[Rows, None, None]:
     """Rows of any supported kind; several only for Arrow streams."""
     if isinstance(X, np.ndarray):
         yield from_array(X)
@@ -41,15 +41,21 @@ def tables(X: Any, model: Any) -> Iterator[Rows]:
 
 def _as_array(X: Any) -> np.ndarray:
     if hasattr(X, "tocsr") and hasattr(X, "nnz"):
-        raise UnsupportedError("sparse matrices are not supported, because absent values are zeros to one library and "
-                               "missing to another: pass X.toarray(), with NaN where a value is missing")
+        raise UnsupportedError(
+            "sparse matrices are not supported, because absent values are zeros to one library and "
+            "missing to another: pass X.toarray(), with NaN where a value is missing"
+        )
     if hasattr(X, "columns") or hasattr(X, "column_names"):
-        raise TypeError(f"{type(X).__module__}.{type(X).__qualname__} has named columns, but not the Arrow PyCapsule "
-                        "interface (pyarrow has it since version 14): give a pandas DataFrame, or a NumPy array with the "
-                        "columns in the model's order")
+        raise TypeError(
+            f"{type(X).__module__}.{type(X).__qualname__} has named columns, but not the Arrow PyCapsule "
+            "interface (pyarrow has it since version 14): give a pandas DataFrame, or a NumPy array with the "
+            "columns in the model's order"
+        )
     if isinstance(X, (str, bytes)) or not hasattr(X, "__len__") and not hasattr(X, "__array__"):
-        raise TypeError(f"expected rows as a NumPy array, pandas DataFrame, Arrow table, list of dicts or nested lists, "
-                        f"found {type(X).__name__}")
+        raise TypeError(
+            f"expected rows as a NumPy array, pandas DataFrame, Arrow table, list of dicts or nested lists, "
+            f"found {type(X).__name__}"
+        )
     return np.asarray(X)
 
 
@@ -72,8 +78,9 @@ def _from_records(records: Sequence[Mapping], model: Any) -> Rows:
             row = [record[name] for name in features]
         except KeyError:
             absent = [name for name in features if name not in record]
-            raise ShapeError(f"row {r} lacks the features {_listed(absent)}: give every feature, None where a value is "
-                             "missing") from None
+            raise ShapeError(
+                f"row {r} lacks the features {_listed(absent)}: give every feature, None where a value is missing"
+            ) from None
         except TypeError:
             raise ShapeError(f"expected dictionaries only, found {type(record).__name__} as row {r}") from None
         values[r] = _numbers_of_record(row, features, r)
@@ -93,8 +100,9 @@ def _numbers_of_record(row: List[Any], features: List[str], r: int) -> List[floa
             if _is_missing(value):
                 numbers.append(np.nan)
                 continue
-            raise ShapeError(f"expected numbers, found {type(value).__name__} for feature {name!r} in row {r}") \
-                from None
+            raise ShapeError(
+                f"expected numbers, found {type(value).__name__} for feature {name!r} in row {r}"
+            ) from None
     return numbers
 
 

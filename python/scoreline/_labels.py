@@ -46,7 +46,7 @@ def _container(raw: bytes) -> dict:
     match = _JSON_KEY.search(raw)
     if match is None:
         return {}
-    return json.JSONDecoder().raw_decode(raw[match.end():].decode("utf-8", "replace"))[0]
+    return json.JSONDecoder().raw_decode(raw[match.end() :].decode("utf-8", "replace"))[0]
 
 
 def _ubjson_value(raw: bytes, at: int) -> Tuple[Any, int]:
@@ -58,7 +58,7 @@ def _ubjson_value(raw: bytes, at: int) -> Tuple[Any, int]:
         return _ubjson_array(raw, at + 1)
     if marker == "S":
         size, begin = _ubjson_value(raw, at + 1)
-        return raw[begin:begin + size].decode("utf-8", "replace"), begin + size
+        return raw[begin : begin + size].decode("utf-8", "replace"), begin + size
     if marker in "ZTF":
         return {"Z": None, "T": True, "F": False}[marker], at + 1
     code = ">" + _NUMBERS[marker]
@@ -67,19 +67,19 @@ def _ubjson_value(raw: bytes, at: int) -> Tuple[Any, int]:
 
 def _ubjson_object(raw: bytes, at: int) -> Tuple[dict, int]:
     found = {}
-    while raw[at:at + 1] != b"}":
+    while raw[at : at + 1] != b"}":
         size, begin = _ubjson_value(raw, at)
-        key = raw[begin:begin + size].decode("utf-8", "replace")
+        key = raw[begin : begin + size].decode("utf-8", "replace")
         found[key], at = _ubjson_value(raw, begin + size)
     return found, at + 1
 
 
 def _ubjson_array(raw: bytes, at: int) -> Tuple[List[Any], int]:
     code = None
-    if raw[at:at + 1] == b"$":
+    if raw[at : at + 1] == b"$":
         code = _NUMBERS[chr(raw[at + 1])]
         at += 2
-    if raw[at:at + 1] == b"#":
+    if raw[at : at + 1] == b"#":
         count, at = _ubjson_value(raw, at + 1)
         if code is not None:
             layout = f">{count}{code}"
@@ -90,7 +90,7 @@ def _ubjson_array(raw: bytes, at: int) -> Tuple[List[Any], int]:
             values.append(value)
         return values, at
     values = []
-    while raw[at:at + 1] != b"]":
+    while raw[at : at + 1] != b"]":
         value, at = _ubjson_value(raw, at)
         values.append(value)
     return values, at + 1

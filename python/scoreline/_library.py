@@ -27,33 +27,74 @@ ISAS = {"auto": 0, "portable": 1, "avx2": 2, "avx512": 3}
 
 
 class Error(Structure):
-    _fields_ = [("code", c_int32), ("reserved", c_int32), ("offset", c_int64), ("line", c_int64),
-                ("message", c_char * 232)]
+    _fields_ = [
+        ("code", c_int32),
+        ("reserved", c_int32),
+        ("offset", c_int64),
+        ("line", c_int64),
+        ("message", c_char * 232),
+    ]
 
 
 class OpenOptions(Structure):
-    _fields_ = [("struct_size", c_size_t), ("allocator", c_void_p), ("max_bytes", c_uint64), ("flags", c_uint32),
-                ("isa", c_int32)]
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("allocator", c_void_p),
+        ("max_bytes", c_uint64),
+        ("flags", c_uint32),
+        ("isa", c_int32),
+    ]
 
 
 class ImportOptions(Structure):
-    _fields_ = [("struct_size", c_size_t), ("allocator", c_void_p), ("max_bytes", c_uint64), ("format", c_int32),
-                ("isa", c_int32), ("iteration_begin", c_uint32), ("iteration_end", c_uint32)]
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("allocator", c_void_p),
+        ("max_bytes", c_uint64),
+        ("format", c_int32),
+        ("isa", c_int32),
+        ("iteration_begin", c_uint32),
+        ("iteration_end", c_uint32),
+    ]
 
 
 class Info(Structure):
-    _fields_ = [("struct_size", c_size_t), ("kind", c_int32), ("n_features", c_uint32), ("n_outputs", c_uint32),
-                ("n_predictions", c_uint32), ("n_trees", c_uint32), ("trees_per_iteration", c_uint32),
-                ("n_splits", c_uint64), ("n_leaves", c_uint64), ("n_tests", c_uint64), ("max_leaves", c_uint32),
-                ("max_depth", c_uint32), ("max_cuts", c_uint32), ("code_bytes", c_uint32), ("isa", c_int32),
-                ("batch_regime", c_int32), ("row_regime", c_int32), ("n_golden_rows", c_uint32),
-                ("memory_bytes", c_uint64), ("file_bytes", c_uint64), ("hash", c_uint8 * 16),
-                ("margin_is_f32", c_int32), ("n_categories", c_uint32)]
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("kind", c_int32),
+        ("n_features", c_uint32),
+        ("n_outputs", c_uint32),
+        ("n_predictions", c_uint32),
+        ("n_trees", c_uint32),
+        ("trees_per_iteration", c_uint32),
+        ("n_splits", c_uint64),
+        ("n_leaves", c_uint64),
+        ("n_tests", c_uint64),
+        ("max_leaves", c_uint32),
+        ("max_depth", c_uint32),
+        ("max_cuts", c_uint32),
+        ("code_bytes", c_uint32),
+        ("isa", c_int32),
+        ("batch_regime", c_int32),
+        ("row_regime", c_int32),
+        ("n_golden_rows", c_uint32),
+        ("memory_bytes", c_uint64),
+        ("file_bytes", c_uint64),
+        ("hash", c_uint8 * 16),
+        ("margin_is_f32", c_int32),
+        ("n_categories", c_uint32),
+    ]
 
 
 class Column(Structure):
-    _fields_ = [("values", c_void_p), ("validity", c_void_p), ("offset", c_int64), ("stride_bytes", c_int64),
-                ("dtype", c_int32), ("reserved", c_int32)]
+    _fields_ = [
+        ("values", c_void_p),
+        ("validity", c_void_p),
+        ("offset", c_int64),
+        ("stride_bytes", c_int64),
+        ("dtype", c_int32),
+        ("reserved", c_int32),
+    ]
 
 
 class _InputRows(Structure):
@@ -69,42 +110,96 @@ class _InputUnion(Union):
 
 
 class Input(Structure):
-    _fields_ = [("struct_size", c_size_t), ("layout", c_int32), ("dtype", c_int32), ("n_rows", c_int64),
-                ("n_columns", c_int64), ("u", _InputUnion)]
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("layout", c_int32),
+        ("dtype", c_int32),
+        ("n_rows", c_int64),
+        ("n_columns", c_int64),
+        ("u", _InputUnion),
+    ]
 
 
 class Options(Structure):
-    _fields_ = [("struct_size", c_size_t), ("output", c_int32), ("regime", c_int32), ("tree_begin", c_uint32),
-                ("tree_end", c_uint32), ("plan", c_void_p), ("scratch", c_void_p), ("scratch_bytes", c_size_t)]
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("output", c_int32),
+        ("regime", c_int32),
+        ("tree_begin", c_uint32),
+        ("tree_end", c_uint32),
+        ("plan", c_void_p),
+        ("scratch", c_void_p),
+        ("scratch_bytes", c_size_t),
+    ]
 
 
 class SaveOptions(Structure):
-    _fields_ = [("struct_size", c_size_t), ("golden_rows", c_void_p), ("golden_margins", c_void_p),
-                ("n_golden_rows", c_uint32), ("n_metadata", c_uint32), ("metadata_keys", POINTER(c_char_p)),
-                ("metadata_values", POINTER(c_char_p))]
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("golden_rows", c_void_p),
+        ("golden_margins", c_void_p),
+        ("n_golden_rows", c_uint32),
+        ("n_metadata", c_uint32),
+        ("metadata_keys", POINTER(c_char_p)),
+        ("metadata_values", POINTER(c_char_p)),
+    ]
 
 
 class Contract(Structure):
-    _fields_ = [("struct_size", c_size_t), ("n_features", c_uint32), ("n_outputs", c_uint32),
-                ("trees_per_iteration", c_uint32), ("compare", c_int32), ("sum", c_int32), ("base_position", c_int32),
-                ("average", c_int32), ("category_rule", c_int32), ("scale", c_double)]
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("n_features", c_uint32),
+        ("n_outputs", c_uint32),
+        ("trees_per_iteration", c_uint32),
+        ("compare", c_int32),
+        ("sum", c_int32),
+        ("base_position", c_int32),
+        ("average", c_int32),
+        ("category_rule", c_int32),
+        ("scale", c_double),
+    ]
 
 
 class BuildOptions(Structure):
-    _fields_ = [("struct_size", c_size_t), ("allocator", c_void_p), ("max_bytes", c_uint64), ("max_trees", c_uint32),
-                ("max_depth", c_uint32), ("isa", c_int32), ("reserved", c_uint32)]
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("allocator", c_void_p),
+        ("max_bytes", c_uint64),
+        ("max_trees", c_uint32),
+        ("max_depth", c_uint32),
+        ("isa", c_int32),
+        ("reserved", c_uint32),
+    ]
 
 
 class Node(Structure):
-    _fields_ = [("left", c_int32), ("right", c_int32), ("feature", c_uint32), ("test", c_uint8), ("missing", c_uint8),
-                ("reserved", c_uint16), ("value", c_double), ("categories", c_uint32), ("n_categories", c_uint32),
-                ("leaf_id", c_uint32), ("leaf_vector", c_uint32)]
+    _fields_ = [
+        ("left", c_int32),
+        ("right", c_int32),
+        ("feature", c_uint32),
+        ("test", c_uint8),
+        ("missing", c_uint8),
+        ("reserved", c_uint16),
+        ("value", c_double),
+        ("categories", c_uint32),
+        ("n_categories", c_uint32),
+        ("leaf_id", c_uint32),
+        ("leaf_vector", c_uint32),
+    ]
 
 
 class Tree(Structure):
-    _fields_ = [("struct_size", c_size_t), ("nodes", c_void_p), ("n_nodes", c_size_t), ("categories", c_void_p),
-                ("n_categories", c_size_t), ("vectors", c_void_p), ("n_vectors", c_size_t), ("output", c_uint32),
-                ("reserved", c_uint32)]
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("nodes", c_void_p),
+        ("n_nodes", c_size_t),
+        ("categories", c_void_p),
+        ("n_categories", c_size_t),
+        ("vectors", c_void_p),
+        ("n_vectors", c_size_t),
+        ("output", c_uint32),
+        ("reserved", c_uint32),
+    ]
 
 
 _H = c_void_p  # opaque handles: model, plan, builder
@@ -180,9 +275,11 @@ def _open_library() -> Tuple[ctypes.CDLL, str]:
     found = ctypes.util.find_library("scoreline")
     if found:
         return ctypes.CDLL(found), found
-    raise ImportError(f"no Scoreline library found: SCORELINE_LIBRARY is not set, {beside!r} does not exist and the "
-                      "system has no libscoreline. Install the package with pip, or set SCORELINE_LIBRARY to the "
-                      "libscoreline.so of a build")
+    raise ImportError(
+        f"no Scoreline library found: SCORELINE_LIBRARY is not set, {beside!r} does not exist and the "
+        "system has no libscoreline. Install the package with pip, or set SCORELINE_LIBRARY to the "
+        "libscoreline.so of a build"
+    )
 
 
 def _check_version(loaded: ctypes.CDLL, path: str) -> None:
@@ -196,8 +293,10 @@ def _check_version(loaded: ctypes.CDLL, path: str) -> None:
     wanted = major * 10000 + minor * 100 + patch
     got = number()
     if got // 100 != wanted // 100 or got < wanted:
-        raise ImportError(f"{path!r} is Scoreline {got // 10000}.{got // 100 % 100}.{got % 100}, and this Python "
-                          f"package needs {major}.{minor}.{patch} or a later {major}.{minor}.x")
+        raise ImportError(
+            f"{path!r} is Scoreline {got // 10000}.{got // 100 % 100}.{got % 100}, and this Python "
+            f"package needs {major}.{minor}.{patch} or a later {major}.{minor}.x"
+        )
 
 
 def _declare(loaded: ctypes.CDLL, path: str) -> bool:
@@ -230,6 +329,22 @@ def check(status: int, error: Error) -> None:
     """Raise the exception of a failed call."""
     if status:
         raise make_error(status, error.message.decode("utf-8", "replace"), error.offset, error.line)
+
+
+def c_text(value, what: str) -> bytes:
+    """UTF-8 of a string for C, which would take a zero byte as its end."""
+    data = str(value).encode("utf-8", "surrogatepass")
+    if b"\0" in data:
+        raise ValueError(f"{what} {value!r} contains a zero byte")
+    return data
+
+
+def c_path(path) -> bytes:
+    """A path for C."""
+    data = os.fsencode(path)
+    if b"\0" in data:
+        raise ValueError(f"the path {path!r} contains a zero byte")
+    return data
 
 
 def text(value) -> str:

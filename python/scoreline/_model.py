@@ -15,15 +15,15 @@ from collections import OrderedDict
 from contextlib import closing
 from ctypes import POINTER, byref, c_char_p, c_double, c_int32, c_size_t, c_uint64, c_void_p
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from . import _input
 from ._errors import ShapeError
 from ._library import Error, F64, ISAS, Info, Input, LAYOUT_ROWS, OPEN_MMAP, OPEN_VERIFY, OUTPUTS, OpenOptions, Options
-from ._library import SaveOptions, check, filled, lib, new_handle, score_batch_prepared, text
-from ._pandas import labels_of
+from ._library import SaveOptions, c_path, c_text, check, filled, lib, new_handle, score_batch_prepared, text
+from ._pandas import Labels, labels_of
 
 _ndarray = np.ndarray
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -102,8 +102,15 @@ class _Worker(dict):
         struct.layout, struct.dtype, struct.n_rows, struct.n_columns = LAYOUT_ROWS, F64, 1, self._n_features
         struct.u.rows.data = row.ctypes.data
         struct.u.rows.row_stride_bytes, struct.u.rows.column_stride_bytes = row.strides
-        arguments = (c_void_p(self._handle), byref(struct), c_void_p(result.ctypes.data), c_size_t(result.size),
-                     byref(options), byref(self.error))
+        # from_param() and byref() make what ctypes passes on as it is, without a conversion in every call.
+        arguments = (
+            c_void_p.from_param(self._handle),
+            byref(struct),
+            c_void_p.from_param(result.ctypes.data),
+            c_size_t.from_param(result.size),
+            byref(options),
+            byref(self.error),
+        )
         take = (lambda: result.astype(np.int32)) if code == _LEAF else result.copy
         call = self[output] = (row, arguments, take)
         return call
@@ -122,8 +129,27 @@ class Model:
     Pickles as the bytes of its ``.slm`` file. Safe to share between threads; scoring releases the GIL.
     """
 
-    __slots__ = ("_handle", "_free", "_features", "_info", "_metadata", "_labels", "_one_row", "_workers", "_plans",
-                 "__weakref__")
+    __slots__ = (
+        "_handle",
+        "_free",
+        "_features",
+        "_info",
+        "_metadata",
+        "_labels",
+        "_one_row",
+        "_workers",
+        "_plans",
+        "__weakref__",
+    )
+    _handle: int
+    _free: Callable[[int], None]
+    _features: List[str]
+    _info: ModelInfo
+    _metadata: Dict[str, str]
+    _labels: Labels
+    _one_row: Tuple[tuple, tuple]
+    _workers: List["_Worker"]
+    _plans: "OrderedDict[tuple, _Plan]"
 
     def __init__(self) -> None:
         raise TypeError("scoreline.Model is made by scoreline.load(), scoreline.convert() or scoreline.Builder")
@@ -140,11 +166,12 @@ class Model:
         self._features = [text(lib.score_model_feature_name(handle, i)) for i in range(info.n_features)]
         self._metadata = {
             text(lib.score_model_metadata_key(handle, i)): text(lib.score_model_metadata_value(handle, i))
-            for i in range(lib.score_model_metadata_count(handle))}
+            for i in range(lib.score_model_metadata_count(handle))
+        }
         self._labels = labels_of(self._metadata)
         self._one_row = ((1, info.n_features), (info.n_features,))
-        self._workers: List[_Worker] = []
-        self._plans: "OrderedDict[tuple, _Plan]" = OrderedDict()
+        self._workers = []
+        self._plans = OrderedDict()
         return self
 
     def __del__(self) -> None:
@@ -152,7 +179,7 @@ class Model:
             free, handle = self._free, self._handle
         except AttributeError:
             return
-        self._plans = None
+        self._plans.clear()
         free(handle)
 
     # ---- what it is ----------------------------------------------------------------------------------------------
@@ -164,9 +191,11 @@ class Model:
 
     @property
     def feature_types(self) -> List[str]:
-        """"numeric" or "category" for every feature."""
-        return ["category" if lib.score_model_feature_type(self._handle, i) else "numeric"
-                for i in range(len(self._features))]
+        """ "numeric" or "category" for every feature."""
+        return [
+            "category" if lib.score_model_feature_type(self._handle, i) else "numeric"
+            for i in range(len(self._features))
+        ]
 
     @property
     def metadata(self) -> Dict[str, str]:
@@ -189,8 +218,10 @@ class Model:
         n = lib.score_model_golden(self._handle, byref(rows), byref(margins))
         if n == 0:
             return np.empty((0, self._info.n_features)), np.empty((0, self._info.n_outputs))
-        return (np.ctypeslib.as_array(rows, (n, self._info.n_features)).copy(),
-                np.ctypeslib.as_array(margins, (n, self._info.n_outputs)).copy())
+        return (
+            np.ctypeslib.as_array(rows, (n, self._info.n_features)).copy(),
+            np.ctypeslib.as_array(margins, (n, self._info.n_outputs)).copy(),
+        )
 
     def verify(self, isa: str = "auto") -> int:
         """Score the golden rows with every regime on an instruction set ("auto", "portable", "avx2", "avx512").
@@ -211,13 +242,21 @@ class Model:
         outputs = f", {info.n_outputs} outputs" if info.n_outputs > 1 else ""
         objective = metadata.get("objective")
         link = f"{objective} ({info.link})" if objective else info.link
-        return (f"<scoreline.Model{name}: {source or 'built by calls'}, {size}, {info.n_features} features{outputs}, "
-                f"{link}, {info.batch_regime} on {info.isa}>")
+        return (
+            f"<scoreline.Model{name}: {source or 'built by calls'}, {size}, {info.n_features} features{outputs}, "
+            f"{link}, {info.batch_regime} on {info.isa}>"
+        )
 
     # ---- scoring -------------------------------------------------------------------------------------------------
 
-    def predict(self, X: Any, output: str = "prediction", *, tree_range: Optional[Tuple[int, int]] = None,
-                out: Optional[np.ndarray] = None) -> np.ndarray:
+    def predict(
+        self,
+        X: Any,
+        output: str = "prediction",
+        *,
+        tree_range: Optional[Tuple[int, int]] = None,
+        out: Optional[np.ndarray] = None,
+    ) -> np.ndarray:
         """Score rows.
 
         Args:
@@ -245,8 +284,13 @@ class Model:
             UnsupportedError: a kind of table that has no defined meaning (sparse, dictionary-encoded).
             ValueError, TypeError: wrong arguments.
         """
-        if (type(X) is _ndarray and tree_range is None and out is None and X.shape in self._one_row
-                and ((dtype := X.dtype) is _FLOAT64 or dtype is _FLOAT32)):
+        if (
+            type(X) is _ndarray
+            and tree_range is None
+            and out is None
+            and X.shape in self._one_row
+            and ((dtype := X.dtype) is _FLOAT64 or dtype is _FLOAT32)
+        ):
             # One row is copied, because that is cheaper than asking NumPy for its address; float32 widens exactly.
             try:
                 worker = self._workers.pop()
@@ -261,8 +305,9 @@ class Model:
             return result
         return self._predict(X, output, tree_range, out)
 
-    def _predict(self, X: Any, output: str, tree_range: Optional[Tuple[int, int]],
-                 out: Optional[np.ndarray]) -> np.ndarray:
+    def _predict(
+        self, X: Any, output: str, tree_range: Optional[Tuple[int, int]], out: Optional[np.ndarray]
+    ) -> np.ndarray:
         code = _output_code(output)
         begin, end = _trees(tree_range, self._info.n_trees)
         worker = self._take_worker()
@@ -284,14 +329,19 @@ class Model:
             return out
         return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
-    def _score(self, rows: Any, options: Options, shape: tuple, target: Optional[np.ndarray],
-               error: Error) -> np.ndarray:
+    def _score(
+        self, rows: Any, options: Options, shape: tuple, target: Optional[np.ndarray], error: Error
+    ) -> np.ndarray:
         """Score one block of rows into `target`, or into a new array."""
         is_leaf = options.output == _LEAF
         values = np.empty(shape) if target is None or is_leaf else target
         options.plan = rows.plan.handle if rows.plan is not None else None
-        check(lib.score_batch(self._handle, byref(rows.input), values.ctypes.data, values.size, byref(options),
-                              byref(error)), error)
+        check(
+            lib.score_batch(
+                self._handle, byref(rows.input), values.ctypes.data, values.size, byref(options), byref(error)
+            ),
+            error,
+        )
         if not is_leaf:
             return values
         if target is None:
@@ -310,11 +360,10 @@ class Model:
         key = (tuple(names), None if types is None else tuple(types))
         plan = self._plans.get(key)
         if plan is None:
-            encoded = [name.encode("utf-8", "surrogatepass") for name in names]
+            encoded = [c_text(name, "the column name") for name in names]
             c_names = (c_char_p * len(encoded))(*encoded)
             c_types = None if types is None else (c_int32 * len(encoded))(*types)
-            plan = _Plan(new_handle(lib.score_bind, self._handle, c_names, c_types, len(encoded)),
-                         len(self._features))
+            plan = _Plan(new_handle(lib.score_bind, self._handle, c_names, c_types, len(encoded)), len(self._features))
             self._plans[key] = plan
             if len(self._plans) > _MAX_PLANS:
                 self._plans.popitem(last=False)
@@ -325,7 +374,7 @@ class Model:
     def save(self, path: Union[str, "os.PathLike[str]"]) -> None:
         """Write the model as ``.slm``. The file appears under its name only when it is complete."""
         error = Error()
-        check(lib.score_model_save_file(self._handle, os.fsencode(path), None, byref(error)), error)
+        check(lib.score_model_save_file(self._handle, c_path(path), None, byref(error)), error)
 
     def to_bytes(self) -> bytes:
         """The bytes of the ``.slm`` file. The same model gives the same bytes."""
@@ -333,8 +382,12 @@ class Model:
 
     def _to_bytes(self, options: Optional[SaveOptions]) -> bytes:
         data, size, error = c_void_p(), c_size_t(), Error()
-        check(lib.score_model_save_memory(self._handle, None if options is None else byref(options), byref(data),
-                                          byref(size), byref(error)), error)
+        check(
+            lib.score_model_save_memory(
+                self._handle, None if options is None else byref(options), byref(data), byref(size), byref(error)
+            ),
+            error,
+        )
         try:
             return ctypes.string_at(data, size.value)
         finally:
@@ -343,10 +396,11 @@ class Model:
     def _with(self, metadata: Mapping[str, Optional[str]], golden: Optional[Tuple[np.ndarray, np.ndarray]]) -> "Model":
         """The same model with other metadata (None removes a key) and other golden rows, as it will be when loaded."""
         options = filled(SaveOptions)
-        encode = lambda value: None if value is None else str(value).encode()
+        keys = [c_text(key, "the metadata key") for key in metadata]
+        values = [None if value is None else c_text(value, "the metadata value") for value in metadata.values()]
         options.n_metadata = len(metadata)
-        options.metadata_keys = (c_char_p * len(metadata))(*map(encode, metadata))
-        options.metadata_values = (c_char_p * len(metadata))(*map(encode, metadata.values()))
+        options.metadata_keys = (c_char_p * len(keys))(*keys)
+        options.metadata_values = (c_char_p * len(values))(*values)
         if golden is not None:
             rows, margins = (np.ascontiguousarray(part, dtype=np.float64) for part in golden)
             options.golden_rows, options.golden_margins = rows.ctypes.data, margins.ctypes.data
@@ -380,27 +434,54 @@ def _part_of(out: np.ndarray, position: int, n_rows: int, shape: tuple, code: in
     wanted = np.int32 if code == _LEAF else np.float64
     if not isinstance(out, np.ndarray) or out.dtype != wanted or not out.flags.carray:
         raise ShapeError(f"expected out as a writable, C-contiguous array of {np.dtype(wanted)}")
-    part = out[position:position + n_rows]
+    part = out[position : position + n_rows]
     if part.shape != shape:
         raise ShapeError(f"expected out of shape {(position + shape[0],) + shape[1:]}, found {out.shape}")
     return part
 
 
 def _info_of(handle: int, info: Info) -> ModelInfo:
-    same = {name: getattr(info, name) for name in (
-        "n_features", "n_outputs", "n_predictions", "n_trees", "trees_per_iteration", "n_splits", "n_leaves", "n_tests",
-        "max_leaves", "max_depth", "max_cuts", "n_categories", "code_bytes", "n_golden_rows", "memory_bytes",
-        "file_bytes")}
+    same = {
+        name: getattr(info, name)
+        for name in (
+            "n_features",
+            "n_outputs",
+            "n_predictions",
+            "n_trees",
+            "trees_per_iteration",
+            "n_splits",
+            "n_leaves",
+            "n_tests",
+            "max_leaves",
+            "max_depth",
+            "max_cuts",
+            "n_categories",
+            "code_bytes",
+            "n_golden_rows",
+            "memory_bytes",
+            "file_bytes",
+        )
+    }
     identity = bytes(info.hash)
-    return ModelInfo(kind={1: "trees", 2: "linear"}[info.kind], link=text(lib.score_model_link_name(handle)),
-                     isa=text(lib.score_isa_name(info.isa)),
-                     batch_regime=text(lib.score_regime_name(info.batch_regime)),
-                     row_regime=text(lib.score_regime_name(info.row_regime)),
-                     margin_is_f32=bool(info.margin_is_f32), hash=identity.hex() if any(identity) else "", **same)
+    return ModelInfo(
+        kind={1: "trees", 2: "linear"}[info.kind],
+        link=text(lib.score_model_link_name(handle)),
+        isa=text(lib.score_isa_name(info.isa)),
+        batch_regime=text(lib.score_regime_name(info.batch_regime)),
+        row_regime=text(lib.score_regime_name(info.row_regime)),
+        margin_is_f32=bool(info.margin_is_f32),
+        hash=identity.hex() if any(identity) else "",
+        **same,
+    )
 
 
-def load(source: Union[str, "os.PathLike[str]", bytes, bytearray, memoryview], *, mmap: bool = False,
-         verify: bool = False, isa: str = "auto") -> Model:
+def load(
+    source: Union[str, "os.PathLike[str]", bytes, bytearray, memoryview],
+    *,
+    mmap: bool = False,
+    verify: bool = False,
+    isa: str = "auto",
+) -> Model:
     """Open a ``.slm`` model from a path, or from bytes.
 
     Args:
@@ -421,12 +502,10 @@ def load(source: Union[str, "os.PathLike[str]", bytes, bytearray, memoryview], *
         data, size = borrowed(source)
         options.flags &= ~OPEN_MMAP
         return Model._of_handle(new_handle(lib.score_model_open_memory, data, size, byref(options)))
-    return Model._of_handle(new_handle(lib.score_model_open_file, os.fsencode(source), byref(options)))
+    return Model._of_handle(new_handle(lib.score_model_open_file, c_path(source), byref(options)))
 
 
 def borrowed(data: Union[bytes, bytearray, memoryview]) -> Tuple[Any, int]:
     """Something that ctypes takes as the address of the bytes, and their number."""
     array = np.frombuffer(data, dtype=np.uint8)
-    pointer = c_void_p(array.ctypes.data)
-    pointer.keep = array
-    return pointer, array.size
+    return array.ctypes.data_as(c_void_p), array.size

@@ -3,9 +3,9 @@
 Comes in: a DataFrame, without importing pandas. Goes out: ``Rows``; columns of NumPy's numeric types are used in place.
 
 Categories: a model made of a booster that was trained on a DataFrame knows the labels behind its codes (metadata
-"source.categories" for XGBoost, "source.pandas_categorical" for LightGBM). Columns of dtype category are then translated
-by label, as the trainers do, so that a frame whose categories stand in another order is scored right. Without known
-labels the column's own codes are taken.
+"source.categories" for XGBoost, "source.pandas_categorical" for LightGBM). Columns of dtype category are then
+translated by label, as the trainers do, so that a frame whose categories stand in another order is scored right.
+Without known labels the column's own codes are taken.
 """
 
 from __future__ import annotations
@@ -36,24 +36,31 @@ class Labels:
         """Position of a column to the labels of its feature. `columns` are the columns that feed the features."""
         categorical = [i for i in columns if i >= 0 and _is_categorical(dtypes[i])]
         if self.in_order and len(categorical) != len(self.in_order):
-            raise ShapeError(f"the model was trained with {len(self.in_order)} columns of dtype category, and this frame "
-                             f"has {len(categorical)} of them among the features: give them that dtype, or give the "
-                             "codes of the training data as a NumPy array")
+            raise ShapeError(
+                f"the model was trained with {len(self.in_order)} columns of dtype category, and this frame "
+                f"has {len(categorical)} of them among the features: give them that dtype, or give the "
+                "codes of the training data as a NumPy array"
+            )
         found = dict(zip(categorical, self.in_order))
         for name, i in zip(features, columns):
             if name in self.by_feature:
                 if self.by_feature[name] is None:
-                    raise ShapeError(f"XGBoost did not keep the labels of feature {name!r} whole, because they are not "
-                                     "ASCII: give the codes of the training data as a NumPy array")
+                    raise ShapeError(
+                        f"XGBoost did not keep the labels of feature {name!r} whole, because they are not "
+                        "ASCII: give the codes of the training data as a NumPy array"
+                    )
                 if i not in categorical:
-                    raise ShapeError(f"feature {name!r} was trained with labels: expected a column of dtype category, "
-                                     f"found {dtypes[i]}. Or give the codes of the training data as a NumPy array")
+                    raise ShapeError(
+                        f"feature {name!r} was trained with labels: expected a column of dtype category, "
+                        f"found {dtypes[i]}. Or give the codes of the training data as a NumPy array"
+                    )
                 found[i] = self.by_feature[name]
         return found
 
 
 def labels_of(metadata: Mapping[str, str]) -> Labels:
     """What the model's metadata says; nothing if it is not understood."""
+
     def read(key: str, kind: type) -> Any:
         try:
             value = json.loads(metadata.get(key, "null"))
@@ -74,8 +81,10 @@ def from_frame(frame: Any, model: Any) -> Rows:
             rows.plan = model._bind(names, None)
         return rows
     wanted = None if names is None else set(model.features)
-    types = [F64 if wanted is not None and names[i] not in wanted else _column_type(frame, i, dtype)
-             for i, dtype in enumerate(dtypes)]
+    types = [
+        F64 if wanted is not None and names[i] not in wanted else _column_type(frame, i, dtype)
+        for i, dtype in enumerate(dtypes)
+    ]
     _refuse_text(frame, [i for i, code in enumerate(types) if code == STRING])
     columns = range(len(dtypes)) if names is None else model._bind(names, types).columns
     labels = model._labels.for_columns(columns, model.features, dtypes) if model._labels else {}
@@ -91,7 +100,7 @@ def from_frame(frame: Any, model: Any) -> Rows:
 
 def _frame_names(frame: Any, features: List[str]) -> Optional[List[str]]:
     """Column names to bind by, or None if the columns are only numbered and the features have other names."""
-    labels = list(frame.columns)
+    labels = frame.columns.tolist()
     names = [str(label) for label in labels]
     if any(isinstance(label, str) for label in labels) or set(features) <= set(names):
         return names
@@ -152,5 +161,7 @@ def _refuse_text(frame: Any, positions: Sequence[int]) -> None:
     if positions:
         dtypes = list(frame.dtypes)
         listed = ", ".join(f"{frame.columns[i]!r} ({dtypes[i]})" for i in positions)
-        raise ShapeError(f"expected numbers, found columns that are not: {listed}. Give a column of dtype category, or "
-                         "the codes with which the model was trained")
+        raise ShapeError(
+            f"expected numbers, found columns that are not: {listed}. Give a column of dtype category, or "
+            "the codes with which the model was trained"
+        )

@@ -1,7 +1,7 @@
 """Rows in memory as ``score_input`` structs.
 
-Comes in: NumPy arrays, or columns that point anywhere. Goes out: ``Rows``, which point into the caller's memory wherever
-its values are float32 or float64 already.
+Comes in: NumPy arrays, or columns that point anywhere. Goes out: ``Rows``, which point into the caller's memory
+wherever its values are float32 or float64 already.
 """
 
 from __future__ import annotations
@@ -15,9 +15,22 @@ from ._library import BOOL, F32, F64, I8, I16, I32, I64, LAYOUT_COLUMNS, LAYOUT_
 from ._library import Column, Input, filled
 
 # Types of NumPy whose columns are scored in place.
-CODES = {np.dtype(kind): code for kind, code in
-          (("f4", F32), ("f8", F64), ("i1", I8), ("u1", U8), ("i2", I16), ("u2", U16), ("i4", I32), ("u4", U32),
-           ("i8", I64), ("u8", U64), ("?", BOOL))}
+CODES = {
+    np.dtype(kind): code
+    for kind, code in (
+        ("f4", F32),
+        ("f8", F64),
+        ("i1", I8),
+        ("u1", U8),
+        ("i2", I16),
+        ("u2", U16),
+        ("i4", I32),
+        ("u4", U32),
+        ("i8", I64),
+        ("u8", U64),
+        ("?", BOOL),
+    )
+}
 
 
 class Rows:

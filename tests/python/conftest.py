@@ -1,4 +1,5 @@
 """Small models that many tests share, and bit-exact comparison."""
+
 import os
 
 # Several test processes share the machine: the trainers must not start a thread per core each.

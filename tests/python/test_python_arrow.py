@@ -1,4 +1,5 @@
 """Arrow tables over the C data interface: pyarrow's, and hand-made ones that count their releases."""
+
 import ctypes
 
 import numpy as np
@@ -12,8 +13,9 @@ from scoreline import _arrow
 
 def table_of(rows, types=None):
     types = types or [pa.float32()] * 5
-    return pa.table({name: pa.array(column, mask=np.isnan(column)).cast(kind)
-                     for name, column, kind in zip(NAMES, rows.T, types)})
+    return pa.table(
+        {name: pa.array(column, mask=np.isnan(column)).cast(kind) for name, column, kind in zip(NAMES, rows.T, types)}
+    )
 
 
 class Stream:
@@ -36,24 +38,36 @@ class Array:
         return self.batch.__arrow_c_array__(requested_schema)
 
 
-@pytest.mark.parametrize("types", [
-    [pa.float32()] * 5, [pa.float64()] * 5, [pa.float64(), pa.float32(), pa.float64(), pa.int8(), pa.float32()],
-    [pa.float32(), pa.float32(), pa.float32(), pa.uint64(), pa.float32()],
-], ids=["f32", "f64", "mixed", "u64"])
+@pytest.mark.parametrize(
+    "types",
+    [
+        [pa.float32()] * 5,
+        [pa.float64()] * 5,
+        [pa.float64(), pa.float32(), pa.float64(), pa.int8(), pa.float32()],
+        [pa.float32(), pa.float32(), pa.float32(), pa.uint64(), pa.float32()],
+    ],
+    ids=["f32", "f64", "mixed", "u64"],
+)
 def test_tables(model, rows, margins, types):
     table = table_of(rows, types)
-    for X in (table, table.select(NAMES[::-1]), Stream(table), Array(table.to_batches()[0]), table.to_batches()[0],
-              pa.RecordBatchReader.from_batches(table.schema, table.to_batches()),
-              table.append_column("note", pa.array(["x"] * len(rows))),
-              table.append_column("kind", pa.array(["x"] * len(rows)).dictionary_encode())):
+    for X in (
+        table,
+        table.select(NAMES[::-1]),
+        Stream(table),
+        Array(table.to_batches()[0]),
+        table.to_batches()[0],
+        pa.RecordBatchReader.from_batches(table.schema, table.to_batches()),
+        table.append_column("note", pa.array(["x"] * len(rows))),
+        table.append_column("kind", pa.array(["x"] * len(rows)).dictionary_encode()),
+    ):
         same_bits(model.predict(X), margins)
 
 
 def test_slices_have_offsets(model, rows, margins):
     table = table_of(rows)
     for start, n in ((0, 1), (1, 9), (13, 200), (399, 1), (400, 0)):
-        same_bits(model.predict(table.slice(start, n)), margins[start:start + n])
-        same_bits(model.predict(Array(table.to_batches()[0].slice(start, n))), margins[start:start + n])
+        same_bits(model.predict(table.slice(start, n)), margins[start : start + n])
+        same_bits(model.predict(Array(table.to_batches()[0].slice(start, n))), margins[start : start + n])
 
 
 def test_offset_of_the_struct_itself(model, rows, margins):
@@ -83,8 +97,24 @@ def test_no_rows(model, rows):
         model.predict(pa.RecordBatchReader.from_batches(pa.schema([("other", pa.float32())]), []))
 
 
-@pytest.mark.parametrize("kind", [pa.int8(), pa.uint8(), pa.int16(), pa.uint16(), pa.int32(), pa.uint32(), pa.int64(),
-                                  pa.uint64(), pa.bool_(), pa.float16(), pa.float32(), pa.float64()], ids=str)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.int8(),
+        pa.uint8(),
+        pa.int16(),
+        pa.uint16(),
+        pa.int32(),
+        pa.uint32(),
+        pa.int64(),
+        pa.uint64(),
+        pa.bool_(),
+        pa.float16(),
+        pa.float32(),
+        pa.float64(),
+    ],
+    ids=str,
+)
 def test_types(model, booster, kind):
     X = np.random.default_rng(0).integers(0, 2, size=(150, 5)).astype(np.float32)
     X[::11, 2] = np.nan
@@ -190,7 +220,7 @@ class Producer:
         none = (ctypes.c_void_p * 1)()
         self.kept += [children, pointers, none]
         out = array.contents
-        out.length, out.n_buffers, out.buffers, out.n_children, out.children = len(batch), 1, none, 5, pointers
+        out.length, out.n_buffers, out.buffers, out.n_children, out.children = (len(batch), 1, none, 5, pointers)
         self._arm(out)
         return 0
 

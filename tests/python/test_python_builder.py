@@ -1,4 +1,5 @@
 """Builder: models from arrays."""
+
 import numpy as np
 import pytest
 
@@ -58,19 +59,22 @@ def test_linear():
     same_bits(model.predict([[1, 1, 1], [1, np.nan, 2]]), [-0.25, 2.25])
 
 
-@pytest.mark.parametrize("wrong, message", [
-    (lambda: scoreline.Builder(1, link="cubic"), "link"),
-    (lambda: scoreline.Builder(1, compare="f16"), "compare"),
-    (lambda: scoreline.Builder(2, feature_names=["a"]), "2 feature_names"),
-    (lambda: scoreline.Builder(2, feature_names=["a", "a"]).finish(), "a"),
-    (lambda: scoreline.Builder(0), "feature"),
-    (lambda: stump(scoreline.Builder(1), test="gt"), "test"),
-    (lambda: scoreline.Builder(1).add_tree([1, -1], [0, -1], [0, 0], [0, 0]), "node 0 is reached twice"),
-    (lambda: scoreline.Builder(1).add_tree([1, -1, -1], [2, -1], [0, 0, 0], [0, 0, 0]), "arrays of 3 nodes"),
-    (lambda: scoreline.Builder(1).add_tree([1, -1, -1], [2, -1, -1], [7, 0, 0], [0, 0, 0]), "7"),
-    (lambda: scoreline.Builder(2).set_linear([1.0]), "weights of shape"),
-    (lambda: scoreline.Builder(2).finish(), "tree"),
-])
+@pytest.mark.parametrize(
+    "wrong, message",
+    [
+        (lambda: scoreline.Builder(1, link="cubic"), "link"),
+        (lambda: scoreline.Builder(1, compare="f16"), "compare"),
+        (lambda: scoreline.Builder(2, feature_names=["a"]), "2 feature_names"),
+        (lambda: scoreline.Builder(2, feature_names=["a", "a"]).finish(), "a"),
+        (lambda: scoreline.Builder(0), "feature"),
+        (lambda: stump(scoreline.Builder(1), test="gt"), "test"),
+        (lambda: scoreline.Builder(1).add_tree([1, -1], [0, -1], [0, 0], [0, 0]), "node 0 is reached twice"),
+        (lambda: scoreline.Builder(1).add_tree([1, -1, -1], [2, -1], [0, 0, 0], [0, 0, 0]), "arrays of 3 nodes"),
+        (lambda: scoreline.Builder(1).add_tree([1, -1, -1], [2, -1, -1], [7, 0, 0], [0, 0, 0]), "7"),
+        (lambda: scoreline.Builder(2).set_linear([1.0]), "weights of shape"),
+        (lambda: scoreline.Builder(2).finish(), "tree"),
+    ],
+)
 def test_errors(wrong, message):
     with pytest.raises((scoreline.ScorelineError, ValueError), match=message):
         wrong()

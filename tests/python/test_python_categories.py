@@ -1,4 +1,5 @@
 """Columns of dtype category are scored by label, as the trainers do, whatever the order of a frame's own categories."""
+
 import warnings
 
 import lightgbm
@@ -13,13 +14,16 @@ from conftest import same_bits
 
 def shop(n=400, seed=0, umlaut="o"):
     rng = np.random.default_rng(seed)
-    frame = pd.DataFrame({
-        "amount": rng.normal(size=n),
-        "city": pd.Categorical(rng.choice(["Ulm", f"K{umlaut}ln", "Graz", None], n),
-                               categories=["Ulm", f"K{umlaut}ln", "Graz"]),
-        "zone": pd.Categorical(rng.choice([10, 20, 30], n)),
-        "kept": pd.Categorical(rng.choice(["yes", "no"], n)),
-    })
+    frame = pd.DataFrame(
+        {
+            "amount": rng.normal(size=n),
+            "city": pd.Categorical(
+                rng.choice(["Ulm", f"K{umlaut}ln", "Graz", None], n), categories=["Ulm", f"K{umlaut}ln", "Graz"]
+            ),
+            "zone": pd.Categorical(rng.choice([10, 20, 30], n)),
+            "kept": pd.Categorical(rng.choice(["yes", "no"], n)),
+        }
+    )
     y = frame.amount + (frame.city == f"K{umlaut}ln") * 2 - (frame.zone == 20) * 3 + (frame.kept == "no")
     return frame, y.to_numpy()
 
@@ -71,8 +75,12 @@ def test_xgboost_files(trained, tmp_path, name):
 def test_xgboost_codes(trained):
     """Arrays hold the codes of training."""
     frame, _ = shop(seed=1)
-    codes = np.column_stack([frame.amount, *(np.where(frame[name].isna(), np.nan, frame[name].cat.codes)
-                                             for name in ("city", "zone", "kept"))])
+    codes = np.column_stack(
+        [
+            frame.amount,
+            *(np.where(frame[name].isna(), np.nan, frame[name].cat.codes) for name in ("city", "zone", "kept")),
+        ]
+    )
     model = scoreline.convert(trained)
     same_bits(model.predict(codes), model.predict(frame))
 
@@ -137,8 +145,10 @@ def test_estimators():
     new, _ = shop(seed=1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        estimators = (xgboost.XGBClassifier(n_estimators=6, enable_categorical=True, n_jobs=1).fit(frame, y > 0),
-                      lightgbm.LGBMClassifier(n_estimators=6, n_jobs=1, verbose=-1).fit(frame, y > 0))
+        estimators = (
+            xgboost.XGBClassifier(n_estimators=6, enable_categorical=True, n_jobs=1).fit(frame, y > 0),
+            lightgbm.LGBMClassifier(n_estimators=6, n_jobs=1, verbose=-1).fit(frame, y > 0),
+        )
         for estimator in estimators:
             ours = scoreline.convert(estimator).predict(reordered(new))
             np.testing.assert_allclose(ours, estimator.predict_proba(new)[:, 1], rtol=1e-6)

@@ -1,4 +1,5 @@
 """convert(): margins of live objects and of their files, bit for bit against the libraries that trained them."""
+
 import json
 
 import lightgbm
@@ -47,8 +48,9 @@ def test_xgboost_booster(name, rows):
     assert len(stored) > 0
     same_bits(stored.squeeze(), xgboost_margins(booster, stored_rows.astype(np.float32)).squeeze())
     assert model.verify() > 0
-    assert np.array_equal(model.predict(new, "leaf"),
-                          booster.predict(xgboost.DMatrix(new), pred_leaf=True).reshape(len(new), -1))
+    assert np.array_equal(
+        model.predict(new, "leaf"), booster.predict(xgboost.DMatrix(new), pred_leaf=True).reshape(len(new), -1)
+    )
 
 
 @pytest.mark.parametrize("kind", ["dart", "gblinear"])
@@ -109,8 +111,14 @@ LIGHTGBM_PARAMETERS = {
 @pytest.mark.parametrize("name", LIGHTGBM_PARAMETERS)
 def test_lightgbm_booster(name, rows):
     parameters = {"verbose": -1, "num_threads": 1, "min_data_in_leaf": 5, **LIGHTGBM_PARAMETERS[name]}
-    y = labels(rows, {"objective": {"binary": "binary", "multiclass": "multi", "poisson": "poisson"}
-                      .get(parameters["objective"], "")})
+    y = labels(
+        rows,
+        {
+            "objective": {"binary": "binary", "multiclass": "multi", "poisson": "poisson"}.get(
+                parameters["objective"], ""
+            )
+        },
+    )
     categorical = [3] if name == "categories" else []
     data = lightgbm.Dataset(rows.astype(np.float64), y, categorical_feature=categorical)
     booster = lightgbm.train(parameters, data, 8)
@@ -145,9 +153,14 @@ def test_lightgbm_best_iteration(rows):
     """A booster that kept the trees beyond its best iteration is scored without them, as LightGBM does."""
     noise = np.random.default_rng(5).normal(size=len(rows))
     train = lightgbm.Dataset(rows[:200], noise[:200])
-    booster = lightgbm.train({"learning_rate": 0.6, "verbose": -1, "num_threads": 1}, train, 60,
-                             valid_sets=[lightgbm.Dataset(rows[200:], noise[200:], reference=train)],
-                             callbacks=[lightgbm.early_stopping(4, verbose=False)], keep_training_booster=True)
+    booster = lightgbm.train(
+        {"learning_rate": 0.6, "verbose": -1, "num_threads": 1},
+        train,
+        60,
+        valid_sets=[lightgbm.Dataset(rows[200:], noise[200:], reference=train)],
+        callbacks=[lightgbm.early_stopping(4, verbose=False)],
+        keep_training_booster=True,
+    )
     assert 0 < booster.best_iteration < booster.num_trees()
     model = scoreline.convert(booster)
     assert model.info.n_trees == booster.best_iteration
@@ -189,8 +202,9 @@ def test_unsupported_estimator(rows):
 
 def test_unsupported_model_names_the_thing(rows):
     """The library's own message comes through."""
-    booster = lightgbm.train({"verbose": -1, "linear_tree": True, "num_threads": 1},
-                             lightgbm.Dataset(np.nan_to_num(rows), target(rows)), 3)
+    booster = lightgbm.train(
+        {"verbose": -1, "linear_tree": True, "num_threads": 1}, lightgbm.Dataset(np.nan_to_num(rows), target(rows)), 3
+    )
     with pytest.raises(scoreline.UnsupportedError, match="linear"):
         scoreline.convert(booster)
 
@@ -209,5 +223,5 @@ def test_error_position(booster):
     """A broken file says where."""
     raw = bytes(booster.save_raw("json"))
     with pytest.raises(scoreline.CorruptError) as caught:
-        scoreline.convert(raw[:len(raw) // 2])
+        scoreline.convert(raw[: len(raw) // 2])
     assert caught.value.offset is not None or caught.value.line is not None

@@ -1,4 +1,5 @@
 """`pip install .` builds the library, puts it inside the package, and nothing else is needed to score."""
+
 import os
 import pathlib
 import subprocess
@@ -20,14 +21,22 @@ def test_pip_install(tmp_path):
     environment = {key: value for key, value in os.environ.items() if key not in ("SCORELINE_LIBRARY", "PYTHONPATH")}
     site = tmp_path / "site"
     # numpy is there already, and fetching it again would be most of the time
-    done = subprocess.run([sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(site), str(ROOT)],
-                          env=environment, cwd=tmp_path, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(site), str(ROOT)],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
     installed = {str(path.relative_to(site)) for path in site.rglob("*") if path.is_file()}
     package = {path for path in installed if not path.split(os.sep)[0].endswith(".dist-info") and ".pyc" not in path}
-    sources = {str(path.relative_to(ROOT / "python")) for path in (ROOT / "python" / "scoreline").glob("*")
-               if path.suffix in (".py", ".typed")}
+    sources = {
+        str(path.relative_to(ROOT / "python"))
+        for path in (ROOT / "python" / "scoreline").glob("*")
+        if path.suffix in (".py", ".typed")
+    }
     assert package == sources | {"scoreline/libscoreline.so"}
 
     environment["PYTHONPATH"] = str(site)

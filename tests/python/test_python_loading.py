@@ -1,4 +1,5 @@
 """Where the shared library is looked for, and what is said when it does not fit."""
+
 import os
 import pathlib
 import shutil

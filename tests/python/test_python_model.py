@@ -1,4 +1,5 @@
 """What a Model can do besides reading rows: outputs, saving, pickling, threads, errors."""
+
 import copy
 import pickle
 import signal
@@ -41,8 +42,9 @@ def test_tree_range(model, booster, rows):
     for begin, end in ((0, 1), (0, 5), (3, 12), (11, 12), (0, 12)):
         leaves = model.predict(rows, "leaf", tree_range=(begin, end))
         assert np.array_equal(leaves, model.predict(rows, "leaf")[:, begin:end])
-        expected = booster.inplace_predict(rows, predict_type="margin", iteration_range=(begin, end),
-                                           validate_features=False)
+        expected = booster.inplace_predict(
+            rows, predict_type="margin", iteration_range=(begin, end), validate_features=False
+        )
         same_bits(model.predict(rows, "margin", tree_range=(begin, end)), expected)
         same_bits(model.predict(rows[:1], "margin", tree_range=(begin, end)), expected[:1])
 
@@ -76,10 +78,21 @@ def test_out(model, classes, rows, margins):
     same_bits(three.predict(rows, out=wide), three.predict(rows))
 
 
-@pytest.mark.parametrize("out", [
-    np.empty(399), np.empty(401), np.empty((400, 1)), np.empty(400, np.float32), np.empty(800)[::2], [0.0] * 400,
-    np.frombuffer(bytes(3200)), np.empty(0), np.empty(400, np.int32),
-], ids=["short", "long", "2-D", "f32", "strided", "list", "read only", "empty", "i32"])
+@pytest.mark.parametrize(
+    "out",
+    [
+        np.empty(399),
+        np.empty(401),
+        np.empty((400, 1)),
+        np.empty(400, np.float32),
+        np.empty(800)[::2],
+        [0.0] * 400,
+        np.frombuffer(bytes(3200)),
+        np.empty(0),
+        np.empty(400, np.int32),
+    ],
+    ids=["short", "long", "2-D", "f32", "strided", "list", "read only", "empty", "i32"],
+)
 def test_wrong_out(model, rows, out):
     with pytest.raises(scoreline.ShapeError, match="out"):
         model.predict(rows, out=out)
@@ -125,10 +138,10 @@ def test_threads(model, rows, margins):
         try:
             for _ in range(150):
                 i, n = int(rng.integers(0, 390)), int(rng.integers(2, 9))
-                same_bits(model.predict(rows[i]), margins[i:i + 1])
-                same_bits(model.predict(rows[i:i + n], "margin"), margins[i:i + n])
+                same_bits(model.predict(rows[i]), margins[i : i + 1])
+                same_bits(model.predict(rows[i : i + n], "margin"), margins[i : i + n])
                 if seed % 4 == 0:
-                    same_bits(model.predict(frame.iloc[i:i + n]), margins[i:i + n])
+                    same_bits(model.predict(frame.iloc[i : i + n]), margins[i : i + n])
         except BaseException as error:
             failures.append(error)
 
@@ -194,9 +207,15 @@ def test_save_and_load(tmp_path, model, rows, margins):
     path = tmp_path / "model.slm"
     model.save(path)
     assert path.read_bytes() == model.to_bytes()
-    for loaded in (scoreline.load(path), scoreline.load(str(path)), scoreline.load(path, mmap=True, verify=True),
-                   scoreline.load(path.read_bytes(), verify=True), scoreline.load(bytearray(path.read_bytes())),
-                   scoreline.load(memoryview(path.read_bytes())), scoreline.load(path, isa="portable")):
+    for loaded in (
+        scoreline.load(path),
+        scoreline.load(str(path)),
+        scoreline.load(path, mmap=True, verify=True),
+        scoreline.load(path.read_bytes(), verify=True),
+        scoreline.load(bytearray(path.read_bytes())),
+        scoreline.load(memoryview(path.read_bytes())),
+        scoreline.load(path, isa="portable"),
+    ):
         same_bits(loaded.predict(rows), margins)
         assert loaded.features == NAMES and loaded.metadata == model.metadata
         assert loaded.to_bytes() == model.to_bytes()
@@ -224,6 +243,24 @@ def test_wrong_files(tmp_path, model):
     flipped[len(data) // 2] ^= 1
     with pytest.raises(scoreline.CorruptError):
         scoreline.load(bytes(flipped))
+
+
+def test_zero_bytes_are_refused(tmp_path, model, booster, rows):
+    """C would take the text before them for the whole."""
+    import pandas
+
+    (tmp_path / "model").write_bytes(model.to_bytes())
+    for call in (
+        lambda: scoreline.load(f"{tmp_path}/model\0.slm"),
+        lambda: model.save(f"{tmp_path}/model\0.slm"),
+        lambda: scoreline.convert("model\0.json"),
+        lambda: scoreline.convert(booster, name="a\0b"),
+        lambda: scoreline.convert(booster, metadata={"a\0b": "c"}),
+        lambda: scoreline.Builder(1, feature_names=["a\0b"]),
+        lambda: model.predict(pandas.DataFrame(rows, columns=[f"{name}\0x" for name in NAMES])),
+    ):
+        with pytest.raises(ValueError, match="zero byte"):
+            call()
 
 
 def test_wrong_isa(tmp_path, model):
@@ -298,8 +335,17 @@ def test_models_are_freed(booster):
 
 
 def test_errors_have_one_class_per_status():
-    names = {1: "ArgumentError", 2: "OutOfMemoryError", 3: "FileError", 4: "CorruptError", 5: "VersionError",
-             6: "UnsupportedError", 7: "ShapeError", 8: "LimitError", 9: "VerifyError"}
+    names = {
+        1: "ArgumentError",
+        2: "OutOfMemoryError",
+        3: "FileError",
+        4: "CorruptError",
+        5: "VersionError",
+        6: "UnsupportedError",
+        7: "ShapeError",
+        8: "LimitError",
+        9: "VerifyError",
+    }
     for status, name in names.items():
         error = _errors.make_error(status, "what was expected", 12, 3)
         assert type(error) is getattr(scoreline, name) and isinstance(error, scoreline.ScorelineError)

@@ -1,4 +1,5 @@
 """Every kind of rows that predict() takes gives the bits that XGBoost gives for the same values."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,19 +22,23 @@ def within_struct(X):
     return records["row"]
 
 
-@pytest.mark.parametrize("arrange", {
-    "C order": lambda X: X,
-    "Fortran order": np.asfortranarray,
-    "every second row": lambda X: np.repeat(X, 2, axis=0)[::2],
-    "every third column": lambda X: np.repeat(X, 3, axis=1)[:, ::3],
-    "rows backwards": lambda X: X[::-1].copy()[::-1],
-    "columns backwards": lambda X: X[:, ::-1].copy()[:, ::-1],
-    "both backwards": lambda X: X[::-1, ::-1].copy()[::-1, ::-1],
-    "read only": lambda X: np.frombuffer(X.tobytes(), X.dtype).reshape(X.shape),
-    "unaligned": lambda X: np.frombuffer(b"x" + X.tobytes(), np.uint8)[1:].view(X.dtype).reshape(X.shape),
-    "part of a packed struct": lambda X: within_struct(X),
-    "subclass": lambda X: X.view(np.recarray),
-}.items(), ids=lambda item: item[0])
+@pytest.mark.parametrize(
+    "arrange",
+    {
+        "C order": lambda X: X,
+        "Fortran order": np.asfortranarray,
+        "every second row": lambda X: np.repeat(X, 2, axis=0)[::2],
+        "every third column": lambda X: np.repeat(X, 3, axis=1)[:, ::3],
+        "rows backwards": lambda X: X[::-1].copy()[::-1],
+        "columns backwards": lambda X: X[:, ::-1].copy()[:, ::-1],
+        "both backwards": lambda X: X[::-1, ::-1].copy()[::-1, ::-1],
+        "read only": lambda X: np.frombuffer(X.tobytes(), X.dtype).reshape(X.shape),
+        "unaligned": lambda X: np.frombuffer(b"x" + X.tobytes(), np.uint8)[1:].view(X.dtype).reshape(X.shape),
+        "part of a packed struct": lambda X: within_struct(X),
+        "subclass": lambda X: X.view(np.recarray),
+    }.items(),
+    ids=lambda item: item[0],
+)
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_strides(model, rows, margins, arrange, dtype):
     X = arrange[1](rows.astype(dtype))
@@ -61,8 +66,9 @@ def test_repeated_row_without_memory(model, rows, margins):
     same_bits(model.predict(np.broadcast_to(rows[3], (50, 5))), np.full(50, margins[3]))
 
 
-@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64,
-                                   np.bool_, np.float16])
+@pytest.mark.parametrize(
+    "dtype", [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64, np.uint64, np.bool_, np.float16]
+)
 def test_other_numbers(model, booster, dtype):
     X = np.random.default_rng(0).integers(0, 5, size=(60, 5)).astype(dtype)
     expected = booster.inplace_predict(X.astype(np.float32), predict_type="margin", validate_features=False)
@@ -73,11 +79,11 @@ def test_other_numbers(model, booster, dtype):
 
 def test_one_row(model, rows, margins):
     for i in range(20):
-        same_bits(model.predict(rows[i]), margins[i:i + 1])
-        same_bits(model.predict(rows[i:i + 1]), margins[i:i + 1])
-        same_bits(model.predict(rows[i].astype(np.float64), "margin"), margins[i:i + 1])
-        same_bits(model.predict(rows[::-1][len(rows) - 1 - i]), margins[i:i + 1])
-        same_bits(model.predict(rows[i].tolist()), margins[i:i + 1])
+        same_bits(model.predict(rows[i]), margins[i : i + 1])
+        same_bits(model.predict(rows[i : i + 1]), margins[i : i + 1])
+        same_bits(model.predict(rows[i].astype(np.float64), "margin"), margins[i : i + 1])
+        same_bits(model.predict(rows[::-1][len(rows) - 1 - i]), margins[i : i + 1])
+        same_bits(model.predict(rows[i].tolist()), margins[i : i + 1])
     assert model.predict(rows[0], "leaf").tolist() == model.predict(rows, "leaf")[:1].tolist()
 
 
@@ -107,21 +113,24 @@ def test_objects_that_are_numbers(model, rows, margins):
     same_bits(model.predict(X.tolist()), margins)
 
 
-@pytest.mark.parametrize("X, error, message", [
-    (np.zeros((2, 4)), scoreline.ShapeError, "5"),
-    (np.zeros((2, 6)), scoreline.ShapeError, "5"),
-    (np.zeros(4), scoreline.ShapeError, "5"),
-    (np.zeros((2, 5, 1)), scoreline.ShapeError, "3 dimensions"),
-    (np.array(1.0), scoreline.ShapeError, "0 dimensions"),
-    (np.zeros((2, 5), dtype=complex), scoreline.ShapeError, "complex"),
-    (np.zeros((2, 5), dtype="datetime64[s]"), scoreline.ShapeError, "datetime64"),
-    ([["1", "2", "3", "4", "5"]], scoreline.ShapeError, "<U1"),
-    (np.array([[1, 2, "x", 4, 5]], dtype=object), scoreline.ShapeError, "text 'x' in row 0, column 2"),
-    (np.array([[1, 2, [], 4, 5]], dtype=object), scoreline.ShapeError, "objects"),
-    ("age", TypeError, "found str"),
-    (3.0, TypeError, "found float"),
-    (None, TypeError, "found NoneType"),
-])
+@pytest.mark.parametrize(
+    "X, error, message",
+    [
+        (np.zeros((2, 4)), scoreline.ShapeError, "5"),
+        (np.zeros((2, 6)), scoreline.ShapeError, "5"),
+        (np.zeros(4), scoreline.ShapeError, "5"),
+        (np.zeros((2, 5, 1)), scoreline.ShapeError, "3 dimensions"),
+        (np.array(1.0), scoreline.ShapeError, "0 dimensions"),
+        (np.zeros((2, 5), dtype=complex), scoreline.ShapeError, "complex"),
+        (np.zeros((2, 5), dtype="datetime64[s]"), scoreline.ShapeError, "datetime64"),
+        ([["1", "2", "3", "4", "5"]], scoreline.ShapeError, "<U1"),
+        (np.array([[1, 2, "x", 4, 5]], dtype=object), scoreline.ShapeError, "text 'x' in row 0, column 2"),
+        (np.array([[1, 2, [], 4, 5]], dtype=object), scoreline.ShapeError, "objects"),
+        ("age", TypeError, "found str"),
+        (3.0, TypeError, "found float"),
+        (None, TypeError, "found NoneType"),
+    ],
+)
 def test_wrong_arrays(model, X, error, message):
     with pytest.raises(error, match=message):
         model.predict(X)
@@ -172,8 +181,26 @@ def test_frame_of_many_types(model, rows, margins):
     same_bits(model.predict(frame[NAMES[::-1]].iloc[::2]), margins[::2])
 
 
-@pytest.mark.parametrize("dtype", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64", "bool",
-                                   "float16", "Int64", "UInt8", "boolean", "int64[pyarrow]", "bool[pyarrow]"])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        "int8",
+        "uint8",
+        "int16",
+        "uint16",
+        "int32",
+        "uint32",
+        "int64",
+        "uint64",
+        "bool",
+        "float16",
+        "Int64",
+        "UInt8",
+        "boolean",
+        "int64[pyarrow]",
+        "bool[pyarrow]",
+    ],
+)
 def test_frame_of_whole_numbers(model, booster, dtype):
     X = np.random.default_rng(0).integers(0, 2, size=(60, 5))
     expected = booster.inplace_predict(X.astype(np.float32), predict_type="margin", validate_features=False)
@@ -194,8 +221,9 @@ def test_frame_with_missing_in_nullable_types(model, rows, margins):
 def test_frame_with_categories(model, rows, margins):
     """A column of dtype category is scored by its codes; a missing one is missing."""
     frame = frame_of(rows)
-    frame["weekday"] = pd.Categorical(frame["weekday"].map(lambda day: None if np.isnan(day) else "smtwrfu"[int(day)]),
-                                      categories=list("smtwrfu"))
+    frame["weekday"] = pd.Categorical(
+        frame["weekday"].map(lambda day: None if np.isnan(day) else "smtwrfu"[int(day)]), categories=list("smtwrfu")
+    )
     assert frame["weekday"].isna().any()
     same_bits(model.predict(frame), margins)
 
@@ -251,8 +279,10 @@ def test_text_columns_are_listed(model, rows):
 
 
 def test_dictionaries(model, rows, margins):
-    records = [{"other": "x", **{name: None if np.isnan(x) else x for name, x in zip(NAMES[::-1], row[::-1])}}
-               for row in rows.tolist()]
+    records = [
+        {"other": "x", **{name: None if np.isnan(x) else x for name, x in zip(NAMES[::-1], row[::-1])}}
+        for row in rows.tolist()
+    ]
     same_bits(model.predict(records), margins)
     same_bits(model.predict(tuple(records[:3])), margins[:3])
     same_bits(model.predict(records[7]), margins[7:8])
@@ -261,13 +291,16 @@ def test_dictionaries(model, rows, margins):
     same_bits(model.predict(absent), model.predict({**records[0], "age": None}))
 
 
-@pytest.mark.parametrize("change, message", [
-    (lambda r: [{}], "row 0 lacks the features 'age', 'income'"),
-    (lambda r: [r, {k: r[k] for k in NAMES[1:]}], "row 1 lacks the features 'age':"),
-    (lambda r: [r, {**r, "visits": "3"}], "text '3' for feature 'visits' in row 1"),
-    (lambda r: [r, {**r, "visits": []}], "list for feature 'visits' in row 1"),
-    (lambda r: [r, 3], "found int as row 1"),
-])
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda r: [{}], "row 0 lacks the features 'age', 'income'"),
+        (lambda r: [r, {k: r[k] for k in NAMES[1:]}], "row 1 lacks the features 'age':"),
+        (lambda r: [r, {**r, "visits": "3"}], "text '3' for feature 'visits' in row 1"),
+        (lambda r: [r, {**r, "visits": []}], "list for feature 'visits' in row 1"),
+        (lambda r: [r, 3], "found int as row 1"),
+    ],
+)
 def test_wrong_dictionaries(model, change, message):
     with pytest.raises(scoreline.ShapeError, match=message):
         model.predict(change(dict.fromkeys(NAMES, 1.0)))

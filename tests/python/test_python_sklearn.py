@@ -3,6 +3,7 @@
 BLAS sums products in an order of its own (and with fused multiply-add where the processor has it), so these agree with
 scikit-learn to rounding: relative 1e-12 of the sum of the products' magnitudes. Scoreline's own bits are fixed.
 """
+
 import json
 import warnings
 
@@ -55,8 +56,9 @@ def test_without_intercept(X):
 def test_single_precision(X):
     estimator = linear_model.LinearRegression().fit(X.astype(np.float32), target(X).astype(np.float32))
     assert estimator.coef_.dtype == np.float32
-    np.testing.assert_allclose(scoreline.convert(estimator).predict(X), estimator.predict(X.astype(np.float32)),
-                               rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(
+        scoreline.convert(estimator).predict(X), estimator.predict(X.astype(np.float32)), rtol=1e-4, atol=1e-4
+    )
 
 
 def test_binary(X):

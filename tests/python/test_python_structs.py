@@ -1,4 +1,5 @@
 """The ctypes structs are laid out as the C compiler lays out the headers."""
+
 import ctypes
 import pathlib
 import subprocess
@@ -7,19 +8,35 @@ from scoreline import _build, _library
 
 INCLUDE = pathlib.Path(__file__).resolve().parents[2] / "include"
 STRUCTS = {
-    "score_error": _library.Error, "score_open_options": _library.OpenOptions,
-    "score_import_options": _library.ImportOptions, "score_model_info": _library.Info, "score_column": _library.Column,
-    "score_input": _library.Input, "score_options": _library.Options, "score_save_options": _library.SaveOptions,
-    "score_contract": _library.Contract, "score_build_options": _library.BuildOptions, "score_node": _library.Node,
+    "score_error": _library.Error,
+    "score_open_options": _library.OpenOptions,
+    "score_import_options": _library.ImportOptions,
+    "score_model_info": _library.Info,
+    "score_column": _library.Column,
+    "score_input": _library.Input,
+    "score_options": _library.Options,
+    "score_save_options": _library.SaveOptions,
+    "score_contract": _library.Contract,
+    "score_build_options": _library.BuildOptions,
+    "score_node": _library.Node,
     "score_tree": _library.Tree,
 }
 CONSTANTS = {
-    "SCORE_F32": _library.F32, "SCORE_F64": _library.F64, "SCORE_I64": _library.I64, "SCORE_U64": _library.U64,
-    "SCORE_BOOL": _library.BOOL, "SCORE_BOOL_BITS": _library.BOOL_BITS, "SCORE_STRING": _library.STRING,
-    "SCORE_ROWS": _library.LAYOUT_ROWS, "SCORE_COLUMNS": _library.LAYOUT_COLUMNS,
-    "SCORE_OUTPUT_PREDICTION": _library.OUTPUTS["prediction"], "SCORE_OUTPUT_MARGIN": _library.OUTPUTS["margin"],
-    "SCORE_OUTPUT_LEAF": _library.OUTPUTS["leaf"], "SCORE_OPEN_MMAP": _library.OPEN_MMAP,
-    "SCORE_OPEN_VERIFY": _library.OPEN_VERIFY, "SCORE_ISA_AVX512": _library.ISAS["avx512"],
+    "SCORE_F32": _library.F32,
+    "SCORE_F64": _library.F64,
+    "SCORE_I64": _library.I64,
+    "SCORE_U64": _library.U64,
+    "SCORE_BOOL": _library.BOOL,
+    "SCORE_BOOL_BITS": _library.BOOL_BITS,
+    "SCORE_STRING": _library.STRING,
+    "SCORE_ROWS": _library.LAYOUT_ROWS,
+    "SCORE_COLUMNS": _library.LAYOUT_COLUMNS,
+    "SCORE_OUTPUT_PREDICTION": _library.OUTPUTS["prediction"],
+    "SCORE_OUTPUT_MARGIN": _library.OUTPUTS["margin"],
+    "SCORE_OUTPUT_LEAF": _library.OUTPUTS["leaf"],
+    "SCORE_OPEN_MMAP": _library.OPEN_MMAP,
+    "SCORE_OPEN_VERIFY": _library.OPEN_VERIFY,
+    "SCORE_ISA_AVX512": _library.ISAS["avx512"],
     **{f"SCORE_LINK_{name.upper()}": code for name, code in _build.LINKS.items()},
 }
 
@@ -37,8 +54,10 @@ def test_layout_and_constants(tmp_path):
         lines.append(f'printf("u.{part} %zu\\n", offsetof(score_input, u.{part}));')
     lines += [f'printf("{name} %d\\n", (int){name});' for name in CONSTANTS]
     source = tmp_path / "layout.c"
-    source.write_text("#include <scoreline/build.h>\n#include <scoreline/import.h>\n#include <stdio.h>\n"
-                      "int main(void)\n{\n" + "\n".join(lines) + "\nreturn 0;\n}\n")
+    source.write_text(
+        "#include <scoreline/build.h>\n#include <scoreline/import.h>\n#include <stdio.h>\n"
+        "int main(void)\n{\n" + "\n".join(lines) + "\nreturn 0;\n}\n"
+    )
     subprocess.run(["cc", "-I", str(INCLUDE), "-o", str(tmp_path / "layout"), str(source)], check=True)
     printed = subprocess.run([str(tmp_path / "layout")], check=True, capture_output=True, text=True).stdout
     found = {name: int(number) for name, number in (line.split() for line in printed.splitlines())}
