@@ -1,5 +1,5 @@
 /* Importing other libraries' files: recognise, read into a builder, finish. */
-#include "../import/import.h"
+#include "../import/importers.h"
 
 #include <scoreline/build.h>
 #include <scoreline/import.h>

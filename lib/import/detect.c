@@ -1,10 +1,10 @@
 /*
  * Which library wrote a model file, told from its content.
  *
- * Comes in: untrusted bytes. Goes out: the format to import, or an error that names what the file is instead and what
- * to do about it.
+ * Comes in: untrusted bytes. Goes out: the format to import, or an error that names what the file is instead
+ * and what to do about it.
  */
-#include "import.h"
+#include "importers.h"
 
 typedef struct span {
 	const char *text;
@@ -92,9 +92,11 @@ score_format import_detect(const void *data, size_t size)
 	return SCORE_FORMAT_AUTO;
 }
 
-/* ---- what we refuse ------------------------------------------------------------------------------------ */
+/* ---- what we refuse ----------------------------------------------------------------------------- */
 
-#define PICKLE "a Python pickle, which only Python may open; save the model itself: save_model() of XGBoost or LightGBM"
+#define PICKLE "a Python pickle, which only Python may open; save the model with its own save_model()"
+#define OLD_XGBOOST \
+	"an XGBoost binary model of before 1.0; open it with XGBoost 1.x to 3.0 and save_model(\"model.json\")"
 #define COMPRESSED "a compressed file; unpack it first"
 
 static const struct signature {
@@ -107,12 +109,12 @@ static const struct signature {
 	{"\x80\x04", 2, PICKLE},
 	{"\x80\x05", 2, PICKLE},
 	{"CBM1", 4, "a CatBoost binary model, which is not supported yet"},
-	{"binf", 4, "an XGBoost binary model of before 1.0; open it with XGBoost 1.x to 3.0 and save_model(\"model.json\")"},
-	{"bs64", 4, "an XGBoost binary model of before 1.0; open it with XGBoost 1.x to 3.0 and save_model(\"model.json\")"},
+	{"binf", 4, OLD_XGBOOST},
+	{"bs64", 4, OLD_XGBOOST},
 	{"\x1F\x8B", 2, COMPRESSED},
 	{"PK\x03\x04", 4, COMPRESSED},
 	{"BZh", 3, COMPRESSED},
-	{"\xFD" "7zXZ", 5, COMPRESSED},
+	{"\xFD""7zXZ", 5, COMPRESSED},
 	{"\x28\xB5\x2F\xFD", 4, COMPRESSED},
 	{"\x89HDF", 4, "an HDF5 file (Keras?), which is not supported"},
 	{"booster[", 8, "a text dump of XGBoost, which is not exact; save the model with save_model()"},
@@ -120,7 +122,7 @@ static const struct signature {
 	{"<PMML", 5, "PMML, which is not supported"},
 };
 
-/* The old binary format has no magic; behind 136 bytes of numbers stand the names of objective and booster. */
+/* The old binary format has no magic; behind 136 bytes of numbers stand objective and booster. */
 static bool is_old_xgboost(span s)
 {
 	static const char *const boosters[] = {"gbtree", "gblinear", "dart"};
@@ -164,14 +166,14 @@ static const char *what_is(span raw, span text)
 		return "an ONNX model, which is not supported yet";
 	if (is_ubjson_object(raw))
 		return "UBJSON without the key \"learner\", so no XGBoost model";
-	return is_old_xgboost(raw) ? "an XGBoost binary model of before 1.0; open it with XGBoost 1.x to 3.0 and "
-		"save_model(\"model.json\")" : NULL;
+	return is_old_xgboost(raw) ? OLD_XGBOOST : NULL;
 }
 
 score_status import_refuse_unknown(const void *data, size_t size, score_error *error)
 {
 	if (!data || size == 0)
-		return sl_fail(error, SCORE_ERR_CORRUPT, "the file is empty; expected a model of XGBoost or LightGBM");
+		return sl_fail(
+			error, SCORE_ERR_CORRUPT, "the file is empty; expected a model of XGBoost or LightGBM");
 	const char *what = what_is((span){data, size}, start_of(data, size));
 	if (what)
 		return sl_fail(error, SCORE_ERR_UNSUPPORTED, "the file is %s", what);

@@ -1,9 +1,9 @@
 /*
  * A JSON-like document as a stream of events, whatever its encoding.
  *
- * Comes in: untrusted bytes. Goes out: one event after the other to a handler that knows a grammar. The readers promise
- * balanced begin and end events, a key before every value of an object, nesting of at most IMPORT_MAX_NESTING, one root
- * object and nothing after it.
+ * Comes in: untrusted bytes. Goes out: one event after the other to a handler that knows a grammar. The
+ * readers promise balanced begin and end events, a key before every value of an object, nesting of at most
+ * IMPORT_MAX_NESTING, one root object and nothing after it.
  */
 #ifndef SL_IMPORT_DOCUMENT_H
 #define SL_IMPORT_DOCUMENT_H
@@ -40,8 +40,8 @@ typedef struct import_event {
 /* Anything but SCORE_OK stops the reader, which returns it. The handler has filled its own error. */
 typedef score_status import_handler(void *context, const import_event *event);
 
-score_status import_read_json(const void *data, size_t size, const score_allocator *allocator, import_handler *handler,
-	void *context, score_error *error);
+score_status import_read_json(const void *data, size_t size, const score_allocator *allocator,
+	import_handler *handler, void *context, score_error *error);
 score_status import_read_ubjson(const void *data, size_t size, import_handler *handler, void *context,
 	score_error *error);
 

@@ -1,17 +1,19 @@
 /*
  * JSON to events, with the library yajl.
  *
- * Comes in: text that may have a byte order mark and, as XGBoost writes them, bare NaN, Infinity and -Infinity. yajl
- * takes only strict JSON, so each such word is replaced on its way by the number 0, and the event for that 0 shows the
- * word again. Goes out: events; numbers as text, so that a float is rounded only once. Relies on yajl for the rest.
+ * Comes in: text that may have a byte order mark and, as XGBoost writes them, bare NaN, Infinity and
+ * -Infinity. yajl takes only strict JSON, so each such word is replaced on its way by the number 0, and the
+ * event for that 0 shows the word again. Goes out: events; numbers as text, so that a float is rounded only
+ * once. Relies on yajl for the rest.
  */
 #include "document.h"
 
 #include <setjmp.h>
 #include <yajl/yajl_parse.h>
 
-/* yajl frees without a size, and on some errors not at all: its blocks are chained, and freed together at the end. It
- * also uses what its allocator returns without a look, so a failed allocation leaves it by longjmp. */
+/* yajl frees without a size, and on some errors not at all: its blocks are chained, and freed together at the
+ * end. It also uses what its allocator returns without a look, so a failed allocation leaves it by
+ * longjmp. */
 #define BLOCK_ALIGN 16
 
 typedef struct block {
@@ -121,7 +123,8 @@ static int on_key(void *context, const unsigned char *text, size_t length)
 static int begin(json *j, import_event_kind kind)
 {
 	if (++j->depth > IMPORT_MAX_NESTING) {
-		j->status = sl_fail_at(j->error, SCORE_ERR_LIMIT, (int64_t)(j->base + yajl_get_bytes_consumed(j->yajl)), -1,
+		j->status = sl_fail_at(j->error, SCORE_ERR_LIMIT,
+			(int64_t)(j->base + yajl_get_bytes_consumed(j->yajl)), -1,
 			"objects and arrays are nested more than %d deep", IMPORT_MAX_NESTING);
 		return 0;
 	}
@@ -248,8 +251,8 @@ static score_status run(json *j, const char *text, size_t size)
 	return feed_all(j, text, size, mark ? 3 : 0);
 }
 
-score_status import_read_json(const void *data, size_t size, const score_allocator *allocator, import_handler *handler,
-	void *context, score_error *error)
+score_status import_read_json(const void *data, size_t size, const score_allocator *allocator,
+	import_handler *handler, void *context, score_error *error)
 {
 	json j = {.allocator = sl_allocator(allocator), .handler = handler, .context = context, .error = error};
 	score_status status = run(&j, data, size);

@@ -4,7 +4,7 @@
  * Comes in: the untrusted bytes of a model.txt (versions v2 to v4). Goes out: an unfinished builder that
  * gives LightGBM's own margins to the last bit. Relies on base and the public builder interface.
  */
-#include "import.h"
+#include "importers.h"
 #include "lightgbm.h"
 
 #define MAX_COUNT (1 << 24)

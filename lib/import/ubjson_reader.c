@@ -1,8 +1,9 @@
 /*
  * UBJSON to events: the subset that XGBoost reads and writes.
  *
- * Comes in: untrusted bytes. Goes out: events; an array of packed numbers is one event that points into the bytes.
- * Iterative: open objects and arrays stand on a small stack. Every length is checked against the bytes that are left.
+ * Comes in: untrusted bytes. Goes out: events; an array of packed numbers is one event that points into the
+ * bytes. Iterative: open objects and arrays stand on a small stack. Every length is checked against the bytes
+ * that are left.
  */
 #include "document.h"
 
@@ -82,12 +83,14 @@ static import_event number_at(const uint8_t *p, char type, int64_t offset)
 import_event import_packed_number(const import_event *numbers, size_t i)
 {
 	size_t size = import_packed_size(numbers->type);
-	return number_at((const uint8_t *)numbers->text + i * size, numbers->type, numbers->offset + (int64_t)(i * size));
+	return number_at(
+		(const uint8_t *)numbers->text + i * size, numbers->type, numbers->offset + (int64_t)(i * size));
 }
 
 static score_status fail(const ubjson *u, const char *what)
 {
-	return sl_fail_at(u->error, SCORE_ERR_CORRUPT, (int64_t)u->at, -1, "the file is not valid UBJSON: %s", what);
+	return sl_fail_at(
+		u->error, SCORE_ERR_CORRUPT, (int64_t)u->at, -1, "the file is not valid UBJSON: %s", what);
 }
 
 static score_status send(const ubjson *u, import_event *e, size_t offset)
@@ -126,7 +129,8 @@ static score_status take_length(ubjson *u, size_t unit, size_t *out)
 	return SCORE_OK;
 }
 
-/* Length of the UTF-8 character at `p`, 0 if there is none: no overlong forms, no surrogates, nothing above U+10FFFF. */
+/* Length of the UTF-8 character at `p`, 0 if there is none: no overlong forms, no surrogates, nothing above
+ * U+10FFFF. */
 static size_t character(const uint8_t *p, size_t left)
 {
 	size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xC2 && p[0] < 0xE0 ? 2 : p[0] >= 0xE0 && p[0] < 0xF0 ? 3 :
@@ -137,8 +141,8 @@ static size_t character(const uint8_t *p, size_t left)
 		if ((p[i] & 0xC0) != 0x80)
 			return 0;
 	}
-	bool bad = (p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] >= 0xA0) || (p[0] == 0xF0 && p[1] < 0x90) ||
-		(p[0] == 0xF4 && p[1] >= 0x90);
+	bool bad = (p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] >= 0xA0) ||
+		(p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] >= 0x90);
 	return bad ? 0 : n;
 }
 

@@ -1,7 +1,7 @@
 /*
- * What an XGBoost model file says, as far as scoring needs it: filled by xgboost_grammar.c and xgboost_tree.c while the
- * file is read, turned into a builder by xgboost_build.c. Trees are kept compactly, since what gives them their meaning
- * (classes, base score, number of features) stands behind them in the file.
+ * What an XGBoost model file says, as far as scoring needs it: filled by xgboost_grammar.c and xgboost_tree.c
+ * while the file is read, turned into a builder by xgboost_build.c. Trees are kept compactly, since what
+ * gives them their meaning (classes, base score, number of features) stands behind them in the file.
  */
 #ifndef SL_IMPORT_XGBOOST_H
 #define SL_IMPORT_XGBOOST_H
@@ -11,7 +11,8 @@
 #include <scoreline/build.h>
 #include <scoreline/import.h>
 
-/* Arrays of numbers. Up to XGB_CATEGORIES of int64_t and per tree, up to XGB_LEAF_WEIGHTS of float and per tree. */
+/* Arrays of numbers. Up to XGB_CATEGORIES of int64_t and per tree, up to XGB_LEAF_WEIGHTS of float and per
+ * tree. */
 typedef enum xgb_column_name {
 	XGB_LEFT,
 	XGB_RIGHT,
@@ -122,7 +123,8 @@ typedef struct xgb_file {
 	int64_t tree_offset;  /* of the tree that is being read */
 } xgb_file;
 
-/* Read the document into `file`, which the caller has zeroed but for `allocator` and `error`, and frees in any case. */
+/* Read the document into `file`, which the caller has zeroed but for `allocator` and `error`, and frees in
+ * any case. */
 score_status import_xgb_read(xgb_file *file, const void *data, size_t size, score_format format);
 void import_xgb_free(xgb_file *file);
 
@@ -136,7 +138,8 @@ static inline int64_t import_xgb_integer(const xgb_file *file, xgb_integer_name 
 	return file->integers[name].present ? file->integers[name].value : otherwise;
 }
 
-/* Whether the release that wrote the file is older than this one. A file that does not say is taken for a new one. */
+/* Whether the release that wrote the file is older than this one. A file that does not say is taken for a new
+ * one. */
 static inline bool import_xgb_before(const xgb_file *file, int64_t major, int64_t minor)
 {
 	const sl_vector *version = &file->columns[XGB_VERSION].values;
@@ -144,7 +147,7 @@ static inline bool import_xgb_before(const xgb_file *file, int64_t major, int64_
 	return version->length == 3 && (v[0] < major || (v[0] == major && v[1] < minor));
 }
 
-/* ---- objectives ------------------------------------------------------------------------------------ */
+/* ---- objectives --------------------------------------------------------------------------------- */
 
 typedef struct xgb_objective xgb_objective;
 

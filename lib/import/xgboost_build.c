@@ -1,10 +1,11 @@
 /*
  * XGBoost models to the builder.
  *
- * Comes in: what import_xgb_read() found in the file. Goes out: an unfinished builder with the same numbers: float
- * comparisons and float sums that start at the base margin. Relies on the builder for every check of the trees' shape.
+ * Comes in: what import_xgb_read() found in the file. Goes out: an unfinished builder with the same numbers:
+ * float comparisons and float sums that start at the base margin. Relies on the builder for every check of
+ * the trees' shape.
  */
-#include "import.h"
+#include "importers.h"
 #include "xgboost.h"
 
 #include <stdio.h>
@@ -26,7 +27,8 @@ typedef struct build {
 } build;
 
 /* The builder speaks of wrong arguments; here they come from the file. */
-static score_status from_builder(const build *b, score_status status, const score_error *inner, int64_t offset)
+static score_status from_builder(
+	const build *b, score_status status, const score_error *inner, int64_t offset)
 {
 	if (status == SCORE_OK)
 		return status;
@@ -40,9 +42,10 @@ static size_t n_trees(const build *b)
 	return b->file->trees.length;
 }
 
-/* ---- heads ------------------------------------------------------------------------------------------- */
+/* ---- heads -------------------------------------------------------------------------------------- */
 
-static score_status count_of(const build *b, xgb_integer_name name, const char *key, int64_t otherwise, uint32_t *out)
+static score_status count_of(
+	const build *b, xgb_integer_name name, const char *key, int64_t otherwise, uint32_t *out)
 {
 	int64_t value = import_xgb_integer(b->file, name, otherwise);
 	if (value < 0 || value > INT32_MAX)
@@ -63,7 +66,8 @@ static score_status read_shape(build *b)
 	if (status != SCORE_OK)
 		return status;
 	if (classes > 1 && targets > 1)
-		return sl_fail(b->error, SCORE_ERR_UNSUPPORTED, "the model has both %u classes and %u targets", classes, targets);
+		return sl_fail(b->error, SCORE_ERR_UNSUPPORTED, "the model has both %u classes and %u targets",
+			classes, targets);
 	b->n_outputs = classes > targets ? classes : targets;
 	if (b->n_outputs == 0)
 		b->n_outputs = 1;
@@ -74,23 +78,26 @@ static score_status read_booster(build *b)
 {
 	const xgb_list *booster = &b->file->lists[XGB_BOOSTER], *objective = &b->file->lists[XGB_OBJECTIVE];
 	if (!booster->present)
-		return sl_fail(b->error, SCORE_ERR_CORRUPT, "not an XGBoost model: there is no learner.gradient_booster.name");
+		return sl_fail(
+			b->error, SCORE_ERR_CORRUPT, "not an XGBoost model: there is no learner.gradient_booster.name");
 	const char *name = import_xgb_string(booster, 0);
 	b->is_linear = strcmp(name, "gblinear") == 0;
 	if (!b->is_linear && strcmp(name, "gbtree") != 0 && strcmp(name, "dart") != 0)
 		return sl_fail_at(b->error, SCORE_ERR_UNSUPPORTED, booster->offset, -1,
-			"the booster \"%s\" is not supported; supported are gbtree, dart and gblinear", sl_quote(name, strlen(name)).text);
+			"the booster \"%s\" is not supported; supported are gbtree, dart and gblinear",
+			sl_quote(name, strlen(name)).text);
 	if (!objective->present)
-		return sl_fail(b->error, SCORE_ERR_CORRUPT, "not a whole XGBoost model: there is no learner.objective.name");
+		return sl_fail(
+			b->error, SCORE_ERR_CORRUPT, "not a whole XGBoost model: there is no learner.objective.name");
 	name = import_xgb_string(objective, 0);
 	b->objective = import_xgb_objective(name);
 	if (!b->objective)
-		return sl_fail_at(b->error, SCORE_ERR_UNSUPPORTED, objective->offset, -1, "the objective \"%s\" is not supported",
-			sl_quote(name, strlen(name)).text);
+		return sl_fail_at(b->error, SCORE_ERR_UNSUPPORTED, objective->offset, -1,
+			"the objective \"%s\" is not supported", sl_quote(name, strlen(name)).text);
 	return SCORE_OK;
 }
 
-/* ---- iterations ---------------------------------------------------------------------------------------- */
+/* ---- iterations --------------------------------------------------------------------------------- */
 
 static score_status check_trees(const build *b)
 {
@@ -101,8 +108,8 @@ static score_status check_trees(const build *b)
 		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, f->integers[XGB_NUM_TREES].offset, -1,
 			"\"num_trees\" is %lld or missing, but the model has %zu trees", (long long)said, n_trees(b));
 	if (info->values.length != n_trees(b))
-		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, info->offset, -1, "\"tree_info\" has %zu elements for %zu trees",
-			info->values.length, n_trees(b));
+		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, info->offset, -1,
+			"\"tree_info\" has %zu elements for %zu trees", info->values.length, n_trees(b));
 	const int64_t *group = info->values.data;
 	for (size_t i = 0; i < n_trees(b); i++) {
 		if (group[i] < 0 || group[i] >= b->n_outputs)
@@ -125,8 +132,8 @@ static score_status old_layer(const build *b, size_t *out)
 		groups = group[i] >= groups ? group[i] + 1 : groups;
 	if (parallel < 1 || parallel > INT32_MAX || n_trees(b) % ((size_t)parallel * (size_t)groups) != 0)
 		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, b->file->integers[XGB_PARALLEL_TREES].offset, -1,
-			"%zu trees cannot be iterations of %lld outputs with \"num_parallel_tree\" %lld", n_trees(b), (long long)groups,
-			(long long)parallel);
+			"%zu trees cannot be iterations of %lld outputs with \"num_parallel_tree\" %lld", n_trees(b),
+			(long long)groups, (long long)parallel);
 	*out = (size_t)parallel * (size_t)groups;
 	return SCORE_OK;
 }
@@ -188,9 +195,10 @@ static score_status choose_iterations(build *b)
 	return SCORE_OK;
 }
 
-/* ---- base score ---------------------------------------------------------------------------------------- */
+/* ---- base score --------------------------------------------------------------------------------- */
 
-/* "5E-1", "(5E-1)" or "[1E-1,2E-1]" to `out`, of at most `most` values; the number of values, 0 if it is none of them. */
+/* "5E-1", "(5E-1)" or "[1E-1,2E-1]" to `out`, of at most `most` values; the number of values, 0 if it is none
+ * of them. */
 static size_t parse_base_score(const char *text, float *out, size_t most)
 {
 	size_t length = strlen(text), n = 0;
@@ -221,7 +229,8 @@ static size_t parse_base_score(const char *text, float *out, size_t most)
 	}
 }
 
-/* Base margins as XGBoost computes them; for gblinear the first one counts for all outputs, and the bias is added. */
+/* Base margins as XGBoost computes them; for gblinear the first one counts for all outputs, and the bias is
+ * added. */
 static score_status base_margins(const build *b, float *scores, double *margins)
 {
 	const xgb_list *list = &b->file->lists[XGB_BASE_SCORE];
@@ -230,12 +239,14 @@ static score_status base_margins(const build *b, float *scores, double *margins)
 	size_t n = parse_base_score(text, scores, b->n_outputs);
 	if (n != 1 && n != b->n_outputs)
 		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, list->offset, -1,
-			"\"base_score\" is \"%s\" or missing, expected 1 or %u numbers", sl_quote(text, strlen(text)).text, b->n_outputs);
+			"\"base_score\" is \"%s\" or missing, expected 1 or %u numbers",
+			sl_quote(text, strlen(text)).text, b->n_outputs);
 	for (uint32_t i = 0; i < b->n_outputs; i++) {
 		float margin;
 		if (!import_xgb_base_margin(b->objective, scores[n == 1 || b->is_linear ? 0 : i], &margin))
-			return sl_fail_at(b->error, SCORE_ERR_CORRUPT, list->offset, -1, "\"base_score\" %s has no margin under %s",
-				sl_quote(text, strlen(text)).text, import_xgb_string(&b->file->lists[XGB_OBJECTIVE], 0));
+			return sl_fail_at(b->error, SCORE_ERR_CORRUPT, list->offset, -1,
+				"\"base_score\" %s has no margin under %s", sl_quote(text, strlen(text)).text,
+				import_xgb_string(&b->file->lists[XGB_OBJECTIVE], 0));
 		if (b->is_linear)
 			margin = weights[(size_t)b->n_features * b->n_outputs + i] + margin;
 		margins[i] = (double)margin;
@@ -259,7 +270,7 @@ static score_status set_base(const build *b)
 	return status;
 }
 
-/* ---- trees and weights ---------------------------------------------------------------------------------- */
+/* ---- trees and weights -------------------------------------------------------------------------- */
 
 typedef struct tree_room {
 	sl_vector nodes;   /* score_node */
@@ -273,7 +284,8 @@ static double weighted(float leaf, const float *weight)
 	return (double)product;
 }
 
-static void fill_node(const xgb_file *f, const xgb_tree *tree, uint32_t i, const float *weight, score_node *out)
+static void fill_node(
+	const xgb_file *f, const xgb_tree *tree, uint32_t i, const float *weight, score_node *out)
 {
 	const xgb_node *node = (const xgb_node *)f->nodes.data + tree->first_node + i;
 	memset(out, 0, sizeof *out);
@@ -306,8 +318,8 @@ static score_status add_tree(const build *b, size_t i, tree_room *room)
 	const sl_vector *weights = &f->columns[XGB_WEIGHT_DROP].values;
 	const float *weight = weights->length ? (const float *)weights->data + i : NULL;
 	if (tree->leaf_size > 1 && tree->leaf_size != b->n_outputs)
-		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree->offset, -1, "tree %zu has leaves of %u values, the model has %u outputs",
-			i, tree->leaf_size, b->n_outputs);
+		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree->offset, -1,
+			"tree %zu has leaves of %u values, the model has %u outputs", i, tree->leaf_size, b->n_outputs);
 	room->nodes.length = room->vectors.length = 0;
 	size_t n_values = tree->leaf_size > 1 ? (size_t)tree->n_vectors * tree->leaf_size : 0;
 	score_node *nodes = sl_vector_grow(&room->nodes, tree->n_nodes);
@@ -330,8 +342,8 @@ static score_status add_tree(const build *b, size_t i, tree_room *room)
 	score_status status = score_builder_add_tree(b->builder, &t, &inner);
 	if (status == SCORE_ERR_MEMORY || status == SCORE_OK)
 		return from_builder(b, status, &inner, -1);
-	return sl_fail_at(b->error, status == SCORE_ERR_ARGUMENT ? SCORE_ERR_CORRUPT : status, tree->offset, -1, "tree %zu: %s",
-		i, inner.message);
+	return sl_fail_at(b->error, status == SCORE_ERR_ARGUMENT ? SCORE_ERR_CORRUPT : status, tree->offset, -1,
+		"tree %zu: %s", i, inner.message);
 }
 
 static score_status add_trees(const build *b)
@@ -376,7 +388,7 @@ static score_status add_weights(const build *b)
 	return from_builder(b, status, &inner, b->file->columns[XGB_WEIGHTS].offset);
 }
 
-/* ---- names and metadata ----------------------------------------------------------------------------------- */
+/* ---- names and metadata ------------------------------------------------------------------------- */
 
 static score_status set_features(const build *b)
 {
@@ -385,8 +397,9 @@ static score_status set_features(const build *b)
 	for (int i = 0; i < 2; i++) {
 		size_t n = lists[i]->starts.length;
 		if (n && n != b->n_features)
-			return sl_fail_at(b->error, SCORE_ERR_CORRUPT, lists[i]->offset, -1, "%s has %zu elements for %u features",
-				i ? "\"feature_types\"" : "\"feature_names\"", n, b->n_features);
+			return sl_fail_at(b->error, SCORE_ERR_CORRUPT, lists[i]->offset, -1,
+				"%s has %zu elements for %u features", i ? "\"feature_types\"" : "\"feature_names\"", n,
+				b->n_features);
 	}
 	if (!names->starts.length && !types->starts.length)
 		return SCORE_OK;
@@ -425,10 +438,11 @@ static score_status set_metadata(const build *b)
 	const xgb_list *attributes = &b->file->lists[XGB_ATTRIBUTES];
 	score_status status = SCORE_OK;
 	if (attributes->starts.length > (size_t)2 * MAX_ATTRIBUTES)
-		return sl_fail_at(b->error, SCORE_ERR_LIMIT, attributes->offset, -1, "the model has more than %d attributes",
-			MAX_ATTRIBUTES);
+		return sl_fail_at(b->error, SCORE_ERR_LIMIT, attributes->offset, -1,
+			"the model has more than %d attributes", MAX_ATTRIBUTES);
 	for (size_t i = 0; i + 1 < attributes->starts.length && status == SCORE_OK; i += 2)
-		status = set_text(b, import_xgb_string(attributes, i), import_xgb_string(attributes, i + 1), attributes->offset);
+		status = set_text(
+			b, import_xgb_string(attributes, i), import_xgb_string(attributes, i + 1), attributes->offset);
 	if (status == SCORE_OK)
 		status = set_text(b, "source.library", "xgboost", -1);
 	if (status == SCORE_OK)
@@ -444,13 +458,14 @@ static score_status set_link(const build *b)
 		b->file->lists[XGB_OBJECTIVE].offset);
 }
 
-/* ---- all together ------------------------------------------------------------------------------------------ */
+/* ---- all together ------------------------------------------------------------------------------- */
 
-/* Until 1.2, with DART until 1.3, XGBoost summed a row's trees from zero and added that to the base margin. */
+/* Until 1.2, with DART until 1.3, XGBoost summed a row's trees from zero and added that to the base. */
 static score_base_position base_position(const build *b)
 {
 	bool is_dart = strcmp(import_xgb_string(&b->file->lists[XGB_BOOSTER], 0), "dart") == 0;
-	return !b->is_linear && import_xgb_before(b->file, 1, is_dart ? 4 : 3) ? SCORE_BASE_LAST : SCORE_BASE_FIRST;
+	bool is_last = !b->is_linear && import_xgb_before(b->file, 1, is_dart ? 4 : 3);
+	return is_last ? SCORE_BASE_LAST : SCORE_BASE_FIRST;
 }
 
 static score_status new_builder(build *b)
@@ -492,8 +507,8 @@ static score_status build_model(build *b)
 	return status;
 }
 
-score_status import_xgboost(const void *data, size_t size, score_format format, const score_import_options *options,
-	score_builder **out, score_error *error)
+score_status import_xgboost(const void *data, size_t size, score_format format,
+	const score_import_options *options, score_builder **out, score_error *error)
 {
 	static const score_import_options defaults = SCORE_IMPORT_OPTIONS_INIT;
 	options = options ? options : &defaults;

@@ -1,8 +1,8 @@
 /*
  * The grammar of XGBoost model files.
  *
- * Comes in: the events of a document, JSON or UBJSON. Goes out: the parts that scoring needs, in an xgb_file. Keys that
- * are not in the table are skipped with all they hold. A key of the table may come once.
+ * Comes in: the events of a document, JSON or UBJSON. Goes out: the parts that scoring needs, in an xgb_file.
+ * Keys that are not in the table are skipped with all they hold. A key of the table may come once.
  */
 #include "xgboost.h"
 
@@ -107,8 +107,8 @@ typedef struct reader {
 
 static bool column_is_float(int name)
 {
-	return name == XGB_CONDITIONS || name == XGB_BASE_WEIGHTS || name == XGB_LEAF_WEIGHTS || name == XGB_WEIGHT_DROP ||
-		name == XGB_WEIGHTS;
+	return name == XGB_CONDITIONS || name == XGB_BASE_WEIGHTS || name == XGB_LEAF_WEIGHTS ||
+		name == XGB_WEIGHT_DROP || name == XGB_WEIGHTS;
 }
 
 static score_status corrupt(const reader *r, const import_event *e, const key *k, const char *what)
@@ -121,7 +121,7 @@ static score_status no_memory(const reader *r)
 	return sl_fail_memory(r->file->error, 0);
 }
 
-/* ---- values ---------------------------------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------------- */
 
 static bool event_integer(const import_event *e, int64_t *out)
 {
@@ -210,7 +210,7 @@ static score_status claim(reader *r, const import_event *e, const key *k)
 	return SCORE_OK;
 }
 
-/* ---- structure --------------------------------------------------------------------------------------- */
+/* ---- structure ---------------------------------------------------------------------------------- */
 
 static score_status enter(reader *r, place where, const key *k)
 {
@@ -265,7 +265,8 @@ static score_status on_array_begin(reader *r, const import_event *e)
 		r->skip = 1;
 		return SCORE_OK;
 	}
-	if (top->place == IN_ARRAY || (k->kind != OBJECTS && k->kind != INTEGERS && k->kind != FLOATS && k->kind != STRINGS))
+	if (top->place == IN_ARRAY ||
+		(k->kind != OBJECTS && k->kind != INTEGERS && k->kind != FLOATS && k->kind != STRINGS))
 		return corrupt(r, e, k, "expected no array here");
 	score_status status = claim(r, e, k);
 	return status == SCORE_OK ? enter(r, IN_ARRAY, k) : status;
@@ -325,7 +326,8 @@ static score_status on_scalar(reader *r, const import_event *e)
 {
 	xgb_file *f = r->file;
 	if (r->depth == 0)
-		return sl_fail_at(f->error, SCORE_ERR_CORRUPT, e->offset, -1, "an XGBoost model is an object, not a single value");
+		return sl_fail_at(
+			f->error, SCORE_ERR_CORRUPT, e->offset, -1, "an XGBoost model is an object, not a single value");
 	const frame *top = &r->frames[r->depth - 1];
 	if (top->place == IN_ARRAY)
 		return on_element(r, e, top->key);
@@ -333,13 +335,17 @@ static score_status on_scalar(reader *r, const import_event *e)
 	r->next = NULL;
 	if (!k)
 		return SCORE_OK;
+	if (top->place == IN_DICTIONARY && e->kind == IMPORT_STRING)
+		return add_string(r, e, &f->lists[k->slot], k);
 	if (top->place == IN_DICTIONARY)
-		return e->kind == IMPORT_STRING ? add_string(r, e, &f->lists[k->slot], k) : corrupt(r, e, k, "expected strings");
+		return corrupt(r, e, k, "expected strings");
 	score_status status = k->kind == INTEGER || k->kind == STRING ? claim(r, e, k) : SCORE_OK;
 	if (status != SCORE_OK)
 		return status;
+	if (k->kind == INTEGER && event_integer(e, &f->integers[k->slot].value))
+		return SCORE_OK;
 	if (k->kind == INTEGER)
-		return event_integer(e, &f->integers[k->slot].value) ? SCORE_OK : corrupt(r, e, k, "expected a whole number");
+		return corrupt(r, e, k, "expected a whole number");
 	if (k->kind == STRING && e->kind == IMPORT_STRING)
 		return add_string(r, e, &f->lists[k->slot], k);
 	return corrupt(r, e, k, k->kind == STRING ? "expected a string" : "expected an object or an array");
@@ -362,7 +368,8 @@ static score_status on_event(void *context, const import_event *e)
 		return SCORE_OK;
 	}
 	if ((begins || e->kind == IMPORT_NUMBERS) && r->depth == MAX_FRAMES)
-		return sl_fail_at(r->file->error, SCORE_ERR_CORRUPT, e->offset, -1, "the model is nested too deep for XGBoost");
+		return sl_fail_at(
+			r->file->error, SCORE_ERR_CORRUPT, e->offset, -1, "the model is nested too deep for XGBoost");
 	switch (e->kind) {
 	case IMPORT_OBJECT_BEGIN:
 		return on_object_begin(r, e);
@@ -380,13 +387,14 @@ static score_status on_event(void *context, const import_event *e)
 	}
 }
 
-/* ---- the whole file ------------------------------------------------------------------------------------ */
+/* ---- the whole file ----------------------------------------------------------------------------- */
 
 score_status import_xgb_read(xgb_file *f, const void *data, size_t size, score_format format)
 {
 	reader r = {.file = f};
 	for (int i = 0; i < XGB_COLUMNS; i++) {
-		sl_vector_init(&f->columns[i].values, &f->allocator, column_is_float(i) ? sizeof(float) : sizeof(int64_t));
+		sl_vector_init(
+			&f->columns[i].values, &f->allocator, column_is_float(i) ? sizeof(float) : sizeof(int64_t));
 		f->columns[i].offset = -1;
 	}
 	for (int i = 0; i < XGB_INTEGERS; i++)

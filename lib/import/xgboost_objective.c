@@ -1,8 +1,8 @@
 /*
  * XGBoost's objectives: the link from margins to predictions, and its inverse for the base score.
  *
- * Two formulas changed over the releases. A file means what the release that wrote it computes: the clamped sigmoid came
- * with 1.6, the sorting of quantiles with 3.4.
+ * Two formulas changed over the releases. A file means what the release that wrote it computes: the clamped
+ * sigmoid came with 1.6, the sorting of quantiles with 3.4.
  */
 #include "xgboost.h"
 

@@ -1,8 +1,8 @@
 /*
  * One tree of an XGBoost file: from columns as they stand in the file to compact nodes.
  *
- * Comes in: columns of any length with any numbers. Goes out: nodes whose children stand side by side in the tree, whose
- * category sets and leaf vectors exist. Whether the nodes form a tree is the builder's to check.
+ * Comes in: columns of any length with any numbers. Goes out: nodes whose children stand side by side in the
+ * tree, whose category sets and leaf vectors exist. Whether the nodes form a tree is the builder's to check.
  */
 #include "xgboost.h"
 
@@ -19,11 +19,19 @@ typedef struct tree_reader {
 } tree_reader;
 
 static const char *const column_keys[XGB_TREE_COLUMNS] = {
-	[XGB_LEFT] = "left_children", [XGB_RIGHT] = "right_children", [XGB_FEATURE] = "split_indices",
-	[XGB_DEFAULT_LEFT] = "default_left", [XGB_SPLIT_TYPE] = "split_type", [XGB_CATEGORY_NODES] = "categories_nodes",
-	[XGB_CATEGORY_SEGMENTS] = "categories_segments", [XGB_CATEGORY_SIZES] = "categories_sizes",
-	[XGB_CATEGORIES] = "categories", [XGB_CONDITIONS] = "split_conditions", [XGB_BASE_WEIGHTS] = "base_weights",
-	[XGB_LEAF_WEIGHTS] = "leaf_weights"};
+	[XGB_LEFT] = "left_children",
+	[XGB_RIGHT] = "right_children",
+	[XGB_FEATURE] = "split_indices",
+	[XGB_DEFAULT_LEFT] = "default_left",
+	[XGB_SPLIT_TYPE] = "split_type",
+	[XGB_CATEGORY_NODES] = "categories_nodes",
+	[XGB_CATEGORY_SEGMENTS] = "categories_segments",
+	[XGB_CATEGORY_SIZES] = "categories_sizes",
+	[XGB_CATEGORIES] = "categories",
+	[XGB_CONDITIONS] = "split_conditions",
+	[XGB_BASE_WEIGHTS] = "base_weights",
+	[XGB_LEAF_WEIGHTS] = "leaf_weights",
+};
 
 /* `node` -1: not about a single one. */
 static score_status corrupt(const xgb_file *f, xgb_column_name column, int64_t node, const char *what)
@@ -31,25 +39,27 @@ static score_status corrupt(const xgb_file *f, xgb_column_name column, int64_t n
 	if (node < 0)
 		return sl_fail_at(f->error, SCORE_ERR_CORRUPT, f->columns[column].offset, -1, "tree %zu, \"%s\": %s",
 			f->trees.length, column_keys[column], what);
-	return sl_fail_at(f->error, SCORE_ERR_CORRUPT, f->columns[column].offset, -1, "tree %zu, node %lld, \"%s\": %s",
-		f->trees.length, (long long)node, column_keys[column], what);
+	return sl_fail_at(f->error, SCORE_ERR_CORRUPT, f->columns[column].offset, -1,
+		"tree %zu, node %lld, \"%s\": %s", f->trees.length, (long long)node, column_keys[column], what);
 }
 
 static score_status check_length(const xgb_file *f, xgb_column_name column, int64_t n)
 {
 	const xgb_column *c = &f->columns[column];
 	if (!c->present)
-		return sl_fail_at(f->error, SCORE_ERR_CORRUPT, f->tree_offset, -1, "tree %zu has no \"%s\"", f->trees.length,
-			column_keys[column]);
+		return sl_fail_at(f->error, SCORE_ERR_CORRUPT, f->tree_offset, -1, "tree %zu has no \"%s\"",
+			f->trees.length, column_keys[column]);
 	if (c->values.length != (size_t)n)
-		return sl_fail_at(f->error, SCORE_ERR_CORRUPT, c->offset, -1, "tree %zu: \"%s\" has %zu elements, expected %lld",
-			f->trees.length, column_keys[column], c->values.length, (long long)n);
+		return sl_fail_at(f->error, SCORE_ERR_CORRUPT, c->offset, -1,
+			"tree %zu: \"%s\" has %zu elements, expected %lld", f->trees.length, column_keys[column],
+			c->values.length, (long long)n);
 	return SCORE_OK;
 }
 
 static score_status check_columns(const xgb_file *f, int64_t n)
 {
-	static const xgb_column_name required[] = {XGB_LEFT, XGB_RIGHT, XGB_FEATURE, XGB_CONDITIONS, XGB_DEFAULT_LEFT};
+	static const xgb_column_name required[] = {
+		XGB_LEFT, XGB_RIGHT, XGB_FEATURE, XGB_CONDITIONS, XGB_DEFAULT_LEFT};
 	score_status status = SCORE_OK;
 	for (size_t i = 0; i < sizeof required / sizeof required[0] && status == SCORE_OK; i++)
 		status = check_length(f, required[i], n);
@@ -66,7 +76,8 @@ static score_status check_columns(const xgb_file *f, int64_t n)
 	return status;
 }
 
-/* XGBoost marks the nodes that pruning removed by a feature of all ones; releases differ in the width they write. */
+/* XGBoost marks the nodes that pruning removed by a feature of all ones; releases differ in the width they
+ * write. */
 static bool is_deleted(const tree_reader *t, int64_t node)
 {
 	return t->feature[node] == UINT32_MAX || t->feature[node] == INT32_MAX || t->feature[node] == -1;
@@ -76,9 +87,11 @@ static score_status check_children(const tree_reader *t, int64_t node)
 {
 	int64_t left = t->left[node], right = t->right[node];
 	if (left < 0 || left >= t->n || right < 0 || right >= t->n)
-		return corrupt(t->file, left < 0 || left >= t->n ? XGB_LEFT : XGB_RIGHT, node, "the child is no node of the tree");
+		return corrupt(t->file, left < 0 || left >= t->n ? XGB_LEFT : XGB_RIGHT, node,
+			"the child is no node of the tree");
 	if (right != left + 1)
-		return corrupt(t->file, XGB_RIGHT, node, "the right child does not stand behind the left one; XGBoost itself "
+		return corrupt(t->file, XGB_RIGHT, node,
+			"the right child does not stand behind the left one; XGBoost itself "
 			"gives different answers for such a tree");
 	if (is_deleted(t, left) || is_deleted(t, right))
 		return corrupt(t->file, XGB_LEFT, node, "the child was deleted");
@@ -129,12 +142,12 @@ static score_status read_nodes(tree_reader *t)
 		return corrupt(t->file, XGB_FEATURE, 0, "the root was deleted");
 	if (deleted != import_xgb_integer(t->file, XGB_NUM_DELETED, deleted))
 		return sl_fail_at(t->file->error, SCORE_ERR_CORRUPT, t->file->tree_offset, -1,
-			"tree %zu has %lld deleted nodes, but \"num_deleted\" is %lld", t->file->trees.length, (long long)deleted,
-			(long long)t->file->integers[XGB_NUM_DELETED].value);
+			"tree %zu has %lld deleted nodes, but \"num_deleted\" is %lld", t->file->trees.length,
+			(long long)deleted, (long long)t->file->integers[XGB_NUM_DELETED].value);
 	return SCORE_OK;
 }
 
-/* ---- category sets ----------------------------------------------------------------------------------- */
+/* ---- category sets ------------------------------------------------------------------------------ */
 
 static score_status keep_categories(tree_reader *t)
 {
@@ -168,7 +181,8 @@ static score_status read_sets(tree_reader *t)
 			return corrupt(f, XGB_CATEGORY_NODES, node[i], "expected ascending numbers of nodes");
 		last = node[i];
 		if (first[i] < end || first[i] > n_categories)
-			return corrupt(f, XGB_CATEGORY_SEGMENTS, last, "the set begins inside another one or behind the categories");
+			return corrupt(
+				f, XGB_CATEGORY_SEGMENTS, last, "the set begins inside another one or behind the categories");
 		if (size[i] < 1 || size[i] > n_categories - first[i])
 			return corrupt(f, XGB_CATEGORY_SIZES, last, "the set is empty or reaches behind the categories");
 		end = first[i] + size[i];
@@ -188,9 +202,10 @@ static score_status read_sets(tree_reader *t)
 	return SCORE_OK;
 }
 
-/* ---- leaf vectors ------------------------------------------------------------------------------------ */
+/* ---- leaf vectors ------------------------------------------------------------------------------- */
 
-/* Files since 3.2 number the vectors in `right_children`; older ones have a vector for every node in `base_weights`. */
+/* Files since 3.2 number the vectors in `right_children`; older ones have a vector for every node in
+ * `base_weights`. */
 static score_status read_vectors(tree_reader *t)
 {
 	xgb_file *f = t->file;
@@ -214,22 +229,23 @@ static score_status read_vectors(tree_reader *t)
 	return SCORE_OK;
 }
 
-/* ---- all together ------------------------------------------------------------------------------------ */
+/* ---- all together ------------------------------------------------------------------------------- */
 
 static score_status check_head(const xgb_file *f)
 {
 	int64_t n = import_xgb_integer(f, XGB_NUM_NODES, 0);
 	if (n < 1 || n > INT32_MAX)
 		return sl_fail_at(f->error, SCORE_ERR_CORRUPT, f->tree_offset, -1,
-			"tree %zu: \"num_nodes\" is %lld or missing, expected 1 to %d", f->trees.length, (long long)n, INT32_MAX);
+			"tree %zu: \"num_nodes\" is %lld or missing, expected 1 to %d", f->trees.length, (long long)n,
+			INT32_MAX);
 	int64_t id = import_xgb_integer(f, XGB_TREE_ID, (int64_t)f->trees.length);
 	if (id != (int64_t)f->trees.length)
-		return sl_fail_at(f->error, SCORE_ERR_CORRUPT, f->tree_offset, -1, "tree %zu has the id %lld", f->trees.length,
-			(long long)id);
+		return sl_fail_at(f->error, SCORE_ERR_CORRUPT, f->tree_offset, -1, "tree %zu has the id %lld",
+			f->trees.length, (long long)id);
 	int64_t leaf_size = import_xgb_integer(f, XGB_LEAF_SIZE, 1);
 	if (leaf_size < 0 || leaf_size > INT32_MAX)
-		return sl_fail_at(f->error, SCORE_ERR_CORRUPT, f->tree_offset, -1, "tree %zu: \"size_leaf_vector\" is %lld",
-			f->trees.length, (long long)leaf_size);
+		return sl_fail_at(f->error, SCORE_ERR_CORRUPT, f->tree_offset, -1,
+			"tree %zu: \"size_leaf_vector\" is %lld", f->trees.length, (long long)leaf_size);
 	return check_columns(f, n);
 }
 
@@ -239,9 +255,13 @@ score_status import_xgb_keep_tree(xgb_file *f)
 	if (status != SCORE_OK)
 		return status;
 	int64_t n = f->integers[XGB_NUM_NODES].value, leaf_size = import_xgb_integer(f, XGB_LEAF_SIZE, 1);
-	tree_reader t = {.file = f, .left = f->columns[XGB_LEFT].values.data, .right = f->columns[XGB_RIGHT].values.data,
-		.feature = f->columns[XGB_FEATURE].values.data, .default_left = f->columns[XGB_DEFAULT_LEFT].values.data,
-		.conditions = f->columns[XGB_CONDITIONS].values.data, .n = n};
+	tree_reader t = {.file = f,
+		.left = f->columns[XGB_LEFT].values.data,
+		.right = f->columns[XGB_RIGHT].values.data,
+		.feature = f->columns[XGB_FEATURE].values.data,
+		.default_left = f->columns[XGB_DEFAULT_LEFT].values.data,
+		.conditions = f->columns[XGB_CONDITIONS].values.data,
+		.n = n};
 	if (f->columns[XGB_SPLIT_TYPE].present)
 		t.split_type = f->columns[XGB_SPLIT_TYPE].values.data;
 	t.tree = (xgb_tree){.first_node = f->nodes.length, .first_set = f->sets.length,

@@ -1,6 +1,6 @@
 /*
- * Recognising files, UBJSON byte by byte, and files that are cut off, flipped, or read while memory runs out: an error or
- * a model, never more.
+ * Recognising files, UBJSON byte by byte, and files that are cut off, flipped, or read while memory runs out:
+ * an error or a model, never more.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "import/import.h"
+#include "import/importers.h"
 
 #define BYTES(literal) literal, sizeof(literal) - 1
 
@@ -28,8 +28,8 @@ static size_t read_data(const char *name, uint8_t *out, size_t room)
 	return size;
 }
 
-static score_status import_bytes(const void *data, size_t size, score_format format, const score_allocator *allocator,
-	score_error *error)
+static score_status import_bytes(
+	const void *data, size_t size, score_format format, const score_allocator *allocator, score_error *error)
 {
 	score_import_options options = SCORE_IMPORT_OPTIONS_INIT;
 	score_builder *builder = NULL;
@@ -46,7 +46,7 @@ static score_status import_bytes(const void *data, size_t size, score_format for
 	return status;
 }
 
-/* ---- recognition ---------------------------------------------------------------------------------------- */
+/* ---- recognition -------------------------------------------------------------------------------- */
 
 static void recognises(const char *text, size_t size, score_format expected)
 {
@@ -110,7 +110,7 @@ static void names_what_it_refuses(void **state)
 	assert_int_equal(import_refuse_unknown("x", 1, NULL), SCORE_ERR_UNSUPPORTED);
 }
 
-/* ---- UBJSON ------------------------------------------------------------------------------------------------ */
+/* ---- UBJSON ------------------------------------------------------------------------------------- */
 
 static void refuses_wrong_ubjson(void **state)
 {
@@ -153,15 +153,19 @@ static void refuses_wrong_ubjson(void **state)
 	score_error error;
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		score_status status = import_bytes(cases[i].data, cases[i].size, SCORE_FORMAT_XGBOOST_UBJSON, NULL, &error);
+		score_status status = import_bytes(
+			cases[i].data, cases[i].size, SCORE_FORMAT_XGBOOST_UBJSON, NULL, &error);
 		if (status != SCORE_ERR_CORRUPT || !strstr(error.message, cases[i].says))
-			fail_msg("case %zu: expected \"%s\", got \"%s\"", i, cases[i].says, status ? error.message : "success");
+			fail_msg("case %zu: expected \"%s\", got \"%s\"", i, cases[i].says,
+				status ? error.message : "success");
 	}
 	memset(deep + 4, '[', sizeof deep - 4);
-	assert_int_equal(import_bytes(deep, sizeof deep, SCORE_FORMAT_XGBOOST_UBJSON, NULL, &error), SCORE_ERR_LIMIT);
+	assert_int_equal(
+		import_bytes(deep, sizeof deep, SCORE_FORMAT_XGBOOST_UBJSON, NULL, &error), SCORE_ERR_LIMIT);
 }
 
-/* gblinear in every way of writing a number: packed doubles, single values of each type, plain and counted arrays. */
+/* gblinear in every way of writing a number: packed doubles, single values of each type, plain and counted
+ * arrays. */
 static void reads_every_ubjson_number(void **state)
 {
 	static const char head[] =
@@ -203,7 +207,7 @@ static void reads_every_ubjson_number(void **state)
 	}
 }
 
-/* ---- damage ------------------------------------------------------------------------------------------------- */
+/* ---- damage ------------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;
@@ -257,7 +261,7 @@ static void survives_flipped_bytes(void **state)
 	assert_true(refused > 1000);
 }
 
-/* ---- memory ------------------------------------------------------------------------------------------------- */
+/* ---- memory ------------------------------------------------------------------------------------- */
 
 typedef struct budget {
 	size_t left;  /* allocations until one fails */

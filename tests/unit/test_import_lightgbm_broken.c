@@ -5,7 +5,7 @@
  */
 #include "lightgbm_files.h"
 
-#include "import/import.h"
+#include "import/importers.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /*
- * XGBoost files that are wrong, one for every check of the importer, and odd ones that are right. Each is a small valid
- * model in which one piece of text was replaced.
+ * XGBoost files that are wrong, one for every check of the importer, and odd ones that are right. Each is a
+ * small valid model in which one piece of text was replaced.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "import/import.h"
+#include "import/importers.h"
 
 #define TREE_0 \
 	"{\"base_weights\":[0,0,0,0,0],\"categories\":[],\"categories_nodes\":[],\"categories_segments\":[]," \
@@ -29,15 +29,16 @@
 	"\"model\":{\"cats\":{\"enc\":[],\"feature_segments\":[],\"sorted_idx\":[]}," \
 	"\"gbtree_model_param\":{\"num_parallel_tree\":\"1\",\"num_trees\":\"2\"}," \
 	"\"iteration_indptr\":[0,1,2],\"tree_info\":[0,0],\"trees\":[" trees "]}"
-#define FILE_OF(booster) \
-	"{\"learner\":{\"attributes\":{\"note\":\"x\"},\"feature_names\":[\"a\",\"b\"]," \
-	"\"feature_types\":[\"float\",\"c\"],\"gradient_booster\":{" booster "},\"learner_model_param\":{" \
-	"\"base_score\":\"5E-1\",\"num_class\":\"0\",\"num_feature\":\"2\",\"num_target\":\"1\"}," \
-	"\"objective\":{\"name\":\"reg:squarederror\",\"reg_loss_param\":{\"scale_pos_weight\":\"1\"}}},\"version\":[3,2,0]}"
+#define FILE_OF(booster)                                                                                     \
+	"{\"learner\":{\"attributes\":{\"note\":\"x\"},\"feature_names\":[\"a\",\"b\"],"                         \
+	"\"feature_types\":[\"float\",\"c\"],\"gradient_booster\":{" booster "},\"learner_model_param\":{"       \
+	"\"base_score\":\"5E-1\",\"num_class\":\"0\",\"num_feature\":\"2\",\"num_target\":\"1\"},"               \
+	"\"objective\":{\"name\":\"reg:squarederror\",\"reg_loss_param\":{\"scale_pos_weight\":\"1\"}}},"        \
+	"\"version\":[3,2,0]}"
 
 static const char trees_file[] = FILE_OF(MODEL_OF(TREE_0 "," TREE_1) ",\"name\":\"gbtree\"");
-static const char dart_file[] =
-	FILE_OF("\"gbtree\":{" MODEL_OF(TREE_0 "," TREE_1) ",\"name\":\"gbtree\"},\"name\":\"dart\",\"weight_drop\":[1E0,5E-1]");
+static const char dart_file[] = FILE_OF("\"gbtree\":{" MODEL_OF(
+	TREE_0 "," TREE_1) ",\"name\":\"gbtree\"},\"name\":\"dart\",\"weight_drop\":[1E0,5E-1]");
 static const char linear_file[] =
 	FILE_OF("\"model\":{\"weights\":[2E0,3E0,1E-1],\"boosted_rounds\":3},\"name\":\"gblinear\"");
 
@@ -54,8 +55,8 @@ static char *replaced(const char *text, const char *from, const char *to)
 	return out;
 }
 
-static score_status import_text(const void *data, size_t size, score_format format, const score_import_options *options,
-	score_model **out, score_error *error)
+static score_status import_text(const void *data, size_t size, score_format format,
+	const score_import_options *options, score_model **out, score_error *error)
 {
 	score_builder *builder = NULL;
 	score_status status = import_xgboost(data, size, format, options, &builder, error);
@@ -73,8 +74,8 @@ static void refused(const char *text, score_status expected, const char *says, b
 	score_model *model;
 	score_status status = import_text(text, strlen(text), SCORE_FORMAT_XGBOOST_JSON, NULL, &model, &error);
 	if (status != expected || !strstr(error.message, says))
-		fail_msg("expected %s and \"%s\", got %s: %s", score_status_name(expected), says, score_status_name(status),
-			status == SCORE_OK ? "" : error.message);
+		fail_msg("expected %s and \"%s\", got %s: %s", score_status_name(expected), says,
+			score_status_name(status), status == SCORE_OK ? "" : error.message);
 	assert_int_equal(error.code, status);
 	if (has_offset != (error.offset >= 0))
 		fail_msg("offset %lld of the error \"%s\"", (long long)error.offset, error.message);
@@ -101,7 +102,7 @@ static void refuse_all(const char *text, const wrong *cases, size_t n)
 
 #define REFUSE_ALL(text, cases) refuse_all(text, cases, sizeof cases / sizeof cases[0])
 
-/* ---- what is wrong with trees ------------------------------------------------------------------------ */
+/* ---- what is wrong with trees ------------------------------------------------------------------- */
 
 static void refuses_wrong_trees(void **state)
 {
@@ -115,21 +116,25 @@ static void refuses_wrong_trees(void **state)
 		{"[1,0,0,0,0]", "[1]", "\"default_left\" has 1", 0, false},
 		{"[1,0,0,0,0]", "[2,0,0,0,0]", "\"default_left\": expected 0 or 1", 0, false},
 		{"\"split_type\":[0,0,0,0,0]", "\"split_type\":[0,0]", "\"split_type\" has 2", 0, false},
-		{"\"split_type\":[0,0,0,0,0]", "\"split_type\":[2,0,0,0,0]", "0 (numerical) or 1 (categorical)", 0, false},
+		{"\"split_type\":[0,0,0,0,0]", "\"split_type\":[2,0,0,0,0]", "0 (numerical) or 1 (categorical)", 0,
+			false},
 		{"[1,-1,3,-1,-1]", "[1,-1,5,-1,-1]", "node 2, \"left_children\": the child is no node", 0, false},
 		{"[1,-1,3,-1,-1]", "[1,-1,-2,-1,-1]", "the child is no node", 0, false},
 		{"[1,-1,3,-1,-1]", "[1,-1,4294967299,-1,-1]", "the child is no node", 0, false},
 		{"[2,-1,4,-1,-1]", "[2,-1,9,-1,-1]", "\"right_children\": the child is no node", 0, false},
 		{"[2,-1,4,-1,-1]", "[4,-1,4,-1,-1]", "does not stand behind the left one", 0, false},
 		{"\"left_children\":[1,-1,3,-1,-1],\"right_children\":[2,-1,4,-1,-1]",
-			"\"left_children\":[1,-1,1,-1,-1],\"right_children\":[2,-1,2,-1,-1]", "tree 0: node 1 is reached twice", 0, false},
+			"\"left_children\":[1,-1,1,-1,-1],\"right_children\":[2,-1,2,-1,-1]",
+			"tree 0: node 1 is reached twice", 0, false},
 		{"\"left_children\":[1,-1,3,-1,-1],\"right_children\":[2,-1,4,-1,-1]",
-			"\"left_children\":[0,-1,3,-1,-1],\"right_children\":[1,-1,4,-1,-1]", "node 0 is reached twice", 0, false},
+			"\"left_children\":[0,-1,3,-1,-1],\"right_children\":[1,-1,4,-1,-1]", "node 0 is reached twice",
+			0, false},
 		{"[0,0,1,0,0]", "[2,0,1,0,0]", "tree 0: node 0 tests feature 2, the model has 2", 0, false},
 		{"[0,0,1,0,0]", "[-2,0,1,0,0]", "the feature number is negative", 0, false},
 		{"[0,0,1,0,0]", "[0,2147483647,1,0,0]", "the child was deleted", 0, false},
 		{"[0,0,1,0,0]", "[-1,0,1,0,0]", "the root was deleted", 0, false},
-		{"\"num_deleted\":\"0\"", "\"num_deleted\":\"1\"", "has 0 deleted nodes, but \"num_deleted\" is 1", 0, false},
+		{"\"num_deleted\":\"0\"", "\"num_deleted\":\"1\"", "has 0 deleted nodes, but \"num_deleted\" is 1", 0,
+			false},
 		{"\"num_nodes\":\"5\"", "\"num_nodes\":\"6\"", "has 5 elements, expected 6", 0, false},
 		{"\"num_nodes\":\"5\"", "\"num_nodes\":\"0\"", "\"num_nodes\" is 0 or missing", 0, false},
 		{"\"num_nodes\":\"5\",", "", "\"num_nodes\" is 0 or missing", 0, false},
@@ -137,11 +142,14 @@ static void refuses_wrong_trees(void **state)
 		{"\"num_nodes\":\"5\"", "\"num_nodes\":\"five\"", "\"num_nodes\": expected a whole number", 0, false},
 		{"\"id\":0", "\"id\":7", "tree 0 has the id 7", 0, false},
 		{"\"size_leaf_vector\":\"1\"", "\"size_leaf_vector\":\"-3\"", "\"size_leaf_vector\" is -3", 0, false},
-		{"\"size_leaf_vector\":\"1\"", "\"size_leaf_vector\":\"2\"", "expected the vectors of all leaves", 0, false},
-		{"\"size_leaf_vector\":\"1\"", "\"size_leaf_vector\":\"1\",\"num_nodes\":\"5\"", "there twice", 0, false},
+		{"\"size_leaf_vector\":\"1\"", "\"size_leaf_vector\":\"2\"", "expected the vectors of all leaves", 0,
+			false},
+		{"\"size_leaf_vector\":\"1\"", "\"size_leaf_vector\":\"1\",\"num_nodes\":\"5\"", "there twice", 0,
+			false},
 		{"[0.5,1E0,2E0,4E0,8E0]", "[0.5,\"1\",2E0,4E0,8E0]", "expected numbers that are float", 0, false},
 		{"[0.5,1E0,2E0,4E0,8E0]", "[0.5,null,2E0,4E0,8E0]", "expected numbers that are float", 0, false},
-		{"[0.5,1E0,2E0,4E0,8E0]", "[[0.5],1E0,2E0,4E0,8E0]", "\"split_conditions\": expected no array here", 0, false},
+		{"[0.5,1E0,2E0,4E0,8E0]", "[[0.5],1E0,2E0,4E0,8E0]", "\"split_conditions\": expected no array here",
+			0, false},
 		{"[0.5,1E0,2E0,4E0,8E0]", "[{},1E0,2E0,4E0,8E0]", "expected no object here", 0, false},
 		{"[1,-1,3,-1,-1]", "[1.5,-1,3,-1,-1]", "\"left_children\": expected whole numbers", 0, false},
 		{"[1,-1,3,-1,-1]", "[99999999999999999999,-1,3,-1,-1]", "expected whole numbers", 0, false},
@@ -155,21 +163,27 @@ static void refuses_wrong_trees(void **state)
 static void refuses_wrong_categories(void **state)
 {
 	static const wrong cases[] = {
-		{"\"categories_sizes\":[2]", "\"categories_sizes\":[3]", "the set is empty or reaches behind", 0, false},
+		{"\"categories_sizes\":[2]", "\"categories_sizes\":[3]", "the set is empty or reaches behind", 0,
+			false},
 		{"\"categories_sizes\":[2]", "\"categories_sizes\":[0]", "the set is empty", 0, false},
 		{"\"categories_sizes\":[2]", "\"categories_sizes\":[-1]", "the set is empty", 0, false},
-		{"\"categories_sizes\":[2]", "\"categories_sizes\":[]", "\"categories_sizes\" has 0 elements, expected 1", 0, false},
+		{"\"categories_sizes\":[2]", "\"categories_sizes\":[]",
+			"\"categories_sizes\" has 0 elements, expected 1", 0, false},
 		{"\"categories_segments\":[0],", "", "tree 1 has no \"categories_segments\"", 0, false},
 		{"\"categories_segments\":[0]", "\"categories_segments\":[3]", "behind the categories", 0, false},
-		{"\"categories_segments\":[0]", "\"categories_segments\":[-1]", "begins inside another one", 0, false},
+		{"\"categories_segments\":[0]", "\"categories_segments\":[-1]", "begins inside another one", 0,
+			false},
 		{"\"categories_nodes\":[0],\"categories_segments\":[0],\"categories_sizes\":[2]",
-			"\"categories_nodes\":[0,1],\"categories_segments\":[0,1],\"categories_sizes\":[2,1]", "inside another one", 0, false},
+			"\"categories_nodes\":[0,1],\"categories_segments\":[0,1],\"categories_sizes\":[2,1]",
+			"inside another one", 0, false},
 		{"\"categories_nodes\":[0]", "\"categories_nodes\":[3]", "ascending numbers of nodes", 0, false},
 		{"\"categories_nodes\":[0]", "\"categories_nodes\":[-1]", "ascending numbers of nodes", 0, false},
 		{"\"categories_nodes\":[0],\"categories_segments\":[0],\"categories_sizes\":[2]",
-			"\"categories_nodes\":[0,0],\"categories_segments\":[0,1],\"categories_sizes\":[1,1]", "ascending", 0, false},
+			"\"categories_nodes\":[0,0],\"categories_segments\":[0,1],\"categories_sizes\":[1,1]",
+			"ascending", 0, false},
 		{"\"categories_nodes\":[0],\"categories_segments\":[0],\"categories_sizes\":[2]",
-			"\"categories_nodes\":[],\"categories_segments\":[],\"categories_sizes\":[]", "split has no set", 0, false},
+			"\"categories_nodes\":[],\"categories_segments\":[],\"categories_sizes\":[]", "split has no set",
+			0, false},
 		{"\"split_type\":[1,0,0]", "\"split_type\":[0,0,0]", "the node's split is not categorical", 0, false},
 		{"\"categories\":[3,7]", "\"categories\":[3,-7]", "categories from 0 to 16777215", 0, false},
 		{"\"categories\":[3,7]", "\"categories\":[3,16777216]", "categories from 0 to 16777215", 0, false},
@@ -179,12 +193,13 @@ static void refuses_wrong_categories(void **state)
 	REFUSE_ALL(trees_file, cases);
 }
 
-/* ---- what is wrong around them ------------------------------------------------------------------------- */
+/* ---- what is wrong around them ------------------------------------------------------------------ */
 
 static void refuses_wrong_heads(void **state)
 {
 	static const wrong cases[] = {
-		{"\"num_trees\":\"2\"", "\"num_trees\":\"3\"", "\"num_trees\" is 3 or missing, but the model has 2", 0, false},
+		{"\"num_trees\":\"2\"", "\"num_trees\":\"3\"", "\"num_trees\" is 3 or missing, but the model has 2",
+			0, false},
 		{",\"num_trees\":\"2\"", "", "\"num_trees\" is -1 or missing", 0, true},
 		{"\"tree_info\":[0,0]", "\"tree_info\":[0]", "\"tree_info\" has 1 elements for 2 trees", 0, false},
 		{"\"tree_info\":[0,0],", "", "\"tree_info\" has 0 elements", 0, true},
@@ -194,12 +209,16 @@ static void refuses_wrong_heads(void **state)
 		{"[0,1,2]", "[1,1,2]", "\"iteration_indptr\" must ascend", 0, false},
 		{"[0,1,2]", "[0,3,2]", "\"iteration_indptr\" must ascend", 0, false},
 		{"[0,1,2]", "[]", "\"iteration_indptr\" must ascend", 0, false},
-		{"\"name\":\"gbtree\"", "\"name\":\"gbforest\"", "the booster \"gbforest\" is not supported", SCORE_ERR_UNSUPPORTED, false},
+		{"\"name\":\"gbtree\"", "\"name\":\"gbforest\"", "the booster \"gbforest\" is not supported",
+			SCORE_ERR_UNSUPPORTED, false},
 		{",\"name\":\"gbtree\"", "", "no learner.gradient_booster.name", 0, true},
-		{"reg:squarederror", "reg:expectileerror", "the objective \"reg:expectileerror\"", SCORE_ERR_UNSUPPORTED, false},
+		{"reg:squarederror", "reg:expectileerror", "the objective \"reg:expectileerror\"",
+			SCORE_ERR_UNSUPPORTED, false},
 		{"\"name\":\"reg:squarederror\",", "", "no learner.objective.name", 0, true},
-		{"\"num_feature\":\"2\",\"num_target\"", "\"num_target\"", "\"num_feature\" is -1 or missing", 0, true},
-		{"\"num_feature\":\"2\",\"num_target\"", "\"num_feature\":\"0\",\"num_target\"", "n_features is 0", SCORE_ERR_LIMIT, true},
+		{"\"num_feature\":\"2\",\"num_target\"", "\"num_target\"", "\"num_feature\" is -1 or missing", 0,
+			true},
+		{"\"num_feature\":\"2\",\"num_target\"", "\"num_feature\":\"0\",\"num_target\"", "n_features is 0",
+			SCORE_ERR_LIMIT, true},
 		{"\"num_feature\":\"2\",\"num_target\"", "\"num_feature\":\"3\",\"num_target\"",
 			"\"feature_names\" has 2 elements for 3 features", 0, false},
 		{"[\"float\",\"c\"]", "[\"float\"]", "\"feature_types\" has 1 elements for 2", 0, false},
@@ -226,8 +245,10 @@ static void refuses_wrong_heads(void **state)
 		{"\"5E-1\"", "5E-1", "\"base_score\": expected a string", 0, false},
 		{"\"version\":[3,2,0]", "\"learner\":{}", "\"learner\": the key is there twice", 0, false},
 		{"\"version\":[3,2,0]", "\"Model\":{\"learner\":{}}", "the key is there twice", 0, false},
-		{"\"tree_info\":[0,0]", "\"tree_info\":[0,0],\"tree_info\":[0,0]", "\"tree_info\": the key is there twice", 0, false},
-		{"\"tree_info\":[0,0]", "\"tree_info\":[0,0],\"weight_drop\":[1E0]", "\"weight_drop\" has 1 elements for 2", 0, false},
+		{"\"tree_info\":[0,0]", "\"tree_info\":[0,0],\"tree_info\":[0,0]",
+			"\"tree_info\": the key is there twice", 0, false},
+		{"\"tree_info\":[0,0]", "\"tree_info\":[0,0],\"weight_drop\":[1E0]",
+			"\"weight_drop\" has 1 elements for 2", 0, false},
 		{"\"trees\":[", "\"trees\":[7,", "\"trees\": expected objects", 0, false},
 		{"\"trees\":[", "\"trees\":[[],", "\"trees\": expected no array here", 0, false},
 		{"\"version\":[3,2,0]", "\"version\":[3,2,0]}}", "not valid JSON", 0, false},
@@ -260,7 +281,8 @@ static void refuses_wrong_linear_models(void **state)
 		{"[2E0,3E0,1E-1]", "[2E0,3E0]", "gblinear has 2 weights, expected 3", 0, false},
 		{"\"weights\":[2E0,3E0,1E-1],", "", "gblinear has 0 weights", 0, true},
 	};
-	static const wrong too_deep[] = {{"\"boosted_rounds\":3", NULL, "nested more than", SCORE_ERR_LIMIT, false}};
+	static const wrong too_deep[] = {
+		{"\"boosted_rounds\":3", NULL, "nested more than", SCORE_ERR_LIMIT, false}};
 	score_import_options options = SCORE_IMPORT_OPTIONS_INIT;
 	score_model *model;
 	score_error error;
@@ -272,11 +294,12 @@ static void refuses_wrong_linear_models(void **state)
 	last.to = deep;
 	refuse_all(linear_file, &last, 1);
 	options.iteration_end = 1;
-	assert_int_equal(import_text(linear_file, sizeof linear_file - 1, SCORE_FORMAT_XGBOOST_JSON, &options, &model, &error),
+	assert_int_equal(
+		import_text(linear_file, sizeof linear_file - 1, SCORE_FORMAT_XGBOOST_JSON, &options, &model, &error),
 		SCORE_ERR_ARGUMENT);
 }
 
-/* ---- odd, but right --------------------------------------------------------------------------------------- */
+/* ---- odd, but right ----------------------------------------------------------------------------- */
 
 static double margin_of(const char *text, const score_import_options *options, double a, double b)
 {
@@ -307,7 +330,8 @@ static void margin_is(const char *from, const char *to, double a, double b, doub
 	free(text);
 }
 
-/* Tree 0: a < 0.5 gives 1, else b < 2 gives 4, else 8; missing a goes left. Tree 1: b in {3, 7} gives 32, else 16. */
+/* Tree 0: a < 0.5 gives 1, else b < 2 gives 4, else 8; missing a goes left. Tree 1: b in {3, 7} gives 32,
+ * else 16. */
 static void reads_odd_spellings(void **state)
 {
 	(void)state;
@@ -321,11 +345,16 @@ static void reads_odd_spellings(void **state)
 	margin_is("[0.5,1E0,2E0,4E0,8E0]", "[1.1754943E-38,1,2,4,0.1]", 0.0, 7.0, 33.5);
 	margin_is("\"note\":\"x\"", "\"note\":\"NaN \\\" -Infinity \\\\\"", 0.0, 7.0, 33.5);
 	margin_is("\"note\":\"x\"", "\"note\":\"x\",\"note\":\"\\u00fc\\uD83D\\uDE00\"", 0.0, 7.0, 33.5);
-	margin_is("\"version\":[3,2,0]", "\"version\":[3,2,0],\"new\":{\"trees\":[[{},NaN]],\"id\":[null,true]}", 0.0, 7.0, 33.5);
-	margin_is("\"default_left\":[1,0,0,0,0]", "\"default_left\":[true,false,false,false,false]", NAN, 0.0, 17.5);
+	margin_is("\"version\":[3,2,0]", "\"version\":[3,2,0],\"new\":{\"trees\":[[{},NaN]],\"id\":[null,true]}",
+		0.0, 7.0, 33.5);
+	margin_is(
+		"\"default_left\":[1,0,0,0,0]", "\"default_left\":[true,false,false,false,false]", NAN, 0.0, 17.5);
 	margin_is("\"id\":0,", "", 0.0, 7.0, 33.5);
 	margin_is("\"split_type\":[0,0,0,0,0],", "", 0.0, 7.0, 33.5);
 	margin_is("\"iteration_indptr\":[0,1,2],", "", 0.0, 7.0, 33.5);
+	margin_is("\"feature_types\":[\"float\",\"c\"],", "", 0.0, 7.0, 33.5);
+	margin_is("\"feature_names\":[\"a\",\"b\"],", "", 0.0, 7.0, 33.5);
+	margin_is("\"feature_names\":[\"a\",\"b\"]", "\"feature_names\":[]", 0.0, 7.0, 33.5);
 	margin_is("\"iteration_indptr\":[0,1,2]", "\"iteration_indptr\":[0,0,2]", 0.0, 7.0, 33.5);
 	margin_is("\"enc\":[]", "\"enc\":[{\"offsets\":[0,1],\"values\":[97]}]", 0.0, 7.0, 33.5);
 	/* Nodes that nothing leads to are not looked at. */
@@ -333,7 +362,8 @@ static void reads_odd_spellings(void **state)
 	char *text = replaced(trees_file, "{\"learner\"", "\xEF\xBB\xBF\n{\"learner\"");
 	same_margin(margin_of(text, NULL, 0.0, 7.0), 33.5);
 	free(text);
-	text = replaced(trees_file, "{\"learner\"", "{\"Config\":{\"learner\":{\"version\":1}},\"Model\":{\"learner\"");
+	text = replaced(
+		trees_file, "{\"learner\"", "{\"Config\":{\"learner\":{\"version\":1}},\"Model\":{\"learner\"");
 	char *closed = replaced(text, "[3,2,0]}", "[3,2,0]}}");
 	same_margin(margin_of(closed, NULL, 0.0, 7.0), 33.5);
 	free(text);
@@ -380,8 +410,9 @@ static void takes_a_range_of_iterations(void **state)
 	for (int i = 0; i < 2; i++) {
 		options.iteration_begin = i ? 0 : 2;
 		options.iteration_end = i ? 3 : 2;
-		assert_int_equal(import_text(trees_file, sizeof trees_file - 1, SCORE_FORMAT_XGBOOST_JSON, &options, &model,
-			&error), SCORE_ERR_ARGUMENT);
+		assert_int_equal(import_text(trees_file, sizeof trees_file - 1, SCORE_FORMAT_XGBOOST_JSON, &options,
+							 &model, &error),
+			SCORE_ERR_ARGUMENT);
 		assert_non_null(strstr(error.message, "the model has 2"));
 	}
 }

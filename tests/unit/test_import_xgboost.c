@@ -1,6 +1,6 @@
 /*
- * XGBoost files against the answers of the release that wrote them, margins bit for bit; and a malformed file for every
- * check of the importer. Models and answers are made by tests/data/make_xgboost.py.
+ * XGBoost files against the answers of the release that wrote them, margins bit for bit. Models and answers are
+ * made by tests/data/make_xgboost.py.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "import/import.h"
+#include "import/importers.h"
 
 #define N_ROWS 64
 #define N_FEATURES 5
@@ -37,8 +37,8 @@ static blob read_data(const char *name)
 	return b;
 }
 
-static score_status import_bytes(const void *data, size_t size, const score_import_options *options, score_model **out,
-	score_error *error)
+static score_status import_bytes(
+	const void *data, size_t size, const score_import_options *options, score_model **out, score_error *error)
 {
 	score_builder *builder = NULL;
 	score_format format = import_detect(data, size);
@@ -64,7 +64,7 @@ static score_model *import_named(const char *name, const score_import_options *o
 	return model;
 }
 
-/* ---- real files ---------------------------------------------------------------------------------------- */
+/* ---- real files --------------------------------------------------------------------------------- */
 
 static double *score_rows(const score_model *model, const float *rows, score_output output, size_t *width)
 {
@@ -106,7 +106,8 @@ static const float *compare(const char *name, const char *what, const score_mode
 	return answer + N_ROWS * width;
 }
 
-/* Margins and leaves have the same bits; a prediction may differ in the last one, by another mathematical library. */
+/* Margins and leaves have the same bits; a prediction may differ in the last one, by another mathematical
+ * library. */
 static void check_file(const char *stem, const char *ending)
 {
 	char name[128];
@@ -158,9 +159,9 @@ static void answers_as_every_release(void **state)
 
 static void answers_for_every_objective(void **state)
 {
-	static const char *const objectives[] = {"reg_squaredlogerror", "reg_pseudohubererror", "reg_absoluteerror",
-		"reg_logistic", "binary_logitraw", "binary_hinge", "reg_gamma", "reg_tweedie", "survival_cox", "multi_softmax",
-		"rank_pairwise", "rank_ndcg", "rank_map", "survival_aft"};
+	static const char *const objectives[] = {"reg_squaredlogerror", "reg_pseudohubererror",
+		"reg_absoluteerror", "reg_logistic", "binary_logitraw", "binary_hinge", "reg_gamma", "reg_tweedie",
+		"survival_cox", "multi_softmax", "rank_pairwise", "rank_ndcg", "rank_map", "survival_aft"};
 	char stem[64];
 	(void)state;
 	for (size_t i = 0; i < sizeof objectives / sizeof objectives[0]; i++) {

@@ -1,0 +1,32 @@
+/*
+ * import: other libraries' model files to a score_builder.
+ *
+ * Comes in: the untrusted bytes of a whole file. Goes out: an unfinished builder that holds the model; the
+ * caller looks at it no further, finishes it and frees it. Relies on base and on the public builder
+ * interface.
+ */
+#ifndef SL_IMPORT_H
+#define SL_IMPORT_H
+
+#include "../base/base.h"
+
+#include <scoreline/build.h>
+#include <scoreline/import.h>
+
+/* What the content looks like, by its first bytes and keys; SCORE_FORMAT_AUTO if it is none of the known
+ * formats. */
+score_format import_detect(const void *data, size_t size);
+
+/* The error for a file that import_detect() does not know; names what it is where that can be told. Never
+ * SCORE_OK. */
+score_status import_refuse_unknown(const void *data, size_t size, score_error *error);
+
+/* `format` is SCORE_FORMAT_XGBOOST_JSON or SCORE_FORMAT_XGBOOST_UBJSON; `options` may be NULL. */
+score_status import_xgboost(const void *data, size_t size, score_format format,
+	const score_import_options *options, score_builder **out, score_error *error);
+
+/* LightGBM's text format; `options` may be NULL. */
+score_status import_lightgbm(const void *data, size_t size, const score_import_options *options,
+	score_builder **out, score_error *error);
+
+#endif
