@@ -19,5 +19,5 @@ score_status score_builder_finish(score_builder *b, score_model **out, score_err
 		return status;
 	}
 	b->spent = true;
-	return model_make(&arena, f, b->options.isa, out, error);
+	return sl_model_make(&arena, f, b->options.isa, out, error);
 }

@@ -1,7 +1,7 @@
 /* Making and freeing models, and what they tell about themselves. */
 #include "model.h"
 
-score_status model_make(sl_arena *arena, const forest *f, score_isa isa, score_model **out, score_error *error)
+score_status sl_model_make(sl_arena *arena, const forest *f, score_isa isa, score_model **out, score_error *error)
 {
 	engine *e = NULL;
 	score_status status = SCORE_OK;

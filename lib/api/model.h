@@ -13,6 +13,6 @@ struct score_model {
 };
 
 /* Compile `f`, which lives in `arena`, into a model that takes over the arena. On failure the arena is freed. */
-score_status model_make(sl_arena *arena, const forest *f, score_isa isa, score_model **out, score_error *error);
+score_status sl_model_make(sl_arena *arena, const forest *f, score_isa isa, score_model **out, score_error *error);
 
 #endif

@@ -20,7 +20,7 @@ static score_status open_bytes(const void *data, size_t size, const score_open_o
 		sl_arena_free(&arena);
 		return status;
 	}
-	status = model_make(&arena, f, o->isa, out, error);
+	status = sl_model_make(&arena, f, o->isa, out, error);
 	if (status != SCORE_OK)
 		return status;
 	(*out)->file_bytes = size;

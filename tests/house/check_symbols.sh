@@ -16,8 +16,9 @@ prefix='^(score|sl|forest|slm|input|engine|import)_'
 wrong=$(nm --defined-only -g "$build/lib/libscoreline.a" | awk 'NF == 3 { print $3 }' | sort -u | grep -Ev "$prefix" || true)
 [ -z "$wrong" ] || { echo "global in the static library without a room's prefix:" $wrong && exit 1; }
 
-# Writable data would be shared state between threads and between two users in one process.
-state=$(nm --defined-only "$build/lib/libscoreline.a" | awk '$2 ~ /^[bBdDC]$/ { print $3 }' |
-	grep -Ev '^(\.|__|completed|DW\.ref)' || true)
+# Writable data would be shared state between threads and between two users in one process. (.data.rel.ro is constant
+# once the loader has filled in addresses.)
+state=$(objdump -t "$build/lib/libscoreline.a" | grep -E '\s(\.data|\.bss|\.tdata|\.tbss|\*COM\*)(\.[^r]\S*)?\s' |
+	awk '$NF !~ /^\./ { print $NF }' || true)
 [ -z "$state" ] || { echo "writable globals:" $state && exit 1; }
 echo "$(wc -l <<<"$exported") exported symbols"
