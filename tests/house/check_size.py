@@ -6,6 +6,7 @@ Comes in: the C files of lib/ and cli/, by universal-ctags. Goes out: what is to
 """
 import json
 import pathlib
+import shutil
 import subprocess
 import sys
 
@@ -54,10 +55,12 @@ def check_files(files: list[pathlib.Path]) -> list[str]:
 
 def check_names() -> list[str]:
     seen, wrong = {}, []
-    listed = subprocess.run(["git", "-c", "safe.directory=*", "ls-files"], cwd=ROOT, capture_output=True, text=True)
-    if listed.returncode == 0:
+    git = shutil.which("git")
+    listed = git and subprocess.run([git, "-c", "safe.directory=*", "ls-files"], cwd=ROOT, capture_output=True,
+                                    text=True)
+    if listed and listed.returncode == 0:
         paths = [ROOT / line for line in listed.stdout.splitlines()]
-    else:  # not a git checkout
+    else:  # no git, or no checkout
         folders = ("include", "lib", "cli", "python", "examples", "bench", "tests", "docs", "pkgconfig")
         paths = [p for folder in folders for p in (ROOT / folder).rglob("*") if p.is_file()]
     for path in sorted(paths):
