@@ -63,9 +63,9 @@ def convert(
             model, margins_of, found = converter(obj)
             pair = _golden_of(model, margins_of) if golden and margins_of is not None else None
             return _labelled(model, {**found, **more}, pair)
-    known = ", ".join(f"{module}.{kind}" for module, kind in _CONVERTERS)
     raise UnsupportedError(
-        f"cannot convert {type(obj).__module__}.{type(obj).__qualname__}: expected a path, bytes, or one of {known}"
+        f"cannot convert {type(obj).__module__}.{type(obj).__qualname__}: expected a path, bytes, a model of XGBoost "
+        f"or LightGBM, or of scikit-learn one of {', '.join(_IDENTITY + _EXP + _LOGISTIC)}"
     )
 
 

@@ -78,7 +78,7 @@ def from_frame(frame: Any, model: Any) -> Rows:
     if is_uniform and not model._labels:
         rows = from_array(frame.to_numpy())
         if names is not None:
-            rows.plan = model._bind(names, None)
+            rows.plan = _bound(model, names, None)
         return rows
     wanted = None if names is None else set(model.features)
     types = [
@@ -86,7 +86,7 @@ def from_frame(frame: Any, model: Any) -> Rows:
         for i, dtype in enumerate(dtypes)
     ]
     _refuse_text(frame, [i for i, code in enumerate(types) if code == STRING])
-    columns = range(len(dtypes)) if names is None else model._bind(names, types).columns
+    columns = range(len(dtypes)) if names is None else _bound(model, names, types).columns
     labels = model._labels.for_columns(columns, model.features, dtypes) if model._labels else {}
     unknown_is_missing = bool(model._labels.in_order)
     arrays = []
@@ -96,6 +96,17 @@ def from_frame(frame: Any, model: Any) -> Rows:
         else:
             arrays.append(column_values(frame.iloc[:, i]) if i >= 0 else np.full(len(frame), np.nan))
     return from_arrays(arrays, len(frame))
+
+
+def _bound(model: Any, names: List[str], types: Optional[List[int]]) -> Any:
+    """The plan of a frame; a model without names of its own gets a hint."""
+    try:
+        return model._bind(names, types)
+    except ShapeError as error:
+        if set(names) & set(model.features):
+            raise
+        message = f"{error.message}. If the columns stand in the model's order, give frame.to_numpy()"
+        raise ShapeError(message) from None
 
 
 def _frame_names(frame: Any, features: List[str]) -> Optional[List[str]]:

@@ -62,6 +62,17 @@ def test_xgboost_other_boosters(kind, rows):
     assert model.info.kind == ("trees" if kind == "dart" else "linear")
 
 
+def test_xgboost_vector_leaves(rows):
+    y = np.nan_to_num(rows)[:, :3] * [1, 2, 3]
+    parameters = {"multi_strategy": "multi_output_tree", "tree_method": "hist", "nthread": 1}
+    booster = xgboost.train(parameters, xgboost.DMatrix(rows, label=y), 6)
+    same_bits(scoreline.convert(booster).predict(rows, "margin"), xgboost_margins(booster, rows))
+
+
+def test_xgboost_slice(booster, rows):
+    same_bits(scoreline.convert(booster[2:7]).predict(rows, "margin"), xgboost_margins(booster[2:7], rows))
+
+
 def test_xgboost_files(tmp_path, booster, rows, margins):
     for name in ("model.json", "model.ubj"):
         booster.save_model(tmp_path / name)
@@ -189,7 +200,7 @@ def test_golden_margins_must_be_the_sources_own(booster, monkeypatch):
 
 @pytest.mark.parametrize("thing", [3, None, object(), {"a": 1}])
 def test_other_objects(thing):
-    with pytest.raises(scoreline.UnsupportedError, match="cannot convert .*xgboost.Booster"):
+    with pytest.raises(scoreline.UnsupportedError, match="cannot convert .*XGBoost or LightGBM"):
         scoreline.convert(thing)
 
 
