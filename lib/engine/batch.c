@@ -8,7 +8,7 @@
 
 /* Where things lie in the scratch. */
 typedef struct workspace {
-	void *tile;
+	void *tile;      /* of the bin stage, then of the predicate stage */
 	char *codes;
 	uint64_t *planes;
 	uint8_t (*leaf_codes)[BLOCK_ROWS];
@@ -77,9 +77,10 @@ static void compute_predicates(const engine *e, const tree_group *group, const w
 		if (e->columns[run->column].is_category)
 			look_up(e, run, codes, words, planes);
 		else if (e->code_bytes == 1)
-			e->k->compare8((const uint8_t *)codes, words, plan->cuts8 + run->first, run->n, planes);
+			e->k->predicates8((const uint8_t *)codes, words, plan->cuts8 + run->first, run->n, w->tile, planes);
 		else
-			e->k->compare16((const uint16_t *)(const void *)codes, words, plan->cuts16 + run->first, run->n, planes);
+			e->k->predicates16((const uint16_t *)(const void *)codes, words, plan->cuts16 + run->first, run->n, w->tile,
+				planes);
 	}
 }
 

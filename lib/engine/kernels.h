@@ -12,6 +12,9 @@
 #define PLANE_WORDS (BLOCK_ROWS / 64)
 #define SUM_TREES 32 /* trees whose leaf codes are kept before they are summed */
 
+/* 64-bit words: per nibble of a code 16 equal and 16 above planes, then the bit planes. */
+#define PREDICATE_WORK ((4 * 32 + 16) * PLANE_WORDS)
+
 /* Cuts of one feature for exact binning. `narrow` holds the cuts for float input: the smallest float >= the cut. */
 typedef struct bin_table {
 	uint32_t n;          /* cuts */
@@ -49,9 +52,11 @@ typedef struct kernels {
 	/* Rows of 16 adjacent floats → 16 columns of BLOCK_ROWS floats. */
 	void (*transpose16)(const char *rows, int64_t row_stride, size_t n, float *columns);
 
-	/* planes[i] = code > cuts[i] for every row. */
-	void (*compare8)(const uint8_t *codes, size_t words, const uint8_t *cuts, size_t n, uint64_t *planes);
-	void (*compare16)(const uint16_t *codes, size_t words, const uint16_t *cuts, size_t n, uint64_t *planes);
+	/* planes[i] = code > cuts[i] for every row. `work` has room for PREDICATE_WORK words. */
+	void (*predicates8)(const uint8_t *codes, size_t words, const uint8_t *cuts, size_t n, uint64_t *work,
+		uint64_t *planes);
+	void (*predicates16)(const uint16_t *codes, size_t words, const uint16_t *cuts, size_t n, uint64_t *work,
+		uint64_t *planes);
 
 	/* Run a select program on an arena of planes. */
 	void (*select)(const select_op *ops, size_t n, size_t words, uint64_t *arena);

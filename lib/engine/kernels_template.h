@@ -2,9 +2,8 @@
  * The kernels, written once over a vocabulary. Included by kernels_<isa>.c after isa/<isa>.h, which defines:
  *
  *   V, V_WORDS, v_load, v_store, v_select   planes, V_WORDS 64-row words at a time
- *   codes8,  load_codes8,  set_cut8,  above8    64 byte codes; bit r of above8() = code r > cut
- *   codes16, load_codes16, set_cut16, above16   the same for 16-bit codes
- *   COMPARE_WORDS                           words whose codes stay in registers over all cuts (divides PLANE_WORDS)
+ *   v_and, v_or, v_nor, v_andnot(a, b)      logic; v_andnot is (not a) and b
+ *   split8, split16                         codes → their bit planes, lowest bit first
  *   ISA_NAME(name)                          name with the instruction set's suffix
  *
  * and may define its own gather_bits, sum, bin and transpose16 with a HAVE_ macro; the plain C below is the reference.
@@ -23,25 +22,64 @@ static void ISA_NAME(select)(const select_op *ops, size_t n, size_t words, uint6
 	}
 }
 
-static void ISA_NAME(compare8)(const uint8_t *codes, size_t words, const uint8_t *cuts, size_t n, uint64_t *planes)
+/*
+ * Comparisons by bits. The codes of a column become one plane per bit; four bit planes give, for every value v of a
+ * nibble, the planes "nibble > v" and "nibble == v"; then code > cut = high > h or (high == h and low > l): one load-heavy
+ * operation per predicate instead of 512 byte comparisons.
+ */
+static void ISA_NAME(expand_nibble)(const uint64_t *bits, size_t words, uint64_t *equal, uint64_t *above)
 {
-	for (size_t w = 0; w < words; w += COMPARE_WORDS) {
-		codes8 x[COMPARE_WORDS];
-		for (size_t k = 0; k < COMPARE_WORDS; k++)
-			x[k] = load_codes8(codes + 64 * (w + k));
-		for (size_t i = 0; i < n; i++) {
-			for (size_t k = 0; k < COMPARE_WORDS; k++)
-				planes[i * PLANE_WORDS + w + k] = above8(&x[k], set_cut8(cuts[i]));
+	for (size_t w = 0; w < words; w += V_WORDS) {
+		V b0 = v_load(bits + w), b1 = v_load(bits + PLANE_WORDS + w);
+		V b2 = v_load(bits + 2 * PLANE_WORDS + w), b3 = v_load(bits + 3 * PLANE_WORDS + w);
+		V low[4] = {v_nor(b1, b0), v_andnot(b1, b0), v_andnot(b0, b1), v_and(b1, b0)};
+		V high[4] = {v_nor(b3, b2), v_andnot(b3, b2), v_andnot(b2, b3), v_and(b3, b2)};
+		V sum = v_andnot(b0, b0);
+		for (size_t v = 16; v-- > 0;) {
+			V e = v_and(high[v / 4], low[v % 4]);
+			v_store(above + v * PLANE_WORDS + w, sum);
+			v_store(equal + v * PLANE_WORDS + w, e);
+			sum = v_or(sum, e);
 		}
 	}
 }
 
-static void ISA_NAME(compare16)(const uint16_t *codes, size_t words, const uint16_t *cuts, size_t n, uint64_t *planes)
+/* Nibble tables of `work`: equal planes of nibble k at 32 k, above planes at 32 k + 16; the bit planes behind them. */
+static void ISA_NAME(expand)(size_t nibbles, size_t words, uint64_t *work)
 {
-	for (size_t w = 0; w < words; w++) {
-		codes16 x = load_codes16(codes + 64 * w);
-		for (size_t i = 0; i < n; i++)
-			planes[i * PLANE_WORDS + w] = above16(&x, set_cut16(cuts[i]));
+	const uint64_t *bits = work + nibbles * 32 * PLANE_WORDS;
+	for (size_t k = 0; k < nibbles; k++)
+		ISA_NAME(expand_nibble)(bits + 4 * k * PLANE_WORDS, words, work + 32 * k * PLANE_WORDS,
+			work + (32 * k + 16) * PLANE_WORDS);
+}
+
+static void ISA_NAME(predicates8)(const uint8_t *codes, size_t words, const uint8_t *cuts, size_t n, uint64_t *work,
+	uint64_t *planes)
+{
+	ISA_NAME(split8)(codes, words, work + 64 * PLANE_WORDS);
+	ISA_NAME(expand)(2, words, work);
+	for (size_t i = 0; i < n; i++, planes += PLANE_WORDS) {
+		const uint64_t *low = work + (16 + (cuts[i] & 15u)) * PLANE_WORDS;
+		const uint64_t *equal = work + (32 + (cuts[i] >> 4)) * PLANE_WORDS, *above = equal + 16 * PLANE_WORDS;
+		for (size_t w = 0; w < words; w += V_WORDS)
+			v_store(planes + w, v_or(v_load(above + w), v_and(v_load(equal + w), v_load(low + w))));
+	}
+}
+
+static void ISA_NAME(predicates16)(const uint16_t *codes, size_t words, const uint16_t *cuts, size_t n, uint64_t *work,
+	uint64_t *planes)
+{
+	ISA_NAME(split16)(codes, words, work + 128 * PLANE_WORDS);
+	ISA_NAME(expand)(4, words, work);
+	for (size_t i = 0; i < n; i++, planes += PLANE_WORDS) {
+		for (size_t w = 0; w < words; w += V_WORDS) {
+			V result = v_load(work + (16 + (cuts[i] & 15u)) * PLANE_WORDS + w);
+			for (size_t k = 1; k < 4; k++) {
+				const uint64_t *equal = work + (32 * k + (cuts[i] >> (4 * k) & 15u)) * PLANE_WORDS + w;
+				result = v_or(v_load(equal + 16 * PLANE_WORDS), v_and(v_load(equal), result));
+			}
+			v_store(planes + w, result);
+		}
 	}
 }
 

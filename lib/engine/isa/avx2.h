@@ -3,7 +3,6 @@
 
 typedef __m256i V;
 #define V_WORDS 4
-#define COMPARE_WORDS 4
 
 static inline V v_load(const uint64_t *p)
 {
@@ -20,58 +19,66 @@ static inline V v_select(V mask, V a, V b)
 	return _mm256_or_si256(_mm256_andnot_si256(mask, a), _mm256_and_si256(mask, b));
 }
 
-/* AVX2 compares signed bytes only: codes and cuts are shifted by 128. */
-typedef struct codes8 {
-	__m256i low, high;
-} codes8;
-
-static inline codes8 load_codes8(const uint8_t *p)
+static inline V v_and(V a, V b)
 {
-	const __m256i bias = _mm256_set1_epi8(-128);
-	return (codes8){_mm256_xor_si256(_mm256_load_si256((const __m256i *)(const void *)p), bias),
-		_mm256_xor_si256(_mm256_load_si256((const __m256i *)(const void *)(p + 32)), bias)};
+	return _mm256_and_si256(a, b);
 }
 
-static inline __m256i set_cut8(uint8_t cut)
+static inline V v_or(V a, V b)
 {
-	return _mm256_set1_epi8((char)(cut ^ 0x80));
+	return _mm256_or_si256(a, b);
 }
 
-static inline uint64_t above8(const codes8 *x, __m256i cut)
+static inline V v_nor(V a, V b)
 {
-	uint32_t low = (uint32_t)_mm256_movemask_epi8(_mm256_cmpgt_epi8(x->low, cut));
-	uint32_t high = (uint32_t)_mm256_movemask_epi8(_mm256_cmpgt_epi8(x->high, cut));
-	return (uint64_t)high << 32 | low;
+	return _mm256_andnot_si256(_mm256_or_si256(a, b), _mm256_set1_epi8(-1));
 }
 
-typedef struct codes16 {
-	__m256i part[4];
-} codes16;
-
-static inline codes16 load_codes16(const uint16_t *p)
+static inline V v_andnot(V a, V b)
 {
-	const __m256i bias = _mm256_set1_epi16(-32768);
-	codes16 x;
-	for (size_t i = 0; i < 4; i++)
-		x.part[i] = _mm256_xor_si256(_mm256_load_si256((const __m256i *)(const void *)(p + 16 * i)), bias);
-	return x;
+	return _mm256_andnot_si256(a, b);
 }
 
-static inline __m256i set_cut16(uint16_t cut)
+/* ---- codes to bit planes -------------------------------------------------------------------------------- */
+
+/* movemask takes the top bit of each byte; doubling brings up the next one. */
+static inline void split_bytes(__m256i low, __m256i high, uint64_t *bits)
 {
-	return _mm256_set1_epi16((short)(cut ^ 0x8000));
+	for (size_t k = 8; k-- > 0;) {
+		bits[k * PLANE_WORDS] = (uint64_t)(uint32_t)_mm256_movemask_epi8(high) << 32 |
+			(uint32_t)_mm256_movemask_epi8(low);
+		low = _mm256_add_epi8(low, low);
+		high = _mm256_add_epi8(high, high);
+	}
 }
 
-/* 16-bit answers → bytes, with the two halves of the lanes put back in order. */
-static inline uint32_t above16_half(__m256i a, __m256i b, __m256i cut)
+static void split8_avx2(const uint8_t *codes, size_t words, uint64_t *bits)
 {
-	__m256i bytes = _mm256_packs_epi16(_mm256_cmpgt_epi16(a, cut), _mm256_cmpgt_epi16(b, cut));
-	return (uint32_t)_mm256_movemask_epi8(_mm256_permute4x64_epi64(bytes, 0xd8));
+	for (size_t w = 0; w < words; w++) {
+		const __m256i *from = (const __m256i *)(const void *)(codes + 64 * w);
+		split_bytes(_mm256_load_si256(from), _mm256_load_si256(from + 1), bits + w);
+	}
 }
 
-static inline uint64_t above16(const codes16 *x, __m256i cut)
+/* Low bytes of 32 codes in row order: pack works on 128-bit lanes, so the middle quarters change places. */
+static inline __m256i pack_bytes(__m256i a, __m256i b)
 {
-	return (uint64_t)above16_half(x->part[2], x->part[3], cut) << 32 | above16_half(x->part[0], x->part[1], cut);
+	return _mm256_permute4x64_epi64(_mm256_packus_epi16(a, b), 0xd8);
+}
+
+static void split16_avx2(const uint16_t *codes, size_t words, uint64_t *bits)
+{
+	const __m256i byte = _mm256_set1_epi16(0xff);
+	for (size_t w = 0; w < words; w++) {
+		__m256i x[4], low[4], high[4];
+		for (size_t i = 0; i < 4; i++) {
+			x[i] = _mm256_load_si256((const __m256i *)(const void *)(codes + 64 * w + 16 * i));
+			low[i] = _mm256_and_si256(x[i], byte);
+			high[i] = _mm256_srli_epi16(x[i], 8);
+		}
+		split_bytes(pack_bytes(low[0], low[1]), pack_bytes(low[2], low[3]), bits + w);
+		split_bytes(pack_bytes(high[0], high[1]), pack_bytes(high[2], high[3]), bits + 8 * PLANE_WORDS + w);
+	}
 }
 
 /* ---- planes to bytes ------------------------------------------------------------------------------------ */

@@ -8,7 +8,6 @@
 
 typedef __m512i V;
 #define V_WORDS 8
-#define COMPARE_WORDS 8
 
 static inline V v_load(const uint64_t *p)
 {
@@ -25,40 +24,50 @@ static inline V v_select(V mask, V a, V b)
 	return _mm512_ternarylogic_epi64(mask, a, b, 0xac);
 }
 
-typedef __m512i codes8;
-
-static inline codes8 load_codes8(const uint8_t *p)
+static inline V v_and(V a, V b)
 {
-	return _mm512_load_si512((const void *)p);
+	return _mm512_and_si512(a, b);
 }
 
-static inline __m512i set_cut8(uint8_t cut)
+static inline V v_or(V a, V b)
 {
-	return _mm512_set1_epi8((char)cut);
+	return _mm512_or_si512(a, b);
 }
 
-static inline uint64_t above8(const codes8 *x, __m512i cut)
+static inline V v_nor(V a, V b)
 {
-	return _mm512_cmpgt_epu8_mask(*x, cut);
+	return _mm512_andnot_si512(_mm512_or_si512(a, b), _mm512_set1_epi8(-1));
 }
 
-typedef struct codes16 {
-	__m512i low, high;
-} codes16;
-
-static inline codes16 load_codes16(const uint16_t *p)
+static inline V v_andnot(V a, V b)
 {
-	return (codes16){_mm512_load_si512((const void *)p), _mm512_load_si512((const void *)(p + 32))};
+	return _mm512_andnot_si512(a, b);
 }
 
-static inline __m512i set_cut16(uint16_t cut)
+/* ---- codes to bit planes -------------------------------------------------------------------------------- */
+
+static void split8_avx512(const uint8_t *codes, size_t words, uint64_t *bits)
 {
-	return _mm512_set1_epi16((short)cut);
+	for (size_t w = 0; w < words; w++) {
+		__m512i x = _mm512_load_si512((const void *)(codes + 64 * w));
+		for (size_t k = 8; k-- > 0;) {
+			bits[k * PLANE_WORDS + w] = _mm512_movepi8_mask(x);
+			x = _mm512_add_epi8(x, x);
+		}
+	}
 }
 
-static inline uint64_t above16(const codes16 *x, __m512i cut)
+static void split16_avx512(const uint16_t *codes, size_t words, uint64_t *bits)
 {
-	return (uint64_t)_mm512_cmpgt_epu16_mask(x->high, cut) << 32 | _mm512_cmpgt_epu16_mask(x->low, cut);
+	for (size_t w = 0; w < words; w++) {
+		__m512i low = _mm512_load_si512((const void *)(codes + 64 * w));
+		__m512i high = _mm512_load_si512((const void *)(codes + 64 * w + 32));
+		for (size_t k = 16; k-- > 0;) {
+			bits[k * PLANE_WORDS + w] = (uint64_t)_mm512_movepi16_mask(high) << 32 | _mm512_movepi16_mask(low);
+			low = _mm512_add_epi16(low, low);
+			high = _mm512_add_epi16(high, high);
+		}
+	}
 }
 
 /* ---- planes to bytes ------------------------------------------------------------------------------------ */

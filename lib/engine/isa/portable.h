@@ -3,7 +3,6 @@
 
 typedef uint64_t V;
 #define V_WORDS 1
-#define COMPARE_WORDS 1
 
 static inline V v_load(const uint64_t *p)
 {
@@ -20,62 +19,56 @@ static inline V v_select(V mask, V a, V b)
 	return a ^ (mask & (a ^ b));
 }
 
-#define LOW7 0x7f7f7f7f7f7f7f7fu
-#define HIGH1 0x8080808080808080u
-
-typedef struct codes8 {
-	uint64_t bytes[8];
-} codes8;
-
-static inline codes8 load_codes8(const uint8_t *p)
+static inline V v_and(V a, V b)
 {
-	codes8 x;
-	for (size_t i = 0; i < 8; i++)
-		x.bytes[i] = sl_load_le64(p + 8 * i);
-	return x;
+	return a & b;
 }
 
-/* The low seven bits of every byte are compared by an addition that carries into the eighth. */
-typedef struct cut8 {
-	uint64_t addend;  /* 0x7f - (cut & 0x7f) in every byte */
-	uint64_t is_high; /* all ones if cut >= 128 */
-} cut8;
-
-static inline cut8 set_cut8(uint8_t cut)
+static inline V v_or(V a, V b)
 {
-	return (cut8){(uint64_t)(0x7f - (cut & 0x7f)) * 0x0101010101010101u, cut & 0x80 ? UINT64_MAX : 0};
+	return a | b;
 }
 
-static inline uint64_t above8(const codes8 *x, cut8 cut)
+static inline V v_nor(V a, V b)
 {
-	uint64_t bits = 0;
-	for (unsigned i = 0; i < 8; i++) {
-		uint64_t v = x->bytes[i], carry = (v & LOW7) + cut.addend;
-		uint64_t above = ((carry & v) | (~cut.is_high & (carry | v))) & HIGH1;
-		/* The top bits of eight bytes, gathered in the top byte. */
-		bits |= (above * 0x0002040810204081u >> 56) << (8 * i);
+	return ~(a | b);
+}
+
+static inline V v_andnot(V a, V b)
+{
+	return ~a & b;
+}
+
+/* Bit `bit` of eight bytes, gathered by a multiplication into one byte. */
+static inline uint64_t gather_bit(uint64_t bytes, unsigned bit)
+{
+	return ((bytes >> bit & 0x0101010101010101u) * 0x0102040810204080u) >> 56;
+}
+
+static void split8_portable(const uint8_t *codes, size_t words, uint64_t *bits)
+{
+	for (size_t w = 0; w < words; w++) {
+		uint64_t planes[8] = {0};
+		for (unsigned i = 0; i < 8; i++) {
+			uint64_t bytes = sl_load_le64(codes + 64 * w + 8 * i);
+			for (unsigned k = 0; k < 8; k++)
+				planes[k] |= gather_bit(bytes, k) << (8 * i);
+		}
+		for (unsigned k = 0; k < 8; k++)
+			bits[k * PLANE_WORDS + w] = planes[k];
 	}
-	return bits;
 }
 
-typedef struct codes16 {
-	const uint16_t *codes;
-} codes16;
-
-static inline codes16 load_codes16(const uint16_t *p)
+static void split16_portable(const uint16_t *codes, size_t words, uint64_t *bits)
 {
-	return (codes16){p};
-}
-
-static inline uint16_t set_cut16(uint16_t cut)
-{
-	return cut;
-}
-
-static inline uint64_t above16(const codes16 *x, uint16_t cut)
-{
-	uint64_t bits = 0;
-	for (unsigned i = 0; i < 64; i++)
-		bits |= (uint64_t)(x->codes[i] > cut) << i;
-	return bits;
+	for (size_t w = 0; w < words; w++) {
+		uint64_t planes[16] = {0};
+		for (unsigned r = 0; r < 64; r++) {
+			uint64_t code = codes[64 * w + r];
+			for (unsigned k = 0; k < 16; k++)
+				planes[k] |= (code >> k & 1) << r;
+		}
+		for (unsigned k = 0; k < 16; k++)
+			bits[k * PLANE_WORDS + w] = planes[k];
+	}
 }
