@@ -1,6 +1,10 @@
 /* The engine's front: compile once, then choose a regime for each call. */
 #include "parts.h"
 
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
+
 extern const kernels engine_kernels_portable, engine_kernels_avx2, engine_kernels_avx512;
 
 /* Rows from which on the batch regime is faster than the walk (bench/regimes.c measures it). */
@@ -127,7 +131,55 @@ static score_regime choose(const engine *e, const engine_call *call)
 	return SCORE_REGIME_WALK;
 }
 
-void engine_score(const engine *e, const engine_call *call)
+/*
+ * A host may have told the processor to flush denormals to zero, or to round otherwise than to nearest. Cuts and sums can be
+ * denormal, so every call runs under the default control word and gives the host's back.
+ */
+#if defined(__SSE2__)
+#define DEFAULT_MXCSR 0x1f80u
+#define MXCSR_FLAGS 0x3fu
+
+static unsigned enter_default_float(void)
+{
+	unsigned host = _mm_getcsr();
+	if ((host & ~MXCSR_FLAGS) != DEFAULT_MXCSR)
+		_mm_setcsr(DEFAULT_MXCSR);
+	return host;
+}
+
+static void leave_default_float(unsigned host)
+{
+	if ((host & ~MXCSR_FLAGS) != DEFAULT_MXCSR)
+		_mm_setcsr(host);
+}
+#elif defined(__aarch64__)
+static unsigned enter_default_float(void)
+{
+	uint64_t host;
+	__asm__ volatile("mrs %0, fpcr" : "=r"(host));
+	if (host)
+		__asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)0));
+	return (unsigned)host;
+}
+
+static void leave_default_float(unsigned host)
+{
+	if (host)
+		__asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)host));
+}
+#else
+static unsigned enter_default_float(void)
+{
+	return 0;
+}
+
+static void leave_default_float(unsigned host)
+{
+	(void)host;
+}
+#endif
+
+static void serve(const engine *e, const engine_call *call)
 {
 	row_range all = {0, (size_t)call->view->n_rows};
 	switch (choose(e, call)) {
@@ -144,4 +196,11 @@ void engine_score(const engine *e, const engine_call *call)
 			engine_walk(e, call, all);
 		break;
 	}
+}
+
+void engine_score(const engine *e, const engine_call *call)
+{
+	unsigned host = enter_default_float();
+	serve(e, call);
+	leave_default_float(host);
 }

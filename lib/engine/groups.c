@@ -7,21 +7,20 @@
 #include "parts.h"
 #include "planes.h"
 
-#include <stdlib.h>
-
 #define FIRST_PREDICATE 2u
 #define MAX_OUTPUTS 256u
 #define MAX_GROUP_TESTS 60000u
-#define UNSEEN UINT32_MAX
 
 typedef struct planner {
 	engine *e;
 	sl_arena *arena;
 	score_error *error;
-	uint32_t *group_of_test; /* last group that uses the test, or UNSEEN */
+	uint32_t *group_of_test; /* last group that uses the test, or all ones */
 	uint16_t *slot_of_test;
-	uint32_t *list;          /* tests of the group at hand */
-	uint32_t n_list;
+	uint32_t *sorted;        /* tests by column and cut */
+	tree_coder *coder;
+	uint32_t group;          /* number of the group at hand */
+	uint32_t n_tests;        /* that it has */
 	uint32_t most_slots;
 	sl_vector groups, runs, cuts8, cuts16, set_cuts, ops, trees, leaves;
 } planner;
@@ -40,36 +39,41 @@ static uint32_t limit_of(const planner *p)
 }
 
 /* Tests of a tree that the group does not have yet. */
-static uint32_t count_new(const planner *p, const forest_tree *t, uint32_t group)
+static uint32_t count_new(const planner *p, const forest_tree *t)
 {
 	const uint32_t *tests = p->e->f->split_test + t->first_split;
 	uint32_t n = 0;
 	for (uint32_t s = 0; s < t->n_splits; s++)
-		n += p->group_of_test[tests[s]] != group;
+		n += p->group_of_test[tests[s]] != p->group;
 	return n;
 }
 
-static void take_tests(planner *p, const forest_tree *t, uint32_t group)
+static void take_tests(planner *p, const forest_tree *t)
 {
 	const uint32_t *tests = p->e->f->split_test + t->first_split;
 	for (uint32_t s = 0; s < t->n_splits; s++) {
-		if (p->group_of_test[tests[s]] == group)
-			continue;
-		p->group_of_test[tests[s]] = group;
-		p->list[p->n_list++] = tests[s];
+		p->n_tests += p->group_of_test[tests[s]] != p->group;
+		p->group_of_test[tests[s]] = p->group;
 	}
 }
 
-/* A test with its sort key: column, then cut. */
-typedef struct keyed {
-	uint64_t key;
-	uint32_t test;
-} keyed;
-
-static int compare_keyed(const void *x, const void *y)
+/* All tests by column and, within one, by cut. They come sorted by feature, kind and cut, so counting columns is enough. */
+static bool sort_tests(planner *p)
 {
-	uint64_t a = ((const keyed *)x)->key, b = ((const keyed *)y)->key;
-	return a < b ? -1 : a > b;
+	const engine *e = p->e;
+	size_t bytes = ((size_t)e->n_columns + 1) * sizeof(uint32_t);
+	uint32_t *next = sl_alloc(&p->arena->allocator, bytes, 64);
+	if (!next)
+		return false;
+	memset(next, 0, bytes);
+	for (uint32_t i = 0; i < e->f->n_tests; i++)
+		next[e->questions[i].column + 1]++;
+	for (uint32_t c = 0; c < e->n_columns; c++)
+		next[c + 1] += next[c];
+	for (uint32_t i = 0; i < e->f->n_tests; i++)
+		p->sorted[next[e->questions[i].column]++] = i;
+	sl_free(&p->arena->allocator, next, bytes, 64);
+	return true;
 }
 
 static bool push_cut(planner *p, const question *q, predicate_run *run)
@@ -85,19 +89,16 @@ static bool push_cut(planner *p, const question *q, predicate_run *run)
 	return sl_vector_push(to, value, 1);
 }
 
-static bool number_predicates(planner *p, tree_group *group, keyed *sorted)
+static bool number_predicates(planner *p, tree_group *group)
 {
 	const engine *e = p->e;
 	predicate_run run = {.n = 0};
-	for (uint32_t i = 0; i < p->n_list; i++) {
-		const question *q = e->questions + p->list[i];
-		sorted[i] = (keyed){(uint64_t)q->column << 32 | q->cut, p->list[i]};
-	}
-	qsort(sorted, p->n_list, sizeof *sorted, compare_keyed);
+	uint32_t slot = FIRST_PREDICATE;
 	group->first_run = (uint32_t)p->runs.length;
-	for (uint32_t i = 0; i < p->n_list; i++) {
-		const question *q = e->questions + sorted[i].test;
-		uint32_t slot = FIRST_PREDICATE + i;
+	for (uint32_t i = 0; i < e->f->n_tests; i++) {
+		const question *q = e->questions + p->sorted[i];
+		if (p->group_of_test[p->sorted[i]] != p->group)
+			continue;
 		if (run.n && q->column != run.column) {
 			if (!sl_vector_push(&p->runs, &run, 1))
 				return false;
@@ -107,7 +108,7 @@ static bool number_predicates(planner *p, tree_group *group, keyed *sorted)
 			run = (predicate_run){q->column, slot, 0, 0};
 		if (!push_cut(p, q, &run))
 			return false;
-		p->slot_of_test[sorted[i].test] = (uint16_t)slot;
+		p->slot_of_test[p->sorted[i]] = (uint16_t)slot++;
 	}
 	if (run.n && !sl_vector_push(&p->runs, &run, 1))
 		return false;
@@ -149,16 +150,13 @@ static bool push_leaves(planner *p, const forest_tree *t, const tree_code *code)
 static score_status close_group(planner *p, tree_group *group)
 {
 	const forest *f = p->e->f;
-	size_t bytes = ((size_t)p->n_list + 1) * sizeof(keyed);
-	keyed *sorted = sl_alloc(&p->arena->allocator, bytes, 64);
-	bool done = sorted && number_predicates(p, group, sorted);
-	sl_free(&p->arena->allocator, sorted, bytes, 64);
-	uint32_t first_scratch = FIRST_PREDICATE + p->n_list, most_scratch = 0;
+	bool done = number_predicates(p, group);
+	uint32_t first_scratch = FIRST_PREDICATE + p->n_tests, most_scratch = 0;
 	uint32_t min_planes = p->e->k->tables == SUM_TABLE_BYTES ? 6 : 0;
 	for (uint32_t t = group->first_tree; done && t < group->first_tree + group->n_trees; t++) {
 		tree_code code;
 		tree_program program = {.first_op = (uint32_t)p->ops.length, .table = (uint32_t)p->leaves.length};
-		done = engine_code_tree(f, f->trees + t, min_planes, p->slot_of_test, first_scratch, &p->ops, &code);
+		done = engine_code_tree(p->coder, f, f->trees + t, min_planes, p->slot_of_test, first_scratch, &p->ops, &code);
 		if (!done)
 			break;
 		program.n_ops = (uint32_t)p->ops.length - program.first_op;
@@ -169,7 +167,8 @@ static score_status close_group(planner *p, tree_group *group)
 	}
 	if (first_scratch + most_scratch > p->most_slots)
 		p->most_slots = first_scratch + most_scratch;
-	p->n_list = 0;
+	p->n_tests = 0;
+	p->group++;
 	return done && sl_vector_push(&p->groups, group, 1) ? SCORE_OK : no_memory(p);
 }
 
@@ -177,16 +176,14 @@ static score_status make_groups(planner *p)
 {
 	const forest *f = p->e->f;
 	tree_group group = {.n_trees = 0};
-	uint32_t number = 0;
 	for (uint32_t t = 0; t < f->n_trees; t++) {
-		if (group.n_trees && p->n_list + count_new(p, f->trees + t, number) > limit_of(p)) {
+		if (group.n_trees && p->n_tests + count_new(p, f->trees + t) > limit_of(p)) {
 			score_status status = close_group(p, &group);
 			if (status != SCORE_OK)
 				return status;
 			group = (tree_group){.first_tree = t};
-			number++;
 		}
-		take_tests(p, f->trees + t, number);
+		take_tests(p, f->trees + t);
 		group.n_trees++;
 	}
 	return close_group(p, &group);
@@ -241,9 +238,10 @@ score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error)
 		sl_vector_init(vectors[i], a, elements[i]);
 	p.group_of_test = sl_alloc(a, n * sizeof *p.group_of_test, 64);
 	p.slot_of_test = sl_alloc(a, n * sizeof *p.slot_of_test, 64);
-	p.list = sl_alloc(a, n * sizeof *p.list, 64);
+	p.sorted = sl_alloc(a, n * sizeof *p.sorted, 64);
+	p.coder = engine_coder_new(a);
 	score_status status;
-	if (!p.group_of_test || !p.slot_of_test || !p.list) {
+	if (!p.group_of_test || !p.slot_of_test || !p.sorted || !p.coder || !sort_tests(&p)) {
 		status = no_memory(&p);
 	} else {
 		memset(p.group_of_test, 0xff, n * sizeof *p.group_of_test);
@@ -253,7 +251,8 @@ score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error)
 		status = keep_plan(&p);
 	sl_free(a, p.group_of_test, n * sizeof *p.group_of_test, 64);
 	sl_free(a, p.slot_of_test, n * sizeof *p.slot_of_test, 64);
-	sl_free(a, p.list, n * sizeof *p.list, 64);
+	sl_free(a, p.sorted, n * sizeof *p.sorted, 64);
+	engine_coder_free(a, p.coder);
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
 		sl_vector_free(vectors[i]);
 	return status;

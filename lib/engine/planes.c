@@ -12,8 +12,6 @@
  */
 #include "planes.h"
 
-#include <stdlib.h>
-
 #define MAX_SPLITS (MAX_CODED_LEAVES - 1)
 #define MAX_PLANES 8
 #define UNDEFINED UINT16_MAX /* no code below a split depends on this plane */
@@ -25,7 +23,7 @@ typedef struct shape {
 	uint16_t first_leaf[MAX_SPLITS];
 } shape;
 
-typedef struct coder {
+struct tree_coder {
 	const forest *f;
 	const forest_tree *t;
 	const int32_t *left, *right;
@@ -39,20 +37,20 @@ typedef struct coder {
 	uint16_t slots[MAX_SPLITS][MAX_PLANES];
 	select_op ops[MAX_OPS];
 	uint16_t level[MAX_OPS];         /* longest chain of operations below */
-	uint32_t n_ops;
-} coder;
+	uint32_t n_ops, n_levels;
+};
 
-static uint32_t leaves_of(const coder *c, int32_t child)
+static uint32_t leaves_of(const tree_coder *c, int32_t child)
 {
 	return child < 0 ? 1 : c->shape.n_leaves[child];
 }
 
-static uint32_t height_of(const coder *c, int32_t child)
+static uint32_t height_of(const tree_coder *c, int32_t child)
 {
 	return child < 0 ? 0 : c->shape.height[child];
 }
 
-static void measure(coder *c)
+static void measure(tree_coder *c)
 {
 	for (uint32_t s = c->t->n_splits; s-- > 0;) {
 		int32_t l = c->left[s], r = c->right[s];
@@ -63,7 +61,7 @@ static void measure(coder *c)
 	}
 }
 
-static uint32_t choose_planes(const coder *c, uint32_t min_planes)
+static uint32_t choose_planes(const tree_coder *c, uint32_t min_planes)
 {
 	uint32_t need = 0, height = c->t->n_splits ? c->shape.height[0] : 0;
 	while ((1u << need) < c->t->n_splits + 1)
@@ -73,14 +71,14 @@ static uint32_t choose_planes(const coder *c, uint32_t min_planes)
 	return planes < min_planes ? min_planes : planes;
 }
 
-static void set_leaf(coder *c, uint32_t code, uint32_t n, uint32_t leaf)
+static void set_leaf(tree_coder *c, uint32_t code, uint32_t n, uint32_t leaf)
 {
 	for (uint32_t i = 0; i < n; i++)
 		c->out->leaf_of_code[code + i] = (uint16_t)leaf;
 }
 
 /* Block of codes [code, code + 2^planes) for a child on the path side. */
-static void give_block(coder *c, int32_t child, uint32_t planes, uint32_t code)
+static void give_block(tree_coder *c, int32_t child, uint32_t planes, uint32_t code)
 {
 	if (child < 0) {
 		set_leaf(c, code, 1u << planes, (uint32_t)~child);
@@ -91,7 +89,7 @@ static void give_block(coder *c, int32_t child, uint32_t planes, uint32_t code)
 	c->packed[child] = false;
 }
 
-static void give_packed(coder *c, int32_t child, uint32_t planes, uint32_t code)
+static void give_packed(tree_coder *c, int32_t child, uint32_t planes, uint32_t code)
 {
 	if (child < 0)
 		return;
@@ -101,13 +99,13 @@ static void give_packed(coder *c, int32_t child, uint32_t planes, uint32_t code)
 }
 
 /* A packed subtree's leaves lie next to each other: number them from its block's first code. */
-static void number_leaves(coder *c, uint32_t split)
+static void number_leaves(tree_coder *c, uint32_t split)
 {
 	for (uint32_t i = 0; i < c->shape.n_leaves[split]; i++)
 		set_leaf(c, c->code[split] + i, 1, c->shape.first_leaf[split] + i);
 }
 
-static void assign_codes(coder *c)
+static void assign_codes(tree_coder *c)
 {
 	for (uint32_t s = 0; s < c->t->n_splits; s++) {
 		int32_t l = c->left[s], r = c->right[s];
@@ -129,13 +127,13 @@ static void assign_codes(coder *c)
 
 /* ---- selects ------------------------------------------------------------------------------------------------ */
 
-static uint32_t level_of(const coder *c, uint16_t slot)
+static uint32_t level_of(const tree_coder *c, uint16_t slot)
 {
 	return slot >= c->first_scratch ? c->level[slot - c->first_scratch] + 1u : 0;
 }
 
 /* The plane `mask ? b : a`, by an operation only where nothing simpler is the same. */
-static uint16_t choose(coder *c, uint16_t mask, uint16_t a, uint16_t b)
+static uint16_t choose(tree_coder *c, uint16_t mask, uint16_t a, uint16_t b)
 {
 	if (a == UNDEFINED || a == b)
 		return b;
@@ -146,23 +144,25 @@ static uint16_t choose(coder *c, uint16_t mask, uint16_t a, uint16_t b)
 	uint32_t l = level_of(c, mask), la = level_of(c, a), lb = level_of(c, b);
 	l = la > l ? la : l;
 	uint16_t dst = (uint16_t)(c->first_scratch + c->n_ops);
-	c->level[c->n_ops] = (uint16_t)(lb > l ? lb : l);
+	l = lb > l ? lb : l;
+	c->level[c->n_ops] = (uint16_t)l;
+	c->n_levels = l >= c->n_levels ? l + 1 : c->n_levels;
 	c->ops[c->n_ops++] = (select_op){mask, a, b, dst};
 	return dst;
 }
 
 /* Planes of a child; a packed leaf's code is relative to its packed root, whose block is aligned. */
-static void child_slots(const coder *c, int32_t child, bool packed, uint32_t code, uint32_t planes, uint16_t *slots)
+static void child_slots(const tree_coder *c, int32_t child, bool packed, uint32_t code, uint32_t planes, uint16_t *slots)
 {
 	if (child >= 0) {
 		memcpy(slots, c->slots[child], sizeof c->slots[child]);
 		return;
 	}
 	for (uint32_t k = 0; k < MAX_PLANES; k++)
-		slots[k] = !packed || k >= planes ? UNDEFINED : code >> k & 1 ? SLOT_ONES : SLOT_ZERO;
+		slots[k] = (uint16_t)(!packed || k >= planes ? UNDEFINED : code >> k & 1 ? SLOT_ONES : SLOT_ZERO);
 }
 
-static void build_planes(coder *c)
+static void build_planes(tree_coder *c)
 {
 	const uint32_t *tests = c->f->split_test + c->t->first_split;
 	for (uint32_t s = c->t->n_splits; s-- > 0;) {
@@ -181,22 +181,22 @@ static void build_planes(coder *c)
 /* ---- schedule ------------------------------------------------------------------------------------------------ */
 
 /* Level by level, so that no operation waits for the one before it. Stable within a level. */
-static void sort_by_level(coder *c, uint16_t *order)
+static void sort_by_level(tree_coder *c, uint16_t *order)
 {
 	uint32_t counts[MAX_OPS + 1];
-	memset(counts, 0, sizeof counts);
+	memset(counts, 0, (c->n_levels + 1) * sizeof *counts);
 	for (uint32_t i = 0; i < c->n_ops; i++)
 		counts[c->level[i] + 1u]++;
-	for (uint32_t l = 1; l <= MAX_OPS; l++)
+	for (uint32_t l = 1; l <= c->n_levels; l++)
 		counts[l] += counts[l - 1];
 	for (uint32_t i = 0; i < c->n_ops; i++)
 		order[counts[c->level[i]]++] = (uint16_t)i;
 }
 
 /* Position of the last operation that reads each result; results of the tree are read last of all. */
-static void find_last_uses(const coder *c, const uint16_t *order, uint16_t *last)
+static void find_last_uses(const tree_coder *c, const uint16_t *order, uint16_t *last)
 {
-	memset(last, 0, MAX_OPS * sizeof *last);
+	memset(last, 0, c->n_ops * sizeof *last);
 	for (uint32_t i = 0; i < c->n_ops; i++) {
 		const select_op *op = c->ops + order[i];
 		const uint16_t reads[] = {op->mask, op->a, op->b};
@@ -212,7 +212,7 @@ static void find_last_uses(const coder *c, const uint16_t *order, uint16_t *last
 }
 
 /* Give results slots that are free again, oldest first, so that a slot rests long before it is written anew. */
-static bool allocate_slots(coder *c, const uint16_t *order, const uint16_t *last, sl_vector *ops)
+static bool allocate_slots(tree_coder *c, const uint16_t *order, const uint16_t *last, sl_vector *ops)
 {
 	uint16_t slot_of[MAX_OPS], queue[MAX_OPS + 1];
 	uint32_t head = 0, tail = 0, n_slots = 0;
@@ -250,7 +250,7 @@ static bool allocate_slots(coder *c, const uint16_t *order, const uint16_t *last
 	return true;
 }
 
-static bool schedule(coder *c, sl_vector *ops)
+static bool schedule(tree_coder *c, sl_vector *ops)
 {
 	uint16_t order[MAX_OPS], last[MAX_OPS];
 	sort_by_level(c, order);
@@ -258,13 +258,19 @@ static bool schedule(coder *c, sl_vector *ops)
 	return allocate_slots(c, order, last, ops);
 }
 
-bool engine_code_tree(const forest *f, const forest_tree *t, uint32_t min_planes, const uint16_t *slot_of_test,
-	uint32_t first_scratch, sl_vector *ops, tree_code *out)
+tree_coder *engine_coder_new(const score_allocator *allocator)
 {
-	coder *c = sl_alloc(&ops->allocator, sizeof *c, 64);
-	if (!c)
-		return false;
-	memset(c, 0, sizeof *c);
+	return sl_alloc(allocator, sizeof(tree_coder), 64);
+}
+
+void engine_coder_free(const score_allocator *allocator, tree_coder *coder)
+{
+	sl_free(allocator, coder, sizeof *coder, 64);
+}
+
+bool engine_code_tree(tree_coder *c, const forest *f, const forest_tree *t, uint32_t min_planes,
+	const uint16_t *slot_of_test, uint32_t first_scratch, sl_vector *ops, tree_code *out)
+{
 	memset(out, 0, sizeof *out);
 	c->f = f;
 	c->t = t;
@@ -273,6 +279,7 @@ bool engine_code_tree(const forest *f, const forest_tree *t, uint32_t min_planes
 	c->slot_of_test = slot_of_test;
 	c->first_scratch = first_scratch;
 	c->out = out;
+	c->n_ops = c->n_levels = 0;
 	measure(c);
 	out->n_planes = choose_planes(c, min_planes);
 	if (t->n_splits) {
@@ -284,7 +291,5 @@ bool engine_code_tree(const forest *f, const forest_tree *t, uint32_t min_planes
 		uint16_t slot = t->n_splits ? c->slots[0][k] : UNDEFINED;
 		out->planes[k] = slot == UNDEFINED ? SLOT_ZERO : slot;
 	}
-	bool done = schedule(c, ops);
-	sl_free(&ops->allocator, c, sizeof *c, 64);
-	return done;
+	return schedule(c, ops);
 }

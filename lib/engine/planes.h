@@ -15,9 +15,14 @@ typedef struct tree_code {
 	uint32_t n_scratch;                  /* scratch slots that the program uses */
 } tree_code;
 
+/* Working memory for one tree after the other; NULL when out of memory. */
+typedef struct tree_coder tree_coder;
+tree_coder *engine_coder_new(const score_allocator *allocator);
+void engine_coder_free(const score_allocator *allocator, tree_coder *coder);
+
 /* Program of tree `t` of a forest: `slot_of_test` maps tests to predicate planes, scratch planes start at
  * `first_scratch`. Operations are appended to `ops` (select_op). The tree has at most 256 leaves. false: out of memory. */
-bool engine_code_tree(const forest *f, const forest_tree *t, uint32_t min_planes, const uint16_t *slot_of_test,
-	uint32_t first_scratch, sl_vector *ops, tree_code *out);
+bool engine_code_tree(tree_coder *coder, const forest *f, const forest_tree *t, uint32_t min_planes,
+	const uint16_t *slot_of_test, uint32_t first_scratch, sl_vector *ops, tree_code *out);
 
 #endif

@@ -5,8 +5,8 @@
  * caller looks at it no further, finishes it and frees it. Relies on base and on the public builder
  * interface.
  */
-#ifndef SL_IMPORT_H
-#define SL_IMPORT_H
+#ifndef SL_IMPORTERS_H
+#define SL_IMPORTERS_H
 
 #include "../base/base.h"
 
