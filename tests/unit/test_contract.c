@@ -1,0 +1,354 @@
+/*
+ * What the header promises about a call of score_batch(): no allocation, little stack, any number of threads, and the same
+ * bits whatever the host did to the processor's float control word.
+ */
+#define _XOPEN_SOURCE 700
+#include <float.h>
+#include <math.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "random_model.h"
+
+#if defined(__SSE2__)
+#include <xmmintrin.h>
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
+#define N_ROWS 1300
+
+/* ---- allocation: the linker sends the library's calls here ------------------------------------------------------ */
+
+static int n_allocations;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__real_aligned_alloc(size_t align, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+void *__wrap_aligned_alloc(size_t align, size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+	n_allocations++;
+	return __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	n_allocations++;
+	return __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t size)
+{
+	n_allocations++;
+	return __real_realloc(p, size);
+}
+
+void *__wrap_aligned_alloc(size_t align, size_t size)
+{
+	n_allocations++;
+	return __real_aligned_alloc(align, size);
+}
+
+/* ---- the models --------------------------------------------------------------------------------------------------- */
+
+typedef struct subject {
+	random_spec spec;
+	score_model *model;
+	double *rows, *expected;
+	score_options options;
+	size_t width;
+} subject;
+
+static random_spec spec_of(unsigned i)
+{
+	random_spec s = {.seed = 100 + i, .n_features = 24, .n_outputs = 1, .n_trees = 60, .max_leaves = 60,
+		.cuts_per_feature = 100, .compare = SCORE_F32, .sum = SCORE_F32};
+	if (i == 1) {
+		s.compare = s.sum = SCORE_F64;
+		s.leafwise = 1;
+		s.category_features = 4;
+	} else if (i == 2) {
+		s.max_leaves = 900;
+		s.n_outputs = 3;
+		s.n_trees = 9;
+		s.link = SCORE_LINK_SOFTMAX;
+	} else if (i == 3) {
+		s.n_features = 3000; /* a row's codes do not fit the stack */
+		s.link = SCORE_LINK_SIGMOID;
+	}
+	return s;
+}
+
+#define N_SUBJECTS 4u
+
+static void score(const subject *s, int64_t n, double *out)
+{
+	score_error error;
+	score_input in = score_input_rows_f64(s->rows, n, s->spec.n_features);
+	if (score_batch(s->model, &in, out, (size_t)n * s->width, &s->options, &error) != SCORE_OK)
+		fail_msg("%s", error.message);
+}
+
+static subject open_subject(unsigned i, bool with_scratch)
+{
+	subject s = {.spec = spec_of(i), .options = SCORE_OPTIONS_INIT};
+	s.model = random_model(&s.spec);
+	s.rows = malloc((size_t)N_ROWS * s.spec.n_features * sizeof(double));
+	random_rows(&s.spec, i, N_ROWS, s.rows);
+	s.options.output = i & 1 ? SCORE_OUTPUT_MARGIN : SCORE_OUTPUT_PREDICTION;
+	s.width = score_output_width(s.model, &s.options);
+	s.expected = malloc(N_ROWS * s.width * sizeof(double));
+	if (with_scratch) {
+		s.options.scratch_bytes = score_scratch_bytes(s.model);
+		s.options.scratch = malloc(s.options.scratch_bytes);
+	}
+	score(&s, N_ROWS, s.expected);
+	return s;
+}
+
+static void close_subject(subject *s)
+{
+	score_model_free(s->model);
+	free(s->rows);
+	free(s->expected);
+	free(s->options.scratch);
+}
+
+static void same_bits(const double *a, const double *b, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (memcmp(a + i, b + i, sizeof *a) != 0 && !(isnan(a[i]) && isnan(b[i])))
+			fail_msg("value %zu: %a, expected %a", i, a[i], b[i]);
+	}
+}
+
+/* ---- tests ---------------------------------------------------------------------------------------------------------- */
+
+static void allocates_nothing(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 2 * N_SUBJECTS; i++) {
+		subject s = open_subject(i / 2, i & 1);
+		double *out = malloc(N_ROWS * s.width * sizeof *out);
+		int before = n_allocations;
+		assert_true(before > 0);
+		score(&s, N_ROWS, out);
+		score(&s, 1, out);
+		assert_int_equal(n_allocations, before);
+		free(out);
+		close_subject(&s);
+	}
+}
+
+typedef struct job {
+	const subject *s;
+	double *out;
+	int rounds;
+} job;
+
+static void *run_job(void *argument)
+{
+	const job *j = argument;
+	for (int i = 0; i < j->rounds; i++)
+		score(j->s, N_ROWS, j->out);
+	return NULL;
+}
+
+static void *run_nothing(void *argument)
+{
+	return argument;
+}
+
+#define STACK_BYTES ((size_t)256 << 10)
+
+/* Bytes of a painted stack that a thread touched. */
+static size_t touched(void *(*run)(void *), void *argument)
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+	size_t clean = 0;
+	uint8_t *stack = aligned_alloc(4096, STACK_BYTES);
+	memset(stack, 0x5a, STACK_BYTES);
+	assert_int_equal(pthread_attr_init(&attributes), 0);
+	assert_int_equal(pthread_attr_setstack(&attributes, stack, STACK_BYTES), 0);
+	assert_int_equal(pthread_create(&thread, &attributes, run, argument), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	pthread_attr_destroy(&attributes);
+	while (clean < STACK_BYTES && stack[clean] == 0x5a)
+		clean++;
+	free(stack);
+	return STACK_BYTES - clean;
+}
+
+static void uses_little_stack(void **state)
+{
+	(void)state;
+#if defined(SANITIZED)
+	print_message("not measured: sanitizers enlarge stack frames\n");
+	skip();
+#endif
+	size_t base = touched(run_nothing, NULL);
+	for (unsigned i = 0; i < 2 * N_SUBJECTS; i++) {
+		subject s = open_subject(i / 2, i & 1);
+		job j = {&s, malloc(N_ROWS * s.width * sizeof(double)), 1};
+		size_t used = touched(run_job, &j);
+		/* score_error and the descriptors are the caller's, in score(): below 1 KiB. */
+		if (used > base + 8192 + 1024)
+			fail_msg("subject %u: %zu bytes of stack", i / 2, used - base);
+		free(j.out);
+		close_subject(&s);
+	}
+}
+
+static void serves_threads(void **state)
+{
+	(void)state;
+	enum { N_THREADS = 4 };
+	for (unsigned i = 0; i < N_SUBJECTS; i++) {
+		subject shared = open_subject(i, false), own[N_THREADS];
+		pthread_t threads[N_THREADS];
+		job jobs[N_THREADS];
+		size_t bytes = score_scratch_bytes(shared.model);
+		for (unsigned t = 0; t < N_THREADS; t++) {
+			own[t] = shared;
+			own[t].options.scratch = t & 1 ? malloc(bytes) : NULL;
+			own[t].options.scratch_bytes = t & 1 ? bytes : 0;
+			jobs[t] = (job){&own[t], malloc(N_ROWS * shared.width * sizeof(double)), i == 3 ? 1 : 5};
+			assert_int_equal(pthread_create(&threads[t], NULL, run_job, &jobs[t]), 0);
+		}
+		for (unsigned t = 0; t < N_THREADS; t++) {
+			assert_int_equal(pthread_join(threads[t], NULL), 0);
+			same_bits(jobs[t].out, shared.expected, N_ROWS * shared.width);
+			free(jobs[t].out);
+			free(own[t].options.scratch);
+		}
+		close_subject(&shared);
+	}
+}
+
+static void ignores_the_hosts_control_word(void **state)
+{
+	(void)state;
+#if defined(__SSE2__)
+	/* Flush to zero, denormals are zero, round up. */
+	const unsigned host_word = 0x1f80u | 0x8000u | 0x0040u | 0x4000u;
+	for (unsigned i = 0; i < 2 * N_SUBJECTS; i++) {
+		subject s = open_subject(i / 2, i & 1);
+		double *out = malloc(N_ROWS * s.width * sizeof *out);
+		unsigned before = _mm_getcsr();
+		_mm_setcsr(host_word);
+		score(&s, N_ROWS, out);
+		unsigned after = _mm_getcsr();
+		_mm_setcsr(before);
+		assert_int_equal(after & ~0x3fu, host_word);
+		same_bits(out, s.expected, N_ROWS * s.width);
+		free(out);
+		close_subject(&s);
+	}
+#else
+	print_message("not tested: this processor has no SSE control word\n");
+	skip();
+#endif
+}
+
+static void zero_rows_touch_nothing(void **state)
+{
+	(void)state;
+	subject s = open_subject(0, false);
+	score_input in = score_input_rows_f64(NULL, 0, s.spec.n_features);
+	assert_int_equal(score_batch(s.model, &in, NULL, 0, NULL, NULL), SCORE_OK);
+	close_subject(&s);
+}
+
+static void says_what_does_not_fit(void **state)
+{
+	(void)state;
+	subject s = open_subject(0, false);
+	double out[4];
+	score_error error;
+	score_input in = score_input_rows_f64(s.rows, 4, s.spec.n_features - 1);
+	assert_int_equal(score_batch(s.model, &in, out, 4, NULL, &error), SCORE_ERR_SHAPE);
+	assert_non_null(strstr(error.message, "23 columns"));
+	in = score_input_rows_f64(s.rows, 5, s.spec.n_features);
+	assert_int_equal(score_batch(s.model, &in, out, 4, NULL, &error), SCORE_ERR_SHAPE);
+	in = score_input_rows_f64((const double *)(const void *)((const char *)s.rows + 1), 4, s.spec.n_features);
+	assert_int_equal(score_batch(s.model, &in, out, 4, NULL, &error), SCORE_ERR_ARGUMENT);
+	score_options o = SCORE_OPTIONS_INIT;
+	o.tree_end = 61;
+	in = score_input_rows_f64(s.rows, 4, s.spec.n_features);
+	assert_int_equal(score_batch(s.model, &in, out, 4, &o, &error), SCORE_ERR_ARGUMENT);
+	o.tree_end = 0;
+	o.regime = SCORE_REGIME_BATCH;
+	assert_int_equal(score_batch(s.model, &in, out, 4, &o, &error), SCORE_ERR_ARGUMENT);
+	assert_non_null(strstr(error.message, "scratch"));
+	const char *names[] = {"f0", "f1", "f1", "other"};
+	score_plan *plan = NULL;
+	assert_int_equal(score_bind(s.model, names, NULL, 4, &plan, &error), SCORE_ERR_SHAPE);
+	assert_null(plan);
+	assert_non_null(strstr(error.message, "f2"));
+	close_subject(&s);
+}
+
+static void binds_by_name(void **state)
+{
+	(void)state;
+	subject s = open_subject(0, true);
+	uint32_t n = s.spec.n_features;
+	/* Columns in reverse order, with one that nobody asked for between each two. */
+	const char **names = malloc(2 * n * sizeof *names);
+	double *rows = malloc((size_t)N_ROWS * 2 * n * sizeof *rows), *out = malloc(N_ROWS * s.width * sizeof *out);
+	for (uint32_t i = 0; i < n; i++) {
+		names[2 * i] = score_model_feature_name(s.model, n - 1 - i);
+		names[2 * i + 1] = "unused";
+		for (size_t r = 0; r < N_ROWS; r++) {
+			rows[r * 2 * n + 2 * i] = s.rows[r * n + n - 1 - i];
+			rows[r * 2 * n + 2 * i + 1] = 1e9;
+		}
+	}
+	score_plan *plan = NULL;
+	assert_int_equal(score_bind(s.model, names, NULL, 2 * n, &plan, NULL), SCORE_OK);
+	assert_int_equal(score_plan_column(plan, 0), 2 * n - 2);
+	s.options.plan = plan;
+	score_input in = score_input_rows_f64(rows, N_ROWS, 2 * n);
+	assert_int_equal(score_batch(s.model, &in, out, N_ROWS * s.width, &s.options, NULL), SCORE_OK);
+	same_bits(out, s.expected, N_ROWS * s.width);
+	score_plan_free(plan);
+	free(names);
+	free(rows);
+	free(out);
+	close_subject(&s);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(allocates_nothing),
+		cmocka_unit_test(uses_little_stack),
+		cmocka_unit_test(serves_threads),
+		cmocka_unit_test(ignores_the_hosts_control_word),
+		cmocka_unit_test(zero_rows_touch_nothing),
+		cmocka_unit_test(says_what_does_not_fit),
+		cmocka_unit_test(binds_by_name),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
