@@ -59,7 +59,7 @@ def pytest_terminal_summary(terminalreporter):
     lines = matrix_lines(failed)
     absent = [name for isa, name in c_interface.ISA_NAMES.items() if isa not in c_interface.available_isas()]
     lines.append("instruction sets: " + ", ".join(c_interface.ISA_NAMES[i] for i in c_interface.available_isas())
-                 + (f"; not on this machine: {', '.join(absent)}" if absent else ""))
+                 + (f"; not run: {', '.join(absent)}" if absent else ""))
     terminalreporter.write_line("")
     for line in lines:
         terminalreporter.write_line(line)
