@@ -10,6 +10,8 @@ typedef struct node_maker {
 	walk_node *nodes;
 	walk_wide_node *wide;
 	uint32_t *leaf_of_node;
+	float *values_f32;
+	double *values_f64;
 	int32_t *queue; /* split or ~leaf of each node of the tree at hand */
 } node_maker;
 
@@ -19,6 +21,15 @@ static void put(node_maker *m, size_t at, uint32_t left, uint32_t column, uint32
 		m->nodes[at] = (walk_node){left, (uint16_t)column, (uint16_t)cut};
 	else
 		m->wide[at] = (walk_wide_node){left, column, cut};
+}
+
+static void put_leaf(node_maker *m, size_t at, uint32_t first_leaf, uint32_t leaf)
+{
+	m->leaf_of_node[at] = leaf;
+	if (m->values_f32)
+		m->values_f32[at] = (float)m->e->f->leaves[first_leaf + leaf];
+	if (m->values_f64)
+		m->values_f64[at] = m->e->f->leaves[first_leaf + leaf];
 }
 
 static void make_tree(node_maker *m, uint32_t number, size_t first_node)
@@ -34,7 +45,7 @@ static void make_tree(node_maker *m, uint32_t number, size_t first_node)
 		if (item < 0) {
 			/* The highest code is never above this cut. */
 			put(m, at, i, 0, e->code_bytes == 1 ? UINT8_MAX : e->code_bytes == 2 ? UINT16_MAX : UINT32_MAX);
-			m->leaf_of_node[at] = (uint32_t)~item;
+			put_leaf(m, at, t->first_leaf, (uint32_t)~item);
 			continue;
 		}
 		uint32_t split = t->first_split + (uint32_t)item;
@@ -57,22 +68,28 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 		m.nodes = sl_arena_alloc(arena, n_nodes, sizeof *m.nodes);
 	else
 		m.wide = sl_arena_alloc(arena, n_nodes, sizeof *m.wide);
+	bool narrow = f->contract.sum == SCORE_F32, scalar = f->leaf_width == 1;
+	if (scalar && narrow)
+		m.values_f32 = sl_arena_alloc(arena, n_nodes, sizeof *m.values_f32);
+	else if (scalar)
+		m.values_f64 = sl_arena_alloc(arena, n_nodes, sizeof *m.values_f64);
 	for (uint32_t t = 0; t < f->n_trees; t++)
 		most = f->trees[t].n_splits > most ? f->trees[t].n_splits : most;
 	size_t queue_bytes = (2 * most + 1) * sizeof *m.queue;
 	m.queue = sl_alloc(&arena->allocator, queue_bytes, 64);
-	if (!trees || !m.leaf_of_node || (!m.nodes && !m.wide) || !m.queue) {
+	if (!trees || !m.leaf_of_node || (!m.nodes && !m.wide) || !m.queue ||
+		(scalar && !m.values_f32 && !m.values_f64)) {
 		sl_free(&arena->allocator, m.queue, queue_bytes, 64);
 		return sl_fail_memory(error, n_nodes * sizeof(walk_node));
 	}
 	size_t first = 0;
 	for (uint32_t t = 0; t < f->n_trees; t++) {
 		make_tree(&m, t, first);
-		trees[t] = (walk_tree){first, f->trees[t].depth};
+		trees[t] = (walk_tree){(uint32_t)first, f->trees[t].depth};
 		first += 2 * (size_t)f->trees[t].n_splits + 1;
 	}
 	sl_free(&arena->allocator, m.queue, queue_bytes, 64);
-	e->walk = (walk_plan){m.nodes, m.wide, m.leaf_of_node, trees, false};
+	e->walk = (walk_plan){m.nodes, m.wide, m.leaf_of_node, m.values_f32, m.values_f64, trees, false};
 	for (uint32_t c = 0; c < e->n_columns; c++)
 		e->walk.has_sets |= e->columns[c].is_category;
 	return SCORE_OK;

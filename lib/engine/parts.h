@@ -83,7 +83,7 @@ typedef struct walk_wide_node {
 #define WALK_SET 0x80000000u
 
 typedef struct walk_tree {
-	size_t first_node;
+	uint32_t first_node;
 	uint32_t depth;
 } walk_tree;
 
@@ -91,6 +91,8 @@ typedef struct walk_plan {
 	const walk_node *nodes;           /* NULL when code_bytes is 4 */
 	const walk_wide_node *wide_nodes; /* NULL otherwise */
 	const uint32_t *leaf_of_node;     /* counted within the tree; parallel to nodes */
+	const float *values_f32;          /* leaf values, parallel to nodes: one of the two, none for vector leaves */
+	const double *values_f64;
 	const walk_tree *trees;
 	bool has_sets;
 } walk_plan;

@@ -45,26 +45,26 @@ size_t engine_walk_scratch(const engine *e)
 	return rows * row_bytes(e) + 64;
 }
 
-/* Eight trees × one row. `leaves` receives the leaf of each tree, counted in the model. */
-static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *codes, uint32_t *leaves)
+/* Eight trees × one row. `arrived` receives the leaf's node of each tree, counted in the model. */
+static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *codes, uint32_t *arrived)
 {
 	if (e->code_bytes == 1)
-		walk_trees_u8(e, first, n, codes, leaves);
+		walk_trees_u8(e, first, n, codes, arrived);
 	else if (e->code_bytes == 2)
-		walk_trees_u16(e, first, n, codes, leaves);
+		walk_trees_u16(e, first, n, codes, arrived);
 	else
-		walk_trees_u32(e, first, n, codes, leaves);
+		walk_trees_u32(e, first, n, codes, arrived);
 }
 
 /* One tree × eight rows of codes, row after row. */
-static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *leaves)
+static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *arrived)
 {
 	if (e->code_bytes == 1)
-		walk_rows_u8(e, tree, n, codes, leaves);
+		walk_rows_u8(e, tree, n, codes, arrived);
 	else if (e->code_bytes == 2)
-		walk_rows_u16(e, tree, n, codes, leaves);
+		walk_rows_u16(e, tree, n, codes, arrived);
 	else
-		walk_rows_u32(e, tree, n, codes, leaves);
+		walk_rows_u32(e, tree, n, codes, arrived);
 }
 
 static double add(const forest *f, double sum, double x)
@@ -72,13 +72,23 @@ static double add(const forest *f, double sum, double x)
 	return f->contract.sum == SCORE_F32 ? (double)((float)sum + (float)x) : sum + x;
 }
 
-/* Add a leaf to the sums of one row. */
-static void add_leaf(const forest *f, uint32_t tree, uint32_t leaf, double *sums)
+static uint32_t leaf_at(const engine *e, uint32_t tree, uint32_t node)
 {
-	const double *values = f->leaves + (size_t)leaf * f->leaf_width;
+	return e->f->trees[tree].first_leaf + e->walk.leaf_of_node[node];
+}
+
+/* Add the leaf at a node to the sums of one row. */
+static void add_leaf(const engine *e, uint32_t tree, uint32_t node, double *sums)
+{
+	const forest *f = e->f;
 	double *to = sums + f->trees[tree].output;
-	for (uint32_t i = 0; i < f->leaf_width; i++)
-		to[i] = add(f, to[i], values[i]);
+	if (e->walk.values_f32)
+		*to = (double)((float)*to + e->walk.values_f32[node]);
+	else if (e->walk.values_f64)
+		*to += e->walk.values_f64[node];
+	else
+		for (uint32_t i = 0; i < f->leaf_width; i++)
+			to[i] = add(f, to[i], f->leaves[(size_t)leaf_at(e, tree, node) * f->leaf_width + i]);
 }
 
 static void start_sums(const forest *f, double *sums)
@@ -102,32 +112,39 @@ static void finish_row(const engine *e, const engine_call *call, double *sums, d
 
 /* ---- few rows: trees side by side --------------------------------------------------------------------------- */
 
+/* One output: the sum stays in a register. */
+static double sum_one_f32(const engine *e, const engine_call *call, const void *codes, float sum)
+{
+	for (uint32_t t = call->tree_begin; t < call->tree_end; t += LANES) {
+		uint32_t nodes[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
+		walk_trees(e, t, n, codes, nodes);
+		for (uint32_t i = 0; i < n; i++)
+			sum += e->walk.values_f32[nodes[i]];
+	}
+	return (double)sum;
+}
+
 static void sum_trees(const engine *e, const engine_call *call, const void *codes, double *sums)
 {
-	const forest *f = e->f;
-	bool narrow = f->contract.sum == SCORE_F32 && f->contract.n_outputs == 1;
-	float sum32 = (float)sums[0];
-	for (uint32_t t = call->tree_begin; t < call->tree_end; t += LANES) {
-		uint32_t leaves[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
-		walk_trees(e, t, n, codes, leaves);
-		for (uint32_t i = 0; i < n; i++) {
-			if (narrow)
-				sum32 += (float)f->leaves[leaves[i]];
-			else
-				add_leaf(f, t + i, leaves[i], sums);
-		}
+	if (e->walk.values_f32 && e->f->contract.n_outputs == 1) {
+		sums[0] = sum_one_f32(e, call, codes, (float)sums[0]);
+		return;
 	}
-	if (narrow)
-		sums[0] = (double)sum32;
+	for (uint32_t t = call->tree_begin; t < call->tree_end; t += LANES) {
+		uint32_t nodes[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
+		walk_trees(e, t, n, codes, nodes);
+		for (uint32_t i = 0; i < n; i++)
+			add_leaf(e, t + i, nodes[i], sums);
+	}
 }
 
 static void list_leaves(const engine *e, const engine_call *call, const void *codes, double *out)
 {
 	for (uint32_t t = call->tree_begin; t < call->tree_end; t += LANES) {
-		uint32_t leaves[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
-		walk_trees(e, t, n, codes, leaves);
+		uint32_t nodes[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
+		walk_trees(e, t, n, codes, nodes);
 		for (uint32_t i = 0; i < n; i++)
-			*out++ = (double)e->f->leaf_ids[leaves[i]];
+			*out++ = (double)e->f->leaf_ids[leaf_at(e, t + i, nodes[i])];
 	}
 }
 
@@ -160,14 +177,14 @@ static void block_of_rows(const engine *e, const engine_call *call, row_range ro
 	}
 	for (uint32_t t = call->tree_begin; t < call->tree_end; t++) {
 		for (size_t r = 0; r < rows.n; r += LANES) {
-			uint32_t leaves[LANES], n = (uint32_t)(rows.n - r < LANES ? rows.n - r : LANES);
-			walk_rows(e, t, n, codes + r * stride, leaves);
+			uint32_t nodes[LANES], n = (uint32_t)(rows.n - r < LANES ? rows.n - r : LANES);
+			walk_rows(e, t, n, codes + r * stride, nodes);
 			for (uint32_t i = 0; i < n; i++) {
 				double *row = out + (r + i) * width;
 				if (leaf_output)
-					row[t - call->tree_begin] = (double)f->leaf_ids[leaves[i]];
+					row[t - call->tree_begin] = (double)f->leaf_ids[leaf_at(e, t, nodes[i])];
 				else
-					add_leaf(f, t, leaves[i], row);
+					add_leaf(e, t, nodes[i], row);
 			}
 		}
 	}

@@ -11,7 +11,7 @@ static inline uint32_t WALK_NAME(step_set)(const engine *e, const NODE *node, co
 	return (node->left & ~WALK_SET) + (uint32_t)(e->tables[node->cut][code / 64] >> (code % 64) & 1);
 }
 
-static void WALK_NAME(walk_trees)(const engine *e, uint32_t first, uint32_t n, const CODE *codes, uint32_t *leaves)
+static void WALK_NAME(walk_trees)(const engine *e, uint32_t first, uint32_t n, const CODE *codes, uint32_t *arrived)
 {
 	const NODE *nodes[LANES];
 	uint32_t at[LANES] = {0}, depth = 0;
@@ -31,14 +31,12 @@ static void WALK_NAME(walk_trees)(const engine *e, uint32_t first, uint32_t n, c
 				at[i] = node->left + (codes[node->column] > node->cut);
 			}
 	}
-	for (uint32_t i = 0; i < n; i++) {
-		size_t node = e->walk.trees[first + i].first_node + at[i];
-		leaves[i] = e->f->trees[first + i].first_leaf + e->walk.leaf_of_node[node];
-	}
+	for (uint32_t i = 0; i < n; i++)
+		arrived[i] = e->walk.trees[first + i].first_node + at[i];
 }
 
 /* Rows arrive at different depths: every fourth step asks whether any lane still moves. */
-static void WALK_NAME(walk_rows)(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *leaves)
+static void WALK_NAME(walk_rows)(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *arrived)
 {
 	const walk_tree *t = e->walk.trees + tree;
 	const NODE *nodes = NODES(e) + t->first_node;
@@ -63,7 +61,7 @@ static void WALK_NAME(walk_rows)(const engine *e, uint32_t tree, uint32_t n, con
 			break;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		leaves[i] = e->f->trees[tree].first_leaf + e->walk.leaf_of_node[t->first_node + at[i]];
+		arrived[i] = t->first_node + at[i];
 }
 #undef CODE
 #undef NODE
