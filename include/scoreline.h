@@ -181,7 +181,7 @@ SCORE_API const char *score_model_metadata_value(const score_model *model, uint3
 /* NULL if there is no such key. */
 SCORE_API const char *score_model_metadata_get(const score_model *model, const char *key);
 
-/* Name of the function from margins to predictions: "identity", "sigmoid", "softmax", … */
+/* Name of the function from margins to predictions: "identity", "sigmoid", "softmax", …, as in docs/format.md. */
 SCORE_API const char *score_model_link_name(const score_model *model);
 
 SCORE_API const char *score_isa_name(score_isa isa);

@@ -28,9 +28,16 @@ static score_status import_bytes(const void *data, size_t size, const score_impo
 {
 	score_builder *b = NULL;
 	score_status status = read_builder(data, size, o, &b, error);
-	if (status == SCORE_OK)
-		status = score_builder_finish(b, out, error);
+	if (status != SCORE_OK)
+		return status;
+	status = score_builder_finish(b, out, error);
 	score_builder_free(b);
+	/* What would be a wrong call by a builder's user is a wrong file here. */
+	if (status == SCORE_ERR_ARGUMENT && *out == NULL) {
+		status = SCORE_ERR_CORRUPT;
+		if (error)
+			error->code = status;
+	}
 	return status;
 }
 
@@ -41,6 +48,9 @@ static score_status take_options(const score_import_options *given, score_import
 	if (status == SCORE_OK && o->iteration_begin > o->iteration_end)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "iteration range [%u, %u) is empty or reversed", o->iteration_begin,
 			o->iteration_end);
+	if (status == SCORE_OK && !engine_isa_available(o->isa))
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "this processor or build has no instruction set '%s'",
+			score_isa_name(o->isa));
 	o->max_bytes = o->max_bytes ? o->max_bytes : (uint64_t)1 << 30;
 	return status;
 }

@@ -32,8 +32,5 @@ const char *score_regime_name(score_regime regime)
 
 const char *score_model_link_name(const score_model *model)
 {
-	static const char *const names[] = {"identity", "sigmoid (xgboost)", "sigmoid", "exp", "hinge",
-		"softmax (xgboost)", "softmax", "argmax", "signed square", "log1p(exp)", "sort", "sigmoid pair",
-		"sigmoid, normalised", "softmax pair", "exp (double)"};
-	return model ? NAME(names, model->f->link) : "unknown";
+	return model ? NAME(forest_link_names, model->f->link) : "unknown";
 }

@@ -12,7 +12,7 @@
 #define DEFAULT_MAX_BYTES ((uint64_t)4 << 30)
 #define DEFAULT_MAX_TREES 1000000u
 #define MAX_DEPTH 4096u
-#define MAX_FEATURES (1u << 24)
+#define MAX_FEATURES (1u << 20)
 #define MAX_OUTPUTS (1u << 16)
 #define MAX_NAME ((size_t)1 << 16)
 

@@ -8,6 +8,10 @@
 #define MAX_DEPTH 4096u
 #define CORRUPT SCORE_ERR_CORRUPT
 
+const char *const forest_link_names[FOREST_N_LINKS] = {"identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge",
+	"softmax_xgboost", "softmax", "argmax", "signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised",
+	"softmax_pair", "exp_f64"};
+
 uint32_t forest_link_predictions(score_link link, uint32_t n_outputs)
 {
 	switch (link) {

@@ -98,6 +98,10 @@ score_status forest_check(const forest *f, score_error *error);
 /* Number of values per row that the link makes of n_outputs margins; 0 if the link does not fit them. */
 uint32_t forest_link_predictions(score_link link, uint32_t n_outputs);
 
+/* Words for links, by number; part of the file format: a word never changes its meaning. */
+#define FOREST_N_LINKS 15
+extern const char *const forest_link_names[FOREST_N_LINKS];
+
 /* ---- exact reference evaluation -------------------------------------------------------------------- */
 
 /* Answer of one test for a value of its feature. */

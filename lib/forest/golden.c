@@ -12,6 +12,7 @@
 #define MAX_GOLDEN_ROWS 16u
 #define MIN_GOLDEN_ROWS 4u
 #define GOLDEN_VALUES 4096u
+#define WIDE_FEATURES 65536u /* more than that: two rows must do */
 
 static uint64_t next_random(uint64_t *state)
 {
@@ -79,8 +80,8 @@ static double pick(const forest *f, uint32_t row, uint32_t feature, uint64_t *st
 
 score_status forest_choose_golden(forest *f, sl_arena *arena, score_error *error)
 {
-	uint32_t n = GOLDEN_VALUES / f->n_features;
-	n = n < MIN_GOLDEN_ROWS ? MIN_GOLDEN_ROWS : n > MAX_GOLDEN_ROWS ? MAX_GOLDEN_ROWS : n;
+	uint32_t n = GOLDEN_VALUES / f->n_features, least = f->n_features > WIDE_FEATURES ? 2 : MIN_GOLDEN_ROWS;
+	n = n < least ? least : n > MAX_GOLDEN_ROWS ? MAX_GOLDEN_ROWS : n;
 	uint64_t state = 0x5c04e11e;
 	double *rows = sl_arena_alloc(arena, (size_t)n * f->n_features, sizeof *rows);
 	double *margins = sl_arena_alloc(arena, (size_t)n * f->contract.n_outputs, sizeof *margins);

@@ -37,5 +37,6 @@ WORDS(average, "none", "margin", "prediction");
 WORDS(category, "truncate", "nonnegative");
 WORDS(feature, "numeric", "category");
 WORDS(leaf_rule, "leaf-order", "preorder", "level-order");
-WORDS(link, "identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge", "softmax_xgboost", "softmax", "argmax",
-	"signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised", "softmax_pair", "exp_f64");
+
+/* The links' words are the library's own, which its users read too. */
+const slm_words slm_words_link = {forest_link_names, FOREST_N_LINKS};

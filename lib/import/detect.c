@@ -108,6 +108,7 @@ static const struct signature {
 	{"\x80\x03", 2, PICKLE},
 	{"\x80\x04", 2, PICKLE},
 	{"\x80\x05", 2, PICKLE},
+	{"\x89SLM", 4, "a Scoreline model already: open it, it needs no conversion"},
 	{"CBM1", 4, "a CatBoost binary model, which is not supported yet"},
 	{"binf", 4, OLD_XGBOOST},
 	{"bs64", 4, OLD_XGBOOST},

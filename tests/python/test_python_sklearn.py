@@ -66,7 +66,7 @@ def test_binary(X):
     model = scoreline.convert(estimator, name="yes or no")
     close(model.predict(X), estimator.predict_proba(X))
     close(model.predict(X, "margin"), estimator.decision_function(X))
-    assert model.info.link == "sigmoid pair" and model.info.n_predictions == 2
+    assert model.info.link == "binary_pair" and model.info.n_predictions == 2
     assert json.loads(model.metadata["classes"]) == ["no", "yes"] and model.metadata["name"] == "yes or no"
 
 
