@@ -277,10 +277,10 @@ typedef struct tree_room {
 	sl_vector vectors; /* double     */
 } tree_room;
 
-/* A tree's weight under DART; XGBoost multiplies in float before it adds. */
+/* A tree's weight under DART: XGBoost adds the leaf to a zero, which makes -0 a 0, and multiplies in float. */
 static double weighted(float leaf, const float *weight)
 {
-	float product = weight ? leaf * *weight : leaf;
+	float product = weight ? (0.0f + leaf) * *weight : leaf;
 	return (double)product;
 }
 
