@@ -1,5 +1,5 @@
 /*
- * The batch regime: blocks of up to 512 rows through bind, bin, predicate, select, sum and link.
+ * The batch regime: blocks of 256 or 512 rows through bind, bin, predicate, select, sum and link.
  *
  * Everything a block needs lies in the caller's scratch. Sums are kept per output in the contract's type and grow tree by
  * tree in the source's order, so the result does not depend on where blocks begin.
@@ -26,7 +26,7 @@ static size_t lay_out(const engine *e, char *base, workspace *w)
 {
 	uint32_t n_outputs = e->f->contract.n_outputs;
 	const size_t sizes[] = {BIN_TILE_BYTES, (size_t)e->n_columns * BLOCK_ROWS * e->code_bytes,
-		(size_t)e->batch.n_slots * PLANE_WORDS * sizeof(uint64_t), (size_t)SUM_TREES * BLOCK_ROWS,
+		(size_t)e->batch.n_slots * e->k->plane_words * sizeof(uint64_t), (size_t)SUM_TREES * BLOCK_ROWS,
 		n_outputs * BLOCK_ROWS * sum_bytes(e), n_outputs * sizeof(double)};
 	size_t at[7] = {0};
 	for (size_t i = 0; i < 6; i++)
@@ -52,7 +52,7 @@ size_t engine_batch_scratch(const engine *e)
 
 static void look_up(const engine *e, const predicate_run *run, const char *codes, size_t words, uint64_t *planes)
 {
-	for (uint32_t i = 0; i < run->n; i++, planes += PLANE_WORDS) {
+	for (uint32_t i = 0; i < run->n; i++, planes += e->k->plane_words) {
 		const uint64_t *table = e->tables[e->batch.set_cuts[run->first + i]];
 		for (size_t w = 0; w < words; w++) {
 			uint64_t bits = 0;
@@ -73,7 +73,7 @@ static void compute_predicates(const engine *e, const tree_group *group, const w
 	for (uint32_t i = group->first_run; i < group->first_run + group->n_runs; i++) {
 		const predicate_run *run = plan->runs + i;
 		const char *codes = w->codes + (size_t)run->column * BLOCK_ROWS * e->code_bytes;
-		uint64_t *planes = w->planes + (size_t)run->slot * PLANE_WORDS;
+		uint64_t *planes = w->planes + (size_t)run->slot * e->k->plane_words;
 		if (e->columns[run->column].is_category)
 			look_up(e, run, codes, words, planes);
 		else if (e->code_bytes == 1)
@@ -125,6 +125,11 @@ static void run_trees(const engine *e, const workspace *w, uint32_t first, uint3
 		uint32_t n = end - t < SUM_TREES ? end - t : SUM_TREES;
 		for (uint32_t i = 0; i < n; i++) {
 			const tree_program *p = plan->trees + t + i;
+			if (p->full_depth) {
+				e->k->full_tree(w->planes, plan->full_slots + p->first_op, p->full_depth, p->n_planes, words,
+					w->leaf_codes[i]);
+				continue;
+			}
 			e->k->select(plan->ops + p->first_op, p->n_ops, words, w->planes);
 			e->k->gather_bits(w->planes, p->planes, p->n_planes, words, w->leaf_codes[i]);
 		}
@@ -200,10 +205,11 @@ void engine_batch(const engine *e, const engine_call *call, row_range rows)
 {
 	workspace w = {0};
 	lay_out(e, (char *)sl_round_up((uintptr_t)call->scratch, SL_CACHE_LINE), &w);
-	memset(w.planes, 0, PLANE_WORDS * sizeof(uint64_t));
-	memset(w.planes + PLANE_WORDS, 0xff, PLANE_WORDS * sizeof(uint64_t));
-	for (size_t done = 0; done < rows.n; done += BLOCK_ROWS) {
-		size_t n = rows.n - done < BLOCK_ROWS ? rows.n - done : BLOCK_ROWS;
+	size_t words = e->k->plane_words, block = 64 * words;
+	memset(w.planes, 0, words * sizeof(uint64_t));
+	memset(w.planes + words, 0xff, words * sizeof(uint64_t));
+	for (size_t done = 0; done < rows.n; done += block) {
+		size_t n = rows.n - done < block ? rows.n - done : block;
 		score_block(e, call, &w, (row_range){rows.first + (int64_t)done, n});
 	}
 }

@@ -22,7 +22,7 @@ typedef struct planner {
 	uint32_t group;          /* number of the group at hand */
 	uint32_t n_tests;        /* that it has */
 	uint32_t most_slots;
-	sl_vector groups, runs, cuts8, cuts16, set_cuts, ops, trees, leaves;
+	sl_vector groups, runs, cuts8, cuts16, set_cuts, ops, full_slots, trees, leaves;
 } planner;
 
 static score_status no_memory(planner *p)
@@ -138,8 +138,9 @@ static bool push_leaves(planner *p, const forest_tree *t, const tree_code *code)
 		wide[i] = f->leaves[t->first_leaf + code->leaf_of_code[i]];
 		narrow[i] = (float)wide[i];
 	}
-	const void *values = f->contract.sum == SCORE_F32 ? (const void *)narrow : wide;
-	if (p->e->k->tables == SUM_TABLE_VALUES)
+	bool is_f32 = f->contract.sum == SCORE_F32;
+	const void *values = is_f32 ? (const void *)narrow : wide;
+	if (code->n_planes > (is_f32 ? p->e->k->byte_planes_f32 : p->e->k->byte_planes_f64))
 		return sl_vector_push(&p->leaves, values, n);
 	void *to = sl_vector_grow(&p->leaves, n);
 	if (to)
@@ -152,7 +153,7 @@ static score_status close_group(planner *p, tree_group *group)
 	const forest *f = p->e->f;
 	bool done = number_predicates(p, group);
 	uint32_t first_scratch = FIRST_PREDICATE + p->n_tests, most_scratch = 0;
-	uint32_t min_planes = p->e->k->tables == SUM_TABLE_BYTES ? 6 : 0;
+	uint32_t min_planes = p->e->k->min_planes;
 	for (uint32_t t = group->first_tree; done && t < group->first_tree + group->n_trees; t++) {
 		tree_code code;
 		tree_program program = {.first_op = (uint32_t)p->ops.length, .table = (uint32_t)p->leaves.length};
@@ -160,10 +161,15 @@ static score_status close_group(planner *p, tree_group *group)
 		if (!done)
 			break;
 		program.n_ops = (uint32_t)p->ops.length - program.first_op;
+		program.full_depth = (uint8_t)code.full_depth;
+		if (code.full_depth) {
+			program.first_op = (uint32_t)p->full_slots.length;
+			done = sl_vector_push(&p->full_slots, code.full_slots, ((size_t)1 << code.full_depth) - 1);
+		}
 		program.n_planes = (uint8_t)code.n_planes;
 		memcpy(program.planes, code.planes, sizeof program.planes);
 		most_scratch = code.n_scratch > most_scratch ? code.n_scratch : most_scratch;
-		done = push_leaves(p, f->trees + t, &code) && sl_vector_push(&p->trees, &program, 1);
+		done = done && push_leaves(p, f->trees + t, &code) && sl_vector_push(&p->trees, &program, 1);
 	}
 	if (first_scratch + most_scratch > p->most_slots)
 		p->most_slots = first_scratch + most_scratch;
@@ -212,13 +218,14 @@ static bool keep(planner *p, const sl_vector *v, const void **to)
 static score_status keep_plan(planner *p)
 {
 	batch_plan *plan = &p->e->batch;
-	const void *leaves, *groups, *runs, *cuts8, *cuts16, *set_cuts, *ops, *trees;
+	const void *leaves, *groups, *runs, *cuts8, *cuts16, *set_cuts, *ops, *full_slots, *trees;
 	if (!keep(p, &p->groups, &groups) || !keep(p, &p->runs, &runs) || !keep(p, &p->cuts8, &cuts8) ||
 		!keep(p, &p->cuts16, &cuts16) || !keep(p, &p->set_cuts, &set_cuts) || !keep(p, &p->ops, &ops) ||
+		!keep(p, &p->full_slots, &full_slots) ||
 		!keep(p, &p->trees, &trees) || !keep(p, &p->leaves, &leaves))
 		return no_memory(p);
 	*plan = (batch_plan){.usable = true, .n_groups = (uint32_t)p->groups.length, .n_slots = p->most_slots,
-		.groups = groups, .runs = runs, .cuts8 = cuts8, .cuts16 = cuts16, .set_cuts = set_cuts, .ops = ops,
+		.groups = groups, .runs = runs, .cuts8 = cuts8, .cuts16 = cuts16, .set_cuts = set_cuts, .ops = ops, .full_slots = full_slots,
 		.trees = trees, .leaves = leaves};
 	return SCORE_OK;
 }
@@ -232,8 +239,9 @@ score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error)
 	const score_allocator *a = &arena->allocator;
 	size_t n = (size_t)f->n_tests + 1, value = f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
 	const size_t elements[] = {sizeof(tree_group), sizeof(predicate_run), sizeof(uint8_t), sizeof(uint16_t),
-		sizeof(uint32_t), sizeof(select_op), sizeof(tree_program), value};
-	sl_vector *vectors[] = {&p.groups, &p.runs, &p.cuts8, &p.cuts16, &p.set_cuts, &p.ops, &p.trees, &p.leaves};
+		sizeof(uint32_t), sizeof(select_op), sizeof(uint16_t), sizeof(tree_program), value};
+	sl_vector *vectors[] = {&p.groups, &p.runs, &p.cuts8, &p.cuts16, &p.set_cuts, &p.ops,
+		&p.full_slots, &p.trees, &p.leaves};
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
 		sl_vector_init(vectors[i], a, elements[i]);
 	p.group_of_test = sl_alloc(a, n * sizeof *p.group_of_test, 64);

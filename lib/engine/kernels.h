@@ -1,7 +1,7 @@
 /*
- * The inner loops that each instruction set has its own build of. A kernel works on a block of up to BLOCK_ROWS rows; a
- * plane is one bit per row of a block, row r in bit r % 64 of word r / 64. `words` says how many words hold rows; what a
- * kernel leaves in the words behind them does not matter.
+ * The inner loops that each instruction set has its own build of. A kernel works on a block of up to 64 * plane_words rows,
+ * at most BLOCK_ROWS; a plane is one bit per row of a block, row r in bit r % 64 of word r / 64. `words` says how many words
+ * hold rows; what a kernel leaves in the words behind them does not matter.
  */
 #ifndef SL_ENGINE_KERNELS_H
 #define SL_ENGINE_KERNELS_H
@@ -9,11 +9,11 @@
 #include "../base/base.h"
 
 #define BLOCK_ROWS 512
-#define PLANE_WORDS (BLOCK_ROWS / 64)
-#define SUM_TREES 32 /* trees whose leaf codes are kept before they are summed */
+#define SUM_TREES 16 /* trees whose leaf codes are kept before they are summed */
+#define FULL_DEPTH 6 /* of the deepest tree that full_tree() takes */
 
 /* 64-bit words: per nibble of a code 16 equal and 16 above planes, then the bit planes. */
-#define PREDICATE_WORK ((4 * 32 + 16) * PLANE_WORDS)
+#define PREDICATE_WORK ((4 * 32 + 16) * (BLOCK_ROWS / 64))
 
 /* Cuts of one feature for exact binning. `narrow` holds the cuts for float input: the smallest float >= the cut. */
 typedef struct bin_table {
@@ -31,11 +31,8 @@ typedef struct select_op {
 	uint16_t mask, a, b, dst;
 } select_op;
 
-/* How the leaf values of a tree are laid out for sum_*. */
-typedef int32_t table_layout;
-#define SUM_TABLE_VALUES 0 /* 1 << n_planes floats or doubles                                                     */
-#define SUM_TABLE_BYTES 1  /* byte 0 of all values, then byte 1, …: 64, 128 or 256 values, so at least 6 planes   */
-
+/* Leaf values of a tree by leaf code, 1 << n_planes of them: as floats or doubles, or, for kernels that look bytes up and
+ * n_planes up to their byte_planes, as byte 0 of all values, then byte 1, and so on. */
 typedef struct leaf_table {
 	const void *values;
 	uint32_t n_planes;
@@ -43,7 +40,10 @@ typedef struct leaf_table {
 
 typedef struct kernels {
 	score_isa isa;
+	uint32_t plane_words; /* 64-bit words of a plane */
 	uint32_t group_tests; /* predicates per tree group that this instruction set likes */
+	uint32_t min_planes;  /* of a leaf code; smaller codes are padded */
+	uint32_t byte_planes_f32, byte_planes_f64; /* leaf tables of up to so many planes lie as bytes; 0: none */
 
 	/* codes[i] = number of cuts <= x[i]; NaN gives 0. Tables of at most 255 cuts. */
 	void (*bin_f32)(const bin_table *t, const float *x, size_t n, uint8_t *codes);
@@ -64,6 +64,11 @@ typedef struct kernels {
 	/* Planes → one byte per row; slots[i] gives bit i. The bytes stand in an order of the instruction set's own. */
 	void (*gather_bits)(const uint64_t *arena, const uint16_t *slots, size_t n_planes, size_t words, uint8_t *bytes);
 
+	/* The same for a tree of `depth` levels, all of whose splits are there: predicate slots in level order, the root's
+	 * answer in bit n_planes - 1, the next level's below it. */
+	void (*full_tree)(const uint64_t *arena, const uint16_t *slots, size_t depth, size_t n_planes, size_t words,
+		uint8_t *bytes);
+
 	/* For t = 0 … n - 1 in this order: add to each row's sum the leaf that codes[which[t]] picks from tables[t].
 	 * Codes and sums stand in the instruction set's own order. */
 	void (*sum_f32)(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, size_t n,
@@ -74,7 +79,6 @@ typedef struct kernels {
 	/* Put a block of sums into the order of the rows, in place; NULL if they are. */
 	void (*order_f32)(float *sums);
 	void (*order_f64)(double *sums);
-	table_layout tables;
 } kernels;
 
 /* NULL if this build has none. */

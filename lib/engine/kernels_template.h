@@ -4,14 +4,19 @@
  *   V, V_WORDS, v_load, v_store, v_select   planes, V_WORDS 64-row words at a time
  *   v_and, v_or, v_nor, v_andnot(a, b)      logic; v_andnot is (not a) and b
  *   split8, split16                         codes → their bit planes, lowest bit first
+ *   v_bytes                                 8 vectors, one per bit, lowest first → one byte per row
+ *   PLANE_WORDS                             words of a plane, a multiple of V_WORDS
  *   ISA_NAME(name)                          name with the instruction set's suffix
  *
- * and may define its own gather_bits, sum, bin and transpose16 with a HAVE_ macro; the plain C below is the reference.
+ * and may define its own sum, bin and transpose16 with a HAVE_ macro; the plain C below is the reference.
  */
 
-static void ISA_NAME(select)(const select_op *ops, size_t n, size_t words, uint64_t *arena)
+/* Loops over the vectors of a plane are unrolled for full blocks: `vectors` is then a constant. */
+#define FULL_VECTORS (PLANE_WORDS / V_WORDS)
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+static ALWAYS_INLINE void ISA_NAME(select_vectors)(const select_op *ops, size_t n, size_t vectors, uint64_t *arena)
 {
-	size_t vectors = (words + V_WORDS - 1) / V_WORDS;
 	for (const select_op *op = ops, *end = ops + n; op < end; op++) {
 		const uint64_t *mask = arena + (size_t)op->mask * PLANE_WORDS;
 		const uint64_t *a = arena + (size_t)op->a * PLANE_WORDS, *b = arena + (size_t)op->b * PLANE_WORDS;
@@ -20,6 +25,14 @@ static void ISA_NAME(select)(const select_op *ops, size_t n, size_t words, uint6
 			v_store(dst + i * V_WORDS, v_select(v_load(mask + i * V_WORDS), v_load(a + i * V_WORDS),
 				v_load(b + i * V_WORDS)));
 	}
+}
+
+static void ISA_NAME(select)(const select_op *ops, size_t n, size_t words, uint64_t *arena)
+{
+	if (words + V_WORDS > PLANE_WORDS)
+		ISA_NAME(select_vectors)(ops, n, FULL_VECTORS, arena);
+	else
+		ISA_NAME(select_vectors)(ops, n, (words + V_WORDS - 1) / V_WORDS, arena);
 }
 
 /*
@@ -53,17 +66,28 @@ static void ISA_NAME(expand)(size_t nibbles, size_t words, uint64_t *work)
 			work + (32 * k + 16) * PLANE_WORDS);
 }
 
+static ALWAYS_INLINE void ISA_NAME(combine8)(const uint8_t *cuts, size_t n, size_t vectors, const uint64_t *work,
+	uint64_t *planes)
+{
+	for (size_t i = 0; i < n; i++, planes += PLANE_WORDS) {
+		const uint64_t *low = work + (16 + (cuts[i] & 15u)) * PLANE_WORDS;
+		const uint64_t *equal = work + (32 + (cuts[i] >> 4)) * PLANE_WORDS, *above = equal + 16 * PLANE_WORDS;
+		for (size_t k = 0; k < vectors; k++) {
+			size_t w = k * V_WORDS;
+			v_store(planes + w, v_or(v_load(above + w), v_and(v_load(equal + w), v_load(low + w))));
+		}
+	}
+}
+
 static void ISA_NAME(predicates8)(const uint8_t *codes, size_t words, const uint8_t *cuts, size_t n, uint64_t *work,
 	uint64_t *planes)
 {
 	ISA_NAME(split8)(codes, words, work + 64 * PLANE_WORDS);
 	ISA_NAME(expand)(2, words, work);
-	for (size_t i = 0; i < n; i++, planes += PLANE_WORDS) {
-		const uint64_t *low = work + (16 + (cuts[i] & 15u)) * PLANE_WORDS;
-		const uint64_t *equal = work + (32 + (cuts[i] >> 4)) * PLANE_WORDS, *above = equal + 16 * PLANE_WORDS;
-		for (size_t w = 0; w < words; w += V_WORDS)
-			v_store(planes + w, v_or(v_load(above + w), v_and(v_load(equal + w), v_load(low + w))));
-	}
+	if (words + V_WORDS > PLANE_WORDS)
+		ISA_NAME(combine8)(cuts, n, FULL_VECTORS, work, planes);
+	else
+		ISA_NAME(combine8)(cuts, n, (words + V_WORDS - 1) / V_WORDS, work, planes);
 }
 
 static void ISA_NAME(predicates16)(const uint16_t *codes, size_t words, const uint16_t *cuts, size_t n, uint64_t *work,
@@ -83,45 +107,84 @@ static void ISA_NAME(predicates16)(const uint16_t *codes, size_t words, const ui
 	}
 }
 
-#ifndef HAVE_GATHER_BITS
-/* Swap the bits under `mask` of a with those `shift` higher of b. */
-static inline void ISA_NAME(swap)(uint64_t *a, uint64_t *b, unsigned shift, uint64_t mask)
-{
-	uint64_t t = ((*a >> shift) ^ *b) & mask;
-	*b ^= t;
-	*a ^= t << shift;
-}
+/* ---- planes to bytes ------------------------------------------------------------------------------------------ */
 
-/* 8 × 8 bits: bit i of byte k becomes bit k of byte i. */
-static inline uint64_t ISA_NAME(transpose_bits)(uint64_t x)
-{
-	uint64_t t = (x ^ (x >> 7)) & 0x00aa00aa00aa00aau;
-	x ^= t ^ (t << 7);
-	t = (x ^ (x >> 14)) & 0x0000cccc0000ccccu;
-	x ^= t ^ (t << 14);
-	t = (x ^ (x >> 28)) & 0x00000000f0f0f0f0u;
-	return x ^ t ^ (t << 28);
-}
+#define V_BYTES ((size_t)64 * V_WORDS)
 
-/* Eight words, one per plane, become 64 bytes: first bytes across words, then bits within each 8 × 8. */
 static void ISA_NAME(gather_bits)(const uint64_t *arena, const uint16_t *slots, size_t n_planes, size_t words,
 	uint8_t *bytes)
 {
-	for (size_t w = 0; w < words; w++) {
-		uint64_t x[8];
+	for (size_t w = 0; w < words; w += V_WORDS, bytes += V_BYTES) {
+		V planes[8];
 		for (size_t k = 0; k < 8; k++)
-			x[k] = k < n_planes ? arena[(size_t)slots[k] * PLANE_WORDS + w] : 0;
-		for (size_t k = 0; k < 8; k += 2)
-			ISA_NAME(swap)(&x[k], &x[k + 1], 8, 0x00ff00ff00ff00ffu);
-		for (size_t k = 0; k < 8; k += 1 + (k & 1) * 2)
-			ISA_NAME(swap)(&x[k], &x[k + 2], 16, 0x0000ffff0000ffffu);
-		for (size_t k = 0; k < 4; k++)
-			ISA_NAME(swap)(&x[k], &x[k + 4], 32, 0x00000000ffffffffu);
-		for (size_t k = 0; k < 8; k++)
-			sl_store_le64(bytes + 64 * w + 8 * k, ISA_NAME(transpose_bits)(x[k]));
+			planes[k] = v_load(arena + (size_t)slots[k < n_planes ? k : 0] * PLANE_WORDS + w);
+		for (size_t k = n_planes; k < 8; k++)
+			planes[k] = v_andnot(planes[0], planes[0]);
+		v_bytes(planes, bytes);
 	}
 }
-#endif
+
+/* Answer of one of 2^k splits of a level, picked by the answers of the k levels above: p[-1] is the nearest. */
+static ALWAYS_INLINE V ISA_NAME(mux1)(const uint64_t *arena, const uint16_t *slots, const V *p)
+{
+	(void)p;
+	return v_load(arena + (size_t)slots[0] * PLANE_WORDS);
+}
+
+#define MUX(name, half, n, level) \
+	static ALWAYS_INLINE V ISA_NAME(name)(const uint64_t *arena, const uint16_t *slots, const V *p) \
+	{ \
+		V a = ISA_NAME(half)(arena, slots, p), b = ISA_NAME(half)(arena, slots + n, p); \
+		return v_select(p[-level], a, b); \
+	}
+MUX(mux2, mux1, 1, 1)
+MUX(mux4, mux2, 2, 2)
+MUX(mux8, mux4, 4, 3)
+MUX(mux16, mux8, 8, 4)
+MUX(mux32, mux16, 16, 5)
+
+/* All levels stay in registers; only predicate numbers are read as data. */
+static ALWAYS_INLINE void ISA_NAME(full_levels)(const uint64_t *arena, const uint16_t *slots, size_t depth,
+	size_t n_planes, size_t words, uint8_t *bytes)
+{
+	for (size_t w = 0; w < words; w += V_WORDS, bytes += V_BYTES, arena += V_WORDS) {
+		V level[FULL_DEPTH], planes[8], zero = v_load(arena);
+		level[0] = ISA_NAME(mux1)(arena, slots, level);
+		if (depth > 1)
+			level[1] = ISA_NAME(mux2)(arena, slots + 1, level + 1);
+		if (depth > 2)
+			level[2] = ISA_NAME(mux4)(arena, slots + 3, level + 2);
+		if (depth > 3)
+			level[3] = ISA_NAME(mux8)(arena, slots + 7, level + 3);
+		if (depth > 4)
+			level[4] = ISA_NAME(mux16)(arena, slots + 15, level + 4);
+		if (depth > 5)
+			level[5] = ISA_NAME(mux32)(arena, slots + 31, level + 5);
+		for (size_t k = 0; k < 8; k++) {
+			size_t l = n_planes - 1 - k;
+			planes[k] = k < n_planes && l < depth ? level[l] : zero;
+		}
+		v_bytes(planes, bytes);
+	}
+}
+
+static void ISA_NAME(full_tree)(const uint64_t *arena, const uint16_t *slots, size_t depth, size_t n_planes,
+	size_t words, uint8_t *bytes)
+{
+	/* One build per common pair, so that levels and planes are constants. */
+	if (depth == 6 && n_planes == 6)
+		ISA_NAME(full_levels)(arena, slots, 6, 6, words, bytes);
+	else if (depth == 5 && n_planes == 5)
+		ISA_NAME(full_levels)(arena, slots, 5, 5, words, bytes);
+	else if (depth == 5 && n_planes == 6)
+		ISA_NAME(full_levels)(arena, slots, 5, 6, words, bytes);
+	else if (depth == 4 && n_planes == 4)
+		ISA_NAME(full_levels)(arena, slots, 4, 4, words, bytes);
+	else if (depth == 4 && n_planes == 6)
+		ISA_NAME(full_levels)(arena, slots, 4, 6, words, bytes);
+	else
+		ISA_NAME(full_levels)(arena, slots, depth, n_planes, words, bytes);
+}
 
 #ifndef HAVE_SUM
 #define SUM_TYPE float

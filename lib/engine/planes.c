@@ -258,6 +258,31 @@ static bool schedule(tree_coder *c, sl_vector *ops)
 	return allocate_slots(c, order, last, ops);
 }
 
+/* ---- full trees ------------------------------------------------------------------------------------------------ */
+
+/* A nearly full shallow tree is served by a fixed program that has a select for every place. */
+static bool is_nearly_full(const tree_coder *c)
+{
+	uint32_t height = c->t->n_splits ? c->shape.height[0] : 0;
+	return height >= 3 && height <= FULL_DEPTH && 2 * c->t->n_splits >= (1u << height) - 1;
+}
+
+/* Path codes are what the fixed program computes: place i's children are at 2 i + 1 and 2 i + 2. */
+static void place_splits(tree_coder *c)
+{
+	const uint32_t *tests = c->f->split_test + c->t->first_split;
+	uint16_t place[MAX_SPLITS];
+	place[0] = 0;
+	for (uint32_t s = 0; s < c->t->n_splits; s++) {
+		c->out->full_slots[place[s]] = c->slot_of_test[tests[s]];
+		if (c->left[s] >= 0)
+			place[c->left[s]] = (uint16_t)(2 * place[s] + 1);
+		if (c->right[s] >= 0)
+			place[c->right[s]] = (uint16_t)(2 * place[s] + 2);
+	}
+	c->out->full_depth = c->shape.height[0];
+}
+
 tree_coder *engine_coder_new(const score_allocator *allocator)
 {
 	return sl_alloc(allocator, sizeof(tree_coder), 64);
@@ -285,6 +310,10 @@ bool engine_code_tree(tree_coder *c, const forest *f, const forest_tree *t, uint
 	if (t->n_splits) {
 		give_block(c, 0, out->n_planes, 0);
 		assign_codes(c);
+		if (is_nearly_full(c)) {
+			place_splits(c);
+			return true;
+		}
 		build_planes(c);
 	}
 	for (uint32_t k = 0; k < out->n_planes; k++) {

@@ -3,6 +3,7 @@
 
 typedef __m256i V;
 #define V_WORDS 4
+#define PLANE_WORDS 4 /* blocks of 256 rows: their planes fit the second-level cache */
 
 static inline V v_load(const uint64_t *p)
 {
@@ -83,8 +84,6 @@ static void split16_avx2(const uint16_t *codes, size_t words, uint64_t *bits)
 
 /* ---- planes to bytes ------------------------------------------------------------------------------------ */
 
-#define HAVE_GATHER_BITS
-
 static inline __m256i delta_swap(__m256i x, int shift, __m256i mask)
 {
 	__m256i t = _mm256_and_si256(_mm256_xor_si256(x, _mm256_srli_epi64(x, shift)), mask);
@@ -107,27 +106,103 @@ static inline void store_codes(uint8_t *bytes, __m256i x)
 	_mm_store_si128((__m128i *)(void *)(bytes + 128), _mm256_extracti128_si256(x, 1));
 }
 
-static void gather_bits_avx2(const uint64_t *arena, const uint16_t *slots, size_t n_planes, size_t words, uint8_t *bytes)
+static inline void v_bytes(const V p[8], uint8_t *bytes)
 {
-	for (size_t w = 0; w < words; w += V_WORDS, bytes += 256) {
-		__m256i p[8], a[8], b[8];
-		for (size_t k = 0; k < 8; k++)
-			p[k] = k < n_planes ? v_load(arena + (size_t)slots[k] * PLANE_WORDS + w) : _mm256_setzero_si256();
-		for (size_t k = 0; k < 4; k++) {
-			a[k] = _mm256_unpacklo_epi8(p[2 * k], p[2 * k + 1]);
-			a[k + 4] = _mm256_unpackhi_epi8(p[2 * k], p[2 * k + 1]);
-		}
-		for (size_t k = 0; k < 8; k += 4) {
-			b[k] = _mm256_unpacklo_epi16(a[k], a[k + 1]);
-			b[k + 1] = _mm256_unpackhi_epi16(a[k], a[k + 1]);
-			b[k + 2] = _mm256_unpacklo_epi16(a[k + 2], a[k + 3]);
-			b[k + 3] = _mm256_unpackhi_epi16(a[k + 2], a[k + 3]);
-		}
-		for (size_t k = 0; k < 8; k += 4) {
-			store_codes(bytes + 16 * k, _mm256_unpacklo_epi32(b[k], b[k + 2]));
-			store_codes(bytes + 16 * k + 16, _mm256_unpackhi_epi32(b[k], b[k + 2]));
-			store_codes(bytes + 16 * k + 32, _mm256_unpacklo_epi32(b[k + 1], b[k + 3]));
-			store_codes(bytes + 16 * k + 48, _mm256_unpackhi_epi32(b[k + 1], b[k + 3]));
+	__m256i a[8], b[8];
+	for (size_t k = 0; k < 4; k++) {
+		a[k] = _mm256_unpacklo_epi8(p[2 * k], p[2 * k + 1]);
+		a[k + 4] = _mm256_unpackhi_epi8(p[2 * k], p[2 * k + 1]);
+	}
+	for (size_t k = 0; k < 8; k += 4) {
+		b[k] = _mm256_unpacklo_epi16(a[k], a[k + 1]);
+		b[k + 1] = _mm256_unpackhi_epi16(a[k], a[k + 1]);
+		b[k + 2] = _mm256_unpacklo_epi16(a[k + 2], a[k + 3]);
+		b[k + 3] = _mm256_unpackhi_epi16(a[k + 2], a[k + 3]);
+	}
+	for (size_t k = 0; k < 8; k += 4) {
+		store_codes(bytes + 16 * k, _mm256_unpacklo_epi32(b[k], b[k + 2]));
+		store_codes(bytes + 16 * k + 16, _mm256_unpackhi_epi32(b[k], b[k + 2]));
+		store_codes(bytes + 16 * k + 32, _mm256_unpacklo_epi32(b[k + 1], b[k + 3]));
+		store_codes(bytes + 16 * k + 48, _mm256_unpackhi_epi32(b[k + 1], b[k + 3]));
+	}
+}
+
+/* ---- sum ------------------------------------------------------------------------------------------------- */
+
+#define HAVE_SUM
+
+/* Larger tables and doubles: plain C. */
+#define SUM_TYPE float
+#define SUM_NAME sum_values_f32_avx2
+#include "../sum_template.h"
+#define SUM_TYPE double
+#define SUM_NAME sum_f64_avx2
+#include "../sum_template.h"
+
+/* One byte of 32 leaf values: 16, 32 or 64 entries, 16 at a time; shuffles look at the lowest four bits of a code. */
+static inline __attribute__((always_inline)) __m256i look_up256(const uint8_t *t, __m256i code, __m256i bit4,
+	__m256i bit5, unsigned planes)
+{
+	__m256i x[4];
+	for (unsigned i = 0; i < 1u << (planes - 4); i++) {
+		__m128i part = _mm_loadu_si128((const __m128i *)(const void *)(t + 16 * i));
+		x[i] = _mm256_shuffle_epi8(_mm256_broadcastsi128_si256(part), code);
+	}
+	if (planes == 4)
+		return x[0];
+	x[0] = _mm256_blendv_epi8(x[0], x[1], bit4);
+	if (planes == 5)
+		return x[0];
+	return _mm256_blendv_epi8(x[0], _mm256_blendv_epi8(x[2], x[3], bit4), bit5);
+}
+
+/* Trees [0, n) have tables of the same number of planes. The unpacks leave rows 16 apart in the two lanes, so the sums are
+ * loaded and stored crosswise. */
+static inline __attribute__((always_inline)) void sum_bytes256(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
+	const leaf_table *tables, size_t n, unsigned planes, float *sums, size_t row)
+{
+	__m256 a = _mm256_load_ps(sums), b = _mm256_load_ps(sums + 8), c = _mm256_load_ps(sums + 16),
+		d = _mm256_load_ps(sums + 24);
+	__m256 s0 = _mm256_permute2f128_ps(a, c, 0x20), s1 = _mm256_permute2f128_ps(a, c, 0x31);
+	__m256 s2 = _mm256_permute2f128_ps(b, d, 0x20), s3 = _mm256_permute2f128_ps(b, d, 0x31);
+	for (size_t t = 0; t < n; t++) {
+		__m256i code = _mm256_load_si256((const __m256i *)(const void *)(codes[which[t]] + row));
+		__m256i bit4 = _mm256_slli_epi16(code, 3), bit5 = _mm256_slli_epi16(code, 2);
+		const uint8_t *table = tables[t].values;
+		__m256i b0 = look_up256(table, code, bit4, bit5, planes);
+		__m256i b1 = look_up256(table + ((size_t)1 << planes), code, bit4, bit5, planes);
+		__m256i b2 = look_up256(table + ((size_t)2 << planes), code, bit4, bit5, planes);
+		__m256i b3 = look_up256(table + ((size_t)3 << planes), code, bit4, bit5, planes);
+		__m256i low01 = _mm256_unpacklo_epi8(b0, b1), high01 = _mm256_unpackhi_epi8(b0, b1);
+		__m256i low23 = _mm256_unpacklo_epi8(b2, b3), high23 = _mm256_unpackhi_epi8(b2, b3);
+		s0 = _mm256_add_ps(s0, _mm256_castsi256_ps(_mm256_unpacklo_epi16(low01, low23)));
+		s1 = _mm256_add_ps(s1, _mm256_castsi256_ps(_mm256_unpackhi_epi16(low01, low23)));
+		s2 = _mm256_add_ps(s2, _mm256_castsi256_ps(_mm256_unpacklo_epi16(high01, high23)));
+		s3 = _mm256_add_ps(s3, _mm256_castsi256_ps(_mm256_unpackhi_epi16(high01, high23)));
+	}
+	_mm256_store_ps(sums, _mm256_permute2f128_ps(s0, s1, 0x20));
+	_mm256_store_ps(sums + 8, _mm256_permute2f128_ps(s2, s3, 0x20));
+	_mm256_store_ps(sums + 16, _mm256_permute2f128_ps(s0, s1, 0x31));
+	_mm256_store_ps(sums + 24, _mm256_permute2f128_ps(s2, s3, 0x31));
+}
+
+/* Trees whose tables have the same size are summed together, in their order. */
+static void sum_f32_avx2(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, size_t n,
+	size_t words, float *sums)
+{
+	for (size_t t = 0, run; t < n; t += run) {
+		uint32_t planes = tables[t].n_planes;
+		for (run = 1; t + run < n && tables[t + run].n_planes == planes;)
+			run++;
+		if (planes > 6)
+			sum_values_f32_avx2(codes, which + t, tables + t, run, words, sums);
+		for (size_t row = 0; row < 64 * words && planes <= 6; row += 32) {
+			if (planes == 6)
+				sum_bytes256(codes, which + t, tables + t, run, 6, sums + row, row);
+			else if (planes == 5)
+				sum_bytes256(codes, which + t, tables + t, run, 5, sums + row, row);
+			else
+				sum_bytes256(codes, which + t, tables + t, run, 4, sums + row, row);
 		}
 	}
 }
@@ -138,19 +213,23 @@ static void gather_bits_avx2(const uint64_t *arena, const uint16_t *slots, size_
 
 /* Two steps of a 16-way search: which group of 16 cuts, then where in the group. packs makes two mask bits of each
  * comparison, so a count of bits is twice the count of cuts. */
-static inline unsigned count16_f32(const float *cuts, __m256 x)
+static inline unsigned count16_f32(__m256 low, __m256 high, __m256 x)
 {
-	__m256i low = _mm256_castps_si256(_mm256_cmp_ps(x, _mm256_load_ps(cuts), _CMP_GE_OQ));
-	__m256i high = _mm256_castps_si256(_mm256_cmp_ps(x, _mm256_load_ps(cuts + 8), _CMP_GE_OQ));
-	return (unsigned)__builtin_popcount((unsigned)_mm256_movemask_epi8(_mm256_packs_epi32(low, high)));
+	__m256i a = _mm256_castps_si256(_mm256_cmp_ps(x, low, _CMP_GE_OQ));
+	__m256i b = _mm256_castps_si256(_mm256_cmp_ps(x, high, _CMP_GE_OQ));
+	return (unsigned)__builtin_popcount((unsigned)_mm256_movemask_epi8(_mm256_packs_epi32(a, b)));
 }
 
 static void bin_f32_avx2(const bin_table *t, const float *x, size_t n, uint8_t *codes)
 {
+	const char *cuts = (const char *)t->narrow;
+	__m256 low = _mm256_load_ps(t->narrow_pivots), high = _mm256_load_ps(t->narrow_pivots + 8);
 	for (size_t i = 0; i < n; i++) {
 		__m256 v = _mm256_broadcast_ss(x + i);
-		unsigned group = count16_f32(t->narrow_pivots, v) / 2;
-		codes[i] = (uint8_t)(16 * group + count16_f32(t->narrow + (size_t)16 * group, v) / 2);
+		/* Twice the group: 32 bytes of cuts for each unit, and eight codes. */
+		unsigned group = count16_f32(low, high, v);
+		const float *in = (const float *)(const void *)(cuts + 32 * (size_t)group);
+		codes[i] = (uint8_t)(8 * group + count16_f32(_mm256_load_ps(in), _mm256_load_ps(in + 8), v) / 2);
 	}
 }
 

@@ -8,6 +8,7 @@
 
 typedef __m512i V;
 #define V_WORDS 8
+#define PLANE_WORDS 8
 
 static inline V v_load(const uint64_t *p)
 {
@@ -72,21 +73,17 @@ static void split16_avx512(const uint16_t *codes, size_t words, uint64_t *bits)
 
 /* ---- planes to bytes ------------------------------------------------------------------------------------ */
 
-#define HAVE_GATHER_BITS
-
 /* 8 × 8 bits in each 64-bit lane: a product of bit matrices, with the planes stacked highest first. */
 static inline __m512i transpose_bits512(__m512i x)
 {
 	return _mm512_gf2p8affine_epi64_epi8(_mm512_set1_epi64((long long)0x8040201008040201), x, 0);
 }
 
-static void gather_bits_avx512(const uint64_t *arena, const uint16_t *slots, size_t n_planes, size_t words,
-	uint8_t *bytes)
+static inline void v_bytes(const V planes[8], uint8_t *bytes)
 {
 	__m512i p[8], a[8], b[8];
-	(void)words;
 	for (size_t k = 0; k < 8; k++)
-		p[7 - k] = k < n_planes ? v_load(arena + (size_t)slots[k] * PLANE_WORDS) : _mm512_setzero_si512();
+		p[7 - k] = planes[k];
 	for (size_t k = 0; k < 4; k++) {
 		a[2 * k] = _mm512_unpacklo_epi8(p[2 * k], p[2 * k + 1]);
 		a[2 * k + 1] = _mm512_unpackhi_epi8(p[2 * k], p[2 * k + 1]);

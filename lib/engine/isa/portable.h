@@ -3,6 +3,7 @@
 
 typedef uint64_t V;
 #define V_WORDS 1
+#define PLANE_WORDS 8
 
 static inline V v_load(const uint64_t *p)
 {
@@ -71,4 +72,38 @@ static void split16_portable(const uint16_t *codes, size_t words, uint64_t *bits
 		for (unsigned k = 0; k < 16; k++)
 			bits[k * PLANE_WORDS + w] = planes[k];
 	}
+}
+
+/* Swap the bits under `mask` of b with those `shift` higher of a. */
+static inline void swap_bits(uint64_t *a, uint64_t *b, unsigned shift, uint64_t mask)
+{
+	uint64_t t = ((*a >> shift) ^ *b) & mask;
+	*b ^= t;
+	*a ^= t << shift;
+}
+
+/* 8 × 8 bits: bit i of byte k becomes bit k of byte i. */
+static inline uint64_t transpose_bits(uint64_t x)
+{
+	uint64_t t = (x ^ (x >> 7)) & 0x00aa00aa00aa00aau;
+	x ^= t ^ (t << 7);
+	t = (x ^ (x >> 14)) & 0x0000cccc0000ccccu;
+	x ^= t ^ (t << 14);
+	t = (x ^ (x >> 28)) & 0x00000000f0f0f0f0u;
+	return x ^ t ^ (t << 28);
+}
+
+/* First bytes across words, then bits within each 8 × 8. */
+static inline void v_bytes(const V planes[8], uint8_t *bytes)
+{
+	uint64_t x[8];
+	memcpy(x, planes, sizeof x);
+	for (size_t k = 0; k < 8; k += 2)
+		swap_bits(&x[k], &x[k + 1], 8, 0x00ff00ff00ff00ffu);
+	for (size_t k = 0; k < 8; k += 1 + (k & 1) * 2)
+		swap_bits(&x[k], &x[k + 2], 16, 0x0000ffff0000ffffu);
+	for (size_t k = 0; k < 4; k++)
+		swap_bits(&x[k], &x[k + 4], 32, 0x00000000ffffffffu);
+	for (size_t k = 0; k < 8; k++)
+		sl_store_le64(bytes + 8 * k, transpose_bits(x[k]));
 }
