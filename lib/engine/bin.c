@@ -16,11 +16,22 @@ typedef struct values {
 	const float *narrow;
 	const double *wide;
 	size_t n;
+	bool may_be_missing; /* false: none of them is NaN */
 } values;
 
 static double value_at(const values *v, size_t i)
 {
 	return v->narrow ? (double)v->narrow[i] : v->wide[i];
+}
+
+static bool any_nan(const values *v)
+{
+	unsigned found = 0;
+	for (size_t i = 0; i < v->n && v->narrow; i++)
+		found |= v->narrow[i] != v->narrow[i];
+	for (size_t i = 0; i < v->n && v->wide; i++)
+		found |= v->wide[i] != v->wide[i];
+	return found;
 }
 
 /* Compares as float whatever the model compares in: float input, or a model that rounds its input to float. */
@@ -84,8 +95,9 @@ static bool is_missing(const code_column *column, double x)
 #define CODE_NAME(name) name##_u32
 #include "bin_template.h"
 
-static void bin_feature(const engine *e, uint32_t used, const values *v, void *codes)
+static void bin_feature(const engine *e, uint32_t used, values *v, void *codes)
 {
+	v->may_be_missing = any_nan(v);
 	if (e->code_bytes == 1)
 		bin_feature_u8(e, used, v, codes);
 	else if (e->code_bytes == 2)
@@ -109,7 +121,7 @@ static const float *in_place(const input_view *view, uint32_t feature, int64_t f
 
 static values fetch(const engine *e, const input_view *view, uint32_t feature, row_range rows, void *tile)
 {
-	values v = {NULL, NULL, rows.n};
+	values v = {NULL, NULL, rows.n, true};
 	if (!uses_narrow(e, view)) {
 		input_fetch_f64(view, feature, rows.first, rows.n, tile);
 		v.wide = tile;
@@ -127,10 +139,10 @@ static bool can_transpose(const engine *e, const input_view *view, uint32_t feat
 		view->column_stride == (int64_t)sizeof(float) && feature + ROW_TILE <= e->f->n_features;
 }
 
-/* Pad the codes up to a whole word of rows, so that kernels read nothing that was never written. */
+/* Pad the codes up to a whole plane of rows, so that kernels read nothing that was never written. */
 static void pad_codes(const engine *e, uint32_t first, uint32_t end, size_t n, char *codes)
 {
-	size_t to = sl_round_up(n, 64);
+	size_t to = (size_t)64 * e->k->plane_words;
 	for (uint32_t c = first; c < end && to > n; c++)
 		memset(codes + ((size_t)c * BLOCK_ROWS + n) * e->code_bytes, 0, (to - n) * e->code_bytes);
 }
@@ -145,7 +157,7 @@ static uint32_t bin_tile(const engine *e, const input_view *view, row_range rows
 	const char *from = view->data + rows.first * view->row_stride + (int64_t)feature * (int64_t)sizeof(float);
 	e->k->transpose16(from, view->row_stride, rows.n, tile);
 	for (; end < e->n_used_features && e->used_features[end] < feature + ROW_TILE; end++) {
-		values v = {tile + (size_t)(e->used_features[end] - feature) * BLOCK_ROWS, NULL, rows.n};
+		values v = {tile + (size_t)(e->used_features[end] - feature) * BLOCK_ROWS, NULL, rows.n, true};
 		bin_feature(e, end, &v, codes);
 	}
 	return end - used;
@@ -174,7 +186,7 @@ void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *
 	for (uint32_t u = 0; u < e->n_used_features; u++) {
 		float x32;
 		double x64;
-		values v = {NULL, NULL, 1};
+		values v = {NULL, NULL, 1, true};
 		if (narrow) {
 			input_fetch_f32(view, e->used_features[u], row, 1, &x32);
 			v.narrow = &x32;

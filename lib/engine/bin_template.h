@@ -24,10 +24,12 @@ static void CODE_NAME(place_missing)(const code_column *column, const values *v,
 	if (column->zero_is_missing) {
 		for (size_t i = 0; i < v->n; i++)
 			codes[i] = is_missing(column, value_at(v, i)) ? at : codes[i];
-	} else if (at && v->narrow) {
+	} else if (!at || !v->may_be_missing) {
+		return;
+	} else if (v->narrow) {
 		for (size_t i = 0; i < v->n; i++)
 			codes[i] = v->narrow[i] != v->narrow[i] ? at : codes[i];
-	} else if (at) {
+	} else {
 		for (size_t i = 0; i < v->n; i++)
 			codes[i] = v->wide[i] != v->wide[i] ? at : codes[i];
 	}

@@ -84,47 +84,47 @@ static void split16_avx2(const uint16_t *codes, size_t words, uint64_t *bits)
 
 /* ---- planes to bytes ------------------------------------------------------------------------------------ */
 
-static inline __m256i delta_swap(__m256i x, int shift, __m256i mask)
+/* Exchange the bits of b under `mask` with those `shift` higher of a. */
+static inline __attribute__((always_inline)) void exchange(__m256i *a, __m256i *b, int shift, __m256i mask)
 {
-	__m256i t = _mm256_and_si256(_mm256_xor_si256(x, _mm256_srli_epi64(x, shift)), mask);
-	return _mm256_xor_si256(x, _mm256_xor_si256(t, _mm256_slli_epi64(t, shift)));
+	__m256i t = _mm256_and_si256(_mm256_xor_si256(_mm256_srli_epi64(*a, shift), *b), mask);
+	*b = _mm256_xor_si256(*b, t);
+	*a = _mm256_xor_si256(*a, _mm256_slli_epi64(t, shift));
 }
 
-/* 8 × 8 bits in each 64-bit lane. */
-static inline __m256i transpose_bits(__m256i x)
+/* Three exchanges between planes transpose all 8 × 8 bits at once: byte b of vector j is then the code of row 8 b + j.
+ * Codes and sums keep that order; order_sums puts them right once per block. */
+static inline void v_bytes(const V planes[8], uint8_t *bytes)
 {
-	x = delta_swap(x, 7, _mm256_set1_epi64x(0x00aa00aa00aa00aa));
-	x = delta_swap(x, 14, _mm256_set1_epi64x(0x0000cccc0000cccc));
-	return delta_swap(x, 28, _mm256_set1_epi64x(0x00000000f0f0f0f0));
+	__m256i p[8];
+	for (size_t k = 0; k < 8; k++)
+		p[k] = planes[k];
+	for (size_t k = 0; k < 8; k += 2)
+		exchange(&p[k], &p[k + 1], 1, _mm256_set1_epi8(0x55));
+	for (size_t k = 0; k < 8; k += 1 + (k & 1) * 2)
+		exchange(&p[k], &p[k + 2], 2, _mm256_set1_epi8(0x33));
+	for (size_t k = 0; k < 4; k++)
+		exchange(&p[k], &p[k + 4], 4, _mm256_set1_epi8(0x0f));
+	for (size_t k = 0; k < 8; k++)
+		_mm256_store_si256((__m256i *)(void *)(bytes + 32 * k), p[k]);
 }
 
-/* The 128-bit lanes hold rows 128 apart. */
-static inline void store_codes(uint8_t *bytes, __m256i x)
+#define ROWS_OF_BLOCK ((size_t)64 * PLANE_WORDS)
+
+static void order_f32_avx2(float *sums)
 {
-	x = transpose_bits(x);
-	_mm_store_si128((__m128i *)(void *)bytes, _mm256_castsi256_si128(x));
-	_mm_store_si128((__m128i *)(void *)(bytes + 128), _mm256_extracti128_si256(x, 1));
+	float rows[ROWS_OF_BLOCK];
+	for (size_t i = 0; i < ROWS_OF_BLOCK; i++)
+		rows[8 * (i % 32) + i / 32] = sums[i];
+	memcpy(sums, rows, sizeof rows);
 }
 
-static inline void v_bytes(const V p[8], uint8_t *bytes)
+static void order_f64_avx2(double *sums)
 {
-	__m256i a[8], b[8];
-	for (size_t k = 0; k < 4; k++) {
-		a[k] = _mm256_unpacklo_epi8(p[2 * k], p[2 * k + 1]);
-		a[k + 4] = _mm256_unpackhi_epi8(p[2 * k], p[2 * k + 1]);
-	}
-	for (size_t k = 0; k < 8; k += 4) {
-		b[k] = _mm256_unpacklo_epi16(a[k], a[k + 1]);
-		b[k + 1] = _mm256_unpackhi_epi16(a[k], a[k + 1]);
-		b[k + 2] = _mm256_unpacklo_epi16(a[k + 2], a[k + 3]);
-		b[k + 3] = _mm256_unpackhi_epi16(a[k + 2], a[k + 3]);
-	}
-	for (size_t k = 0; k < 8; k += 4) {
-		store_codes(bytes + 16 * k, _mm256_unpacklo_epi32(b[k], b[k + 2]));
-		store_codes(bytes + 16 * k + 16, _mm256_unpackhi_epi32(b[k], b[k + 2]));
-		store_codes(bytes + 16 * k + 32, _mm256_unpacklo_epi32(b[k + 1], b[k + 3]));
-		store_codes(bytes + 16 * k + 48, _mm256_unpackhi_epi32(b[k + 1], b[k + 3]));
-	}
+	double rows[ROWS_OF_BLOCK];
+	for (size_t i = 0; i < ROWS_OF_BLOCK; i++)
+		rows[8 * (i % 32) + i / 32] = sums[i];
+	memcpy(sums, rows, sizeof rows);
 }
 
 /* ---- sum ------------------------------------------------------------------------------------------------- */
@@ -133,11 +133,19 @@ static inline void v_bytes(const V p[8], uint8_t *bytes)
 
 /* Larger tables and doubles: plain C. */
 #define SUM_TYPE float
-#define SUM_NAME sum_values_f32_avx2
+#define SUM_NAME sum_values_f32
 #include "../sum_template.h"
 #define SUM_TYPE double
-#define SUM_NAME sum_f64_avx2
+#define SUM_NAME sum_values_f64
 #include "../sum_template.h"
+
+/* Rows do not stand in order: a block is summed whole. */
+static void sum_f64_avx2(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, size_t n,
+	size_t words, double *sums)
+{
+	(void)words;
+	sum_values_f64(codes, which, tables, n, PLANE_WORDS, sums);
+}
 
 /* One byte of 32 leaf values: 16, 32 or 64 entries, 16 at a time; shuffles look at the lowest four bits of a code. */
 static inline __attribute__((always_inline)) __m256i look_up256(const uint8_t *t, __m256i code, __m256i bit4,
@@ -190,13 +198,14 @@ static inline __attribute__((always_inline)) void sum_bytes256(const uint8_t (*c
 static void sum_f32_avx2(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, size_t n,
 	size_t words, float *sums)
 {
+	(void)words;
 	for (size_t t = 0, run; t < n; t += run) {
 		uint32_t planes = tables[t].n_planes;
 		for (run = 1; t + run < n && tables[t + run].n_planes == planes;)
 			run++;
 		if (planes > 6)
-			sum_values_f32_avx2(codes, which + t, tables + t, run, words, sums);
-		for (size_t row = 0; row < 64 * words && planes <= 6; row += 32) {
+			sum_values_f32(codes, which + t, tables + t, run, PLANE_WORDS, sums);
+		for (size_t row = 0; row < ROWS_OF_BLOCK && planes <= 6; row += 32) {
 			if (planes == 6)
 				sum_bytes256(codes, which + t, tables + t, run, 6, sums + row, row);
 			else if (planes == 5)
