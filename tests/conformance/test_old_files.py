@@ -1,5 +1,5 @@
-"""Files that older versions of XGBoost and LightGBM wrote (files/make_files.py), against the margins of the version that wrote
-them. Predictions follow XGBoost 3, whose sigmoid has differed in the last bit since 1.6: margins decide here.
+"""Files that older versions of XGBoost and LightGBM wrote (files/make_files.py), against the answers of the version that
+wrote them. Their predictions came from another machine's C library: two units in the last place are allowed there.
 """
 import pathlib
 
@@ -13,7 +13,7 @@ MODELS = sorted(path for path in FOLDER.iterdir() if path.suffix in (".json", ".
 
 
 def test_there_are_files():
-    assert len(MODELS) >= 41
+    assert len(MODELS) >= 48
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)
