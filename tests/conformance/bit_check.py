@@ -158,7 +158,8 @@ class Checker:
         row = int(wrong[0])
         values = self.values[self.layouts[layout][0]]
         folder = leave_reproducer(self.name, self.data, values, want)
-        place = f"{lib.ISA_NAMES[model.info.isa]}, {lib.REGIME_NAMES[how.get('regime', 0)]}, {layout}, {what or 'margin'}"
+        place = ", ".join([lib.ISA_NAMES[model.info.isa], lib.REGIME_NAMES[how.get("regime", 0)], layout,
+                           what or "margin"])
         k = int(np.flatnonzero(got[row].view(np.uint64) != want[row].astype(np.float64).view(np.uint64))[0])
         raise AssertionError(
             f"{self.name}: {place}: {len(wrong)} of {len(got)} rows differ; row {row}, value {k}: "

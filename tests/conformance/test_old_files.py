@@ -1,5 +1,5 @@
-"""Files that older versions of XGBoost and LightGBM wrote (files/make_files.py), against the answers of the version that
-wrote them. Their predictions came from another machine's C library: two units in the last place are allowed there.
+"""Files that older versions of XGBoost and LightGBM wrote (files/make_files.py), against the answers of the version
+that wrote them. Their predictions came from another machine's C library: two units in the last place are allowed there.
 """
 import pathlib
 

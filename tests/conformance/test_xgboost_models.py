@@ -216,7 +216,8 @@ def test_targets(seed, tally):
 @pytest.mark.parametrize("seed", range(3 * N_SEEDS))
 def test_dart(seed, tally):
     rng = seeds("dart", seed)
-    params = {"booster": "dart", "rate_drop": 0.4, "max_depth": 4, "one_drop": 1, "normalize_type": ["tree", "forest"][seed % 2]}
+    params = {"booster": "dart", "rate_drop": 0.4, "max_depth": 4, "one_drop": 1,
+              "normalize_type": ["tree", "forest"][seed % 2]}
     objective = ["reg:squarederror", "binary:logistic", "multi:softprob"][seed % 3]
     booster, x = train(rng, objective, params, rounds=15)
     check(tally, "dart", f"xgb-dart-{seed}", booster, x, rng, matrix_only=True)
@@ -263,8 +264,8 @@ def test_large_batch(seed, tally):
 
 # ---- models edited by hand -----------------------------------------------------------------------------------------
 
-CUTS = [0.0, -0.0, 1e-45, -1e-45, 1e-40, 1.17549435e-38, 1e-35, 3.4028235e38, -3.4028235e38, math.inf, -math.inf, math.nan,
-        1.0, 0.1, 16777216.0]
+CUTS = [0.0, -0.0, 1e-45, -1e-45, 1e-40, 1.17549435e-38, 1e-35, 3.4028235e38, -3.4028235e38, math.inf, -math.inf,
+        math.nan, 1.0, 0.1, 16777216.0]
 
 
 def edited(booster, change):
