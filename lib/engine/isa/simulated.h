@@ -50,3 +50,23 @@ static inline simde__m128i simulated_cvtepi32_epi8(simde__m512i a)
 }
 #undef _mm512_cvtepi32_epi8
 #define _mm512_cvtepi32_epi8 simulated_cvtepi32_epi8
+
+/* The processor faults on a misaligned aligned access; so does the simulation. */
+static inline const void *simulated_aligned(const void *p)
+{
+	if ((uintptr_t)p % 64)
+		__builtin_trap();
+	return p;
+}
+#undef _mm512_load_si512
+#undef _mm512_load_ps
+#undef _mm512_load_pd
+#undef _mm512_store_si512
+#undef _mm512_store_ps
+#undef _mm512_store_pd
+#define _mm512_load_si512(p) simde_mm512_loadu_si512(simulated_aligned(p))
+#define _mm512_load_ps(p) simde_mm512_loadu_ps(simulated_aligned(p))
+#define _mm512_load_pd(p) simde_mm512_loadu_pd(simulated_aligned(p))
+#define _mm512_store_si512(p, v) simde_mm512_storeu_si512((void *)(uintptr_t)simulated_aligned(p), v)
+#define _mm512_store_ps(p, v) simde_mm512_storeu_ps((void *)(uintptr_t)simulated_aligned(p), v)
+#define _mm512_store_pd(p, v) simde_mm512_storeu_pd((void *)(uintptr_t)simulated_aligned(p), v)
