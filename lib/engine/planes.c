@@ -171,10 +171,11 @@ static void build_planes(tree_coder *c)
 		bool packed = c->packed[s];
 		child_slots(c, c->left[s], packed, c->code[s], planes, a);
 		child_slots(c, c->right[s], packed, c->code[s] + leaves_of(c, c->left[s]), planes, b);
+		uint32_t below = packed ? planes : planes - 1;
 		for (uint32_t k = 0; k < MAX_PLANES; k++)
-			c->slots[s][k] = choose(c, mask, a[k], b[k]);
+			c->slots[s][k] = k < below ? choose(c, mask, a[k], b[k]) : UNDEFINED;
 		if (!packed)
-			c->slots[s][planes - 1] = mask;
+			c->slots[s][below] = mask;
 	}
 }
 
