@@ -206,7 +206,7 @@ void engine_walk(const engine *e, const engine_call *call, row_range rows)
 	size_t block = bytes ? room / bytes : rows.n;
 	block = block > 4096 ? 4096 : block;
 	/* A tree's nodes are read from memory once per block: with few rows, trees side by side hide that better. */
-	bool few = rows.n < LANES || block < LANES || !sums_fit_out;
+	bool few = rows.n < 2 * LANES || block < LANES || !sums_fit_out;
 	for (size_t done = 0; done < rows.n;) {
 		if (few) {
 			one_row(e, call, rows.first + (int64_t)done++, codes, width);
