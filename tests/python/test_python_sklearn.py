@@ -86,7 +86,7 @@ def test_link_is_what_the_estimator_answers(X):
 
     estimator = LogisticRegression().fit(X, np.digitize(target(X), [-1, 0, 1]))
     model = scoreline.convert(estimator)
-    assert model.info.link == "sigmoid, normalised"
+    assert model.info.link == "ovr_normalised"
     close(model.predict(X), estimator.predict_proba(X))
 
 
