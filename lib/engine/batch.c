@@ -184,7 +184,7 @@ static void write_rows(const engine *e, const engine_call *call, const workspace
 
 static void score_block(const engine *e, const engine_call *call, const workspace *w, row_range rows)
 {
-	size_t words = (rows.n + 63) / 64;
+	size_t words = sl_round_up((rows.n + 63) / 64, e->k->vector_words);
 	engine_bin_columns(e, call->view, rows, w->tile, w->codes);
 	start_sums(e, w);
 	for (uint32_t g = 0; g < e->batch.n_groups; g++) {

@@ -1,7 +1,7 @@
 /*
  * The inner loops that each instruction set has its own build of. A kernel works on a block of up to 64 * plane_words rows,
  * at most BLOCK_ROWS; a plane is one bit per row of a block, row r in bit r % 64 of word r / 64. `words` says how many words
- * hold rows; what a kernel leaves in the words behind them does not matter.
+ * to work on; what a kernel leaves in the words behind them does not matter.
  */
 #ifndef SL_ENGINE_KERNELS_H
 #define SL_ENGINE_KERNELS_H
@@ -41,6 +41,7 @@ typedef struct leaf_table {
 typedef struct kernels {
 	score_isa isa;
 	uint32_t plane_words; /* 64-bit words of a plane */
+	uint32_t vector_words; /* `words` of every call is a multiple of it */
 	uint32_t group_tests; /* predicates per tree group that this instruction set likes */
 	uint32_t min_planes;  /* of a leaf code; smaller codes are padded */
 	uint32_t byte_planes_f32, byte_planes_f64; /* leaf tables of up to so many planes lie as bytes; 0: none */

@@ -21,7 +21,7 @@
 #endif
 
 const kernels engine_kernels_avx2 = {
-	SCORE_ISA_AVX2, 4, 8192, 4, 6, 0, bin_f32_avx2, bin_f64_avx2, transpose16_avx2, predicates8_avx2,
+	SCORE_ISA_AVX2, 4, 4, 8192, 4, 6, 0, bin_f32_avx2, bin_f64_avx2, transpose16_avx2, predicates8_avx2,
 	predicates16_avx2, select_avx2, gather_bits_avx2, full_tree_avx2, sum_f32_avx2, sum_f64_avx2,
 	order_f32_avx2, order_f64_avx2,
 };

@@ -31,7 +31,7 @@
 #endif
 
 const kernels engine_kernels_avx512 = {
-	SCORE_ISA_AVX512, 8, 12288, 6, 8, 8, bin_f32_avx512, bin_f64_avx512, transpose16_avx512, predicates8_avx512,
+	SCORE_ISA_AVX512, 8, 8, 12288, 6, 8, 8, bin_f32_avx512, bin_f64_avx512, transpose16_avx512, predicates8_avx512,
 	predicates16_avx512, select_avx512, gather_bits_avx512, full_tree_avx512, sum_f32_avx512, sum_f64_avx512,
 	order_f32_avx512, order_f64_avx512,
 };

@@ -29,10 +29,10 @@ static ALWAYS_INLINE void ISA_NAME(select_vectors)(const select_op *ops, size_t 
 
 static void ISA_NAME(select)(const select_op *ops, size_t n, size_t words, uint64_t *arena)
 {
-	if (words + V_WORDS > PLANE_WORDS)
+	if (words == PLANE_WORDS)
 		ISA_NAME(select_vectors)(ops, n, FULL_VECTORS, arena);
 	else
-		ISA_NAME(select_vectors)(ops, n, (words + V_WORDS - 1) / V_WORDS, arena);
+		ISA_NAME(select_vectors)(ops, n, words / V_WORDS, arena);
 }
 
 /*
@@ -84,10 +84,10 @@ static void ISA_NAME(predicates8)(const uint8_t *codes, size_t words, const uint
 {
 	ISA_NAME(split8)(codes, words, work + 64 * PLANE_WORDS);
 	ISA_NAME(expand)(2, words, work);
-	if (words + V_WORDS > PLANE_WORDS)
+	if (words == PLANE_WORDS)
 		ISA_NAME(combine8)(cuts, n, FULL_VECTORS, work, planes);
 	else
-		ISA_NAME(combine8)(cuts, n, (words + V_WORDS - 1) / V_WORDS, work, planes);
+		ISA_NAME(combine8)(cuts, n, words / V_WORDS, work, planes);
 }
 
 static void ISA_NAME(predicates16)(const uint16_t *codes, size_t words, const uint16_t *cuts, size_t n, uint64_t *work,
