@@ -163,12 +163,29 @@ static void order_sums(const engine *e, const workspace *w)
 	}
 }
 
+/* Sums that are margins already. */
+static void write_sums(const engine *e, const workspace *w, size_t n, double *out)
+{
+	uint32_t n_outputs = e->f->contract.n_outputs;
+	for (uint32_t o = 0; o < n_outputs; o++) {
+		const float *narrow = (const float *)w->sums + (size_t)o * BLOCK_ROWS;
+		const double *wide = (const double *)w->sums + (size_t)o * BLOCK_ROWS;
+		bool is_f32 = e->f->contract.sum == SCORE_F32;
+		for (size_t r = 0; r < n; r++)
+			out[r * n_outputs + o] = is_f32 ? (double)narrow[r] : wide[r];
+	}
+}
+
 static void write_rows(const engine *e, const engine_call *call, const workspace *w, row_range rows)
 {
 	const forest *f = e->f;
 	uint32_t n_outputs = f->contract.n_outputs, iterations = engine_iterations(e, call);
 	size_t width = engine_output_width(e, call->output, call->tree_end - call->tree_begin);
 	double *out = call->out + (size_t)rows.first * width;
+	if (call->output == SCORE_OUTPUT_MARGIN && f->contract.base_position == SCORE_BASE_FIRST) {
+		write_sums(e, w, rows.n, out);
+		return;
+	}
 	for (size_t r = 0; r < rows.n; r++, out += width) {
 		for (uint32_t o = 0; o < n_outputs; o++) {
 			size_t at = (size_t)o * BLOCK_ROWS + r;

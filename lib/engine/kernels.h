@@ -9,6 +9,8 @@
 #include "../base/base.h"
 
 #define BLOCK_ROWS 512
+/* From one column of a transposed tile to the next: no power of two, so that 16 columns do not meet in one cache set. */
+#define TILE_ROWS (BLOCK_ROWS + 16)
 #define SUM_TREES 16 /* trees whose leaf codes are kept before they are summed */
 #define FULL_DEPTH 6 /* of the deepest tree that full_tree() takes */
 
@@ -50,7 +52,7 @@ typedef struct kernels {
 	void (*bin_f32)(const bin_table *t, const float *x, size_t n, uint8_t *codes);
 	void (*bin_f64)(const bin_table *t, const double *x, size_t n, uint8_t *codes);
 
-	/* Rows of 16 adjacent floats → 16 columns of BLOCK_ROWS floats. */
+	/* Rows of 16 adjacent floats → 16 columns, TILE_ROWS floats apart. */
 	void (*transpose16)(const char *rows, int64_t row_stride, size_t n, float *columns);
 
 	/* planes[i] = code > cuts[i] for every row. `work` has room for PREDICATE_WORK words. */

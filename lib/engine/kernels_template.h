@@ -211,7 +211,7 @@ static void ISA_NAME(transpose16)(const char *rows, int64_t row_stride, size_t n
 {
 	for (size_t r = 0; r < n; r++, rows += row_stride) {
 		for (size_t c = 0; c < 16; c++)
-			memcpy(columns + c * BLOCK_ROWS + r, rows + c * sizeof(float), sizeof(float));
+			memcpy(columns + c * TILE_ROWS + r, rows + c * sizeof(float), sizeof(float));
 	}
 }
 #endif

@@ -133,7 +133,7 @@ score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error);
  * codes + c * BLOCK_ROWS * code_bytes. Rows up to the next multiple of 64 get some code. */
 void engine_bin_columns(const engine *e, const input_view *view, row_range rows, void *tile, void *codes);
 /* Bytes of `tile`. */
-#define BIN_TILE_BYTES ((size_t)16 * BLOCK_ROWS * sizeof(double))
+#define BIN_TILE_BYTES ((size_t)16 * TILE_ROWS * sizeof(double))
 
 /* Codes of one row, one after the other. */
 void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *codes);

@@ -279,8 +279,8 @@ static inline void transpose8(const char *rows, int64_t row_stride, float *colum
 		r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
 	}
 	for (int i = 0; i < 4; i++) {
-		_mm256_store_ps(columns + i * BLOCK_ROWS, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
-		_mm256_store_ps(columns + (i + 4) * BLOCK_ROWS, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+		_mm256_store_ps(columns + i * TILE_ROWS, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
+		_mm256_store_ps(columns + (i + 4) * TILE_ROWS, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
 	}
 }
 
@@ -290,11 +290,11 @@ static void transpose16_avx2(const char *rows, int64_t row_stride, size_t n, flo
 	for (; r + 8 <= n; r += 8) {
 		const char *from = rows + (int64_t)r * row_stride;
 		transpose8(from, row_stride, columns + r);
-		transpose8(from + 8 * sizeof(float), row_stride, columns + 8 * BLOCK_ROWS + r);
+		transpose8(from + 8 * sizeof(float), row_stride, columns + 8 * TILE_ROWS + r);
 	}
 	for (; r < n; r++) {
 		for (size_t c = 0; c < 16; c++)
-			memcpy(columns + c * BLOCK_ROWS + r, rows + (int64_t)r * row_stride + (int64_t)(c * sizeof(float)),
+			memcpy(columns + c * TILE_ROWS + r, rows + (int64_t)r * row_stride + (int64_t)(c * sizeof(float)),
 				sizeof(float));
 	}
 }

@@ -334,10 +334,10 @@ static inline void transpose16x16(const char *rows, int64_t row_stride, float *c
 	for (int c = 0; c < 4; c++) {
 		__m512 a = _mm512_shuffle_f32x4(r[c], r[4 + c], 0x88), b = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0x88);
 		__m512 d = _mm512_shuffle_f32x4(r[c], r[4 + c], 0xdd), e = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xdd);
-		_mm512_storeu_ps(columns + (c + 0) * BLOCK_ROWS, _mm512_shuffle_f32x4(a, b, 0x88));
-		_mm512_storeu_ps(columns + (c + 8) * BLOCK_ROWS, _mm512_shuffle_f32x4(a, b, 0xdd));
-		_mm512_storeu_ps(columns + (c + 4) * BLOCK_ROWS, _mm512_shuffle_f32x4(d, e, 0x88));
-		_mm512_storeu_ps(columns + (c + 12) * BLOCK_ROWS, _mm512_shuffle_f32x4(d, e, 0xdd));
+		_mm512_storeu_ps(columns + (c + 0) * TILE_ROWS, _mm512_shuffle_f32x4(a, b, 0x88));
+		_mm512_storeu_ps(columns + (c + 8) * TILE_ROWS, _mm512_shuffle_f32x4(a, b, 0xdd));
+		_mm512_storeu_ps(columns + (c + 4) * TILE_ROWS, _mm512_shuffle_f32x4(d, e, 0x88));
+		_mm512_storeu_ps(columns + (c + 12) * TILE_ROWS, _mm512_shuffle_f32x4(d, e, 0xdd));
 	}
 }
 
@@ -348,7 +348,7 @@ static void transpose16_avx512(const char *rows, int64_t row_stride, size_t n, f
 		transpose16x16(rows + (int64_t)r * row_stride, row_stride, columns + r);
 	for (; r < n; r++) {
 		for (size_t c = 0; c < 16; c++)
-			memcpy(columns + c * BLOCK_ROWS + r, rows + (int64_t)r * row_stride + (int64_t)(c * sizeof(float)),
+			memcpy(columns + c * TILE_ROWS + r, rows + (int64_t)r * row_stride + (int64_t)(c * sizeof(float)),
 				sizeof(float));
 	}
 }
