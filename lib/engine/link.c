@@ -8,7 +8,7 @@
 
 static float sigmoid_xgboost(float x)
 {
-	float y = -x < 88.7f ? -x : 88.7f;
+	float y = 88.7f < -x ? 88.7f : -x; /* a NaN margin stays NaN, as std::min leaves it */
 	return 1.0f / ((expf(y) + 1.0f) + 1e-16f);
 }
 
