@@ -29,7 +29,7 @@ static score_status fail_io(score_error *error, const char *what, const char *pa
 	return sl_fail(error, SCORE_ERR_IO, "cannot %s '%.120s': %s", what, path, reason);
 }
 
-/* Open for reading and check that it is a regular file of acceptable size. */
+/* Open for reading and check that it is a regular file of acceptable size, and not empty. */
 static score_status open_sized(const char *path, uint64_t max_bytes, int *out_fd, size_t *out_size, score_error *error)
 {
 	struct stat st;
@@ -42,6 +42,8 @@ static score_status open_sized(const char *path, uint64_t max_bytes, int *out_fd
 		status = fail_io(error, "inspect", path);
 	else if (!S_ISREG(st.st_mode))
 		status = sl_fail(error, SCORE_ERR_IO, "'%.120s' is not a regular file", path);
+	else if (st.st_size == 0)
+		status = sl_fail(error, SCORE_ERR_CORRUPT, "'%.120s' is empty", path);
 	else if ((uint64_t)st.st_size > limit)
 		status = sl_fail(error, SCORE_ERR_LIMIT, "'%.120s' has %lld bytes, the limit (max_bytes) is %llu", path,
 			(long long)st.st_size, (unsigned long long)limit);
@@ -81,10 +83,6 @@ score_status sl_read_file(const char *path, uint64_t max_bytes, const score_allo
 	score_status status = open_sized(path, max_bytes, &fd, &size, error);
 	if (status != SCORE_OK)
 		return status;
-	if (size == 0) {
-		close(fd);
-		return sl_fail(error, SCORE_ERR_CORRUPT, "'%.120s' is empty", path);
-	}
 	char *data = sl_alloc(&a, size, SL_CACHE_LINE);
 	if (!data)
 		status = sl_fail_memory(error, size);
@@ -109,10 +107,6 @@ score_status sl_map_file(const char *path, uint64_t max_bytes, const void **out,
 	score_status status = open_sized(path, max_bytes, &fd, &size, error);
 	if (status != SCORE_OK)
 		return status;
-	if (size == 0) {
-		close(fd);
-		return sl_fail(error, SCORE_ERR_CORRUPT, "'%.120s' is empty", path);
-	}
 	void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
 		status = fail_io(error, "map", path);

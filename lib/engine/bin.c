@@ -8,7 +8,6 @@
 
 #include <math.h>
 
-#define ZERO_THRESHOLD ((double)1e-35f)
 #define ROW_TILE 16u /* features transposed together */
 
 /* Values of one feature of a run: exactly one of the two is set. */
@@ -82,7 +81,7 @@ static uint32_t category_code(const engine *e, const code_column *column, double
 
 static bool is_missing(const code_column *column, double x)
 {
-	return x != x || (column->zero_is_missing && fabs(x) <= ZERO_THRESHOLD);
+	return x != x || (column->zero_is_missing && fabs(x) <= FOREST_ZERO);
 }
 
 #define CODE uint8_t

@@ -33,11 +33,6 @@ static uint32_t walk(const engine *e, const engine_call *call, uint32_t tree, in
 	return t->first_leaf + (uint32_t)~at;
 }
 
-static double add(const forest *f, double sum, double x)
-{
-	return f->contract.sum == SCORE_F32 ? (double)((float)sum + (float)x) : sum + x;
-}
-
 /* Sums of outputs [first, first + n) of one row. */
 static void sum_outputs(const engine *e, const engine_call *call, int64_t row, uint32_t first, uint32_t n, double *sums)
 {
@@ -49,7 +44,7 @@ static void sum_outputs(const engine *e, const engine_call *call, int64_t row, u
 		const double *values = f->leaves + (size_t)walk(e, call, t, row) * f->leaf_width;
 		for (uint32_t i = 0; i < f->leaf_width; i++) {
 			if (output + i >= first && output + i < first + n)
-				sums[output + i - first] = add(f, sums[output + i - first], values[i]);
+				sums[output + i - first] = engine_add(f, sums[output + i - first], values[i]);
 		}
 	}
 }

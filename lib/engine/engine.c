@@ -5,8 +5,6 @@
 #include <xmmintrin.h>
 #endif
 
-extern const kernels engine_kernels_portable, engine_kernels_avx2, engine_kernels_avx512;
-
 /* Rows from which on the batch regime is faster than the walk: bench/regimes.c found 12 on a Zen 3 for portable C and AVX2,
  * 500 trees of depth 6 and of 31 leaves alike. */
 #define BATCH_ROWS 12u

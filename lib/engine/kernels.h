@@ -40,6 +40,15 @@ typedef struct leaf_table {
 	uint32_t n_planes;
 } leaf_table;
 
+/* How many tables from the first on have as many planes as it: they are summed together. */
+static inline size_t equal_tables(const leaf_table *tables, size_t n)
+{
+	size_t i = 1;
+	while (i < n && tables[i].n_planes == tables[0].n_planes)
+		i++;
+	return i;
+}
+
 typedef struct kernels {
 	score_isa isa;
 	uint32_t plane_words; /* 64-bit words of a plane */
@@ -83,6 +92,8 @@ typedef struct kernels {
 	void (*order_f32)(float *sums);
 	void (*order_f64)(double *sums);
 } kernels;
+
+extern const kernels engine_kernels_portable, engine_kernels_avx2, engine_kernels_avx512;
 
 /* NULL if this build has none. */
 const kernels *engine_kernels(score_isa isa);

@@ -152,6 +152,12 @@ size_t engine_walk_scratch(const engine *e);
 bool engine_walk_fits(const engine *e, const engine_call *call);
 void engine_walk(const engine *e, const engine_call *call, row_range rows);
 
+/* One addition in the contract's type. */
+static inline double engine_add(const forest *f, double sum, double x)
+{
+	return f->contract.sum == SCORE_F32 ? (double)((float)sum + (float)x) : sum + x;
+}
+
 /* Boosting iterations in the call's tree range. */
 static inline uint32_t engine_iterations(const engine *e, const engine_call *call)
 {

@@ -67,11 +67,6 @@ static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *co
 		walk_rows_u32(e, tree, n, codes, arrived);
 }
 
-static double add(const forest *f, double sum, double x)
-{
-	return f->contract.sum == SCORE_F32 ? (double)((float)sum + (float)x) : sum + x;
-}
-
 static uint32_t leaf_at(const engine *e, uint32_t tree, uint32_t node)
 {
 	return e->f->trees[tree].first_leaf + e->walk.leaf_of_node[node];
@@ -88,7 +83,7 @@ static void add_leaf(const engine *e, uint32_t tree, uint32_t node, double *sums
 		*to += e->walk.values_f64[node];
 	else
 		for (uint32_t i = 0; i < f->leaf_width; i++)
-			to[i] = add(f, to[i], f->leaves[(size_t)leaf_at(e, tree, node) * f->leaf_width + i]);
+			to[i] = engine_add(f, to[i], f->leaves[(size_t)leaf_at(e, tree, node) * f->leaf_width + i]);
 }
 
 static void start_sums(const forest *f, double *sums)

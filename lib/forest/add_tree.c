@@ -55,7 +55,7 @@ static double cut_of(const score_contract *c, const score_node *node)
 static score_status intern_numeric(walk *w, const score_node *node, uint32_t at, uint32_t *out)
 {
 	const score_contract *c = &w->b->contract;
-	if (c->compare == SCORE_F32 && node->value == node->value && (double)(float)node->value != node->value)
+	if (!forest_fits(c->compare, node->value))
 		return sl_fail(w->error, SCORE_ERR_ARGUMENT,
 			"the threshold of node %u is no float value, but the model compares in float", at);
 	raw_test test = {.cut = cut_of(c, node), .feature = node->feature, .kind = FOREST_NUMERIC,
@@ -146,7 +146,7 @@ static score_status visit_leaf(walk *w, const pending *p, const score_node *node
 		values = tree->vectors + (size_t)node->leaf_vector * b->leaf_width;
 	}
 	for (uint32_t i = 0; i < b->leaf_width; i++) {
-		if (b->contract.sum == SCORE_F32 && values[i] == values[i] && (double)(float)values[i] != values[i])
+		if (!forest_fits(b->contract.sum, values[i]))
 			return sl_fail(w->error, SCORE_ERR_ARGUMENT,
 				"the value of leaf %u is no float value, but the model sums in float", p->node);
 	}

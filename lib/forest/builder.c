@@ -150,12 +150,6 @@ score_status score_builder_set_feature(score_builder *b, uint32_t feature, const
 	return SCORE_OK;
 }
 
-/* A value that the running sum's type holds exactly; NaN counts as one. */
-static bool fits(score_dtype type, double x)
-{
-	return type == SCORE_F64 || x != x || (double)(float)x == x;
-}
-
 score_status score_builder_set_base(score_builder *b, const double *base, size_t n, score_error *error)
 {
 	score_status status = usable(b, "score_builder_set_base", error);
@@ -165,7 +159,7 @@ score_status score_builder_set_base(score_builder *b, const double *base, size_t
 	if (!base || (n != 1 && n != n_outputs))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "the base has %zu values, expected 1 or %u", base ? n : 0, n_outputs);
 	for (size_t i = 0; i < n; i++) {
-		if (!fits(b->contract.sum, base[i]))
+		if (!forest_fits(b->contract.sum, base[i]))
 			return sl_fail(error, SCORE_ERR_ARGUMENT, "base %zu is no float value, but the model sums in float", i);
 	}
 	for (uint32_t i = 0; i < n_outputs; i++)
@@ -233,7 +227,7 @@ score_status score_builder_set_linear(score_builder *b, const double *weights, i
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "the model has trees already: it is either linear or trees");
 	size_t n = (size_t)b->contract.n_features * b->contract.n_outputs;
 	for (size_t i = 0; i < n; i++) {
-		if (!fits(b->contract.sum, weights[i]))
+		if (!forest_fits(b->contract.sum, weights[i]))
 			return sl_fail(error, SCORE_ERR_ARGUMENT, "weight %zu is no float value, but the model sums in float", i);
 	}
 	double *copy = sl_arena_copy(&b->names, weights, n, sizeof *weights);

@@ -38,11 +38,6 @@ uint32_t forest_link_predictions(score_link link, uint32_t n_outputs)
 	}
 }
 
-static bool fits(score_dtype type, double x)
-{
-	return type == SCORE_F64 || x != x || (double)(float)x == x;
-}
-
 static score_status check_shape(const forest *f, score_error *error)
 {
 	const score_contract *c = &f->contract;
@@ -53,7 +48,7 @@ static score_status check_shape(const forest *f, score_error *error)
 		(uint32_t)c->category_rule > SCORE_CATEGORY_NONNEGATIVE ||
 		(c->average == SCORE_AVERAGE_MARGIN && c->base_position != SCORE_BASE_LAST))
 		return sl_fail(error, CORRUPT, "the numeric contract has an unknown value");
-	if (c->base_position == SCORE_BASE_FIRST ? c->scale != 1.0 : !fits(c->sum, c->scale))
+	if (c->base_position == SCORE_BASE_FIRST ? c->scale != 1.0 : !forest_fits(c->sum, c->scale))
 		return sl_fail(error, CORRUPT, "the scale does not fit the numeric contract");
 	if (f->n_predictions == 0 || f->n_predictions != forest_link_predictions(f->link, c->n_outputs))
 		return sl_fail(error, CORRUPT, "link %d does not give %u predictions of %u outputs", (int)f->link,
@@ -74,17 +69,17 @@ static score_status check_shape(const forest *f, score_error *error)
 static score_status check_numbers(const forest *f, score_error *error)
 {
 	for (uint32_t i = 0; i < f->contract.n_outputs; i++) {
-		if (!fits(f->contract.sum, f->base[i]))
+		if (!forest_fits(f->contract.sum, f->base[i]))
 			return sl_fail(error, CORRUPT, "base %u is no float value", i);
 	}
 	size_t n_weights = f->linear_weights ? (size_t)f->n_features * f->contract.n_outputs : 0;
 	for (size_t i = 0; i < n_weights; i++) {
-		if (!fits(f->contract.sum, f->linear_weights[i]))
+		if (!forest_fits(f->contract.sum, f->linear_weights[i]))
 			return sl_fail(error, CORRUPT, "weight %zu is no float value", i);
 	}
 	size_t n_values = (size_t)f->n_leaves * f->leaf_width;
 	for (size_t i = 0; i < n_values; i++) {
-		if (!fits(f->contract.sum, f->leaves[i]))
+		if (!forest_fits(f->contract.sum, f->leaves[i]))
 			return sl_fail(error, CORRUPT, "leaf value %zu is no float value", i);
 	}
 	return SCORE_OK;
@@ -103,7 +98,7 @@ static score_status check_features(const forest *f, score_error *error)
 			double cut = f->cuts[k];
 			bool ascends = k == next || cut > f->cuts[k - 1] ||
 				(cut != cut && f->cuts[k - 1] == f->cuts[k - 1]);
-			if (!ascends || !fits(f->contract.compare, cut))
+			if (!ascends || !forest_fits(f->contract.compare, cut))
 				return sl_fail(error, CORRUPT, "cut %u of feature %u is out of order or no float value", k - next, i);
 		}
 		next += feature->n_cuts;

@@ -89,6 +89,15 @@ typedef struct forest {
 	const double *golden_margins;  /* [n_golden, n_outputs]  */
 } forest;
 
+/* Magnitudes up to this one are zero to a test with zero_is_missing. */
+#define FOREST_ZERO ((double)1e-35f)
+
+/* A value that the type holds exactly; NaN counts as one. */
+static inline bool forest_fits(score_dtype type, double x)
+{
+	return type == SCORE_F64 || x != x || (double)(float)x == x;
+}
+
 /* ---- making one ---------------------------------------------------------------------------------- */
 
 /* Check a forest whose arrays were filled by a reader of untrusted bytes: every index, order, count and contract

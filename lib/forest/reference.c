@@ -7,8 +7,6 @@
 
 #include <math.h>
 
-#define ZERO_THRESHOLD ((double)1e-35f)
-
 int64_t forest_category(score_category_rule rule, double x)
 {
 	if (!(x < 2147483648.0) || !(x > -1.0) || (rule == SCORE_CATEGORY_NONNEGATIVE && x < 0.0))
@@ -35,7 +33,7 @@ bool forest_goes_right(const forest *f, const forest_test *t, double x)
 {
 	if (f->contract.compare == SCORE_F32)
 		x = (double)(float)x;
-	if (x != x || (t->zero_is_missing && fabs(x) <= ZERO_THRESHOLD))
+	if (x != x || (t->zero_is_missing && fabs(x) <= FOREST_ZERO))
 		return t->missing_right;
 	if (t->kind == FOREST_NUMERIC)
 		return x >= f->cuts[f->features[t->feature].first_cut + t->index];

@@ -107,13 +107,6 @@ static score_status copy_text(const reader *r, const slm_value *value, const cha
 	return *out == NULL ? sl_fail_memory(r->error, (size_t)value->n + 1) : SCORE_OK;
 }
 
-#define TRY(CALL) \
-	do { \
-		const score_status status_ = (CALL); \
-		if (status_ != SCORE_OK) \
-			return status_; \
-	} while (0)
-
 static score_status read_requires(const reader *r, const slm_value *root)
 {
 	const slm_value *list = NULL;

@@ -7,6 +7,14 @@
 
 #include "slm.h"
 
+/* Return from the function unless the call succeeds. */
+#define TRY(CALL) \
+	do { \
+		const score_status status_ = (CALL); \
+		if (status_ != SCORE_OK) \
+			return status_; \
+	} while (0)
+
 #define SLM_MAGIC "\x89SLM\r\n\x1a\n"
 #define SLM_MAGIC_BYTES 8
 #define SLM_VERSION 1u      /* written                                         */

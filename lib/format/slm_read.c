@@ -16,13 +16,6 @@ typedef struct reader {
 	score_error *error;
 } reader;
 
-#define TRY(CALL) \
-	do { \
-		const score_status status_ = (CALL); \
-		if (status_ != SCORE_OK) \
-			return status_; \
-	} while (0)
-
 /* ---- prelude -------------------------------------------------------------------------------------- */
 
 static score_status check_magic(const uint8_t *data, size_t size, score_error *error)

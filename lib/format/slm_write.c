@@ -17,13 +17,6 @@ typedef struct writer {
 	score_error *error;
 } writer;
 
-#define TRY(CALL) \
-	do { \
-		const score_status status_ = (CALL); \
-		if (status_ != SCORE_OK) \
-			return status_; \
-	} while (0)
-
 /* ---- sections ------------------------------------------------------------------------------------ */
 
 static score_status add_section(writer *w, int id, size_t n, uint32_t bits, bool is_float)

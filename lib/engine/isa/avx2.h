@@ -201,8 +201,7 @@ static void sum_f32_avx2(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *whic
 	(void)words;
 	for (size_t t = 0, run; t < n; t += run) {
 		uint32_t planes = tables[t].n_planes;
-		for (run = 1; t + run < n && tables[t + run].n_planes == planes;)
-			run++;
+		run = equal_tables(tables + t, n - t);
 		if (planes > 6)
 			sum_values_f32(codes, which + t, tables + t, run, PLANE_WORDS, sums);
 		for (size_t row = 0; row < ROWS_OF_BLOCK && planes <= 6; row += 32) {

@@ -177,21 +177,12 @@ static inline __attribute__((always_inline)) void sum_run_f64(const uint8_t (*co
 	}
 }
 
-/* Trees whose tables have the same size are summed together, in their order. */
-static inline size_t equal_run(const leaf_table *tables, size_t n)
-{
-	size_t i = 1;
-	while (i < n && tables[i].n_planes == tables[0].n_planes)
-		i++;
-	return i;
-}
-
 static void sum_f32_avx512(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, size_t n,
 	size_t words, float *sums)
 {
 	(void)words;
 	for (size_t t = 0, run; t < n; t += run) {
-		run = equal_run(tables + t, n - t);
+		run = equal_tables(tables + t, n - t);
 		if (tables[t].n_planes == 6)
 			sum_run_f32(codes, which + t, tables + t, run, 6, sums);
 		else if (tables[t].n_planes == 7)
@@ -206,7 +197,7 @@ static void sum_f64_avx512(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *wh
 {
 	(void)words;
 	for (size_t t = 0, run; t < n; t += run) {
-		run = equal_run(tables + t, n - t);
+		run = equal_tables(tables + t, n - t);
 		if (tables[t].n_planes == 6)
 			sum_run_f64(codes, which + t, tables + t, run, 6, sums);
 		else if (tables[t].n_planes == 7)
