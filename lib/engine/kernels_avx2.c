@@ -21,8 +21,24 @@
 #endif
 
 const kernels engine_kernels_avx2 = {
-	SCORE_ISA_AVX2, 4, 4, 8192, 4, 6, 0, bin_f32_avx2, bin_f64_avx2, transpose16_avx2, predicates8_avx2,
-	predicates16_avx2, select_avx2, gather_bits_avx2, full_tree_avx2, sum_f32_avx2, sum_f64_avx2,
-	order_f32_avx2, order_f64_avx2,
+	.isa = SCORE_ISA_AVX2,
+	.plane_words = 4,
+	.vector_words = 4,
+	.group_tests = 8192,
+	.min_planes = 4,
+	.byte_planes_f32 = 6,
+	.byte_planes_f64 = 0,
+	.bin_f32 = bin_f32_avx2,
+	.bin_f64 = bin_f64_avx2,
+	.transpose16 = transpose16_avx2,
+	.predicates8 = predicates8_avx2,
+	.predicates16 = predicates16_avx2,
+	.select = select_avx2,
+	.gather_bits = gather_bits_avx2,
+	.full_tree = full_tree_avx2,
+	.sum_f32 = sum_f32_avx2,
+	.sum_f64 = sum_f64_avx2,
+	.order_f32 = order_f32_avx2,
+	.order_f64 = order_f64_avx2,
 };
 #endif

@@ -31,8 +31,24 @@
 #endif
 
 const kernels engine_kernels_avx512 = {
-	SCORE_ISA_AVX512, 8, 8, 12288, 6, 8, 8, bin_f32_avx512, bin_f64_avx512, transpose16_avx512, predicates8_avx512,
-	predicates16_avx512, select_avx512, gather_bits_avx512, full_tree_avx512, sum_f32_avx512, sum_f64_avx512,
-	order_f32_avx512, order_f64_avx512,
+	.isa = SCORE_ISA_AVX512,
+	.plane_words = 8,
+	.vector_words = 8,
+	.group_tests = 12288,
+	.min_planes = 6,
+	.byte_planes_f32 = 8,
+	.byte_planes_f64 = 8,
+	.bin_f32 = bin_f32_avx512,
+	.bin_f64 = bin_f64_avx512,
+	.transpose16 = transpose16_avx512,
+	.predicates8 = predicates8_avx512,
+	.predicates16 = predicates16_avx512,
+	.select = select_avx512,
+	.gather_bits = gather_bits_avx512,
+	.full_tree = full_tree_avx512,
+	.sum_f32 = sum_f32_avx512,
+	.sum_f64 = sum_f64_avx512,
+	.order_f32 = order_f32_avx512,
+	.order_f64 = order_f64_avx512,
 };
 #endif

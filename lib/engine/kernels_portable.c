@@ -6,7 +6,21 @@
 #include "kernels_template.h"
 
 const kernels engine_kernels_portable = {
-	SCORE_ISA_PORTABLE, 8, 1, 4096, 0, 0, 0, bin_f32_portable, bin_f64_portable, transpose16_portable, predicates8_portable,
-	predicates16_portable, select_portable, gather_bits_portable, full_tree_portable, sum_f32_portable, sum_f64_portable,
-	NULL, NULL,
+	.isa = SCORE_ISA_PORTABLE,
+	.plane_words = 8,
+	.vector_words = 1,
+	.group_tests = 4096,
+	.min_planes = 0,
+	.byte_planes_f32 = 0,
+	.byte_planes_f64 = 0,
+	.bin_f32 = bin_f32_portable,
+	.bin_f64 = bin_f64_portable,
+	.transpose16 = transpose16_portable,
+	.predicates8 = predicates8_portable,
+	.predicates16 = predicates16_portable,
+	.select = select_portable,
+	.gather_bits = gather_bits_portable,
+	.full_tree = full_tree_portable,
+	.sum_f32 = sum_f32_portable,
+	.sum_f64 = sum_f64_portable,
 };
