@@ -15,22 +15,11 @@ typedef struct values {
 	const float *narrow;
 	const double *wide;
 	size_t n;
-	bool may_be_missing; /* false: none of them is NaN */
 } values;
 
 static double value_at(const values *v, size_t i)
 {
 	return v->narrow ? (double)v->narrow[i] : v->wide[i];
-}
-
-static bool any_nan(const values *v)
-{
-	unsigned found = 0;
-	for (size_t i = 0; i < v->n && v->narrow; i++)
-		found |= v->narrow[i] != v->narrow[i];
-	for (size_t i = 0; i < v->n && v->wide; i++)
-		found |= v->wide[i] != v->wide[i];
-	return found;
 }
 
 /* Compares as float whatever the model compares in: float input, or a model that rounds its input to float. */
@@ -40,28 +29,6 @@ static bool uses_narrow(const engine *e, const input_view *view)
 }
 
 /* ---- codes of one feature -------------------------------------------------------------------------------- */
-
-static uint32_t rank_f32(const bin_table *t, float x)
-{
-	const float *base = t->narrow;
-	for (uint32_t n = t->n; n;) {
-		uint32_t half = (n + 1) / 2;
-		base += base[half - 1] <= x ? half : 0;
-		n -= half;
-	}
-	return (uint32_t)(base - t->narrow);
-}
-
-static uint32_t rank_f64(const bin_table *t, double x)
-{
-	const double *base = t->wide;
-	for (uint32_t n = t->n; n;) {
-		uint32_t half = (n + 1) / 2;
-		base += base[half - 1] <= x ? half : 0;
-		n -= half;
-	}
-	return (uint32_t)(base - t->wide);
-}
 
 static uint32_t category_code(const engine *e, const code_column *column, double x)
 {
@@ -94,9 +61,8 @@ static bool is_missing(const code_column *column, double x)
 #define CODE_NAME(name) name##_u32
 #include "bin_template.h"
 
-static void bin_feature(const engine *e, uint32_t used, values *v, void *codes)
+static void bin_feature(const engine *e, uint32_t used, const values *v, void *codes)
 {
-	v->may_be_missing = any_nan(v);
 	if (e->code_bytes == 1)
 		bin_feature_u8(e, used, v, codes);
 	else if (e->code_bytes == 2)
@@ -120,7 +86,7 @@ static const float *in_place(const input_view *view, uint32_t feature, int64_t f
 
 static values fetch(const engine *e, const input_view *view, uint32_t feature, row_range rows, void *tile)
 {
-	values v = {NULL, NULL, rows.n, true};
+	values v = {NULL, NULL, rows.n};
 	if (!uses_narrow(e, view)) {
 		input_fetch_f64(view, feature, rows.first, rows.n, tile);
 		v.wide = tile;
@@ -156,7 +122,7 @@ static uint32_t bin_tile(const engine *e, const input_view *view, row_range rows
 	const char *from = view->data + rows.first * view->row_stride + (int64_t)feature * (int64_t)sizeof(float);
 	e->k->transpose16(from, view->row_stride, rows.n, tile);
 	for (; end < e->n_used_features && e->used_features[end] < feature + ROW_TILE; end++) {
-		values v = {tile + (size_t)(e->used_features[end] - feature) * TILE_ROWS, NULL, rows.n, true};
+		values v = {tile + (size_t)(e->used_features[end] - feature) * TILE_ROWS, NULL, rows.n};
 		bin_feature(e, end, &v, codes);
 	}
 	return end - used;
@@ -185,7 +151,7 @@ void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *
 	for (uint32_t u = 0; u < e->n_used_features; u++) {
 		float x32;
 		double x64;
-		values v = {NULL, NULL, 1, true};
+		values v = {NULL, NULL, 1};
 		if (narrow) {
 			input_fetch_f32(view, e->used_features[u], row, 1, &x32);
 			v.narrow = &x32;

@@ -2,29 +2,23 @@
  * Codes of one feature in all its columns, for one type of code. Included by bin.c once per CODE, with CODE_NAME.
  */
 
-/* The base column of a numeric feature: missing values at the lowest code. */
-static void CODE_NAME(rank)(const engine *e, uint32_t used, const values *v, CODE *codes)
+/* The base column of a numeric feature: missing values at the lowest code. True if there may be some. */
+static bool CODE_NAME(rank)(const engine *e, uint32_t used, const values *v, CODE *codes)
 {
 	const bin_table *t = e->bins + used;
-	if (sizeof(CODE) == 1) {
-		if (v->narrow)
-			e->k->bin_f32(t, v->narrow, v->n, (uint8_t *)(void *)codes);
-		else
-			e->k->bin_f64(t, v->wide, v->n, (uint8_t *)(void *)codes);
-		return;
-	}
-	for (size_t i = 0; i < v->n; i++)
-		codes[i] = (CODE)(v->narrow ? rank_f32(t, v->narrow[i]) : rank_f64(t, v->wide[i]));
+	if (v->narrow)
+		return e->k->bin_f32[sizeof(CODE) / 2](t, v->narrow, v->n, codes);
+	return e->k->bin_f64[sizeof(CODE) / 2](t, v->wide, v->n, codes);
 }
 
 /* Move missing values of `codes` where the column wants them. */
-static void CODE_NAME(place_missing)(const code_column *column, const values *v, CODE *codes)
+static void CODE_NAME(place_missing)(const code_column *column, const values *v, bool may_be_missing, CODE *codes)
 {
 	CODE at = column->missing == MISSING_HIGH ? (CODE)-1 : 0;
 	if (column->zero_is_missing) {
 		for (size_t i = 0; i < v->n; i++)
 			codes[i] = is_missing(column, value_at(v, i)) ? at : codes[i];
-	} else if (!at || !v->may_be_missing) {
+	} else if (!at || !may_be_missing) {
 		return;
 	} else if (v->narrow) {
 		for (size_t i = 0; i < v->n; i++)
@@ -40,15 +34,16 @@ static inline void CODE_NAME(bin_strided)(const engine *e, uint32_t used, const 
 {
 	uint32_t first = e->first_column[used], end = e->first_column[used + 1];
 	CODE *ranks = codes + first * stride;
+	bool may_be_missing = false;
 	if (!e->columns[first].is_category)
-		CODE_NAME(rank)(e, used, v, ranks);
+		may_be_missing = CODE_NAME(rank)(e, used, v, ranks);
 	for (uint32_t c = first + 1; c < end && !e->columns[c].is_category; c++)
 		memcpy(codes + c * stride, ranks, v->n * sizeof *codes);
 	for (uint32_t c = first; c < end; c++) {
 		const code_column *column = e->columns + c;
 		CODE *to = codes + c * stride;
 		if (!column->is_category) {
-			CODE_NAME(place_missing)(column, v, to);
+			CODE_NAME(place_missing)(column, v, may_be_missing, to);
 			continue;
 		}
 		for (size_t i = 0; i < v->n; i++)

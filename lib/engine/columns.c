@@ -161,45 +161,25 @@ static float round_up(double cut)
 	return (double)x < cut ? nextafterf(x, INFINITY) : x;
 }
 
-static size_t padded(uint32_t n)
-{
-	return n <= 255 ? 256 : n;
-}
-
-/* Level l of a binary search over 255 cuts has 2^l pivots: cut (2 p + 1) * 2^(7 - l) - 1 at position p. */
-static void list_levels(const float *cuts, float *levels)
-{
-	for (unsigned l = 0; l < 8; l++) {
-		float *level = l < 4 ? levels + (1u << l) - 1 : levels + (1u << l);
-		for (unsigned p = 0; p < 1u << l; p++)
-			level[p] = cuts[((2 * p + 1) << (7 - l)) - 1];
-	}
-	levels[15] = NAN;
-}
-
 static score_status make_narrow(making *m, bin_table *t, const double *cuts)
 {
-	size_t n = padded(t->n);
+	size_t n = BIN_PADDED(t->n);
 	float *narrow = sl_arena_alloc(m->arena, n, sizeof *narrow);
 	float *pivots = sl_arena_alloc(m->arena, 16, sizeof *pivots);
-	float *levels = sl_arena_alloc(m->arena, 256, sizeof *levels);
-	if (!narrow || !pivots || !levels)
+	if (!narrow || !pivots)
 		return no_memory(m);
 	for (size_t i = 0; i < n; i++)
 		narrow[i] = i < t->n ? round_up(cuts[i]) : NAN;
 	for (size_t i = 0; i < 16 && t->n <= 255; i++)
 		pivots[i] = narrow[16 * i + 15];
-	if (t->n <= 255)
-		list_levels(narrow, levels);
 	t->narrow = narrow;
-	t->narrow_levels = t->n <= 255 ? levels : NULL;
 	t->narrow_pivots = t->n <= 255 ? pivots : NULL;
 	return SCORE_OK;
 }
 
 static score_status make_wide(making *m, bin_table *t, const double *cuts)
 {
-	size_t n = padded(t->n);
+	size_t n = BIN_PADDED(t->n);
 	double *wide = sl_arena_alloc(m->arena, n, sizeof *wide);
 	double *pivots = sl_arena_alloc(m->arena, 16, sizeof *pivots);
 	if (!wide || !pivots)
@@ -225,6 +205,8 @@ static score_status make_bins(making *m)
 		score_status status = make_narrow(m, bins + u, f->cuts + feature->first_cut);
 		if (status == SCORE_OK && f->contract.compare == SCORE_F64)
 			status = make_wide(m, bins + u, f->cuts + feature->first_cut);
+		if (status == SCORE_OK && !engine_make_bin_maps(m->e, m->arena, bins + u))
+			status = no_memory(m);
 		if (status != SCORE_OK)
 			return status;
 	}
@@ -266,8 +248,6 @@ score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error)
 	e->columns = m.columns;
 	e->questions = m.questions;
 	score_status status = make_tables(&m);
-	if (status == SCORE_OK)
-		status = make_bins(&m);
 	e->code_bytes = code_bytes(&m);
-	return status;
+	return status == SCORE_OK ? make_bins(&m) : status;
 }

@@ -27,28 +27,6 @@ const kernels *engine_kernels(score_isa isa)
 	}
 }
 
-score_status engine_compile(const forest *f, score_isa isa, sl_arena *arena, engine **out, score_error *error)
-{
-	*out = NULL;
-	engine *e = sl_arena_alloc(arena, 1, sizeof *e);
-	if (!e)
-		return sl_fail_memory(error, sizeof *e);
-	e->f = f;
-	e->k = engine_kernels(isa == SCORE_ISA_AUTO ? engine_best_isa() : isa);
-	e->code_bytes = 1;
-	score_status status = SCORE_OK;
-	if (f->kind == SCORE_KIND_TREES) {
-		status = engine_make_columns(e, arena, error);
-		if (status == SCORE_OK)
-			status = engine_make_walk(e, arena, error);
-		if (status == SCORE_OK)
-			status = engine_make_batch(e, arena, error);
-	}
-	if (status == SCORE_OK)
-		*out = e;
-	return status;
-}
-
 score_isa engine_isa(const engine *e)
 {
 	return e->k->isa;
@@ -177,6 +155,37 @@ static void leave_default_float(unsigned host)
 	(void)host;
 }
 #endif
+
+static score_status compile(const forest *f, score_isa isa, sl_arena *arena, engine **out, score_error *error)
+{
+	*out = NULL;
+	engine *e = sl_arena_alloc(arena, 1, sizeof *e);
+	if (!e)
+		return sl_fail_memory(error, sizeof *e);
+	e->f = f;
+	e->k = engine_kernels(isa == SCORE_ISA_AUTO ? engine_best_isa() : isa);
+	e->code_bytes = 1;
+	score_status status = SCORE_OK;
+	if (f->kind == SCORE_KIND_TREES) {
+		status = engine_make_columns(e, arena, error);
+		if (status == SCORE_OK)
+			status = engine_make_walk(e, arena, error);
+		if (status == SCORE_OK)
+			status = engine_make_batch(e, arena, error);
+	}
+	if (status == SCORE_OK)
+		*out = e;
+	return status;
+}
+
+/* Cuts can be denormal: tables are made under the control word that scores run under. */
+score_status engine_compile(const forest *f, score_isa isa, sl_arena *arena, engine **out, score_error *error)
+{
+	unsigned host = enter_default_float();
+	score_status status = compile(f, isa, arena, out, error);
+	leave_default_float(host);
+	return status;
+}
 
 static void serve(const engine *e, const engine_call *call)
 {

@@ -17,16 +17,47 @@
 /* 64-bit words: per nibble of a code 16 equal and 16 above planes, then the bit planes. */
 #define PREDICATE_WORK ((4 * 32 + 16) * (BLOCK_ROWS / 64))
 
+/*
+ * Where to begin looking for a value: equal steps from `origin` on make buckets, and start[b] is the number of cuts in the
+ * buckets below b. The map is monotone in the type's own rounding, so a value lies above all cuts of lower buckets and below
+ * all cuts of higher ones, whatever the rounding did; within its bucket it is compared with the cuts themselves.
+ */
+typedef struct bin_map {
+	double origin, scale; /* bucket = trunc((x - origin) * scale), at least 0, at most last; values of the map's type */
+	double last;
+	uint32_t steps;       /* of a binary search from start[b] on: 2^steps - 1 cuts */
+	const void *start;    /* [last + 1] of the codes' type */
+} bin_map;
+
 /* Cuts of one feature for exact binning. `narrow` holds the cuts for float input: the smallest float >= the cut. */
 typedef struct bin_table {
 	uint32_t n;          /* cuts */
-	const float *narrow; /* n cuts, then NaN up to a multiple of 256 (n <= 255), ascending */
+	const float *narrow; /* n cuts, ascending, then NaN up to BIN_PADDED(n) */
 	const float *narrow_pivots; /* [16] every 16th of narrow, NaN beyond; NULL when n > 255 */
-	const float *narrow_levels; /* [256] the pivots of a binary search level by level, for register look-ups: levels 0 to 3
-	                             * and an unused value, then levels 4, 5, 6, 7; NULL when n > 255 */
 	const double *wide;  /* the same for double input; NULL when the model compares in float */
 	const double *wide_pivots;
+	bin_map narrow_map, wide_map;
+	const uint8_t *narrow_bytes; /* byte k of cut i at 256 k + i, for kernels that look bytes up; NULL when n > 255 */
+	const uint8_t *wide_bytes;
 } bin_table;
+
+/* A search may look this far. */
+#define BIN_PADDED(n) ((n) <= 255 ? (size_t)256 : 2 * (size_t)(n))
+
+/* Multiply and subtract are rounded apart everywhere, so that cuts and values meet in the same bucket. NaN: bucket 0. */
+static inline int32_t bin_bucket_f32(const bin_map *m, float x)
+{
+	float y = (x - (float)m->origin) * (float)m->scale, last = (float)m->last;
+	y = y > 0.0f ? y : 0.0f;
+	return (int32_t)(y < last ? y : last);
+}
+
+static inline int32_t bin_bucket_f64(const bin_map *m, double x)
+{
+	double y = (x - m->origin) * m->scale;
+	y = y > 0.0 ? y : 0.0;
+	return (int32_t)(y < m->last ? y : m->last);
+}
 
 /* dst = mask ? b : a, on whole planes. */
 typedef struct select_op {
@@ -57,9 +88,12 @@ typedef struct kernels {
 	uint32_t min_planes;  /* of a leaf code; smaller codes are padded */
 	uint32_t byte_planes_f32, byte_planes_f64; /* leaf tables of up to so many planes lie as bytes; 0: none */
 
-	/* codes[i] = number of cuts <= x[i]; NaN gives 0. Tables of at most 255 cuts. */
-	void (*bin_f32)(const bin_table *t, const float *x, size_t n, uint8_t *codes);
-	void (*bin_f64)(const bin_table *t, const double *x, size_t n, uint8_t *codes);
+	uint32_t byte_buckets; /* most buckets of a map to byte codes */
+	bool look_up_cuts;     /* wants bin_table's narrow_bytes and wide_bytes */
+
+	/* codes[i] = number of cuts <= x[i]; NaN gives 0. Codes of 1, 2 and 4 bytes. True if a value may be NaN. */
+	bool (*bin_f32[3])(const bin_table *t, const float *x, size_t n, void *codes);
+	bool (*bin_f64[3])(const bin_table *t, const double *x, size_t n, void *codes);
 
 	/* Rows of 16 adjacent floats → 16 columns, TILE_ROWS floats apart. */
 	void (*transpose16)(const char *rows, int64_t row_stride, size_t n, float *columns);

@@ -21,6 +21,7 @@
 #include "isa/avx512.h"
 
 #include "kernels_template.h"
+#include "isa/bin_avx512.h"
 
 #if !defined(SL_SIMULATED_AVX512)
 #if defined(__clang__)
@@ -38,8 +39,10 @@ const kernels engine_kernels_avx512 = {
 	.min_planes = 6,
 	.byte_planes_f32 = 8,
 	.byte_planes_f64 = 8,
-	.bin_f32 = bin_f32_avx512,
-	.bin_f64 = bin_f64_avx512,
+	.byte_buckets = 256,
+	.look_up_cuts = true,
+	.bin_f32 = {bin_f32_avx512, bin_f32_u16_avx512, bin_f32_u32_avx512},
+	.bin_f64 = {bin_f64_avx512, bin_f64_u16_avx512, bin_f64_u32_avx512},
 	.transpose16 = transpose16_avx512,
 	.predicates8 = predicates8_avx512,
 	.predicates16 = predicates16_avx512,

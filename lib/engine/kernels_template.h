@@ -8,7 +8,7 @@
  *   PLANE_WORDS                             words of a plane, a multiple of V_WORDS
  *   ISA_NAME(name)                          name with the instruction set's suffix
  *
- * and may define its own sum, bin and transpose16 with a HAVE_ macro; the plain C below is the reference.
+ * and may define its own sum and transpose16 with a HAVE_ macro; the plain C below is the reference.
  */
 
 /* Loops over the vectors of a plane are unrolled for full blocks: `vectors` is then a constant. */
@@ -195,16 +195,50 @@ static void ISA_NAME(full_tree)(const uint64_t *arena, const uint16_t *slots, si
 #include "sum_template.h"
 #endif
 
-#ifndef HAVE_BIN
+/* ---- values to codes ------------------------------------------------------------------------------------------ */
+
 #define BIN_TYPE float
+#define BIN_CODE uint8_t
+#define BIN_NAME(name) ISA_NAME(name##_f32_u8)
+#define BIN_BUCKET bin_bucket_f32
 #define BIN_CUTS(t) ((t)->narrow)
-#define BIN_NAME ISA_NAME(bin_f32)
+#define BIN_MAP(t) (&(t)->narrow_map)
+#include "rank_template.h"
+#define BIN_TYPE float
+#define BIN_CODE uint16_t
+#define BIN_NAME(name) ISA_NAME(name##_f32_u16)
+#define BIN_BUCKET bin_bucket_f32
+#define BIN_CUTS(t) ((t)->narrow)
+#define BIN_MAP(t) (&(t)->narrow_map)
+#include "rank_template.h"
+#define BIN_TYPE float
+#define BIN_CODE uint32_t
+#define BIN_NAME(name) ISA_NAME(name##_f32_u32)
+#define BIN_BUCKET bin_bucket_f32
+#define BIN_CUTS(t) ((t)->narrow)
+#define BIN_MAP(t) (&(t)->narrow_map)
 #include "rank_template.h"
 #define BIN_TYPE double
+#define BIN_CODE uint8_t
+#define BIN_NAME(name) ISA_NAME(name##_f64_u8)
+#define BIN_BUCKET bin_bucket_f64
 #define BIN_CUTS(t) ((t)->wide)
-#define BIN_NAME ISA_NAME(bin_f64)
+#define BIN_MAP(t) (&(t)->wide_map)
 #include "rank_template.h"
-#endif
+#define BIN_TYPE double
+#define BIN_CODE uint16_t
+#define BIN_NAME(name) ISA_NAME(name##_f64_u16)
+#define BIN_BUCKET bin_bucket_f64
+#define BIN_CUTS(t) ((t)->wide)
+#define BIN_MAP(t) (&(t)->wide_map)
+#include "rank_template.h"
+#define BIN_TYPE double
+#define BIN_CODE uint32_t
+#define BIN_NAME(name) ISA_NAME(name##_f64_u32)
+#define BIN_BUCKET bin_bucket_f64
+#define BIN_CUTS(t) ((t)->wide)
+#define BIN_MAP(t) (&(t)->wide_map)
+#include "rank_template.h"
 
 #ifndef HAVE_TRANSPOSE16
 static void ISA_NAME(transpose16)(const char *rows, int64_t row_stride, size_t n, float *columns)

@@ -124,6 +124,8 @@ typedef struct row_range {
 /* ---- compile: each fills its part of the engine ------------------------------------------------------- */
 
 score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error);
+/* The maps of a table whose cuts are there; false: no memory. e->code_bytes is known. */
+bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t);
 score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error);
 

@@ -215,49 +215,6 @@ static void sum_f32_avx2(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *whic
 	}
 }
 
-/* ---- bin -------------------------------------------------------------------------------------------------- */
-
-#define HAVE_BIN
-
-/* Two steps of a 16-way search: which group of 16 cuts, then where in the group. packs makes two mask bits of each
- * comparison, so a count of bits is twice the count of cuts. */
-static inline unsigned count16_f32(__m256 low, __m256 high, __m256 x)
-{
-	__m256i a = _mm256_castps_si256(_mm256_cmp_ps(x, low, _CMP_GE_OQ));
-	__m256i b = _mm256_castps_si256(_mm256_cmp_ps(x, high, _CMP_GE_OQ));
-	return (unsigned)__builtin_popcount((unsigned)_mm256_movemask_epi8(_mm256_packs_epi32(a, b)));
-}
-
-static void bin_f32_avx2(const bin_table *t, const float *x, size_t n, uint8_t *codes)
-{
-	const char *cuts = (const char *)t->narrow;
-	__m256 low = _mm256_load_ps(t->narrow_pivots), high = _mm256_load_ps(t->narrow_pivots + 8);
-	for (size_t i = 0; i < n; i++) {
-		__m256 v = _mm256_broadcast_ss(x + i);
-		/* Twice the group: 32 bytes of cuts for each unit, and eight codes. */
-		unsigned group = count16_f32(low, high, v);
-		const float *in = (const float *)(const void *)(cuts + 32 * (size_t)group);
-		codes[i] = (uint8_t)(8 * group + count16_f32(_mm256_load_ps(in), _mm256_load_ps(in + 8), v) / 2);
-	}
-}
-
-static inline unsigned count16_f64(const double *cuts, __m256d x)
-{
-	unsigned mask = 0;
-	for (unsigned k = 0; k < 4; k++)
-		mask |= (unsigned)_mm256_movemask_pd(_mm256_cmp_pd(x, _mm256_load_pd(cuts + 4 * k), _CMP_GE_OQ)) << (4 * k);
-	return (unsigned)__builtin_popcount(mask);
-}
-
-static void bin_f64_avx2(const bin_table *t, const double *x, size_t n, uint8_t *codes)
-{
-	for (size_t i = 0; i < n; i++) {
-		__m256d v = _mm256_broadcast_sd(x + i);
-		unsigned group = count16_f64(t->wide_pivots, v);
-		codes[i] = (uint8_t)(16 * group + count16_f64(t->wide + (size_t)16 * group, v));
-	}
-}
-
 /* ---- rows to columns ---------------------------------------------------------------------------------------- */
 
 #define HAVE_TRANSPOSE16

@@ -51,6 +51,35 @@ static inline simde__m128i simulated_cvtepi32_epi8(simde__m512i a)
 #undef _mm512_cvtepi32_epi8
 #define _mm512_cvtepi32_epi8 simulated_cvtepi32_epi8
 
+/* What does not fit, NaN among it, becomes the lowest number. */
+static inline simde__m512i simulated_cvttps_epi32(simde__m512 a)
+{
+	float x[16];
+	int32_t y[16];
+	simde__m512i result;
+	memcpy(x, &a, sizeof x);
+	for (unsigned i = 0; i < 16; i++)
+		y[i] = x[i] >= -2147483648.0f && x[i] < 2147483648.0f ? (int32_t)x[i] : INT32_MIN;
+	memcpy(&result, y, sizeof result);
+	return result;
+}
+#undef _mm512_cvttps_epi32
+#define _mm512_cvttps_epi32 simulated_cvttps_epi32
+
+static inline simde__m512i simulated_cvttpd_epi64(simde__m512d a)
+{
+	double x[8];
+	int64_t y[8];
+	simde__m512i result;
+	memcpy(x, &a, sizeof x);
+	for (unsigned i = 0; i < 8; i++)
+		y[i] = x[i] >= -9223372036854775808.0 && x[i] < 9223372036854775808.0 ? (int64_t)x[i] : INT64_MIN;
+	memcpy(&result, y, sizeof result);
+	return result;
+}
+#undef _mm512_cvttpd_epi64
+#define _mm512_cvttpd_epi64 simulated_cvttpd_epi64
+
 /* The processor faults on a misaligned aligned access; so does the simulation. */
 static inline const void *simulated_aligned(const void *p)
 {

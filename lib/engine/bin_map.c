@@ -1,0 +1,130 @@
+/*
+ * Maps from values to buckets, made once per feature: how values are binned without a long search.
+ *
+ * Comes in: the cuts of one feature, ascending. Goes out: a bin_map whose buckets hold few cuts each. Values are usually
+ * spread so that equal steps do well once a few outlying cuts are left to the first and the last bucket; where they do
+ * not, a bucket holds many cuts and the search in it is longer, never wrong.
+ */
+#include "parts.h"
+
+#include <math.h>
+
+/* Cuts as one of the two types, so that the maps are made by one piece of code. */
+typedef struct cut_list {
+	const float *narrow; /* or */
+	const double *wide;
+	uint32_t n; /* without NaN */
+} cut_list;
+
+static double cut_at(const cut_list *c, uint32_t i)
+{
+	return c->narrow ? (double)c->narrow[i] : c->wide[i];
+}
+
+static uint32_t bucket_of(const bin_map *map, const cut_list *c, uint32_t i)
+{
+	return (uint32_t)(c->narrow ? bin_bucket_f32(map, c->narrow[i]) : bin_bucket_f64(map, c->wide[i]));
+}
+
+/* Equal steps between two cuts. A map that would overflow becomes one bucket. */
+static bin_map map_between(const cut_list *c, double low, double high, uint32_t n_buckets)
+{
+	double scale = (double)(n_buckets - 1) / (high - low);
+	if (c->narrow)
+		scale = (double)(float)scale;
+	if (!isfinite(low) || !isfinite(scale) || !(scale > 0.0))
+		return (bin_map){.last = n_buckets - 1};
+	return (bin_map){.origin = low, .scale = scale, .last = n_buckets - 1};
+}
+
+/* Steps of the search that the fullest bucket needs. */
+static uint32_t steps_of(const bin_map *map, const cut_list *c)
+{
+	uint32_t most = 0, steps = 0;
+	for (uint32_t i = 0, end; i < c->n; i = end) {
+		uint32_t bucket = bucket_of(map, c, i);
+		for (end = i + 1; end < c->n && bucket_of(map, c, end) == bucket;)
+			end++;
+		most = end - i > most ? end - i : most;
+	}
+	while (most >> steps)
+		steps++;
+	return steps;
+}
+
+static bin_map best_map(const cut_list *c, uint32_t n_buckets)
+{
+	/* So many cuts at either end share a bucket with all that lies beyond. */
+	static const uint32_t outliers[] = {0, 1, 3, 7};
+	bin_map best = {.last = n_buckets - 1};
+	best.steps = steps_of(&best, c);
+	for (size_t i = 0; i < sizeof outliers / sizeof outliers[0] && 2 * outliers[i] + 1 < c->n; i++) {
+		bin_map map = map_between(c, cut_at(c, outliers[i]), cut_at(c, c->n - 1 - outliers[i]), n_buckets);
+		map.steps = steps_of(&map, c);
+		if (map.steps < best.steps)
+			best = map;
+	}
+	return best;
+}
+
+static void put_start(void *start, uint32_t code_bytes, size_t at, uint32_t value)
+{
+	if (code_bytes == 1)
+		((uint8_t *)start)[at] = (uint8_t)value;
+	else if (code_bytes == 2)
+		((uint16_t *)start)[at] = (uint16_t)value;
+	else
+		((uint32_t *)start)[at] = value;
+}
+
+static uint32_t count_buckets(const engine *e, uint32_t n)
+{
+	if (e->code_bytes == 1)
+		return e->k->byte_buckets;
+	uint32_t buckets = 256;
+	while (buckets < 4 * (uint64_t)n && buckets < 1u << 16)
+		buckets *= 2;
+	return buckets;
+}
+
+/* The search looks at 2^steps - 1 cuts from start on; starting a little lower keeps that within the cuts. */
+static bool make_map(const engine *e, sl_arena *arena, cut_list c, bin_map *map)
+{
+	uint32_t n_buckets = count_buckets(e, c.n), below = 0;
+	*map = best_map(&c, n_buckets);
+	void *start = sl_arena_alloc(arena, n_buckets, e->code_bytes);
+	if (!start)
+		return false;
+	uint32_t reach = ((uint32_t)1 << map->steps) - 1, latest = c.n > reach ? c.n - reach : 0;
+	for (uint32_t b = 0; b < n_buckets; b++) {
+		while (below < c.n && bucket_of(map, &c, below) < b)
+			below++;
+		put_start(start, e->code_bytes, b, below < latest ? below : latest);
+	}
+	map->start = start;
+	return true;
+}
+
+/* Byte k of cut i at 256 k + i. */
+static uint8_t *spread_cuts(sl_arena *arena, const void *cuts, size_t value_bytes)
+{
+	const uint8_t *from = cuts;
+	uint8_t *to = sl_arena_alloc(arena, 256 * value_bytes, 1);
+	for (size_t i = 0; i < 256 * value_bytes && to; i++)
+		to[256 * (i % value_bytes) + i / value_bytes] = from[i];
+	return to;
+}
+
+bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t)
+{
+	uint32_t n = t->n && isnan(t->narrow[t->n - 1]) ? t->n - 1 : t->n; /* nothing reaches a NaN cut */
+	if (!make_map(e, arena, (cut_list){.narrow = t->narrow, .n = n}, &t->narrow_map))
+		return false;
+	if (t->wide && !make_map(e, arena, (cut_list){.wide = t->wide, .n = n}, &t->wide_map))
+		return false;
+	if (t->n > 255 || !e->k->look_up_cuts)
+		return true;
+	t->narrow_bytes = spread_cuts(arena, t->narrow, sizeof *t->narrow);
+	t->wide_bytes = t->wide ? spread_cuts(arena, t->wide, sizeof *t->wide) : NULL;
+	return t->narrow_bytes && (t->wide_bytes || !t->wide);
+}

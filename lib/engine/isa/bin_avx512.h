@@ -1,0 +1,191 @@
+/*
+ * Values to byte codes by AVX-512: the same search as rank_template.h, 64 values at a time, with the starts and the cuts
+ * in registers as tables of bytes. Packs work on 128-bit lanes and unpacks undo that, so a value meets the cut that its
+ * code picked; codes are put in order when they are stored. Included after kernels_template.h, whose plain C serves what
+ * is left over.
+ */
+
+/* Entry `at` of a table of 64, 128 or 256 bytes. */
+static ALWAYS_INLINE __m512i pick_byte(const __m512i *t, __m512i at, unsigned size)
+{
+	if (size == 64)
+		return _mm512_permutexvar_epi8(at, t[0]);
+	__m512i low = _mm512_permutex2var_epi8(t[0], at, t[1]);
+	if (size == 128)
+		return low;
+	return _mm512_mask_blend_epi8(_mm512_movepi8_mask(at), low, _mm512_permutex2var_epi8(t[2], at, t[3]));
+}
+
+static ALWAYS_INLINE void load_bytes(const uint8_t *from, size_t n_tables, unsigned size, __m512i *t)
+{
+	for (size_t k = 0; k < n_tables; k++) {
+		for (size_t i = 0; i < size / 64; i++)
+			t[k * 4 + i] = _mm512_loadu_si512((const void *)(from + 256 * k + 64 * i));
+	}
+}
+
+/* Bucket of 16 values; NaN and what lies below becomes 0 when packed without sign. */
+static ALWAYS_INLINE __m512i bucket16(const bin_map *map, __m512 x)
+{
+	__m512 y = _mm512_mul_ps(_mm512_sub_ps(x, _mm512_set1_ps((float)map->origin)), _mm512_set1_ps((float)map->scale));
+	return _mm512_cvttps_epi32(_mm512_min_ps(_mm512_set1_ps((float)map->last), y));
+}
+
+/* Lane l of vector k: code bytes of rows 16 k + 4 l … + 3. */
+static ALWAYS_INLINE __m512i start64_f32(const bin_map *map, const __m512i start[4], const __m512 x[4])
+{
+	__m512i low = _mm512_packus_epi32(bucket16(map, x[0]), bucket16(map, x[1]));
+	__m512i high = _mm512_packus_epi32(bucket16(map, x[2]), bucket16(map, x[3]));
+	return pick_byte(start, _mm512_packus_epi16(low, high), 256);
+}
+
+/* Four bytes of 64 cuts, as four vectors of 32-bit words. */
+static ALWAYS_INLINE void pick_words(const __m512i *cuts, __m512i at, unsigned size, __m512i out[4])
+{
+	__m512i b[4], w[4];
+	for (size_t k = 0; k < 4; k++)
+		b[k] = pick_byte(cuts + 4 * k, at, size);
+	for (size_t k = 0; k < 2; k++) {
+		w[k] = _mm512_unpacklo_epi8(b[2 * k], b[2 * k + 1]);
+		w[2 + k] = _mm512_unpackhi_epi8(b[2 * k], b[2 * k + 1]);
+	}
+	for (size_t k = 0; k < 4; k += 2) {
+		out[k] = _mm512_unpacklo_epi16(w[k], w[k + 1]);
+		out[k + 1] = _mm512_unpackhi_epi16(w[k], w[k + 1]);
+	}
+}
+
+/* All ones for each code byte whose cut is <= the value. */
+static ALWAYS_INLINE __m512i reaches64_f32(const __m512i *cuts, __m512i at, unsigned size, const __m512 x[4])
+{
+	__m512i cut[4], yes[4];
+	pick_words(cuts, at, size, cut);
+	for (size_t k = 0; k < 4; k++)
+		yes[k] = _mm512_movm_epi32(_mm512_cmp_ps_mask(x[k], _mm512_castsi512_ps(cut[k]), _CMP_GE_OQ));
+	return _mm512_packs_epi16(_mm512_packs_epi32(yes[0], yes[1]), _mm512_packs_epi32(yes[2], yes[3]));
+}
+
+/* Codes are kept in the order of the packs; the last line puts them into that of the rows. */
+static ALWAYS_INLINE void rank64_f32(const bin_table *t, const __m512i *start, const __m512i *cuts, unsigned size,
+	const __m512 x[4], uint8_t *codes)
+{
+	const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+	__m512i code = start64_f32(&t->narrow_map, start, x);
+	for (uint32_t s = t->narrow_map.steps; s-- > 0;) {
+		__m512i at = _mm512_add_epi8(code, _mm512_set1_epi8((char)((1 << s) - 1)));
+		__m512i yes = reaches64_f32(cuts, at, size, x);
+		code = _mm512_add_epi8(code, _mm512_and_si512(yes, _mm512_set1_epi8((char)(1 << s))));
+	}
+	_mm512_storeu_si512((void *)codes, _mm512_permutexvar_epi32(order, code));
+}
+
+static ALWAYS_INLINE bool bin_size_f32(const bin_table *t, const float *x, size_t n, unsigned size, uint8_t *codes)
+{
+	__m512i start[4], cuts[16];
+	__m512 sum = _mm512_setzero_ps();
+	load_bytes(t->narrow_map.start, 1, 256, start);
+	load_bytes(t->narrow_bytes, 4, size, cuts);
+	for (size_t i = 0; i < n; i += 64) {
+		__m512 v[4];
+		for (size_t k = 0; k < 4; k++)
+			v[k] = _mm512_loadu_ps(x + i + 16 * k);
+		sum = _mm512_add_ps(sum, _mm512_add_ps(_mm512_add_ps(v[0], v[1]), _mm512_add_ps(v[2], v[3])));
+		rank64_f32(t, start, cuts, size, v, codes + i);
+	}
+	/* A sum is NaN if a value is, and else only if infinities met. */
+	return _mm512_cmp_ps_mask(sum, sum, _CMP_UNORD_Q) != 0;
+}
+
+static bool bin_f32_avx512(const bin_table *t, const float *x, size_t n, void *codes)
+{
+	size_t whole = n / 64 * 64;
+	bool nan = false;
+	if (whole && t->n <= 63)
+		nan = bin_size_f32(t, x, whole, 64, codes);
+	else if (whole && t->n <= 127)
+		nan = bin_size_f32(t, x, whole, 128, codes);
+	else if (whole)
+		nan = bin_size_f32(t, x, whole, 256, codes);
+	return bin_f32_u8_avx512(t, x + whole, n - whole, (uint8_t *)codes + whole) || nan;
+}
+
+/* ---- the same for doubles: vector k, lane l holds rows 8 k + 2 l and + 1 ------------------------------------------ */
+
+/* The low halves of 64-bit words: in each lane those of `a`, then those of `b`. */
+static ALWAYS_INLINE __m512i low_halves(__m512i a, __m512i b)
+{
+	return _mm512_castps_si512(_mm512_shuffle_ps(_mm512_castsi512_ps(a), _mm512_castsi512_ps(b), 0x88));
+}
+
+static ALWAYS_INLINE __m512i bucket8(const bin_map *map, __m512d x)
+{
+	__m512d y = _mm512_mul_pd(_mm512_sub_pd(x, _mm512_set1_pd(map->origin)), _mm512_set1_pd(map->scale));
+	return _mm512_cvttpd_epi64(_mm512_min_pd(_mm512_max_pd(y, _mm512_setzero_pd()), _mm512_set1_pd(map->last)));
+}
+
+static ALWAYS_INLINE __m512i start64_f64(const bin_map *map, const __m512i start[4], const __m512d x[8])
+{
+	__m512i at[4];
+	for (size_t k = 0; k < 4; k++)
+		at[k] = low_halves(bucket8(map, x[2 * k]), bucket8(map, x[2 * k + 1]));
+	return pick_byte(start, _mm512_packus_epi16(_mm512_packus_epi32(at[0], at[1]), _mm512_packus_epi32(at[2], at[3])), 256);
+}
+
+static ALWAYS_INLINE __m512i reaches64_f64(const uint8_t *bytes, __m512i at, unsigned size, const __m512d x[8])
+{
+	__m512i cuts[16], low[4], high[4], yes[4];
+	load_bytes(bytes, 4, size, cuts);
+	pick_words(cuts, at, size, low);
+	load_bytes(bytes + 4 * 256, 4, size, cuts);
+	pick_words(cuts, at, size, high);
+	for (size_t k = 0; k < 4; k++) {
+		__m512d a = _mm512_castsi512_pd(_mm512_unpacklo_epi32(low[k], high[k]));
+		__m512d b = _mm512_castsi512_pd(_mm512_unpackhi_epi32(low[k], high[k]));
+		yes[k] = low_halves(_mm512_movm_epi64(_mm512_cmp_pd_mask(x[2 * k], a, _CMP_GE_OQ)),
+			_mm512_movm_epi64(_mm512_cmp_pd_mask(x[2 * k + 1], b, _CMP_GE_OQ)));
+	}
+	return _mm512_packs_epi16(_mm512_packs_epi32(yes[0], yes[1]), _mm512_packs_epi32(yes[2], yes[3]));
+}
+
+static ALWAYS_INLINE void rank64_f64(const bin_table *t, const __m512i *start, unsigned size, const __m512d x[8],
+	uint8_t *codes)
+{
+	const __m512i order = _mm512_set_epi16(31, 23, 15, 7, 30, 22, 14, 6, 29, 21, 13, 5, 28, 20, 12, 4, 27, 19, 11, 3, 26,
+		18, 10, 2, 25, 17, 9, 1, 24, 16, 8, 0);
+	__m512i code = start64_f64(&t->wide_map, start, x);
+	for (uint32_t s = t->wide_map.steps; s-- > 0;) {
+		__m512i at = _mm512_add_epi8(code, _mm512_set1_epi8((char)((1 << s) - 1)));
+		__m512i yes = reaches64_f64(t->wide_bytes, at, size, x);
+		code = _mm512_add_epi8(code, _mm512_and_si512(yes, _mm512_set1_epi8((char)(1 << s))));
+	}
+	_mm512_storeu_si512((void *)codes, _mm512_permutexvar_epi16(order, code));
+}
+
+static ALWAYS_INLINE bool bin_size_f64(const bin_table *t, const double *x, size_t n, unsigned size, uint8_t *codes)
+{
+	__m512i start[4];
+	__m512d sum = _mm512_setzero_pd();
+	load_bytes(t->wide_map.start, 1, 256, start);
+	for (size_t i = 0; i < n; i += 64) {
+		__m512d v[8];
+		for (size_t k = 0; k < 8; k++) {
+			v[k] = _mm512_loadu_pd(x + i + 8 * k);
+			sum = _mm512_add_pd(sum, v[k]);
+		}
+		rank64_f64(t, start, size, v, codes + i);
+	}
+	return _mm512_cmp_pd_mask(sum, sum, _CMP_UNORD_Q) != 0;
+}
+
+static bool bin_f64_avx512(const bin_table *t, const double *x, size_t n, void *codes)
+{
+	size_t whole = n / 64 * 64;
+	bool nan = false;
+	if (whole && t->n <= 63)
+		nan = bin_size_f64(t, x, whole, 64, codes);
+	else if (whole && t->n <= 127)
+		nan = bin_size_f64(t, x, whole, 128, codes);
+	else if (whole)
+		nan = bin_size_f64(t, x, whole, 256, codes);
+	return bin_f64_u8_avx512(t, x + whole, n - whole, (uint8_t *)codes + whole) || nan;
+}

@@ -1,0 +1,160 @@
+/*
+ * Codes against a naive count of cuts <= x: every instruction set, every number of cuts that changes a code path, values
+ * at, beside and far from cuts, and cuts spread in ways that suit the maps well and badly.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "engine/parts.h"
+#include "random_model.h"
+
+#define MOST_VALUES 1100u
+
+static const score_isa isas[] = {SCORE_ISA_PORTABLE, SCORE_ISA_AVX2, SCORE_ISA_AVX512};
+
+typedef enum spread { EVEN, CLOSE, WIDE, CLUSTERS, TINY, N_SPREADS } spread;
+
+/* Ascending and distinct for i = 0, 1, …; exact in float. */
+static double cut_of(spread how, uint32_t i, uint32_t n)
+{
+	double at = (double)i - (double)(n / 2);
+	switch (how) {
+	case EVEN:
+		return at * 0.25;
+	case CLOSE: /* neighbouring floats */
+		return 8388608.0 + (double)i;
+	case WIDE: /* the lowest and the highest numbers among ordinary ones */
+		return i == 0 ? -INFINITY : i + 1 == n ? INFINITY : i == 1 ? -(double)3e38f : at;
+	case CLUSTERS:
+		return i < n / 2 ? (double)i / 1048576.0 : 1e6 + (double)i;
+	default: /* denormal floats, zero among them */
+		return at * (double)1.401298464e-45f;
+	}
+}
+
+typedef struct bin_case {
+	const kernels *k;
+	uint32_t code_bytes, n_cuts, n_values;
+	const double *cuts;
+	double *values;
+} bin_case;
+
+static uint32_t code_at(const void *codes, uint32_t code_bytes, size_t i)
+{
+	return code_bytes == 1 ? ((const uint8_t *)codes)[i] : code_bytes == 2 ? ((const uint16_t *)codes)[i]
+		: ((const uint32_t *)codes)[i];
+}
+
+static void check_codes(const bin_case *c, const void *codes, bool narrow, size_t n, bool saw_nan)
+{
+	bool any_nan = false;
+	for (size_t i = 0; i < n; i++) {
+		double x = c->values[i];
+		uint32_t low = 0, high = c->n_cuts;
+		any_nan |= x != x;
+		/* Cuts ascend, so those <= x come first. */
+		while (low < high) {
+			uint32_t middle = low + (high - low) / 2;
+			if (c->cuts[middle] <= x)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		if (code_at(codes, c->code_bytes, i) != low)
+			fail_msg("%s, %s, %u cuts, %u bytes: value %zu of %zu, %a, has code %u, not %u", score_isa_name(c->k->isa),
+				narrow ? "float" : "double", c->n_cuts, c->code_bytes, i, n, x,
+				code_at(codes, c->code_bytes, i), low);
+	}
+	if (any_nan && !saw_nan)
+		fail_msg("%s: a NaN was overlooked", score_isa_name(c->k->isa));
+	assert_int_equal(code_at(codes, c->code_bytes, n), c->code_bytes == 4 ? 0xa5a5a5a5u : c->code_bytes == 2 ? 0xa5a5u
+		: 0xa5u);
+}
+
+static void check_table(const bin_case *c, const bin_table *t)
+{
+	static const size_t sizes[] = {1, 63, 64, 65, 128, 500, MOST_VALUES};
+	static float narrow[MOST_VALUES];
+	static uint32_t codes[MOST_VALUES + 1];
+	for (size_t i = 0; i < c->n_values; i++)
+		narrow[i] = (float)c->values[i];
+	for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
+		size_t n = sizes[k] < c->n_values ? sizes[k] : c->n_values;
+		memset(codes, 0xa5, sizeof codes);
+		bool nan = c->k->bin_f32[c->code_bytes / 2](t, narrow, n, codes);
+		check_codes(c, codes, true, n, nan);
+		memset(codes, 0xa5, sizeof codes);
+		nan = c->k->bin_f64[c->code_bytes / 2](t, c->values, n, codes);
+		check_codes(c, codes, false, n, nan);
+	}
+}
+
+/* Values are floats, so that both types have the same answers. */
+static uint32_t make_values(const double *cuts, uint32_t n_cuts, uint64_t seed, double *values)
+{
+	static const double odd[] = {0.0, -0.0, INFINITY, -INFINITY, 1e30, -1e30};
+	uint64_t state = seed;
+	for (uint32_t i = 0; i < MOST_VALUES; i++) {
+		uint64_t r = random_u64(&state);
+		float cut = n_cuts ? (float)cuts[(r >> 8) % n_cuts] : 1.0f;
+		values[i] = (r & 7) == 0 ? odd[(r >> 3) % 6] : (r & 7) < 3 ? (double)nextafterf(cut, -INFINITY)
+			: (r & 7) < 5 ? (double)cut : (r & 7) == 5 ? (double)nextafterf(cut, INFINITY)
+			: (r & 7) == 6 ? (double)(cut * 1.01f) : 1e-45;
+		values[i] = (double)(float)values[i];
+		if (seed % 3 == 0 && (r >> 60) == 0)
+			values[i] = (double)NAN;
+	}
+	return MOST_VALUES;
+}
+
+static void check_cuts(score_isa isa, uint32_t n, spread how)
+{
+	score_allocator allocator = sl_allocator(NULL);
+	sl_arena arena;
+	sl_arena_init(&arena, &allocator, 0);
+	size_t padded = BIN_PADDED(n);
+	float *narrow = malloc(padded * sizeof *narrow);
+	double *wide = malloc(padded * sizeof *wide), values[MOST_VALUES];
+	for (size_t i = 0; i < padded; i++)
+		narrow[i] = (float)(wide[i] = i < n ? cut_of(how, (uint32_t)i, n) : (double)NAN);
+	for (uint32_t bytes = n <= 255 ? 1 : n <= 65535 ? 2 : 4; bytes <= 4; bytes *= 2) {
+		engine e = {.k = engine_kernels(isa), .code_bytes = bytes};
+		bin_table t = {.n = n, .narrow = narrow, .wide = wide};
+		assert_true(engine_make_bin_maps(&e, &arena, &t));
+		bin_case c = {.k = e.k, .code_bytes = bytes, .n_cuts = n, .cuts = wide, .values = values};
+		c.n_values = make_values(wide, n, 1000u * (uint32_t)how + n, values);
+		check_table(&c, &t);
+	}
+	sl_arena_free(&arena);
+	free(narrow);
+	free(wide);
+}
+
+static void codes_count_cuts(void **state)
+{
+	static const uint32_t large[] = {301, 1000, 5000, 65535, 70000};
+	(void)state;
+	for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
+		if (!score_isa_available(isas[i]))
+			continue;
+		for (uint32_t how = 0; how < N_SPREADS; how++) {
+			for (uint32_t n = 0; n <= 300; n++)
+				check_cuts(isas[i], n, (spread)how);
+			for (size_t k = 0; k < sizeof large / sizeof large[0]; k++)
+				check_cuts(isas[i], large[k], (spread)how);
+		}
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(codes_count_cuts)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
