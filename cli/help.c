@@ -28,8 +28,8 @@ static const char general[] =
 static const char convert[] =
 	"Usage: scoreline convert IN -o OUT.slm [options]\n"
 	"\n"
-	"Read a model and write it as .slm. IN may be XGBoost JSON or UBJSON, LightGBM text, or .slm; the content\n"
-	"decides, not the name. OUT.slm appears only when it is complete and its test rows gave the same bits again.\n"
+	"Read a model and write it as .slm. IN may be XGBoost JSON or UBJSON, LightGBM text, CatBoost JSON, or .slm; the\n"
+	"content decides, not the name. OUT.slm appears only when it is complete and its test rows gave the same bits again.\n"
 	"\n"
 	"Options:\n"
 	"  -o, --out FILE         where to write; needed\n"
@@ -47,7 +47,7 @@ static const char convert[] =
 static const char inspect[] =
 	"Usage: scoreline inspect FILE [options]\n"
 	"\n"
-	"Say what a model is. FILE may be .slm, XGBoost JSON or UBJSON, or LightGBM text.\n"
+	"Say what a model is. FILE may be .slm, XGBoost JSON or UBJSON, LightGBM text, or CatBoost JSON.\n"
 	"\n"
 	"Options:\n"
 	"      --json       one JSON object for programs; it always lists all features\n"

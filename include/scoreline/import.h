@@ -16,6 +16,7 @@ typedef int32_t score_format;
 #define SCORE_FORMAT_XGBOOST_JSON 1
 #define SCORE_FORMAT_XGBOOST_UBJSON 2
 #define SCORE_FORMAT_LIGHTGBM_TEXT 3
+#define SCORE_FORMAT_CATBOOST_JSON 4
 
 typedef struct score_import_options {
 	size_t struct_size;

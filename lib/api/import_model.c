@@ -16,6 +16,8 @@ static score_status read_builder(const void *data, size_t size, const score_impo
 		return import_xgboost(data, size, format, o, out, error);
 	case SCORE_FORMAT_LIGHTGBM_TEXT:
 		return import_lightgbm(data, size, o, out, error);
+	case SCORE_FORMAT_CATBOOST_JSON:
+		return import_catboost(data, size, o, out, error);
 	case SCORE_FORMAT_AUTO:
 		return import_refuse_unknown(data, size, error);
 	default:
@@ -102,6 +104,6 @@ score_format score_import_detect(const void *data, size_t size)
 
 const char *score_format_name(score_format format)
 {
-	static const char *const names[] = {"unknown", "XGBoost JSON", "XGBoost UBJSON", "LightGBM text"};
+	static const char *const names[] = {"unknown", "XGBoost JSON", "XGBoost UBJSON", "LightGBM text", "CatBoost JSON"};
 	return format > 0 && (size_t)format < sizeof names / sizeof names[0] ? names[format] : names[0];
 }

@@ -78,6 +78,14 @@ static bool is_lightgbm_text(span s)
 	return starts_with(s, "tree", 4) && s.length > 4 && (s.text[4] == '\n' || s.text[4] == '\r');
 }
 
+static score_format json_format(span s)
+{
+	if (contains(s, "\"learner\""))
+		return SCORE_FORMAT_XGBOOST_JSON;
+	bool is_catboost = contains(s, "\"oblivious_trees\"") || contains(s, "\"scale_and_bias\"");
+	return is_catboost ? SCORE_FORMAT_CATBOOST_JSON : SCORE_FORMAT_AUTO;
+}
+
 score_format import_detect(const void *data, size_t size)
 {
 	if (!data || size == 0)
@@ -86,7 +94,7 @@ score_format import_detect(const void *data, size_t size)
 	if (is_lightgbm_text(text))
 		return SCORE_FORMAT_LIGHTGBM_TEXT;
 	if (is_json_object(text))
-		return contains(text, "\"learner\"") ? SCORE_FORMAT_XGBOOST_JSON : SCORE_FORMAT_AUTO;
+		return json_format(text);
 	if (is_ubjson_object(raw))
 		return contains(raw, "learner") ? SCORE_FORMAT_XGBOOST_UBJSON : SCORE_FORMAT_AUTO;
 	return SCORE_FORMAT_AUTO;
@@ -109,7 +117,7 @@ static const struct signature {
 	{"\x80\x04", 2, PICKLE},
 	{"\x80\x05", 2, PICKLE},
 	{"\x89SLM", 4, "a Scoreline model already: open it, it needs no conversion"},
-	{"CBM1", 4, "a CatBoost binary model, which is not supported yet"},
+	{"CBM1", 4, "a CatBoost binary model; open it with CatBoost and save_model(\"model.json\", format=\"json\")"},
 	{"binf", 4, OLD_XGBOOST},
 	{"bs64", 4, OLD_XGBOOST},
 	{"\x1F\x8B", 2, COMPRESSED},
@@ -146,11 +154,9 @@ static bool is_onnx(span s)
 
 static const char *what_json(span s)
 {
-	if (contains(s, "\"oblivious_trees\"") || contains(s, "\"scale_and_bias\""))
-		return "a CatBoost JSON model, which is not supported yet";
 	if (contains(s, "\"tree_info\"") && contains(s, "\"num_tree_per_iteration\""))
 		return "a JSON dump of LightGBM; save the model with save_model() instead, as text";
-	return "JSON without the key \"learner\", so no XGBoost model";
+	return "JSON without the key \"learner\" of XGBoost or \"oblivious_trees\" or \"scale_and_bias\" of CatBoost";
 }
 
 static const char *what_is(span raw, span text)
@@ -174,10 +180,10 @@ score_status import_refuse_unknown(const void *data, size_t size, score_error *e
 {
 	if (!data || size == 0)
 		return sl_fail(
-			error, SCORE_ERR_CORRUPT, "the file is empty; expected a model of XGBoost or LightGBM");
+			error, SCORE_ERR_CORRUPT, "the file is empty; expected a model of XGBoost, LightGBM or CatBoost");
 	const char *what = what_is((span){data, size}, start_of(data, size));
 	if (what)
 		return sl_fail(error, SCORE_ERR_UNSUPPORTED, "the file is %s", what);
 	return sl_fail(error, SCORE_ERR_UNSUPPORTED,
-		"the content is of no known model format; expected XGBoost JSON or UBJSON, or LightGBM text");
+		"the content is of no known model format; expected XGBoost JSON or UBJSON, LightGBM text, or CatBoost JSON");
 }

@@ -29,4 +29,8 @@ score_status import_xgboost(const void *data, size_t size, score_format format,
 score_status import_lightgbm(const void *data, size_t size, const score_import_options *options,
 	score_builder **out, score_error *error);
 
+/* CatBoost's JSON; `options` may be NULL. */
+score_status import_catboost(const void *data, size_t size, const score_import_options *options,
+	score_builder **out, score_error *error);
+
 #endif

@@ -13,6 +13,7 @@ import json
 import math
 import os
 import sys
+import tempfile
 from ctypes import byref
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
@@ -33,10 +34,12 @@ def convert(
     """Make a model of another library's model.
 
     Args:
-        obj: path of a model file (XGBoost JSON or UBJSON, LightGBM text; recognised from the content), its bytes, or
+        obj: path of a model file (XGBoost JSON or UBJSON, LightGBM text, CatBoost JSON; recognised from the content),
+            its bytes, or
 
             - ``xgboost.Booster`` (all its trees) or an XGBoost scikit-learn estimator (its best iteration, if any),
             - ``lightgbm.Booster`` or a LightGBM scikit-learn estimator (their best iteration, if any),
+            - ``catboost.CatBoost`` and its estimators, trained on numeric features,
             - scikit-learn ``LinearRegression`` and its kin, ``LogisticRegression``. These sum in the order of
               Scoreline's own contract, so they agree with scikit-learn to rounding, not to the bit.
         name: stored as metadata "name".
@@ -64,8 +67,8 @@ def convert(
             pair = _golden_of(model, margins_of) if golden and margins_of is not None else None
             return _labelled(model, {**found, **more}, pair)
     raise UnsupportedError(
-        f"cannot convert {type(obj).__module__}.{type(obj).__qualname__}: expected a path, bytes, a model of XGBoost "
-        f"or LightGBM, or of scikit-learn one of {', '.join(_IDENTITY + _EXP + _LOGISTIC)}"
+        f"cannot convert {type(obj).__module__}.{type(obj).__qualname__}: expected a path, bytes, a model of XGBoost, "
+        f"LightGBM or CatBoost, or of scikit-learn one of {', '.join(_IDENTITY + _EXP + _LOGISTIC)}"
     )
 
 
@@ -168,6 +171,23 @@ def _of_lightgbm(booster: Any, found: Optional[dict] = None):
     return model, margins_of, found or {}
 
 
+# ---- CatBoost ------------------------------------------------------------------------------------------------------
+
+
+def _of_catboost(booster: Any):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "model.json")
+        booster.save_model(path, format="json")
+        model = _import(lib.score_import_file, c_path(path))
+
+    def margins_of(rows: np.ndarray) -> Golden:
+        with np.errstate(over="ignore"):
+            narrow = rows.astype(np.float32)
+        return rows, booster.predict(narrow, prediction_type="RawFormulaVal", thread_count=1)
+
+    return model, margins_of, {}
+
+
 # ---- scikit-learn --------------------------------------------------------------------------------------------------
 
 _IDENTITY = (
@@ -268,6 +288,7 @@ _CONVERTERS: Dict[Tuple[str, str], Callable] = {
     ("xgboost", "XGBModel"): _of_xgboost_estimator,
     ("lightgbm", "Booster"): _of_lightgbm,
     ("lightgbm", "LGBMModel"): _of_lightgbm_estimator,
+    ("catboost", "CatBoost"): _of_catboost,
     **{("sklearn", kind): _of_sklearn_regressor for kind in _IDENTITY},
     **{("sklearn", kind): _of_sklearn_log_link for kind in _EXP},
     **{("sklearn", kind): _of_sklearn_logistic for kind in _LOGISTIC},

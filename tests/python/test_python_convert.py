@@ -200,7 +200,7 @@ def test_golden_margins_must_be_the_sources_own(booster, monkeypatch):
 
 @pytest.mark.parametrize("thing", [3, None, object(), {"a": 1}])
 def test_other_objects(thing):
-    with pytest.raises(scoreline.UnsupportedError, match="cannot convert .*XGBoost or LightGBM"):
+    with pytest.raises(scoreline.UnsupportedError, match="cannot convert .*XGBoost, LightGBM or CatBoost"):
         scoreline.convert(thing)
 
 
@@ -236,3 +236,22 @@ def test_error_position(booster):
     with pytest.raises(scoreline.CorruptError) as caught:
         scoreline.convert(raw[: len(raw) // 2])
     assert caught.value.offset is not None or caught.value.line is not None
+
+
+@pytest.mark.parametrize("labels", [None, ["yes", 'n"o']])
+def test_catboost_objects_answer_their_own_golden_rows(labels):
+    catboost = pytest.importorskip("catboost")
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((300, 4))
+    x[::5, 1] = np.nan
+    kind = catboost.CatBoostRegressor if labels is None else catboost.CatBoostClassifier
+    y = x[:, 0] if labels is None else np.where(x[:, 0] > 0, *labels)
+    source = kind(iterations=20, depth=4, verbose=0, allow_writing_files=False).fit(x, y)
+    model = scoreline.convert(source)
+    assert model.metadata["source.library"] == "catboost"
+    assert np.array_equal(model.predict(x, "margin").ravel(), source.predict(x, prediction_type="RawFormulaVal"))
+    if labels is None:
+        assert "classes" not in model.metadata
+    else:
+        assert json.loads(model.metadata["classes"]) == source.classes_.tolist()
+        assert np.array_equal(model.predict(x).ravel(), source.predict_proba(x)[:, 1])

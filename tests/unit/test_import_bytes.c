@@ -67,6 +67,8 @@ static void recognises_formats(void **state)
 	recognises(BYTES("\xEF\xBB\xBFtree\r\nversion=v4\r\n"), SCORE_FORMAT_LIGHTGBM_TEXT);
 	recognises(BYTES("trees\n"), SCORE_FORMAT_AUTO);
 	recognises(BYTES("tree"), SCORE_FORMAT_AUTO);
+	recognises(BYTES("{\"features_info\":{},\"oblivious_trees\":[]}"), SCORE_FORMAT_CATBOOST_JSON);
+	recognises(BYTES("{\"scale_and_bias\":[1,[0]],\"trees\":[]}"), SCORE_FORMAT_CATBOOST_JSON);
 	recognises(BYTES("{}"), SCORE_FORMAT_AUTO);
 	recognises(BYTES("{"), SCORE_FORMAT_AUTO);
 	recognises(BYTES(""), SCORE_FORMAT_AUTO);
@@ -81,7 +83,6 @@ static void names_what_it_refuses(void **state)
 	} cases[] = {
 		{BYTES("\x80\x04\x95"), "Python pickle"},
 		{BYTES("CBM1\0\0"), "CatBoost binary"},
-		{BYTES("{\"features_info\":{},\"oblivious_trees\":[]}"), "CatBoost JSON"},
 		{BYTES("{\"name\":\"tree\",\"num_tree_per_iteration\":1,\"tree_info\":[]}"), "JSON dump of LightGBM"},
 		{BYTES("[ { \"nodeid\": 0, \"leaf\": 1 }]"), "JSON dump of XGBoost"},
 		{BYTES("{\"a\":1}"), "without the key \"learner\""},

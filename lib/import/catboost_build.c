@@ -1,0 +1,400 @@
+/*
+ * CatBoost models to the builder.
+ *
+ * Comes in: what import_cb_read() found in the file. Goes out: an unfinished builder with the same numbers:
+ * float comparisons, double sums that start at zero, scale and bias at the end. Relies on the builder for the
+ * shape of non-symmetric trees.
+ */
+#include "catboost.h"
+#include "importers.h"
+
+#include <math.h>
+
+#define MAX_SYMMETRIC_DEPTH 24 /* CatBoost trains 16 at most */
+
+typedef struct build {
+	cb_file *file;
+	const score_import_options *options;
+	score_error *error;
+	uint32_t n_features;
+	uint32_t n_outputs;
+	size_t tree_begin, tree_end;
+	score_link link;
+	sl_vector nodes;      /* score_node, of one tree */
+	sl_vector taken; /* uint8_t, by column: 1 when a feature is there */
+	score_builder *builder;
+} build;
+
+/* The builder speaks of wrong arguments; here they come from the file. */
+static score_status from_builder(
+	const build *b, score_status status, const score_error *inner, int64_t offset)
+{
+	if (status == SCORE_OK)
+		return status;
+	if (status == SCORE_ERR_ARGUMENT)
+		status = SCORE_ERR_CORRUPT;
+	return sl_fail_at(b->error, status, offset, -1, "%s", inner->message);
+}
+
+/* ---- links -------------------------------------------------------------------------------------- */
+
+static const struct loss {
+	const char *name;
+	score_link link;
+} losses[] = {
+	{"Logloss", SCORE_LINK_SIGMOID},
+	{"CrossEntropy", SCORE_LINK_SIGMOID},
+	{"Focal", SCORE_LINK_SIGMOID},
+	{"MultiClass", SCORE_LINK_SOFTMAX},
+	{"MultiClassOneVsAll", SCORE_LINK_SIGMOID},
+	{"MultiLogloss", SCORE_LINK_SIGMOID},
+	{"MultiCrossEntropy", SCORE_LINK_SIGMOID},
+	{"Poisson", SCORE_LINK_EXP},
+	{"Tweedie", SCORE_LINK_EXP},
+};
+
+/* CatBoost predicts the margin itself under these. */
+static const char *const plain_losses[] = {"RMSE", "MAE", "Quantile", "MultiQuantile", "GroupQuantile", "Expectile",
+	"MAPE", "Huber", "Lq", "LogCosh", "LogLinQuantile", "RMSPE", "MultiRMSE", "MultiRMSEWithMissingValues",
+	"SurvivalAft", "Cox", "PairLogit", "PairLogitPairwise", "YetiRank", "YetiRankPairwise", "QueryRMSE",
+	"QuerySoftMax", "QueryCrossEntropy", "StochasticFilter", "StochasticRank", "LambdaMart"};
+
+/* A model without a loss, as CatBoost's sum_models() makes them, predicts its margins. */
+static score_status choose_link(build *b)
+{
+	const char *name = import_cb_text(b->file, b->file->loss);
+	b->link = SCORE_LINK_IDENTITY;
+	for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
+		if (strcmp(losses[i].name, name) == 0) {
+			b->link = losses[i].link;
+			return SCORE_OK;
+		}
+	}
+	for (size_t i = 0; i < sizeof plain_losses / sizeof plain_losses[0]; i++) {
+		if (strcmp(plain_losses[i], name) == 0)
+			return SCORE_OK;
+	}
+	if (!*name)
+		return SCORE_OK;
+	return sl_fail_at(b->error, SCORE_ERR_UNSUPPORTED, b->file->loss_offset, -1,
+		"the loss function \"%s\" is not supported; "
+		"for margins alone, remove model_info.params.loss_function",
+		sl_quote(name, strlen(name)).text);
+}
+
+/* ---- heads -------------------------------------------------------------------------------------- */
+
+static score_status count_outputs(build *b)
+{
+	const cb_tree *tree = b->file->trees.data;
+	size_t values = 1;
+	if (b->file->trees.length && tree->n_nodes) {
+		const cb_node *node = (const cb_node *)b->file->nodes.data + tree->first_node;
+		while (!node->n_values) /* the grammar gave every split a left child behind itself */
+			node = (const cb_node *)b->file->nodes.data + tree->first_node + node->left;
+		values = node->n_values;
+	} else if (b->file->trees.length && tree->n_splits <= MAX_SYMMETRIC_DEPTH) {
+		values = tree->n_values >> tree->n_splits;
+	} else if (b->file->scale_and_bias.length > 1) {
+		values = b->file->scale_and_bias.length - 1;
+	}
+	if (values < 1 || values > INT32_MAX)
+		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree ? tree->offset : -1, -1,
+			"tree 0 has %zu leaf values for %zu splits; expected at least one for each leaf", tree ? tree->n_values : 0,
+			tree ? tree->n_splits : 0);
+	b->n_outputs = (uint32_t)values;
+	return SCORE_OK;
+}
+
+static score_status count_features(build *b)
+{
+	const sl_vector *lists[] = {&b->file->float_features, &b->file->cat_features};
+	int64_t n = 0;
+	for (int k = 0; k < 2; k++) {
+		const cb_feature *f = lists[k]->data;
+		for (size_t i = 0; i < lists[k]->length; i++)
+			n = f[i].column >= n ? f[i].column + 1 : n;
+	}
+	/* Columns that the trainer ignored are listed too, so a model has about as many columns as features. */
+	if ((uint64_t)n > 16 * (uint64_t)(lists[0]->length + lists[1]->length) + 65536)
+		return sl_fail(b->error, SCORE_ERR_LIMIT, "\"flat_feature_index\" goes up to %lld for %zu features",
+			(long long)n, lists[0]->length + lists[1]->length);
+	b->n_features = (uint32_t)n;
+	return SCORE_OK;
+}
+
+static score_status choose_trees(build *b)
+{
+	size_t n = b->file->trees.length;
+	b->tree_begin = b->options->iteration_begin;
+	b->tree_end = b->options->iteration_end;
+	if (b->tree_begin == 0 && b->tree_end == 0)
+		b->tree_end = n;
+	else if (b->tree_begin >= b->tree_end || b->tree_end > n)
+		return sl_fail(b->error, SCORE_ERR_ARGUMENT, "iterations [%zu, %zu) were asked for, the model has %zu",
+			b->tree_begin, b->tree_end, n);
+	return SCORE_OK;
+}
+
+static score_status check_scale(build *b)
+{
+	const double *values = b->file->scale_and_bias.data;
+	size_t n = b->file->scale_and_bias.length;
+	for (size_t i = 0; i < n; i++) {
+		if (!isfinite(values[i]) || (i == 0 && values[0] == 0.0))
+			return sl_fail_at(b->error, SCORE_ERR_CORRUPT, b->file->scale_offset, -1,
+				"\"scale_and_bias\": expected finite numbers, and a scale other than 0");
+	}
+	if (n > 2 && n != (size_t)b->n_outputs + 1)
+		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, b->file->scale_offset, -1,
+			"\"scale_and_bias\" has %zu biases, the trees have %u outputs", n - 1, b->n_outputs);
+	return SCORE_OK;
+}
+
+/* ---- trees -------------------------------------------------------------------------------------- */
+
+/* The split as a node of the builder: CatBoost goes right when x > border. */
+static score_status fill_split(const build *b, const cb_tree *tree, const cb_split *split, score_node *out)
+{
+	const cb_file *f = b->file;
+	if (split->feature >= f->float_features.length)
+		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree->offset, -1,
+			"\"float_feature_index\" is %u, the model has %zu float features", split->feature,
+			f->float_features.length);
+	const cb_feature *feature = (const cb_feature *)f->float_features.data + split->feature;
+	const float *borders = (const float *)f->borders.data + feature->first_border;
+	int64_t at = split->number - (int64_t)feature->first_split;
+	if (split->number >= 0 && (at < 0 || at >= feature->n_borders || borders[at] != split->border))
+		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree->offset, -1,
+			"\"split_index\" %lld is not the border %.9g of float feature %u", (long long)split->number,
+			(double)split->border, split->feature);
+	memset(out, 0, sizeof *out);
+	out->test = SCORE_TEST_LE;
+	out->feature = (uint32_t)feature->column;
+	out->value = (double)split->border;
+	/* Missing counts as +infinity, which is not above a border of +infinity. */
+	bool right = feature->nan_right && split->border < INFINITY;
+	out->missing = right ? SCORE_MISSING_RIGHT : SCORE_MISSING_LEFT;
+	return SCORE_OK;
+}
+
+/* A leaf whose values stand at `values`, row `row` of the tree's vectors. */
+static void fill_leaf(const build *b, const double *values, uint32_t row, score_node *out)
+{
+	memset(out, 0, sizeof *out);
+	out->test = SCORE_TEST_LEAF;
+	out->leaf_id = row;
+	if (b->n_outputs > 1)
+		out->leaf_vector = row;
+	else
+		out->value = values[0];
+}
+
+static score_status bad_leaves(const build *b, size_t i, const cb_tree *tree)
+{
+	return sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree->offset, -1,
+		"tree %zu has %zu leaf values; expected %u for each leaf", i, tree->n_values, b->n_outputs);
+}
+
+/* A symmetric tree asks split k at one level. The first split is the lowest bit of the leaf's number, so the last one
+ * is the root, and node n of a level of 2^d has the children 2n + 1 and 2n + 2. */
+static score_status fill_symmetric(build *b, size_t number, const cb_tree *tree)
+{
+	const cb_file *f = b->file;
+	if (tree->n_splits > MAX_SYMMETRIC_DEPTH || tree->n_values != (size_t)b->n_outputs << tree->n_splits)
+		return bad_leaves(b, number, tree);
+	uint32_t n_leaves = (uint32_t)1 << tree->n_splits, at = 0;
+	score_node *nodes = sl_vector_grow(&b->nodes, (size_t)n_leaves * 2 - 1);
+	if (!nodes)
+		return sl_fail_memory(b->error, (size_t)n_leaves * 2 * sizeof *nodes);
+	for (size_t level = 0; level < tree->n_splits; level++) {
+		const cb_split *split = (const cb_split *)f->splits.data + tree->first_split + tree->n_splits - 1 - level;
+		score_node node;
+		score_status status = fill_split(b, tree, split, &node);
+		if (status != SCORE_OK)
+			return status;
+		for (uint32_t end = ((uint32_t)2 << level) - 1; at < end; at++) {
+			node.left = (int32_t)(2 * at + 1);
+			node.right = (int32_t)(2 * at + 2);
+			nodes[at] = node;
+		}
+	}
+	const double *values = (const double *)f->leaf_values.data + tree->first_value;
+	for (uint32_t leaf = 0; leaf < n_leaves; leaf++)
+		fill_leaf(b, values + (size_t)leaf * b->n_outputs, leaf, nodes + at + leaf);
+	return SCORE_OK;
+}
+
+static score_status fill_nodes(build *b, size_t number, const cb_tree *tree)
+{
+	const cb_file *f = b->file;
+	const cb_node *from = (const cb_node *)f->nodes.data + tree->first_node;
+	score_node *nodes = sl_vector_grow(&b->nodes, tree->n_nodes);
+	if (!nodes)
+		return sl_fail_memory(b->error, tree->n_nodes * sizeof *nodes);
+	uint32_t leaves = 0;
+	for (size_t i = 0; i < tree->n_nodes; i++) {
+		if (from[i].n_values == 0) {
+			score_status status = fill_split(b, tree, (const cb_split *)f->splits.data + from[i].split, nodes + i);
+			if (status != SCORE_OK)
+				return status;
+			nodes[i].left = from[i].left;
+			nodes[i].right = from[i].right;
+			continue;
+		}
+		if (from[i].n_values != b->n_outputs)
+			return bad_leaves(b, number, tree);
+		fill_leaf(b, (const double *)f->leaf_values.data + from[i].first_value, leaves++, nodes + i);
+	}
+	return SCORE_OK;
+}
+
+static score_status add_tree(build *b, size_t i)
+{
+	const cb_tree *tree = (const cb_tree *)b->file->trees.data + i;
+	b->nodes.length = 0;
+	score_status status = tree->n_nodes ? fill_nodes(b, i, tree) : fill_symmetric(b, i, tree);
+	if (status != SCORE_OK)
+		return status;
+	score_tree t = SCORE_TREE_INIT;
+	score_error inner;
+	t.nodes = b->nodes.data;
+	t.n_nodes = b->nodes.length;
+	if (b->n_outputs > 1) {
+		t.vectors = (const double *)b->file->leaf_values.data + tree->first_value;
+		t.n_vectors = tree->n_values / b->n_outputs;
+	}
+	return from_builder(b, score_builder_add_tree(b->builder, &t, &inner), &inner, tree->offset);
+}
+
+static score_status add_trees(build *b)
+{
+	score_status status = SCORE_OK;
+	for (size_t i = b->tree_begin; i < b->tree_end && status == SCORE_OK; i++)
+		status = add_tree(b, i);
+	return status;
+}
+
+/* ---- names and metadata ------------------------------------------------------------------------- */
+
+static score_status set_features(build *b)
+{
+	const sl_vector *lists[] = {&b->file->float_features, &b->file->cat_features};
+	uint8_t *taken = sl_vector_grow(&b->taken, b->n_features);
+	score_error inner;
+	if (!taken && b->n_features)
+		return sl_fail_memory(b->error, b->n_features);
+	if (b->n_features)
+		memset(taken, 0, b->n_features);
+	for (int k = 0; k < 2; k++) {
+		const cb_feature *f = lists[k]->data;
+		for (size_t i = 0; i < lists[k]->length; i++) {
+			if (taken[f[i].column]++)
+				return sl_fail_at(b->error, SCORE_ERR_CORRUPT, f[i].offset, -1,
+					"\"flat_feature_index\" %lld belongs to two features", (long long)f[i].column);
+			score_status status = score_builder_set_feature(b->builder, (uint32_t)f[i].column,
+				import_cb_text(b->file, f[i].name), f[i].is_category ? SCORE_FEATURE_CATEGORY : SCORE_FEATURE_NUMERIC,
+				&inner);
+			if (status != SCORE_OK)
+				return from_builder(b, status, &inner, f[i].offset);
+		}
+	}
+	return SCORE_OK;
+}
+
+static score_status set_base(build *b)
+{
+	const sl_vector *v = &b->file->scale_and_bias;
+	score_error inner;
+	if (v->length < 2)
+		return SCORE_OK;
+	score_status status = score_builder_set_base(b->builder, (const double *)v->data + 1, v->length - 1, &inner);
+	return from_builder(b, status, &inner, b->file->scale_offset);
+}
+
+static score_status set_link(build *b)
+{
+	score_error inner;
+	return from_builder(b, score_builder_set_link(b->builder, b->link, 1.0, &inner), &inner, b->file->loss_offset);
+}
+
+/* The release, from the text "… Branch: tags/v1.2.10 …". */
+static void find_version(const build *b, char *out, size_t size)
+{
+	const char *text = strstr(import_cb_text(b->file, b->file->version), "tags/v");
+	size_t length = text ? strspn(text + 6, "0123456789.") : 0;
+	length = length < size ? length : 0;
+	if (length)
+		memcpy(out, text + 6, length);
+	out[length] = 0;
+}
+
+static score_status set_metadata(build *b)
+{
+	char version[32];
+	if (b->file->classes.length && !sl_vector_push(&b->file->classes, "", 1))
+		return sl_fail_memory(b->error, 1);
+	find_version(b, version, sizeof version);
+	const char *const pairs[][2] = {{"source.library", "catboost"}, {"source.version", version},
+		{"objective", import_cb_text(b->file, b->file->loss)},
+		{"classes", b->file->classes.length ? b->file->classes.data : ""}};
+	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+		score_error inner;
+		score_status status = *pairs[i][1] ?
+			score_builder_set_metadata(b->builder, pairs[i][0], pairs[i][1], &inner) : SCORE_OK;
+		if (status != SCORE_OK)
+			return from_builder(b, status, &inner, -1);
+	}
+	return SCORE_OK;
+}
+
+/* ---- all together ------------------------------------------------------------------------------- */
+
+static score_status new_builder(build *b)
+{
+	score_contract contract = SCORE_CONTRACT_INIT(b->n_features, b->n_outputs);
+	score_build_options options = SCORE_BUILD_OPTIONS_INIT;
+	score_error inner;
+	contract.trees_per_iteration = 1;
+	contract.compare = SCORE_F32;
+	contract.sum = SCORE_F64;
+	contract.base_position = SCORE_BASE_LAST;
+	if (b->file->scale_and_bias.length)
+		contract.scale = *(const double *)b->file->scale_and_bias.data;
+	options.allocator = b->options->allocator;
+	options.isa = b->options->isa;
+	return from_builder(b, score_builder_new(&contract, &options, &b->builder, &inner), &inner, -1);
+}
+
+static score_status build_model(build *b)
+{
+	score_status (*const steps[])(build *) = {count_outputs, count_features, choose_trees, check_scale, choose_link,
+		new_builder, set_features, set_base, set_link, set_metadata, add_trees};
+	score_status status = SCORE_OK;
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0] && status == SCORE_OK; i++)
+		status = steps[i](b);
+	return status;
+}
+
+score_status import_catboost(const void *data, size_t size, const score_import_options *options,
+	score_builder **out, score_error *error)
+{
+	static const score_import_options defaults = SCORE_IMPORT_OPTIONS_INIT;
+	options = options ? options : &defaults;
+	*out = NULL;
+	cb_file file = {.allocator = sl_allocator(options->allocator), .error = error};
+	build b = {.file = &file, .options = options, .error = error};
+	sl_vector_init(&b.nodes, &file.allocator, sizeof(score_node));
+	sl_vector_init(&b.taken, &file.allocator, 1);
+	score_status status = import_cb_read(&file, data, size);
+	if (status == SCORE_OK)
+		status = build_model(&b);
+	sl_vector_free(&b.nodes);
+	sl_vector_free(&b.taken);
+	import_cb_free(&file);
+	if (status != SCORE_OK)
+		score_builder_free(b.builder);
+	else
+		*out = b.builder;
+	return status;
+}

@@ -1,0 +1,249 @@
+"""Models that CatBoost trained, or loaded after their borders and leaves were replaced by awkward values, against
+CatBoost itself. Every model comes from its seed alone.
+
+CatBoost sums each row's trees in order, whatever its batches: the whole batch and single rows give the same bits, which
+test_batches_of_one asserts. Its softmax and exponent use an exp() of its own, so those predictions are compared within
+a few units of the last place; margins, and what the sigmoid makes of them, bit for bit.
+"""
+import json
+import pathlib
+import tempfile
+
+import catboost
+import numpy as np
+import pytest
+
+import bit_check
+import c_interface
+import probe_rows
+from conftest import MODE
+
+N_SEEDS = {"quick": 1, "default": 3, "long": 12}[MODE]
+COMMON = {"thread_count": 1, "verbose": 0, "allow_writing_files": False}
+EXP_ULP = 32  # CatBoost's exp() for softmax and exponents is not the C library's
+
+
+# ---- making models -------------------------------------------------------------------------------------------------
+
+def training_rows(rng, n, n_features, nan_rate):
+    x = np.column_stack([[rng.standard_normal(n), np.round(rng.standard_normal(n), 1), rng.exponential(1, n),
+                          np.where(rng.random(n) < 0.4, 0.0, rng.standard_normal(n))][rng.integers(0, 4)]
+                         for _ in range(n_features)])
+    x[rng.random(x.shape) < nan_rate] = np.nan
+    return x
+
+
+def labels(rng, x, loss):
+    filled = np.nan_to_num(x, nan=0.7)
+    y = filled @ rng.standard_normal(x.shape[1]) + np.sin(3 * filled) @ rng.standard_normal(x.shape[1])
+    rank = np.argsort(np.argsort(y))
+    if loss.startswith(("MultiClass", "PairLogit")):
+        return rank * 4 // len(y)
+    if loss in ("Logloss", "CrossEntropy"):
+        return rank > len(y) // 2
+    if loss == "MultiLogloss":
+        return np.column_stack([rank > len(y) // 2, filled[:, 0] > np.median(filled[:, 0]), rank % 3 > 0]).astype(int)
+    if loss == "MultiRMSE":
+        return np.column_stack([y, filled[:, 0], -2 * y])
+    return np.abs(y) + 0.5 if loss.startswith(("Poisson", "Tweedie", "MAPE", "LogLin")) else y
+
+
+def train(rng, loss="RMSE", n_rows=700, n_features=6, nan_rate=0.05, rounds=20, **params):
+    x = training_rows(rng, n_rows, n_features, nan_rate)
+    merged = {"loss_function": loss, "iterations": rounds, "random_seed": int(rng.integers(1 << 30)), **COMMON,
+              **params}
+    model = catboost.CatBoost(merged)
+    group = np.repeat(np.arange(n_rows // 10), 10) if loss in ("QueryRMSE", "YetiRank") else None
+    return model.fit(catboost.Pool(x, labels(rng, x, loss), group_id=group)), x
+
+
+def json_of(model) -> dict:
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "model.json"
+        model.save_model(str(path), format="json")
+        return json.loads(path.read_text())
+
+
+def reloaded(document: dict):
+    """The model of an edited document, and the document of that model: CatBoost's reader of JSON does not round
+    correctly, so the numbers that it took are not those it was given."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "model.json"
+        path.write_text(json.dumps(document))
+        model = catboost.CatBoost().load_model(str(path), format="json")
+    return model, json_of(model)
+
+
+def edited(document: dict, borders=None, leaves=None) -> dict:
+    """Replace borders (of features and splits alike, ascending) and leaf values."""
+    features = document["features_info"]["float_features"]
+    if borders:
+        for feature in features:
+            feature["borders"] = sorted(borders(b) for b in feature["borders"])
+    flat = [(f["feature_index"], b) for f in features for b in f["borders"]]
+
+    def visit(node):
+        for split in [node["split"]] if "split" in node else node.get("splits") or []:
+            split["border"] = flat[split["split_index"]][1]
+        for key in ("leaf_values", "value"):
+            if leaves and key in node:
+                node[key] = [leaves() for _ in node[key]] if isinstance(node[key], list) else leaves()
+        for key in ("left", "right"):
+            if key in node:
+                visit(node[key])
+
+    for tree in document.get("oblivious_trees") or document["trees"]:
+        visit(tree)
+    return document
+
+
+# ---- asking CatBoost -----------------------------------------------------------------------------------------------
+
+KINDS = {"Logloss": "Probability", "CrossEntropy": "Probability", "MultiClass": "Probability",
+         "MultiClassOneVsAll": "Probability", "MultiLogloss": "Probability", "Poisson": "Exponent",
+         "Tweedie": "Exponent"}
+
+
+def check(tally, kind, name, model, seen, rng, n=1100, loss="RMSE", nan_rate=0.1, document=None, margins_only=False):
+    document = document or json_of(model)
+    base = np.asarray(document["scale_and_bias"][1], float)
+    cuts = {f["flat_feature_index"]: np.array(f["borders"], float)
+            for f in document["features_info"]["float_features"]}
+    rows = probe_rows.probe(rng, seen, cuts, n, nan_rate=nan_rate)
+    output = KINDS.get(loss.partition(":")[0])
+
+    def predict(x, kind="RawFormulaVal", **range_):
+        with np.errstate(over="ignore"):
+            found = model.predict(x.astype(np.float32), prediction_type=kind, thread_count=1, **range_)
+        return bit_check.as_doubles(found)
+
+    def prediction(x):
+        both = predict(x, output)
+        return both[:, 1:] if loss in ("Logloss", "CrossEntropy") else both
+
+    def margin_of_range(x, begin, end):
+        found = predict(x, ntree_start=begin, ntree_end=end)
+        return np.where(base != 0, found + base, found) if begin else found  # CatBoost's base belongs to tree 0
+
+    oracle = bit_check.Oracle(
+        margin=predict, prediction=None if margins_only else prediction if output else predict,
+        margin_of_range=margin_of_range,
+        leaf=None if "trees" in document else lambda x: model.calc_leaf_indexes(x.astype(np.float32)),
+        prediction_ulp=EXP_ULP if output == "Exponent" or loss == "MultiClass" else 0)
+    return bit_check.Checker(name, json.dumps(document).encode(), oracle, rows, tally("CatBoost", kind),
+                             vector_leaves=True).run()
+
+
+def seeds(*parts):
+    return np.random.default_rng([sum(map(ord, str(p))) for p in parts])
+
+
+# ---- tests ---------------------------------------------------------------------------------------------------------
+
+LOSSES = ["RMSE", "MAE", "Quantile:alpha=0.3", "Expectile:alpha=0.3", "MAPE", "Huber:delta=1", "LogCosh", "Poisson",
+          "Tweedie:variance_power=1.5", "Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll", "MultiLogloss",
+          "MultiRMSE", "MultiQuantile:alpha=0.2,0.8", "QueryRMSE", "YetiRank"]
+
+
+@pytest.mark.parametrize("seed", range(N_SEEDS))
+@pytest.mark.parametrize("loss", LOSSES)
+def test_loss(loss, seed, tally):
+    rng = seeds(loss, seed)
+    model, x = train(rng, loss, depth=int(rng.integers(1, 7)), learning_rate=0.3)
+    check(tally, "loss function", f"cb-{loss.partition(':')[0]}-{seed}", model, x, rng, loss=loss)
+
+
+@pytest.mark.parametrize("seed", range(N_SEEDS))
+@pytest.mark.parametrize("mode", ["Min", "Max", "Forbidden"])
+def test_missing_values(mode, seed, tally):
+    """Rows with missing values also meet features that had none in training."""
+    rng = seeds("nan", mode, seed)
+    model, x = train(rng, nan_rate=0.0 if mode == "Forbidden" else 0.2, nan_mode=mode, depth=4)
+    check(tally, f"nan_mode {mode}", f"cb-nan-{mode}-{seed}", model, x, rng, nan_rate=0.3)
+
+
+@pytest.mark.parametrize("seed", range(N_SEEDS))
+@pytest.mark.parametrize("depth", [1, 2, 3, 6, 8, 9, 12])
+def test_depth(depth, seed, tally):
+    rng = seeds("depth", depth, seed)
+    model, x = train(rng, ["RMSE", "Logloss", "MultiClass"][seed % 3], depth=depth, rounds=[30, 7, 3][seed % 3],
+                     boosting_type="Plain")
+    check(tally, "symmetric trees", f"cb-depth-{depth}-{seed}", model, x, rng,
+          loss=["RMSE", "Logloss", "MultiClass"][seed % 3])
+
+
+@pytest.mark.parametrize("seed", range(2 * N_SEEDS))
+@pytest.mark.parametrize("policy", ["Depthwise", "Lossguide"])
+def test_grow_policy(policy, seed, tally):
+    rng = seeds(policy, seed)
+    loss = ["RMSE", "MultiClass", "Logloss"][seed % 3]
+    model, x = train(rng, loss, grow_policy=policy, depth=int(rng.integers(1, 9)), min_data_in_leaf=3)
+    check(tally, policy, f"cb-{policy}-{seed}", model, x, rng, loss=loss)
+
+
+@pytest.mark.parametrize("seed", range(2 * N_SEEDS))
+def test_borders(seed, tally):
+    rng = seeds("borders", seed)
+    count = [4, 254, 255, 600][seed % 4]
+    model, x = train(rng, n_rows=2500, n_features=3, border_count=count, depth=6, rounds=40)
+    check(tally, "many borders", f"cb-borders-{seed}", model, x, rng, n=2000)
+
+
+@pytest.mark.parametrize("seed", range(2 * N_SEEDS))
+def test_scale_and_bias(seed, tally):
+    rng = seeds("scale", seed)
+    model, x = train(rng)
+    model.set_scale_and_bias(float(rng.choice([0.3, 1.0, -2.5, 1e-9])), float(rng.choice([0.0, 0.7, -1e5])))
+    check(tally, "scale and bias", f"cb-scale-{seed}", model, x, rng)
+
+
+@pytest.mark.parametrize("seed", range(4 * N_SEEDS))
+def test_order_of_additions(seed, tally):
+    rng = seeds("order", seed)
+    params = {"grow_policy": "Lossguide"} if seed % 3 == 2 else {}
+    loss = ["RMSE", "MultiClass"][seed // 2 % 2]
+    model, x = train(rng, loss, rounds=61, depth=1 + seed % 9, **params)
+    spread = [12, 200][seed % 2]
+    model, document = reloaded(edited(
+        json_of(model), leaves=lambda: float(rng.choice([-1, 1]) * 10.0 ** rng.uniform(-spread, spread))))
+    check(tally, "order of additions", f"cb-order-{seed}", model, x, rng, loss=loss, document=document,
+          margins_only=True)  # CatBoost's exp() never gives less than 2.2e-308: such a softmax has other zeros
+
+
+CUTS = [0.0, -0.0, 1e-45, -1e-45, 1e-40, 3.4028234663852886e38, -3.4028234663852886e38, 0.10000000149011612, 1.0]
+
+
+@pytest.mark.parametrize("treatment", ["AsIs", "AsFalse", "AsTrue"])
+@pytest.mark.parametrize("seed", range(N_SEEDS))
+def test_awkward_borders(treatment, seed, tally):
+    rng = seeds("awkward", treatment, seed)
+    model, x = train(rng, border_count=12, n_features=4)
+    document = edited(json_of(model), borders=lambda b: float(rng.choice(CUTS)) if rng.random() < 0.5 else b)
+    for feature in document["features_info"]["float_features"]:
+        feature["nan_value_treatment"] = treatment
+        feature["has_nans"] = bool(rng.random() < 0.7)
+    model, document = reloaded(document)
+    check(tally, "awkward borders", f"cb-awkward-{treatment}-{seed}", model, x, rng, n=2000, nan_rate=0.3,
+          document=document)
+
+
+@pytest.mark.parametrize("seed", range(N_SEEDS))
+def test_batches_of_one(seed):
+    """CatBoost's own answers do not depend on the size of the batch."""
+    rng = seeds("batches", seed)
+    model, x = train(rng, rounds=57, depth=[3, 8, 10][seed % 3])
+    whole = model.predict(x[:300])
+    for size in (1, 3, 15, 16, 17, 127, 129):
+        parts = np.concatenate([model.predict(x[:300][i:i + size]) for i in range(0, 300, size)])
+        assert (parts.view(np.uint64) == whole.view(np.uint64)).all(), size
+
+
+def test_categories_are_refused_by_name(tally):
+    x = np.array([[["a", "b", "c", "d"][i % 4], str(i % 2)] for i in range(200)], object)
+    y = np.arange(200) % 4 % 3
+    for one_hot, name in ((10, "OneHotFeature"), (1, "OnlineCtr")):
+        model = catboost.CatBoostRegressor(iterations=5, one_hot_max_size=one_hot, cat_features=[0, 1], depth=2,
+                                           verbose=0, allow_writing_files=False).fit(x, y)
+        with pytest.raises(c_interface.ScoreError, match=name) as refused:
+            c_interface.Model.imported(json.dumps(json_of(model)).encode())
+        assert refused.value.code == "UNSUPPORTED"

@@ -1,0 +1,196 @@
+/*
+ * CatBoost files that are wrong, one for every check of the importer. Each is a small valid model in which one
+ * piece of text was replaced.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "import/importers.h"
+
+#define HEAD \
+	"{\"features_info\":{\"float_features\":[{\"borders\":[0.5,2],\"feature_id\":\"a\",\"feature_index\":0," \
+	"\"flat_feature_index\":0,\"has_nans\":true,\"nan_value_treatment\":\"AsTrue\"},{\"borders\":[-1]," \
+	"\"feature_id\":\"b\",\"feature_index\":1,\"flat_feature_index\":1,\"has_nans\":false," \
+	"\"nan_value_treatment\":\"AsIs\"}]},\"model_info\":{\"params\":{\"loss_function\":{\"type\":\"Logloss\"}}," \
+	"\"class_params\":{\"class_names\":[\"n\\\"o\",\"yes\"]}},\"scale_and_bias\":[2,[0.25]],"
+#define SPLIT(feature, border, number) \
+	"{\"border\":" border ",\"float_feature_index\":" feature ",\"split_index\":" number \
+	",\"split_type\":\"FloatFeature\"}"
+
+static const char symmetric_file[] = HEAD "\"oblivious_trees\":[{\"leaf_values\":[1,2,4,8],\"splits\":["
+	SPLIT("0", "2", "1") "," SPLIT("1", "-1", "2") "]}]}";
+static const char nodes_file[] = HEAD "\"trees\":[{\"left\":{\"value\":1,\"weight\":3},\"right\":{\"left\":{"
+	"\"value\":2},\"right\":{\"value\":4},\"split\":" SPLIT("1", "-1", "2") "},\"split\":" SPLIT("0", "0.5", "0") "}]}";
+
+static char *replaced(const char *text, const char *from, const char *to)
+{
+	const char *at = strstr(text, from);
+	if (!at || strstr(at + 1, from))
+		fail_msg("the test must replace something that is there once: %s", from);
+	size_t head = (size_t)(at - text), size = strlen(text) + strlen(to) + 1;
+	char *out = malloc(size);
+	assert_non_null(out);
+	snprintf(out, size, "%.*s%s%s", (int)head, text, to, at + strlen(from));
+	return out;
+}
+
+static score_status import_text(const char *text, size_t size, score_model **out, score_error *error)
+{
+	score_builder *builder = NULL;
+	score_status status = import_catboost(text, size, NULL, &builder, error);
+	*out = NULL;
+	assert_int_equal(status == SCORE_OK, builder != NULL);
+	if (status == SCORE_OK)
+		status = score_builder_finish(builder, out, error);
+	score_builder_free(builder);
+	return status;
+}
+
+typedef struct wrong {
+	const char *from;
+	const char *to;
+	const char *says;
+	score_status status; /* 0: SCORE_ERR_CORRUPT */
+} wrong;
+
+static void refuse_all(const char *text, const wrong *cases, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		char *bad = replaced(text, cases[i].from, cases[i].to);
+		score_status expected = cases[i].status ? cases[i].status : SCORE_ERR_CORRUPT;
+		score_error error;
+		score_model *model;
+		score_status status = import_text(bad, strlen(bad), &model, &error);
+		if (status != expected || !strstr(error.message, cases[i].says))
+			fail_msg("%s -> %s: expected %s and \"%s\", got %s: %s", cases[i].from, cases[i].to,
+				score_status_name(expected), cases[i].says, score_status_name(status),
+				status == SCORE_OK ? "" : error.message);
+		assert_null(model);
+		free(bad);
+	}
+}
+
+static void refuses_wrong_symmetric_files(void **state)
+{
+	static const wrong cases[] = {
+		{"[0.5,2]", "[2,0.5]", "ascending order", 0},
+		{"[0.5,2]", "[NaN,2]", "ascending order", 0},
+		{"[0.5,2]", "[\"x\"]", "expected numbers", 0},
+		{"[0.5,2]", "[{}]", "expected no object here", 0},
+		{"[0.5,2]", "[0.5,3]", "\"split_index\" 1 is not the border", 0},
+		{"\"feature_index\":1", "\"feature_index\":0", "expected 1", 0},
+		{"\"flat_feature_index\":1", "\"flat_feature_index\":0", "belongs to two features", 0},
+		{"\"flat_feature_index\":1", "\"flat_feature_index\":-1", "missing, negative or too large", 0},
+		{"\"flat_feature_index\":1", "\"flat_feature_index\":2000000000", "goes up to", SCORE_ERR_LIMIT},
+		{"\"flat_feature_index\":1,", "", "missing, negative or too large", 0},
+		{"AsTrue", "AsMaybe", "expected AsIs, AsFalse or AsTrue", 0},
+		{"\"has_nans\":true", "\"has_nans\":1.5", "expected a whole number", 0},
+		{"\"feature_id\":\"a\"", "\"feature_id\":7", "expected a string", 0},
+		{"Logloss", "RMSEWithUncertainty", "loss function \"RMSEWithUncertainty\"", SCORE_ERR_UNSUPPORTED},
+		{"[2,[0.25]]", "[0,[0.25]]", "scale other than 0", 0},
+		{"[2,[0.25]]", "[2,[NaN]]", "finite numbers", 0},
+		{"[2,[0.25]]", "[2,[1,2]]", "has 2 biases", 0},
+		{"[2,[0.25]]", "7", "expected an object or an array", 0},
+		{"[1,2,4,8]", "[1,2,4]", "leaf values", 0},
+		{"[1,2,4,8]", "[]", "leaf values", 0},
+		{"\"float_feature_index\":1", "\"float_feature_index\":5", "the model has 2 float features", 0},
+		{"\"float_feature_index\":1", "\"float_feature_index\":-5", "missing, negative", 0},
+		{"\"split_index\":2", "\"split_index\":7", "\"split_index\" 7", 0},
+		{"\"border\":-1,\"fl", "\"fl", "expected one number", 0},
+		{"\"border\":-1,\"fl", "\"border\":[-1],\"fl", "expected no array here", 0},
+		{"\"border\":-1,\"fl", "\"border\":NaN,\"fl", "not NaN", 0},
+		{"2,\"split_type\":\"FloatFeature\"", "2,\"split_type\":\"OneHotFeature\"", "OneHotFeature", SCORE_ERR_UNSUPPORTED},
+		{"2,\"split_type\":\"FloatFeature\"", "2,\"split_type\":\"OnlineCtr\"", "OnlineCtr", SCORE_ERR_UNSUPPORTED},
+		{"2,\"split_type\":\"FloatFeature\"", "2,\"split_type\":\"Odd\"", "\"Odd\"", SCORE_ERR_UNSUPPORTED},
+		{"2,\"split_type\":\"FloatFeature\"", "2", "\"split_type\": missing", 0},
+		{"\"float_features\":", "\"text_features\":[{}],\"float_features\":", "text_features", SCORE_ERR_UNSUPPORTED},
+		{"\"float_features\":", "\"embedding_features\":[{}],\"float_features\":", "embedding_features",
+			SCORE_ERR_UNSUPPORTED},
+		{"\"oblivious_trees\":", "\"trees\":[],\"oblivious_trees\":", "both", 0},
+		{"\"oblivious_trees\":", "\"forest\":", "neither", 0},
+		{"\"model_info\":", "\"features_info\":{},\"model_info\":", "there twice", 0},
+		{"[\"n\\\"o\",\"yes\"]", "[{}]", "expected no object here", 0},
+	};
+	(void)state;
+	refuse_all(symmetric_file, cases, sizeof cases / sizeof cases[0]);
+}
+
+static void refuses_wrong_nodes(void **state)
+{
+	static const wrong cases[] = {
+		{"\"value\":2", "\"valve\":2", "a node needs either", 0},
+		{"\"value\":2", "\"value\":[]", "at least one number", 0},
+		{"\"value\":2", "\"value\":[2,3]", "leaf values", 0},
+		{"\"value\":2", "\"value\":2,\"left\":{\"value\":1}", "a node needs either", 0},
+		{"\"left\":{\"value\":1,\"weight\":3},", "", "a node needs either", 0},
+		{"\"left\":{\"value\":1,\"weight\":3}", "\"left\":[1]", "expected no array here", 0},
+		{"\"left\":{\"value\":1,\"weight\":3}", "\"left\":3", "expected an object", 0},
+	};
+	(void)state;
+	refuse_all(nodes_file, cases, sizeof cases / sizeof cases[0]);
+}
+
+static void refuses_every_truncation(void **state)
+{
+	const char *const files[] = {symmetric_file, nodes_file};
+	(void)state;
+	for (int k = 0; k < 2; k++) {
+		for (size_t size = 1; size < strlen(files[k]); size++) {
+			score_error error;
+			score_model *model;
+			char *cut = malloc(size);
+			assert_non_null(cut);
+			memcpy(cut, files[k], size);
+			assert_int_equal(import_text(cut, size, &model, &error), SCORE_ERR_CORRUPT);
+			free(cut);
+		}
+	}
+}
+
+static void margin_is(const char *text, double a, double b, double expected)
+{
+	score_error error;
+	score_model *model;
+	double row[2] = {a, b}, out;
+	score_options options = SCORE_OPTIONS_INIT;
+	options.output = SCORE_OUTPUT_MARGIN;
+	if (import_text(text, strlen(text), &model, &error) != SCORE_OK)
+		fail_msg("%s", error.message);
+	assert_string_equal(score_model_metadata_get(model, "classes"), "[\"n\\\"o\",\"yes\"]");
+	score_input in = score_input_rows_f64(row, 1, 2);
+	assert_int_equal(score_batch(model, &in, &out, 1, &options, &error), SCORE_OK);
+	assert_true(out == expected);
+	score_model_free(model);
+}
+
+/* Right when above the border; the first split is the lowest bit; scale 2 and bias 0.25 come last. */
+static void scores_as_written(void **state)
+{
+	const double missing = strtod("nan", NULL);
+	(void)state;
+	margin_is(symmetric_file, 2.0, -1.0, 2.25);
+	margin_is(symmetric_file, 2.5, -1.0, 4.25);
+	margin_is(symmetric_file, 2.0, -0.5, 8.25);
+	margin_is(symmetric_file, missing, 0.0, 16.25); /* AsTrue */
+	margin_is(symmetric_file, 3.0, missing, 4.25);  /* AsIs   */
+	margin_is(nodes_file, 0.5, 9.0, 2.25);
+	margin_is(nodes_file, 0.75, -1.0, 4.25);
+	margin_is(nodes_file, missing, 9.0, 8.25);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(refuses_wrong_symmetric_files),
+		cmocka_unit_test(refuses_wrong_nodes),
+		cmocka_unit_test(refuses_every_truncation),
+		cmocka_unit_test(scores_as_written),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
