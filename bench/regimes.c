@@ -74,7 +74,7 @@ static void compare(const score_model *model, const char *path)
 int main(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
-		for (score_isa isa = SCORE_ISA_PORTABLE; isa <= SCORE_ISA_AVX512; isa++) {
+		for (score_isa isa = SCORE_ISA_PORTABLE; isa <= SCORE_ISA_NEON; isa++) {
 			score_open_options options = SCORE_OPEN_OPTIONS_INIT;
 			score_model *model;
 			score_error error;

@@ -68,7 +68,7 @@ static int parse_named(int c, const char *text, score_job *job)
 	if (c == OPTION_TREES && !cli_parse_range(text, &job->options.tree_begin, &job->options.tree_end))
 		return cli_usage("score", "--trees: expected A:B with A below B, found \"%s\"", found.text);
 	if (c == OPTION_ISA && !cli_parse_isa(text, &job->model_options.isa))
-		return cli_usage("score", "--isa: expected auto, portable, avx2 or avx512, found \"%s\"", found.text);
+		return cli_usage("score", "--isa: expected auto, portable, sse42, avx2, avx512 or neon, found \"%s\"", found.text);
 	if (c == OPTION_REGIME && !cli_parse_regime(text, &job->options.regime))
 		return cli_usage("score", "--regime: expected auto, batch or walk, found \"%s\"", found.text);
 	return CLI_OK;

@@ -29,7 +29,8 @@ static int verify_isa(const char *path, const cli_model *m, score_isa isa, bool 
 
 static int verify_all(const char *path, const cli_model *m, bool quiet)
 {
-	static const score_isa all[] = { SCORE_ISA_PORTABLE, SCORE_ISA_AVX2, SCORE_ISA_AVX512 };
+	static const score_isa all[] = { SCORE_ISA_PORTABLE, SCORE_ISA_SSE42, SCORE_ISA_AVX2, SCORE_ISA_AVX512,
+		SCORE_ISA_NEON };
 	int code = CLI_OK, flushed;
 	size_t i;
 	if (m->info.n_golden_rows == 0)

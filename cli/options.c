@@ -30,7 +30,8 @@ bool cli_parse_range(const char *text, uint32_t *begin, uint32_t *end)
 
 bool cli_parse_isa(const char *text, score_isa *out)
 {
-	static const score_isa all[] = { SCORE_ISA_AUTO, SCORE_ISA_PORTABLE, SCORE_ISA_AVX2, SCORE_ISA_AVX512 };
+	static const score_isa all[] = { SCORE_ISA_AUTO, SCORE_ISA_PORTABLE, SCORE_ISA_SSE42, SCORE_ISA_AVX2,
+		SCORE_ISA_AVX512, SCORE_ISA_NEON };
 	size_t i;
 	for (i = 0; i < sizeof all / sizeof all[0]; i++)
 		if (strcmp(text, score_isa_name(all[i])) == 0) {

@@ -95,6 +95,8 @@ typedef int32_t score_isa;
 #define SCORE_ISA_PORTABLE 1
 #define SCORE_ISA_AVX2 2
 #define SCORE_ISA_AVX512 3 /* needs AVX-512 F, BW, VL, DQ, VBMI and GFNI */
+#define SCORE_ISA_SSE42 4
+#define SCORE_ISA_NEON 5   /* every little-endian AArch64 processor */
 
 /* How rows are walked through trees. AUTO chooses by the model's shape and the number of rows. */
 typedef int32_t score_regime;

@@ -15,7 +15,7 @@ const char *score_version_string(void)
 
 const char *score_isa_name(score_isa isa)
 {
-	static const char *const names[] = {"auto", "portable", "avx2", "avx512"};
+	static const char *const names[] = {"auto", "portable", "avx2", "avx512", "sse42", "neon"};
 	return NAME(names, isa);
 }
 

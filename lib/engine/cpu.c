@@ -2,12 +2,6 @@
 #include "engine.h"
 #include "kernels.h"
 
-#if defined(__x86_64__) && defined(__GNUC__)
-#define HAVE_X86 1
-#else
-#define HAVE_X86 0
-#endif
-
 static bool processor_has(score_isa isa)
 {
 	switch (isa) {
@@ -16,6 +10,8 @@ static bool processor_has(score_isa isa)
 		return true;
 #if HAVE_X86
 	/* __builtin_cpu_supports() also asks whether the operating system saves the registers. */
+	case SCORE_ISA_SSE42:
+		return __builtin_cpu_supports("sse4.2") && __builtin_cpu_supports("popcnt");
 	case SCORE_ISA_AVX2:
 		return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("popcnt");
 	case SCORE_ISA_AVX512:
@@ -25,6 +21,10 @@ static bool processor_has(score_isa isa)
 		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 			__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
 			__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("gfni");
+#endif
+#if HAVE_NEON
+	case SCORE_ISA_NEON:
+		return true;
 #endif
 	default:
 		return false;
@@ -38,9 +38,10 @@ bool engine_isa_available(score_isa isa)
 
 score_isa engine_best_isa(void)
 {
-	for (score_isa isa = SCORE_ISA_AVX512; isa > SCORE_ISA_PORTABLE; isa--) {
-		if (engine_isa_available(isa))
-			return isa;
+	static const score_isa by_speed[] = {SCORE_ISA_AVX512, SCORE_ISA_AVX2, SCORE_ISA_SSE42, SCORE_ISA_NEON};
+	for (size_t i = 0; i < sizeof by_speed / sizeof by_speed[0]; i++) {
+		if (engine_isa_available(by_speed[i]))
+			return by_speed[i];
 	}
 	return SCORE_ISA_PORTABLE;
 }

@@ -16,11 +16,17 @@ const kernels *engine_kernels(score_isa isa)
 	switch (isa) {
 	case SCORE_ISA_PORTABLE:
 		return &engine_kernels_portable;
-#if defined(__x86_64__) && defined(__GNUC__)
+#if HAVE_X86
+	case SCORE_ISA_SSE42:
+		return &engine_kernels_sse42;
 	case SCORE_ISA_AVX2:
 		return &engine_kernels_avx2;
 	case SCORE_ISA_AVX512:
 		return &engine_kernels_avx512;
+#endif
+#if HAVE_NEON
+	case SCORE_ISA_NEON:
+		return &engine_kernels_neon;
 #endif
 	default:
 		return NULL;

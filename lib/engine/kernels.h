@@ -127,7 +127,20 @@ typedef struct kernels {
 	void (*order_f64)(double *sums);
 } kernels;
 
-extern const kernels engine_kernels_portable, engine_kernels_avx2, engine_kernels_avx512;
+/* What this build has besides plain C. */
+#if defined(__x86_64__) && defined(__GNUC__)
+#define HAVE_X86 1
+#else
+#define HAVE_X86 0
+#endif
+#if defined(__aarch64__) && defined(__AARCH64EL__) && defined(__GNUC__)
+#define HAVE_NEON 1
+#else
+#define HAVE_NEON 0
+#endif
+
+extern const kernels engine_kernels_portable, engine_kernels_sse42, engine_kernels_avx2, engine_kernels_avx512,
+	engine_kernels_neon;
 
 /* NULL if this build has none. */
 const kernels *engine_kernels(score_isa isa);

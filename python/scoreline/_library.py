@@ -23,7 +23,7 @@ F32, F64, I8, U8, I16, U16, I32, U32, I64, U64, BOOL, BOOL_BITS, STRING = range(
 LAYOUT_ROWS, LAYOUT_COLUMNS = 1, 2
 OUTPUTS = {"prediction": 0, "margin": 1, "leaf": 2}
 OPEN_MMAP, OPEN_VERIFY = 1, 2
-ISAS = {"auto": 0, "portable": 1, "avx2": 2, "avx512": 3}
+ISAS = {"auto": 0, "portable": 1, "avx2": 2, "avx512": 3, "sse42": 4, "neon": 5}
 
 
 class Error(Structure):

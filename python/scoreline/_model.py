@@ -224,7 +224,7 @@ class Model:
         )
 
     def verify(self, isa: str = "auto") -> int:
-        """Score the golden rows with every regime on an instruction set ("auto", "portable", "avx2", "avx512").
+        """Score the golden rows with every regime on an instruction set: "auto" or a name that `info.isa` can have.
 
         Returns the number of margins compared. Raises VerifyError if one bit differs.
         """
@@ -488,7 +488,7 @@ def load(
         source: path, or the content of a file as bytes.
         mmap: map the file instead of reading it; processes then share its memory. Replace such files by rename only.
         verify: score the golden rows while opening and raise VerifyError if a bit differs.
-        isa: "auto", or "portable", "avx2", "avx512" to force an instruction set.
+        isa: "auto", or "portable", "sse42", "avx2", "avx512", "neon" to force an instruction set.
 
     Raises:
         FileError, CorruptError, VersionError, LimitError, VerifyError: with the library's message.

@@ -186,7 +186,7 @@ def test_inspect_json(model):
     assert description["features"] == [{"name": name, "type": "numeric"} for name in ("age", "income", "rate, %")]
     assert description["source_version"] == "3.0.2" and len(description["hash"]) == 32 and int(description["hash"], 16)
     assert description["n_golden_rows"] > 0 and description["memory_bytes"] > 0
-    assert description["isa"] in ("portable", "avx2", "avx512")
+    assert description["isa"] in ("portable", "sse42", "avx2", "avx512", "neon")
     source = json.loads(succeed("inspect", STUMPS, "--json").out)
     assert source["hash"] is None and source["n_leaves"] == 9 and "JSON" in source["format"]
     category = json.loads(succeed("inspect", BINARY, "--json").out)
@@ -384,7 +384,7 @@ def test_verify(model):
     for file in (model, BINARY):
         lines = succeed("verify", file).out.splitlines()
         assert "golden rows" in lines[0]
-        assert [line.split()[0] for line in lines[1:]] == ["portable", "avx2", "avx512"]
+        assert [line.split()[0] for line in lines[1:]] == ["portable", "sse42", "avx2", "avx512", "neon"]
         assert "ok" in lines[1] and all(" ok: " in line or " not run: " in line for line in lines[1:])
         assert "margins compared" in lines[1] and not lines[1].split("ok: ")[1].startswith("0 ")
     assert succeed("verify", model, "--quiet").out == ""

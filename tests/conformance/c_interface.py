@@ -12,10 +12,10 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIBRARY = os.environ.get("SCORELINE_LIBRARY") or str(ROOT / "build/lib/libscoreline.so")
 
-PORTABLE, AVX2, AVX512 = 1, 2, 3
+PORTABLE, AVX2, AVX512, SSE42, NEON = range(1, 6)
 AUTO, BATCH, WALK, LINEAR = 0, 1, 2, 3
 PREDICTION, MARGIN, LEAF = 0, 1, 2
-ISA_NAMES = {PORTABLE: "portable", AVX2: "avx2", AVX512: "avx512"}
+ISA_NAMES = {PORTABLE: "portable", SSE42: "sse42", AVX2: "avx2", AVX512: "avx512", NEON: "neon"}
 REGIME_NAMES = {AUTO: "auto", BATCH: "batch", WALK: "walk", LINEAR: "linear"}
 STATUS = {1: "ARGUMENT", 2: "MEMORY", 3: "IO", 4: "CORRUPT", 5: "VERSION", 6: "UNSUPPORTED", 7: "SHAPE", 8: "LIMIT",
           9: "VERIFY"}

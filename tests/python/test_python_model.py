@@ -285,7 +285,7 @@ def test_info(model, booster):
     assert info.margin_is_f32 and info.link == "identity" and model.n_outputs == 1
     assert info.n_golden_rows == len(model.golden()[0]) > 0
     assert model.feature_types == ["numeric"] * 5
-    assert info.isa in ("portable", "avx2", "avx512")
+    assert info.isa in ("portable", "sse42", "avx2", "avx512", "neon")
 
 
 def test_repr(booster):

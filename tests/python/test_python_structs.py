@@ -36,7 +36,7 @@ CONSTANTS = {
     "SCORE_OUTPUT_LEAF": _library.OUTPUTS["leaf"],
     "SCORE_OPEN_MMAP": _library.OPEN_MMAP,
     "SCORE_OPEN_VERIFY": _library.OPEN_VERIFY,
-    "SCORE_ISA_AVX512": _library.ISAS["avx512"],
+    **{f"SCORE_ISA_{name.upper()}": number for name, number in _library.ISAS.items()},
     **{f"SCORE_LINK_{name.upper()}": code for name, code in _build.LINKS.items()},
 }
 

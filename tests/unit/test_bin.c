@@ -17,7 +17,8 @@
 
 #define MOST_VALUES 1100u
 
-static const score_isa isas[] = {SCORE_ISA_PORTABLE, SCORE_ISA_AVX2, SCORE_ISA_AVX512};
+static const score_isa isas[] = {SCORE_ISA_PORTABLE, SCORE_ISA_SSE42, SCORE_ISA_AVX2, SCORE_ISA_AVX512,
+	SCORE_ISA_NEON};
 
 typedef enum spread { EVEN, CLOSE, WIDE, CLUSTERS, TINY, N_SPREADS } spread;
 

@@ -18,7 +18,8 @@
 
 #define N_ROWS 700
 
-static const score_isa isas[] = {SCORE_ISA_PORTABLE, SCORE_ISA_AVX2, SCORE_ISA_AVX512};
+static const score_isa isas[] = {SCORE_ISA_PORTABLE, SCORE_ISA_SSE42, SCORE_ISA_AVX2, SCORE_ISA_AVX512,
+	SCORE_ISA_NEON};
 
 typedef struct bench {
 	const random_spec *spec;
