@@ -1,44 +1,62 @@
 #!/bin/bash
-# Time Scoreline beside XGBoost and LightGBM, and compare every margin bit for bit. Works from a clean clone.
+# Time Scoreline beside every library that scores the same models, and compare every margin bit for bit. Works from a
+# clean clone; trained models, compiled peers and the virtual environment stay in build/bench, so that a run that was
+# interrupted goes on where it was.
 #
-#   bench/run.sh            9 rounds, and both regimes of the engine by batch size
-#   bench/run.sh --quick    3 rounds
+#   bench/run.sh            everything, into bench/report/: tables, pictures, report.json
+#   bench/run.sh --quick    two models and few repetitions, into build/bench/report/, with the peers that are there
 #
-# Goes out: a table, build/bench/report.json, and an error if one bit differs. Ratios are reported, not judged: on a
-# machine that others use too they say little.
+# Fails if one bit of Scoreline differs or a measurement dies. Ratios are reported, not judged: on a machine that others
+# use too they say little.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . tests/machine.sh
-rounds=9
+quick= report=bench/report
 case ${1:-} in
---quick) rounds=3 ;;
+--quick) quick=--quick report=build/bench/report ;;
 "") ;;
 *) echo "usage: bench/run.sh [--quick]" >&2 && exit 2 ;;
 esac
-
 mkdir -p build/bench
 log=build/bench/prepare.log
 trap 'echo "bench/run.sh failed at line $LINENO: $BASH_COMMAND" >&2; tail -n 30 "$log" >&2 || true' ERR
+
+# All peers in one environment of their own; a quick run makes do with the tests' environment if that one is missing.
+make_bench_venv() {
+	local home=build/bench/venv stamp=build/bench/venv/requirements.installed line
+	cmp -s bench/requirements.txt "$stamp" && return 0
+	[ -x $home/bin/pip ] || /usr/bin/python3 -m venv $home
+	if ! $home/bin/pip install -q -r bench/requirements.txt; then
+		# Together or not at all is too strict here: whatever cannot be installed is named in the report.
+		while read -r line; do
+			case $line in "" | \#*) continue ;; esac
+			$home/bin/pip install -q "$line" || echo "cannot be installed: $line"
+		done <bench/requirements.txt
+	fi
+	cp bench/requirements.txt "$stamp"
+}
+
+compile() { gcc -std=c11 -O2 -Wall -Wextra -Wpedantic -Iinclude "$@" -Lbuild/lib -lscoreline -Wl,-rpath,"$PWD/build/lib" -ldl -lpthread; }
+
+echo "packages and build …" >&2
 {
 	need_packages "${build_packages[@]}"
 	build_in build
-	make_venv
-	build/venv/bin/python bench/train_models.py build/bench
-	gcc -std=c11 -O2 -Wall -Wextra -Wpedantic -Iinclude bench/bench_peers.c -o build/bench/bench_peers \
-		-Lbuild/lib -lscoreline -ldl -Wl,-rpath,"$PWD/build/lib"
-	gcc -std=c11 -O2 -Wall -Wextra -Wpedantic -Iinclude bench/regimes.c -o build/bench/regimes \
-		-Lbuild/lib -lscoreline -Wl,-rpath,"$PWD/build/lib"
-	for model in xgboost.ubj lightgbm.txt; do
-		build/cli/scoreline convert -q "build/bench/$model" -o "build/bench/${model%.*}.slm"
-	done
+	compile -fPIC -shared bench/contest.c bench/peer_*.c -o build/bench/libcontest.so
+	compile bench/memory.c -o build/bench/memory
+	if [ -n "$quick" ] && ! cmp -s bench/requirements.txt build/bench/venv/requirements.installed; then
+		make_venv
+		python=build/venv/bin/python
+	else
+		make_bench_venv
+		python=build/bench/venv/bin/python
+	fi
 } >"$log" 2>&1 </dev/null
 
-libraries=$(build/venv/bin/python -c 'import importlib.util as u, pathlib
-for name in ("xgboost/lib/libxgboost.so", "lightgbm/lib/lib_lightgbm.so"):
-    package = name.split("/")[0]
-    print(pathlib.Path(u.find_spec(package).origin).parent.parent / name)')
-mapfile -t libraries <<<"$libraries"
-OMP_NUM_THREADS=1 build/bench/bench_peers build/bench "${libraries[@]}" build/bench/report.json "$rounds"
-
-# Where the engine's two regimes meet: what its choice by the number of rows rests on.
-((rounds < 9)) || build/bench/regimes build/bench/xgboost.slm build/bench/lightgbm.slm
+export SCORELINE_LIBRARY=$PWD/build/lib/libscoreline.so PYTHONPATH=$PWD/python PYTHONWARNINGS=ignore
+echo "models and compiled peers …" >&2
+nice -n 10 $python bench/models.py build/bench ${quick:+x500d6 l500x31} >&2
+nice -n 10 $python bench/prepare.py build/bench ${quick:+x500d6 l500x31} >&2
+OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 MKL_NUM_THREADS=1 $python bench/measure.py build/bench build/bench/measured.json $quick
+trap - ERR
+$python bench/report.py build/bench/measured.json $report

@@ -1,0 +1,334 @@
+"""Measure Scoreline beside its peers and write one JSON file: all that report.py knows.
+
+    python bench/measure.py BUILD OUT.json [--quick] [--only KEY,KEY…]
+
+Every model is measured in a process of its own, so that a peer that crashes costs one model. All sides of a contest take
+turns, repetition by repetition (A B C A B C …); a slow one leaves when its time is used up, but not before its third turn
+(second in quick runs). Every margin is compared with the source library's, bit for bit.
+"""
+import argparse
+import ctypes
+import json
+import os
+import pathlib
+import platform
+import re
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+import models
+import peers
+
+QUICK_BATCHES = (1, 64, 1_000, 100_000)
+
+
+class Progress:
+    began = time.time()
+
+    @classmethod
+    def say(cls, text: str) -> None:
+        print(f"[{time.time() - cls.began:5.0f} s] {text}", file=sys.stderr, flush=True)
+
+
+def summary(ns: list[float], n: int) -> dict:
+    per_row = np.array(ns) / n
+    return {"ns": float(np.median(per_row)), "low": float(per_row.min()), "high": float(per_row.max()),
+            "rounds": len(ns)}
+
+
+def rows_per_pass(batch: int, n_rows: int) -> int:
+    if batch == 1:
+        return min(300, n_rows)
+    return min(n_rows, batch if batch >= 1000 else -(-1000 // batch) * batch)
+
+
+def take_turns(sides: list, n: int, batch: int, rounds: int, seconds: float, fewest: int) -> dict:
+    """Name → nanoseconds of each pass."""
+    spent = {side.name: [] for side in sides}
+    for _ in range(rounds):
+        for side in sides:
+            mine = spent[side.name]
+            if len(mine) < fewest or sum(mine) < seconds * 1e9:
+                mine.append(side.time(n, batch))
+    return spent
+
+
+def difference(margins: np.ndarray, judge: np.ndarray) -> dict:
+    """Bits, so that -0 and 0 differ and equal NaNs do not."""
+    differing = margins.view(np.uint64) != judge.view(np.uint64)
+    with np.errstate(invalid="ignore"):
+        largest = np.abs(margins - judge)[differing]
+    return {"differing": int(differing.sum()), "rows": len(judge),
+            "largest": float(np.nanmax(largest)) if len(largest) else 0.0}
+
+
+class Contest:
+    def __init__(self, build: pathlib.Path, key: str, quick: bool):
+        self.lib, self.quick = peers.harness(build), quick
+        self.build, self.model = build, models.MODELS[key]
+        self.place = peers.Place(self.model, build / "models" / key)
+        x = models.rows_to_score(self.model)
+        self.table = peers.Table(x)
+        self.result = {"key": key, "title": self.model.title, "library": self.model.library, "contests": [],
+                       "exact": [], "missing": {}, "latency": {}, "variants": [], "layouts": {}}
+        self.n_rows = len(x)
+
+    def open(self) -> bool:
+        self.sides, self.result["missing"] = peers.open_peers(self.lib, self.table, self.place)
+        try:
+            self.own = peers.open_scoreline(self.lib, self.table, self.place)
+        except RuntimeError as error:
+            self.result["missing"]["Scoreline"] = f"importer missing: {error}"
+            self.own = None
+            return bool(self.sides)
+        info = info_of(self.lib, self.own)
+        self.result["info"] = info
+        self.sides.insert(0, self.own)
+        return True
+
+    def judge(self) -> None:
+        """Score all rows once by every side, which also warms it up, and compare."""
+        n = self.n_rows
+        alive = []
+        for side in self.sides:
+            try:
+                side.time(n, n)
+                alive.append(side)
+            except Exception as error:
+                self.result["missing"][side.name] = str(error)[:200]
+        self.sides = alive
+        source = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost", "sklearn": "scikit-learn"}
+        judge = next(side for side in alive if side.name == source[self.model.library])
+        self.margins = judge.margins(n)
+        self.result["judge"] = judge.name
+        for side in alive:
+            if side is not judge:
+                margins = side.margins(n)
+                if side.name.startswith("NumPy"):
+                    margins = (margins.astype(np.float32) + np.float32(side.bias)).astype(np.float64)
+                self.result["exact"].append({"side": side.name, **difference(margins, self.margins)})
+
+    def race(self) -> None:
+        batches = [b for b in self.model.batches if not self.quick or b in QUICK_BATCHES]
+        rounds, seconds, fewest = (3, 0.3, 2) if self.quick else (9, 1.5, 3)
+        for batch in batches:
+            n = rows_per_pass(batch, self.n_rows)
+            began = time.time()
+            if batch < self.n_rows:  # all rows in one call are warm from judge()
+                for side in self.sides:
+                    side.time(n, batch)
+            spent = take_turns(self.sides, n, batch, rounds, seconds, fewest)
+            for side in self.sides:
+                self.result["contests"].append({"batch": batch, "side": side.name, "how": side.how,
+                                                "overhead_ns": side.overhead_ns, **summary(spent[side.name], n)})
+            if self.own:
+                self.check_own(self.own, n, f"batches of {batch:,}")
+            Progress.say(f"{self.model.title}: {batch:,} rows per call, {len(self.sides)} sides, "
+                         f"{time.time() - began:.1f} s")
+
+    def check_own(self, side, n: int, what: str) -> None:
+        found = difference(side.margins(n), self.margins[:n])
+        if found["differing"]:
+            self.result["exact"].append({"side": f"Scoreline, {what}", **found})
+
+    def latencies(self) -> None:
+        """Single rows, another one each time, in turns of 200 calls."""
+        sides = [side for side in self.sides if side.how == "C"]
+        turns, calls = (5, 100) if self.quick else (50, 200)
+        taken = {side.name: [] for side in sides}
+        began, limit = time.time(), 2 if self.quick else 12
+        for turn in range(turns):
+            for side in sides:
+                taken[side.name].append(side.calls(turn * calls, calls))
+            if time.time() - began > limit and turn >= 4:
+                break
+        for name, parts in taken.items():
+            ns = np.concatenate(parts)
+            at = np.quantile(ns, np.linspace(0, 1, 201)[:-1])
+            self.result["latency"][name] = {
+                "calls": len(ns), **{f"p{p:g}".replace(".", "_"): float(np.percentile(ns, p)) for p in (50, 99, 99.9)},
+                "quantiles": [round(float(v), 1) for v in at]}
+
+    def variants(self) -> None:
+        """Every instruction set and regime of Scoreline: speed where it is large, bits everywhere."""
+        batches = [b for b in (1, 8, 64, 200, 512, 1_000) if not self.quick] + [min(10_000, self.n_rows)]
+        sides = []
+        for isa in range(1, 12):
+            isa_name = self.lib.scoreline_isa_name(isa)
+            if not isa_name:
+                continue
+            for regime in range(0, 12):
+                regime_name = (self.lib.scoreline_regime_name(regime) or b"").decode()
+                name = f"{isa_name.decode()} {regime_name if regime else 'auto'}"
+                side = peers.open_scoreline(self.lib, self.table, self.place, name, isa, regime)
+                try:
+                    side.time(1, 1)
+                except RuntimeError:
+                    try:
+                        side.time(min(512, self.n_rows), 512)
+                    except RuntimeError:
+                        self.lib.scoreline_close(side.side)
+                        continue
+                sides.append((isa_name.decode(), regime_name if regime else "auto", side))
+        for isa, regime, side in sides:
+            checked = {"isa": isa, "regime": regime, "differing": 0, "rows": 0}
+            for batch in batches:
+                n = rows_per_pass(batch, self.n_rows)
+                try:
+                    side.time(n, batch)
+                except RuntimeError:
+                    continue
+                found = difference(side.margins(n), self.margins[:n])
+                checked["differing"] += found["differing"]
+                checked["rows"] += n
+            self.result["variants"].append(checked)
+        n = min(10_000, self.n_rows)
+        timed = [side for _, regime, side in sides if regime == "auto"]
+        spent = take_turns(timed, n, n, 3 if self.quick else 7, 0.5, 2)
+        for (isa, regime, side), checked in zip(sides, self.result["variants"]):
+            if regime == "auto":
+                checked.update(summary(spent[side.name], n))
+
+    def layouts(self) -> None:
+        names = ("float rows", "double rows", "float columns", "Arrow columns with validity")
+        sides = [peers.open_scoreline(self.lib, self.table, self.place, name, layout=i) for i, name in enumerate(names)]
+        n = self.n_rows
+        for side in sides:
+            side.time(n, n)
+            self.check_own(side, n, side.name)
+        spent = take_turns(sides, n, n, 3 if self.quick else 9, 0.5, 2)
+        self.result["layouts"] = {name: summary(spent[name], n) for name in names}
+
+    def threads(self) -> None:
+        n, passes = self.n_rows, 4
+        pair = [peers.open_scoreline(self.lib, self.table, self.place) for _ in range(2)]
+        one, two = [], []
+        run = self.lib.contest_threads
+        for _ in range(3 if self.quick else 9):
+            for count, kept in ((1, one), (2, two)):
+                array = (ctypes.POINTER(peers.Side) * count)(*(side.side for side in pair[:count]))
+                kept.append(run(array, count, ctypes.c_int64(n), passes))
+        self.result["threads"] = {"one": summary(one, n * passes), "two": summary(two, 2 * n * passes)}
+        for side in pair:
+            self.check_own(side, n, "two threads")
+
+    def memory(self) -> None:
+        path = self.build / "memory-rows.f32"
+        self.table.f32[:20_000].tofile(path)
+        model = self.place.folder / "model.slm" if self.model.library == "sklearn" else self.place.path
+        self.result["memory"] = [
+            json.loads(subprocess.run([self.build / "memory", model, path, str(self.model.n_features), str(n)], check=True,
+                                      capture_output=True, text=True).stdout) for n in (1, 2)]
+        path.unlink()
+
+    def run(self) -> dict:
+        if not self.open():
+            return self.result
+        self.judge()
+        if any(side.name == "Scoreline" for side in self.sides):
+            self.race()
+            self.latencies()
+            self.variants()
+            self.layouts()
+            self.threads()
+            self.memory()
+        else:
+            self.race()
+        return self.result
+
+
+def info_of(lib, side) -> dict:
+    from scoreline import _library
+    info, scratch = _library.Info(), ctypes.c_uint64()
+    if lib.scoreline_describe(side.side, ctypes.byref(info), ctypes.byref(scratch)):
+        raise RuntimeError("score_model_get_info failed")
+    names = ("n_features", "n_trees", "n_splits", "n_leaves", "n_tests", "max_leaves", "max_depth", "max_cuts",
+             "code_bytes", "memory_bytes")
+    return {**{name: int(getattr(info, name)) for name in names}, "scratch_bytes": scratch.value,
+            "isa": lib.scoreline_isa_name(info.isa).decode(),
+            "batch_regime": lib.scoreline_regime_name(info.batch_regime).decode(),
+            "row_regime": lib.scoreline_regime_name(info.row_regime).decode()}
+
+
+def scaling(build: pathlib.Path, quick: bool) -> dict:
+    """Cost by the number of trees, and by the number of rows in one call."""
+    lib = peers.harness(build)
+    table = peers.Table(models.normal(10_000, 28, 2))
+    points = []
+    for n_trees in models.SCALES:
+        if quick and n_trees > 1000:
+            continue
+        path = build / "models" / "scale" / f"model{n_trees}.ubj"
+        place = peers.Place(models.MODELS["x500d6"], path.parent)
+        own = peers.open_scoreline(lib, table, place, path=path)
+        sides = [own, peers.open_xgboost(lib, table, place, path)]
+        n = 10_000 if n_trees <= 1000 else 2_048
+        for side in sides:
+            side.time(n, n)
+        wrong = difference(own.margins(n), sides[1].margins(n))
+        spent = take_turns(sides, n, n, 3 if quick else 7, 1.0, 3)
+        points += [{"trees": n_trees, "side": side.name, **summary(spent[side.name], n), **wrong} for side in sides]
+        Progress.say(f"scaling: {n_trees:,} trees")
+    return {"key": "scale", "points": points}
+
+
+# ---- the whole ------------------------------------------------------------------------------------------------------
+
+def machine() -> dict:
+    cpu = pathlib.Path("/proc/cpuinfo").read_text()
+    find = lambda key: (re.search(rf"^{key}\s*: (.*)$", cpu, re.M) or [0, "?"])[1]  # noqa: E731
+    gcc = subprocess.run(["gcc", "--version"], capture_output=True, text=True).stdout.splitlines()
+    flags = [f for f in find("flags").split() if re.match(r"avx|sse4_2|gfni|bmi2", f)]
+    lscpu = subprocess.run(["lscpu"], capture_output=True, text=True).stdout
+    caches = {m[1]: m[2] for m in re.finditer(r"^(L\d\w*) cache:\s*(.*)$", lscpu, re.M)}
+    packages = ("xgboost-cpu", "lightgbm", "catboost", "scikit-learn", "onnxruntime", "onnx", "onnxmltools", "skl2onnx",
+                "treelite", "tl2cgen", "lleaves", "llvmlite", "pylignum", "scikit-learn-intelex", "ydf", "numpy")
+    return {"cpu": find("model name"), "family": find("cpu family"), "model": find("model"), "cores": os.cpu_count(),
+            "flags": flags, "caches": caches, "kernel": platform.release(), "gcc": gcc[0] if gcc else "?",
+            "python": platform.python_version(), "versions": {p: peers.version(p) for p in packages},
+            "not_installable": {"lgbmjit": "no package of this name on PyPI"},
+            "date": time.strftime("%Y-%m-%d"), "load": os.getloadavg()[0]}
+
+
+def child(arguments: list[str], out: pathlib.Path) -> dict:
+    """One measurement in a process of its own; its result, or what it died of."""
+    out.unlink(missing_ok=True)
+    code = subprocess.run([sys.executable, "-W", "ignore", __file__, *arguments, "--child", str(out)]).returncode
+    if code == 0 and out.exists():
+        return json.loads(out.read_text())
+    return {"key": arguments[-1], "failed": f"the measuring process ended with {code}"}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("build", type=pathlib.Path)
+    parser.add_argument("out")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--only")
+    parser.add_argument("--child", type=pathlib.Path)
+    a = parser.parse_args()
+    if a.child:
+        result = scaling(a.build, a.quick) if a.out == "scale" else Contest(a.build, a.out, a.quick).run()
+        a.child.write_text(json.dumps(result))
+        return 0
+    keys = a.only.split(",") if a.only else [k for k, m in models.MODELS.items() if m.quick or not a.quick]
+    quick = ["--quick"] if a.quick else []
+    report = {"machine": machine(), "quick": a.quick, "models": []}
+    for key in keys:
+        if not (a.build / "models" / key / "made.json").exists():
+            report["models"].append({"key": key, "title": models.MODELS[key].title, "failed": "was not trained"})
+            continue
+        Progress.say(f"{models.MODELS[key].title} …")
+        report["models"].append(child([str(a.build), *quick, key], a.build / "child.json"))
+    if not a.quick and not a.only:
+        report["scaling"] = child([str(a.build), *quick, "scale"], a.build / "child.json")
+    report["seconds"] = round(time.time() - Progress.began)
+    pathlib.Path(a.out).write_text(json.dumps(report, indent=1) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
