@@ -3,8 +3,8 @@
     python bench/measure.py BUILD OUT.json [--quick] [--only KEY,KEY…]
 
 Every model is measured in a process of its own, so that a peer that crashes costs one model. All sides of a contest take
-turns, repetition by repetition (A B C A B C …); a slow one leaves when its time is used up, but not before its third turn
-(second in quick runs). Every margin is compared with the source library's, bit for bit.
+turns, repetition by repetition (A B C A B C …); a slow one leaves when its time is used up: the report says how many turns
+it had. Every margin is compared with the source library's, bit for bit.
 """
 import argparse
 import ctypes
@@ -46,12 +46,13 @@ def rows_per_pass(batch: int, n_rows: int) -> int:
 
 
 def take_turns(sides: list, n: int, batch: int, rounds: int, seconds: float, fewest: int) -> dict:
-    """Name → nanoseconds of each pass."""
+    """Name → nanoseconds of each pass. A side that took `most` seconds is not asked again."""
+    most = 3 * seconds
     spent = {side.name: [] for side in sides}
     for _ in range(rounds):
         for side in sides:
             mine = spent[side.name]
-            if len(mine) < fewest or sum(mine) < seconds * 1e9:
+            if not mine or sum(mine) < (most if len(mine) < fewest else seconds) * 1e9:
                 mine.append(side.time(n, batch))
     return spent
 

@@ -62,8 +62,8 @@ def contest_tables(report: dict) -> str:
             overhead = f"{any_['overhead_ns'] / 1000:.1f} µs" if any_["how"] == "Python" else ""
             spread = max((found[side, b]["high"] - found[side, b]["low"]) / found[side, b]["ns"] for b in batches)
             rows.append([side, any_["how"], overhead, *(number(found[side, b]["ns"]) for b in batches),
-                         f"{spread:.0%}"])
-        head = ["library", "called by", "call overhead, subtracted", *(f"{b:,}" for b in batches), "largest spread"]
+                         f"{spread:.0%}", min(found[side, b]["rounds"] for b in batches)])
+        head = ["library", "called by", "call overhead, subtracted", *(f"{b:,}" for b in batches), "largest spread", "fewest turns"]
         parts.append(f"### {model['title']}\n\nNanoseconds per row, by rows per call.\n\n" + table(head, rows))
     return "\n".join(parts)
 
