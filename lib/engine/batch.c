@@ -86,9 +86,22 @@ static void compute_predicates(const engine *e, const tree_group *group, const w
 
 /* ---- select and sum ------------------------------------------------------------------------------------------------ */
 
-static leaf_table table_of(const engine *e, const tree_program *t)
+/* Table of a tree; `of_vector` is the output of a vector tree, 0 of a scalar one. */
+static leaf_table table_of(const engine *e, const tree_program *t, uint32_t of_vector)
 {
-	return (leaf_table){(const char *)e->batch.leaves + (size_t)t->table * sum_bytes(e), t->n_planes};
+	size_t at = t->table + ((size_t)of_vector << t->n_planes);
+	return (leaf_table){(const char *)e->batch.leaves + at * sum_bytes(e), t->n_planes};
+}
+
+/* Add the leaves of `n` trees to the sums of one output. */
+static void sum_output(const engine *e, const workspace *w, uint32_t output, const uint8_t *which,
+	const leaf_table *tables, size_t n, size_t words)
+{
+	const uint8_t(*codes)[BLOCK_ROWS] = (const uint8_t(*)[BLOCK_ROWS])w->leaf_codes;
+	if (e->f->contract.sum == SCORE_F32)
+		e->k->sum_f32(codes, which, tables, n, words, (float *)w->sums + (size_t)output * BLOCK_ROWS);
+	else
+		e->k->sum_f64(codes, which, tables, n, words, (double *)w->sums + (size_t)output * BLOCK_ROWS);
 }
 
 /* Trees [first, first + n), n at most SUM_TREES: those of each output in their order. */
@@ -108,13 +121,23 @@ static void sum_chunk(const engine *e, const workspace *w, uint32_t first, uint3
 				continue;
 			done[k] = true;
 			which[count] = (uint8_t)k;
-			tables[count++] = table_of(e, e->batch.trees + first + k);
+			tables[count++] = table_of(e, e->batch.trees + first + k, 0);
 		}
-		const uint8_t(*codes)[BLOCK_ROWS] = (const uint8_t(*)[BLOCK_ROWS])w->leaf_codes;
-		if (f->contract.sum == SCORE_F32)
-			e->k->sum_f32(codes, which, tables, count, words, (float *)w->sums + (size_t)output * BLOCK_ROWS);
-		else
-			e->k->sum_f64(codes, which, tables, count, words, (double *)w->sums + (size_t)output * BLOCK_ROWS);
+		sum_output(e, w, output, which, tables, count, words);
+	}
+}
+
+/* The same for vector trees: every tree adds to every output. */
+static void sum_vectors(const engine *e, const workspace *w, uint32_t first, uint32_t n, size_t words)
+{
+	for (uint32_t o = 0; o < e->f->leaf_width; o++) {
+		uint8_t which[SUM_TREES];
+		leaf_table tables[SUM_TREES];
+		for (uint32_t i = 0; i < n; i++) {
+			which[i] = (uint8_t)i;
+			tables[i] = table_of(e, e->batch.trees + first + i, o);
+		}
+		sum_output(e, w, o, which, tables, n, words);
 	}
 }
 
@@ -133,7 +156,10 @@ static void run_trees(const engine *e, const workspace *w, uint32_t first, uint3
 			e->k->select(plan->ops + p->first_op, p->n_ops, words, w->planes);
 			e->k->gather_bits(w->planes, p->planes, p->n_planes, words, w->leaf_codes[i]);
 		}
-		sum_chunk(e, w, t, n, words);
+		if (e->f->leaf_width == 1)
+			sum_chunk(e, w, t, n, words);
+		else
+			sum_vectors(e, w, t, n, words);
 	}
 }
 

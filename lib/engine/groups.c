@@ -128,14 +128,15 @@ static void spread_bytes(const void *values, size_t value_bytes, size_t n_values
 	}
 }
 
-static bool push_leaves(planner *p, const forest_tree *t, const tree_code *code)
+/* The table of a tree's leaf values for one output of a vector tree, 0 of a scalar one. */
+static bool push_table(planner *p, const forest_tree *t, const tree_code *code, uint32_t output)
 {
 	const forest *f = p->e->f;
 	double wide[MAX_CODED_LEAVES];
 	float narrow[MAX_CODED_LEAVES];
 	size_t n = (size_t)1 << code->n_planes;
 	for (size_t i = 0; i < n; i++) {
-		wide[i] = f->leaves[t->first_leaf + code->leaf_of_code[i]];
+		wide[i] = f->leaves[((size_t)t->first_leaf + code->leaf_of_code[i]) * f->leaf_width + output];
 		narrow[i] = (float)wide[i];
 	}
 	bool is_f32 = f->contract.sum == SCORE_F32;
@@ -146,6 +147,14 @@ static bool push_leaves(planner *p, const forest_tree *t, const tree_code *code)
 	if (to)
 		spread_bytes(values, p->leaves.element, n, to);
 	return to != NULL;
+}
+
+static bool push_tables(planner *p, const forest_tree *t, const tree_code *code)
+{
+	bool done = true;
+	for (uint32_t o = 0; o < p->e->f->leaf_width && done; o++)
+		done = push_table(p, t, code, o);
+	return done;
 }
 
 static score_status close_group(planner *p, tree_group *group)
@@ -169,7 +178,7 @@ static score_status close_group(planner *p, tree_group *group)
 		program.n_planes = (uint8_t)code.n_planes;
 		memcpy(program.planes, code.planes, sizeof program.planes);
 		most_scratch = code.n_scratch > most_scratch ? code.n_scratch : most_scratch;
-		done = done && push_leaves(p, f->trees + t, &code) && sl_vector_push(&p->trees, &program, 1);
+		done = done && push_tables(p, f->trees + t, &code) && sl_vector_push(&p->trees, &program, 1);
 	}
 	if (first_scratch + most_scratch > p->most_slots)
 		p->most_slots = first_scratch + most_scratch;
@@ -200,7 +209,10 @@ static score_status make_groups(planner *p)
 static bool is_usable(const engine *e)
 {
 	const forest *f = e->f;
-	if (f->leaf_width != 1 || e->code_bytes > 2 || f->contract.n_outputs > MAX_OUTPUTS)
+	if (e->code_bytes > 2 || f->contract.n_outputs > MAX_OUTPUTS)
+		return false;
+	/* Tables are counted in 32 bits. */
+	if ((uint64_t)f->n_trees * MAX_CODED_LEAVES * f->leaf_width > UINT32_MAX)
 		return false;
 	for (uint32_t t = 0; t < f->n_trees; t++) {
 		if (f->trees[t].n_splits + 1 > MAX_CODED_LEAVES)

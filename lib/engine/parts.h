@@ -49,7 +49,7 @@ typedef struct predicate_run {
 /* One tree of the batch regime. */
 typedef struct tree_program {
 	uint32_t first_op, n_ops; /* into ops; of a full tree, into full_slots */
-	uint32_t table;      /* first leaf value, in units of the sum's type */
+	uint32_t table;      /* first leaf value, in units of the sum's type; a vector tree has one table per output */
 	uint16_t planes[8];  /* slot of each bit of the leaf code, lowest first */
 	uint8_t n_planes;    /* the table has 1 << n_planes values */
 	uint8_t full_depth;  /* not 0: full_tree() serves it, with 2^depth - 1 slots */

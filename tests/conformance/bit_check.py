@@ -62,9 +62,7 @@ def leave_reproducer(name: str, data: bytes, rows: np.ndarray, expected: np.ndar
 class Checker:
     """One model against its oracle."""
 
-    def __init__(self, name: str, data: bytes, oracle: Oracle, rows: np.ndarray, tally: Tally,
-                 vector_leaves: bool = False):
-        self.vector_leaves = vector_leaves
+    def __init__(self, name: str, data: bytes, oracle: Oracle, rows: np.ndarray, tally: Tally):
         self.name, self.data, self.oracle, self.tally = name, data, oracle, tally
         with np.errstate(over="ignore"):
             narrow = rows.astype(np.float32)
@@ -96,9 +94,8 @@ class Checker:
     def regimes(self, model: lib.Model) -> list[int]:
         if model.info.kind == 2:
             return [lib.AUTO]
-        if not self.vector_leaves:
-            small = model.info.max_leaves <= 256 and model.info.code_bytes <= 2
-            assert (model.info.batch_regime == lib.BATCH) == small, "large batches go another way than they should"
+        small = model.info.max_leaves <= 256 and model.info.code_bytes <= 2
+        assert (model.info.batch_regime == lib.BATCH) == small, "large batches go another way than they should"
         return [lib.AUTO, lib.WALK] + ([lib.BATCH] if model.info.batch_regime == lib.BATCH else [])
 
     def margins(self, model, expected):

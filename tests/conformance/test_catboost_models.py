@@ -130,8 +130,7 @@ def check(tally, kind, name, model, seen, rng, n=1100, loss="RMSE", nan_rate=0.1
         margin_of_range=margin_of_range,
         leaf=None if "trees" in document else lambda x: model.calc_leaf_indexes(x.astype(np.float32)),
         prediction_ulp=EXP_ULP if output == "Exponent" or loss == "MultiClass" else 0)
-    return bit_check.Checker(name, json.dumps(document).encode(), oracle, rows, tally("CatBoost", kind),
-                             vector_leaves=base.size > 1).run()
+    return bit_check.Checker(name, json.dumps(document).encode(), oracle, rows, tally("CatBoost", kind)).run()
 
 
 def seeds(*parts):

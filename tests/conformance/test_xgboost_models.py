@@ -112,7 +112,7 @@ def oracle_of(booster, categorical=None, matrix_only=False, ulp=0):
 
 
 def check(tally, kind, name, booster, seen, rng, n=1100, n_categories=None, matrix_only=False, formats=("json", "ubj"),
-          nan_rate=0.1, endless=True, vector_leaves=False):
+          nan_rate=0.1, endless=True):
     raw = {form: bytes(booster.save_raw(form)) for form in formats}
     thresholds = thresholds_of(json.loads(bytes(booster.save_raw("json"))))
     types = None
@@ -122,14 +122,14 @@ def check(tally, kind, name, booster, seen, rng, n=1100, n_categories=None, matr
                             endless=endless and not matrix_only)
     oracle = oracle_of(booster, types, matrix_only)
     count = tally("XGBoost", kind)
-    model = bit_check.Checker(name, raw[formats[0]], oracle, rows, count, vector_leaves).run()
+    model = bit_check.Checker(name, raw[formats[0]], oracle, rows, count).run()
     for form in formats[1:]:  # another spelling of the same model is the same model
         assert c_interface.Model.imported(raw[form]).saved() == model.saved(), f"{form} and {formats[0]} differ"
     if not matrix_only and not n_categories:
         finite = probe_rows.probe(rng, seen, thresholds, 200, nan_rate=nan_rate, endless=False)
         leaf = oracle_of(booster, types, matrix_only=True)
         leaf.prediction = leaf.margin_of_range = None
-        bit_check.Checker(name + "-leaf", raw[formats[0]], leaf, finite, count, vector_leaves).run()
+        bit_check.Checker(name + "-leaf", raw[formats[0]], leaf, finite, count).run()
     return model
 
 
@@ -391,4 +391,4 @@ def test_vector_leaves_match_or_are_refused_by_name(tally):
     except c_interface.ScoreError as refused:
         assert refused.code == "UNSUPPORTED" and "vector" in refused.text.lower(), refused
         return
-    check(tally, "vector leaves", "xgb-vector", booster, x, rng, vector_leaves=True)
+    check(tally, "vector leaves", "xgb-vector", booster, x, rng)

@@ -265,10 +265,22 @@ static void many_outputs(void **state)
 static void vector_leaves(void **state)
 {
 	(void)state;
-	random_spec s = base_spec(50);
-	s.n_outputs = 4;
-	s.vector_leaves = 1;
-	check_spec(s);
+	for (uint64_t seed = 50; seed < 54; seed++) {
+		random_spec s = base_spec(seed);
+		s.n_outputs = seed == 53 ? 30 : (uint32_t)seed - 48;
+		s.vector_leaves = 1;
+		s.max_leaves = seed == 51 ? 256 : 30;
+		s.leafwise = seed & 1;
+		s.compare = s.sum = seed & 1 ? SCORE_F64 : SCORE_F32;
+		s.base_position = seed == 51 ? SCORE_BASE_LAST : SCORE_BASE_FIRST;
+		s.average = seed == 51 ? SCORE_AVERAGE_MARGIN : SCORE_AVERAGE_NONE;
+		check_spec(s);
+		score_model *model = random_model(&s);
+		score_model_info info = {.struct_size = sizeof info};
+		assert_int_equal(score_model_get_info(model, &info), SCORE_OK);
+		assert_int_equal(info.batch_regime, SCORE_REGIME_BATCH);
+		score_model_free(model);
+	}
 }
 
 static void large_trees(void **state)
