@@ -50,6 +50,17 @@ def _choice(what: str, names: Mapping[str, int], name: str) -> int:
     return names[name]
 
 
+def _test_codes(test: Union[str, Sequence[str]], n: int) -> Any:
+    """Codes of the nodes' tests: one for all, or [n]. Each name is looked up once, since trees have many nodes."""
+    if isinstance(test, str):
+        return _choice("test", _TESTS, test)
+    names = list(test)
+    if len(names) != n:
+        raise ShapeError(f"expected {n} tests, found {len(names)}")
+    codes = {name: _choice("test", _TESTS, name) for name in set(names)}
+    return np.array([codes[name] for name in names], dtype=np.uint8)
+
+
 class Builder:
     """Make a model from trees or linear weights.
 
@@ -177,8 +188,7 @@ class Builder:
             nodes["leaf_id"] = np.arange(n) if leaf_ids is None else leaf_ids
         except ValueError as error:
             raise ShapeError(f"expected arrays of {n} nodes: {error}") from None
-        tests = [test] * n if isinstance(test, str) else list(test)
-        nodes["test"] = [0 if leaf else _choice("test", _TESTS, name) for leaf, name in zip(is_leaf, tests)]
+        nodes["test"] = np.where(is_leaf, 0, _test_codes(test, n))
         members = self._set_categories(nodes, categories or {})
         tree = filled(Tree)
         tree.nodes, tree.n_nodes, tree.output = nodes.ctypes.data, n, output

@@ -28,6 +28,13 @@ def test_options_of_a_tree():
     same_bits(zero.predict([[0.0], [0.1], [np.nan]]), [-1.0, 2.0, -1.0])
 
 
+def test_a_test_per_node():
+    """`<=` and `<` in one tree; what stands at a leaf does not matter."""
+    builder, tests = scoreline.Builder(1), ["le", "lt", "lt", "le", "le"]
+    builder.add_tree([1, -1, 3, -1, -1], [2, -1, 4, -1, -1], [0] * 5, [0.5, 1, 2.0, 2, 3], test=tests)
+    same_bits(builder.finish().predict([[0.5], [0.6], [2.0]]), [1.0, 2.0, 3.0])
+
+
 @pytest.mark.parametrize("test, inside", [("in_left", -1.0), ("in_right", 2.0)])
 def test_categories(test, inside):
     builder = scoreline.Builder(1, feature_types=["category"])
@@ -68,6 +75,8 @@ def test_linear():
         (lambda: scoreline.Builder(2, feature_names=["a", "a"]).finish(), "a"),
         (lambda: scoreline.Builder(0), "feature"),
         (lambda: stump(scoreline.Builder(1), test="gt"), "test"),
+        (lambda: stump(scoreline.Builder(1), test=["le", "gt", "le"]), "test"),
+        (lambda: stump(scoreline.Builder(1), test=["le", "le"]), "expected 3 tests, found 2"),
         (lambda: scoreline.Builder(1).add_tree([1, -1], [0, -1], [0, 0], [0, 0]), "node 0 is reached twice"),
         (lambda: scoreline.Builder(1).add_tree([1, -1, -1], [2, -1], [0, 0, 0], [0, 0, 0]), "arrays of 3 nodes"),
         (lambda: scoreline.Builder(1).add_tree([1, -1, -1], [2, -1, -1], [7, 0, 0], [0, 0, 0]), "7"),
