@@ -45,10 +45,11 @@ typedef struct ort_state {
 	void *session, *memory;
 	float *margins;
 	const char *in_name, *out_name;
+	size_t out_rank; /* some models answer [n], others [n, 1] */
 } ort_state;
 
 contest_side *open_onnxruntime(const contest_rows *rows, const char *library_path, const char *model_path,
-	const char *in_name, const char *out_name);
+	const char *in_name, const char *out_name, int out_rank);
 
 static int failed(const ort_state *s, void *status)
 {
@@ -66,7 +67,7 @@ static int score(contest_side *side, int64_t first, int64_t n)
 	/* The interface has no const, and an input is only read. */
 	void *data = (void *)(uintptr_t)(side->rows->f32 + first * width);
 	if (failed(s, tensor(s->memory, data, (size_t)(n * width) * sizeof(float), in_shape, 2, ORT_FLOAT, &in)) ||
-	    failed(s, tensor(s->memory, s->margins, (size_t)n * sizeof(float), out_shape, 2, ORT_FLOAT, &out)))
+	    failed(s, tensor(s->memory, s->margins, (size_t)n * sizeof(float), out_shape, s->out_rank, ORT_FLOAT, &out)))
 		return 1;
 	const void *inputs[1] = { in };
 	if (failed(s, ((run *)s->api[ORT_RUN])(s->session, NULL, &s->in_name, inputs, 1, &s->out_name, 1, &out)))
@@ -91,7 +92,7 @@ static int start(ort_state *s, const char *model_path)
 }
 
 contest_side *open_onnxruntime(const contest_rows *rows, const char *library_path, const char *model_path,
-	const char *in_name, const char *out_name)
+	const char *in_name, const char *out_name, int out_rank)
 {
 	contest_side *side = contest_new(rows, sizeof(ort_state));
 	void *library = contest_library(library_path);
@@ -103,6 +104,7 @@ contest_side *open_onnxruntime(const contest_rows *rows, const char *library_pat
 	s->margins = calloc((size_t)rows->n_rows, sizeof *s->margins);
 	s->in_name = in_name;
 	s->out_name = out_name;
+	s->out_rank = (size_t)out_rank;
 	if (s->api == NULL || s->margins == NULL || start(s, model_path))
 		return NULL;
 	side->score = score;

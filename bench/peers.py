@@ -320,8 +320,8 @@ def open_onnxruntime(lib, table, place):
     graph = onnx.load(str(path), load_external_data=False).graph
     names = graph.input[0].name.encode(), graph.output[0].name.encode()
     return CSide(lib, "ONNX Runtime", lib.open_onnxruntime(
-        ctypes.byref(table.struct), library_file("onnxruntime", "capi/libonnxruntime.so*"), str(path).encode(), *names),
-        names)
+        ctypes.byref(table.struct), library_file("onnxruntime", "capi/libonnxruntime.so*"), str(path).encode(), *names,
+        len(graph.output[0].type.tensor_type.shape.dim)), names)
 
 
 def need(place: Place, name: str) -> None:
@@ -405,6 +405,16 @@ def open_ydf(lib, table, place):
                       lambda: model.describe and wrap(0, 1) and one)
 
 
+def open_xgboost_linear(lib, table, place):
+    """XGBoost's linear models have no call that reads an array in place: matrices are made beforehand."""
+    import xgboost
+    booster = xgboost.Booster({"nthread": 1}, model_file=place.path)
+    matrix = lambda a, b: xgboost.DMatrix(table.f32[a:b], nthread=1)  # noqa: E731
+    call = lambda x: booster.predict(x, output_margin=True)  # noqa: E731
+    one = matrix(0, 1)
+    return PythonSide("XGBoost", len(table.f32), matrix, call, lambda: call(one))
+
+
 def open_numpy(lib, table, place):
     weights, bias = linear_weights(place)
     w = np.array(weights, np.float32)
@@ -430,7 +440,7 @@ def open_peers(lib, table: Table, place: Place) -> tuple[list, dict]:
     """The judge first, then every other library that can score this model; and why others cannot."""
     openers = OPENERS[place.model.library]
     if place.model.key.startswith("linear"):
-        openers = (open_xgboost, open_numpy, open_onnxruntime)
+        openers = (open_xgboost_linear, open_numpy, open_onnxruntime)
     sides, missing = [], {}
     for opener in openers:
         name = opener.__name__[5:]

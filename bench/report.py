@@ -145,8 +145,9 @@ def draw_throughput(report, plt, path):
 
 
 def draw_latency(report, plt, path):
-    chosen = [m for m in report["models"] if m.get("latency")]
-    chosen = [m for m in chosen if m["key"] in ("x500d6", "l500x31", "l500x255", "forest", "flightsx", "flightsl")]
+    shown = ("x500d6", "l500x31", "l500x255", "forest", "flightsx", "flightsl")
+    chosen = [m for m in report["models"] if m.get("latency") and m["key"] in shown] or \
+        [m for m in report["models"] if m.get("latency")][:6]
     figure, axes = plt.subplots(1, len(chosen), figsize=(4.6 * len(chosen), 4.2), squeeze=False)
     for axis, model in zip(axes.flat, chosen):
         names = sorted(model["latency"], key=lambda side: model["latency"][side]["p50"])
