@@ -1,4 +1,4 @@
-# What tests/run.sh and bench/run.sh share: Debian packages, the build, the virtual environment. Source it in the root
+# What tests/run.sh, its checks and bench/run.sh share: Debian packages, the build, the virtual environment. Source it in the root
 # of the repository. Asks nothing; every function is quiet and fails with the text of what failed.
 
 export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
@@ -9,6 +9,12 @@ build_packages=(gcc libc6-dev meson ninja-build pkg-config libmsgpack-dev libxxh
 
 as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+# not_run WHAT WHY: a check that this machine cannot run says so; where everything must run, that is a failure.
+not_run() {
+	echo "$1: NOT RUN, $2" | tee -a "${SCORELINE_NOT_RUN:-/dev/null}"
+	[ "${CI:-}" != true ]
 }
 
 # need_packages NAME…: install what dpkg does not know as installed. On a machine without apt-get the names are only

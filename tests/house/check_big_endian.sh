@@ -1,15 +1,15 @@
 #!/bin/bash
 # A big-endian host (s390x under qemu) writes the same model files as this one, and reads the same models from them.
-# Comes in: the build directory. Needs a cross compiler and qemu; without them it says so and passes.
+# Comes in: the build directory. Needs a cross compiler and qemu; without them it says so.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+. tests/machine.sh
 tool=$(realpath "${1:-build}")/tests/slm_tool
 compiler=s390x-linux-gnu-gcc
 runner=$(command -v qemu-s390x-static || command -v qemu-s390x || true)
 if ! command -v $compiler >/dev/null || [ -z "$runner" ]; then
-	echo "big-endian model files: NOT RUN, needs gcc-s390x-linux-gnu, libc6-dev-s390x-cross and qemu-user-static" |
-		tee -a "${SCORELINE_NOT_RUN:-/dev/null}"
-	exit 0
+	not_run "big-endian model files" "needs gcc-s390x-linux-gnu, libc6-dev-s390x-cross and qemu-user-static"
+	exit
 fi
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
