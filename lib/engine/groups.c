@@ -162,11 +162,12 @@ static score_status close_group(planner *p, tree_group *group)
 	const forest *f = p->e->f;
 	bool done = number_predicates(p, group);
 	uint32_t first_scratch = FIRST_PREDICATE + p->n_tests, most_scratch = 0;
-	uint32_t min_planes = p->e->k->min_planes;
+	const kernels *k = p->e->k;
+	coder_rules rules = {k->min_planes, f->contract.sum == SCORE_F32 ? k->sum_cost_f32 : k->sum_cost_f64};
 	for (uint32_t t = group->first_tree; done && t < group->first_tree + group->n_trees; t++) {
 		tree_code code;
 		tree_program program = {.first_op = (uint32_t)p->ops.length, .table = (uint32_t)p->leaves.length};
-		done = engine_code_tree(p->coder, f, f->trees + t, min_planes, p->slot_of_test, first_scratch, &p->ops, &code);
+		done = engine_code_tree(p->coder, f, f->trees + t, &rules, p->slot_of_test, first_scratch, &p->ops, &code);
 		if (!done)
 			break;
 		program.n_ops = (uint32_t)p->ops.length - program.first_op;

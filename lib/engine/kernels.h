@@ -12,7 +12,7 @@
 /* From one column of a transposed tile to the next: no power of two, so that 16 columns do not meet in one cache set. */
 #define TILE_ROWS (BLOCK_ROWS + 16)
 #define SUM_TREES 16 /* trees whose leaf codes are kept before they are summed */
-#define FULL_DEPTH 6 /* of the deepest tree that full_tree() takes */
+#define FULL_DEPTH 8 /* of the deepest tree that full_tree() takes */
 
 /* 64-bit words: per nibble of a code 16 equal and 16 above planes, then the bit planes. */
 #define PREDICATE_WORK ((4 * 32 + 16) * (BLOCK_ROWS / 64))
@@ -86,6 +86,7 @@ typedef struct kernels {
 	uint32_t vector_words; /* `words` of every call is a multiple of it */
 	uint32_t group_tests; /* predicates per tree group that this instruction set likes */
 	uint32_t min_planes;  /* of a leaf code; smaller codes are padded */
+	uint8_t sum_cost_f32[9], sum_cost_f64[9]; /* of a tree's sum by the planes of its code, in select operations */
 	uint32_t byte_planes_f32, byte_planes_f64; /* leaf tables of up to so many planes lie as bytes; 0: none */
 
 	uint32_t byte_buckets; /* most buckets of a map to byte codes */

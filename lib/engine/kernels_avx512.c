@@ -37,6 +37,8 @@ const kernels engine_kernels_avx512 = {
 	.vector_words = 8,
 	.group_tests = 12288,
 	.min_planes = 6,
+	.sum_cost_f32 = {[6] = 26, [7] = 30, [8] = 44},
+	.sum_cost_f64 = {[6] = 64, [7] = 72, [8] = 115},
 	.byte_planes_f32 = 8,
 	.byte_planes_f64 = 8,
 	.byte_buckets = 256,

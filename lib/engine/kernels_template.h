@@ -142,6 +142,8 @@ MUX(mux4, mux2, 2, 2)
 MUX(mux8, mux4, 4, 3)
 MUX(mux16, mux8, 8, 4)
 MUX(mux32, mux16, 16, 5)
+MUX(mux64, mux32, 32, 6)
+MUX(mux128, mux64, 64, 7)
 
 /* All levels stay in registers; only predicate numbers are read as data. */
 static ALWAYS_INLINE void ISA_NAME(full_levels)(const uint64_t *arena, const uint16_t *slots, size_t depth,
@@ -160,6 +162,10 @@ static ALWAYS_INLINE void ISA_NAME(full_levels)(const uint64_t *arena, const uin
 			level[4] = ISA_NAME(mux16)(arena, slots + 15, level + 4);
 		if (depth > 5)
 			level[5] = ISA_NAME(mux32)(arena, slots + 31, level + 5);
+		if (depth > 6)
+			level[6] = ISA_NAME(mux64)(arena, slots + 63, level + 6);
+		if (depth > 7)
+			level[7] = ISA_NAME(mux128)(arena, slots + 127, level + 7);
 		for (size_t k = 0; k < 8; k++) {
 			size_t l = n_planes - 1 - k;
 			planes[k] = k < n_planes && l < depth ? level[l] : zero;
@@ -172,7 +178,11 @@ static void ISA_NAME(full_tree)(const uint64_t *arena, const uint16_t *slots, si
 	size_t words, uint8_t *bytes)
 {
 	/* One build per common pair, so that levels and planes are constants. */
-	if (depth == 6 && n_planes == 6)
+	if (depth == 8)
+		ISA_NAME(full_levels)(arena, slots, 8, 8, words, bytes);
+	else if (depth == 7 && n_planes == 7)
+		ISA_NAME(full_levels)(arena, slots, 7, 7, words, bytes);
+	else if (depth == 6 && n_planes == 6)
 		ISA_NAME(full_levels)(arena, slots, 6, 6, words, bytes);
 	else if (depth == 5 && n_planes == 5)
 		ISA_NAME(full_levels)(arena, slots, 5, 5, words, bytes);

@@ -21,6 +21,7 @@ typedef struct shape {
 	uint8_t height[MAX_SPLITS];
 	uint16_t n_leaves[MAX_SPLITS];
 	uint16_t first_leaf[MAX_SPLITS];
+	uint32_t path_ops; /* selects that path codes need, if they fit */
 } shape;
 
 struct tree_coder {
@@ -52,23 +53,35 @@ static uint32_t height_of(const tree_coder *c, int32_t child)
 
 static void measure(tree_coder *c)
 {
+	c->shape.path_ops = 0;
 	for (uint32_t s = c->t->n_splits; s-- > 0;) {
 		int32_t l = c->left[s], r = c->right[s];
 		uint32_t hl = height_of(c, l), hr = height_of(c, r);
 		c->shape.height[s] = (uint8_t)(1 + (hl > hr ? hl : hr));
 		c->shape.n_leaves[s] = (uint16_t)(leaves_of(c, l) + leaves_of(c, r));
 		c->shape.first_leaf[s] = (uint16_t)(l < 0 ? (uint32_t)~l : c->shape.first_leaf[l]);
+		c->shape.path_ops += hl < hr ? hl : hr;
 	}
 }
 
-static uint32_t choose_planes(const tree_coder *c, uint32_t min_planes)
+static uint32_t height_of_tree(const tree_coder *c)
 {
-	uint32_t need = 0, height = c->t->n_splits ? c->shape.height[0] : 0;
+	return c->t->n_splits ? c->shape.height[0] : 0;
+}
+
+static uint32_t fewest_planes(const tree_coder *c, uint32_t min_planes)
+{
+	uint32_t need = min_planes;
 	while ((1u << need) < c->t->n_splits + 1)
 		need++;
-	uint32_t planes = height <= MAX_PLANES ? height : MAX_PLANES;
-	planes = planes < need ? need : planes;
-	return planes < min_planes ? min_planes : planes;
+	return need;
+}
+
+/* More planes than levels have no use. */
+static uint32_t most_planes(const tree_coder *c, uint32_t fewest)
+{
+	uint32_t planes = height_of_tree(c) < MAX_PLANES ? height_of_tree(c) : MAX_PLANES;
+	return planes < fewest ? fewest : planes;
 }
 
 static void set_leaf(tree_coder *c, uint32_t code, uint32_t n, uint32_t leaf)
@@ -261,27 +274,56 @@ static bool schedule(tree_coder *c, sl_vector *ops)
 
 /* ---- full trees ------------------------------------------------------------------------------------------------ */
 
-/* A nearly full shallow tree is served by a fixed program that has a select for every place. */
-static bool is_nearly_full(const tree_coder *c)
+/* The fixed program has a select for every place of a full tree, but keeps all of them in registers: one of its places
+ * costs about two fifths of a listed operation. A tree whose levels each ask one question needs no selects at all. */
+static bool prefers_full(const tree_coder *c)
 {
-	uint32_t height = c->t->n_splits ? c->shape.height[0] : 0;
-	return height >= 3 && height <= FULL_DEPTH && 2 * c->t->n_splits >= (1u << height) - 1;
+	uint32_t height = height_of_tree(c);
+	return height >= 3 && height <= FULL_DEPTH && 2u << height < 5 * c->shape.path_ops;
 }
 
 /* Path codes are what the fixed program computes: place i's children are at 2 i + 1 and 2 i + 2. */
-static void place_splits(tree_coder *c)
+static void find_places(const tree_coder *c, uint16_t *place)
 {
-	const uint32_t *tests = c->f->split_test + c->t->first_split;
-	uint16_t place[MAX_SPLITS];
 	place[0] = 0;
 	for (uint32_t s = 0; s < c->t->n_splits; s++) {
-		c->out->full_slots[place[s]] = c->slot_of_test[tests[s]];
 		if (c->left[s] >= 0)
 			place[c->left[s]] = (uint16_t)(2 * place[s] + 1);
 		if (c->right[s] >= 0)
 			place[c->right[s]] = (uint16_t)(2 * place[s] + 2);
 	}
-	c->out->full_depth = c->shape.height[0];
+}
+
+static bool is_oblivious(const tree_coder *c, const uint16_t *place)
+{
+	const uint32_t *tests = c->f->split_test + c->t->first_split;
+	uint32_t of_level[FULL_DEPTH];
+	if (c->t->n_splits != (1u << height_of_tree(c)) - 1)
+		return false;
+	for (uint32_t s = 0; s < c->t->n_splits; s++) {
+		uint32_t level = 31u - (uint32_t)__builtin_clz(place[s] + 1u);
+		/* The leftmost place of a level comes first in preorder. */
+		if (place[s] + 1u == 1u << level)
+			of_level[level] = tests[s];
+		else if (tests[s] != of_level[level])
+			return false;
+	}
+	return true;
+}
+
+static bool place_splits(tree_coder *c)
+{
+	const uint32_t *tests = c->f->split_test + c->t->first_split;
+	uint16_t place[MAX_SPLITS];
+	if (!prefers_full(c))
+		return false;
+	find_places(c, place);
+	if (is_oblivious(c, place))
+		return false;
+	for (uint32_t s = 0; s < c->t->n_splits; s++)
+		c->out->full_slots[place[s]] = c->slot_of_test[tests[s]];
+	c->out->full_depth = height_of_tree(c);
+	return true;
 }
 
 tree_coder *engine_coder_new(const score_allocator *allocator)
@@ -294,7 +336,32 @@ void engine_coder_free(const score_allocator *allocator, tree_coder *coder)
 	sl_free(allocator, coder, sizeof *coder, 64);
 }
 
-bool engine_code_tree(tree_coder *c, const forest *f, const forest_tree *t, uint32_t min_planes,
+/* Codes of `planes` bits and the operations that compute them. */
+static void code_with(tree_coder *c, uint32_t planes)
+{
+	c->n_ops = c->n_levels = 0;
+	c->out->n_planes = planes;
+	give_block(c, 0, planes, 0);
+	assign_codes(c);
+	build_planes(c);
+}
+
+/* Fewer planes make leaf tables smaller and sums cheaper, but need packed codes and so more operations. */
+static void code_cheapest(tree_coder *c, uint32_t fewest, uint32_t most, const uint8_t *sum_cost)
+{
+	uint32_t best = most, least = UINT32_MAX;
+	for (uint32_t planes = most + 1; planes-- > fewest && most > fewest;) {
+		code_with(c, planes);
+		if (c->n_ops + sum_cost[planes] < least) {
+			least = c->n_ops + sum_cost[planes];
+			best = planes;
+		}
+	}
+	if (c->out->n_planes != best)
+		code_with(c, best);
+}
+
+bool engine_code_tree(tree_coder *c, const forest *f, const forest_tree *t, const coder_rules *rules,
 	const uint16_t *slot_of_test, uint32_t first_scratch, sl_vector *ops, tree_code *out)
 {
 	memset(out, 0, sizeof *out);
@@ -307,15 +374,16 @@ bool engine_code_tree(tree_coder *c, const forest *f, const forest_tree *t, uint
 	c->out = out;
 	c->n_ops = c->n_levels = 0;
 	measure(c);
-	out->n_planes = choose_planes(c, min_planes);
-	if (t->n_splits) {
-		give_block(c, 0, out->n_planes, 0);
+	uint32_t fewest = fewest_planes(c, rules->min_planes), most = most_planes(c, fewest);
+	out->n_planes = most;
+	if (t->n_splits && place_splits(c)) {
+		give_block(c, 0, most, 0);
 		assign_codes(c);
-		if (is_nearly_full(c)) {
-			place_splits(c);
-			return true;
-		}
-		build_planes(c);
+		return true;
+	}
+	if (t->n_splits) {
+		out->n_planes = UNDEFINED;
+		code_cheapest(c, fewest, most, rules->sum_cost);
 	}
 	for (uint32_t k = 0; k < out->n_planes; k++) {
 		uint16_t slot = t->n_splits ? c->slots[0][k] : UNDEFINED;

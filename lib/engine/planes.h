@@ -17,6 +17,13 @@ typedef struct tree_code {
 	uint16_t full_slots[(1u << FULL_DEPTH) - 1]; /* predicate of each place in level order; SLOT_ZERO where none is */
 } tree_code;
 
+/* What the instruction set likes: planes that a leaf code has at least, and what a sum over a table of so many planes costs
+ * in select operations. */
+typedef struct coder_rules {
+	uint32_t min_planes;
+	const uint8_t *sum_cost; /* [9] */
+} coder_rules;
+
 /* Working memory for one tree after the other; NULL when out of memory. */
 typedef struct tree_coder tree_coder;
 tree_coder *engine_coder_new(const score_allocator *allocator);
@@ -24,7 +31,7 @@ void engine_coder_free(const score_allocator *allocator, tree_coder *coder);
 
 /* Program of tree `t` of a forest: `slot_of_test` maps tests to predicate planes, scratch planes start at
  * `first_scratch`. Operations are appended to `ops` (select_op). The tree has at most 256 leaves. false: out of memory. */
-bool engine_code_tree(tree_coder *coder, const forest *f, const forest_tree *t, uint32_t min_planes,
+bool engine_code_tree(tree_coder *coder, const forest *f, const forest_tree *t, const coder_rules *rules,
 	const uint16_t *slot_of_test, uint32_t first_scratch, sl_vector *ops, tree_code *out);
 
 #endif
