@@ -8,6 +8,8 @@
 
 /* Where things lie in the scratch. */
 typedef struct workspace {
+	const kernels *k; /* of the block at hand */
+	size_t sum_words; /* of 64 rows, that the sums work on */
 	void *tile;      /* of the bin stage, then of the predicate stage */
 	char *codes;
 	uint64_t *planes;
@@ -50,9 +52,10 @@ size_t engine_batch_scratch(const engine *e)
 
 /* ---- predicate -------------------------------------------------------------------------------------------------- */
 
-static void look_up(const engine *e, const predicate_run *run, const char *codes, size_t words, uint64_t *planes)
+static void look_up(const engine *e, const predicate_run *run, const char *codes, size_t words, size_t plane_words,
+	uint64_t *planes)
 {
-	for (uint32_t i = 0; i < run->n; i++, planes += e->k->plane_words) {
+	for (uint32_t i = 0; i < run->n; i++, planes += plane_words) {
 		const uint64_t *table = e->tables[e->batch.set_cuts[run->first + i]];
 		for (size_t w = 0; w < words; w++) {
 			uint64_t bits = 0;
@@ -73,13 +76,13 @@ static void compute_predicates(const engine *e, const tree_group *group, const w
 	for (uint32_t i = group->first_run; i < group->first_run + group->n_runs; i++) {
 		const predicate_run *run = plan->runs + i;
 		const char *codes = w->codes + (size_t)run->column * BLOCK_ROWS * e->code_bytes;
-		uint64_t *planes = w->planes + (size_t)run->slot * e->k->plane_words;
+		uint64_t *planes = w->planes + (size_t)run->slot * w->k->plane_words;
 		if (e->columns[run->column].is_category)
-			look_up(e, run, codes, words, planes);
+			look_up(e, run, codes, words, w->k->plane_words, planes);
 		else if (e->code_bytes == 1)
-			e->k->predicates8((const uint8_t *)codes, words, plan->cuts8 + run->first, run->n, w->tile, planes);
+			w->k->predicates8((const uint8_t *)codes, words, plan->cuts8 + run->first, run->n, w->tile, planes);
 		else
-			e->k->predicates16((const uint16_t *)(const void *)codes, words, plan->cuts16 + run->first, run->n, w->tile,
+			w->k->predicates16((const uint16_t *)(const void *)codes, words, plan->cuts16 + run->first, run->n, w->tile,
 				planes);
 	}
 }
@@ -95,17 +98,17 @@ static leaf_table table_of(const engine *e, const tree_program *t, uint32_t of_v
 
 /* Add the leaves of `n` trees to the sums of one output. */
 static void sum_output(const engine *e, const workspace *w, uint32_t output, const uint8_t *which,
-	const leaf_table *tables, size_t n, size_t words)
+	const leaf_table *tables, size_t n)
 {
 	const uint8_t(*codes)[BLOCK_ROWS] = (const uint8_t(*)[BLOCK_ROWS])w->leaf_codes;
 	if (e->f->contract.sum == SCORE_F32)
-		e->k->sum_f32(codes, which, tables, n, words, (float *)w->sums + (size_t)output * BLOCK_ROWS);
+		w->k->sum_f32(codes, which, tables, n, w->sum_words, (float *)w->sums + (size_t)output * BLOCK_ROWS);
 	else
-		e->k->sum_f64(codes, which, tables, n, words, (double *)w->sums + (size_t)output * BLOCK_ROWS);
+		w->k->sum_f64(codes, which, tables, n, w->sum_words, (double *)w->sums + (size_t)output * BLOCK_ROWS);
 }
 
 /* Trees [first, first + n), n at most SUM_TREES: those of each output in their order. */
-static void sum_chunk(const engine *e, const workspace *w, uint32_t first, uint32_t n, size_t words)
+static void sum_chunk(const engine *e, const workspace *w, uint32_t first, uint32_t n)
 {
 	const forest *f = e->f;
 	bool done[SUM_TREES] = {false};
@@ -123,12 +126,12 @@ static void sum_chunk(const engine *e, const workspace *w, uint32_t first, uint3
 			which[count] = (uint8_t)k;
 			tables[count++] = table_of(e, e->batch.trees + first + k, 0);
 		}
-		sum_output(e, w, output, which, tables, count, words);
+		sum_output(e, w, output, which, tables, count);
 	}
 }
 
 /* The same for vector trees: every tree adds to every output. */
-static void sum_vectors(const engine *e, const workspace *w, uint32_t first, uint32_t n, size_t words)
+static void sum_vectors(const engine *e, const workspace *w, uint32_t first, uint32_t n)
 {
 	for (uint32_t o = 0; o < e->f->leaf_width; o++) {
 		uint8_t which[SUM_TREES];
@@ -137,7 +140,7 @@ static void sum_vectors(const engine *e, const workspace *w, uint32_t first, uin
 			which[i] = (uint8_t)i;
 			tables[i] = table_of(e, e->batch.trees + first + i, o);
 		}
-		sum_output(e, w, o, which, tables, n, words);
+		sum_output(e, w, o, which, tables, n);
 	}
 }
 
@@ -149,17 +152,17 @@ static void run_trees(const engine *e, const workspace *w, uint32_t first, uint3
 		for (uint32_t i = 0; i < n; i++) {
 			const tree_program *p = plan->trees + t + i;
 			if (p->full_depth) {
-				e->k->full_tree(w->planes, plan->full_slots + p->first_op, p->full_depth, p->n_planes, words,
+				w->k->full_tree(w->planes, plan->full_slots + p->first_op, p->full_depth, p->n_planes, words,
 					w->leaf_codes[i]);
 				continue;
 			}
-			e->k->select(plan->ops + p->first_op, p->n_ops, words, w->planes);
-			e->k->gather_bits(w->planes, p->planes, p->n_planes, words, w->leaf_codes[i]);
+			w->k->select(plan->ops + p->first_op, p->n_ops, words, w->planes);
+			w->k->gather_bits(w->planes, p->planes, p->n_planes, words, w->leaf_codes[i]);
 		}
 		if (e->f->leaf_width == 1)
-			sum_chunk(e, w, t, n, words);
+			sum_chunk(e, w, t, n);
 		else
-			sum_vectors(e, w, t, n, words);
+			sum_vectors(e, w, t, n);
 	}
 }
 
@@ -168,9 +171,10 @@ static void run_trees(const engine *e, const workspace *w, uint32_t first, uint3
 static void start_sums(const engine *e, const workspace *w)
 {
 	const forest *f = e->f;
+	size_t n = (size_t)64 * w->k->plane_words;
 	for (uint32_t o = 0; o < f->contract.n_outputs; o++) {
 		double base = f->contract.base_position == SCORE_BASE_FIRST ? f->base[o] : 0.0;
-		for (size_t r = 0; r < BLOCK_ROWS; r++) {
+		for (size_t r = 0; r < n; r++) {
 			if (f->contract.sum == SCORE_F32)
 				((float *)w->sums)[o * BLOCK_ROWS + r] = (float)base;
 			else
@@ -182,10 +186,10 @@ static void start_sums(const engine *e, const workspace *w)
 static void order_sums(const engine *e, const workspace *w)
 {
 	for (uint32_t o = 0; o < e->f->contract.n_outputs; o++) {
-		if (e->f->contract.sum == SCORE_F32 && e->k->order_f32)
-			e->k->order_f32((float *)w->sums + (size_t)o * BLOCK_ROWS);
-		if (e->f->contract.sum == SCORE_F64 && e->k->order_f64)
-			e->k->order_f64((double *)w->sums + (size_t)o * BLOCK_ROWS);
+		if (e->f->contract.sum == SCORE_F32 && w->k->order_f32)
+			w->k->order_f32((float *)w->sums + (size_t)o * BLOCK_ROWS);
+		if (e->f->contract.sum == SCORE_F64 && w->k->order_f64)
+			w->k->order_f64((double *)w->sums + (size_t)o * BLOCK_ROWS);
 	}
 }
 
@@ -227,7 +231,9 @@ static void write_rows(const engine *e, const engine_call *call, const workspace
 
 static void score_block(const engine *e, const engine_call *call, const workspace *w, row_range rows)
 {
-	size_t words = sl_round_up((rows.n + 63) / 64, e->k->vector_words);
+	size_t words = sl_round_up((rows.n + 63) / 64, w->k->vector_words);
+	memset(w->planes, 0, w->k->plane_words * sizeof(uint64_t));
+	memset(w->planes + w->k->plane_words, 0xff, w->k->plane_words * sizeof(uint64_t));
 	engine_bin_columns(e, call->view, rows, w->tile, w->codes);
 	start_sums(e, w);
 	for (uint32_t g = 0; g < e->batch.n_groups; g++) {
@@ -248,11 +254,12 @@ void engine_batch(const engine *e, const engine_call *call, row_range rows)
 {
 	workspace w = {0};
 	lay_out(e, (char *)sl_round_up((uintptr_t)call->scratch, SL_CACHE_LINE), &w);
-	size_t words = e->k->plane_words, block = 64 * words;
-	memset(w.planes, 0, words * sizeof(uint64_t));
-	memset(w.planes + words, 0xff, words * sizeof(uint64_t));
-	for (size_t done = 0; done < rows.n; done += block) {
-		size_t n = rows.n - done < block ? rows.n - done : block;
+	for (size_t done = 0, n; done < rows.n; done += n) {
+		size_t left = rows.n - done;
+		w.k = e->k->narrow && left <= e->k->narrow_rows ? e->k->narrow : e->k;
+		n = (size_t)64 * w.k->plane_words;
+		n = left < n ? left : n;
+		w.sum_words = sl_round_up((n + 63) / 64, w.k->sum_words);
 		score_block(e, call, &w, (row_range){rows.first + (int64_t)done, n});
 	}
 }

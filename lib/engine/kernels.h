@@ -80,11 +80,17 @@ static inline size_t equal_tables(const leaf_table *tables, size_t n)
 	return i;
 }
 
-typedef struct kernels {
+typedef struct kernels kernels;
+struct kernels {
 	score_isa isa;
 	uint32_t plane_words; /* 64-bit words of a plane */
-	uint32_t vector_words; /* `words` of every call is a multiple of it */
+	uint32_t vector_words; /* `words` of every call but the sums is a multiple of it */
+	uint32_t sum_words;    /* `words` of the sums is */
 	uint32_t group_tests; /* predicates per tree group that this instruction set likes */
+	/* Kernels for blocks of fewer rows over the same plan; they have no binning. What is left of a call goes to them when
+	 * it has at most `narrow_rows` rows. NULL: none. */
+	const kernels *narrow;
+	uint32_t narrow_rows;
 	uint32_t min_planes;  /* of a leaf code; smaller codes are padded */
 	uint8_t sum_cost_f32[9], sum_cost_f64[9]; /* of a tree's sum by the planes of its code, in select operations */
 	uint32_t byte_planes_f32, byte_planes_f64; /* leaf tables of up to so many planes lie as bytes; 0: none */
@@ -126,7 +132,7 @@ typedef struct kernels {
 	/* Put a block of sums into the order of the rows, in place; NULL if they are. */
 	void (*order_f32)(float *sums);
 	void (*order_f64)(double *sums);
-} kernels;
+};
 
 /* What this build has besides plain C. */
 #if defined(__x86_64__) && defined(__GNUC__)
@@ -140,7 +146,7 @@ typedef struct kernels {
 #define HAVE_NEON 0
 #endif
 
-extern const kernels engine_kernels_portable, engine_kernels_sse42, engine_kernels_avx2, engine_kernels_avx512,
+extern const kernels engine_kernels_portable, engine_kernels_sse42, engine_kernels_avx2, engine_kernels_avx512, engine_kernels_avx512_narrow,
 	engine_kernels_neon;
 
 /* NULL if this build has none. */

@@ -24,6 +24,7 @@ const kernels engine_kernels_avx2 = {
 	.isa = SCORE_ISA_AVX2,
 	.plane_words = 4,
 	.vector_words = 4,
+	.sum_words = 4,
 	.group_tests = 8192,
 	.min_planes = 4,
 	.sum_cost_f32 = {[4] = 20, [5] = 26, [6] = 34, [7] = 60, [8] = 60},

@@ -12,6 +12,7 @@ const kernels engine_kernels_neon = {
 	.isa = SCORE_ISA_NEON,
 	.plane_words = PLANE_WORDS,
 	.vector_words = V_WORDS,
+	.sum_words = V_WORDS,
 	.group_tests = 8192,
 	.min_planes = 4,
 	.byte_planes_f32 = 6,

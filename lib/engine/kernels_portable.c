@@ -9,6 +9,7 @@ const kernels engine_kernels_portable = {
 	.isa = SCORE_ISA_PORTABLE,
 	.plane_words = 8,
 	.vector_words = 1,
+	.sum_words = 1,
 	.group_tests = 4096,
 	.min_planes = 0,
 	.byte_planes_f32 = 0,

@@ -24,6 +24,7 @@ const kernels engine_kernels_sse42 = {
 	.isa = SCORE_ISA_SSE42,
 	.plane_words = PLANE_WORDS,
 	.vector_words = V_WORDS,
+	.sum_words = V_WORDS,
 	.group_tests = 8192,
 	.min_planes = 4,
 	.byte_planes_f32 = BYTE_PLANES,

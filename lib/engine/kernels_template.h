@@ -8,7 +8,7 @@
  *   PLANE_WORDS                             words of a plane, a multiple of V_WORDS
  *   ISA_NAME(name)                          name with the instruction set's suffix
  *
- * and may define its own sum and transpose16 with a HAVE_ macro; the plain C below is the reference.
+ * PLANES_ONLY leaves out what does not depend on the width of a plane: binning and transposition. A vocabulary may define its own sum and transpose16 with a HAVE_ macro; the plain C below is the reference.
  */
 
 /* Loops over the vectors of a plane are unrolled for full blocks: `vectors` is then a constant. */
@@ -205,6 +205,7 @@ static void ISA_NAME(full_tree)(const uint64_t *arena, const uint16_t *slots, si
 #include "sum_template.h"
 #endif
 
+#ifndef PLANES_ONLY
 /* ---- values to codes ------------------------------------------------------------------------------------------ */
 
 #define BIN_TYPE float
@@ -258,4 +259,5 @@ static void ISA_NAME(transpose16)(const char *rows, int64_t row_stride, size_t n
 			memcpy(columns + c * TILE_ROWS + r, rows + c * sizeof(float), sizeof(float));
 	}
 }
+#endif
 #endif
