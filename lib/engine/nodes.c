@@ -7,6 +7,7 @@
 
 typedef struct node_maker {
 	engine *e;
+	walk_small_node *small;
 	walk_node *nodes;
 	walk_wide_node *wide;
 	uint32_t *leaf_of_node;
@@ -17,7 +18,9 @@ typedef struct node_maker {
 
 static void put(node_maker *m, size_t at, uint32_t left, uint32_t column, uint32_t cut)
 {
-	if (m->nodes)
+	if (m->small)
+		m->small[at] = (walk_small_node){(uint16_t)left, (uint8_t)column, (uint8_t)cut};
+	else if (m->nodes)
 		m->nodes[at] = (walk_node){left, (uint16_t)column, (uint16_t)cut};
 	else
 		m->wide[at] = (walk_wide_node){left, column, cut};
@@ -57,6 +60,15 @@ static void make_tree(node_maker *m, uint32_t number, size_t first_node)
 	}
 }
 
+static bool small_nodes_fit(const engine *e, size_t most_splits)
+{
+	for (uint32_t c = 0; c < e->n_columns; c++) {
+		if (e->columns[c].is_category)
+			return false;
+	}
+	return e->code_bytes == 1 && e->n_columns <= UINT8_MAX + 1u && 2 * most_splits + 1 <= UINT16_MAX + (size_t)1;
+}
+
 score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 {
 	const forest *f = e->f;
@@ -64,7 +76,11 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	node_maker m = {.e = e};
 	walk_tree *trees = sl_arena_alloc(arena, f->n_trees, sizeof *trees);
 	m.leaf_of_node = sl_arena_alloc(arena, n_nodes, sizeof *m.leaf_of_node);
-	if (e->code_bytes < 4)
+	for (uint32_t t = 0; t < f->n_trees; t++)
+		most = f->trees[t].n_splits > most ? f->trees[t].n_splits : most;
+	if (small_nodes_fit(e, most))
+		m.small = sl_arena_alloc(arena, n_nodes, sizeof *m.small);
+	else if (e->code_bytes < 4)
 		m.nodes = sl_arena_alloc(arena, n_nodes, sizeof *m.nodes);
 	else
 		m.wide = sl_arena_alloc(arena, n_nodes, sizeof *m.wide);
@@ -73,11 +89,9 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 		m.values_f32 = sl_arena_alloc(arena, n_nodes, sizeof *m.values_f32);
 	else if (scalar)
 		m.values_f64 = sl_arena_alloc(arena, n_nodes, sizeof *m.values_f64);
-	for (uint32_t t = 0; t < f->n_trees; t++)
-		most = f->trees[t].n_splits > most ? f->trees[t].n_splits : most;
 	size_t queue_bytes = (2 * most + 1) * sizeof *m.queue;
 	m.queue = sl_alloc(&arena->allocator, queue_bytes, 64);
-	if (!trees || !m.leaf_of_node || (!m.nodes && !m.wide) || !m.queue ||
+	if (!trees || !m.leaf_of_node || (!m.small && !m.nodes && !m.wide) || !m.queue ||
 		(scalar && !m.values_f32 && !m.values_f64)) {
 		sl_free(&arena->allocator, m.queue, queue_bytes, 64);
 		return sl_fail_memory(error, n_nodes * sizeof(walk_node));
@@ -89,7 +103,7 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 		first += 2 * (size_t)f->trees[t].n_splits + 1;
 	}
 	sl_free(&arena->allocator, m.queue, queue_bytes, 64);
-	e->walk = (walk_plan){m.nodes, m.wide, m.leaf_of_node, m.values_f32, m.values_f64, trees, false};
+	e->walk = (walk_plan){m.small, m.nodes, m.wide, m.leaf_of_node, m.values_f32, m.values_f64, trees, false};
 	for (uint32_t c = 0; c < e->n_columns; c++)
 		e->walk.has_sets |= e->columns[c].is_category;
 	return SCORE_OK;

@@ -69,7 +69,14 @@ typedef struct batch_plan {
 	const void *leaves; /* tables of the kernels' layout */
 } batch_plan;
 
-/* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself. */
+/* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself. The smallest kind that fits serves all trees of
+ * a model: small nodes want codes of one byte, at most 256 columns and 65,536 nodes per tree, and no sets. */
+typedef struct walk_small_node {
+	uint16_t left;
+	uint8_t column;
+	uint8_t cut;
+} walk_small_node;
+
 typedef struct walk_node {
 	uint32_t left;   /* node of the same tree; WALK_SET marks a table look-up */
 	uint16_t column;
@@ -90,8 +97,9 @@ typedef struct walk_tree {
 } walk_tree;
 
 typedef struct walk_plan {
-	const walk_node *nodes;           /* NULL when code_bytes is 4 */
-	const walk_wide_node *wide_nodes; /* NULL otherwise */
+	const walk_small_node *small_nodes; /* one of the three; wide ones when code_bytes is 4 */
+	const walk_node *nodes;
+	const walk_wide_node *wide_nodes;
 	const uint32_t *leaf_of_node;     /* counted within the tree; parallel to nodes */
 	const float *values_f32;          /* leaf values, parallel to nodes: one of the two, none for vector leaves */
 	const double *values_f64;

@@ -11,6 +11,15 @@
 #define STACK_CODES 4096u /* bytes of codes that go on the stack when there is no scratch */
 #define OUTPUTS_ON_STACK 64u
 
+#define MOST_ROWS 16384u /* of a block: more gain nothing */
+#define BLOCK_CODES ((size_t)768 << 10) /* bytes of codes of a block: they share the second-level cache with one tree */
+#define MOST_BIN_BYTES ((size_t)1 << 20) /* more is not asked for to bin column by column */
+
+#define CODE uint8_t
+#define NODE walk_small_node
+#define NODES(e) ((e)->walk.small_nodes)
+#define WALK_NAME(name) name##_small
+#include "walk_template.h"
 #define CODE uint8_t
 #define NODE walk_node
 #define NODES(e) ((e)->walk.nodes)
@@ -37,18 +46,25 @@ bool engine_walk_fits(const engine *e, const engine_call *call)
 	return row_bytes(e) <= STACK_CODES || row_bytes(e) + 64 <= call->scratch_bytes;
 }
 
+/* Room to bin BLOCK_ROWS rows column by column before their codes are laid row by row. */
+static size_t bin_bytes(const engine *e)
+{
+	return sl_round_up(BIN_TILE_BYTES, SL_CACHE_LINE) + row_bytes(e) * BLOCK_ROWS;
+}
+
 size_t engine_walk_scratch(const engine *e)
 {
-	/* Codes of a block that share the second-level cache with one tree. */
-	size_t rows = ((size_t)192 << 10) / (row_bytes(e) + 1);
-	rows = rows < 8 ? 8 : rows > 4096 ? 4096 : rows;
-	return rows * row_bytes(e) + 64;
+	size_t rows = BLOCK_CODES / (row_bytes(e) + 1), bin = bin_bytes(e) <= MOST_BIN_BYTES ? bin_bytes(e) : 0;
+	rows = rows < LANES ? LANES : rows > MOST_ROWS ? MOST_ROWS : rows;
+	return bin + sl_round_up(rows * row_bytes(e), SL_CACHE_LINE) + SL_CACHE_LINE;
 }
 
 /* Eight trees × one row. `arrived` receives the leaf's node of each tree, counted in the model. */
 static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *codes, uint32_t *arrived)
 {
-	if (e->code_bytes == 1)
+	if (e->walk.small_nodes)
+		walk_trees_small(e, first, n, codes, arrived);
+	else if (e->code_bytes == 1)
 		walk_trees_u8(e, first, n, codes, arrived);
 	else if (e->code_bytes == 2)
 		walk_trees_u16(e, first, n, codes, arrived);
@@ -59,7 +75,9 @@ static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *
 /* One tree × eight rows of codes, row after row. */
 static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *arrived)
 {
-	if (e->code_bytes == 1)
+	if (e->walk.small_nodes)
+		walk_rows_small(e, tree, n, codes, arrived);
+	else if (e->code_bytes == 1)
 		walk_rows_u8(e, tree, n, codes, arrived);
 	else if (e->code_bytes == 2)
 		walk_rows_u16(e, tree, n, codes, arrived);
@@ -159,17 +177,65 @@ static void one_row(const engine *e, const engine_call *call, int64_t row, void 
 
 /* ---- many rows: rows side by side ----------------------------------------------------------------------------- */
 
-static void block_of_rows(const engine *e, const engine_call *call, row_range rows, char *codes, size_t width)
+/* Codes of a block, row after row, and where they are binned column by column; no `bin`: one row at a time. */
+typedef struct walk_space {
+	char *codes;
+	char *bin;
+	size_t most_rows;
+} walk_space;
+
+/* Columns of BLOCK_ROWS codes → rows of codes. */
+static void lay_by_row(const engine *e, const char *columns, size_t n, char *codes)
+{
+	size_t width = e->n_columns;
+	for (size_t c = 0; c < width; c++) {
+		if (e->code_bytes == 1) {
+			const uint8_t *from = (const uint8_t *)columns + c * BLOCK_ROWS;
+			uint8_t *to = (uint8_t *)codes + c;
+			for (size_t r = 0; r < n; r++)
+				to[r * width] = from[r];
+		} else if (e->code_bytes == 2) {
+			const uint16_t *from = (const uint16_t *)(const void *)columns + c * BLOCK_ROWS;
+			uint16_t *to = (uint16_t *)(void *)codes + c;
+			for (size_t r = 0; r < n; r++)
+				to[r * width] = from[r];
+		} else {
+			const uint32_t *from = (const uint32_t *)(const void *)columns + c * BLOCK_ROWS;
+			uint32_t *to = (uint32_t *)(void *)codes + c;
+			for (size_t r = 0; r < n; r++)
+				to[r * width] = from[r];
+		}
+	}
+}
+
+static void bin_rows(const engine *e, const engine_call *call, row_range rows, const walk_space *space)
+{
+	size_t stride = row_bytes(e);
+	if (!space->bin) {
+		for (size_t r = 0; r < rows.n; r++)
+			engine_bin_row(e, call->view, rows.first + (int64_t)r, space->codes + r * stride);
+		return;
+	}
+	char *columns = space->bin + sl_round_up(BIN_TILE_BYTES, SL_CACHE_LINE);
+	size_t step = (size_t)64 * e->k->plane_words;
+	for (size_t r = 0; r < rows.n; r += step) {
+		row_range part = {rows.first + (int64_t)r, rows.n - r < step ? rows.n - r : step};
+		engine_bin_columns(e, call->view, part, space->bin, columns);
+		lay_by_row(e, columns, part.n, space->codes + r * stride);
+	}
+}
+
+static void block_of_rows(const engine *e, const engine_call *call, row_range rows, const walk_space *space,
+	size_t width)
 {
 	const forest *f = e->f;
+	const char *codes = space->codes;
 	size_t stride = row_bytes(e);
 	double *out = call->out + (size_t)rows.first * width;
 	bool leaf_output = call->output == SCORE_OUTPUT_LEAF;
-	for (size_t r = 0; r < rows.n; r++) {
-		engine_bin_row(e, call->view, rows.first + (int64_t)r, codes + r * stride);
-		if (!leaf_output)
-			start_sums(f, out + r * width);
-	}
+	bin_rows(e, call, rows, space);
+	for (size_t r = 0; r < rows.n && !leaf_output; r++)
+		start_sums(f, out + r * width);
 	for (uint32_t t = call->tree_begin; t < call->tree_end; t++) {
 		for (size_t r = 0; r < rows.n; r += LANES) {
 			uint32_t nodes[LANES], n = (uint32_t)(rows.n - r < LANES ? rows.n - r : LANES);
@@ -187,28 +253,39 @@ static void block_of_rows(const engine *e, const engine_call *call, row_range ro
 		finish_row(e, call, out + r * width, out + r * width);
 }
 
+/* Split the scratch, or the stack when that is larger. Binning by columns gets its part if a worthwhile block remains. */
+static walk_space divide(const engine *e, const engine_call *call, char *on_stack, size_t stack_bytes)
+{
+	size_t bytes = row_bytes(e), room = stack_bytes, bin = bin_bytes(e);
+	walk_space space = {on_stack, NULL, 0};
+	if (call->scratch_bytes > room + SL_CACHE_LINE) {
+		space.codes = (char *)sl_round_up((uintptr_t)call->scratch, SL_CACHE_LINE);
+		room = call->scratch_bytes - SL_CACHE_LINE;
+	}
+	if (bytes && room > bin && (room - bin) / bytes >= BLOCK_ROWS) {
+		space.bin = space.codes;
+		space.codes += sl_round_up(bin, SL_CACHE_LINE);
+		room -= sl_round_up(bin, SL_CACHE_LINE);
+	}
+	space.most_rows = bytes && room / bytes < MOST_ROWS ? room / bytes : MOST_ROWS;
+	return space;
+}
+
 void engine_walk(const engine *e, const engine_call *call, row_range rows)
 {
 	uint64_t on_stack[STACK_CODES / sizeof(uint64_t)];
-	size_t width = engine_output_width(e, call->output, call->tree_end - call->tree_begin), bytes = row_bytes(e);
+	size_t width = engine_output_width(e, call->output, call->tree_end - call->tree_begin);
 	bool sums_fit_out = call->output == SCORE_OUTPUT_LEAF || width >= e->f->contract.n_outputs;
-	char *codes = (char *)on_stack;
-	size_t room = sizeof on_stack;
-	if (call->scratch_bytes > room + 64) {
-		codes = (char *)sl_round_up((uintptr_t)call->scratch, 64);
-		room = call->scratch_bytes - 64;
-	}
-	size_t block = bytes ? room / bytes : rows.n;
-	block = block > 4096 ? 4096 : block;
+	walk_space space = divide(e, call, (char *)on_stack, sizeof on_stack);
 	/* A tree's nodes are read from memory once per block: with few rows, trees side by side hide that better. */
-	bool few = rows.n < 2 * LANES || block < LANES || !sums_fit_out;
+	bool few = rows.n < 2 * LANES || space.most_rows < LANES || !sums_fit_out;
 	for (size_t done = 0; done < rows.n;) {
 		if (few) {
-			one_row(e, call, rows.first + (int64_t)done++, codes, width);
+			one_row(e, call, rows.first + (int64_t)done++, space.codes, width);
 			continue;
 		}
-		row_range part = {rows.first + (int64_t)done, rows.n - done < block ? rows.n - done : block};
-		block_of_rows(e, call, part, codes, width);
+		row_range part = {rows.first + (int64_t)done, rows.n - done < space.most_rows ? rows.n - done : space.most_rows};
+		block_of_rows(e, call, part, &space, width);
 		done += part.n;
 	}
 }

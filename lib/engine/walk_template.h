@@ -7,7 +7,7 @@ static inline uint32_t WALK_NAME(step_set)(const engine *e, const NODE *node, co
 {
 	uint32_t code = codes[node->column];
 	if (!(node->left & WALK_SET))
-		return node->left + (code > node->cut);
+		return node->left + (uint32_t)(code > node->cut);
 	return (node->left & ~WALK_SET) + (uint32_t)(e->tables[node->cut][code / 64] >> (code % 64) & 1);
 }
 
@@ -28,7 +28,7 @@ static void WALK_NAME(walk_trees)(const engine *e, uint32_t first, uint32_t n, c
 		for (uint32_t d = 0; d < depth; d++)
 			for (uint32_t i = 0; i < LANES; i++) {
 				const NODE *node = nodes[i] + at[i];
-				at[i] = node->left + (codes[node->column] > node->cut);
+				at[i] = node->left + (uint32_t)(codes[node->column] > node->cut);
 			}
 	}
 	for (uint32_t i = 0; i < n; i++)
@@ -52,7 +52,7 @@ static void WALK_NAME(walk_rows)(const engine *e, uint32_t tree, uint32_t n, con
 			for (uint32_t i = 0; i < LANES; i++) {
 				const NODE *node = nodes + at[i];
 				at[i] = e->walk.has_sets ? WALK_NAME(step_set)(e, node, rows[i])
-							 : node->left + (rows[i][node->column] > node->cut);
+							 : node->left + (uint32_t)(rows[i][node->column] > node->cut);
 			}
 		}
 		for (uint32_t i = 0; i < LANES; i++)
