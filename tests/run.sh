@@ -108,7 +108,7 @@ finish() {
 
 # ---- what the steps run ------------------------------------------------------------------------------------------
 
-# Without the other processors' compilers everything else still runs; the checks that need them say so, and fail in CI.
+# Without the other processors' compilers, or valgrind, everything else still runs; the checks that need them say so, and fail in CI.
 install_packages() {
 	need_packages "${build_packages[@]}" "${test_packages[@]}" || return 1
 	[ $mode = quick ] || need_packages "${other_packages[@]}" || echo "not installed: some of ${other_packages[*]}"
@@ -160,8 +160,9 @@ command_sanitized() { SCORELINE_BUILD=$PWD/build-asan python_tests tests/cli; }
 # ---- the run -----------------------------------------------------------------------------------------------------
 
 test_packages=(clang binutils universal-ctags g++ libsimde-dev)
-other_packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user-static)
-slow_checks=(check_big_endian.sh check_neon.sh)
+other_packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user-static
+	valgrind)
+slow_checks=(check_big_endian.sh check_neon.sh check_instructions.py)
 step count_one "packages" install_packages || finish
 step count_one "build" build_in build || finish
 step count_one "venv" make_venv
