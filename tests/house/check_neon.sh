@@ -9,6 +9,7 @@ cd "$(dirname "$0")/../.."
 what="NEON and AArch64"
 place=$(realpath "${1:-build}")/neon
 root=$place/sysroot
+# As Debian 12 names them; another release or distribution ends in "could not be fetched".
 packages=(libcmocka-dev libcmocka0 libmsgpack-dev libmsgpackc2 libxxhash-dev libxxhash0 libyajl-dev libyajl2)
 tests=(engine bin format format_corrupt builder decimal import_lightgbm import_xgboost import_catboost_malformed)
 
