@@ -118,13 +118,13 @@ static bool number_predicates(planner *p, tree_group *group)
 
 /* ---- trees of a group ---------------------------------------------------------------------------------------- */
 
-/* Byte k of value v at k * n_values + v. */
-static void spread_bytes(const void *values, size_t value_bytes, size_t n_values, uint8_t *to)
+/* Parts of `unit` bytes: part k of value v at k * n_values + v. */
+static void spread_parts(const void *values, size_t value_bytes, size_t n_values, size_t unit, uint8_t *to)
 {
 	const uint8_t *from = values;
 	for (size_t v = 0; v < n_values; v++) {
-		for (size_t k = 0; k < value_bytes; k++)
-			to[k * n_values + v] = from[v * value_bytes + k];
+		for (size_t k = 0; k < value_bytes; k += unit)
+			memcpy(to + k * n_values + v * unit, from + v * value_bytes + k, unit);
 	}
 }
 
@@ -145,7 +145,7 @@ static bool push_table(planner *p, const forest_tree *t, const tree_code *code, 
 		return sl_vector_push(&p->leaves, values, n);
 	void *to = sl_vector_grow(&p->leaves, n);
 	if (to)
-		spread_bytes(values, p->leaves.element, n, to);
+		spread_parts(values, p->leaves.element, n, code->n_planes <= p->e->k->word_planes ? 2 : 1, to);
 	return to != NULL;
 }
 

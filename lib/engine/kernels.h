@@ -87,6 +87,7 @@ struct kernels {
 	uint32_t vector_words; /* `words` of every call but the sums is a multiple of it */
 	uint32_t sum_words;    /* `words` of the sums is */
 	uint32_t group_tests; /* predicates per tree group that this instruction set likes */
+	uint32_t word_planes; /* of those, tables of up to so many planes lie as 16-bit words instead */
 	/* Kernels for blocks of fewer rows over the same plan; they have no binning. What is left of a call goes to them when
 	 * it has at most `narrow_rows` rows. NULL: none. */
 	const kernels *narrow;

@@ -43,6 +43,7 @@ const kernels engine_kernels_avx512 = {
 	.sum_cost_f32 = {[6] = 26, [7] = 30, [8] = 44},
 	.sum_cost_f64 = {[6] = 64, [7] = 72, [8] = 115},
 	.byte_planes_f32 = 8,
+	.word_planes = 6,
 	.byte_planes_f64 = 8,
 	.byte_buckets = 256,
 	.look_up_cuts = true,

@@ -62,6 +62,30 @@ static inline __attribute__((always_inline)) void look_up_words(const uint8_t *t
 	out[3] = _mm512_unpackhi_epi16(high01, high23);
 }
 
+/* Tables of 64 entries lie as 16-bit words, two registers each: codes are widened once, and a round of unpacks is saved.
+ * Words of rows in the order of look_up_words. */
+typedef struct wide_codes {
+	__m512i low, high;
+} wide_codes;
+
+static inline __attribute__((always_inline)) wide_codes widen_codes(__m512i code)
+{
+	const __m512i zero = _mm512_setzero_si512();
+	return (wide_codes){_mm512_unpacklo_epi8(code, zero), _mm512_unpackhi_epi8(code, zero)};
+}
+
+static inline __attribute__((always_inline)) void look_up_words64(const uint8_t *t, wide_codes code, __m512i out[4])
+{
+	__m512i a = _mm512_loadu_si512((const void *)t), b = _mm512_loadu_si512((const void *)(t + 64));
+	__m512i c = _mm512_loadu_si512((const void *)(t + 128)), d = _mm512_loadu_si512((const void *)(t + 192));
+	__m512i w0 = _mm512_permutex2var_epi16(a, code.low, b), w1 = _mm512_permutex2var_epi16(c, code.low, d);
+	__m512i w2 = _mm512_permutex2var_epi16(a, code.high, b), w3 = _mm512_permutex2var_epi16(c, code.high, d);
+	out[0] = _mm512_unpacklo_epi16(w0, w1);
+	out[1] = _mm512_unpackhi_epi16(w0, w1);
+	out[2] = _mm512_unpacklo_epi16(w2, w3);
+	out[3] = _mm512_unpackhi_epi16(w2, w3);
+}
+
 /* Trees [0, n) have tables of the same number of planes. */
 static inline __attribute__((always_inline)) void sum_run_f32(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
 	const leaf_table *tables, size_t n, unsigned planes, size_t words, float *sums)
@@ -72,7 +96,11 @@ static inline __attribute__((always_inline)) void sum_run_f32(const uint8_t (*co
 			s[k] = _mm512_load_ps(sums + 64 * o + 16 * k);
 		for (size_t t = 0; t < n; t++) {
 			__m512i x[4];
-			look_up_words(tables[t].values, _mm512_load_si512((const void *)(codes[which[t]] + 64 * o)), planes, x);
+			__m512i code = _mm512_load_si512((const void *)(codes[which[t]] + 64 * o));
+			if (planes == 6)
+				look_up_words64(tables[t].values, widen_codes(code), x);
+			else
+				look_up_words(tables[t].values, code, planes, x);
 			for (size_t k = 0; k < 4; k++)
 				s[k] = _mm512_add_ps(s[k], _mm512_castsi512_ps(x[k]));
 		}
@@ -91,8 +119,14 @@ static inline __attribute__((always_inline)) void sum_run_f64(const uint8_t (*co
 			s[k] = _mm512_load_pd(sums + 64 * o + 8 * k);
 		for (size_t t = 0; t < n; t++) {
 			__m512i code = _mm512_load_si512((const void *)(codes[which[t]] + 64 * o)), x[4], y[4];
-			look_up_words(tables[t].values, code, planes, x);
-			look_up_words((const uint8_t *)tables[t].values + half, code, planes, y);
+			if (planes == 6) {
+				wide_codes wide = widen_codes(code);
+				look_up_words64(tables[t].values, wide, x);
+				look_up_words64((const uint8_t *)tables[t].values + half, wide, y);
+			} else {
+				look_up_words(tables[t].values, code, planes, x);
+				look_up_words((const uint8_t *)tables[t].values + half, code, planes, y);
+			}
 			for (size_t k = 0; k < 4; k++) {
 				s[2 * k] = _mm512_add_pd(s[2 * k], _mm512_castsi512_pd(_mm512_unpacklo_epi32(x[k], y[k])));
 				s[2 * k + 1] = _mm512_add_pd(s[2 * k + 1],
