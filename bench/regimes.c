@@ -1,6 +1,7 @@
 /*
- * From how many rows on is the batch regime faster than the walk? Prints nanoseconds per row of both, for each instruction
- * set of this machine, over rows that come from the model's own golden rows. The engine's tables follow from it.
+ * From how many rows on is the batch regime faster than the walk, and than the row regime? Prints nanoseconds per row of
+ * each, -1 where it cannot serve, for each instruction set of this machine, over rows that come from the model's own golden
+ * rows. The engine's choice follows from it.
  *
  *   cc -O2 -Iinclude bench/regimes.c -Lbuild/lib -lscoreline -o regimes && ./regimes MODEL.slm …
  */
@@ -41,7 +42,7 @@ static double time_call(const score_model *model, const score_input *in, double 
 
 static void compare(const score_model *model, const char *path)
 {
-	static const int sizes[] = {1, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 200, 256, 512, 2048};
+	static const int sizes[] = {1, 2, 4, 8, 12, 16, 24, 32, 48, 64, 96, 128, 200, 256, 512, 2048};
 	enum { MOST = 2048 };
 	score_model_info info = {.struct_size = sizeof info};
 	const double *golden;
@@ -56,15 +57,18 @@ static void compare(const score_model *model, const char *path)
 	o.scratch = malloc(o.scratch_bytes);
 	for (size_t i = 0; i < (size_t)MOST * info.n_features; i++)
 		rows[i] = (float)golden[i % ((size_t)n_golden * info.n_features)];
-	printf("%s, %s: ns per row\n%8s %10s %10s\n", path, score_isa_name(info.isa), "rows", "walk", "batch");
+	printf("%s, %s: ns per row\n%8s %10s %10s %10s\n", path, score_isa_name(info.isa), "rows", "row", "walk",
+		"batch");
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
 		score_input in = score_input_rows_f32(rows, sizes[i], info.n_features);
 		size_t len = (size_t)sizes[i] * info.n_outputs;
+		o.regime = SCORE_REGIME_ROW;
+		double row = time_call(model, &in, out, len, &o);
 		o.regime = SCORE_REGIME_WALK;
 		double walk = time_call(model, &in, out, len, &o);
 		o.regime = SCORE_REGIME_BATCH;
 		double batch = time_call(model, &in, out, len, &o);
-		printf("%8d %10.0f %10.0f\n", sizes[i], walk, batch);
+		printf("%8d %10.0f %10.0f %10.0f\n", sizes[i], row, walk, batch);
 	}
 	free(rows);
 	free(out);

@@ -70,7 +70,7 @@ static int parse_named(int c, const char *text, score_job *job)
 	if (c == OPTION_ISA && !cli_parse_isa(text, &job->model_options.isa))
 		return cli_usage("score", "--isa: expected auto, portable, sse42, avx2, avx512 or neon, found \"%s\"", found.text);
 	if (c == OPTION_REGIME && !cli_parse_regime(text, &job->options.regime))
-		return cli_usage("score", "--regime: expected auto, batch or walk, found \"%s\"", found.text);
+		return cli_usage("score", "--regime: expected auto, batch, walk or row, found \"%s\"", found.text);
 	return CLI_OK;
 }
 

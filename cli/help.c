@@ -82,7 +82,7 @@ static const char score[] =
 	"      --by-position      CSV: ignore the names in the header, columns in the model's order\n"
 	"      --trees A:B        only trees A to B-1\n"
 	"      --isa NAME         instruction set: auto, portable, sse42, avx2, avx512, neon\n"
-	"      --regime NAME      how rows go through trees: auto, batch, walk\n"
+	"      --regime NAME      how rows go through trees: auto, batch, walk, row\n"
 	"  -q, --quiet            no progress and no warnings\n"
 	"  -h, --help             this text\n"
 	"\n"

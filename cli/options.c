@@ -43,7 +43,8 @@ bool cli_parse_isa(const char *text, score_isa *out)
 
 bool cli_parse_regime(const char *text, score_regime *out)
 {
-	static const score_regime all[] = { SCORE_REGIME_AUTO, SCORE_REGIME_BATCH, SCORE_REGIME_WALK };
+	static const score_regime all[] = { SCORE_REGIME_AUTO, SCORE_REGIME_BATCH, SCORE_REGIME_WALK,
+		SCORE_REGIME_ROW };
 	size_t i;
 	for (i = 0; i < sizeof all / sizeof all[0]; i++)
 		if (strcmp(text, score_regime_name(all[i])) == 0) {

@@ -26,7 +26,7 @@ int score_isa_available(score_isa isa)
 
 const char *score_regime_name(score_regime regime)
 {
-	static const char *const names[] = {"auto", "batch", "walk", "linear"};
+	static const char *const names[] = {"auto", "batch", "walk", "linear", "row"};
 	return NAME(names, regime);
 }
 

@@ -48,10 +48,11 @@ static score_status check_regime(verification *v, score_regime regime, uint32_t 
 
 static score_status check_all(verification *v, score_error *error)
 {
-	static const score_regime regimes[] = {SCORE_REGIME_WALK, SCORE_REGIME_BATCH, SCORE_REGIME_LINEAR};
+	static const score_regime regimes[] = {SCORE_REGIME_WALK, SCORE_REGIME_BATCH, SCORE_REGIME_LINEAR,
+		SCORE_REGIME_ROW};
 	const uint32_t sizes[] = {1, v->f->n_golden, REPEATED_ROWS};
-	for (size_t i = 0; i < 9; i++) {
-		score_status status = check_regime(v, regimes[i % 3], sizes[i / 3], error);
+	for (size_t i = 0; i < 12; i++) {
+		score_status status = check_regime(v, regimes[i % 4], sizes[i / 4], error);
 		if (status != SCORE_OK)
 			return status;
 	}

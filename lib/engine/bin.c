@@ -6,8 +6,6 @@
  */
 #include "parts.h"
 
-#include <math.h>
-
 #define ROW_TILE 16u /* features transposed together */
 
 /* Values of one feature of a run: exactly one of the two is set. */
@@ -20,12 +18,6 @@ typedef struct values {
 static double value_at(const values *v, size_t i)
 {
 	return v->narrow ? (double)v->narrow[i] : v->wide[i];
-}
-
-/* Compares as float whatever the model compares in: float input, or a model that rounds its input to float. */
-static bool uses_narrow(const engine *e, const input_view *view)
-{
-	return e->f->contract.compare == SCORE_F32 || view->all_f32;
 }
 
 /* ---- codes of one feature -------------------------------------------------------------------------------- */
@@ -44,11 +36,6 @@ static uint32_t category_code(const engine *e, const code_column *column, double
 			high = middle;
 	}
 	return low < column->n_categories && (int64_t)column->categories[low] == category ? low + 1 : 0;
-}
-
-static bool is_missing(const code_column *column, double x)
-{
-	return x != x || (column->zero_is_missing && fabs(x) <= FOREST_ZERO);
 }
 
 #define CODE uint8_t
@@ -87,7 +74,7 @@ static const float *in_place(const input_view *view, uint32_t feature, int64_t f
 static values fetch(const engine *e, const input_view *view, uint32_t feature, row_range rows, void *tile)
 {
 	values v = {NULL, NULL, rows.n};
-	if (!uses_narrow(e, view)) {
+	if (!engine_uses_narrow(e, view)) {
 		input_fetch_f64(view, feature, rows.first, rows.n, tile);
 		v.wide = tile;
 	} else if (!(v.narrow = in_place(view, feature, rows.first))) {
@@ -147,7 +134,7 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 
 void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *codes)
 {
-	bool narrow = uses_narrow(e, view);
+	bool narrow = engine_uses_narrow(e, view);
 	for (uint32_t u = 0; u < e->n_used_features; u++) {
 		float x32;
 		double x64;

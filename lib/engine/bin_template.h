@@ -17,7 +17,7 @@ static void CODE_NAME(place_missing)(const code_column *column, const values *v,
 	CODE at = column->missing == MISSING_HIGH ? (CODE)-1 : 0;
 	if (column->zero_is_missing) {
 		for (size_t i = 0; i < v->n; i++)
-			codes[i] = is_missing(column, value_at(v, i)) ? at : codes[i];
+			codes[i] = engine_is_missing(column, value_at(v, i)) ? at : codes[i];
 	} else if (!at || !may_be_missing) {
 		return;
 	} else if (v->narrow) {

@@ -80,6 +80,33 @@ static inline size_t equal_tables(const leaf_table *tables, size_t n)
 	return i;
 }
 
+/* How the row regime lays trees out: see rows_template.h. */
+typedef enum row_shape { ROW_NONE, ROW_HEAP, ROW_MASKS32, ROW_MASKS64 } row_shape;
+
+#define ROW_HEAP_DEPTH 6
+#define ROW_COLUMNS 128
+#define ROW_TREES 16 /* of a portion: row_leaves() serves so many at once */
+/* 64 columns, 64 cuts, and for each of `slots` splits of a tree a vector of masks. */
+#define ROW_STEP_BYTES(slots) (128 + 64 * (size_t)(slots))
+
+/* `lanes` trees side by side. */
+typedef struct row_group {
+	size_t first;     /* byte of `nodes` */
+	uint32_t n_steps; /* of masks */
+} row_group;
+
+typedef struct row_plan {
+	row_shape shape;
+	bool wide_codes;   /* more than 64 columns */
+	uint32_t lanes;    /* trees of a group: 8 or 16 */
+	uint32_t n_groups;
+	uint32_t leaf_stride; /* from one tree's values to the next's */
+	const row_group *groups;
+	const uint8_t *nodes; /* aligned to a cache line */
+	const float *values_f32; /* one of the two, by the sum's type */
+	const double *values_f64;
+} row_plan;
+
 typedef struct kernels kernels;
 struct kernels {
 	score_isa isa;
@@ -133,6 +160,13 @@ struct kernels {
 	/* Put a block of sums into the order of the rows, in place; NULL if they are. */
 	void (*order_f32)(float *sums);
 	void (*order_f64)(double *sums);
+
+	/* The row regime, or NULL: leaves of trees [ROW_TREES * portion, …) for the codes of one row, ROW_COLUMNS of them,
+	 * aligned to a cache line. */
+	void (*row_leaves)(const row_plan *p, const uint8_t *codes, uint32_t portion, uint32_t *at);
+	/* ranks[i] = number of cuts of tables[i] that are <= x[i]; NaN gives 0. There if row_leaves is. */
+	void (*rank_f32)(const bin_table *tables, const float *x, size_t n, uint8_t *ranks);
+	void (*rank_f64)(const bin_table *tables, const double *x, size_t n, uint8_t *ranks);
 };
 
 /* What this build has besides plain C. */

@@ -6,6 +6,8 @@
 #include "kernels.h"
 #include "link.h"
 
+#include <math.h>
+
 /* What a code column says of a missing value: the lowest code, so that every test answers left, or the highest. */
 typedef uint8_t missing_code;
 #define MISSING_LOW 0
@@ -121,6 +123,7 @@ struct engine {
 	const uint64_t *const *tables; /* bit tables of set questions */
 	batch_plan batch;
 	walk_plan walk;
+	row_plan rows;
 };
 
 /* Rows [first, first + n) of the call. */
@@ -136,6 +139,7 @@ score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error)
 bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t);
 score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error);
+score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error);
 
 /* ---- bin ---------------------------------------------------------------------------------------------- */
 
@@ -145,8 +149,21 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 /* Bytes of `tile`. */
 #define BIN_TILE_BYTES ((size_t)16 * TILE_ROWS * sizeof(double))
 
+/* Compares as float whatever the model compares in: float input, or a model that rounds its input to float. */
+static inline bool engine_uses_narrow(const engine *e, const input_view *view)
+{
+	return e->f->contract.compare == SCORE_F32 || view->all_f32;
+}
+
+static inline bool engine_is_missing(const code_column *column, double x)
+{
+	return x != x || (column->zero_is_missing && fabs(x) <= FOREST_ZERO);
+}
+
 /* Codes of one row, one after the other. */
 void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *codes);
+/* The same for byte codes of a model without categories, by kernels that have the row regime. */
+void engine_bin_row8(const engine *e, const input_view *view, int64_t row, uint8_t *codes);
 
 /* ---- regimes ------------------------------------------------------------------------------------------ */
 
@@ -161,6 +178,17 @@ void engine_batch(const engine *e, const engine_call *call, row_range rows);
 size_t engine_walk_scratch(const engine *e);
 bool engine_walk_fits(const engine *e, const engine_call *call);
 void engine_walk(const engine *e, const engine_call *call, row_range rows);
+
+/* NULL if the row regime can serve the call, else why not. */
+const char *engine_rows_cannot(const engine *e, const engine_call *call);
+void engine_rows(const engine *e, const engine_call *call, row_range rows);
+
+/* Outputs whose sums fit on the stack when the output row has no room for them. */
+#define OUTPUTS_ON_STACK 64u
+
+/* Sums of one row before the first tree, and what becomes of them after the last. */
+void engine_start_sums(const forest *f, double *sums);
+void engine_finish_row(const engine *e, const engine_call *call, double *sums, double *out);
 
 /* One addition in the contract's type. */
 static inline double engine_add(const forest *f, double sum, double x)

@@ -9,7 +9,6 @@
 
 #define LANES 8
 #define STACK_CODES 4096u /* bytes of codes that go on the stack when there is no scratch */
-#define OUTPUTS_ON_STACK 64u
 
 #define MOST_ROWS 16384u /* of a block: more gain nothing */
 #define BLOCK_CODES ((size_t)768 << 10) /* bytes of codes of a block: they share the second-level cache with one tree */
@@ -104,14 +103,14 @@ static void add_leaf(const engine *e, uint32_t tree, uint32_t node, double *sums
 			to[i] = engine_add(f, to[i], f->leaves[(size_t)leaf_at(e, tree, node) * f->leaf_width + i]);
 }
 
-static void start_sums(const forest *f, double *sums)
+void engine_start_sums(const forest *f, double *sums)
 {
 	bool base_first = f->contract.base_position == SCORE_BASE_FIRST;
 	for (uint32_t o = 0; o < f->contract.n_outputs; o++)
 		sums[o] = base_first ? f->base[o] : 0.0;
 }
 
-static void finish_row(const engine *e, const engine_call *call, double *sums, double *out)
+void engine_finish_row(const engine *e, const engine_call *call, double *sums, double *out)
 {
 	const forest *f = e->f;
 	uint32_t iterations = engine_iterations(e, call);
@@ -170,9 +169,9 @@ static void one_row(const engine *e, const engine_call *call, int64_t row, void 
 		return;
 	}
 	double *sums = width >= e->f->contract.n_outputs ? out : few;
-	start_sums(e->f, sums);
+	engine_start_sums(e->f, sums);
 	sum_trees(e, call, codes, sums);
-	finish_row(e, call, sums, out);
+	engine_finish_row(e, call, sums, out);
 }
 
 /* ---- many rows: rows side by side ----------------------------------------------------------------------------- */
@@ -235,7 +234,7 @@ static void block_of_rows(const engine *e, const engine_call *call, row_range ro
 	bool leaf_output = call->output == SCORE_OUTPUT_LEAF;
 	bin_rows(e, call, rows, space);
 	for (size_t r = 0; r < rows.n && !leaf_output; r++)
-		start_sums(f, out + r * width);
+		engine_start_sums(f, out + r * width);
 	for (uint32_t t = call->tree_begin; t < call->tree_end; t++) {
 		for (size_t r = 0; r < rows.n; r += LANES) {
 			uint32_t nodes[LANES], n = (uint32_t)(rows.n - r < LANES ? rows.n - r : LANES);
@@ -250,7 +249,7 @@ static void block_of_rows(const engine *e, const engine_call *call, row_range ro
 		}
 	}
 	for (size_t r = 0; r < rows.n && !leaf_output; r++)
-		finish_row(e, call, out + r * width, out + r * width);
+		engine_finish_row(e, call, out + r * width, out + r * width);
 }
 
 /* Split the scratch, or the stack when that is larger. Binning by columns gets its part if a worthwhile block remains. */

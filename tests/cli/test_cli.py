@@ -264,9 +264,11 @@ def test_score_every_way_gives_the_same_bits(model, tmp_path):
     assert succeed("score", model, path, "--isa", "auto", "--regime", "auto").out == expected
     for line in succeed("verify", model).out.splitlines()[1:]:
         isa = line.split()[0]
-        for regime in ("auto", "batch", "walk"):
+        for regime in ("auto", "batch", "walk", "row"):
             if "not run" in line:
                 assert isa in fail(1, "score", model, path, "--isa", isa, "--regime", regime).err
+            elif regime == "row" and isa != "avx512":
+                assert "needs AVX-512" in fail(1, "score", model, path, "--isa", isa, "--regime", regime).err
             else:
                 assert succeed("score", model, path, "--isa", isa, "--regime", regime).out == expected, (isa, regime)
 

@@ -96,7 +96,8 @@ class Checker:
             return [lib.AUTO]
         small = model.info.max_leaves <= 256 and model.info.code_bytes <= 2
         assert (model.info.batch_regime == lib.BATCH) == small, "large batches go another way than they should"
-        return [lib.AUTO, lib.WALK] + ([lib.BATCH] if model.info.batch_regime == lib.BATCH else [])
+        return [lib.AUTO, lib.WALK] + [regime for regime, served in ((lib.BATCH, model.info.batch_regime),
+                                                                     (lib.ROW, model.info.row_regime)) if regime == served]
 
     def margins(self, model, expected):
         for regime in self.regimes(model):

@@ -13,10 +13,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 LIBRARY = os.environ.get("SCORELINE_LIBRARY") or str(ROOT / "build/lib/libscoreline.so")
 
 PORTABLE, AVX2, AVX512, SSE42, NEON = range(1, 6)
-AUTO, BATCH, WALK, LINEAR = 0, 1, 2, 3
+AUTO, BATCH, WALK, LINEAR, ROW = 0, 1, 2, 3, 4
 PREDICTION, MARGIN, LEAF = 0, 1, 2
 ISA_NAMES = {PORTABLE: "portable", SSE42: "sse42", AVX2: "avx2", AVX512: "avx512", NEON: "neon"}
-REGIME_NAMES = {AUTO: "auto", BATCH: "batch", WALK: "walk", LINEAR: "linear"}
+REGIME_NAMES = {AUTO: "auto", BATCH: "batch", WALK: "walk", LINEAR: "linear", ROW: "row"}
 STATUS = {1: "ARGUMENT", 2: "MEMORY", 3: "IO", 4: "CORRUPT", 5: "VERSION", 6: "UNSUPPORTED", 7: "SHAPE", 8: "LIMIT",
           9: "VERIFY"}
 DTYPES = {"float32": 1, "float64": 2, "int8": 3, "uint8": 4, "int16": 5, "uint16": 6, "int32": 7, "uint32": 8,

@@ -309,6 +309,47 @@ static void says_what_does_not_fit(void **state)
 	close_subject(&s);
 }
 
+/* What the row regime does not take is said, and served by AUTO all the same. */
+static void says_what_the_row_regime_needs(void **state)
+{
+	(void)state;
+	static const struct {
+		score_isa isa;
+		uint32_t max_leaves, n_features, categories, cuts;
+		score_output output;
+		const char *says;
+	} cases[] = {
+		{SCORE_ISA_PORTABLE, 16, 20, 0, 60, SCORE_OUTPUT_MARGIN, "AVX-512"},
+		{SCORE_ISA_AVX512, 200, 20, 0, 60, SCORE_OUTPUT_MARGIN, "64 leaves"},
+		{SCORE_ISA_AVX512, 64, 200, 0, 60, SCORE_OUTPUT_MARGIN, "128 columns"},
+		{SCORE_ISA_AVX512, 16, 4, 0, 2000, SCORE_OUTPUT_MARGIN, "255 cuts"},
+		{SCORE_ISA_AVX512, 16, 20, 5, 60, SCORE_OUTPUT_MARGIN, "no categories"},
+		{SCORE_ISA_AVX512, 16, 20, 0, 60, SCORE_OUTPUT_LEAF, "leaf numbers"},
+		{SCORE_ISA_AVX512, 16, 20, 0, 60, SCORE_OUTPUT_MARGIN, NULL},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		if (!score_isa_available(cases[i].isa))
+			continue;
+		random_spec spec = {.seed = 200 + i, .n_features = cases[i].n_features, .n_outputs = 1, .n_trees = 1000,
+			.max_leaves = cases[i].max_leaves, .cuts_per_feature = cases[i].cuts, .compare = SCORE_F32,
+			.sum = SCORE_F32, .category_features = cases[i].categories, .isa = cases[i].isa};
+		score_model *model = random_model(&spec);
+		double row[200] = {0}, out[1000];
+		score_error error;
+		score_options o = SCORE_OPTIONS_INIT;
+		o.output = cases[i].output;
+		o.regime = SCORE_REGIME_ROW;
+		score_input in = score_input_rows_f64(row, 1, spec.n_features);
+		score_status status = score_batch(model, &in, out, 1000, &o, &error);
+		assert_int_equal(status, cases[i].says ? SCORE_ERR_ARGUMENT : SCORE_OK);
+		if (cases[i].says)
+			assert_non_null(strstr(error.message, cases[i].says));
+		o.regime = SCORE_REGIME_AUTO;
+		assert_int_equal(score_batch(model, &in, out, 1000, &o, &error), SCORE_OK);
+		score_model_free(model);
+	}
+}
+
 static void binds_by_name(void **state)
 {
 	(void)state;
@@ -348,6 +389,7 @@ int main(void)
 		cmocka_unit_test(ignores_the_hosts_control_word),
 		cmocka_unit_test(zero_rows_touch_nothing),
 		cmocka_unit_test(says_what_does_not_fit),
+		cmocka_unit_test(says_what_the_row_regime_needs),
 		cmocka_unit_test(binds_by_name),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,6 +14,7 @@
 
 #include "api/model.h"
 #include "engine/link.h"
+#include "engine/parts.h"
 #include "random_model.h"
 
 #define N_ROWS 700
@@ -98,16 +99,18 @@ static void check_tree_ranges(const bench *b)
 	double *expected = malloc(N_ROWS * b->spec->n_outputs * sizeof *expected);
 	score_options o = SCORE_OPTIONS_INIT;
 	o.output = SCORE_OUTPUT_MARGIN;
-	o.scratch = b->scratch;
-	o.scratch_bytes = b->scratch_bytes;
 	o.tree_begin = f->n_trees / 3;
 	o.tree_end = f->n_trees - f->n_trees / 4;
 	for (size_t r = 0; r < N_ROWS && o.tree_end > o.tree_begin; r++)
 		forest_margins(f, b->rows + r * b->spec->n_features, o.tree_begin, o.tree_end,
 			expected + r * b->spec->n_outputs);
 	score_input in = score_input_rows_f64(b->rows, N_ROWS, b->spec->n_features);
-	if (o.tree_end > o.tree_begin)
+	if (o.tree_end > o.tree_begin) {
+		check(b, &in, N_ROWS, &o, expected, "tree range without scratch");
+		o.scratch = b->scratch;
+		o.scratch_bytes = b->scratch_bytes;
 		check(b, &in, N_ROWS, &o, expected, "tree range");
+	}
 	free(expected);
 }
 
@@ -159,6 +162,10 @@ static void check_regimes(const bench *b, bool narrow)
 	check_sizes(b, SCORE_REGIME_WALK, true, narrow);
 	if (engine_batch_regime(b->model->e) == SCORE_REGIME_BATCH)
 		check_sizes(b, SCORE_REGIME_BATCH, true, narrow);
+	if (engine_row_regime(b->model->e) == SCORE_REGIME_ROW) {
+		check_sizes(b, SCORE_REGIME_ROW, true, narrow);
+		check_sizes(b, SCORE_REGIME_ROW, false, narrow);
+	}
 }
 
 static void check_spec(random_spec spec)
@@ -331,6 +338,35 @@ static void many_predicates_need_groups(void **state)
 	check_spec(s);
 }
 
+/* Every layout of the row regime, with codes in one register and in two. */
+static void rows_in_every_layout(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t n_features, max_leaves, leafwise;
+		row_shape shape;
+	} cases[] = {{32, 64, 0, ROW_HEAP}, {30, 64, 1, ROW_MASKS64}, {30, 32, 1, ROW_MASKS32}, {30, 12, 0, ROW_MASKS32},
+		{50, 64, 0, ROW_HEAP}, {60, 64, 1, ROW_MASKS64}, {64, 32, 1, ROW_MASKS32}, {64, 64, 0, ROW_HEAP}};
+	/* Missing values go left at some splits and right at others: two columns per feature. */
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		random_spec s = base_spec(100 + i);
+		s.n_features = cases[i].n_features;
+		s.max_leaves = cases[i].max_leaves;
+		s.leafwise = cases[i].leafwise;
+		s.n_outputs = i % 3 == 2 ? 3 : 1;
+		s.n_trees = (i % 2 ? 45 : 48) * s.n_outputs;
+		s.compare = s.sum = i % 2 ? SCORE_F64 : SCORE_F32;
+		s.isa = SCORE_ISA_AVX512;
+		if (score_isa_available(s.isa)) {
+			score_model *model = random_model(&s);
+			assert_int_equal(model->e->rows.shape, cases[i].shape);
+			assert_int_equal(model->e->rows.wide_codes, s.n_features > 32);
+			score_model_free(model);
+		}
+		check_spec(s);
+	}
+}
+
 int main(void)
 {
 	for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++)
@@ -347,6 +383,7 @@ int main(void)
 		cmocka_unit_test(averages_and_bases),
 		cmocka_unit_test(few_features_and_many_trees),
 		cmocka_unit_test(many_predicates_need_groups),
+		cmocka_unit_test(rows_in_every_layout),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -141,3 +141,94 @@ static void transpose16_avx512(const char *rows, int64_t row_stride, size_t n, f
 				sizeof(float));
 	}
 }
+
+/* ---- single rows -------------------------------------------------------------------------------------------- */
+
+/* Two steps of a 16-way search. */
+static inline uint8_t rank_f32_avx512(const bin_table *t, float x)
+{
+	__m512 v = _mm512_set1_ps(x);
+	unsigned group = (unsigned)__builtin_popcount(
+		_mm512_cmp_ps_mask(v, _mm512_loadu_ps(t->narrow_pivots), _CMP_GE_OQ));
+	return (uint8_t)(16 * group + (unsigned)__builtin_popcount(
+		_mm512_cmp_ps_mask(v, _mm512_loadu_ps(t->narrow + (size_t)16 * group), _CMP_GE_OQ)));
+}
+
+static inline unsigned count16_f64_avx512(const double *cuts, __m512d x)
+{
+	unsigned low = _mm512_cmp_pd_mask(x, _mm512_loadu_pd(cuts), _CMP_GE_OQ);
+	unsigned high = _mm512_cmp_pd_mask(x, _mm512_loadu_pd(cuts + 8), _CMP_GE_OQ);
+	return (unsigned)__builtin_popcount(high << 8 | low);
+}
+
+static inline uint8_t rank_f64_avx512(const bin_table *t, double x)
+{
+	__m512d v = _mm512_set1_pd(x);
+	unsigned group = count16_f64_avx512(t->wide_pivots, v);
+	return (uint8_t)(16 * group + count16_f64_avx512(t->wide + (size_t)16 * group, v));
+}
+
+/* A value per table. */
+static void ranks_f32_avx512(const bin_table *tables, const float *x, size_t n, uint8_t *ranks)
+{
+	for (size_t i = 0; i < n; i++)
+		ranks[i] = rank_f32_avx512(tables + i, x[i]);
+}
+
+static void ranks_f64_avx512(const bin_table *tables, const double *x, size_t n, uint8_t *ranks)
+{
+	for (size_t i = 0; i < n; i++)
+		ranks[i] = rank_f64_avx512(tables + i, x[i]);
+}
+
+typedef struct row_codes {
+	__m512i low, high; /* columns 0 … 63, 64 … 127 */
+} row_codes;
+typedef __m512i row_lanes;
+
+static inline row_codes row_load(const uint8_t *codes)
+{
+	return (row_codes){_mm512_load_si512((const void *)codes), _mm512_load_si512((const void *)(codes + 64))};
+}
+
+static inline uint64_t row_above(row_codes codes, const uint8_t *nodes, bool wide)
+{
+	__m512i column = _mm512_load_si512((const void *)nodes);
+	__m512i code = wide ? _mm512_permutex2var_epi8(codes.low, column, codes.high)
+			    : _mm512_permutexvar_epi8(column, codes.low);
+	return _mm512_cmpgt_epu8_mask(code, _mm512_load_si512((const void *)(nodes + 64)));
+}
+
+/* at = 2 at + (bit `at` of the answers), from the root at 1 to the leaves at 64 … 127. */
+static inline void row_descend8(const uint64_t bits[8], uint32_t *leaves)
+{
+	const __m512i one = _mm512_set1_epi64(1);
+	__m512i answers = _mm512_setzero_si512(), at = one;
+	for (unsigned t = 0; t < 8; t++)
+		answers = _mm512_mask_set1_epi64(answers, (__mmask8)(1u << t), (long long)bits[t]);
+	for (unsigned level = 0; level < ROW_HEAP_DEPTH; level++) {
+		__m512i bit = _mm512_srlv_epi64(answers, at);
+		at = _mm512_ternarylogic_epi64(_mm512_add_epi64(at, at), bit, one, 0xf8);
+	}
+	_mm256_storeu_si256((__m256i *)(void *)leaves, _mm512_cvtepi64_epi32(_mm512_sub_epi64(at, _mm512_set1_epi64(64))));
+}
+
+static inline row_lanes row_all_lanes(void)
+{
+	return _mm512_set1_epi8(-1);
+}
+
+static inline row_lanes row_keep32(row_lanes left, uint16_t lanes, const uint8_t *masks)
+{
+	return _mm512_mask_and_epi32(left, (__mmask16)lanes, left, _mm512_load_si512((const void *)masks));
+}
+
+static inline row_lanes row_keep64(row_lanes left, uint8_t lanes, const uint8_t *masks)
+{
+	return _mm512_mask_and_epi64(left, (__mmask8)lanes, left, _mm512_load_si512((const void *)masks));
+}
+
+static inline void row_store(void *to, row_lanes lanes)
+{
+	_mm512_storeu_si512(to, lanes);
+}

@@ -7,6 +7,7 @@
 #include <simde/x86/gfni.h>
 
 /* What the library of Debian 12 lacks. */
+#define __mmask8 simde__mmask8
 #define __mmask16 simde__mmask16
 
 static inline uint32_t simulated_cmpgt_epu16_mask(simde__m512i a, simde__m512i b)

@@ -1,0 +1,58 @@
+/*
+ * One row as byte codes, for models without categories: all features are ranked together.
+ *
+ * The same codes as engine_bin_row() gives, sooner: values are fetched in one go, and the kernels rank a run of features
+ * without a call for each.
+ */
+#include "parts.h"
+
+#define RUN 64u /* features at a time */
+
+/* Values of used features [first, first + n), n at most RUN. */
+static void fetch_f32(const engine *e, const input_view *view, int64_t row, uint32_t first, uint32_t n, float *x)
+{
+	const uint32_t *feature = e->used_features + first;
+	if (!view->data || view->dtype != SCORE_F32) {
+		for (uint32_t i = 0; i < n; i++)
+			input_fetch_f32(view, feature[i], row, 1, x + i);
+		return;
+	}
+	const char *from = view->data + row * view->row_stride;
+	for (uint32_t i = 0; i < n; i++)
+		memcpy(x + i, from + (int64_t)input_column(view, feature[i]) * view->column_stride, sizeof *x);
+}
+
+static void fetch_f64(const engine *e, const input_view *view, int64_t row, uint32_t first, uint32_t n, double *x)
+{
+	for (uint32_t i = 0; i < n; i++)
+		input_fetch_f64(view, e->used_features[first + i], row, 1, x + i);
+}
+
+/* The feature's columns from its rank. */
+static void put_columns(const engine *e, uint32_t used, double x, uint8_t rank, uint8_t *codes)
+{
+	for (uint32_t c = e->first_column[used]; c < e->first_column[used + 1]; c++) {
+		const code_column *column = e->columns + c;
+		codes[c] = !engine_is_missing(column, x) ? rank : column->missing == MISSING_HIGH ? UINT8_MAX : 0;
+	}
+}
+
+void engine_bin_row8(const engine *e, const input_view *view, int64_t row, uint8_t *codes)
+{
+	bool narrow = engine_uses_narrow(e, view);
+	for (uint32_t u = 0; u < e->n_used_features; u += RUN) {
+		uint32_t n = e->n_used_features - u < RUN ? e->n_used_features - u : RUN;
+		float x32[RUN];
+		double x64[RUN];
+		uint8_t ranks[RUN];
+		if (narrow) {
+			fetch_f32(e, view, row, u, n, x32);
+			e->k->rank_f32(e->bins + u, x32, n, ranks);
+		} else {
+			fetch_f64(e, view, row, u, n, x64);
+			e->k->rank_f64(e->bins + u, x64, n, ranks);
+		}
+		for (uint32_t i = 0; i < n; i++)
+			put_columns(e, u + i, narrow ? (double)x32[i] : x64[i], ranks[i], codes);
+	}
+}

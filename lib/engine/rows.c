@@ -1,0 +1,257 @@
+/*
+ * The row regime: one row at a time, with the splits of many trees in the lanes of a vector.
+ *
+ * Comes in: trees of up to 64 leaves over at most 128 numeric columns of byte codes. At load time their splits are laid out
+ * for the kernels' row_leaves(), which answers 64 of them at once; a call bins a row, asks for the leaves of a few trees,
+ * and adds them in the source's order. Needs no scratch. rows_template.h explains the layouts.
+ */
+#include "parts.h"
+
+/* ---- the plan ---------------------------------------------------------------------------------------------------- */
+
+static row_shape shape_of(const engine *e)
+{
+	const forest *f = e->f;
+	uint32_t depth = 0, splits = 0;
+	for (uint32_t t = 0; t < f->n_trees; t++) {
+		depth = f->trees[t].depth > depth ? f->trees[t].depth : depth;
+		splits = f->trees[t].n_splits > splits ? f->trees[t].n_splits : splits;
+	}
+	/* Masks of up to 16 splits are shorter than the 63 nodes of a heap. */
+	if (depth <= ROW_HEAP_DEPTH && splits > 16)
+		return ROW_HEAP;
+	return splits < 32 ? ROW_MASKS32 : splits < 64 ? ROW_MASKS64 : ROW_NONE;
+}
+
+static bool is_usable(const engine *e)
+{
+	const forest *f = e->f;
+	if (!e->k->row_leaves || f->leaf_width != 1 || e->code_bytes != 1 || e->n_columns > ROW_COLUMNS || !f->n_trees)
+		return false;
+	for (uint32_t c = 0; c < e->n_columns; c++) {
+		if (e->columns[c].is_category)
+			return false;
+	}
+	return shape_of(e) != ROW_NONE;
+}
+
+static void put_value(const engine *e, void *values, size_t at, double value)
+{
+	if (e->f->contract.sum == SCORE_F32)
+		((float *)values)[at] = (float)value;
+	else
+		((double *)values)[at] = value;
+}
+
+/* Where each split of a tree stands in a heap; a leaf above the bottom is reached by answering left below it. */
+static void lay_heap(const engine *e, const forest_tree *t, uint8_t *nodes, void *values, size_t first_value)
+{
+	const forest *f = e->f;
+	uint8_t place[64] = {1};
+	if (t->n_splits == 0)
+		put_value(e, values, first_value, f->leaves[t->first_leaf]);
+	for (uint32_t s = 0; s < t->n_splits; s++) {
+		const question *q = e->questions + f->split_test[t->first_split + s];
+		int32_t children[2] = {f->left[t->first_split + s], f->right[t->first_split + s]};
+		nodes[place[s]] = (uint8_t)q->column;
+		nodes[64 + place[s]] = (uint8_t)q->cut;
+		for (uint32_t side = 0; side < 2; side++) {
+			uint32_t at = 2u * place[s] + side;
+			if (children[side] >= 0) {
+				place[children[side]] = (uint8_t)at;
+				continue;
+			}
+			while (at < 64)
+				at *= 2;
+			put_value(e, values, first_value + at - 64, f->leaves[t->first_leaf + (uint32_t)~children[side]]);
+		}
+	}
+}
+
+/* Leaves that a tree keeps when a split answers right: all but those on its left side. */
+static void list_masks(const forest *f, const forest_tree *t, uint64_t *masks)
+{
+	uint8_t leaves[64], first[64] = {0};
+	/* Splits are numbered in preorder, so that children come after their parents. */
+	for (uint32_t s = t->n_splits; s-- > 0;) {
+		int32_t left = f->left[t->first_split + s], right = f->right[t->first_split + s];
+		leaves[s] = (uint8_t)((left < 0 ? 1 : leaves[left]) + (right < 0 ? 1 : leaves[right]));
+	}
+	for (uint32_t s = 0; s < t->n_splits; s++) {
+		int32_t left = f->left[t->first_split + s], right = f->right[t->first_split + s];
+		uint32_t n = left < 0 ? 1 : leaves[left];
+		if (left >= 0)
+			first[left] = first[s];
+		if (right >= 0)
+			first[right] = (uint8_t)(first[s] + n);
+		masks[s] = ~((((uint64_t)1 << n) - 1) << first[s]);
+	}
+}
+
+static void lay_masks(const engine *e, const forest_tree *t, uint32_t lane, uint32_t lanes, uint8_t *nodes)
+{
+	const forest *f = e->f;
+	uint32_t slots = 64 / lanes;
+	uint64_t masks[64];
+	list_masks(f, t, masks);
+	for (uint32_t s = 0; s < t->n_splits; s++) {
+		const question *q = e->questions + f->split_test[t->first_split + s];
+		uint8_t *step = nodes + (size_t)(s / slots) * ROW_STEP_BYTES(slots);
+		uint32_t slot = s % slots, at = slot * lanes + lane;
+		uint32_t narrow = (uint32_t)masks[s];
+		step[at] = (uint8_t)q->column;
+		step[64 + at] = (uint8_t)q->cut;
+		if (lanes == 16)
+			memcpy(step + 128 + 4 * (size_t)at, &narrow, sizeof narrow);
+		else
+			memcpy(step + 128 + 8 * (size_t)at, masks + s, sizeof masks[s]);
+	}
+}
+
+static uint32_t steps_of_group(const forest *f, const row_plan *plan, uint32_t group)
+{
+	uint32_t most = 0, slots = 64 / plan->lanes;
+	for (uint32_t t = group * plan->lanes; t < (group + 1) * plan->lanes && t < f->n_trees; t++)
+		most = f->trees[t].n_splits > most ? f->trees[t].n_splits : most;
+	return (most + slots - 1) / slots;
+}
+
+static size_t group_bytes(const forest *f, const row_plan *plan, uint32_t group)
+{
+	if (plan->shape == ROW_HEAP)
+		return (size_t)128 * plan->lanes;
+	return steps_of_group(f, plan, group) * ROW_STEP_BYTES(64 / plan->lanes);
+}
+
+/* Splits that are not there: a comparison with the highest code, which no code is above, so that no mask is applied. */
+static void lay_nothing(uint8_t *nodes, size_t bytes, size_t step)
+{
+	for (size_t at = 0; at < bytes; at += step)
+		memset(nodes + at + 64, UINT8_MAX, 64);
+}
+
+static void lay_groups(const engine *e, const row_plan *plan, const row_group *groups, uint8_t *nodes, void *values)
+{
+	const forest *f = e->f;
+	size_t step = plan->shape == ROW_HEAP ? 128 : ROW_STEP_BYTES(64 / plan->lanes);
+	for (uint32_t g = 0; g < plan->n_groups; g++)
+		lay_nothing(nodes + groups[g].first, group_bytes(f, plan, g), step);
+	for (uint32_t t = 0; t < f->n_trees; t++) {
+		uint32_t lane = t % plan->lanes;
+		uint8_t *group = nodes + groups[t / plan->lanes].first;
+		if (plan->shape == ROW_HEAP) {
+			lay_heap(e, f->trees + t, group + (size_t)128 * lane, values, (size_t)t * plan->leaf_stride);
+			continue;
+		}
+		lay_masks(e, f->trees + t, lane, plan->lanes, group);
+		for (uint32_t i = 0; i <= f->trees[t].n_splits; i++)
+			put_value(e, values, (size_t)t * plan->leaf_stride + i, f->leaves[f->trees[t].first_leaf + i]);
+	}
+}
+
+score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error)
+{
+	const forest *f = e->f;
+	if (!is_usable(e))
+		return SCORE_OK;
+	row_plan plan = {.shape = shape_of(e), .wide_codes = e->n_columns > 64};
+	plan.lanes = plan.shape == ROW_MASKS32 ? 16 : 8;
+	plan.leaf_stride = plan.shape == ROW_MASKS32 ? 32 : 64;
+	/* Whole portions of ROW_TREES trees; the last trees may be none. */
+	plan.n_groups = (f->n_trees + ROW_TREES - 1) / ROW_TREES * (ROW_TREES / plan.lanes);
+	size_t bytes = 0, n_values = (size_t)f->n_trees * plan.leaf_stride;
+	row_group *groups = sl_arena_alloc(arena, plan.n_groups, sizeof *groups);
+	for (uint32_t g = 0; groups && g < plan.n_groups; g++) {
+		groups[g] = (row_group){bytes, steps_of_group(f, &plan, g)};
+		bytes += group_bytes(f, &plan, g);
+	}
+	uint8_t *nodes = sl_arena_alloc(arena, bytes + SL_CACHE_LINE, 1);
+	bool narrow = f->contract.sum == SCORE_F32;
+	void *values = sl_arena_alloc(arena, n_values, narrow ? sizeof(float) : sizeof(double));
+	if (!groups || !nodes || !values)
+		return sl_fail_memory(error, bytes);
+	nodes = (uint8_t *)sl_round_up((uintptr_t)nodes, SL_CACHE_LINE);
+	lay_groups(e, &plan, groups, nodes, values);
+	plan.groups = groups;
+	plan.nodes = nodes;
+	plan.values_f32 = narrow ? values : NULL;
+	plan.values_f64 = narrow ? NULL : values;
+	e->rows = plan;
+	return SCORE_OK;
+}
+
+/* ---- a row --------------------------------------------------------------------------------------------------------- */
+
+/* Add trees [first, end) of one portion; `at` has the portion's leaves. */
+static void add_portion(const engine *e, const uint32_t *at, uint32_t first, uint32_t end, double *sums)
+{
+	const row_plan *p = &e->rows;
+	const forest_tree *trees = e->f->trees;
+	for (uint32_t t = first; t < end; t++) {
+		size_t value = (size_t)t * p->leaf_stride + at[t % ROW_TREES];
+		double *to = sums + trees[t].output;
+		*to = p->values_f32 ? (double)((float)*to + p->values_f32[value]) : *to + p->values_f64[value];
+	}
+}
+
+/* One output, a whole portion: the sum stays in a register. */
+static double add_whole(const row_plan *p, const uint32_t *at, uint32_t first, double sum)
+{
+	size_t stride = p->leaf_stride;
+	if (p->values_f32) {
+		const float *values = p->values_f32 + first * stride;
+		float narrow = (float)sum;
+		for (uint32_t i = 0; i < ROW_TREES; i++)
+			narrow += values[i * stride + at[i]];
+		return (double)narrow;
+	}
+	const double *values = p->values_f64 + first * stride;
+	for (uint32_t i = 0; i < ROW_TREES; i++)
+		sum += values[i * stride + at[i]];
+	return sum;
+}
+
+static void sum_row(const engine *e, const engine_call *call, const uint8_t *codes, double *sums)
+{
+	bool single = e->f->contract.n_outputs == 1;
+	for (uint32_t t = call->tree_begin, next; t < call->tree_end; t = next) {
+		uint32_t at[ROW_TREES], portion = t / ROW_TREES;
+		next = (portion + 1) * ROW_TREES;
+		next = next < call->tree_end ? next : call->tree_end;
+		e->k->row_leaves(&e->rows, codes, portion, at);
+		if (single && next - t == ROW_TREES)
+			sums[0] = add_whole(&e->rows, at, t, sums[0]);
+		else
+			add_portion(e, at, t, next, sums);
+	}
+}
+
+const char *engine_rows_cannot(const engine *e, const engine_call *call)
+{
+	uint32_t n_outputs = e->f->contract.n_outputs;
+	if (e->rows.shape == ROW_NONE)
+		return "it needs AVX-512, trees of up to 64 leaves, up to 128 columns of up to 255 cuts, and no categories";
+	if (call->output == SCORE_OUTPUT_LEAF)
+		return "leaf numbers come from the walk";
+	if (call->output == SCORE_OUTPUT_PREDICTION && e->f->n_predictions < n_outputs && n_outputs > OUTPUTS_ON_STACK)
+		return "the model has too many outputs for sums on the stack";
+	return NULL;
+}
+
+void engine_rows(const engine *e, const engine_call *call, row_range rows)
+{
+	/* Aligned by hand: what stands in a table look-up's registers. Columns that are not there are never asked for. */
+	uint8_t room[ROW_COLUMNS + SL_CACHE_LINE];
+	uint8_t *codes = (uint8_t *)sl_round_up((uintptr_t)room, SL_CACHE_LINE);
+	size_t width = engine_output_width(e, call->output, 0);
+	memset(codes, 0, ROW_COLUMNS);
+	for (size_t r = 0; r < rows.n; r++) {
+		int64_t row = rows.first + (int64_t)r;
+		double *out = call->out + (size_t)row * width, few[OUTPUTS_ON_STACK];
+		double *sums = width >= e->f->contract.n_outputs ? out : few;
+		engine_bin_row8(e, call->view, row, codes);
+		engine_start_sums(e->f, sums);
+		sum_row(e, call, codes, sums);
+		engine_finish_row(e, call, sums, out);
+	}
+}
