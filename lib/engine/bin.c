@@ -107,7 +107,7 @@ static uint32_t bin_tile(const engine *e, const input_view *view, row_range rows
 	if (feature + ROW_TILE > e->f->n_features)
 		feature = e->f->n_features - ROW_TILE;
 	const char *from = view->data + rows.first * view->row_stride + (int64_t)feature * (int64_t)sizeof(float);
-	e->k->transpose16(from, view->row_stride, rows.n, tile);
+	e->k->transpose16(from, view->row_stride, rows.n, tile, TILE_ROWS);
 	for (; end < e->n_used_features && e->used_features[end] < feature + ROW_TILE; end++) {
 		values v = {tile + (size_t)(e->used_features[end] - feature) * TILE_ROWS, NULL, rows.n};
 		bin_feature(e, end, &v, codes);

@@ -107,6 +107,17 @@ typedef struct row_plan {
 	const double *values_f64;
 } row_plan;
 
+#define LINEAR_ROWS 32     /* the number of rows that linear kernels have a build for */
+#define LINEAR_FEATURES 16 /* of a run, at most; as many as transpose16 takes */
+
+/* The values of some adjacent features in a run of rows. A feature has n_outputs weights. */
+typedef struct linear_run {
+	const void *columns[LINEAR_FEATURES];
+	size_t n_features, n_rows;
+	size_t n_outputs;
+	bool skip_missing; /* NaN adds nothing */
+} linear_run;
+
 typedef struct kernels kernels;
 struct kernels {
 	score_isa isa;
@@ -130,8 +141,14 @@ struct kernels {
 	bool (*bin_f32[3])(const bin_table *t, const float *x, size_t n, void *codes);
 	bool (*bin_f64[3])(const bin_table *t, const double *x, size_t n, void *codes);
 
-	/* Rows of 16 adjacent floats → 16 columns, TILE_ROWS floats apart. */
-	void (*transpose16)(const char *rows, int64_t row_stride, size_t n, float *columns);
+	/* Rows of 16 adjacent floats → 16 columns, `stride` floats apart. They and the stride are aligned to 64 bytes. */
+	void (*transpose16)(const char *rows, int64_t row_stride, size_t n, float *columns, size_t stride);
+
+	/* sums[r] += columns[f][r] * weights[f * n_outputs] for f = 0, 1, … in this order, product and sum rounded apart.
+	 * Of float values in float, of float values in double, of doubles. */
+	void (*linear_f32)(const linear_run *run, const double *weights, void *sums);
+	void (*linear_mixed)(const linear_run *run, const double *weights, void *sums);
+	void (*linear_f64)(const linear_run *run, const double *weights, void *sums);
 
 	/* planes[i] = code > cuts[i] for every row. `work` has room for PREDICATE_WORK words. */
 	void (*predicates8)(const uint8_t *codes, size_t words, const uint8_t *cuts, size_t n, uint64_t *work,

@@ -8,7 +8,8 @@
  *   PLANE_WORDS                             words of a plane, a multiple of V_WORDS
  *   ISA_NAME(name)                          name with the instruction set's suffix
  *
- * PLANES_ONLY leaves out what does not depend on the width of a plane: binning and transposition. A vocabulary may define its own sum and transpose16 with a HAVE_ macro; the plain C below is the reference.
+ * PLANES_ONLY leaves out what does not depend on the width of a plane: binning, transposition, linear models. A
+ * vocabulary may define its own sum and transpose16 with a HAVE_ macro; the plain C below is the reference.
  */
 
 /* Loops over the vectors of a plane are unrolled for full blocks: `vectors` is then a constant. */
@@ -252,12 +253,28 @@ static void ISA_NAME(full_tree)(const uint64_t *arena, const uint16_t *slots, si
 #include "rank_template.h"
 
 #ifndef HAVE_TRANSPOSE16
-static void ISA_NAME(transpose16)(const char *rows, int64_t row_stride, size_t n, float *columns)
+static void ISA_NAME(transpose16)(const char *rows, int64_t row_stride, size_t n, float *columns,
+	size_t stride)
 {
 	for (size_t r = 0; r < n; r++, rows += row_stride) {
 		for (size_t c = 0; c < 16; c++)
-			memcpy(columns + c * TILE_ROWS + r, rows + c * sizeof(float), sizeof(float));
+			memcpy(columns + c * stride + r, rows + c * sizeof(float), sizeof(float));
 	}
 }
 #endif
+
+/* ---- linear models --------------------------------------------------------------------------------------------- */
+
+#define LINEAR_VALUE float
+#define LINEAR_SUM float
+#define LINEAR_NAME(name) ISA_NAME(name##_f32)
+#include "linear_template.h"
+#define LINEAR_VALUE float
+#define LINEAR_SUM double
+#define LINEAR_NAME(name) ISA_NAME(name##_mixed)
+#include "linear_template.h"
+#define LINEAR_VALUE double
+#define LINEAR_SUM double
+#define LINEAR_NAME(name) ISA_NAME(name##_f64)
+#include "linear_template.h"
 #endif

@@ -1,116 +1,245 @@
 /*
  * Linear models: margin = bias + sum of x * w, features in ascending order, multiply and add rounded apart.
  *
- * Comes in: rows through the view, a run of one feature at a time. The running sums live in the caller's output rows, so
- * that the only other memory is one run of values. One order of additions per row, whatever the batch.
+ * Comes in: rows through the view. A block of rows at a time, the values of up to 16 features become columns (or are
+ * columns in the caller's memory already), and a kernel adds them to the sums of a few outputs: rows are its lanes, so
+ * that each row's additions keep their order. One order per row, whatever the batch.
  */
 #include "parts.h"
 
-#define RUN 256u
+#define TILE_BYTES 2048u  /* values of some features */
+#define SUMS 128u         /* rows times outputs whose sums are kept */
+#define GROUP_OUTPUTS 4u  /* outputs that share a tile */
+#define NARROW_RUN 16u    /* doubles on their way to floats */
 
-/* Where the sums of one output group of a run of rows live. */
-typedef struct sums {
-	double *at;       /* of the first row */
-	size_t row_width; /* doubles from row to row */
+typedef void linear_kernel(const linear_run *run, const double *weights, void *sums);
+
+/* How one call's values reach the kernel. */
+typedef struct linear_plan {
+	const engine *e;
+	const input_view *view;
+	linear_kernel *kernel;
+	size_t value_bytes; /* floats or doubles in the columns */
+	bool via_double;    /* the contract compares in double and sums in float: values become double first */
+	bool transposes;    /* 16 adjacent floats of each row at once */
+} linear_plan;
+
+/* Some outputs of a block of rows; sums of a row's output o stand at [o * rows.n]. */
+typedef struct linear_block {
+	row_range rows;
 	uint32_t first, n; /* outputs */
-} sums;
+	union {
+		float f32[SUMS];
+		double f64[SUMS];
+	} sums;
+	_Alignas(64) char tile[TILE_BYTES];
+} linear_block;
 
-static void add_f32(const forest *f, const float *x, size_t rows, const double *weights, const sums *s)
+static linear_plan make_plan(const engine *e, const input_view *view)
 {
-	for (size_t r = 0; r < rows; r++) {
-		double *sum = s->at + r * s->row_width;
-		if (f->linear_skip_missing && x[r] != x[r])
-			continue;
-		for (uint32_t o = 0; o < s->n; o++)
-			sum[o] = (double)((float)sum[o] + x[r] * (float)weights[o]);
+	const score_contract *c = &e->f->contract;
+	bool floats = c->compare == SCORE_F32 || c->sum == SCORE_F32 || view->all_f32;
+	linear_plan p = {e, view, e->k->linear_f64, sizeof(double), false, false};
+	if (floats) {
+		p.kernel = c->sum == SCORE_F32 ? e->k->linear_f32 : e->k->linear_mixed;
+		p.value_bytes = sizeof(float);
+		p.via_double = c->compare != SCORE_F32 && !view->all_f32;
+	}
+	p.transposes = view->data && view->dtype == SCORE_F32 && !view->column_of_feature &&
+		view->column_stride == (int64_t)sizeof(float) && e->f->n_features >= LINEAR_FEATURES;
+	return p;
+}
+
+/* ---- values of some features ------------------------------------------------------------------------------- */
+
+/* Where a feature's values lie densely in the caller's memory, in the type that the kernel takes. */
+static const void *in_place(const linear_plan *p, uint32_t feature, int64_t first)
+{
+	if (!p->view->columns)
+		return NULL;
+	const score_column *c = p->view->columns + input_column(p->view, feature);
+	int64_t size = (int64_t)p->value_bytes;
+	if (c->dtype != (size == sizeof(float) ? SCORE_F32 : SCORE_F64) || c->validity ||
+		(c->stride_bytes && c->stride_bytes != size))
+		return NULL;
+	return (const char *)c->values + (c->offset + first) * size;
+}
+
+static void fetch_via_double(const input_view *view, uint32_t feature, row_range rows, float *out)
+{
+	double wide[NARROW_RUN];
+	for (size_t done = 0; done < rows.n; done += NARROW_RUN) {
+		size_t n = rows.n - done < NARROW_RUN ? rows.n - done : NARROW_RUN;
+		input_fetch_f64(view, feature, rows.first + (int64_t)done, n, wide);
+		for (size_t r = 0; r < n; r++)
+			out[done + r] = (float)wide[r];
 	}
 }
 
-static void add_f64(const forest *f, const double *x, size_t rows, const double *weights, const sums *s)
+/*
+ * Rows lie far apart, which processors do not foresee: ask for the values that are needed two tiles later, of the same rows
+ * or, at their ends, of the next block's first features.
+ */
+static void prefetch_features(const linear_plan *p, uint32_t feature, row_range rows)
 {
-	for (size_t r = 0; r < rows; r++) {
-		double *sum = s->at + r * s->row_width;
-		if (f->linear_skip_missing && x[r] != x[r])
-			continue;
-		for (uint32_t o = 0; o < s->n; o++)
-			sum[o] = sum[o] + x[r] * weights[o];
+#if defined(__GNUC__)
+	uint32_t n_features = p->e->f->n_features;
+	uint64_t ahead = (uint64_t)feature + 2 * LINEAR_FEATURES;
+	if (ahead >= n_features) {
+		rows.first += (int64_t)rows.n;
+		ahead = ahead - n_features < n_features ? ahead - n_features : 0;
 	}
-}
-
-/* Fetched in the contract's compare type, summed in its sum type. */
-static void add_feature(const engine *e, const input_view *view, uint32_t feature, row_range rows, const sums *s)
-{
-	const forest *f = e->f;
-	const double *weights = f->linear_weights + (size_t)feature * f->contract.n_outputs + s->first;
-	float narrow[RUN];
-	double wide[RUN];
-	if (f->contract.compare == SCORE_F32) {
-		input_fetch_f32(view, feature, rows.first, rows.n, narrow);
-		for (size_t r = 0; r < rows.n; r++)
-			wide[r] = (double)narrow[r];
-	} else {
-		input_fetch_f64(view, feature, rows.first, rows.n, wide);
-	}
-	if (f->contract.sum == SCORE_F64) {
-		add_f64(f, wide, rows.n, weights, s);
+	if (rows.first + (int64_t)rows.n > p->view->n_rows)
 		return;
-	}
-	for (size_t r = 0; r < rows.n; r++)
-		narrow[r] = (float)wide[r];
-	add_f32(f, narrow, rows.n, weights, s);
+	const char *from = p->view->data + rows.first * p->view->row_stride + (int64_t)ahead * (int64_t)sizeof(float);
+	for (size_t r = 0; r < rows.n; r++, from += p->view->row_stride)
+		__builtin_prefetch(from);
+#else
+	(void)p, (void)feature, (void)rows;
+#endif
 }
 
-static void margins(const engine *e, const engine_call *call, row_range rows, const sums *s)
+/* Features from `feature` on of the block's rows; says how many in run->n_features. */
+static void transpose_features(const linear_plan *p, uint32_t feature, linear_block *b, linear_run *run)
 {
-	const forest *f = e->f;
+	uint32_t n_features = p->e->f->n_features, from = feature;
+	/* Near the right edge the tile starts earlier, so that it stays within the row. */
+	if (from + LINEAR_FEATURES > n_features)
+		from = n_features - LINEAR_FEATURES;
+	float *tile = (float *)(void *)b->tile;
+	prefetch_features(p, feature, b->rows);
+	p->e->k->transpose16(p->view->data + b->rows.first * p->view->row_stride + (int64_t)from * (int64_t)sizeof(float),
+		p->view->row_stride, b->rows.n, tile, LINEAR_ROWS);
+	run->n_features = from + LINEAR_FEATURES - feature;
+	for (size_t i = 0; i < run->n_features; i++)
+		run->columns[i] = tile + (feature - from + i) * LINEAR_ROWS;
+}
+
+static void fetch_features(const linear_plan *p, uint32_t feature, linear_block *b, linear_run *run)
+{
+	size_t column_bytes = b->rows.n * p->value_bytes, n = TILE_BYTES / column_bytes;
+	uint32_t left = p->e->f->n_features - feature;
+	n = n < LINEAR_FEATURES ? n : LINEAR_FEATURES;
+	run->n_features = left < n ? left : n;
+	for (size_t i = 0; i < run->n_features; i++) {
+		uint32_t at = feature + (uint32_t)i;
+		void *column = b->tile + i * column_bytes;
+		run->columns[i] = in_place(p, at, b->rows.first);
+		if (run->columns[i])
+			continue;
+		run->columns[i] = column;
+		if (p->via_double)
+			fetch_via_double(p->view, at, b->rows, column);
+		else if (p->value_bytes == sizeof(float))
+			input_fetch_f32(p->view, at, b->rows.first, b->rows.n, column);
+		else
+			input_fetch_f64(p->view, at, b->rows.first, b->rows.n, column);
+	}
+}
+
+/* ---- sums ---------------------------------------------------------------------------------------------------- */
+
+static void start_sums(const forest *f, linear_block *b)
+{
 	bool base_first = f->contract.base_position == SCORE_BASE_FIRST;
-	for (size_t r = 0; r < rows.n; r++) {
-		for (uint32_t o = 0; o < s->n; o++)
-			s->at[r * s->row_width + o] = base_first ? f->base[s->first + o] : 0.0;
-	}
-	for (uint32_t i = 0; i < f->n_features; i++)
-		add_feature(e, call->view, i, rows, s);
-	for (size_t r = 0; r < rows.n && !base_first; r++) {
-		double *sum = s->at + r * s->row_width;
-		for (uint32_t o = 0; o < s->n; o++)
-			sum[o] = forest_finish_margin(&f->contract, sum[o], f->base[s->first + o], 1);
+	for (size_t o = 0; o < b->n; o++) {
+		double base = base_first ? f->base[b->first + o] : 0.0;
+		float *narrow = b->sums.f32 + o * b->rows.n;
+		double *wide = b->sums.f64 + o * b->rows.n;
+		if (f->contract.sum == SCORE_F32) {
+			for (size_t r = 0; r < b->rows.n; r++)
+				narrow[r] = (float)base;
+		} else {
+			for (size_t r = 0; r < b->rows.n; r++)
+				wide[r] = base;
+		}
 	}
 }
 
-/* Argmax of more outputs than the output row holds: a group of them at a time, one row. */
-static double argmax(const engine *e, const engine_call *call, int64_t row)
+static void add_features(const linear_plan *p, linear_block *b)
 {
-	uint32_t n_outputs = e->f->contract.n_outputs, best = 0;
-	double group[64], best_margin = 0.0;
-	for (uint32_t first = 0; first < n_outputs; first += 64) {
-		uint32_t n = n_outputs - first < 64 ? n_outputs - first : 64;
-		sums s = {group, n, first, n};
-		margins(e, call, (row_range){row, 1}, &s);
-		for (uint32_t o = 0; o < n; o++) {
-			if (first + o == 0 || group[o] > best_margin) {
-				best = first + o;
-				best_margin = group[o];
+	const forest *f = p->e->f;
+	size_t n_outputs = f->contract.n_outputs;
+	linear_run run = {.n_rows = b->rows.n, .n_outputs = n_outputs, .skip_missing = f->linear_skip_missing != 0};
+	for (uint32_t i = 0; i < f->n_features; i += (uint32_t)run.n_features) {
+		if (p->transposes)
+			transpose_features(p, i, b, &run);
+		else
+			fetch_features(p, i, b, &run);
+		const double *weights = f->linear_weights + (size_t)i * n_outputs + b->first;
+		for (size_t o = 0; o < b->n; o++) {
+			size_t at = o * b->rows.n;
+			p->kernel(&run, weights + o,
+				f->contract.sum == SCORE_F32 ? (void *)(b->sums.f32 + at) : (void *)(b->sums.f64 + at));
+		}
+	}
+}
+
+/* Margins of the block's output o, `width` doubles apart. */
+static void finish_sums(const forest *f, const linear_block *b, size_t o, size_t width, double *out)
+{
+	const float *narrow = b->sums.f32 + o * b->rows.n;
+	const double *wide = b->sums.f64 + o * b->rows.n;
+	double base = f->base[b->first + o];
+	for (size_t r = 0; r < b->rows.n; r++)
+		out[r * width] = f->contract.sum == SCORE_F32 ? (double)narrow[r] : wide[r];
+	if (f->contract.base_position == SCORE_BASE_FIRST)
+		return;
+	for (size_t r = 0; r < b->rows.n; r++)
+		out[r * width] = forest_finish_margin(&f->contract, out[r * width], base, 1);
+}
+
+/* ---- outputs --------------------------------------------------------------------------------------------------- */
+
+/* Fewer values than outputs: the number of the first largest margin is all that is left of them. */
+static void take_largest(const forest *f, linear_block *b, double *best_margin, double *out)
+{
+	double *margins = (double *)(void *)b->tile;
+	for (size_t o = 0; o < b->n; o++) {
+		finish_sums(f, b, o, 1, margins);
+		for (size_t r = 0; r < b->rows.n; r++) {
+			if (b->first + o == 0 || margins[r] > best_margin[r]) {
+				best_margin[r] = margins[r];
+				out[r] = (double)(b->first + o);
 			}
 		}
 	}
-	return (double)best;
+}
+
+static void score_block(const linear_plan *p, row_range rows, size_t width, double *out)
+{
+	const forest *f = p->e->f;
+	uint32_t n_outputs = f->contract.n_outputs;
+	double best_margin[LINEAR_ROWS];
+	linear_block b;
+	b.rows = rows;
+	for (b.first = 0; b.first < n_outputs; b.first += b.n) {
+		b.n = n_outputs - b.first < GROUP_OUTPUTS ? n_outputs - b.first : GROUP_OUTPUTS;
+		start_sums(f, &b);
+		add_features(p, &b);
+		if (width < n_outputs) {
+			take_largest(f, &b, best_margin, out);
+			continue;
+		}
+		for (size_t o = 0; o < b.n; o++)
+			finish_sums(f, &b, o, width, out + b.first + o);
+	}
 }
 
 void engine_linear(const engine *e, const engine_call *call, row_range rows)
 {
 	const forest *f = e->f;
+	linear_plan plan = make_plan(e, call->view);
 	size_t width = engine_output_width(e, call->output, 0);
-	uint32_t n_outputs = f->contract.n_outputs;
-	for (size_t done = 0; done < rows.n; done += RUN) {
-		row_range run = {rows.first + (int64_t)done, rows.n - done < RUN ? rows.n - done : RUN};
+	/* Columns like long runs of rows, and a single output leaves room for them. */
+	size_t block = call->view->columns && f->contract.n_outputs == 1 ? SUMS : LINEAR_ROWS;
+	bool links = call->output == SCORE_OUTPUT_PREDICTION && width >= f->contract.n_outputs &&
+		f->link != SCORE_LINK_IDENTITY;
+	for (size_t done = 0; done < rows.n; done += block) {
+		row_range run = {rows.first + (int64_t)done, rows.n - done < block ? rows.n - done : block};
 		double *out = call->out + (size_t)run.first * width;
-		if (width < n_outputs) {
-			for (size_t r = 0; r < run.n; r++)
-				out[r] = argmax(e, call, run.first + (int64_t)r);
-			continue;
-		}
-		margins(e, call, run, &(sums){out, width, 0, n_outputs});
-		for (size_t r = 0; r < run.n && call->output == SCORE_OUTPUT_PREDICTION; r++)
+		score_block(&plan, run, width, out);
+		for (size_t r = 0; links && r < run.n; r++)
 			engine_link_row(f, 1, out + r * width, out + r * width);
 	}
 }

@@ -128,7 +128,24 @@ int64_t forest_category(score_category_rule rule, double x);
 
 /* The contract's last step from the running sum to the margin: average, scale, base. `iterations` is the number of
  * boosting iterations in the range that was summed. */
-double forest_finish_margin(const score_contract *contract, double sum, double base, uint32_t iterations);
+static inline double forest_finish_margin(const score_contract *c, double sum, double base, uint32_t iterations)
+{
+	if (c->base_position == SCORE_BASE_FIRST)
+		return sum;
+	if (c->sum == SCORE_F32) {
+		float x = (float)sum;
+		if (c->average == SCORE_AVERAGE_MARGIN && iterations)
+			x /= (float)iterations;
+		if (c->scale != 1.0)
+			x *= (float)c->scale;
+		return (double)(base != 0.0 ? x + (float)base : x);
+	}
+	if (c->average == SCORE_AVERAGE_MARGIN && iterations)
+		sum /= (double)iterations;
+	if (c->scale != 1.0)
+		sum *= c->scale;
+	return base != 0.0 ? sum + base : sum;
+}
 
 /* ---- golden rows ---------------------------------------------------------------------------------- */
 

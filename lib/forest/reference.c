@@ -64,25 +64,6 @@ static double multiply(const forest *f, double x, double y)
 	return f->contract.sum == SCORE_F32 ? (double)((float)x * (float)y) : x * y;
 }
 
-double forest_finish_margin(const score_contract *c, double sum, double base, uint32_t iterations)
-{
-	if (c->base_position == SCORE_BASE_FIRST)
-		return sum;
-	if (c->sum == SCORE_F32) {
-		float x = (float)sum;
-		if (c->average == SCORE_AVERAGE_MARGIN && iterations)
-			x /= (float)iterations;
-		if (c->scale != 1.0)
-			x *= (float)c->scale;
-		return (double)(base != 0.0 ? x + (float)base : x);
-	}
-	if (c->average == SCORE_AVERAGE_MARGIN && iterations)
-		sum /= (double)iterations;
-	if (c->scale != 1.0)
-		sum *= c->scale;
-	return base != 0.0 ? sum + base : sum;
-}
-
 static void linear_sums(const forest *f, const double *row, double *out)
 {
 	uint32_t n = f->contract.n_outputs;

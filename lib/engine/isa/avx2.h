@@ -219,7 +219,7 @@ static void sum_f32_avx2(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *whic
 
 #define HAVE_TRANSPOSE16
 
-static inline void transpose8(const char *rows, int64_t row_stride, float *columns)
+static inline void transpose8(const char *rows, int64_t row_stride, float *columns, size_t stride)
 {
 	__m256 r[8], t[8];
 	for (int i = 0; i < 8; i++)
@@ -235,22 +235,23 @@ static inline void transpose8(const char *rows, int64_t row_stride, float *colum
 		r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
 	}
 	for (int i = 0; i < 4; i++) {
-		_mm256_store_ps(columns + i * TILE_ROWS, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
-		_mm256_store_ps(columns + (i + 4) * TILE_ROWS, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+		_mm256_store_ps(columns + (size_t)i * stride, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
+		_mm256_store_ps(columns + (size_t)(i + 4) * stride, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
 	}
 }
 
-static void transpose16_avx2(const char *rows, int64_t row_stride, size_t n, float *columns)
+static void transpose16_avx2(const char *rows, int64_t row_stride, size_t n, float *columns,
+	size_t stride)
 {
 	size_t r = 0;
 	for (; r + 8 <= n; r += 8) {
 		const char *from = rows + (int64_t)r * row_stride;
-		transpose8(from, row_stride, columns + r);
-		transpose8(from + 8 * sizeof(float), row_stride, columns + 8 * TILE_ROWS + r);
+		transpose8(from, row_stride, columns + r, stride);
+		transpose8(from + 8 * sizeof(float), row_stride, columns + 8 * stride + r, stride);
 	}
 	for (; r < n; r++) {
 		for (size_t c = 0; c < 16; c++)
-			memcpy(columns + c * TILE_ROWS + r, rows + (int64_t)r * row_stride + (int64_t)(c * sizeof(float)),
+			memcpy(columns + c * stride + r, rows + (int64_t)r * row_stride + (int64_t)(c * sizeof(float)),
 				sizeof(float));
 	}
 }

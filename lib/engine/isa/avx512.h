@@ -104,7 +104,7 @@ static void order_f64_avx512(double *sums)
 
 #define HAVE_TRANSPOSE16
 
-static inline void transpose16x16(const char *rows, int64_t row_stride, float *columns)
+static inline void transpose16x16(const char *rows, int64_t row_stride, float *columns, size_t stride)
 {
 	__m512 r[16], t[16];
 	for (int i = 0; i < 16; i++)
@@ -123,21 +123,22 @@ static inline void transpose16x16(const char *rows, int64_t row_stride, float *c
 	for (int c = 0; c < 4; c++) {
 		__m512 a = _mm512_shuffle_f32x4(r[c], r[4 + c], 0x88), b = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0x88);
 		__m512 d = _mm512_shuffle_f32x4(r[c], r[4 + c], 0xdd), e = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xdd);
-		_mm512_storeu_ps(columns + (c + 0) * TILE_ROWS, _mm512_shuffle_f32x4(a, b, 0x88));
-		_mm512_storeu_ps(columns + (c + 8) * TILE_ROWS, _mm512_shuffle_f32x4(a, b, 0xdd));
-		_mm512_storeu_ps(columns + (c + 4) * TILE_ROWS, _mm512_shuffle_f32x4(d, e, 0x88));
-		_mm512_storeu_ps(columns + (c + 12) * TILE_ROWS, _mm512_shuffle_f32x4(d, e, 0xdd));
+		_mm512_storeu_ps(columns + (size_t)(c + 0) * stride, _mm512_shuffle_f32x4(a, b, 0x88));
+		_mm512_storeu_ps(columns + (size_t)(c + 8) * stride, _mm512_shuffle_f32x4(a, b, 0xdd));
+		_mm512_storeu_ps(columns + (size_t)(c + 4) * stride, _mm512_shuffle_f32x4(d, e, 0x88));
+		_mm512_storeu_ps(columns + (size_t)(c + 12) * stride, _mm512_shuffle_f32x4(d, e, 0xdd));
 	}
 }
 
-static void transpose16_avx512(const char *rows, int64_t row_stride, size_t n, float *columns)
+static void transpose16_avx512(const char *rows, int64_t row_stride, size_t n, float *columns,
+	size_t stride)
 {
 	size_t r = 0;
 	for (; r + 16 <= n; r += 16)
-		transpose16x16(rows + (int64_t)r * row_stride, row_stride, columns + r);
+		transpose16x16(rows + (int64_t)r * row_stride, row_stride, columns + r, stride);
 	for (; r < n; r++) {
 		for (size_t c = 0; c < 16; c++)
-			memcpy(columns + c * TILE_ROWS + r, rows + (int64_t)r * row_stride + (int64_t)(c * sizeof(float)),
+			memcpy(columns + c * stride + r, rows + (int64_t)r * row_stride + (int64_t)(c * sizeof(float)),
 				sizeof(float));
 	}
 }

@@ -211,29 +211,30 @@ static inline float32x4_t halves(float64x2_t x)
 	return vreinterpretq_f32_f64(x);
 }
 
-static inline void transpose4(const char *rows, int64_t row_stride, float *columns)
+static inline void transpose4(const char *rows, int64_t row_stride, float *columns, size_t stride)
 {
 	float32x4_t r0 = load4(rows), r1 = load4(rows + row_stride);
 	float32x4_t r2 = load4(rows + 2 * row_stride), r3 = load4(rows + 3 * row_stride);
 	float64x2_t a = vreinterpretq_f64_f32(vtrn1q_f32(r0, r1)), b = vreinterpretq_f64_f32(vtrn2q_f32(r0, r1));
 	float64x2_t c = vreinterpretq_f64_f32(vtrn1q_f32(r2, r3)), d = vreinterpretq_f64_f32(vtrn2q_f32(r2, r3));
 	vst1q_f32(columns, halves(vtrn1q_f64(a, c)));
-	vst1q_f32(columns + TILE_ROWS, halves(vtrn1q_f64(b, d)));
-	vst1q_f32(columns + 2 * TILE_ROWS, halves(vtrn2q_f64(a, c)));
-	vst1q_f32(columns + 3 * TILE_ROWS, halves(vtrn2q_f64(b, d)));
+	vst1q_f32(columns + stride, halves(vtrn1q_f64(b, d)));
+	vst1q_f32(columns + 2 * stride, halves(vtrn2q_f64(a, c)));
+	vst1q_f32(columns + 3 * stride, halves(vtrn2q_f64(b, d)));
 }
 
-static void transpose16_neon(const char *rows, int64_t row_stride, size_t n, float *columns)
+static void transpose16_neon(const char *rows, int64_t row_stride, size_t n, float *columns,
+	size_t stride)
 {
 	size_t r = 0;
 	for (; r + 4 <= n; r += 4) {
 		const char *from = rows + (int64_t)r * row_stride;
 		for (size_t c = 0; c < 16; c += 4)
-			transpose4(from + c * sizeof(float), row_stride, columns + c * TILE_ROWS + r);
+			transpose4(from + c * sizeof(float), row_stride, columns + c * stride + r, stride);
 	}
 	for (; r < n; r++) {
 		for (size_t c = 0; c < 16; c++)
-			memcpy(columns + c * TILE_ROWS + r, rows + (int64_t)r * row_stride + (int64_t)(c * sizeof(float)),
+			memcpy(columns + c * stride + r, rows + (int64_t)r * row_stride + (int64_t)(c * sizeof(float)),
 				sizeof(float));
 	}
 }

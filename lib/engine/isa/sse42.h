@@ -181,7 +181,7 @@ static void sum_f32_sse42(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *whi
 
 #define HAVE_TRANSPOSE16
 
-static inline void transpose4(const char *rows, int64_t row_stride, float *columns)
+static inline void transpose4(const char *rows, int64_t row_stride, float *columns, size_t stride)
 {
 	__m128 r[4], t[4];
 	for (int i = 0; i < 4; i++)
@@ -191,22 +191,23 @@ static inline void transpose4(const char *rows, int64_t row_stride, float *colum
 	t[2] = _mm_unpacklo_ps(r[2], r[3]);
 	t[3] = _mm_unpackhi_ps(r[2], r[3]);
 	_mm_store_ps(columns, _mm_movelh_ps(t[0], t[2]));
-	_mm_store_ps(columns + TILE_ROWS, _mm_movehl_ps(t[2], t[0]));
-	_mm_store_ps(columns + 2 * TILE_ROWS, _mm_movelh_ps(t[1], t[3]));
-	_mm_store_ps(columns + 3 * TILE_ROWS, _mm_movehl_ps(t[3], t[1]));
+	_mm_store_ps(columns + stride, _mm_movehl_ps(t[2], t[0]));
+	_mm_store_ps(columns + 2 * stride, _mm_movelh_ps(t[1], t[3]));
+	_mm_store_ps(columns + 3 * stride, _mm_movehl_ps(t[3], t[1]));
 }
 
-static void transpose16_sse42(const char *rows, int64_t row_stride, size_t n, float *columns)
+static void transpose16_sse42(const char *rows, int64_t row_stride, size_t n, float *columns,
+	size_t stride)
 {
 	size_t r = 0;
 	for (; r + 4 <= n; r += 4) {
 		const char *from = rows + (int64_t)r * row_stride;
 		for (size_t c = 0; c < 16; c += 4)
-			transpose4(from + c * sizeof(float), row_stride, columns + c * TILE_ROWS + r);
+			transpose4(from + c * sizeof(float), row_stride, columns + c * stride + r, stride);
 	}
 	for (; r < n; r++) {
 		for (size_t c = 0; c < 16; c++)
-			memcpy(columns + c * TILE_ROWS + r, rows + (int64_t)r * row_stride + (int64_t)(c * sizeof(float)),
+			memcpy(columns + c * stride + r, rows + (int64_t)r * row_stride + (int64_t)(c * sizeof(float)),
 				sizeof(float));
 	}
 }
