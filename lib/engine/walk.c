@@ -1,13 +1,13 @@
 /*
- * The walk regime: rows as codes, trees as small nodes, eight walks interleaved so that their memory latencies overlap.
+ * The walk regime: rows as codes, trees as small nodes, sixteen walks interleaved so that their memory latencies overlap.
  *
- * Serves any tree and any batch. Few rows: one row walks eight trees at a time. Many rows: eight rows walk one tree at a
+ * Serves any tree and any batch. Few rows: one row walks sixteen trees at a time. Many rows: sixteen rows walk one tree at a
  * time, tree by tree over as many rows as the scratch holds, so that a tree stays in cache while it is used. Both add leaf
  * values tree by tree in the source's order.
  */
 #include "parts.h"
 
-#define LANES 8
+#define LANES 16 /* more than registers hold: a forest beyond the cache waits for memory, and sixteen loads wait at once */
 #define STACK_CODES 4096u /* bytes of codes that go on the stack when there is no scratch */
 
 #define MOST_ROWS 16384u /* of a block: more gain nothing */
@@ -58,7 +58,7 @@ size_t engine_walk_scratch(const engine *e)
 	return bin + sl_round_up(rows * row_bytes(e), SL_CACHE_LINE) + SL_CACHE_LINE;
 }
 
-/* Eight trees × one row. `arrived` receives the leaf's node of each tree, counted in the model. */
+/* Up to LANES trees × one row. `arrived` receives the leaf's node of each tree, counted in the model. */
 static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *codes, uint32_t *arrived)
 {
 	if (e->walk.small_nodes)
@@ -71,7 +71,7 @@ static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *
 		walk_trees_u32(e, first, n, codes, arrived);
 }
 
-/* One tree × eight rows of codes, row after row. */
+/* One tree × up to LANES rows of codes, row after row. */
 static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *arrived)
 {
 	if (e->walk.small_nodes)
@@ -276,7 +276,7 @@ void engine_walk(const engine *e, const engine_call *call, row_range rows)
 	size_t width = engine_output_width(e, call->output, call->tree_end - call->tree_begin);
 	bool sums_fit_out = call->output == SCORE_OUTPUT_LEAF || width >= e->f->contract.n_outputs;
 	walk_space space = divide(e, call, (char *)on_stack, sizeof on_stack);
-	/* A tree's nodes are read from memory once per block: with few rows, trees side by side hide that better. */
+	/* Two groups of rows in a tree cost what trees side by side cost, however large the forest; more share its nodes. */
 	bool few = rows.n < 2 * LANES || space.most_rows < LANES || !sums_fit_out;
 	for (size_t done = 0; done < rows.n;) {
 		if (few) {

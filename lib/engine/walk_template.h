@@ -1,5 +1,5 @@
 /*
- * Eight interleaved walks over nodes of one kind. Included by walk.c once per CODE and NODE, with WALK_NAME.
+ * LANES interleaved walks over nodes of one kind. Included by walk.c once per CODE and NODE, with WALK_NAME.
  */
 
 /* Where a walk goes from a node, for models with set tests. */
@@ -11,22 +11,23 @@ static inline uint32_t WALK_NAME(step_set)(const engine *e, const NODE *node, co
 	return (node->left & ~WALK_SET) + (uint32_t)(e->tables[node->cut][code / 64] >> (code % 64) & 1);
 }
 
-static void WALK_NAME(walk_trees)(const engine *e, uint32_t first, uint32_t n, const CODE *codes, uint32_t *arrived)
+static inline void WALK_NAME(trees_in)(uint32_t lanes, const engine *e, uint32_t first, uint32_t n, const CODE *codes,
+	uint32_t *arrived)
 {
 	const NODE *nodes[LANES];
 	uint32_t at[LANES] = {0}, depth = 0;
-	for (uint32_t i = 0; i < LANES; i++) {
+	for (uint32_t i = 0; i < lanes; i++) {
 		const walk_tree *t = e->walk.trees + first + (i < n ? i : 0);
 		nodes[i] = NODES(e) + t->first_node;
 		depth = t->depth > depth ? t->depth : depth;
 	}
 	if (e->walk.has_sets) {
 		for (uint32_t d = 0; d < depth; d++)
-			for (uint32_t i = 0; i < LANES; i++)
+			for (uint32_t i = 0; i < lanes; i++)
 				at[i] = WALK_NAME(step_set)(e, nodes[i] + at[i], codes);
 	} else {
 		for (uint32_t d = 0; d < depth; d++)
-			for (uint32_t i = 0; i < LANES; i++) {
+			for (uint32_t i = 0; i < lanes; i++) {
 				const NODE *node = nodes[i] + at[i];
 				at[i] = node->left + (uint32_t)(codes[node->column] > node->cut);
 			}
@@ -35,33 +36,51 @@ static void WALK_NAME(walk_trees)(const engine *e, uint32_t first, uint32_t n, c
 		arrived[i] = e->walk.trees[first + i].first_node + at[i];
 }
 
+/* A few trees do not pay for lanes that nobody needs. */
+static void WALK_NAME(walk_trees)(const engine *e, uint32_t first, uint32_t n, const CODE *codes, uint32_t *arrived)
+{
+	if (n <= LANES / 2)
+		WALK_NAME(trees_in)(LANES / 2, e, first, n, codes, arrived);
+	else
+		WALK_NAME(trees_in)(LANES, e, first, n, codes, arrived);
+}
+
 /* Rows arrive at different depths: every fourth step asks whether any lane still moves. */
-static void WALK_NAME(walk_rows)(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *arrived)
+static inline void WALK_NAME(rows_in)(uint32_t lanes, const engine *e, uint32_t tree, uint32_t n, const char *codes,
+	uint32_t *arrived)
 {
 	const walk_tree *t = e->walk.trees + tree;
 	const NODE *nodes = NODES(e) + t->first_node;
 	const CODE *rows[LANES];
 	uint32_t at[LANES] = {0};
-	for (uint32_t i = 0; i < LANES; i++)
+	for (uint32_t i = 0; i < lanes; i++)
 		rows[i] = (const CODE *)(const void *)(codes + (size_t)(i < n ? i : 0) * e->n_columns * sizeof(CODE));
 	for (uint32_t d = 0; d < t->depth; d += 4) {
 		uint32_t before[LANES], moved = 0;
 		memcpy(before, at, sizeof at);
 		uint32_t steps = t->depth - d < 4 ? t->depth - d : 4;
 		for (uint32_t s = 0; s < steps; s++) {
-			for (uint32_t i = 0; i < LANES; i++) {
+			for (uint32_t i = 0; i < lanes; i++) {
 				const NODE *node = nodes + at[i];
 				at[i] = e->walk.has_sets ? WALK_NAME(step_set)(e, node, rows[i])
 							 : node->left + (uint32_t)(rows[i][node->column] > node->cut);
 			}
 		}
-		for (uint32_t i = 0; i < LANES; i++)
+		for (uint32_t i = 0; i < lanes; i++)
 			moved |= before[i] ^ at[i];
 		if (!moved)
 			break;
 	}
 	for (uint32_t i = 0; i < n; i++)
 		arrived[i] = t->first_node + at[i];
+}
+
+static void WALK_NAME(walk_rows)(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *arrived)
+{
+	if (n <= LANES / 2)
+		WALK_NAME(rows_in)(LANES / 2, e, tree, n, codes, arrived);
+	else
+		WALK_NAME(rows_in)(LANES, e, tree, n, codes, arrived);
 }
 #undef CODE
 #undef NODE

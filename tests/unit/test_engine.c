@@ -367,6 +367,100 @@ static void rows_in_every_layout(void **state)
 	}
 }
 
+/* Scratch of any size, aligned or not, down to none: how it is divided into blocks must not be seen. */
+static void check_scratch_sizes(bench *b, size_t n_rows)
+{
+	size_t full = score_scratch_bytes(b->model), sizes[] = {1, 701, 4097, n_rows};
+	score_options o = SCORE_OPTIONS_INIT;
+	o.output = SCORE_OUTPUT_MARGIN;
+	for (size_t shift = 0; full >> shift; shift++) {
+		o.scratch_bytes = full >> shift;
+		char *odd = malloc(o.scratch_bytes + shift % 2);
+		o.scratch = odd + shift % 2;
+		for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+			size_t n = sizes[i] < n_rows ? sizes[i] : n_rows, from = n_rows - n;
+			score_input in = score_input_rows_f64(b->rows + from * b->spec->n_features, (int64_t)n,
+				b->spec->n_features);
+			check(b, &in, n, &o, b->expected + from * b->spec->n_outputs, "scratch sizes");
+		}
+		free(odd);
+	}
+}
+
+typedef enum node_kind { SMALL_NODES, NODES, WIDE_NODES } node_kind;
+
+/* Models that only the walk serves, over more rows than a block holds. */
+static void check_deep(random_spec spec, size_t n_rows, node_kind kind)
+{
+	bench b = {.spec = &spec, .rows = malloc(n_rows * spec.n_features * sizeof(double)),
+		.expected = malloc(n_rows * spec.n_outputs * sizeof(double)),
+		.out = malloc(n_rows * spec.n_outputs * sizeof(double))};
+	for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
+		if (!score_isa_available(isas[i]))
+			continue;
+		spec.isa = isas[i];
+		b.model = random_model(&spec);
+		const walk_plan *w = &b.model->e->walk;
+		assert_int_equal(engine_batch_regime(b.model->e), SCORE_REGIME_WALK);
+		assert_int_equal(w->small_nodes ? SMALL_NODES : w->nodes ? NODES : WIDE_NODES, kind);
+		random_rows(&spec, spec.seed + 1, n_rows, b.rows);
+		for (size_t r = 0; r < n_rows; r++)
+			forest_margins(b.model->f, b.rows + r * spec.n_features, 0, b.model->f->n_trees,
+				b.expected + r * spec.n_outputs);
+		check_scratch_sizes(&b, n_rows);
+		score_model_free(b.model);
+	}
+	free(b.rows);
+	free(b.expected);
+	free(b.out);
+}
+
+static void deep_trees_over_many_rows(void **state)
+{
+	(void)state;
+	random_spec s = base_spec(100);
+	s.n_trees = 21;
+	s.max_leaves = 900;
+	check_deep(s, 17000, SMALL_NODES);
+	s.cuts_per_feature = 900;
+	s.leafwise = 1;
+	s.compare = s.sum = SCORE_F64;
+	check_deep(s, 5000, NODES);
+}
+
+static void deep_trees_with_categories_and_outputs(void **state)
+{
+	(void)state;
+	random_spec s = base_spec(110);
+	s.n_outputs = 3;
+	s.n_trees = 18;
+	s.max_leaves = 700;
+	s.category_features = 7;
+	check_deep(s, 5000, NODES);
+}
+
+static void trees_too_large_for_small_nodes(void **state)
+{
+	(void)state;
+	random_spec s = base_spec(120);
+	s.n_trees = 3;
+	s.max_leaves = 100000;
+	s.leafwise = 1;
+	check_deep(s, 5000, NODES);
+}
+
+static void codes_of_four_bytes(void **state)
+{
+	(void)state;
+	random_spec s = base_spec(130);
+	s.n_trees = 4;
+	s.n_features = 1;
+	s.max_leaves = 120000;
+	s.cuts_per_feature = 1000000;
+	s.leafwise = 1;
+	check_deep(s, 5000, WIDE_NODES);
+}
+
 int main(void)
 {
 	for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++)
@@ -384,6 +478,10 @@ int main(void)
 		cmocka_unit_test(few_features_and_many_trees),
 		cmocka_unit_test(many_predicates_need_groups),
 		cmocka_unit_test(rows_in_every_layout),
+		cmocka_unit_test(deep_trees_over_many_rows),
+		cmocka_unit_test(deep_trees_with_categories_and_outputs),
+		cmocka_unit_test(trees_too_large_for_small_nodes),
+		cmocka_unit_test(codes_of_four_bytes),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
