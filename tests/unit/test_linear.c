@@ -57,7 +57,7 @@ static score_model *make_model(const spec *s, score_isa isa, uint64_t *state)
 	score_contract c = SCORE_CONTRACT_INIT(s->n_features, s->n_outputs);
 	score_build_options o = SCORE_BUILD_OPTIONS_INIT;
 	score_builder *builder;
-	score_model *model;
+	score_model *model = NULL;
 	score_error error;
 	size_t n = (size_t)s->n_features * s->n_outputs;
 	double *weights = malloc(n * sizeof *weights), *base = malloc(s->n_outputs * sizeof *base);
