@@ -226,11 +226,15 @@ typedef struct cli_writer {
 	bool npy;
 	bool single;       /* values are floats  */
 	bool leaf;         /* values are leaf numbers */
+	bool integer;      /* leaf or class numbers   */
+	const score_model *labels; /* text of class numbers in CSV, or NULL */
 	size_t width;
 	uint64_t n_rows;
 } cli_writer;
 
-int cli_writer_open(const char *path, score_output output, size_t width, bool single, cli_writer *out);
+/* Class numbers become the model's labels in CSV, if it has any. */
+int cli_writer_open(const char *path, score_output output, size_t width, bool single, const score_model *model,
+	cli_writer *out);
 int cli_writer_write(cli_writer *writer, const double *values, size_t n_rows);
 int cli_writer_commit(cli_writer *writer);
 void cli_writer_close(cli_writer *writer);

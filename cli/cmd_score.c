@@ -35,7 +35,7 @@ typedef struct block {
 
 static bool parse_output(const char *text, score_output *out)
 {
-	static const char *const names[] = { "prediction", "margin", "leaf" };
+	static const char *const names[] = { "prediction", "margin", "leaf", "class" };
 	size_t i;
 	for (i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (strcmp(text, names[i]) == 0) {
@@ -61,7 +61,7 @@ static int parse_named(int c, const char *text, score_job *job)
 {
 	cli_quoted found = cli_quote(text, strlen(text), 60);
 	if (c == OPTION_OUTPUT && !parse_output(text, &job->options.output))
-		return cli_usage("score", "--output: expected prediction, margin or leaf, found \"%s\"; -o names the file",
+		return cli_usage("score", "--output: expected prediction, margin, class or leaf, found \"%s\"; -o names the file",
 			found.text);
 	if (c == OPTION_FORMAT && !parse_table(text, &job->rows_options.table))
 		return cli_usage("score", "--format: expected csv, jsonl or npy, found \"%s\"", found.text);
@@ -122,10 +122,24 @@ static int check_usage(int argc, char **argv, score_job *job)
 	return CLI_OK;
 }
 
+/* Why the model gives no class numbers, in the library's words. */
+static int fail_classes(const cli_model *m, const score_job *job)
+{
+	score_input none = score_input_rows_f64(NULL, 0, m->info.n_features);
+	score_error error;
+	memset(&error, 0, sizeof error);
+	error.offset = error.line = -1;
+	if (score_batch(m->model, &none, NULL, 0, &job->options, &error) == SCORE_OK)
+		return CLI_OK;
+	return cli_fail_library(job->model_path, &error, NULL);
+}
+
 static int make_block(const cli_model *m, score_job *job, block *b)
 {
 	size_t widest, n_features = m->info.n_features;
 	b->width = score_output_width(m->model, &job->options);
+	if (b->width == 0 && job->options.output == SCORE_OUTPUT_CLASS)
+		return fail_classes(m, job);
 	if (b->width == 0 && m->info.kind == SCORE_KIND_LINEAR)
 		return cli_fail(job->model_path, "is a linear model: it has no trees, and so no --trees and no leaf numbers");
 	if (b->width == 0)
@@ -184,7 +198,7 @@ static int run(const cli_model *m, score_job *job, cli_bytes *bytes)
 	if (code == CLI_OK)
 		code = cli_rows_open(bytes, m->model, m->info.n_features, &job->rows_options, &rows);
 	if (code == CLI_OK)
-		code = cli_writer_open(job->out_path, job->options.output, b.width, single, &writer);
+		code = cli_writer_open(job->out_path, job->options.output, b.width, single, m->model, &writer);
 	if (code == CLI_OK) {
 		code = score_rows(m, job, &b, bytes, rows, &writer);
 		if (code == CLI_OK)

@@ -1,8 +1,8 @@
 /*
  * Scores as CSV (header, then one line per row) or .npy.
  *
- * Comes in: blocks of doubles from score_batch(). Goes out: text that reads back to the same bits, or float64 (leaf
- * numbers: int64) in C order.
+ * Comes in: blocks of doubles from score_batch(). Goes out: text that reads back to the same bits, or float64 (leaf and
+ * class numbers: int64) in C order. In CSV a class is its label.
  */
 #include "cli.h"
 
@@ -15,6 +15,8 @@ static const char *column_name(score_output output)
 {
 	if (output == SCORE_OUTPUT_LEAF)
 		return "leaf";
+	if (output == SCORE_OUTPUT_CLASS)
+		return "class";
 	return output == SCORE_OUTPUT_MARGIN ? "margin" : "prediction";
 }
 
@@ -48,12 +50,13 @@ static void fill_npy_header(const cli_writer *w, char header[NPY_HEADER_BYTES])
 	header[8] = (char)(NPY_HEADER_BYTES - 10);
 	header[9] = 0;
 	length = snprintf(header + 10, NPY_HEADER_BYTES - 10, "{'descr': '%s', 'fortran_order': False, 'shape': %s, }",
-		w->leaf ? "<i8" : "<f8", shape);
+		w->integer ? "<i8" : "<f8", shape);
 	header[10 + length] = ' ';
 	header[NPY_HEADER_BYTES - 1] = '\n';
 }
 
-int cli_writer_open(const char *path, score_output output, size_t width, bool single, cli_writer *out)
+int cli_writer_open(const char *path, score_output output, size_t width, bool single, const score_model *model,
+	cli_writer *out)
 {
 	char header[NPY_HEADER_BYTES];
 	size_t length = path != NULL ? strlen(path) : 0;
@@ -62,6 +65,9 @@ int cli_writer_open(const char *path, score_output output, size_t width, bool si
 	out->width = width;
 	out->single = single;
 	out->leaf = output == SCORE_OUTPUT_LEAF;
+	out->integer = out->leaf || output == SCORE_OUTPUT_CLASS;
+	if (output == SCORE_OUTPUT_CLASS && score_model_class_count(model) > 0)
+		out->labels = model;
 	out->npy = length > 4 && strcmp(path + length - 4, ".npy") == 0;
 	code = cli_output_open(path, &out->output);
 	if (code != CLI_OK)
@@ -84,7 +90,7 @@ static int write_npy_value(cli_writer *w, double value)
 	unsigned char bytes[8];
 	uint64_t bits;
 	int i;
-	if (w->leaf)
+	if (w->integer)
 		bits = (uint64_t)(int64_t)value;
 	else
 		memcpy(&bits, &value, sizeof bits);
@@ -93,9 +99,24 @@ static int write_npy_value(cli_writer *w, double value)
 	return cli_output_write(&w->output, bytes, sizeof bytes);
 }
 
+/* A label, quoted if commas, quotes or line ends are in it. */
+static int write_csv_label(cli_writer *w, const char *label, char end)
+{
+	bool quoted = strpbrk(label, ",\"\r\n") != NULL;
+	int code = quoted ? cli_output_write(&w->output, "\"", 1) : CLI_OK;
+	for (const char *p = label; *p != '\0' && code == CLI_OK; p++)
+		code = cli_output_write(&w->output, *p == '"' ? "\"\"" : p, *p == '"' ? 2 : 1);
+	if (code == CLI_OK && quoted)
+		code = cli_output_write(&w->output, "\"", 1);
+	return code == CLI_OK ? cli_output_write(&w->output, &end, 1) : code;
+}
+
 static int write_csv_value(cli_writer *w, double value, char end)
 {
 	char text[CLI_NUMBER_TEXT + 1];
+	const char *label = w->labels != NULL ? score_model_class_label(w->labels, (uint32_t)value) : NULL;
+	if (label != NULL)
+		return write_csv_label(w, label, end);
 	size_t length = cli_format_number(value, w->single, text);
 	text[length] = end;
 	return cli_output_write(&w->output, text, length + 1);

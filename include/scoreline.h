@@ -178,12 +178,24 @@ typedef int32_t score_feature_type;
 SCORE_API score_feature_type score_model_feature_type(const score_model *model, uint32_t i);
 
 /* Metadata: UTF-8 key and value of entry `i`, NULL when out of range. The library itself writes "name",
- * "source.library", "source.version", "objective"; all others are the user's. */
+ * "source.library", "source.version", "objective"; "class_labels" and "class_rule" are explained below; all others are the user's. */
 SCORE_API uint32_t score_model_metadata_count(const score_model *model);
 SCORE_API const char *score_model_metadata_key(const score_model *model, uint32_t i);
 SCORE_API const char *score_model_metadata_value(const score_model *model, uint32_t i);
 /* NULL if there is no such key. */
 SCORE_API const char *score_model_metadata_get(const score_model *model, const char *key);
+
+/*
+ * Classes. Metadata "class_labels", a JSON list, names the classes in the order of their numbers; "class_rule" says how
+ * they follow from a row: "largest prediction", "largest margin" (the position of the first one), "prediction > B",
+ * "margin > B" or "margin >= B" (0 or 1 per value). Without it the rule is the link's: prediction > 0.5 behind a sigmoid
+ * or hinge, the largest prediction behind softmax or several sigmoids, margin > 0 behind binary_pair and softmax_pair.
+ */
+
+/* Number of labels; 0 if the model names none. */
+SCORE_API uint32_t score_model_class_count(const score_model *model);
+/* Text of a label: a string as it is, a number as the model spells it. NULL when out of range. */
+SCORE_API const char *score_model_class_label(const score_model *model, uint32_t i);
 
 /* Name of the function from margins to predictions: "identity", "sigmoid", "softmax", …, as in docs/format.md. */
 SCORE_API const char *score_model_link_name(const score_model *model);
@@ -272,6 +284,8 @@ typedef int32_t score_output;
 #define SCORE_OUTPUT_PREDICTION 0 /* link applied: probability, expected value, class number, … */
 #define SCORE_OUTPUT_MARGIN 1     /* raw score                                                  */
 #define SCORE_OUTPUT_LEAF 2       /* one leaf number per tree, as the source library numbers it */
+#define SCORE_OUTPUT_CLASS 3      /* number of the class that the source library's classifier would answer; of a model
+                                   * with several labels per row one number, 0 or 1, for each                      */
 
 typedef struct score_options {
 	size_t struct_size;

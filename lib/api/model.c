@@ -14,12 +14,15 @@ score_status sl_model_make(sl_arena *arena, const forest *f, score_isa isa, scor
 		status = sl_fail_memory(error, sizeof *model);
 	if (status == SCORE_OK)
 		status = engine_compile(f, isa, arena, &e, error);
+	if (status == SCORE_OK) {
+		model->f = f;
+		model->e = e;
+		status = sl_model_take_classes(model, arena, error);
+	}
 	if (status != SCORE_OK) {
 		sl_arena_free(arena);
 		return status;
 	}
-	model->f = f;
-	model->e = e;
 	model->arena = *arena;
 	*out = model;
 	return SCORE_OK;

@@ -8,11 +8,18 @@ struct score_model {
 	sl_arena arena;  /* holds everything, this struct too */
 	const forest *f;
 	const engine *e;
+	engine_class_rule class_rule;
+	uint32_t n_class_labels;
+	const char *const *class_labels; /* UTF-8 */
 	uint64_t file_bytes;
 	uint8_t hash[16];
 };
 
 /* Compile `f`, which lives in `arena`, into a model that takes over the arena. On failure the arena is freed. */
 score_status sl_model_make(sl_arena *arena, const forest *f, score_isa isa, score_model **out, score_error *error);
+
+/* What the metadata say of classes: "class_labels", a JSON list of texts, numbers and booleans, and "class_rule". A list
+ * that is something else counts as absent. */
+score_status sl_model_take_classes(score_model *model, sl_arena *arena, score_error *error);
 
 #endif

@@ -26,7 +26,22 @@ int64_t score_plan_column(const score_plan *plan, uint32_t i)
 
 size_t score_scratch_bytes(const score_model *model)
 {
-	return model ? engine_scratch_bytes(model->e) : 0;
+	return model ? engine_scratch_bytes(model->e) + engine_class_scratch(model->e) : 0;
+}
+
+static score_status check_classes(const score_model *model, score_error *error)
+{
+	engine_class_kind kind = model->class_rule.kind;
+	if (kind == ENGINE_CLASS_NONE)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "no class numbers: the model's link '%s' is no classifier's, and its "
+			"metadata have no \"class_rule\"", score_model_link_name(model));
+	if (kind == ENGINE_CLASS_UNKNOWN)
+		return sl_fail(error, SCORE_ERR_UNSUPPORTED, "the model's \"class_rule\" is '%.80s', which this version does not "
+			"know", score_model_metadata_get(model, "class_rule"));
+	if (engine_class_width(model->f, &model->class_rule) == 0)
+		return sl_fail(error, SCORE_ERR_UNSUPPORTED, "the model's \"class_rule\" does not fit %u outputs and %u "
+			"predictions", model->f->contract.n_outputs, model->f->n_predictions);
+	return SCORE_OK;
 }
 
 /* Checks that need only the model and the options. */
@@ -37,7 +52,7 @@ static score_status take_options(const score_model *model, const score_options *
 	score_status status = sl_take_struct(o, sizeof *o, given, "score_options", error);
 	if (status != SCORE_OK)
 		return status;
-	if (o->output < SCORE_OUTPUT_PREDICTION || o->output > SCORE_OUTPUT_LEAF)
+	if (o->output < SCORE_OUTPUT_PREDICTION || o->output > SCORE_OUTPUT_CLASS)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "unknown output %d", (int)o->output);
 	if (f->kind == SCORE_KIND_LINEAR && (o->output == SCORE_OUTPUT_LEAF || o->tree_begin || o->tree_end))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "a linear model has no trees: no leaves, no tree range");
@@ -51,7 +66,14 @@ static score_status take_options(const score_model *model, const score_options *
 			o->plan->n_features, f->n_features);
 	if (!o->scratch)
 		o->scratch_bytes = 0;
-	return SCORE_OK;
+	return o->output == SCORE_OUTPUT_CLASS ? check_classes(model, error) : SCORE_OK;
+}
+
+static size_t output_width(const score_model *model, const score_options *o)
+{
+	if (o->output == SCORE_OUTPUT_CLASS)
+		return engine_class_width(model->f, &model->class_rule);
+	return engine_output_width(model->e, o->output, o->tree_end - o->tree_begin);
 }
 
 size_t score_output_width(const score_model *model, const score_options *options)
@@ -59,7 +81,7 @@ size_t score_output_width(const score_model *model, const score_options *options
 	score_options o;
 	if (!model || take_options(model, options, &o, NULL) != SCORE_OK)
 		return 0;
-	return engine_output_width(model->e, o.output, o.tree_end - o.tree_begin);
+	return output_width(model, &o);
 }
 
 score_status score_batch(const score_model *model, const score_input *input, double *out, size_t out_len,
@@ -75,8 +97,10 @@ score_status score_batch(const score_model *model, const score_input *input, dou
 		status = input_open(input, o.plan, model->f->n_features, &view, error);
 	if (status != SCORE_OK || view.n_rows == 0)
 		return status;
-	engine_call call = {&view, o.output, o.regime, o.tree_begin, o.tree_end, o.scratch, o.scratch_bytes, out};
-	size_t width = engine_output_width(model->e, o.output, o.tree_end - o.tree_begin);
+	engine_call call = {&view, o.output, o.regime, o.tree_begin, o.tree_end, o.scratch, o.scratch_bytes, out, 0};
+	size_t width = output_width(model, &o);
+	if (o.output == SCORE_OUTPUT_CLASS)
+		call.output = SCORE_OUTPUT_MARGIN;
 	if (!sl_mul((size_t)view.n_rows, width, &needed) || (needed && !out) || out_len < needed)
 		return sl_fail(error, SCORE_ERR_SHAPE, "out has room for %zu values, %lld rows of %zu values need %zu",
 			out ? out_len : 0, (long long)view.n_rows, width, needed);
@@ -86,6 +110,10 @@ score_status score_batch(const score_model *model, const score_input *input, dou
 			return sl_fail(error, SCORE_ERR_ARGUMENT, "regime '%s' cannot serve this call: %s",
 				score_regime_name(o.regime), reason);
 	}
-	engine_score(model->e, &call);
+	if (o.output != SCORE_OUTPUT_CLASS)
+		engine_score(model->e, &call);
+	else if (!engine_score_classes(model->e, &call, &model->class_rule))
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "class numbers of %u outputs need scratch of %zu bytes",
+			model->f->contract.n_outputs, score_scratch_bytes(model));
 	return SCORE_OK;
 }

@@ -211,7 +211,7 @@ static void write_rows(const engine *e, const engine_call *call, const workspace
 	const forest *f = e->f;
 	uint32_t n_outputs = f->contract.n_outputs, iterations = engine_iterations(e, call);
 	size_t width = engine_output_width(e, call->output, call->tree_end - call->tree_begin);
-	double *out = call->out + (size_t)rows.first * width;
+	double *out = engine_row_out(call, rows.first, width);
 	if (call->output == SCORE_OUTPUT_MARGIN && f->contract.base_position == SCORE_BASE_FIRST) {
 		write_sums(e, w, rows.n, out);
 		return;

@@ -100,7 +100,7 @@ void engine_direct(const engine *e, const engine_call *call, row_range rows)
 	size_t width = engine_output_width(e, call->output, call->tree_end - call->tree_begin);
 	for (size_t i = 0; i < rows.n; i++) {
 		int64_t row = rows.first + (int64_t)i;
-		double *out = call->out + (size_t)row * width;
+		double *out = engine_row_out(call, row, width);
 		if (call->output == SCORE_OUTPUT_LEAF)
 			leaves(e, call, row, out);
 		else if (call->output == SCORE_OUTPUT_MARGIN)

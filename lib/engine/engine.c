@@ -109,14 +109,14 @@ const char *engine_cannot_serve(const engine *e, const engine_call *call)
 	}
 }
 
-static score_regime choose(const engine *e, const engine_call *call)
+static score_regime choose(const engine *e, const engine_call *call, size_t n_rows)
 {
 	if (call->regime != SCORE_REGIME_AUTO)
 		return call->regime;
 	if (e->f->kind == SCORE_KIND_LINEAR)
 		return SCORE_REGIME_LINEAR;
 	bool row = !engine_rows_cannot(e, call);
-	if (call->view->n_rows >= (row ? BATCH_INSTEAD_OF_ROW_ROWS : BATCH_ROWS) && !batch_cannot(e, call))
+	if (n_rows >= (row ? BATCH_INSTEAD_OF_ROW_ROWS : BATCH_ROWS) && !batch_cannot(e, call))
 		return SCORE_REGIME_BATCH;
 	return row ? SCORE_REGIME_ROW : SCORE_REGIME_WALK;
 }
@@ -202,24 +202,23 @@ score_status engine_compile(const forest *f, score_isa isa, sl_arena *arena, eng
 	return status;
 }
 
-static void serve(const engine *e, const engine_call *call)
+void engine_serve(const engine *e, const engine_call *call, row_range rows)
 {
-	row_range all = {0, (size_t)call->view->n_rows};
-	switch (choose(e, call)) {
+	switch (choose(e, call, rows.n)) {
 	case SCORE_REGIME_LINEAR:
-		engine_linear(e, call, all);
+		engine_linear(e, call, rows);
 		break;
 	case SCORE_REGIME_BATCH:
-		engine_batch(e, call, all);
+		engine_batch(e, call, rows);
 		break;
 	case SCORE_REGIME_ROW:
-		engine_rows(e, call, all);
+		engine_rows(e, call, rows);
 		break;
 	default:
 		if (walk_cannot(e, call))
-			engine_direct(e, call, all);
+			engine_direct(e, call, rows);
 		else
-			engine_walk(e, call, all);
+			engine_walk(e, call, rows);
 		break;
 	}
 }
@@ -227,6 +226,14 @@ static void serve(const engine *e, const engine_call *call)
 void engine_score(const engine *e, const engine_call *call)
 {
 	unsigned host = enter_default_float();
-	serve(e, call);
+	engine_serve(e, call, (row_range){0, (size_t)call->view->n_rows});
 	leave_default_float(host);
+}
+
+bool engine_score_classes(const engine *e, const engine_call *call, const engine_class_rule *rule)
+{
+	unsigned host = enter_default_float();
+	bool done = engine_classes(e, call, rule);
+	leave_default_float(host);
+	return done;
 }

@@ -31,11 +31,37 @@ typedef struct engine_call {
 	void *scratch;
 	size_t scratch_bytes;
 	double *out;         /* [n_rows, values per row] */
+	int64_t first_row;   /* of the view, that `out` begins with */
 } engine_call;
 
 /* NULL if the regime can serve the call, else why not. */
 const char *engine_cannot_serve(const engine *e, const engine_call *call);
 void engine_score(const engine *e, const engine_call *call);
+
+/* How a classifier decides, from the values of a row. The number of a class is 0 or 1 per value, or a position. */
+typedef int32_t engine_class_kind;
+#define ENGINE_CLASS_NONE 0               /* no classifier, as far as the model says */
+#define ENGINE_CLASS_UNKNOWN 1            /* it says so in words that this library does not know */
+#define ENGINE_CLASS_LARGEST_PREDICTION 2 /* position of the first largest */
+#define ENGINE_CLASS_LARGEST_MARGIN 3
+#define ENGINE_CLASS_PREDICTION_ABOVE 4   /* each > border */
+#define ENGINE_CLASS_MARGIN_ABOVE 5
+#define ENGINE_CLASS_MARGIN_AT_LEAST 6    /* each >= border */
+
+typedef struct engine_class_rule {
+	engine_class_kind kind;
+	double border;
+} engine_class_rule;
+
+/* The rule of the source libraries' classifiers for a model of this link; NONE if it is no classifier's. */
+engine_class_rule engine_default_class_rule(const forest *f);
+/* Class numbers per row; 0 if the rule does not fit the model. */
+size_t engine_class_width(const forest *f, const engine_class_rule *rule);
+/* Bytes of scratch beyond engine_scratch_bytes() that make class numbers fast. */
+size_t engine_class_scratch(const engine *e);
+/* Class numbers into call->out, [n_rows, engine_class_width()]. False, and nothing done: the margins of a row fit neither
+ * the stack nor the scratch. The call asks for margins. */
+bool engine_score_classes(const engine *e, const engine_call *call, const engine_class_rule *rule);
 
 /* Values per row of an output over `n_trees` trees. */
 size_t engine_output_width(const engine *e, score_output output, uint32_t n_trees);

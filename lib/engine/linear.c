@@ -237,7 +237,7 @@ void engine_linear(const engine *e, const engine_call *call, row_range rows)
 		f->link != SCORE_LINK_IDENTITY;
 	for (size_t done = 0; done < rows.n; done += block) {
 		row_range run = {rows.first + (int64_t)done, rows.n - done < block ? rows.n - done : block};
-		double *out = call->out + (size_t)run.first * width;
+		double *out = engine_row_out(call, run.first, width);
 		score_block(&plan, run, width, out);
 		for (size_t r = 0; links && r < run.n; r++)
 			engine_link_row(f, 1, out + r * width, out + r * width);

@@ -190,6 +190,18 @@ void engine_rows(const engine *e, const engine_call *call, row_range rows);
 void engine_start_sums(const forest *f, double *sums);
 void engine_finish_row(const engine *e, const engine_call *call, double *sums, double *out);
 
+/* engine_score_classes() under the caller's control word. */
+bool engine_classes(const engine *e, const engine_call *call, const engine_class_rule *rule);
+
+/* Score some of the call's rows, under the caller's floating-point control word. */
+void engine_serve(const engine *e, const engine_call *call, row_range rows);
+
+/* Where a row's values go. */
+static inline double *engine_row_out(const engine_call *call, int64_t row, size_t width)
+{
+	return call->out + (size_t)(row - call->first_row) * width;
+}
+
 /* One addition in the contract's type. */
 static inline double engine_add(const forest *f, double sum, double x)
 {

@@ -247,7 +247,7 @@ void engine_rows(const engine *e, const engine_call *call, row_range rows)
 	memset(codes, 0, ROW_COLUMNS);
 	for (size_t r = 0; r < rows.n; r++) {
 		int64_t row = rows.first + (int64_t)r;
-		double *out = call->out + (size_t)row * width, few[OUTPUTS_ON_STACK];
+		double *out = engine_row_out(call, row, width), few[OUTPUTS_ON_STACK];
 		double *sums = width >= e->f->contract.n_outputs ? out : few;
 		engine_bin_row8(e, call->view, row, codes);
 		engine_start_sums(e->f, sums);

@@ -162,7 +162,7 @@ static void list_leaves(const engine *e, const engine_call *call, const void *co
 
 static void one_row(const engine *e, const engine_call *call, int64_t row, void *codes, size_t width)
 {
-	double *out = call->out + (size_t)row * width, few[OUTPUTS_ON_STACK];
+	double *out = engine_row_out(call, row, width), few[OUTPUTS_ON_STACK];
 	engine_bin_row(e, call->view, row, codes);
 	if (call->output == SCORE_OUTPUT_LEAF) {
 		list_leaves(e, call, codes, out);
@@ -230,7 +230,7 @@ static void block_of_rows(const engine *e, const engine_call *call, row_range ro
 	const forest *f = e->f;
 	const char *codes = space->codes;
 	size_t stride = row_bytes(e);
-	double *out = call->out + (size_t)rows.first * width;
+	double *out = engine_row_out(call, rows.first, width);
 	bool leaf_output = call->output == SCORE_OUTPUT_LEAF;
 	bin_rows(e, call, rows, space);
 	for (size_t r = 0; r < rows.n && !leaf_output; r++)

@@ -337,7 +337,7 @@ static score_status set_metadata(build *b)
 	find_version(b, version, sizeof version);
 	const char *const pairs[][2] = {{"source.library", "catboost"}, {"source.version", version},
 		{"objective", import_cb_text(b->file, b->file->loss)},
-		{"classes", b->file->classes.length ? b->file->classes.data : ""}};
+		{"class_labels", b->file->classes.length ? b->file->classes.data : ""}};
 	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
 		score_error inner;
 		score_status status = *pairs[i][1] ?

@@ -147,9 +147,9 @@ def _of_xgboost(booster: Any, iterations: Tuple[int, int] = (0, 0), found: Optio
 
 
 def _classes(estimator: Any) -> Dict[str, str]:
-    """Metadata "classes" of a classifier: its labels in the order of the outputs, as JSON."""
+    """Metadata "class_labels" of a classifier: its labels in the order of their numbers, as JSON."""
     try:
-        return {"classes": json.dumps(np.asarray(estimator.classes_).tolist())}
+        return {"class_labels": json.dumps(np.asarray(estimator.classes_).tolist())}
     except (AttributeError, TypeError):
         return {}
 
@@ -222,8 +222,10 @@ def _of_sklearn_log_link(estimator: Any):
 
 def _of_sklearn_logistic(estimator: Any):
     # Which link a version of scikit-learn uses depends on its solver and parameters: predict_proba() decides.
-    links = ["binary_pair", "softmax_pair"] if len(_coefficients(estimator)[0]) == 1 else ["softmax", "ovr_normalised"]
-    return _of_sklearn(estimator, estimator.predict_proba, links, _classes(estimator))
+    if len(_coefficients(estimator)[0]) == 1:
+        return _of_sklearn(estimator, estimator.predict_proba, ["binary_pair", "softmax_pair"], _classes(estimator))
+    found = {"class_rule": "largest margin", **_classes(estimator)}
+    return _of_sklearn(estimator, estimator.predict_proba, ["softmax", "ovr_normalised"], found)
 
 
 def _coefficients(estimator: Any) -> Tuple[np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ __version__ = "0.1.0"
 # Values of the enumerations in the headers.
 F32, F64, I8, U8, I16, U16, I32, U32, I64, U64, BOOL, BOOL_BITS, STRING = range(1, 14)
 LAYOUT_ROWS, LAYOUT_COLUMNS = 1, 2
-OUTPUTS = {"prediction": 0, "margin": 1, "leaf": 2}
+OUTPUTS = {"prediction": 0, "margin": 1, "leaf": 2, "class": 3}
 OPEN_MMAP, OPEN_VERIFY = 1, 2
 ISAS = {"auto": 0, "portable": 1, "avx2": 2, "avx512": 3, "sse42": 4, "neon": 5}
 
@@ -221,6 +221,8 @@ _FUNCTIONS = {
     "score_model_metadata_key": (c_char_p, [_H, c_uint32]),
     "score_model_metadata_value": (c_char_p, [_H, c_uint32]),
     "score_model_link_name": (c_char_p, [_H]),
+    "score_model_class_count": (c_uint32, [_H]),
+    "score_model_class_label": (c_char_p, [_H, c_uint32]),
     "score_isa_name": (c_char_p, [c_int32]),
     "score_regime_name": (c_char_p, [c_int32]),
     "score_isa_available": (c_int32, [c_int32]),

@@ -10,6 +10,7 @@ never share one, not even when a signal handler scores in the middle of another 
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 from collections import OrderedDict
 from contextlib import closing
@@ -28,6 +29,7 @@ from ._pandas import Labels, labels_of
 _ndarray = np.ndarray
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _LEAF = OUTPUTS["leaf"]
+_INTEGERS = (_LEAF, OUTPUTS["class"])
 _MAX_PLANS = 64
 
 
@@ -111,7 +113,7 @@ class _Worker(dict):
             byref(options),
             byref(self.error),
         )
-        take = (lambda: result.astype(np.int32)) if code == _LEAF else result.copy
+        take = (lambda: result.astype(np.int32)) if code in _INTEGERS else result.copy
         call = self[output] = (row, arguments, take)
         return call
 
@@ -120,7 +122,7 @@ def _output_code(output: str) -> int:
     try:
         return OUTPUTS[output]
     except (KeyError, TypeError):
-        raise ValueError(f"expected output 'prediction', 'margin' or 'leaf', found {output!r}") from None
+        raise ValueError(f"expected output 'prediction', 'margin', 'class' or 'leaf', found {output!r}") from None
 
 
 class Model:
@@ -203,6 +205,18 @@ class Model:
         return dict(self._metadata)
 
     @property
+    def classes(self) -> Optional[np.ndarray]:
+        """Labels of the classes in the order of their numbers, in their own type; None if the model names none."""
+        if lib.score_model_class_count(self._handle) == 0:
+            return None
+        labels = json.loads(self._metadata["class_labels"])
+        if len({type(label) for label in labels}) == 1:
+            return np.array(labels)
+        mixed = np.empty(len(labels), dtype=object)
+        mixed[:] = labels
+        return mixed
+
+    @property
     def info(self) -> ModelInfo:
         """Sizes, link, instruction set and regimes."""
         return self._info
@@ -271,13 +285,14 @@ class Model:
                - anything with the Arrow PyCapsule interface (pyarrow, polars, …): by name; streams chunk by chunk.
                - a dictionary from feature name to number, or a list of them.
                - nested lists, as an array.
-            output: "prediction" (link applied), "margin" (raw score) or "leaf" (a leaf number per tree, as the source
-                library numbers leaves).
+            output: "prediction" (link applied), "margin" (raw score), "class" (number of the class; predict_class()
+                gives its label) or "leaf" (a leaf number per tree, as the source library numbers leaves).
             tree_range: (begin, end): trees begin … end - 1 only. None: all.
             out: array to write into, C-contiguous, of the shape and type that is returned.
 
         Returns:
-            float64 [n_rows] if there is one value per row, else [n_rows, values]; for "leaf" int32 [n_rows, n_trees].
+            float64 [n_rows] if there is one value per row, else [n_rows, values]; for "leaf" int32 [n_rows, n_trees],
+            for "class" int32.
 
         Raises:
             ShapeError: columns, names or types do not fit the model; the message lists them.
@@ -305,6 +320,31 @@ class Model:
             return result
         return self._predict(X, output, tree_range, out)
 
+    def predict_class(self, X: Any) -> np.ndarray:
+        """Class labels of rows, as the classifier that was converted answers them.
+
+        Returns:
+            :attr:`classes` of the rows, [n_rows]; class numbers if the model names no labels. Of a model with several
+            labels per row [n_rows, n_outputs].
+
+        Raises:
+            ArgumentError: the model is no classifier.
+        """
+        numbers = self.predict(X, "class")
+        labels = self.classes
+        if labels is None:
+            return numbers
+        if numbers.size and int(numbers.max()) >= len(labels):
+            raise ValueError(f"the model names {len(labels)} class labels, and a row is of class {int(numbers.max())}")
+        return labels[numbers]
+
+    def _refused(self, options: Options) -> int:
+        """Raise what score_batch() says of options that have no width; there is none if a width may be 0."""
+        struct, error = filled(Input), Error()
+        struct.layout, struct.dtype, struct.n_columns = LAYOUT_ROWS, F64, self._info.n_features
+        check(lib.score_batch(self._handle, byref(struct), None, 0, byref(options), byref(error)), error)
+        return 0
+
     def _predict(
         self, X: Any, output: str, tree_range: Optional[Tuple[int, int]], out: Optional[np.ndarray]
     ) -> np.ndarray:
@@ -313,7 +353,7 @@ class Model:
         worker = self._take_worker()
         try:
             options = worker.options(code, begin, end)
-            width = lib.score_output_width(self._handle, byref(options))
+            width = lib.score_output_width(self._handle, byref(options)) or self._refused(options)
             parts, position = [], 0
             with closing(_input.tables(X, self)) as tables:
                 for rows in tables:
@@ -333,8 +373,8 @@ class Model:
         self, rows: Any, options: Options, shape: tuple, target: Optional[np.ndarray], error: Error
     ) -> np.ndarray:
         """Score one block of rows into `target`, or into a new array."""
-        is_leaf = options.output == _LEAF
-        values = np.empty(shape) if target is None or is_leaf else target
+        is_integer = options.output in _INTEGERS
+        values = np.empty(shape) if target is None or is_integer else target
         options.plan = rows.plan.handle if rows.plan is not None else None
         check(
             lib.score_batch(
@@ -342,7 +382,7 @@ class Model:
             ),
             error,
         )
-        if not is_leaf:
+        if not is_integer:
             return values
         if target is None:
             return values.astype(np.int32)
@@ -431,7 +471,7 @@ def _trees(tree_range: Optional[Tuple[int, int]], n_trees: int) -> Tuple[int, in
 
 def _part_of(out: np.ndarray, position: int, n_rows: int, shape: tuple, code: int) -> np.ndarray:
     """Rows [position, position + n_rows) of the caller's output array, after checking that they fit."""
-    wanted = np.int32 if code == _LEAF else np.float64
+    wanted = np.int32 if code in _INTEGERS else np.float64
     if not isinstance(out, np.ndarray) or out.dtype != wanted or not out.flags.carray:
         raise ShapeError(f"expected out as a writable, C-contiguous array of {np.dtype(wanted)}")
     part = out[position : position + n_rows]

@@ -240,6 +240,22 @@ def test_score_doubles(tmp_path):
     assert same_bits(parse_scores(done.out, float), expected)
 
 
+def test_score_classes(model, rows, tmp_path):
+    table = tmp_path / "rows.csv"
+    table.write_text(CATEGORY_CSV)
+    numbers = ["1" if margin > 0 else "0" for margin in CATEGORY_MARGINS]
+    assert set(numbers) == {"0", "1"}
+    assert succeed("score", BINARY, table, "--output", "class").out.splitlines() == ["class"] + numbers
+    labelled = tmp_path / "labelled.slm"
+    succeed("convert", BINARY, "-o", labelled, "--meta", 'class_labels=["no", "yes, \\"sure\\""]')
+    expected = [{"0": "no", "1": '"yes, ""sure"""'}[number] for number in numbers]
+    assert succeed("score", labelled, table, "--output", "class").out.splitlines() == ["class"] + expected
+    out = tmp_path / "classes.npy"
+    succeed("score", labelled, table, "--output", "class", "-o", out)
+    assert np.load(out).dtype == np.int64 and np.load(out).tolist() == [int(number) for number in numbers]
+    assert "no classifier" in fail(1, "score", model, rows, "--output", "class").err
+
+
 def test_score_category_by_label(tmp_path):
     rows = tmp_path / "rows.csv"
     rows.write_text("colour,height\n1,2\nred,1\n")

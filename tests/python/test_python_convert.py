@@ -91,7 +91,7 @@ def test_xgboost_estimators(make, rows):
     model = scoreline.convert(estimator)
     same_bits(model.predict(rows, "margin"), xgboost_margins(estimator.get_booster(), rows))
     if make is xgboost.XGBClassifier:
-        assert json.loads(model.metadata["classes"]) == [0, 1]
+        assert json.loads(model.metadata["class_labels"]) == [0, 1]
         np.testing.assert_allclose(model.predict(rows), estimator.predict_proba(rows)[:, 1], rtol=1e-6)
 
 
@@ -251,7 +251,7 @@ def test_catboost_objects_answer_their_own_golden_rows(labels):
     assert model.metadata["source.library"] == "catboost"
     assert np.array_equal(model.predict(x, "margin").ravel(), source.predict(x, prediction_type="RawFormulaVal"))
     if labels is None:
-        assert "classes" not in model.metadata
+        assert "class_labels" not in model.metadata
     else:
-        assert json.loads(model.metadata["classes"]) == source.classes_.tolist()
+        assert json.loads(model.metadata["class_labels"]) == source.classes_.tolist()
         assert np.array_equal(model.predict(x).ravel(), source.predict_proba(x)[:, 1])

@@ -67,7 +67,7 @@ def test_binary(X):
     close(model.predict(X), estimator.predict_proba(X))
     close(model.predict(X, "margin"), estimator.decision_function(X))
     assert model.info.link == "binary_pair" and model.info.n_predictions == 2
-    assert json.loads(model.metadata["classes"]) == ["no", "yes"] and model.metadata["name"] == "yes or no"
+    assert json.loads(model.metadata["class_labels"]) == ["no", "yes"] and model.metadata["name"] == "yes or no"
 
 
 def test_multinomial(X):

@@ -34,6 +34,7 @@ CONSTANTS = {
     "SCORE_OUTPUT_PREDICTION": _library.OUTPUTS["prediction"],
     "SCORE_OUTPUT_MARGIN": _library.OUTPUTS["margin"],
     "SCORE_OUTPUT_LEAF": _library.OUTPUTS["leaf"],
+    "SCORE_OUTPUT_CLASS": _library.OUTPUTS["class"],
     "SCORE_OPEN_MMAP": _library.OPEN_MMAP,
     "SCORE_OPEN_VERIFY": _library.OPEN_VERIFY,
     **{f"SCORE_ISA_{name.upper()}": number for name, number in _library.ISAS.items()},

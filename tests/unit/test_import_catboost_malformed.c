@@ -162,7 +162,7 @@ static void margin_is(const char *text, double a, double b, double expected)
 	options.output = SCORE_OUTPUT_MARGIN;
 	if (import_text(text, strlen(text), &model, &error) != SCORE_OK)
 		fail_msg("%s", error.message);
-	assert_string_equal(score_model_metadata_get(model, "classes"), "[\"n\\\"o\",\"yes\"]");
+	assert_string_equal(score_model_metadata_get(model, "class_labels"), "[\"n\\\"o\",\"yes\"]");
 	score_input in = score_input_rows_f64(row, 1, 2);
 	assert_int_equal(score_batch(model, &in, &out, 1, &options, &error), SCORE_OK);
 	assert_true(out == expected);
