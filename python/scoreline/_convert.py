@@ -24,6 +24,8 @@ from ._errors import UnsupportedError, VerifyError
 from ._labels import xgboost_labels
 from ._library import ImportOptions, c_path, filled, has_importers, lib, new_handle
 from ._model import Model, borrowed
+from ._sklearn import KINDS as _TREES
+from ._sklearn import of_sklearn_ensemble
 
 Golden = Tuple[np.ndarray, np.ndarray]
 
@@ -68,7 +70,7 @@ def convert(
             return _labelled(model, {**found, **more}, pair)
     raise UnsupportedError(
         f"cannot convert {type(obj).__module__}.{type(obj).__qualname__}: expected a path, bytes, a model of XGBoost, "
-        f"LightGBM or CatBoost, or of scikit-learn one of {', '.join(_IDENTITY + _EXP + _LOGISTIC)}"
+        f"LightGBM or CatBoost, or of scikit-learn one of {', '.join(_IDENTITY + _EXP + _LOGISTIC + tuple(_TREES))}"
     )
 
 
@@ -294,4 +296,5 @@ _CONVERTERS: Dict[Tuple[str, str], Callable] = {
     **{("sklearn", kind): _of_sklearn_regressor for kind in _IDENTITY},
     **{("sklearn", kind): _of_sklearn_log_link for kind in _EXP},
     **{("sklearn", kind): _of_sklearn_logistic for kind in _LOGISTIC},
+    **{("sklearn", kind): of_sklearn_ensemble for kind in _TREES},
 }

@@ -205,10 +205,10 @@ def test_other_objects(thing):
 
 
 def test_unsupported_estimator(rows):
-    from sklearn.tree import DecisionTreeRegressor
+    from sklearn.neighbors import KNeighborsRegressor
 
-    with pytest.raises(scoreline.UnsupportedError, match="DecisionTreeRegressor"):
-        scoreline.convert(DecisionTreeRegressor(max_depth=2).fit(np.nan_to_num(rows), target(rows)))
+    with pytest.raises(scoreline.UnsupportedError, match="KNeighborsRegressor"):
+        scoreline.convert(KNeighborsRegressor().fit(np.nan_to_num(rows), target(rows)))
 
 
 def test_unsupported_model_names_the_thing(rows):

@@ -1,0 +1,60 @@
+"""Tree ensembles of scikit-learn, as models.
+
+Comes in: a fitted estimator. Goes out: an ``Ensemble`` (what a Builder must be told, and the estimator's own answers), or
+a model made of it. A pipeline whose last step is such an estimator gives the numbers of the columns that feed it::
+
+    ensemble = ensemble_of(estimator)
+    builder = Builder(n_features, ensemble.n_outputs, **ensemble.contract, metadata=ensemble.metadata)
+    ensemble.add_to(builder, columns)
+
+scikit-learn is never imported: attributes of the estimator say everything.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Callable, Dict, Tuple
+
+import numpy as np
+
+from . import _sklearn_trees
+from ._build import Builder
+from ._errors import UnsupportedError
+from ._sklearn_ensemble import Ensemble, require_fitted
+
+KINDS: Dict[str, Callable[[Any], Ensemble]] = {**_sklearn_trees.KINDS}
+
+
+def ensemble_of(estimator: Any) -> Ensemble:
+    """Trees of a fitted estimator. UnsupportedError names what cannot be served."""
+    for kind in type(estimator).__mro__:
+        if kind.__module__.partition(".")[0] == "sklearn" and kind.__name__ in KINDS:
+            require_fitted(estimator)
+            ensemble = KINDS[kind.__name__](estimator)
+            ensemble.metadata = {
+                "source.library": "scikit-learn",
+                "source.version": getattr(sys.modules.get("sklearn"), "__version__", ""),
+                "objective": type(estimator).__name__,
+                **ensemble.metadata,
+            }
+            return ensemble
+    raise UnsupportedError(f"{type(estimator).__name__} of scikit-learn is no ensemble of trees that Scoreline knows")
+
+
+def of_sklearn_ensemble(estimator: Any) -> Tuple[Any, Callable, dict]:
+    """A converter for convert(): the model, its source's margins, more metadata."""
+    ensemble = ensemble_of(estimator)
+    builder = Builder(
+        ensemble.n_features,
+        ensemble.n_outputs,
+        feature_names=getattr(estimator, "feature_names_in_", None),
+        metadata=ensemble.metadata,
+        **ensemble.contract,
+    )
+    ensemble.add_to(builder)
+
+    def margins_of(rows: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
+        rows = ensemble.acceptable(rows)
+        return rows, ensemble.margins(rows)
+
+    return builder.finish(), margins_of, {}
