@@ -116,3 +116,14 @@ def test_answers_of_its_own_are_refused(X):
 def test_not_fitted(kind):
     with pytest.raises(ValueError, match=f"{kind.__name__} is not fitted"):
         scoreline.convert(kind())
+
+
+def test_histogram_gradient_boosting(with_missing):
+    X = with_missing.astype(np.float64)
+    X[::17, 1] = np.inf
+    estimator = ensemble.HistGradientBoostingClassifier(max_iter=8).fit(X, target(X) > 0)
+    model = scoreline.convert(estimator)
+    same_bits(model.predict(X, "margin"), estimator.decision_function(X))
+    same_bits(model.predict(X), estimator.predict_proba(X))
+    assert json.loads(model.metadata["class_labels"]) == [False, True]
+    assert model.metadata["class_rule"] == "margin > 0"
