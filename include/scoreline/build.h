@@ -36,6 +36,10 @@ typedef int32_t score_average;
 typedef int32_t score_category_rule;
 #define SCORE_CATEGORY_TRUNCATE 0     /* truncate toward zero, then negative is no category: -0.5 is 0 (LightGBM) */
 #define SCORE_CATEGORY_NONNEGATIVE 1  /* negative is no category, then truncate: -0.5 is none (XGBoost)           */
+/* Categories are known by a hash of their text, the low 32 bits of CityHash64 1.0 (CatBoost): the sets hold hashes. A
+ * whole number (of a type that holds it exactly) stands for its decimal text, k + 0.5 for a category whose hash is k;
+ * other fractions, and numbers beyond those of 64 bits, are no category. */
+#define SCORE_CATEGORY_HASH 2
 
 typedef struct score_contract {
 	size_t struct_size;

@@ -172,6 +172,13 @@ static inline double sl_f64_from_bits(uint64_t u)
 	return x;
 }
 
+/* ---- hashes ------------------------------------------------------------------------------------- */
+
+/* The low 32 bits of the text's CityHash64, version 1.0: CatBoost's hash of a category. */
+uint32_t sl_category_hash(const void *text, size_t length);
+/* The same of an integer's decimal text. */
+uint32_t sl_category_hash_integer(uint64_t magnitude, bool negative);
+
 /* ---- files -------------------------------------------------------------------------------------- */
 
 /* Whole file in memory of `allocator`, at most `max_bytes` (0: 1 GiB). */

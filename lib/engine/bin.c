@@ -74,7 +74,10 @@ static const float *in_place(const input_view *view, uint32_t feature, int64_t f
 static values fetch(const engine *e, const input_view *view, uint32_t feature, row_range rows, void *tile)
 {
 	values v = {NULL, NULL, rows.n};
-	if (!engine_uses_narrow(e, view)) {
+	if (forest_is_hashed(e->f, feature)) {
+		input_fetch_hashed(view, feature, rows.first, rows.n, tile);
+		v.wide = tile;
+	} else if (!engine_uses_narrow(e, view)) {
 		input_fetch_f64(view, feature, rows.first, rows.n, tile);
 		v.wide = tile;
 	} else if (!(v.narrow = in_place(view, feature, rows.first))) {
@@ -110,6 +113,8 @@ static uint32_t bin_tile(const engine *e, const input_view *view, row_range rows
 	e->k->transpose16(from, view->row_stride, rows.n, tile, TILE_ROWS);
 	for (; end < e->n_used_features && e->used_features[end] < feature + ROW_TILE; end++) {
 		values v = {tile + (size_t)(e->used_features[end] - feature) * TILE_ROWS, NULL, rows.n};
+		if (forest_is_hashed(e->f, e->used_features[end])) /* beside the transposed floats */
+			v = fetch(e, view, e->used_features[end], rows, tile + (size_t)ROW_TILE * TILE_ROWS);
 		bin_feature(e, end, &v, codes);
 	}
 	return end - used;
@@ -139,7 +144,10 @@ void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *
 		float x32;
 		double x64;
 		values v = {NULL, NULL, 1};
-		if (narrow) {
+		if (forest_is_hashed(e->f, e->used_features[u])) {
+			input_fetch_hashed(view, e->used_features[u], row, 1, &x64);
+			v.wide = &x64;
+		} else if (narrow) {
 			input_fetch_f32(view, e->used_features[u], row, 1, &x32);
 			v.narrow = &x32;
 		} else {

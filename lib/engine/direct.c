@@ -10,14 +10,18 @@
 
 static double fetch(const engine *e, const engine_call *call, uint32_t feature, int64_t row)
 {
+	double wide;
+	if (forest_is_hashed(e->f, feature)) {
+		input_fetch_hashed(call->view, feature, row, 1, &wide);
+		return wide;
+	}
 	if (e->f->contract.compare == SCORE_F32) {
 		float x;
 		input_fetch_f32(call->view, feature, row, 1, &x);
 		return (double)x;
 	}
-	double x;
-	input_fetch_f64(call->view, feature, row, 1, &x);
-	return x;
+	input_fetch_f64(call->view, feature, row, 1, &wide);
+	return wide;
 }
 
 static uint32_t walk(const engine *e, const engine_call *call, uint32_t tree, int64_t row)

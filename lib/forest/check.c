@@ -45,7 +45,7 @@ static score_status check_shape(const forest *f, score_error *error)
 		return sl_fail(error, CORRUPT, "the model has %u features and %u outputs", f->n_features, c->n_outputs);
 	if ((c->compare != SCORE_F32 && c->compare != SCORE_F64) || (c->sum != SCORE_F32 && c->sum != SCORE_F64) ||
 		(uint32_t)c->base_position > SCORE_BASE_LAST || (uint32_t)c->average > SCORE_AVERAGE_PREDICTION ||
-		(uint32_t)c->category_rule > SCORE_CATEGORY_NONNEGATIVE ||
+		(uint32_t)c->category_rule > SCORE_CATEGORY_HASH ||
 		(c->average == SCORE_AVERAGE_MARGIN && c->base_position != SCORE_BASE_LAST))
 		return sl_fail(error, CORRUPT, "the numeric contract has an unknown value");
 	if (c->base_position == SCORE_BASE_FIRST ? c->scale != 1.0 : !forest_fits(c->sum, c->scale))
@@ -145,6 +145,11 @@ static score_status check_tests(const forest *f, score_error *error)
 		if (t->feature >= f->n_features || t->kind > FOREST_CATEGORY_NOT || t->missing_right > 1 ||
 			t->zero_is_missing > 1 || (t->kind != FOREST_NUMERIC && t->zero_is_missing))
 			return sl_fail(error, CORRUPT, "test %u has a value out of range", i);
+		/* Values of hashed categories are not compared with cuts, and only they are fetched for it. */
+		if (f->contract.category_rule == SCORE_CATEGORY_HASH &&
+			(t->kind != FOREST_NUMERIC) != forest_is_hashed(f, t->feature))
+			return sl_fail(error, CORRUPT, "test %u does not fit the type of feature %u: with hashed categories, sets "
+				"go with features of type category only, and cuts with the others", i, t->feature);
 		uint32_t limit = t->kind == FOREST_NUMERIC ? f->features[t->feature].n_cuts : f->n_sets;
 		if (t->index >= limit)
 			return sl_fail(error, CORRUPT, "test %u uses entry %u of %u", i, t->index, limit);

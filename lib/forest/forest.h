@@ -126,6 +126,12 @@ void forest_margins(const forest *f, const double *row, uint32_t begin, uint32_t
 /* Category number of a value under the model's rule, or -1 if it is none. Any double is allowed. */
 int64_t forest_category(score_category_rule rule, double x);
 
+/* A feature whose categories are known by their hash: its values are doubles whatever the model compares in. */
+static inline bool forest_is_hashed(const forest *f, uint32_t feature)
+{
+	return f->contract.category_rule == SCORE_CATEGORY_HASH && f->features[feature].type == SCORE_FEATURE_CATEGORY;
+}
+
 /* The contract's last step from the running sum to the margin: average, scale, base. `iterations` is the number of
  * boosting iterations in the range that was summed. */
 static inline double forest_finish_margin(const score_contract *c, double sum, double base, uint32_t iterations)

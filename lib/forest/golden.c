@@ -64,7 +64,10 @@ static double pick_category(const forest *f, uint32_t feature, uint32_t test, ui
 		return 0.0;
 	uint32_t member = f->set_members[first + (uint32_t)(r >> 8) % length];
 	/* Beside a member may lie a category that no set names. */
-	return (double)((r & 3) == 0 && member < 16777215u ? member + 1 : member);
+	bool beside = (r & 3) == 0;
+	if (f->contract.category_rule == SCORE_CATEGORY_HASH)
+		return beside ? (double)(r >> 8 & 63) : (double)member + 0.5;
+	return (double)(beside && member < 16777215u ? member + 1 : member);
 }
 
 static double pick(const forest *f, uint32_t row, uint32_t feature, uint64_t *state)

@@ -7,8 +7,20 @@
 
 #include <math.h>
 
+/* A whole number by its decimal text; k + 0.5 is a hash itself. */
+static int64_t hashed_category(double x)
+{
+	if (!(fabs(x) <= 18446744073709549568.0)) /* the largest double of 64 bits */
+		return -1;
+	if (x == floor(x))
+		return x < -9223372036854775808.0 ? -1 : (int64_t)sl_category_hash_integer((uint64_t)fabs(x), x < 0.0);
+	return x > 0.0 && x < 4294967296.0 && x - floor(x) == 0.5 ? (int64_t)x : -1;
+}
+
 int64_t forest_category(score_category_rule rule, double x)
 {
+	if (rule == SCORE_CATEGORY_HASH)
+		return hashed_category(x);
 	if (!(x < 2147483648.0) || !(x > -1.0) || (rule == SCORE_CATEGORY_NONNEGATIVE && x < 0.0))
 		return -1;
 	return (int64_t)x;
@@ -31,7 +43,7 @@ static bool in_set(const forest *f, uint32_t set, int64_t category)
 
 bool forest_goes_right(const forest *f, const forest_test *t, double x)
 {
-	if (f->contract.compare == SCORE_F32)
+	if (f->contract.compare == SCORE_F32 && !forest_is_hashed(f, t->feature))
 		x = (double)(float)x;
 	if (x != x || (t->zero_is_missing && fabs(x) <= FOREST_ZERO))
 		return t->missing_right;

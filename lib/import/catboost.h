@@ -14,17 +14,23 @@ typedef struct cb_feature {
 	int64_t column;      /* in the caller's rows; "flat_feature_index" */
 	int64_t offset;
 	size_t name;         /* into text; an empty string if it has none */
-	size_t first_border; /* into borders */
+	size_t first_border; /* into borders; of a category into values */
 	uint32_t n_borders;
-	uint32_t first_split; /* number of this feature's first border in the model's list of splits */
 	uint8_t is_category;
 	uint8_t nan_right;   /* a missing value counts as +infinity */
 } cb_feature;
 
+typedef enum cb_split_kind {
+	CB_FLOAT,  /* right when the value is above the border */
+	CB_ONE_HOT /* right when the category's hash is the value */
+} cb_split_kind;
+
 typedef struct cb_split {
-	uint32_t feature; /* into float_features */
+	cb_split_kind kind;
+	uint32_t feature; /* into float_features or cat_features */
 	float border;
-	int64_t number; /* "split_index", -1 if the file does not say */
+	uint32_t value;   /* the hash */
+	int64_t number;   /* "split_index", -1 if the file does not say */
 } cb_split;
 
 /* A node of a non-symmetric tree, in preorder. */
@@ -52,6 +58,7 @@ typedef struct cb_file {
 	sl_vector float_features; /* cb_feature, by "feature_index" */
 	sl_vector cat_features;   /* cb_feature, by "feature_index" */
 	sl_vector borders;        /* float */
+	sl_vector values;         /* uint32_t: hashes that one-hot splits ask for */
 	sl_vector splits;         /* cb_split */
 	sl_vector nodes;          /* cb_node */
 	sl_vector leaf_values;    /* double */

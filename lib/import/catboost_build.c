@@ -12,6 +12,13 @@
 
 #define MAX_SYMMETRIC_DEPTH 24 /* CatBoost trains 16 at most */
 
+/* What "split_index" stands for. */
+typedef struct numbered {
+	cb_split_kind kind;
+	uint32_t feature;
+	size_t at; /* into borders or values */
+} numbered;
+
 typedef struct build {
 	cb_file *file;
 	const score_import_options *options;
@@ -21,7 +28,9 @@ typedef struct build {
 	size_t tree_begin, tree_end;
 	score_link link;
 	sl_vector nodes;      /* score_node, of one tree */
-	sl_vector taken; /* uint8_t, by column: 1 when a feature is there */
+	sl_vector categories; /* uint32_t, of its sets */
+	sl_vector taken;      /* uint8_t, by column: 1 when a feature is there */
+	sl_vector numbered;   /* numbered, in the order of "split_index" */
 	score_builder *builder;
 } build;
 
@@ -153,22 +162,72 @@ static score_status check_scale(build *b)
 
 /* ---- trees -------------------------------------------------------------------------------------- */
 
-/* The split as a node of the builder: CatBoost goes right when x > border. */
-static score_status fill_split(const build *b, const cb_tree *tree, const cb_split *split, score_node *out)
+/* CatBoost numbers the borders of all float features, then the values of all categorical ones. */
+static score_status number_splits(build *b)
 {
 	const cb_file *f = b->file;
-	if (split->feature >= f->float_features.length)
-		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree->offset, -1,
-			"\"float_feature_index\" is %u, the model has %zu float features", split->feature,
-			f->float_features.length);
-	const cb_feature *feature = (const cb_feature *)f->float_features.data + split->feature;
-	const float *borders = (const float *)f->borders.data + feature->first_border;
-	int64_t at = split->number - (int64_t)feature->first_split;
-	if (split->number >= 0 && (at < 0 || at >= feature->n_borders || borders[at] != split->border))
+	const sl_vector *lists[] = {&f->float_features, &f->cat_features};
+	for (uint32_t k = 0; k < 2; k++) {
+		const cb_feature *feature = lists[k]->data;
+		for (uint32_t i = 0; i < lists[k]->length; i++) {
+			numbered *out = sl_vector_grow(&b->numbered, feature[i].n_borders);
+			if (!out && feature[i].n_borders)
+				return sl_fail_memory(b->error, feature[i].n_borders * sizeof *out);
+			for (uint32_t n = 0; n < feature[i].n_borders; n++)
+				out[n] = (numbered){k ? CB_ONE_HOT : CB_FLOAT, i, feature[i].first_border + n};
+		}
+	}
+	return SCORE_OK;
+}
+
+/* A file may say a split twice: in words and by its number. */
+static score_status check_number(const build *b, const cb_tree *tree, const cb_split *split)
+{
+	const cb_file *f = b->file;
+	if (split->number < 0)
+		return SCORE_OK;
+	const numbered *n = (uint64_t)split->number < b->numbered.length ?
+		(const numbered *)b->numbered.data + split->number : NULL;
+	if (n && n->kind == split->kind && n->feature == split->feature && (n->kind == CB_FLOAT ?
+		((const float *)f->borders.data)[n->at] == split->border :
+		((const uint32_t *)f->values.data)[n->at] == split->value))
+		return SCORE_OK;
+	if (split->kind == CB_FLOAT)
 		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree->offset, -1,
 			"\"split_index\" %lld is not the border %.9g of float feature %u", (long long)split->number,
 			(double)split->border, split->feature);
+	return sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree->offset, -1,
+		"\"split_index\" %lld is not the value %d of categorical feature %u", (long long)split->number,
+		(int)split->value, split->feature);
+}
+
+/* A category of which nothing is known goes left. */
+static score_status fill_one_hot(build *b, const cb_feature *feature, const cb_split *split, score_node *out)
+{
+	out->test = SCORE_TEST_IN_RIGHT;
+	out->feature = (uint32_t)feature->column;
+	out->missing = SCORE_MISSING_LEFT;
+	out->categories = (uint32_t)b->categories.length;
+	out->n_categories = 1;
+	return sl_vector_push(&b->categories, &split->value, 1) ? SCORE_OK : sl_fail_memory(b->error, sizeof split->value);
+}
+
+/* The split as a node of the builder: CatBoost goes right when x > border. */
+static score_status fill_split(build *b, const cb_tree *tree, const cb_split *split, score_node *out)
+{
+	bool is_float = split->kind == CB_FLOAT;
+	const sl_vector *features = is_float ? &b->file->float_features : &b->file->cat_features;
+	if (split->feature >= features->length)
+		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree->offset, -1,
+			"\"%s_feature_index\" is %u, the model has %zu %s features", is_float ? "float" : "cat", split->feature,
+			features->length, is_float ? "float" : "categorical");
+	const cb_feature *feature = (const cb_feature *)features->data + split->feature;
+	score_status status = check_number(b, tree, split);
+	if (status != SCORE_OK)
+		return status;
 	memset(out, 0, sizeof *out);
+	if (!is_float)
+		return fill_one_hot(b, feature, split, out);
 	out->test = SCORE_TEST_LE;
 	out->feature = (uint32_t)feature->column;
 	out->value = (double)split->border;
@@ -252,7 +311,7 @@ static score_status fill_nodes(build *b, size_t number, const cb_tree *tree)
 static score_status add_tree(build *b, size_t i)
 {
 	const cb_tree *tree = (const cb_tree *)b->file->trees.data + i;
-	b->nodes.length = 0;
+	b->nodes.length = b->categories.length = 0;
 	score_status status = tree->n_nodes ? fill_nodes(b, i, tree) : fill_symmetric(b, i, tree);
 	if (status != SCORE_OK)
 		return status;
@@ -260,6 +319,8 @@ static score_status add_tree(build *b, size_t i)
 	score_error inner;
 	t.nodes = b->nodes.data;
 	t.n_nodes = b->nodes.length;
+	t.categories = b->categories.data;
+	t.n_categories = b->categories.length;
 	if (b->n_outputs > 1) {
 		t.vectors = (const double *)b->file->leaf_values.data + tree->first_value;
 		t.n_vectors = tree->n_values / b->n_outputs;
@@ -359,6 +420,7 @@ static score_status new_builder(build *b)
 	contract.compare = SCORE_F32;
 	contract.sum = SCORE_F64;
 	contract.base_position = SCORE_BASE_LAST;
+	contract.category_rule = SCORE_CATEGORY_HASH;
 	if (b->file->scale_and_bias.length)
 		contract.scale = *(const double *)b->file->scale_and_bias.data;
 	options.allocator = b->options->allocator;
@@ -369,7 +431,7 @@ static score_status new_builder(build *b)
 static score_status build_model(build *b)
 {
 	score_status (*const steps[])(build *) = {count_outputs, count_features, choose_trees, check_scale, choose_link,
-		new_builder, set_features, set_base, set_link, set_metadata, add_trees};
+		new_builder, set_features, set_base, set_link, set_metadata, number_splits, add_trees};
 	score_status status = SCORE_OK;
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0] && status == SCORE_OK; i++)
 		status = steps[i](b);
@@ -385,12 +447,16 @@ score_status import_catboost(const void *data, size_t size, const score_import_o
 	cb_file file = {.allocator = sl_allocator(options->allocator), .error = error};
 	build b = {.file = &file, .options = options, .error = error};
 	sl_vector_init(&b.nodes, &file.allocator, sizeof(score_node));
+	sl_vector_init(&b.categories, &file.allocator, sizeof(uint32_t));
 	sl_vector_init(&b.taken, &file.allocator, 1);
+	sl_vector_init(&b.numbered, &file.allocator, sizeof(numbered));
 	score_status status = import_cb_read(&file, data, size);
 	if (status == SCORE_OK)
 		status = build_model(&b);
 	sl_vector_free(&b.nodes);
+	sl_vector_free(&b.categories);
 	sl_vector_free(&b.taken);
+	sl_vector_free(&b.numbered);
 	import_cb_free(&file);
 	if (status != SCORE_OK)
 		score_builder_free(b.builder);

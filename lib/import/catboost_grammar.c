@@ -34,9 +34,9 @@ typedef enum kind {
 	REFUSED  /* array that must be empty */
 } kind;
 
-typedef enum target { BORDERS, SYMMETRIC_VALUES, NODE_VALUES, SCALE } target;
+typedef enum target { BORDERS, HASHES, SYMMETRIC_VALUES, NODE_VALUES, SCALE } target;
 typedef enum word_name { LOSS, VERSION, FEATURE_ID, FEATURE_NAME, NAN_TREATMENT, SPLIT_TYPE, WORDS } word_name;
-typedef enum whole_name { INDEX, COLUMN, HAS_NANS, SPLIT_FEATURE, SPLIT_INDEX, WHOLES } whole_name;
+typedef enum whole_name { INDEX, COLUMN, HAS_NANS, SPLIT_FEATURE, SPLIT_CATEGORY, SPLIT_VALUE, SPLIT_INDEX, WHOLES } whole_name;
 
 typedef struct key {
 	place place;
@@ -72,6 +72,7 @@ static const key keys[] = {
 	{IN_CATEGORY, "flat_feature_index", WHOLE, COLUMN},
 	{IN_CATEGORY, "feature_id", WORD, FEATURE_ID},
 	{IN_CATEGORY, "feature_name", WORD, FEATURE_NAME},
+	{IN_CATEGORY, "values", NUMBERS, HASHES},
 	{IN_SYMMETRIC, "splits", OBJECTS, IN_SPLIT},
 	{IN_SYMMETRIC, "leaf_values", NUMBERS, SYMMETRIC_VALUES},
 	{IN_NODE, "split", OBJECT, IN_SPLIT},
@@ -80,6 +81,8 @@ static const key keys[] = {
 	{IN_NODE, "value", NUMBERS, NODE_VALUES},
 	{IN_SPLIT, "split_type", WORD, SPLIT_TYPE},
 	{IN_SPLIT, "float_feature_index", WHOLE, SPLIT_FEATURE},
+	{IN_SPLIT, "cat_feature_index", WHOLE, SPLIT_CATEGORY},
+	{IN_SPLIT, "value", WHOLE, SPLIT_VALUE},
 	{IN_SPLIT, "split_index", WHOLE, SPLIT_INDEX},
 	{IN_SPLIT, "border", NUMBERS, BORDERS},
 };
@@ -95,6 +98,8 @@ typedef struct frame {
 	size_t nested;    /* open arrays inside an array of numbers */
 } frame;
 
+#define ABSENT INT64_MIN
+
 typedef struct reader {
 	cb_file *file;
 	frame frames[IMPORT_MAX_NESTING + 1];
@@ -102,8 +107,9 @@ typedef struct reader {
 	size_t skip;     /* open objects and arrays that nobody wants */
 	const key *next; /* of the value that follows; NULL to skip it */
 	size_t words[WORDS];    /* into text; of the object that is being read */
-	int64_t wholes[WHOLES]; /* -1: absent */
+	int64_t wholes[WHOLES]; /* ABSENT, or what the object says */
 	size_t first_border;    /* of the feature or the split that is being read */
+	size_t first_value;     /* of the category */
 	bool has_trees;
 } reader;
 
@@ -128,8 +134,7 @@ static score_status check_index(const reader *r, const frame *f, const char *lis
 {
 	if (r->wholes[INDEX] != (int64_t)expected)
 		return sl_fail_at(r->file->error, SCORE_ERR_CORRUPT, f->offset, -1,
-			"\"%s\": feature %zu has the \"feature_index\" %lld or none; expected %zu", list, expected,
-			(long long)r->wholes[INDEX], expected);
+			"\"%s\": feature %zu has another \"feature_index\" or none; expected %zu", list, expected, expected);
 	if (r->wholes[COLUMN] < 0 || r->wholes[COLUMN] >= INT32_MAX)
 		return sl_fail_at(r->file->error, SCORE_ERR_CORRUPT, f->offset, -1,
 			"\"%s\": the \"flat_feature_index\" of feature %zu is missing, negative or too large", list, expected);
@@ -149,7 +154,6 @@ static score_status end_float(reader *r, const frame *f)
 {
 	cb_file *file = r->file;
 	size_t n = file->float_features.length;
-	const cb_feature *last = n ? (const cb_feature *)file->float_features.data + n - 1 : NULL;
 	const float *borders = file->borders.data;
 	bool right;
 	score_status status = check_index(r, f, "float_features", n);
@@ -166,7 +170,7 @@ static score_status end_float(reader *r, const frame *f)
 	size_t name = r->words[FEATURE_NAME] ? r->words[FEATURE_NAME] : r->words[FEATURE_ID];
 	cb_feature feature = {.column = r->wholes[COLUMN], .offset = f->offset, .name = name,
 		.first_border = r->first_border, .n_borders = (uint32_t)(file->borders.length - r->first_border),
-		.first_split = last ? last->first_split + last->n_borders : 0, .nan_right = right};
+		.nan_right = right};
 	return sl_vector_push(&file->float_features, &feature, 1) ? SCORE_OK : no_memory(r);
 }
 
@@ -177,8 +181,10 @@ static score_status end_category(reader *r, const frame *f)
 	if (status != SCORE_OK)
 		return status;
 	size_t name = r->words[FEATURE_NAME] ? r->words[FEATURE_NAME] : r->words[FEATURE_ID];
-	cb_feature feature = {
-		.column = r->wholes[COLUMN], .offset = f->offset, .name = name, .is_category = 1};
+	if (r->file->values.length > UINT32_MAX)
+		return sl_fail_at(r->file->error, SCORE_ERR_LIMIT, f->offset, -1, "the model has more than 4294967295 values");
+	cb_feature feature = {.column = r->wholes[COLUMN], .offset = f->offset, .name = name, .is_category = 1,
+		.first_border = r->first_value, .n_borders = (uint32_t)(r->file->values.length - r->first_value)};
 	return sl_vector_push(features, &feature, 1) ? SCORE_OK : no_memory(r);
 }
 
@@ -186,15 +192,42 @@ static score_status end_category(reader *r, const frame *f)
 
 static score_status refuse_split(const reader *r, const frame *f, const char *type)
 {
-	if (strcmp(type, "OneHotFeature") == 0)
-		return sl_fail_at(r->file->error, SCORE_ERR_UNSUPPORTED, f->offset, -1,
-			"one-hot splits of categorical features (OneHotFeature) are not supported" WITHOUT);
 	if (strcmp(type, "OnlineCtr") == 0)
 		return sl_fail_at(r->file->error, SCORE_ERR_UNSUPPORTED, f->offset, -1,
 			"splits on CTRs, statistics of categorical features (OnlineCtr), are not supported" WITHOUT);
 	return sl_fail_at(r->file->error, SCORE_ERR_UNSUPPORTED, f->offset, -1,
-		"splits of the type \"%s\" are not supported; supported is FloatFeature",
+		"splits of the type \"%s\" are not supported; supported are FloatFeature and OneHotFeature",
 		sl_quote(type, strlen(type)).text);
+}
+
+static score_status take_feature(const reader *r, const frame *f, whole_name from, const char *name, uint32_t *out)
+{
+	if (r->wholes[from] < 0 || r->wholes[from] > UINT32_MAX)
+		return corrupt(r, f->offset, name, "missing, negative or too large");
+	*out = (uint32_t)r->wholes[from];
+	return SCORE_OK;
+}
+
+static score_status fill_float_split(const reader *r, const frame *f, cb_split *split)
+{
+	score_status status = take_feature(r, f, SPLIT_FEATURE, "float_feature_index", &split->feature);
+	if (status != SCORE_OK)
+		return status;
+	if (r->file->borders.length != r->first_border + 1)
+		return corrupt(r, f->offset, "border", "expected one number");
+	split->border = ((const float *)r->file->borders.data)[r->first_border];
+	return split->border == split->border ? SCORE_OK :
+		corrupt(r, f->offset, "border", "expected a number, not NaN");
+}
+
+static score_status fill_one_hot_split(const reader *r, const frame *f, cb_split *split)
+{
+	int64_t value = r->wholes[SPLIT_VALUE];
+	if (value < INT32_MIN || value > INT32_MAX)
+		return corrupt(r, f->offset, "value", "missing, or no number of 32 bits");
+	split->kind = CB_ONE_HOT;
+	split->value = (uint32_t)(int32_t)value;
+	return take_feature(r, f, SPLIT_CATEGORY, "cat_feature_index", &split->feature);
 }
 
 /* The features may stand behind the trees: whether the border is one of theirs is checked in the end. */
@@ -204,18 +237,14 @@ static score_status end_split(reader *r, const frame *f)
 	const char *type = import_cb_text(file, r->words[SPLIT_TYPE]);
 	if (!*type)
 		return corrupt(r, f->offset, "split_type", "missing");
-	if (strcmp(type, "FloatFeature") != 0)
-		return refuse_split(r, f, type);
-	if (r->wholes[SPLIT_FEATURE] < 0 || r->wholes[SPLIT_FEATURE] > UINT32_MAX)
-		return corrupt(r, f->offset, "float_feature_index", "missing, negative or too large");
-	if (file->borders.length != r->first_border + 1)
-		return corrupt(r, f->offset, "border", "expected one number");
-	float border = ((const float *)file->borders.data)[r->first_border];
-	if (border != border)
-		return corrupt(r, f->offset, "border", "expected a number, not NaN");
+	cb_split split = {.number = r->wholes[SPLIT_INDEX] == ABSENT ? -1 : r->wholes[SPLIT_INDEX]};
+	score_status status = strcmp(type, "FloatFeature") == 0 ? fill_float_split(r, f, &split) :
+		strcmp(type, "OneHotFeature") == 0 ? fill_one_hot_split(r, f, &split) : refuse_split(r, f, type);
+	if (status != SCORE_OK)
+		return status;
+	if (r->wholes[SPLIT_INDEX] != ABSENT && split.number < 0)
+		return corrupt(r, f->offset, "split_index", "expected a number that is not negative");
 	file->borders.length = r->first_border;
-	cb_split split = {.feature = (uint32_t)r->wholes[SPLIT_FEATURE], .border = border,
-		.number = r->wholes[SPLIT_INDEX]};
 	const frame *owner = &r->frames[r->depth - 2]; /* the node, or the array of a symmetric tree */
 	if (owner->place == IN_NODE)
 		((cb_node *)file->nodes.data)[owner->node].split = (int64_t)file->splits.length;
@@ -293,8 +322,9 @@ static score_status begin_object(reader *r, place where, const key *k, int64_t o
 		r->words[LOSS] = loss;
 		r->words[VERSION] = version;
 		for (int i = 0; i < WHOLES; i++)
-			r->wholes[i] = -1;
+			r->wholes[i] = ABSENT;
 		r->first_border = r->file->borders.length;
+		r->first_value = r->file->values.length;
 	}
 	if (where == IN_SYMMETRIC)
 		return begin_tree(r, top(r));
@@ -375,6 +405,15 @@ static score_status on_key(reader *r, const import_event *e)
 
 /* ---- single values ------------------------------------------------------------------------------ */
 
+static score_status add_hash(reader *r, const import_event *e)
+{
+	int64_t value;
+	if (sl_parse_i64(e->text, e->length, &value) != e->length || value < INT32_MIN || value > INT32_MAX)
+		return corrupt(r, e->offset, "values", "expected whole numbers of 32 bits");
+	uint32_t hash = (uint32_t)(int32_t)value;
+	return sl_vector_push(&r->file->values, &hash, 1) ? SCORE_OK : no_memory(r);
+}
+
 static score_status add_number(reader *r, const import_event *e, const key *k, size_t node)
 {
 	cb_file *file = r->file;
@@ -382,6 +421,8 @@ static score_status add_number(reader *r, const import_event *e, const key *k, s
 	if (e->kind != IMPORT_DECIMAL || sl_parse_f64(e->text, e->length, &x) != e->length)
 		return corrupt(r, e->offset, k->name, "expected numbers");
 	float narrow = (float)x;
+	if (k->slot == HASHES)
+		return add_hash(r, e);
 	if (k->slot == BORDERS)
 		return sl_vector_push(&file->borders, &narrow, 1) ? SCORE_OK : no_memory(r);
 	if (k->slot == NODE_VALUES)
@@ -519,6 +560,7 @@ score_status import_cb_read(cb_file *f, const void *data, size_t size)
 	sl_vector_init(&f->float_features, &f->allocator, sizeof(cb_feature));
 	sl_vector_init(&f->cat_features, &f->allocator, sizeof(cb_feature));
 	sl_vector_init(&f->borders, &f->allocator, sizeof(float));
+	sl_vector_init(&f->values, &f->allocator, sizeof(uint32_t));
 	sl_vector_init(&f->splits, &f->allocator, sizeof(cb_split));
 	sl_vector_init(&f->nodes, &f->allocator, sizeof(cb_node));
 	sl_vector_init(&f->leaf_values, &f->allocator, sizeof(double));
@@ -540,7 +582,7 @@ score_status import_cb_read(cb_file *f, const void *data, size_t size)
 
 void import_cb_free(cb_file *f)
 {
-	sl_vector *const vectors[] = {&f->float_features, &f->cat_features, &f->borders, &f->splits, &f->nodes,
+	sl_vector *const vectors[] = {&f->float_features, &f->cat_features, &f->borders, &f->values, &f->splits, &f->nodes,
 		&f->leaf_values, &f->trees, &f->scale_and_bias, &f->text, &f->classes};
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
 		sl_vector_free(vectors[i]);

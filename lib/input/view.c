@@ -154,3 +154,22 @@ void input_fetch_f64(const input_view *view, uint32_t feature, int64_t first, si
 		out[i] = view->dtype == SCORE_F32 ? (double)*(const float *)(const void *)from
 						  : *(const double *)(const void *)from;
 }
+
+#define EXACT_IN_DOUBLE 9007199254740992u /* 2^53 */
+
+void input_fetch_hashed(const input_view *view, uint32_t feature, int64_t first, size_t n, double *out)
+{
+	input_fetch_f64(view, feature, first, n, out);
+	const score_column *c = view->columns ? view->columns + input_column(view, feature) : NULL;
+	if (!c || (c->dtype != SCORE_I64 && c->dtype != SCORE_U64))
+		return;
+	int64_t stride = c->stride_bytes ? c->stride_bytes : (int64_t)sizeof(uint64_t);
+	const char *from = (const char *)c->values + (c->offset + first) * stride;
+	for (size_t i = 0; i < n; i++) {
+		uint64_t bits = sl_load_u64(from + (int64_t)i * stride);
+		bool negative = c->dtype == SCORE_I64 && bits >> 63;
+		uint64_t magnitude = negative ? 0 - bits : bits;
+		if (out[i] == out[i] && magnitude > EXACT_IN_DOUBLE)
+			out[i] = (double)sl_category_hash_integer(magnitude, negative) + 0.5;
+	}
+}

@@ -38,6 +38,10 @@ score_status input_open(const score_input *input, const score_plan *plan, uint32
 void input_fetch_f32(const input_view *view, uint32_t feature, int64_t first, size_t n, float *out);
 void input_fetch_f64(const input_view *view, uint32_t feature, int64_t first, size_t n, double *out);
 
+/* Values of a feature whose categories are known by their hash: as doubles, but integers that a double cannot hold
+ * as hash + 0.5. */
+void input_fetch_hashed(const input_view *view, uint32_t feature, int64_t first, size_t n, double *out);
+
 static inline uint32_t input_column(const input_view *view, uint32_t feature)
 {
 	return view->column_of_feature ? view->column_of_feature[feature] : feature;

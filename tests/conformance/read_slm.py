@@ -6,6 +6,7 @@ rules of the page, slowly. ValueError says what is wrong.
 import dataclasses
 import struct
 
+import city_hash
 import msgpack
 import numpy as np
 
@@ -179,6 +180,8 @@ class Model:
     # ---- scores -----------------------------------------------------------------------------------
 
     def category(self, x: float) -> int | None:
+        if self.contract["category_rule"] == "cityhash32":
+            return city_hash.hash_of_number(x)
         if not np.isfinite(x) or (self.contract["category_rule"] == "nonnegative" and x < 0):
             return None
         return int(x) if int(x) >= 0 else None

@@ -31,7 +31,7 @@ def describe(model: Model) -> list[str]:
     c, link = model.contract, model.header["link"]
     words = [len(model.features), model.n_outputs, c["trees_per_iteration"], DTYPES[c["compare"]], DTYPES[c["sum"]],
              ["first", "last"].index(c["base_position"]), ["none", "margin", "prediction"].index(c["average"]),
-             ["truncate", "nonnegative"].index(c["category_rule"])]
+             ["truncate", "nonnegative", "cityhash32"].index(c["category_rule"])]
     lines = [f"contract:{numbers(words)}{bits([c['scale']])}", f"kind: {2 if model.is_linear() else 1}",
              f"link: {LINKS.index(link['name'])}{bits([link['parameter']])} {link['predictions']}",
              f"linear_skip_missing: {int(c['linear_skip_missing'])}", f"leaf_width: {model.counts['leaf_width']}"]

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "base/base.h"
+
 uint64_t random_u64(uint64_t *state)
 {
 	uint64_t z = *state += 0x9e3779b97f4a7c15u;
@@ -53,6 +55,12 @@ static double leaf_value(const random_spec *spec, uint64_t *state)
 	return spec->sum == SCORE_F32 ? (double)(float)x : x;
 }
 
+/* Category k as a set names it. With hashes, those of the numbers' texts, or k itself as a hash. */
+static uint32_t category(const random_spec *spec, uint32_t k, bool by_text)
+{
+	return spec->seed % 3 == SCORE_CATEGORY_HASH && by_text ? sl_category_hash_integer(k, false) : k;
+}
+
 typedef struct scratch {
 	score_node *nodes;
 	uint32_t *depth;
@@ -82,7 +90,7 @@ static void make_split(const random_spec *spec, scratch *s, uint32_t at, uint64_
 		node->categories = s->n_categories;
 		node->n_categories = 1 + below(state, 5);
 		for (uint32_t i = 0; i < node->n_categories; i++)
-			s->categories[s->n_categories++] = below(state, spec->cuts_per_feature);
+			s->categories[s->n_categories++] = category(spec, below(state, spec->cuts_per_feature), below(state, 3) > 0);
 	} else {
 		node->test = below(state, 2) ? SCORE_TEST_LT : SCORE_TEST_LE;
 		node->value = threshold(spec, feature, below(state, spec->cuts_per_feature));
@@ -151,7 +159,7 @@ score_model *random_model(const random_spec *spec)
 	c.base_position = spec->base_position;
 	c.average = spec->average;
 	c.trees_per_iteration = spec->vector_leaves ? 1 : spec->n_outputs;
-	c.category_rule = (score_category_rule)(spec->seed & 1);
+	c.category_rule = (score_category_rule)(spec->seed % 3);
 	o.isa = spec->isa;
 	assert_int_equal(score_builder_new(&c, &o, &b, &error), SCORE_OK);
 	size_t n = 2 * (size_t)spec->max_leaves + 2;
@@ -184,7 +192,7 @@ static double random_value(const random_spec *spec, uint32_t feature, uint64_t *
 		return odd[below(state, sizeof odd / sizeof odd[0])];
 	uint32_t k = below(state, spec->cuts_per_feature + 1);
 	if (feature < spec->category_features)
-		return (double)k;
+		return (double)k + (below(state, 4) == 0 ? 0.5 : 0.0);
 	double x = threshold(spec, feature, k);
 	if (kind < 5)
 		return x;

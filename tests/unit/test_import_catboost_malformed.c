@@ -105,7 +105,7 @@ static void refuses_wrong_symmetric_files(void **state)
 		{"\"border\":-1,\"fl", "\"fl", "expected one number", 0},
 		{"\"border\":-1,\"fl", "\"border\":[-1],\"fl", "expected no array here", 0},
 		{"\"border\":-1,\"fl", "\"border\":NaN,\"fl", "not NaN", 0},
-		{"2,\"split_type\":\"FloatFeature\"", "2,\"split_type\":\"OneHotFeature\"", "OneHotFeature", SCORE_ERR_UNSUPPORTED},
+		{"2,\"split_type\":\"FloatFeature\"", "2,\"split_type\":\"OneHotFeature\"", "\"value\": missing", 0},
 		{"2,\"split_type\":\"FloatFeature\"", "2,\"split_type\":\"OnlineCtr\"", "OnlineCtr", SCORE_ERR_UNSUPPORTED},
 		{"2,\"split_type\":\"FloatFeature\"", "2,\"split_type\":\"Odd\"", "\"Odd\"", SCORE_ERR_UNSUPPORTED},
 		{"2,\"split_type\":\"FloatFeature\"", "2", "\"split_type\": missing", 0},
@@ -119,6 +119,36 @@ static void refuses_wrong_symmetric_files(void **state)
 	};
 	(void)state;
 	refuse_all(symmetric_file, cases, sizeof cases / sizeof cases[0]);
+}
+
+/* One category of 2 values, one float feature; right for "a", whose hash is 3489901818, then for 7. */
+static const char category_file[] = "{\"features_info\":{\"categorical_features\":[{\"feature_id\":\"c\","
+	"\"feature_index\":0,\"flat_feature_index\":1,\"values\":[-805065478,1,7]}],\"float_features\":[{\"borders\":[0.5],"
+	"\"feature_id\":\"a\",\"feature_index\":0,\"flat_feature_index\":0}]},\"model_info\":{\"class_params\":{"
+	"\"class_names\":[\"n\\\"o\",\"yes\"]}},\"oblivious_trees\":[{\"leaf_values\":[1,2,4,8],\"splits\":["
+	"{\"cat_feature_index\":0,\"value\":-805065478,\"split_index\":1,\"split_type\":\"OneHotFeature\"},"
+	"{\"cat_feature_index\":0,\"value\":7,\"split_index\":3,\"split_type\":\"OneHotFeature\"}]}]}";
+
+static void refuses_wrong_categories(void **state)
+{
+	static const wrong cases[] = {
+		{"[-805065478,1,7]", "[-805065478,1.5,7]", "whole numbers of 32 bits", 0},
+		{"[-805065478,1,7]", "[-3000000000,1,7]", "whole numbers of 32 bits", 0},
+		{"[-805065478,1,7]", "[-805065478,1]", "\"split_index\" 3 is not the value 7", 0},
+		{"[-805065478,1,7]", "[\"a\"]", "expected numbers", 0},
+		{"\"value\":7", "\"value\":8", "\"split_index\" 3 is not the value 8", 0},
+		{"\"value\":7", "\"value\":2147483648", "no number of 32 bits", 0},
+		{"\"value\":7", "\"value\":\"a\"", "expected a whole number", 0},
+		{"\"value\":7,", "", "\"value\": missing", 0},
+		{"{\"cat_feature_index\":0,\"value\":7", "{\"cat_feature_index\":1,\"value\":7", "the model has 1 categorical", 0},
+		{"{\"cat_feature_index\":0,\"value\":7", "{\"value\":7", "\"cat_feature_index\": missing", 0},
+		{"\"split_index\":3", "\"split_index\":0", "is not the value 7", 0},
+		{"\"split_index\":3", "\"split_index\":-2", "not negative", 0},
+		{"\"split_index\":3", "\"split_index\":4", "is not the value 7", 0},
+		{"\"flat_feature_index\":1", "\"flat_feature_index\":0", "belongs to two features", 0},
+	};
+	(void)state;
+	refuse_all(category_file, cases, sizeof cases / sizeof cases[0]);
 }
 
 static void refuses_wrong_nodes(void **state)
@@ -138,9 +168,9 @@ static void refuses_wrong_nodes(void **state)
 
 static void refuses_every_truncation(void **state)
 {
-	const char *const files[] = {symmetric_file, nodes_file};
+	const char *const files[] = {symmetric_file, nodes_file, category_file};
 	(void)state;
-	for (int k = 0; k < 2; k++) {
+	for (int k = 0; k < 3; k++) {
 		for (size_t size = 1; size < strlen(files[k]); size++) {
 			score_error error;
 			score_model *model;
@@ -182,12 +212,17 @@ static void scores_as_written(void **state)
 	margin_is(nodes_file, 0.5, 9.0, 2.25);
 	margin_is(nodes_file, 0.75, -1.0, 4.25);
 	margin_is(nodes_file, missing, 9.0, 8.25);
+	margin_is(category_file, 9.0, 3489901818.5, 2.0); /* the hash itself */
+	margin_is(category_file, 9.0, 7.5, 4.0);
+	margin_is(category_file, 9.0, 7.0, 1.0);          /* the text "7", whose hash is another */
+	margin_is(category_file, 9.0, missing, 1.0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses_wrong_symmetric_files),
+		cmocka_unit_test(refuses_wrong_categories),
 		cmocka_unit_test(refuses_wrong_nodes),
 		cmocka_unit_test(refuses_every_truncation),
 		cmocka_unit_test(scores_as_written),
