@@ -118,6 +118,19 @@ typedef struct linear_run {
 	bool skip_missing; /* NaN adds nothing */
 } linear_run;
 
+#define LINEAR_OUTPUTS 4 /* that kernels sum at once, at most */
+
+/* Rows of adjacent values; the sums of output o stand at [o * n_rows]. A feature has n_outputs weights. */
+typedef struct linear_rows {
+	const char *data;
+	int64_t row_stride;
+	size_t n_rows, n_features;
+	size_t n_following; /* rows that lie at `data`, n_rows and those behind them */
+	size_t n_outputs;
+	size_t n_sums; /* outputs to sum */
+	bool skip_missing;
+} linear_rows;
+
 typedef struct kernels kernels;
 struct kernels {
 	score_isa isa;
@@ -149,6 +162,12 @@ struct kernels {
 	void (*linear_f32)(const linear_run *run, const double *weights, void *sums);
 	void (*linear_mixed)(const linear_run *run, const double *weights, void *sums);
 	void (*linear_f64)(const linear_run *run, const double *weights, void *sums);
+
+	/* The same for whole rows as they lie in the caller's memory, floats in float and doubles in double: a multiple of
+	 * tile_f32 or tile_f64 rows, of at least as many features. NULL: none. */
+	void (*linear_rows_f32)(const linear_rows *rows, const float *weights, float *sums);
+	void (*linear_rows_f64)(const linear_rows *rows, const double *weights, double *sums);
+	size_t tile_f32, tile_f64;
 
 	/* planes[i] = code > cuts[i] for every row. `work` has room for PREDICATE_WORK words. */
 	void (*predicates8)(const uint8_t *codes, size_t words, const uint8_t *cuts, size_t n, uint64_t *work,

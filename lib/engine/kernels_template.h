@@ -9,7 +9,9 @@
  *   ISA_NAME(name)                          name with the instruction set's suffix
  *
  * PLANES_ONLY leaves out what does not depend on the width of a plane: binning, transposition, linear models. A
- * vocabulary may define its own sum and transpose16 with a HAVE_ macro; the plain C below is the reference.
+ * vocabulary may define its own sum and transpose16 with a HAVE_ macro; the plain C below is the reference. With
+ * HAVE_TILES it has F32 and F64, vectors of F32_LANES floats and F64_LANES doubles: load, store, step, has_nan and
+ * transpose.
  */
 
 /* Loops over the vectors of a plane are unrolled for full blocks: `vectors` is then a constant. */
@@ -277,4 +279,20 @@ static void ISA_NAME(transpose16)(const char *rows, int64_t row_stride, size_t n
 #define LINEAR_SUM double
 #define LINEAR_NAME(name) ISA_NAME(name##_f64)
 #include "linear_template.h"
+
+#ifdef HAVE_TILES
+#define KEEP_IN_REGISTER(pointer) __asm__("" : "+r"(pointer))
+#define TILE_VALUE float
+#define TILE_VECTOR F32
+#define TILE_LANES F32_LANES
+#define TILE(name) f32_##name
+#define TILE_NAME(name) ISA_NAME(name##_f32)
+#include "linear_tiles_template.h"
+#define TILE_VALUE double
+#define TILE_VECTOR F64
+#define TILE_LANES F64_LANES
+#define TILE(name) f64_##name
+#define TILE_NAME(name) ISA_NAME(name##_f64)
+#include "linear_tiles_template.h"
+#endif
 #endif

@@ -9,7 +9,6 @@
 
 #define TILE_BYTES 2048u  /* values of some features */
 #define SUMS 128u         /* rows times outputs whose sums are kept */
-#define GROUP_OUTPUTS 4u  /* outputs that share a tile */
 #define NARROW_RUN 16u    /* doubles on their way to floats */
 
 typedef void linear_kernel(const linear_run *run, const double *weights, void *sums);
@@ -22,6 +21,7 @@ typedef struct linear_plan {
 	size_t value_bytes; /* floats or doubles in the columns */
 	bool via_double;    /* the contract compares in double and sums in float: values become double first */
 	bool transposes;    /* 16 adjacent floats of each row at once */
+	size_t tile;        /* whole rows of floats or doubles go through a kernel in such numbers, or 0 */
 } linear_plan;
 
 /* Some outputs of a block of rows; sums of a row's output o stand at [o * rows.n]. */
@@ -35,11 +35,24 @@ typedef struct linear_block {
 	_Alignas(64) char tile[TILE_BYTES];
 } linear_block;
 
+/* Rows of adjacent values in the type of the sums need no columns at all. */
+static void choose_rows_kernel(linear_plan *p)
+{
+	const kernels *k = p->e->k;
+	const input_view *view = p->view;
+	bool is_f32 = p->kernel == k->linear_f32 && view->dtype == SCORE_F32;
+	bool is_f64 = p->kernel == k->linear_f64 && view->dtype == SCORE_F64;
+	size_t tile = is_f32 ? k->tile_f32 : is_f64 ? k->tile_f64 : 0;
+	if (view->data && !view->column_of_feature && view->column_stride == (int64_t)p->value_bytes &&
+		p->e->f->n_features >= tile)
+		p->tile = tile;
+}
+
 static linear_plan make_plan(const engine *e, const input_view *view)
 {
 	const score_contract *c = &e->f->contract;
 	bool floats = c->compare == SCORE_F32 || c->sum == SCORE_F32 || view->all_f32;
-	linear_plan p = {e, view, e->k->linear_f64, sizeof(double), false, false};
+	linear_plan p = {.e = e, .view = view, .kernel = e->k->linear_f64, .value_bytes = sizeof(double)};
 	if (floats) {
 		p.kernel = c->sum == SCORE_F32 ? e->k->linear_f32 : e->k->linear_mixed;
 		p.value_bytes = sizeof(float);
@@ -47,7 +60,23 @@ static linear_plan make_plan(const engine *e, const input_view *view)
 	}
 	p.transposes = view->data && view->dtype == SCORE_F32 && !view->column_of_feature &&
 		view->column_stride == (int64_t)sizeof(float) && e->f->n_features >= LINEAR_FEATURES;
+	choose_rows_kernel(&p);
 	return p;
+}
+
+score_status engine_make_linear(engine *e, sl_arena *arena, score_error *error)
+{
+	const forest *f = e->f;
+	size_t n = (size_t)f->n_features * f->contract.n_outputs;
+	if (f->contract.sum != SCORE_F32 || !e->k->linear_rows_f32)
+		return SCORE_OK;
+	float *narrow = sl_arena_alloc(arena, n, sizeof *narrow);
+	if (!narrow)
+		return sl_fail_memory(error, n * sizeof *narrow);
+	for (size_t i = 0; i < n; i++)
+		narrow[i] = (float)f->linear_weights[i];
+	e->linear_narrow = narrow;
+	return SCORE_OK;
 }
 
 /* ---- values of some features ------------------------------------------------------------------------------- */
@@ -156,6 +185,19 @@ static void start_sums(const forest *f, linear_block *b)
 	}
 }
 
+static void add_rows(const linear_plan *p, linear_block *b)
+{
+	const forest *f = p->e->f;
+	const input_view *view = p->view;
+	linear_rows rows = {.data = view->data + b->rows.first * view->row_stride, .row_stride = view->row_stride,
+		.n_rows = b->rows.n, .n_following = (size_t)(view->n_rows - b->rows.first), .n_features = f->n_features, .n_outputs = f->contract.n_outputs, .n_sums = b->n,
+		.skip_missing = f->linear_skip_missing != 0};
+	if (p->value_bytes == sizeof(float))
+		p->e->k->linear_rows_f32(&rows, p->e->linear_narrow + b->first, b->sums.f32);
+	else
+		p->e->k->linear_rows_f64(&rows, f->linear_weights + b->first, b->sums.f64);
+}
+
 static void add_features(const linear_plan *p, linear_block *b)
 {
 	const forest *f = p->e->f;
@@ -181,8 +223,11 @@ static void finish_sums(const forest *f, const linear_block *b, size_t o, size_t
 	const float *narrow = b->sums.f32 + o * b->rows.n;
 	const double *wide = b->sums.f64 + o * b->rows.n;
 	double base = f->base[b->first + o];
-	for (size_t r = 0; r < b->rows.n; r++)
-		out[r * width] = f->contract.sum == SCORE_F32 ? (double)narrow[r] : wide[r];
+	bool is_f32 = f->contract.sum == SCORE_F32;
+	for (size_t r = 0; r < b->rows.n && is_f32 && width == 1; r++)
+		out[r] = (double)narrow[r];
+	for (size_t r = 0; r < b->rows.n && !(is_f32 && width == 1); r++)
+		out[r * width] = is_f32 ? (double)narrow[r] : wide[r];
 	if (f->contract.base_position == SCORE_BASE_FIRST)
 		return;
 	for (size_t r = 0; r < b->rows.n; r++)
@@ -214,9 +259,12 @@ static void score_block(const linear_plan *p, row_range rows, size_t width, doub
 	linear_block b;
 	b.rows = rows;
 	for (b.first = 0; b.first < n_outputs; b.first += b.n) {
-		b.n = n_outputs - b.first < GROUP_OUTPUTS ? n_outputs - b.first : GROUP_OUTPUTS;
+		b.n = n_outputs - b.first < LINEAR_OUTPUTS ? n_outputs - b.first : LINEAR_OUTPUTS;
 		start_sums(f, &b);
-		add_features(p, &b);
+		if (p->tile && rows.n % p->tile == 0)
+			add_rows(p, &b);
+		else
+			add_features(p, &b);
 		if (width < n_outputs) {
 			take_largest(f, &b, best_margin, out);
 			continue;
@@ -231,12 +279,16 @@ void engine_linear(const engine *e, const engine_call *call, row_range rows)
 	const forest *f = e->f;
 	linear_plan plan = make_plan(e, call->view);
 	size_t width = engine_output_width(e, call->output, 0);
-	/* Columns like long runs of rows, and a single output leaves room for them. */
-	size_t block = call->view->columns && f->contract.n_outputs == 1 ? SUMS : LINEAR_ROWS;
+	/* Columns and whole rows like long runs, and a single output leaves room for them. */
+	size_t block = (call->view->columns || plan.tile) && f->contract.n_outputs == 1 ? SUMS : LINEAR_ROWS;
 	bool links = call->output == SCORE_OUTPUT_PREDICTION && width >= f->contract.n_outputs &&
 		f->link != SCORE_LINK_IDENTITY;
-	for (size_t done = 0; done < rows.n; done += block) {
-		row_range run = {rows.first + (int64_t)done, rows.n - done < block ? rows.n - done : block};
+	for (size_t done = 0, n; done < rows.n; done += n) {
+		n = rows.n - done < block ? rows.n - done : block;
+		/* What is left over of whole tiles goes by itself. */
+		if (plan.tile && n > plan.tile)
+			n -= n % plan.tile;
+		row_range run = {rows.first + (int64_t)done, n};
 		double *out = engine_row_out(call, run.first, width);
 		score_block(&plan, run, width, out);
 		for (size_t r = 0; links && r < run.n; r++)

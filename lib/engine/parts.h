@@ -124,6 +124,7 @@ struct engine {
 	batch_plan batch;
 	walk_plan walk;
 	row_plan rows;
+	const float *linear_narrow; /* weights of a linear model that sums in float, for kernels that take whole rows; or NULL */
 };
 
 /* Rows [first, first + n) of the call. */
@@ -140,6 +141,7 @@ bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t);
 score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error);
+score_status engine_make_linear(engine *e, sl_arena *arena, score_error *error);
 
 /* ---- bin ---------------------------------------------------------------------------------------------- */
 

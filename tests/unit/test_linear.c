@@ -291,7 +291,7 @@ static void few_features(void **state)
 static void whole_and_broken_tiles(void **state)
 {
 	(void)state;
-	static const uint32_t n_features[] = {15, 16, 17, 32, 45};
+	static const uint32_t n_features[] = {7, 8, 9, 15, 16, 17, 32, 45, 263, 520};
 	for (size_t i = 0; i < sizeof n_features / sizeof n_features[0]; i++)
 		check_contracts((spec){.n_features = n_features[i], .n_outputs = 1});
 }

@@ -219,11 +219,10 @@ static void sum_f32_avx2(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *whic
 
 #define HAVE_TRANSPOSE16
 
-static inline void transpose8(const char *rows, int64_t row_stride, float *columns, size_t stride)
+/* 8 × 8 values, in place: vector i becomes column i. */
+static inline __attribute__((always_inline)) void f32_transpose(__m256 r[8])
 {
-	__m256 r[8], t[8];
-	for (int i = 0; i < 8; i++)
-		r[i] = _mm256_loadu_ps((const float *)(const void *)(rows + i * row_stride));
+	__m256 t[8];
 	for (int i = 0; i < 8; i += 2) {
 		t[i] = _mm256_unpacklo_ps(r[i], r[i + 1]);
 		t[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
@@ -235,9 +234,21 @@ static inline void transpose8(const char *rows, int64_t row_stride, float *colum
 		r[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xee);
 	}
 	for (int i = 0; i < 4; i++) {
-		_mm256_store_ps(columns + (size_t)i * stride, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
-		_mm256_store_ps(columns + (size_t)(i + 4) * stride, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
+		t[i] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x20);
+		t[i + 4] = _mm256_permute2f128_ps(r[i], r[i + 4], 0x31);
 	}
+	for (int i = 0; i < 8; i++)
+		r[i] = t[i];
+}
+
+static inline void transpose8(const char *rows, int64_t row_stride, float *columns, size_t stride)
+{
+	__m256 t[8];
+	for (int i = 0; i < 8; i++)
+		t[i] = _mm256_loadu_ps((const float *)(const void *)(rows + i * row_stride));
+	f32_transpose(t);
+	for (int i = 0; i < 8; i++)
+		_mm256_store_ps(columns + (size_t)i * stride, t[i]);
 }
 
 static void transpose16_avx2(const char *rows, int64_t row_stride, size_t n, float *columns,
@@ -254,4 +265,66 @@ static void transpose16_avx2(const char *rows, int64_t row_stride, size_t n, flo
 			memcpy(columns + c * stride + r, rows + (int64_t)r * row_stride + (int64_t)(c * sizeof(float)),
 				sizeof(float));
 	}
+}
+
+/* ---- linear models: tiles of values, rows as lanes ---------------------------------------------------------- */
+
+#define HAVE_TILES
+#define F32_LANES 8
+#define F64_LANES 4
+typedef __m256 F32;
+typedef __m256d F64;
+
+static inline F32 f32_load(const void *from)
+{
+	return _mm256_loadu_ps(from);
+}
+
+static inline void f32_store(float *to, F32 x)
+{
+	_mm256_storeu_ps(to, x);
+}
+
+/* Product and sum are rounded apart; `skip_missing`: where x is NaN the sum stays. */
+static inline __attribute__((always_inline)) F32 f32_step(F32 sum, F32 x, float weight, bool skip_missing)
+{
+	F32 next = _mm256_add_ps(sum, _mm256_mul_ps(x, _mm256_set1_ps(weight)));
+	return skip_missing ? _mm256_blendv_ps(sum, next, _mm256_cmp_ps(x, x, _CMP_ORD_Q)) : next;
+}
+
+static inline bool f32_has_nan(F32 x)
+{
+	return _mm256_movemask_ps(_mm256_cmp_ps(x, x, _CMP_UNORD_Q)) != 0;
+}
+
+static inline F64 f64_load(const void *from)
+{
+	return _mm256_loadu_pd(from);
+}
+
+static inline void f64_store(double *to, F64 x)
+{
+	_mm256_storeu_pd(to, x);
+}
+
+static inline __attribute__((always_inline)) F64 f64_step(F64 sum, F64 x, double weight, bool skip_missing)
+{
+	F64 next = _mm256_add_pd(sum, _mm256_mul_pd(x, _mm256_set1_pd(weight)));
+	return skip_missing ? _mm256_blendv_pd(sum, next, _mm256_cmp_pd(x, x, _CMP_ORD_Q)) : next;
+}
+
+static inline bool f64_has_nan(F64 x)
+{
+	return _mm256_movemask_pd(_mm256_cmp_pd(x, x, _CMP_UNORD_Q)) != 0;
+}
+
+/* 4 × 4 doubles, in place. */
+static inline __attribute__((always_inline)) void f64_transpose(F64 r[4])
+{
+	F64 a = _mm256_unpacklo_pd(r[0], r[1]), b = _mm256_unpackhi_pd(r[0], r[1]);
+	F64 c = _mm256_unpacklo_pd(r[2], r[3]), d = _mm256_unpackhi_pd(r[2], r[3]);
+	r[0] = _mm256_permute2f128_pd(a, c, 0x20);
+	r[1] = _mm256_permute2f128_pd(b, d, 0x20);
+	r[2] = _mm256_permute2f128_pd(a, c, 0x31);
+	r[3] = _mm256_permute2f128_pd(b, d, 0x31);
 }

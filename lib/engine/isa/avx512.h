@@ -104,11 +104,10 @@ static void order_f64_avx512(double *sums)
 
 #define HAVE_TRANSPOSE16
 
-static inline void transpose16x16(const char *rows, int64_t row_stride, float *columns, size_t stride)
+/* 16 × 16 values, in place: vector i becomes column i. */
+static inline __attribute__((always_inline)) void f32_transpose(__m512 r[16])
 {
-	__m512 r[16], t[16];
-	for (int i = 0; i < 16; i++)
-		r[i] = _mm512_loadu_ps((const void *)(rows + i * row_stride));
+	__m512 t[16];
 	for (int i = 0; i < 16; i += 2) {
 		t[i] = _mm512_unpacklo_ps(r[i], r[i + 1]);
 		t[i + 1] = _mm512_unpackhi_ps(r[i], r[i + 1]);
@@ -123,10 +122,10 @@ static inline void transpose16x16(const char *rows, int64_t row_stride, float *c
 	for (int c = 0; c < 4; c++) {
 		__m512 a = _mm512_shuffle_f32x4(r[c], r[4 + c], 0x88), b = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0x88);
 		__m512 d = _mm512_shuffle_f32x4(r[c], r[4 + c], 0xdd), e = _mm512_shuffle_f32x4(r[8 + c], r[12 + c], 0xdd);
-		_mm512_storeu_ps(columns + (size_t)(c + 0) * stride, _mm512_shuffle_f32x4(a, b, 0x88));
-		_mm512_storeu_ps(columns + (size_t)(c + 8) * stride, _mm512_shuffle_f32x4(a, b, 0xdd));
-		_mm512_storeu_ps(columns + (size_t)(c + 4) * stride, _mm512_shuffle_f32x4(d, e, 0x88));
-		_mm512_storeu_ps(columns + (size_t)(c + 12) * stride, _mm512_shuffle_f32x4(d, e, 0xdd));
+		r[c] = _mm512_shuffle_f32x4(a, b, 0x88);
+		r[c + 8] = _mm512_shuffle_f32x4(a, b, 0xdd);
+		r[c + 4] = _mm512_shuffle_f32x4(d, e, 0x88);
+		r[c + 12] = _mm512_shuffle_f32x4(d, e, 0xdd);
 	}
 }
 
@@ -134,12 +133,102 @@ static void transpose16_avx512(const char *rows, int64_t row_stride, size_t n, f
 	size_t stride)
 {
 	size_t r = 0;
-	for (; r + 16 <= n; r += 16)
-		transpose16x16(rows + (int64_t)r * row_stride, row_stride, columns + r, stride);
+	for (; r + 16 <= n; r += 16) {
+		__m512 t[16];
+		for (size_t i = 0; i < 16; i++)
+			t[i] = _mm512_loadu_ps((const void *)(rows + (int64_t)(r + i) * row_stride));
+		f32_transpose(t);
+		for (size_t i = 0; i < 16; i++)
+			_mm512_storeu_ps(columns + i * stride + r, t[i]);
+	}
 	for (; r < n; r++) {
 		for (size_t c = 0; c < 16; c++)
 			memcpy(columns + c * stride + r, rows + (int64_t)r * row_stride + (int64_t)(c * sizeof(float)),
 				sizeof(float));
+	}
+}
+
+/* ---- linear models: tiles of values, rows as lanes ---------------------------------------------------------- */
+
+#define HAVE_TILES
+#define F32_LANES 16
+#define F64_LANES 8
+typedef __m512 F32;
+typedef __m512d F64;
+
+static inline F32 f32_load(const void *from)
+{
+	return _mm512_loadu_ps(from);
+}
+
+static inline void f32_store(float *to, F32 x)
+{
+	_mm512_storeu_ps(to, x);
+}
+
+/* Product and sum are rounded apart; `skip_missing`: where x is NaN the sum stays. */
+static inline __attribute__((always_inline)) F32 f32_step(F32 sum, F32 x, float weight, bool skip_missing)
+{
+	F32 product = _mm512_mul_ps(x, _mm512_set1_ps(weight));
+	if (skip_missing)
+		return _mm512_mask_add_ps(sum, _mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), sum, product);
+	return _mm512_add_ps(sum, product);
+}
+
+static inline bool f32_has_nan(F32 x)
+{
+	return _mm512_cmp_ps_mask(x, x, _CMP_UNORD_Q) != 0;
+}
+
+static inline F64 f64_load(const void *from)
+{
+	return _mm512_loadu_pd(from);
+}
+
+static inline void f64_store(double *to, F64 x)
+{
+	_mm512_storeu_pd(to, x);
+}
+
+static inline __attribute__((always_inline)) F64 f64_step(F64 sum, F64 x, double weight, bool skip_missing)
+{
+	F64 product = _mm512_mul_pd(x, _mm512_set1_pd(weight));
+	if (skip_missing)
+		return _mm512_mask_add_pd(sum, _mm512_cmp_pd_mask(x, x, _CMP_ORD_Q), sum, product);
+	return _mm512_add_pd(sum, product);
+}
+
+static inline bool f64_has_nan(F64 x)
+{
+	return _mm512_cmp_pd_mask(x, x, _CMP_UNORD_Q) != 0;
+}
+
+static inline __attribute__((always_inline)) F64 even_lanes(F64 a, F64 b)
+{
+	return _mm512_castps_pd(_mm512_shuffle_f32x4(_mm512_castpd_ps(a), _mm512_castpd_ps(b), 0x88));
+}
+
+static inline __attribute__((always_inline)) F64 odd_lanes(F64 a, F64 b)
+{
+	return _mm512_castps_pd(_mm512_shuffle_f32x4(_mm512_castpd_ps(a), _mm512_castpd_ps(b), 0xdd));
+}
+
+/* 8 × 8 doubles, in place. */
+static inline __attribute__((always_inline)) void f64_transpose(F64 r[8])
+{
+	F64 t[8];
+	for (int i = 0; i < 8; i += 2) {
+		t[i] = _mm512_unpacklo_pd(r[i], r[i + 1]);
+		t[i + 1] = _mm512_unpackhi_pd(r[i], r[i + 1]);
+	}
+	/* t[2 g + c], 128-bit lane l: column 2 l + c of rows 2 g and 2 g + 1. */
+	for (int c = 0; c < 2; c++) {
+		F64 a = even_lanes(t[c], t[2 + c]), b = even_lanes(t[4 + c], t[6 + c]);
+		F64 d = odd_lanes(t[c], t[2 + c]), e = odd_lanes(t[4 + c], t[6 + c]);
+		r[c] = even_lanes(a, b);
+		r[c + 4] = odd_lanes(a, b);
+		r[c + 2] = even_lanes(d, e);
+		r[c + 6] = odd_lanes(d, e);
 	}
 }
 
