@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_ITERATIONS = 256, OPTION_NAME, OPTION_META };
+enum { OPTION_ITERATIONS = 256, OPTION_NAME, OPTION_META, OPTION_NO_COVERS };
 
 typedef struct convert_job {
 	const char *in_path;
@@ -20,6 +20,7 @@ typedef struct convert_job {
 	uint32_t n_metadata;
 	cli_model_options model_options;
 	bool quiet;
+	bool no_covers;
 } convert_job;
 
 static int add_metadata(convert_job *job, char *entry)
@@ -48,6 +49,9 @@ static int parse_option(int c, char **argv, convert_job *job)
 		job->keys[job->n_metadata] = "name";
 		job->values[job->n_metadata++] = optarg;
 		return CLI_OK;
+	case OPTION_NO_COVERS:
+		job->no_covers = true;
+		return CLI_OK;
 	case OPTION_META:
 		return add_metadata(job, optarg);
 	case OPTION_ITERATIONS:
@@ -65,7 +69,7 @@ static int parse_options(int argc, char **argv, convert_job *job, bool *help)
 {
 	static const struct option options[] = { { "out", required_argument, NULL, 'o' },
 		{ "iterations", required_argument, NULL, OPTION_ITERATIONS }, { "name", required_argument, NULL, OPTION_NAME },
-		{ "meta", required_argument, NULL, OPTION_META }, { "quiet", no_argument, NULL, 'q' },
+		{ "meta", required_argument, NULL, OPTION_META }, { "no-covers", no_argument, NULL, OPTION_NO_COVERS }, { "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	int c;
 	opterr = 0;
@@ -157,6 +161,7 @@ static int run(const convert_job *job, const cli_model *m)
 	options.n_metadata = job->n_metadata;
 	options.metadata_keys = job->keys;
 	options.metadata_values = job->values;
+	options.flags = job->no_covers ? SCORE_SAVE_NO_COVERS : 0;
 	if (score_model_save_memory(m->model, &options, &data, &size, &error) != SCORE_OK)
 		return cli_fail_library(job->in_path, &error, NULL);
 	code = write_checked(job, data, size);
@@ -169,7 +174,7 @@ static int run(const convert_job *job, const cli_model *m)
 
 int cli_convert(int argc, char **argv)
 {
-	convert_job job = { NULL, NULL, NULL, NULL, 0, { SCORE_ISA_AUTO, 0, 0 }, false };
+	convert_job job = { NULL, NULL, NULL, NULL, 0, { SCORE_ISA_AUTO, 0, 0 }, false, false };
 	cli_model m;
 	bool help = false;
 	int code = CLI_OK;

@@ -36,6 +36,7 @@ static const char convert[] =
 	"      --iterations A:B   only boosting iterations A to B-1 (not for .slm)\n"
 	"      --name NAME        name of the model, shown by inspect\n"
 	"      --meta KEY=VALUE   metadata to store; may be given many times\n"
+	"      --no-covers        leave out the weights of training rows: a smaller file, without contributions\n"
 	"  -q, --quiet            print nothing when all is well\n"
 	"  -h, --help             this text\n"
 	"\n"

@@ -164,6 +164,8 @@ typedef struct score_model_info {
 	uint8_t hash[16];       /* XXH3-128 of the `.slm` file, or zero                */
 	int32_t margin_is_f32;  /* 1: margins are float values (held in doubles)       */
 	uint32_t n_categories;  /* categories named by all splits                      */
+	int32_t has_covers;     /* 1: trees know the weight of their training rows     */
+	uint32_t reserved;
 } score_model_info;
 
 SCORE_API SCORE_MUST_CHECK score_status score_model_get_info(const score_model *model, score_model_info *info);
@@ -325,9 +327,14 @@ typedef struct score_save_options {
 	uint32_t n_metadata;          /* extra or replaced metadata entries; a NULL value removes a key      */
 	const char *const *metadata_keys;
 	const char *const *metadata_values;
+	uint32_t flags;               /* SCORE_SAVE_*                                                         */
+	uint32_t reserved;
 } score_save_options;
 
-#define SCORE_SAVE_OPTIONS_INIT { sizeof(score_save_options), NULL, NULL, 0, 0, NULL, NULL }
+/* Leave out the covers of trees, as if they were unknown: a smaller file, whose model has no contributions. */
+#define SCORE_SAVE_NO_COVERS 1u
+
+#define SCORE_SAVE_OPTIONS_INIT { sizeof(score_save_options), NULL, NULL, 0, 0, NULL, NULL, 0, 0 }
 
 /* Write the model as `.slm`. The same model gives the same bytes. The file appears under its name only when
  * complete (written beside it, synced, renamed). `options` may be NULL. */

@@ -150,9 +150,11 @@ typedef struct score_tree {
 	size_t n_vectors;
 	uint32_t output;            /* output that a scalar tree adds to; 0 for a vector tree       */
 	uint32_t reserved;
+	const double *covers;       /* [n_nodes] weight of the training rows that reached a node, finite and not negative;
+	                               NULL: unknown. Contributions need them for every tree of two leaves or more */
 } score_tree;
 
-#define SCORE_TREE_INIT { sizeof(score_tree), NULL, 0, NULL, 0, NULL, 0, 0, 0 }
+#define SCORE_TREE_INIT { sizeof(score_tree), NULL, 0, NULL, 0, NULL, 0, 0, 0, NULL }
 
 /* Checks ranges, cycles and shared children; iterative, linear in the nodes. Either all trees of a model are
  * vector trees or none. */

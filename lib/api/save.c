@@ -13,6 +13,8 @@ static score_status take_options(const score_save_options *given, score_save_opt
 	if (o->n_metadata && (!o->metadata_keys || !o->metadata_values))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_save_options names %u metadata entries but lacks them",
 			o->n_metadata);
+	if (o->flags & ~SCORE_SAVE_NO_COVERS)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_save_options.flags has unknown bits: 0x%x", o->flags);
 	return SCORE_OK;
 }
 

@@ -20,7 +20,7 @@ typedef struct pending {
 
 /* Lengths to fall back to when a tree is refused. */
 typedef struct mark {
-	size_t splits, leaves, ids;
+	size_t splits, leaves, ids, split_covers, leaf_covers;
 } mark;
 
 typedef struct walk {
@@ -96,6 +96,19 @@ static score_status push(walk *w, int32_t child, const pending *parent, uint32_t
 	return SCORE_OK;
 }
 
+/* Once a tree has no covers, the model has none. */
+static score_status keep_cover(walk *w, uint32_t at, sl_vector *to)
+{
+	double cover = w->tree->covers ? w->tree->covers[at] : 0.0;
+	if (w->b->lacks_covers)
+		return SCORE_OK;
+	if (!(cover >= 0.0 && isfinite(cover)))
+		return sl_fail(w->error, SCORE_ERR_ARGUMENT,
+			"the cover of node %u is %g, expected a finite weight of at least 0", at, cover);
+	cover += 0.0; /* -0 + 0 is +0 */
+	return sl_vector_push(to, &cover, 1) ? SCORE_OK : sl_fail_memory(w->error, sizeof cover);
+}
+
 static score_status visit_split(walk *w, const pending *p, const score_node *node)
 {
 	score_builder *b = w->b;
@@ -126,6 +139,9 @@ static score_status visit_split(walk *w, const pending *p, const score_node *nod
 	if (!sl_vector_push(&b->split_test, &test, 1) || !sl_vector_push(&b->left, &unset, 1) ||
 		!sl_vector_push(&b->right, &unset, 1))
 		return sl_fail_memory(w->error, sizeof test);
+	status = keep_cover(w, p->node, &b->split_covers);
+	if (status != SCORE_OK)
+		return status;
 	uint32_t number = w->n_splits++;
 	if (p->depth + 1 > w->depth)
 		w->depth = p->depth + 1;
@@ -153,7 +169,7 @@ static score_status visit_leaf(walk *w, const pending *p, const score_node *node
 	if (!sl_vector_push(&b->leaves, values, b->leaf_width) || !sl_vector_push(&b->leaf_ids, &node->leaf_id, 1))
 		return sl_fail_memory(w->error, sizeof *values);
 	w->n_leaves++;
-	return SCORE_OK;
+	return keep_cover(w, p->node, &b->leaf_covers);
 }
 
 static score_status walk_nodes(walk *w)
@@ -195,7 +211,7 @@ static score_status check_tree(score_builder *b, const score_tree *tree, score_e
 	uint32_t width = tree->vectors ? b->contract.n_outputs : 1;
 	if (b->leaf_width && b->leaf_width != width)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "scalar and vector trees cannot be mixed in one model");
-	size_t bytes = tree->n_nodes * (sizeof(double) * width + 4 * sizeof(uint32_t));
+	size_t bytes = tree->n_nodes * (sizeof(double) * (width + (tree->covers ? 1 : 0)) + 4 * sizeof(uint32_t));
 	size_t have = b->leaves.length * sizeof(double) + b->split_test.length * 12;
 	if (bytes > b->options.max_bytes || have > b->options.max_bytes - bytes)
 		return sl_fail(error, SCORE_ERR_LIMIT, "the model needs more than %llu bytes (max_bytes)",
@@ -209,6 +225,8 @@ static void roll_back(score_builder *b, const mark *start)
 	b->split_test.length = b->left.length = b->right.length = start->splits;
 	b->leaves.length = start->leaves;
 	b->leaf_ids.length = start->ids;
+	b->split_covers.length = start->split_covers;
+	b->leaf_covers.length = start->leaf_covers;
 	if (b->trees.length == 0)
 		b->leaf_width = 0;
 }
@@ -225,7 +243,8 @@ score_status score_builder_add_tree(score_builder *b, const score_tree *tree, sc
 	if (status != SCORE_OK)
 		return status;
 	walk w = {.b = b, .tree = &t, .error = error,
-		.start = {b->split_test.length, b->leaves.length, b->leaf_ids.length}};
+		.start = {b->split_test.length, b->leaves.length, b->leaf_ids.length, b->split_covers.length,
+			b->leaf_covers.length}};
 	size_t members = t.n_categories * sizeof *w.members;
 	sl_vector_init(&w.stack, &b->allocator, sizeof(pending));
 	w.seen = sl_alloc(&b->allocator, t.n_nodes, 64);
@@ -241,6 +260,8 @@ score_status score_builder_add_tree(score_builder *b, const score_tree *tree, sc
 		status = sl_fail_memory(error, sizeof done);
 	if (status != SCORE_OK)
 		roll_back(b, &w.start);
+	else if (!t.covers && w.n_splits)
+		b->lacks_covers = true;
 	sl_free(&b->allocator, w.seen, t.n_nodes, 64);
 	sl_free(&b->allocator, w.members, members, 64);
 	sl_vector_free(&w.stack);

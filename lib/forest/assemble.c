@@ -4,6 +4,7 @@
  */
 #include "builder.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -302,6 +303,39 @@ static score_status add_trees(assembly *a)
 	return SCORE_OK;
 }
 
+/*
+ * A split's cover is what its leaves have together; sources agree but for rounding. Then the sums stand for it, so that
+ * files need not hold it.
+ */
+#define COVER_TOLERANCE 1e-6
+
+static bool covers_add_up(const double *given, const double *sums, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		double larger = given[i] > sums[i] ? given[i] : sums[i];
+		if (fabs(given[i] - sums[i]) > COVER_TOLERANCE * larger)
+			return false;
+	}
+	return true;
+}
+
+static score_status add_covers(assembly *a)
+{
+	const score_builder *b = a->b;
+	forest *f = a->f;
+	if (b->lacks_covers || !f->n_splits)
+		return SCORE_OK;
+	f->leaf_covers = sl_arena_copy(a->arena, b->leaf_covers.data, f->n_leaves, sizeof *f->leaf_covers);
+	double *sums = sl_arena_alloc(a->arena, f->n_splits, sizeof *sums);
+	if (!f->leaf_covers || !sums)
+		return out_of_memory(a);
+	forest_sum_covers(f, f->leaf_covers, sums);
+	if (!covers_add_up(b->split_covers.data, sums, f->n_splits))
+		memcpy(sums, b->split_covers.data, f->n_splits * sizeof *sums);
+	f->split_covers = sums;
+	return SCORE_OK;
+}
+
 static score_status add_numbers(assembly *a)
 {
 	const score_builder *b = a->b;
@@ -339,7 +373,7 @@ static score_status assemble(assembly *a)
 	if ((status = add_features(a)) != SCORE_OK || (status = add_metadata(a)) != SCORE_OK ||
 		(status = add_numbers(a)) != SCORE_OK || (status = list_used_tests(a)) != SCORE_OK ||
 		(status = add_sets(a)) != SCORE_OK || (status = add_cuts_and_tests(a)) != SCORE_OK ||
-		(status = add_trees(a)) != SCORE_OK || (status = forest_check(a->f, a->error)) != SCORE_OK)
+		(status = add_trees(a)) != SCORE_OK || (status = add_covers(a)) != SCORE_OK || (status = forest_check(a->f, a->error)) != SCORE_OK)
 		return status;
 	return forest_choose_golden(a->f, a->arena, a->error);
 }

@@ -54,6 +54,8 @@ static void init_vectors(score_builder *b)
 	sl_vector_init(&b->right, &b->allocator, sizeof(int32_t));
 	sl_vector_init(&b->leaves, &b->allocator, sizeof(double));
 	sl_vector_init(&b->leaf_ids, &b->allocator, sizeof(uint32_t));
+	sl_vector_init(&b->split_covers, &b->allocator, sizeof(double));
+	sl_vector_init(&b->leaf_covers, &b->allocator, sizeof(double));
 }
 
 score_status score_builder_new(const score_contract *contract, const score_build_options *options, score_builder **out,
@@ -102,7 +104,7 @@ void score_builder_free(score_builder *b)
 	if (!b)
 		return;
 	sl_vector *vectors[] = {&b->metadata, &b->tests, &b->sets, &b->members, &b->trees, &b->split_test, &b->left,
-		&b->right, &b->leaves, &b->leaf_ids};
+		&b->right, &b->leaves, &b->leaf_ids, &b->split_covers, &b->leaf_covers};
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
 		sl_vector_free(vectors[i]);
 	forest_index_free(b, &b->test_index);

@@ -53,6 +53,8 @@ struct score_builder {
 	sl_vector trees;         /* forest_tree */
 	sl_vector split_test, left, right; /* uint32_t, int32_t, int32_t */
 	sl_vector leaves, leaf_ids;        /* double, uint32_t */
+	sl_vector split_covers, leaf_covers; /* double; complete unless `lacks_covers` */
+	bool lacks_covers;
 };
 
 /* Number of the test in `b->tests`, added if new; UINT32_MAX when memory is out. */

@@ -5,6 +5,8 @@
  */
 #include "forest.h"
 
+#include <math.h>
+
 #define MAX_DEPTH 4096u
 #define CORRUPT SCORE_ERR_CORRUPT
 
@@ -83,6 +85,37 @@ static score_status check_numbers(const forest *f, score_error *error)
 			return sl_fail(error, CORRUPT, "leaf value %zu is no float value", i);
 	}
 	return SCORE_OK;
+}
+
+static score_status check_covers(const forest *f, score_error *error)
+{
+	if (!f->leaf_covers != !f->split_covers)
+		return sl_fail(error, CORRUPT, "only splits or only leaves have covers");
+	for (uint32_t i = 0; f->leaf_covers && i < f->n_leaves; i++) {
+		if (!(f->leaf_covers[i] >= 0.0 && isfinite(f->leaf_covers[i])))
+			return sl_fail(error, CORRUPT, "the cover of leaf %u is no finite weight of at least 0", i);
+	}
+	for (uint32_t i = 0; f->split_covers && i < f->n_splits; i++) {
+		if (!(f->split_covers[i] >= 0.0 && isfinite(f->split_covers[i])))
+			return sl_fail(error, CORRUPT, "the cover of split %u is no finite weight of at least 0", i);
+	}
+	return SCORE_OK;
+}
+
+/* A split stands before its children. */
+void forest_sum_covers(const forest *f, const double *leaf_covers, double *split_covers)
+{
+	for (uint32_t t = f->n_trees; t-- > 0;) {
+		const forest_tree *tree = f->trees + t;
+		for (uint32_t s = tree->first_split + tree->n_splits; s-- > tree->first_split;) {
+			int32_t left = f->left[s], right = f->right[s];
+			double l = left < 0 ? leaf_covers[tree->first_leaf + (uint32_t)~left]
+				: split_covers[tree->first_split + (uint32_t)left];
+			double r = right < 0 ? leaf_covers[tree->first_leaf + (uint32_t)~right]
+				: split_covers[tree->first_split + (uint32_t)right];
+			split_covers[s] = l + r;
+		}
+	}
 }
 
 static score_status check_features(const forest *f, score_error *error)
@@ -228,6 +261,8 @@ score_status forest_check(const forest *f, score_error *error)
 	score_status status = check_shape(f, error);
 	if (status == SCORE_OK)
 		status = check_numbers(f, error);
+	if (status == SCORE_OK)
+		status = check_covers(f, error);
 	if (status == SCORE_OK)
 		status = check_features(f, error);
 	if (status == SCORE_OK)

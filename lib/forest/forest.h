@@ -82,6 +82,8 @@ typedef struct forest {
 	const int32_t *right;          /* [n_splits] */
 	const double *leaves;          /* [n_leaves, leaf_width]; float values when sum is f32 */
 	const uint32_t *leaf_ids;      /* [n_leaves] the source's own leaf numbers */
+	const double *split_covers;    /* [n_splits] weight of the training rows that reached a split, finite, not negative */
+	const double *leaf_covers;     /* [n_leaves]; both NULL: unknown */
 	const double *base;            /* [n_outputs] */
 	const double *linear_weights;  /* [n_features, n_outputs], or NULL */
 	const forest_metadata *metadata; /* sorted by key */
@@ -103,6 +105,9 @@ static inline bool forest_fits(score_dtype type, double x)
 /* Check a forest whose arrays were filled by a reader of untrusted bytes: every index, order, count and contract
  * value. Trees may be 4,096 splits deep. */
 score_status forest_check(const forest *f, score_error *error);
+
+/* Covers of the splits from those of the leaves below them. */
+void forest_sum_covers(const forest *f, const double *leaf_covers, double *split_covers);
 
 /* Number of values per row that the link makes of n_outputs margins; 0 if the link does not fit them. */
 uint32_t forest_link_predictions(score_link link, uint32_t n_outputs);

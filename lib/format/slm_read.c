@@ -307,6 +307,45 @@ static score_status get_leaf_ids(const reader *r, sl_arena *scratch)
 	return SCORE_OK;
 }
 
+/* Floats or integers; `*out` is NULL if there is no section. */
+static score_status get_weights(const reader *r, sl_arena *scratch, int id, uint64_t n, double **out)
+{
+	const slm_section *s = r->table.sections + id;
+	const double *floats = NULL;
+	uint32_t *whole;
+	*out = NULL;
+	if (!s->present)
+		return SCORE_OK;
+	if (s->is_float) {
+		TRY(get_floats(r, id, n, &floats));
+		*out = (double *)(uintptr_t)floats;
+		return SCORE_OK;
+	}
+	TRY(get_ints(r, scratch, id, n, &whole));
+	*out = take(r, r->arena, n, sizeof **out);
+	for (uint64_t i = 0; *out != NULL && i < n; i++)
+		(*out)[i] = (double)whole[i];
+	return *out == NULL ? SCORE_ERR_MEMORY : SCORE_OK;
+}
+
+static score_status get_covers(const reader *r, sl_arena *scratch)
+{
+	forest *f = r->f;
+	double *leaves;
+	double *splits;
+	TRY(get_weights(r, scratch, SLM_LEAF_COVERS, f->n_leaves, &leaves));
+	TRY(get_weights(r, scratch, SLM_SPLIT_COVERS, f->n_splits, &splits));
+	if (leaves != NULL && splits == NULL) {
+		splits = take(r, r->arena, f->n_splits, sizeof *splits);
+		if (splits == NULL)
+			return SCORE_ERR_MEMORY;
+		forest_sum_covers(f, leaves, splits);
+	}
+	f->leaf_covers = leaves;
+	f->split_covers = splits;
+	return SCORE_OK;
+}
+
 /* ---- all -------------------------------------------------------------------------------------------- */
 
 static score_status get_all(const reader *r, sl_arena *scratch)
@@ -320,6 +359,7 @@ static score_status get_all(const reader *r, sl_arena *scratch)
 	TRY(get_floats(r, SLM_LEAVES, (uint64_t)f->n_leaves * f->leaf_width, &f->leaves));
 	TRY(get_shapes(r, scratch));
 	TRY(get_leaf_ids(r, scratch));
+	TRY(get_covers(r, scratch));
 	TRY(get_floats(r, SLM_BASE, n_outputs, &f->base));
 	TRY(get_floats(r, SLM_LINEAR_WEIGHTS, n_weights, &f->linear_weights));
 	if (n_weights == 0)

@@ -23,6 +23,8 @@ const char *const slm_section_names[SLM_N_SECTIONS] = {
 	[SLM_LINEAR_WEIGHTS] = "linear_weights",
 	[SLM_GOLDEN_ROWS] = "golden_rows",
 	[SLM_GOLDEN_MARGINS] = "golden_margins",
+	[SLM_LEAF_COVERS] = "leaf_covers",
+	[SLM_SPLIT_COVERS] = "split_covers",
 };
 
 #define WORDS(NAME, ...) \

@@ -200,6 +200,36 @@ static score_status put_leaf_ids(writer *w)
 	return put_ints(w, SLM_LEAF_IDS, scratch, n);
 }
 
+/* Weights are counts of rows more often than not: integers then, in as few bits as they need. */
+static score_status put_weights(writer *w, int id, const double *values, size_t n)
+{
+	uint32_t *whole = scratch_ints(w, n);
+	if (whole == NULL)
+		return SCORE_ERR_MEMORY;
+	for (size_t i = 0; i < n; i++) {
+		if (!(values[i] <= UINT32_MAX) || (double)(uint32_t)values[i] != values[i])
+			return put_floats(w, id, values, n);
+		whole[i] = (uint32_t)values[i];
+	}
+	return put_ints(w, id, whole, n);
+}
+
+/* Those of splits only where they are not the sums of their leaves. */
+static score_status put_covers(writer *w)
+{
+	const forest *f = &w->model;
+	if (f->leaf_covers == NULL)
+		return SCORE_OK;
+	double *sums = sl_arena_alloc(&w->arena, f->n_splits, sizeof *sums);
+	if (sums == NULL)
+		return sl_fail_memory(w->error, f->n_splits * sizeof *sums);
+	forest_sum_covers(f, f->leaf_covers, sums);
+	TRY(put_weights(w, SLM_LEAF_COVERS, f->leaf_covers, f->n_leaves));
+	if (memcmp(sums, f->split_covers, f->n_splits * sizeof *sums) == 0)
+		return SCORE_OK;
+	return put_weights(w, SLM_SPLIT_COVERS, f->split_covers, f->n_splits);
+}
+
 static score_status put_all(writer *w)
 {
 	const forest *f = &w->model;
@@ -220,7 +250,8 @@ static score_status put_all(writer *w)
 	if (f->kind == SCORE_KIND_LINEAR)
 		TRY(put_floats(w, SLM_LINEAR_WEIGHTS, f->linear_weights, n_features * n_outputs));
 	TRY(put_floats(w, SLM_GOLDEN_ROWS, f->golden_rows, f->n_golden * n_features));
-	return put_floats(w, SLM_GOLDEN_MARGINS, f->golden_margins, f->n_golden * n_outputs);
+	TRY(put_floats(w, SLM_GOLDEN_MARGINS, f->golden_margins, f->n_golden * n_outputs));
+	return put_covers(w);
 }
 
 /* ---- what the caller changes ------------------------------------------------------------------------ */
@@ -277,6 +308,8 @@ static score_status apply_options(writer *w, const score_save_options *o)
 		w->model.golden_margins = o->golden_margins;
 		w->model.n_golden = o->n_golden_rows;
 	}
+	if (o->flags & SCORE_SAVE_NO_COVERS)
+		w->model.leaf_covers = w->model.split_covers = NULL;
 	return apply_metadata(w, o);
 }
 

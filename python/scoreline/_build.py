@@ -161,6 +161,7 @@ class Builder:
         leaf_ids: Any = None,
         output: int = 0,
         vectors: Any = None,
+        covers: Any = None,
     ) -> "Builder":
         """Add a tree of n nodes; node 0 is the root.
 
@@ -176,6 +177,7 @@ class Builder:
             leaf_ids: [n] numbers that output "leaf" gives; None: node numbers.
             output: output that the tree adds to.
             vectors: [n, n_outputs] leaf values of a vector tree, instead of `value`.
+            covers: [n] weight of the training rows that reached a node; contributions need it for all trees.
         """
         left = np.asarray(left)
         n = left.size
@@ -200,6 +202,11 @@ class Builder:
                 raise ShapeError(f"expected vectors of shape {(n, self._n_outputs)}, found {vectors.shape}")
             nodes["leaf_vector"] = np.arange(n)
             tree.vectors, tree.n_vectors = vectors.ctypes.data, n
+        if covers is not None:
+            covers = np.ascontiguousarray(covers, dtype=np.float64)
+            if covers.shape != (n,):
+                raise ShapeError(f"expected covers of {n} nodes, found an array of shape {covers.shape}")
+            tree.covers = covers.ctypes.data
         self._call(lib.score_builder_add_tree, byref(tree))
         return self
 

@@ -83,6 +83,8 @@ class Info(Structure):
         ("hash", c_uint8 * 16),
         ("margin_is_f32", c_int32),
         ("n_categories", c_uint32),
+        ("has_covers", c_int32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -142,6 +144,8 @@ class SaveOptions(Structure):
         ("n_metadata", c_uint32),
         ("metadata_keys", POINTER(c_char_p)),
         ("metadata_values", POINTER(c_char_p)),
+        ("flags", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -199,6 +203,7 @@ class Tree(Structure):
         ("n_vectors", c_size_t),
         ("output", c_uint32),
         ("reserved", c_uint32),
+        ("covers", c_void_p),
     ]
 
 

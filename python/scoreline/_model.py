@@ -57,6 +57,7 @@ class ModelInfo:
     row_regime: str  # how single rows are scored
     n_golden_rows: int
     margin_is_f32: bool
+    has_covers: bool  # trees know the weight of their training rows
     memory_bytes: int
     file_bytes: int  # of the .slm it was opened from, or 0
     hash: str  # XXH3-128 of that file in hexadecimal, or ""
@@ -510,6 +511,7 @@ def _info_of(handle: int, info: Info) -> ModelInfo:
         batch_regime=text(lib.score_regime_name(info.batch_regime)),
         row_regime=text(lib.score_regime_name(info.row_regime)),
         margin_is_f32=bool(info.margin_is_f32),
+        has_covers=bool(info.has_covers),
         hash=identity.hex() if any(identity) else "",
         **same,
     )

@@ -34,7 +34,7 @@ AT(score_open_options, max_bytes, 16);
 AT(score_open_options, flags, 24);
 AT(score_open_options, isa, 28);
 
-SIZE(score_model_info, 128);
+SIZE(score_model_info, 136);
 AT(score_model_info, struct_size, 0);
 AT(score_model_info, kind, 8);
 AT(score_model_info, n_features, 12);
@@ -58,6 +58,7 @@ AT(score_model_info, file_bytes, 96);
 AT(score_model_info, hash, 104);
 AT(score_model_info, margin_is_f32, 120);
 AT(score_model_info, n_categories, 124);
+AT(score_model_info, has_covers, 128);
 
 SIZE(score_column, 40);
 AT(score_column, values, 0);
@@ -88,7 +89,7 @@ AT(score_options, plan, 24);
 AT(score_options, scratch, 32);
 AT(score_options, scratch_bytes, 40);
 
-SIZE(score_save_options, 48);
+SIZE(score_save_options, 56);
 AT(score_save_options, struct_size, 0);
 AT(score_save_options, golden_rows, 8);
 AT(score_save_options, golden_margins, 16);
@@ -96,6 +97,7 @@ AT(score_save_options, n_golden_rows, 24);
 AT(score_save_options, n_metadata, 28);
 AT(score_save_options, metadata_keys, 32);
 AT(score_save_options, metadata_values, 40);
+AT(score_save_options, flags, 48);
 
 SIZE(score_contract, 48);
 AT(score_contract, struct_size, 0);
@@ -131,7 +133,7 @@ AT(score_node, n_categories, 28);
 AT(score_node, leaf_id, 32);
 AT(score_node, leaf_vector, 36);
 
-SIZE(score_tree, 64);
+SIZE(score_tree, 72);
 AT(score_tree, struct_size, 0);
 AT(score_tree, nodes, 8);
 AT(score_tree, n_nodes, 16);
@@ -141,6 +143,7 @@ AT(score_tree, vectors, 40);
 AT(score_tree, n_vectors, 48);
 AT(score_tree, output, 56);
 AT(score_tree, reserved, 60);
+AT(score_tree, covers, 64);
 
 SIZE(score_import_options, 40);
 AT(score_import_options, struct_size, 0);
@@ -174,6 +177,7 @@ VALUE(SCORE_REGIME_LINEAR, 3);
 VALUE(SCORE_REGIME_ROW, 4);
 VALUE(SCORE_OPEN_MMAP, 1);
 VALUE(SCORE_OPEN_VERIFY, 2);
+VALUE(SCORE_SAVE_NO_COVERS, 1);
 VALUE(SCORE_KIND_TREES, 1);
 VALUE(SCORE_KIND_LINEAR, 2);
 VALUE(SCORE_FEATURE_NUMERIC, 0);

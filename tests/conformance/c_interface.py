@@ -15,6 +15,7 @@ LIBRARY = os.environ.get("SCORELINE_LIBRARY") or str(ROOT / "build/lib/libscorel
 PORTABLE, AVX2, AVX512, SSE42, NEON = range(1, 6)
 AUTO, BATCH, WALK, LINEAR, ROW = 0, 1, 2, 3, 4
 PREDICTION, MARGIN, LEAF = 0, 1, 2
+NO_COVERS = 1
 ISA_NAMES = {PORTABLE: "portable", SSE42: "sse42", AVX2: "avx2", AVX512: "avx512", NEON: "neon"}
 REGIME_NAMES = {AUTO: "auto", BATCH: "batch", WALK: "walk", LINEAR: "linear", ROW: "row"}
 STATUS = {1: "ARGUMENT", 2: "MEMORY", 3: "IO", 4: "CORRUPT", 5: "VERSION", 6: "UNSUPPORTED", 7: "SHAPE", 8: "LIMIT",
@@ -47,7 +48,8 @@ class Info(c.Structure):
                 ("max_cuts", c.c_uint32), ("code_bytes", c.c_uint32), ("isa", c.c_int32),
                 ("batch_regime", c.c_int32), ("row_regime", c.c_int32), ("n_golden_rows", c.c_uint32),
                 ("memory_bytes", c.c_uint64), ("file_bytes", c.c_uint64), ("hash", c.c_uint8 * 16),
-                ("margin_is_f32", c.c_int32), ("n_categories", c.c_uint32)]
+                ("margin_is_f32", c.c_int32), ("n_categories", c.c_uint32), ("has_covers", c.c_int32),
+                ("reserved", c.c_uint32)]
 
 
 class Column(c.Structure):
@@ -66,6 +68,12 @@ class Options(c.Structure):
     _fields_ = [("struct_size", c.c_size_t), ("output", c.c_int32), ("regime", c.c_int32), ("tree_begin", c.c_uint32),
                 ("tree_end", c.c_uint32), ("plan", c.c_void_p), ("scratch", c.c_void_p),
                 ("scratch_bytes", c.c_size_t)]
+
+
+class SaveOptions(c.Structure):
+    _fields_ = [("struct_size", c.c_size_t), ("golden_rows", c.c_void_p), ("golden_margins", c.c_void_p),
+                ("n_golden_rows", c.c_uint32), ("n_metadata", c.c_uint32), ("metadata_keys", c.c_void_p),
+                ("metadata_values", c.c_void_p), ("flags", c.c_uint32), ("reserved", c.c_uint32)]
 
 
 lib = c.CDLL(LIBRARY)
@@ -188,9 +196,10 @@ class Model:
     def link(self) -> str:
         return lib.score_model_link_name(self.handle).decode()
 
-    def saved(self) -> bytes:
+    def saved(self, flags: int = 0) -> bytes:
         data, size, error = c.c_void_p(), c.c_size_t(), Error()
-        check(lib.score_model_save_memory(self.handle, None, data, size, error), error)
+        options = SaveOptions(struct_size=c.sizeof(SaveOptions), flags=flags)
+        check(lib.score_model_save_memory(self.handle, c.byref(options), data, size, error), error)
         out = c.string_at(data, size.value)
         lib.score_model_free_bytes(self.handle, data, size)
         return out

@@ -87,6 +87,7 @@ class Model:
         self.split_test = self.section("split_tests", self.counts["splits"])
         self.leaves = self.section("leaves", self.counts["leaves"] * self.counts["leaf_width"])
         self.leaf_ids = self.read_leaf_ids()
+        self.split_covers, self.leaf_covers = self.read_covers()
         self.base = self.section("base", self.n_outputs)
         self.weights = self.section("linear_weights", len(self.features) * self.n_outputs * self.is_linear())
         self.golden_rows = self.section("golden_rows", self.counts["golden_rows"] * len(self.features))
@@ -176,6 +177,27 @@ class Model:
             stored = stored[n:] if is_explicit else stored
         check(len(ids) == self.counts["leaves"] and not stored, "leaf_ids")
         return ids
+
+    def read_covers(self) -> tuple[np.ndarray, np.ndarray]:
+        """Weights of splits and leaves; empty if the file has none."""
+        leaves = self.sections.get("leaf_covers")
+        if leaves is None:
+            check("split_covers" not in self.sections, "split_covers")
+            return np.zeros(0), np.zeros(0)
+        check(len(leaves) == self.counts["leaves"], "leaf_covers")
+        if "split_covers" in self.sections:
+            splits = self.sections["split_covers"]
+        else:
+            splits = np.zeros(self.counts["splits"])
+            for tree in self.trees:
+                def cover(node: int) -> float:
+                    return splits[tree.first_split + node] if node >= 0 else leaves[tree.first_leaf + ~node]
+                for split in reversed(range(len(tree.left))):
+                    splits[tree.first_split + split] = cover(tree.left[split]) + cover(tree.right[split])
+        check(len(splits) == self.counts["splits"], "split_covers")
+        found = np.concatenate([splits, leaves]).astype(np.float64)
+        check(bool(np.isfinite(found).all() and (found >= 0).all()), "covers")
+        return found[:len(splits)], found[len(splits):]
 
     # ---- scores -----------------------------------------------------------------------------------
 

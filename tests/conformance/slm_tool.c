@@ -69,6 +69,8 @@ static void print_forest(const forest *f)
 	print_ints("right", f->right, f->n_splits);
 	print_doubles("leaves", f->leaves, (size_t)f->n_leaves * f->leaf_width);
 	print_uints("leaf_ids", f->leaf_ids, f->n_leaves);
+	print_doubles("split_covers", f->split_covers, f->split_covers != NULL ? f->n_splits : 0);
+	print_doubles("leaf_covers", f->leaf_covers, f->leaf_covers != NULL ? f->n_leaves : 0);
 	print_doubles("base", f->base, n_outputs);
 	print_doubles("linear_weights", f->linear_weights, f->linear_weights != NULL ? f->n_features * n_outputs : 0);
 	print_doubles("golden_rows", f->golden_rows, (size_t)f->n_golden * f->n_features);

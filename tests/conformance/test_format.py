@@ -12,7 +12,8 @@ from read_slm import Model
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = ROOT / "build/tests/slm_tool"
 SAMPLES = ["stump", "tiny", "one-set", "leaf-only", "xgboost", "xgboost-categories", "xgboost-classes", "lightgbm",
-           "lightgbm-forest", "sklearn", "catboost", "odd-outputs", "nan-cuts", "chain", "linear", "gblinear"]
+           "lightgbm-forest", "sklearn", "catboost", "odd-outputs", "nan-cuts", "chain", "linear", "gblinear", "covers",
+           "odd-covers"]
 DTYPES = {"f32": 1, "f64": 2}
 LINKS = ["identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge", "softmax_xgboost", "softmax", "argmax",
          "signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised", "softmax_pair", "exp_f64"]
@@ -45,7 +46,9 @@ def describe(model: Model) -> list[str]:
     lines.append(f"split_test:{numbers(model.split_test)}")
     for side in ("left", "right"):
         lines.append(f"{side}:{numbers(child for t in model.trees for child in getattr(t, side))}")
-    return lines + [f"leaves:{bits(model.leaves)}", f"leaf_ids:{numbers(model.leaf_ids)}", f"base:{bits(model.base)}",
+    return lines + [f"leaves:{bits(model.leaves)}", f"leaf_ids:{numbers(model.leaf_ids)}",
+                    f"split_covers:{bits(model.split_covers)}", f"leaf_covers:{bits(model.leaf_covers)}",
+                    f"base:{bits(model.base)}",
                     f"linear_weights:{bits(model.weights)}", f"golden_rows:{bits(model.golden_rows)}",
                     f"golden_margins:{bits(model.golden_margins)}"]
 
@@ -111,7 +114,20 @@ def test_files_are_an_eighth_of_the_source(parameters):
     source = bytes(booster.save_raw("ubj"))
     model = c_interface.Model.imported(source)
     assert model.info.n_golden_rows > 0
-    assert len(model.saved()) * 8 <= len(source)
+    assert len(model.saved(c_interface.NO_COVERS)) * 8 <= len(source)
+    # Covers that are no counts take 32 bits a leaf.
+    assert model.info.has_covers and len(model.saved()) * 5.5 <= len(source)
+
+
+def test_covers_may_be_left_out():
+    path = ROOT / "tests/data/xgboost/softprob-3.2.0.json"
+    model = c_interface.Model.imported(path.read_bytes())
+    without = model.saved(c_interface.NO_COVERS)
+    assert model.info.has_covers and len(without) < len(model.saved())
+    names = {entry["name"] for entry in Model(without).header["sections"]}
+    assert not names & {"leaf_covers", "split_covers"}
+    assert not c_interface.Model.opened(without).info.has_covers
+    assert c_interface.Model.opened(model.saved()).info.has_covers
 
 
 def test_the_example_of_the_page():

@@ -42,6 +42,8 @@ const sample samples[] = {
 	{ "linear", CONTRACT(3, 3, SCORE_F64, SCORE_F64, SCORE_BASE_LAST, SCORE_AVERAGE_NONE, SCORE_CATEGORY_TRUNCATE, 1.0),
 		0, 0, 0, SAMPLE_IS_LINEAR },
 	{ "gblinear", XGBOOST(1, 1), 0, 0, 0, SAMPLE_IS_LINEAR },
+	{ "covers", XGBOOST(2, 2), 6, 7, SAMPLE_LEVEL, SAMPLE_HAS_COVERS },
+	{ "odd-covers", LIGHTGBM(1, SCORE_AVERAGE_NONE), 4, 9, SAMPLE_SPLIT_ORDER, SAMPLE_HAS_ODD_COVERS },
 };
 const size_t n_samples = sizeof samples / sizeof samples[0];
 
@@ -54,6 +56,7 @@ typedef struct maker {
 	uint32_t leaf_numbers[MAX_NODES]; /* by node, as LightGBM numbers leaves while it splits */
 	uint32_t categories[MAX_CATEGORIES];
 	double vectors[MAX_NODES * 4];
+	double covers[MAX_NODES];
 } maker;
 
 static uint32_t random_below(maker *m, uint32_t n)
@@ -162,6 +165,17 @@ static void fill_leaves(maker *m)
 		number_by_walk(m);
 }
 
+/* A node's children were made after it. */
+static void fill_covers(maker *m)
+{
+	const bool odd = m->s->flags & SAMPLE_HAS_ODD_COVERS;
+	for (uint32_t i = m->n_nodes; i-- > 0;) {
+		const score_node *node = m->nodes + i;
+		const double leaf = odd ? random_below(m, 1000) / 7.0 : random_below(m, 1000);
+		m->covers[i] = node->test == SCORE_TEST_LEAF ? leaf : m->covers[node->left] + m->covers[node->right] + odd;
+	}
+}
+
 static score_status add_tree(maker *m, score_builder *builder, uint32_t number, score_error *error)
 {
 	const score_contract *c = &m->s->contract;
@@ -192,6 +206,10 @@ static score_status add_tree(maker *m, score_builder *builder, uint32_t number, 
 		tree.vectors = m->vectors;
 		tree.n_vectors = m->n_nodes;
 		tree.output = 0;
+	}
+	if (m->s->flags & (SAMPLE_HAS_COVERS | SAMPLE_HAS_ODD_COVERS)) {
+		fill_covers(m);
+		tree.covers = m->covers;
 	}
 	return score_builder_add_tree(builder, &tree, error);
 }

@@ -135,6 +135,48 @@ static void refuses_what_is_no_tree(void **state)
 	refuses(n, 0, SCORE_ERR_ARGUMENT);
 }
 
+static int has_covers(const double *const *covers, size_t n_trees)
+{
+	score_builder *b = new_builder(2);
+	score_model *model = NULL;
+	score_model_info info = {.struct_size = sizeof info};
+	for (size_t i = 0; i < n_trees; i++) {
+		score_tree t = tree_of(i == 2 ? stump + 1 : stump, i == 2 ? 1 : 3); /* the third tree is one leaf */
+		t.covers = covers[i];
+		assert_int_equal(score_builder_add_tree(b, &t, NULL), SCORE_OK);
+	}
+	assert_int_equal(score_builder_finish(b, &model, NULL), SCORE_OK);
+	assert_int_equal(score_model_get_info(model, &info), SCORE_OK);
+	score_model_free(model);
+	score_builder_free(b);
+	return info.has_covers;
+}
+
+static void keeps_covers_if_all_trees_have_them(void **state)
+{
+	(void)state;
+	const double covers[] = {3, 1, 2}, none[] = {0, 0, 0};
+	const double *const all[] = {covers, none, NULL}, *const one[] = {covers, NULL}, *const other[] = {NULL, covers};
+	assert_int_equal(has_covers(all, 3), 1);
+	assert_int_equal(has_covers(one, 1), 1);
+	assert_int_equal(has_covers(one, 2), 0);
+	assert_int_equal(has_covers(other, 2), 0);
+	const double bad[] = {NAN, INFINITY, -1.0};
+	for (size_t i = 0; i < 9; i++) {
+		double wrong[] = {3, 1, 2};
+		wrong[i % 3] = bad[i / 3];
+		score_builder *b = new_builder(2);
+		score_tree t = tree_of(stump, 3);
+		score_error error;
+		t.covers = wrong;
+		assert_int_equal(score_builder_add_tree(b, &t, &error), SCORE_ERR_ARGUMENT);
+		assert_non_null(strstr(error.message, "cover"));
+		t.covers = covers;
+		assert_int_equal(score_builder_add_tree(b, &t, &error), SCORE_OK);
+		score_builder_free(b);
+	}
+}
+
 static void refuses_an_empty_model(void **state)
 {
 	(void)state;
@@ -152,6 +194,7 @@ int main(void)
 		cmocka_unit_test(scores_a_stump),
 		cmocka_unit_test(predicts_from_odd_margins),
 		cmocka_unit_test(refuses_what_is_no_tree),
+		cmocka_unit_test(keeps_covers_if_all_trees_have_them),
 		cmocka_unit_test(refuses_an_empty_model),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

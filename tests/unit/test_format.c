@@ -240,7 +240,7 @@ static void odd_floats_keep_their_bits(void **state)
 		/* All alike, so that f32 is chosen exactly when this value is a float. */
 		for (int k = 0; k < 5; k++)
 			memcpy(rows + k, odd + i, sizeof odd[i]);
-		const score_save_options options = { sizeof options, rows, f->golden_margins, 1, 0, NULL, NULL };
+		const score_save_options options = { sizeof options, rows, f->golden_margins, 1, 0, NULL, NULL, 0, 0 };
 		file out = write_file(f, &options);
 		const forest *g = read_file(&out, &read);
 		assert_int_equal(g->n_golden, 1);
@@ -269,7 +269,7 @@ static void options_change_golden_rows_and_metadata(void **state)
 	const double margins[2] = { 0.25, -1 };
 	const char *const keys[] = { "owner", "aaa", "name", "zzz", "zzz", "nobody" };
 	const char *const values[] = { NULL, "first", "new name", "x", "last", NULL };
-	const score_save_options options = { sizeof options, rows, margins, 2, 6, keys, values };
+	const score_save_options options = { sizeof options, rows, margins, 2, 6, keys, values, 0, 0 };
 	file out = write_file(f, &options);
 	const forest *g = read_file(&out, &arena);
 	assert_int_equal(g->n_golden, 2);
@@ -295,12 +295,12 @@ static void bad_options_are_refused(void **state)
 	const char *const empty[] = { "" };
 	const char *const value[] = { "x" };
 	const score_save_options bad[] = {
-		{ sizeof bad[0], numbers, NULL, 1, 0, NULL, NULL },
-		{ sizeof bad[0], NULL, numbers, 1, 0, NULL, NULL },
-		{ sizeof bad[0], NULL, NULL, 1, 0, NULL, NULL },
-		{ sizeof bad[0], NULL, NULL, 0, 1, empty, value },
-		{ sizeof bad[0], NULL, NULL, 0, 1, NULL, value },
-		{ sizeof bad[0], NULL, NULL, 0, 1, value, NULL },
+		{ sizeof bad[0], numbers, NULL, 1, 0, NULL, NULL, 0, 0 },
+		{ sizeof bad[0], NULL, numbers, 1, 0, NULL, NULL, 0, 0 },
+		{ sizeof bad[0], NULL, NULL, 1, 0, NULL, NULL, 0, 0 },
+		{ sizeof bad[0], NULL, NULL, 0, 1, empty, value, 0, 0 },
+		{ sizeof bad[0], NULL, NULL, 0, 1, NULL, value, 0, 0 },
+		{ sizeof bad[0], NULL, NULL, 0, 1, value, NULL, 0, 0 },
 	};
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		void *out = &arena;
@@ -347,7 +347,7 @@ static void too_much_text_is_refused(void **state)
 	char *text = sl_arena_alloc(&arena, n + 1, 1);
 	const char *const key[] = { "essay" };
 	const char *const value[] = { text };
-	const score_save_options options = { sizeof options, NULL, NULL, 0, 1, key, value };
+	const score_save_options options = { sizeof options, NULL, NULL, 0, 1, key, value, 0, 0 };
 	score_error error;
 	void *out;
 	size_t size;

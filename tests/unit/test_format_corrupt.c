@@ -352,6 +352,10 @@ static const edit edits[] = {
 	{ "tiny", T("\xaa" "leaf_width\x01"), T("\xaa" "leaf_width\xd1\xff\x01"), BAD, "a negative number" },
 	{ "tiny", T("\xa9" "parameter\xcb"), T("\xa9" "parameter\xca\0\0\0\0\xa1" "x\xcb"), BAD, NULL },
 	{ "linear", T("\xae" "linear_weights"), T("\xa1" "x"), BAD, "linear_weights" },
+	{ "covers", T("\xab" "leaf_covers"), T("\xab" "leaf_lovers"), SCORE_OK, NULL },
+	{ "odd-covers", T("\xac" "split_covers"), T("\xac" "split_lovers"), SCORE_OK, NULL },
+	{ "odd-covers", T("\xab" "leaf_covers"), T("\xab" "leaf_lovers"), BAD, "only splits or only leaves" },
+	{ "covers", T("\xab" "golden_rows\xa4" "type"), T("\xab" "leaf_covers\xa4" "type"), BAD, "twice" },
 	{ "tiny", T("\xa5" "owner"), T("\xa5" "zzzzz"), BAD, "ascending" },
 	{ "tiny", T("\xa5" "owner"), T("\xa4" "name"), BAD, "ascending" },
 	{ "tiny", T("\xa5" "owner"), T("\xc0"), BAD, "expected text" },
@@ -395,6 +399,9 @@ static const content_edit content_edits[] = {
 	{ "xgboost-categories", SLM_SET_TEST_SETS, 0, 0xff, "" },
 	{ "xgboost-classes", SLM_TREE_OUTPUTS, 0, 0xff, "out of range" },
 	{ "lightgbm", SLM_LEAF_ID_EXPLICIT, 0, 0x00, "leaf_ids" },
+	{ "odd-covers", SLM_LEAF_COVERS, 7, 0xff, "cover of leaf 0" }, /* below zero */
+	{ "odd-covers", SLM_SPLIT_COVERS, 15, 0xff, "cover of split 1" },
+	{ "covers", SLM_LEAF_COVERS, 1, 0x55, NULL }, /* only another number */
 };
 
 static slm_table table_of(const file *f)
