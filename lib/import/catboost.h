@@ -40,6 +40,7 @@ typedef struct cb_node {
 	int64_t split;      /* into splits, -1 until it is read */
 	size_t first_value; /* into leaf_values */
 	size_t n_values;    /* 0: not a leaf */
+	double cover;       /* of a leaf; negative until it is read */
 } cb_node;
 
 typedef struct cb_tree {
@@ -50,6 +51,8 @@ typedef struct cb_tree {
 	size_t n_values;
 	size_t first_node; /* into nodes; n_nodes is 0 in a symmetric tree */
 	size_t n_nodes;
+	size_t first_cover; /* into covers; symmetric trees only */
+	size_t n_covers;    /* 0: unknown */
 } cb_tree;
 
 typedef struct cb_file {
@@ -62,6 +65,7 @@ typedef struct cb_file {
 	sl_vector splits;         /* cb_split */
 	sl_vector nodes;          /* cb_node */
 	sl_vector leaf_values;    /* double */
+	sl_vector covers;         /* double: weights of the training rows in the leaves */
 	sl_vector trees;          /* cb_tree */
 	sl_vector scale_and_bias; /* double: the scale, then the bias of each output */
 	sl_vector text;           /* char: strings, each terminated */

@@ -28,6 +28,7 @@ typedef struct build {
 	size_t tree_begin, tree_end;
 	score_link link;
 	sl_vector nodes;      /* score_node, of one tree */
+	sl_vector covers;     /* double, of the same nodes */
 	sl_vector categories; /* uint32_t, of its sets */
 	sl_vector taken;      /* uint8_t, by column: 1 when a feature is there */
 	sl_vector numbered;   /* numbered, in the order of "split_index" */
@@ -308,6 +309,33 @@ static score_status fill_nodes(build *b, size_t number, const cb_tree *tree)
 	return SCORE_OK;
 }
 
+/* Leaves say their weight, splits get the sum; a node stands before its children. NULL if the file does not say. */
+static score_status take_covers(build *b, const cb_tree *tree, const double **out)
+{
+	const cb_file *f = b->file;
+	const score_node *nodes = b->nodes.data;
+	const cb_node *from = (const cb_node *)f->nodes.data + tree->first_node;
+	size_t n = b->nodes.length, leaf = n / 2 + 1;
+	*out = NULL;
+	if (!tree->n_nodes && tree->n_covers != leaf)
+		return tree->n_covers == 0 ? SCORE_OK : sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree->offset, -1,
+			"\"leaf_weights\" has %zu numbers for %zu leaves", tree->n_covers, leaf);
+	b->covers.length = 0;
+	double *covers = sl_vector_grow(&b->covers, n);
+	if (!covers)
+		return sl_fail_memory(b->error, n * sizeof *covers);
+	for (size_t i = n; i-- > 0;) {
+		if (nodes[i].test != SCORE_TEST_LEAF)
+			covers[i] = covers[nodes[i].left] + covers[nodes[i].right];
+		else if (tree->n_nodes)
+			covers[i] = from[i].cover;
+		else
+			covers[i] = ((const double *)f->covers.data)[tree->first_cover + --leaf];
+	}
+	*out = import_covers_usable(covers, n) ? covers : NULL;
+	return SCORE_OK;
+}
+
 static score_status add_tree(build *b, size_t i)
 {
 	const cb_tree *tree = (const cb_tree *)b->file->trees.data + i;
@@ -325,6 +353,9 @@ static score_status add_tree(build *b, size_t i)
 		t.vectors = (const double *)b->file->leaf_values.data + tree->first_value;
 		t.n_vectors = tree->n_values / b->n_outputs;
 	}
+	status = take_covers(b, tree, &t.covers);
+	if (status != SCORE_OK)
+		return status;
 	return from_builder(b, score_builder_add_tree(b->builder, &t, &inner), &inner, tree->offset);
 }
 
@@ -448,6 +479,7 @@ score_status import_catboost(const void *data, size_t size, const score_import_o
 	build b = {.file = &file, .options = options, .error = error};
 	sl_vector_init(&b.nodes, &file.allocator, sizeof(score_node));
 	sl_vector_init(&b.categories, &file.allocator, sizeof(uint32_t));
+	sl_vector_init(&b.covers, &file.allocator, sizeof(double));
 	sl_vector_init(&b.taken, &file.allocator, 1);
 	sl_vector_init(&b.numbered, &file.allocator, sizeof(numbered));
 	score_status status = import_cb_read(&file, data, size);
@@ -455,6 +487,7 @@ score_status import_catboost(const void *data, size_t size, const score_import_o
 		status = build_model(&b);
 	sl_vector_free(&b.nodes);
 	sl_vector_free(&b.categories);
+	sl_vector_free(&b.covers);
 	sl_vector_free(&b.taken);
 	sl_vector_free(&b.numbered);
 	import_cb_free(&file);

@@ -34,7 +34,7 @@ typedef enum kind {
 	REFUSED  /* array that must be empty */
 } kind;
 
-typedef enum target { BORDERS, HASHES, SYMMETRIC_VALUES, NODE_VALUES, SCALE } target;
+typedef enum target { BORDERS, HASHES, SYMMETRIC_VALUES, SYMMETRIC_COVERS, NODE_VALUES, NODE_COVER, SCALE } target;
 typedef enum word_name { LOSS, VERSION, FEATURE_ID, FEATURE_NAME, NAN_TREATMENT, SPLIT_TYPE, WORDS } word_name;
 typedef enum whole_name { INDEX, COLUMN, HAS_NANS, SPLIT_FEATURE, SPLIT_CATEGORY, SPLIT_VALUE, SPLIT_INDEX, WHOLES } whole_name;
 
@@ -75,10 +75,12 @@ static const key keys[] = {
 	{IN_CATEGORY, "values", NUMBERS, HASHES},
 	{IN_SYMMETRIC, "splits", OBJECTS, IN_SPLIT},
 	{IN_SYMMETRIC, "leaf_values", NUMBERS, SYMMETRIC_VALUES},
+	{IN_SYMMETRIC, "leaf_weights", NUMBERS, SYMMETRIC_COVERS},
 	{IN_NODE, "split", OBJECT, IN_SPLIT},
 	{IN_NODE, "left", OBJECT, IN_NODE},
 	{IN_NODE, "right", OBJECT, IN_NODE},
 	{IN_NODE, "value", NUMBERS, NODE_VALUES},
+	{IN_NODE, "weight", NUMBERS, NODE_COVER},
 	{IN_SPLIT, "split_type", WORD, SPLIT_TYPE},
 	{IN_SPLIT, "float_feature_index", WHOLE, SPLIT_FEATURE},
 	{IN_SPLIT, "cat_feature_index", WHOLE, SPLIT_CATEGORY},
@@ -279,6 +281,7 @@ static score_status end_object(reader *r)
 		tree->n_splits = file->splits.length - tree->first_split;
 		tree->n_values = file->leaf_values.length - tree->first_value;
 		tree->n_nodes = file->nodes.length - tree->first_node;
+		tree->n_covers = file->covers.length - tree->first_cover;
 	}
 	r->depth--;
 	return status;
@@ -290,14 +293,15 @@ static score_status begin_tree(reader *r, const frame *f)
 {
 	const cb_file *file = r->file;
 	cb_tree tree = {.offset = f->offset, .first_split = file->splits.length,
-		.first_value = file->leaf_values.length, .first_node = file->nodes.length};
+		.first_value = file->leaf_values.length, .first_node = file->nodes.length,
+		.first_cover = file->covers.length};
 	return sl_vector_push(&r->file->trees, &tree, 1) ? SCORE_OK : no_memory(r);
 }
 
 static score_status begin_node(reader *r, frame *f)
 {
 	cb_file *file = r->file;
-	cb_node node = {.left = -1, .right = -1, .split = -1};
+	cb_node node = {.left = -1, .right = -1, .split = -1, .cover = -1};
 	f->node = file->nodes.length;
 	score_status status = f->key ? SCORE_OK : begin_tree(r, f);
 	if (status != SCORE_OK)
@@ -425,9 +429,14 @@ static score_status add_number(reader *r, const import_event *e, const key *k, s
 		return add_hash(r, e);
 	if (k->slot == BORDERS)
 		return sl_vector_push(&file->borders, &narrow, 1) ? SCORE_OK : no_memory(r);
+	if (k->slot == NODE_COVER) {
+		((cb_node *)file->nodes.data)[node].cover = x;
+		return SCORE_OK;
+	}
 	if (k->slot == NODE_VALUES)
 		((cb_node *)file->nodes.data)[node].n_values++;
-	sl_vector *values = k->slot == SCALE ? &file->scale_and_bias : &file->leaf_values;
+	sl_vector *values = k->slot == SCALE ? &file->scale_and_bias :
+		k->slot == SYMMETRIC_COVERS ? &file->covers : &file->leaf_values;
 	return sl_vector_push(values, &x, 1) ? SCORE_OK : no_memory(r);
 }
 
@@ -564,6 +573,7 @@ score_status import_cb_read(cb_file *f, const void *data, size_t size)
 	sl_vector_init(&f->splits, &f->allocator, sizeof(cb_split));
 	sl_vector_init(&f->nodes, &f->allocator, sizeof(cb_node));
 	sl_vector_init(&f->leaf_values, &f->allocator, sizeof(double));
+	sl_vector_init(&f->covers, &f->allocator, sizeof(double));
 	sl_vector_init(&f->trees, &f->allocator, sizeof(cb_tree));
 	sl_vector_init(&f->scale_and_bias, &f->allocator, sizeof(double));
 	sl_vector_init(&f->text, &f->allocator, 1);
@@ -583,7 +593,7 @@ score_status import_cb_read(cb_file *f, const void *data, size_t size)
 void import_cb_free(cb_file *f)
 {
 	sl_vector *const vectors[] = {&f->float_features, &f->cat_features, &f->borders, &f->values, &f->splits, &f->nodes,
-		&f->leaf_values, &f->trees, &f->scale_and_bias, &f->text, &f->classes};
+		&f->leaf_values, &f->covers, &f->trees, &f->scale_and_bias, &f->text, &f->classes};
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
 		sl_vector_free(vectors[i]);
 }

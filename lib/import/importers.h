@@ -21,6 +21,17 @@ score_format import_detect(const void *data, size_t size);
  * SCORE_OK. */
 score_status import_refuse_unknown(const void *data, size_t size, score_error *error);
 
+/* Whether a tree's covers can be kept: objectives of users' own make negative ones, and NaN. A model without covers still
+ * scores. */
+static inline bool import_covers_usable(const double *covers, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!(covers[i] >= 0.0 && covers[i] <= 1e300))
+			return false;
+	}
+	return true;
+}
+
 /* `format` is SCORE_FORMAT_XGBOOST_JSON or SCORE_FORMAT_XGBOOST_UBJSON; `options` may be NULL. */
 score_status import_xgboost(const void *data, size_t size, score_format format,
 	const score_import_options *options, score_builder **out, score_error *error);

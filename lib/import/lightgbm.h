@@ -69,6 +69,7 @@ typedef struct lgbm_trees {
 	sl_vector nodes;      /* score_node  */
 	sl_vector categories; /* uint32_t: members of all sets of the tree */
 	sl_vector set_first;  /* uint32_t: set k has categories [set_first[k], set_first[k + 1]) */
+	sl_vector covers;     /* double: of the nodes, or empty */
 } lgbm_trees;
 
 void import_lgbm_trees_init(lgbm_trees *trees, const score_allocator *allocator);

@@ -6,6 +6,7 @@
  * name; the builder checks that it is a tree at all.
  */
 #include "lightgbm.h"
+#include "importers.h"
 
 /* LightGBM replaces |x| <= 1e-35f by 0 before it asks any question. */
 #define TINY 0x1.a95a5cp-117
@@ -31,13 +32,16 @@ enum tree_key {
 	LEAF_VALUE,
 	CAT_BOUNDARIES,
 	CAT_THRESHOLD,
+	LEAF_COUNT,
+	INTERNAL_COUNT,
 	NESTED_TREE, /* never in a good file */
 	N_TREE_KEYS
 };
 
 static const char *const tree_keys[N_TREE_KEYS] = {
 	"num_leaves", "num_cat", "is_linear", "split_feature", "threshold", "decision_type", "left_child",
-	"right_child", "leaf_value", "cat_boundaries", "cat_threshold", "Tree",
+	"right_child", "leaf_value", "cat_boundaries", "cat_threshold",
+	"leaf_count", "internal_count", "Tree",
 };
 
 void import_lgbm_trees_init(lgbm_trees *trees, const score_allocator *allocator)
@@ -45,6 +49,7 @@ void import_lgbm_trees_init(lgbm_trees *trees, const score_allocator *allocator)
 	sl_vector_init(&trees->nodes, allocator, sizeof(score_node));
 	sl_vector_init(&trees->categories, allocator, sizeof(uint32_t));
 	sl_vector_init(&trees->set_first, allocator, sizeof(uint32_t));
+	sl_vector_init(&trees->covers, allocator, sizeof(double));
 }
 
 void import_lgbm_trees_free(lgbm_trees *trees)
@@ -52,6 +57,7 @@ void import_lgbm_trees_free(lgbm_trees *trees)
 	sl_vector_free(&trees->nodes);
 	sl_vector_free(&trees->categories);
 	sl_vector_free(&trees->set_first);
+	sl_vector_free(&trees->covers);
 }
 
 /* ---- the block's lines ----------------------------------------------------------------------------- */
@@ -321,6 +327,31 @@ static score_status make_room(lgbm_trees *t, const lgbm_field *leaf_value, int64
 	return SCORE_OK;
 }
 
+/* LightGBM's own contributions go by the numbers of rows, not by their weights. Empty where a file has none. */
+static score_status read_counts(lgbm_trees *t, const lgbm_field *fields, int64_t n_splits)
+{
+	static const enum tree_key keys[] = {INTERNAL_COUNT, LEAF_COUNT};
+	t->covers.length = 0;
+	if (!fields[INTERNAL_COUNT].value.text || !fields[LEAF_COUNT].value.text || n_splits == 0)
+		return SCORE_OK;
+	double *covers = sl_vector_grow(&t->covers, 2 * (size_t)n_splits + 1);
+	if (!covers)
+		return sl_fail_memory(t->in.error, 2 * (size_t)n_splits * sizeof *covers);
+	for (int k = 0; k < 2; k++) {
+		const lgbm_field *field = &fields[keys[k]];
+		lgbm_text rest = field->value;
+		for (int64_t i = 0; i < n_splits + k; i++) {
+			score_status status = import_lgbm_next_f64(&t->in, &rest, field->key, covers++);
+			if (status != SCORE_OK)
+				return status;
+		}
+		score_status status = import_lgbm_no_more(&t->in, &rest, field->key);
+		if (status != SCORE_OK)
+			return status;
+	}
+	return SCORE_OK;
+}
+
 /* What the builder finds wrong is wrong in the file, at this tree. */
 static score_status add_tree(lgbm_trees *t, const lgbm_text *head, uint32_t output)
 {
@@ -330,6 +361,8 @@ static score_status add_tree(lgbm_trees *t, const lgbm_text *head, uint32_t outp
 	tree.categories = t->categories.data;
 	tree.n_categories = t->categories.length;
 	tree.output = output;
+	if (t->covers.length && import_covers_usable(t->covers.data, t->covers.length))
+		tree.covers = t->covers.data;
 	score_status status = score_builder_add_tree(t->builder, &tree, t->in.error);
 	if (status == SCORE_ERR_ARGUMENT)
 		status = SCORE_ERR_CORRUPT;
@@ -363,5 +396,7 @@ score_status import_lgbm_tree(lgbm_trees *t, const lgbm_text *head, uint32_t out
 		status = read_leaves(t, &fields[LEAF_VALUE], n_leaves - 1);
 	if (status == SCORE_OK && n_leaves > 1)
 		status = read_splits(t, head, fields, n_leaves - 1, n_sets);
+	if (status == SCORE_OK)
+		status = read_counts(t, fields, n_leaves - 1);
 	return status == SCORE_OK && add ? add_tree(t, head, output) : status;
 }

@@ -11,7 +11,7 @@
 #include <scoreline/build.h>
 #include <scoreline/import.h>
 
-/* Arrays of numbers. Up to XGB_CATEGORIES of int64_t and per tree, up to XGB_LEAF_WEIGHTS of float and per
+/* Arrays of numbers. Up to XGB_CATEGORIES of int64_t and per tree, up to XGB_SUM_HESSIAN of float and per
  * tree. */
 typedef enum xgb_column_name {
 	XGB_LEFT,
@@ -26,6 +26,7 @@ typedef enum xgb_column_name {
 	XGB_CONDITIONS,
 	XGB_BASE_WEIGHTS,
 	XGB_LEAF_WEIGHTS,
+	XGB_SUM_HESSIAN,
 	XGB_TREE_COLUMNS, /* the ones above belong to one tree */
 	XGB_TREE_INFO = XGB_TREE_COLUMNS,
 	XGB_ITERATIONS,
@@ -106,6 +107,8 @@ typedef struct xgb_tree {
 	uint32_t n_categories;
 	uint32_t n_vectors;
 	uint32_t leaf_size; /* values of a leaf: 1, or more in a vector tree */
+	size_t first_cover; /* of its nodes */
+	bool has_covers;
 	int64_t offset;
 } xgb_tree;
 
@@ -120,6 +123,7 @@ typedef struct xgb_file {
 	sl_vector sets;       /* xgb_set   */
 	sl_vector categories; /* uint32_t  */
 	sl_vector vectors;    /* float     */
+	sl_vector covers;     /* float     */
 	int64_t tree_offset;  /* of the tree that is being read */
 } xgb_file;
 

@@ -275,6 +275,7 @@ static score_status set_base(const build *b)
 typedef struct tree_room {
 	sl_vector nodes;   /* score_node */
 	sl_vector vectors; /* double     */
+	sl_vector covers;  /* double     */
 } tree_room;
 
 /* A tree's weight under DART: XGBoost adds the leaf to a zero, which makes -0 a 0, and multiplies in float. */
@@ -311,6 +312,23 @@ static void fill_node(
 	}
 }
 
+/* NULL if the tree has none that can be kept. */
+static score_status take_covers(const build *b, const xgb_tree *tree, tree_room *room, const double **out)
+{
+	const float *from = (const float *)b->file->covers.data + tree->first_cover;
+	*out = NULL;
+	if (!tree->has_covers)
+		return SCORE_OK;
+	room->covers.length = 0;
+	double *covers = sl_vector_grow(&room->covers, tree->n_nodes);
+	if (!covers)
+		return sl_fail_memory(b->error, tree->n_nodes * sizeof *covers);
+	for (uint32_t k = 0; k < tree->n_nodes; k++)
+		covers[k] = (double)from[k];
+	*out = import_covers_usable(covers, tree->n_nodes) ? covers : NULL;
+	return SCORE_OK;
+}
+
 static score_status add_tree(const build *b, size_t i, tree_room *room)
 {
 	const xgb_file *f = b->file;
@@ -339,7 +357,10 @@ static score_status add_tree(const build *b, size_t i, tree_room *room)
 	t.n_vectors = vectors ? tree->n_vectors : 0;
 	t.output = vectors ? 0 : (uint32_t)((const int64_t *)f->columns[XGB_TREE_INFO].values.data)[i];
 	score_error inner;
-	score_status status = score_builder_add_tree(b->builder, &t, &inner);
+	score_status status = take_covers(b, tree, room, &t.covers);
+	if (status != SCORE_OK)
+		return status;
+	status = score_builder_add_tree(b->builder, &t, &inner);
 	if (status == SCORE_ERR_MEMORY || status == SCORE_OK)
 		return from_builder(b, status, &inner, -1);
 	return sl_fail_at(b->error, status == SCORE_ERR_ARGUMENT ? SCORE_ERR_CORRUPT : status, tree->offset, -1,
@@ -352,10 +373,12 @@ static score_status add_trees(const build *b)
 	score_status status = SCORE_OK;
 	sl_vector_init(&room.nodes, &b->file->allocator, sizeof(score_node));
 	sl_vector_init(&room.vectors, &b->file->allocator, sizeof(double));
+	sl_vector_init(&room.covers, &b->file->allocator, sizeof(double));
 	for (size_t i = b->tree_begin; i < b->tree_end && status == SCORE_OK; i++)
 		status = add_tree(b, i, &room);
 	sl_vector_free(&room.nodes);
 	sl_vector_free(&room.vectors);
+	sl_vector_free(&room.covers);
 	return status;
 }
 

@@ -83,6 +83,7 @@ static const key keys[] = {
 	{IN_TREE, "categories", INTEGERS, XGB_CATEGORIES},
 	{IN_TREE, "base_weights", FLOATS, XGB_BASE_WEIGHTS},
 	{IN_TREE, "leaf_weights", FLOATS, XGB_LEAF_WEIGHTS},
+	{IN_TREE, "sum_hessian", FLOATS, XGB_SUM_HESSIAN},
 	{IN_TREE_PARAMETERS, "num_nodes", INTEGER, XGB_NUM_NODES},
 	{IN_TREE_PARAMETERS, "num_deleted", INTEGER, XGB_NUM_DELETED},
 	{IN_TREE_PARAMETERS, "size_leaf_vector", INTEGER, XGB_LEAF_SIZE},
@@ -108,7 +109,7 @@ typedef struct reader {
 static bool column_is_float(int name)
 {
 	return name == XGB_CONDITIONS || name == XGB_BASE_WEIGHTS || name == XGB_LEAF_WEIGHTS ||
-		name == XGB_WEIGHT_DROP || name == XGB_WEIGHTS;
+		name == XGB_SUM_HESSIAN || name == XGB_WEIGHT_DROP || name == XGB_WEIGHTS;
 }
 
 static score_status corrupt(const reader *r, const import_event *e, const key *k, const char *what)
@@ -409,6 +410,7 @@ score_status import_xgb_read(xgb_file *f, const void *data, size_t size, score_f
 	sl_vector_init(&f->sets, &f->allocator, sizeof(xgb_set));
 	sl_vector_init(&f->categories, &f->allocator, sizeof(uint32_t));
 	sl_vector_init(&f->vectors, &f->allocator, sizeof(float));
+	sl_vector_init(&f->covers, &f->allocator, sizeof(float));
 	if (format == SCORE_FORMAT_XGBOOST_JSON)
 		return import_read_json(data, size, &f->allocator, on_event, &r, f->error);
 	return import_read_ubjson(data, size, on_event, &r, f->error);
@@ -427,6 +429,7 @@ void import_xgb_free(xgb_file *f)
 	sl_vector_free(&f->sets);
 	sl_vector_free(&f->categories);
 	sl_vector_free(&f->vectors);
+	sl_vector_free(&f->covers);
 }
 
 const char *import_xgb_string(const xgb_list *list, size_t i)

@@ -31,6 +31,7 @@ static const char *const column_keys[XGB_TREE_COLUMNS] = {
 	[XGB_CONDITIONS] = "split_conditions",
 	[XGB_BASE_WEIGHTS] = "base_weights",
 	[XGB_LEAF_WEIGHTS] = "leaf_weights",
+	[XGB_SUM_HESSIAN] = "sum_hessian",
 };
 
 /* `node` -1: not about a single one. */
@@ -229,6 +230,23 @@ static score_status read_vectors(tree_reader *t)
 	return SCORE_OK;
 }
 
+/* ---- covers ------------------------------------------------------------------------------------- */
+
+/* Trees with leaf vectors may have none, as an empty column. */
+static score_status read_covers(tree_reader *t)
+{
+	xgb_file *f = t->file;
+	const sl_vector *values = &f->columns[XGB_SUM_HESSIAN].values;
+	t->tree.first_cover = f->covers.length;
+	t->tree.has_covers = f->columns[XGB_SUM_HESSIAN].present && values->length;
+	if (!t->tree.has_covers)
+		return SCORE_OK;
+	score_status status = check_length(f, XGB_SUM_HESSIAN, t->n);
+	if (status == SCORE_OK && !sl_vector_push(&f->covers, values->data, values->length))
+		status = sl_fail_memory(f->error, values->length * sizeof(float));
+	return status;
+}
+
 /* ---- all together ------------------------------------------------------------------------------- */
 
 static score_status check_head(const xgb_file *f)
@@ -277,6 +295,8 @@ score_status import_xgb_keep_tree(xgb_file *f)
 		status = read_sets(&t);
 	if (status == SCORE_OK && t.tree.leaf_size > 1)
 		status = read_vectors(&t);
+	if (status == SCORE_OK)
+		status = read_covers(&t);
 	if (status == SCORE_OK && !sl_vector_push(&f->trees, &t.tree, 1))
 		status = sl_fail_memory(f->error, sizeof t.tree);
 	return status;

@@ -99,6 +99,8 @@ static void refuses_wrong_symmetric_files(void **state)
 		{"[2,[0.25]]", "7", "expected an object or an array", 0},
 		{"[1,2,4,8]", "[1,2,4]", "leaf values", 0},
 		{"[1,2,4,8]", "[]", "leaf values", 0},
+		{"[1,2,4,8]", "[1,2,4,8],\"leaf_weights\":[1,2,3]", "\"leaf_weights\" has 3 numbers for 4 leaves", 0},
+		{"[1,2,4,8]", "[1,2,4,8],\"leaf_weights\":[1,2,3,\"x\"]", "expected numbers", 0},
 		{"\"float_feature_index\":1", "\"float_feature_index\":5", "the model has 2 float features", 0},
 		{"\"float_feature_index\":1", "\"float_feature_index\":-5", "missing, negative", 0},
 		{"\"split_index\":2", "\"split_index\":7", "\"split_index\" 7", 0},
@@ -218,6 +220,37 @@ static void scores_as_written(void **state)
 	margin_is(category_file, 9.0, missing, 1.0);
 }
 
+/* Covers that cannot be kept are none, and the model still scores. */
+static void knows_covers(void **state)
+{
+	static const struct {
+		const char *text, *from, *to;
+		int has_covers;
+	} cases[] = {
+		{symmetric_file, "[1,2,4,8]", "[1,2,4,8]", 0},
+		{symmetric_file, "[1,2,4,8]", "[1,2,4,8],\"leaf_weights\":[1,0,3,2.5]", 1},
+		{symmetric_file, "[1,2,4,8]", "[1,2,4,8],\"leaf_weights\":[]", 0},
+		{symmetric_file, "[1,2,4,8]", "[1,2,4,8],\"leaf_weights\":[1,2,3,-1]", 0},
+		{symmetric_file, "[1,2,4,8]", "[1,2,4,8],\"leaf_weights\":[1,2,3,NaN]", 0},
+		{nodes_file, "\"value\":2", "\"value\":2,\"weight\":4", 0},
+		{nodes_file, "{\"value\":2},\"right\":{\"value\":4}",
+			"{\"value\":2,\"weight\":4},\"right\":{\"value\":4,\"weight\":0}", 1},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char *text = replaced(cases[i].text, cases[i].from, cases[i].to);
+		score_model_info info = {.struct_size = sizeof info};
+		score_error error;
+		score_model *model;
+		if (import_text(text, strlen(text), &model, &error) != SCORE_OK)
+			fail_msg("%s", error.message);
+		assert_int_equal(score_model_get_info(model, &info), SCORE_OK);
+		assert_int_equal(info.has_covers, cases[i].has_covers);
+		score_model_free(model);
+		free(text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -226,6 +259,7 @@ int main(void)
 		cmocka_unit_test(refuses_wrong_nodes),
 		cmocka_unit_test(refuses_every_truncation),
 		cmocka_unit_test(scores_as_written),
+		cmocka_unit_test(knows_covers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

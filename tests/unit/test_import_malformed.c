@@ -135,6 +135,8 @@ static void refuses_wrong_trees(void **state)
 		{"[0,0,1,0,0]", "[-1,0,1,0,0]", "the root was deleted", 0, false},
 		{"\"num_deleted\":\"0\"", "\"num_deleted\":\"1\"", "has 0 deleted nodes, but \"num_deleted\" is 1", 0,
 			false},
+		{"\"id\":0", "\"id\":0,\"sum_hessian\":[5,2,3,1]", "\"sum_hessian\" has 4 elements, expected 5", 0, false},
+		{"\"id\":0", "\"id\":0,\"sum_hessian\":[5,2,3,1,\"x\"]", "expected numbers", 0, false},
 		{"\"num_nodes\":\"5\"", "\"num_nodes\":\"6\"", "has 5 elements, expected 6", 0, false},
 		{"\"num_nodes\":\"5\"", "\"num_nodes\":\"0\"", "\"num_nodes\" is 0 or missing", 0, false},
 		{"\"num_nodes\":\"5\",", "", "\"num_nodes\" is 0 or missing", 0, false},
