@@ -12,13 +12,15 @@
  *             most 8 KiB of stack; with a scratch buffer (score_scratch_bytes()) it takes the fast path.
  * Errors.     Every fallible call returns a score_status and fills an optional, caller-owned score_error.
  *             After a failure `*out` is NULL, and the content of an output buffer is unspecified.
- * Values.     NaN is missing. A cleared validity bit is missing. Categories are exact integer codes.
+ * Values.     NaN is missing. A cleared validity bit is missing. Categories are exact integer codes, or strings where the
+ *             model has a dictionary of them.
  * Bits.       The same row gives the same margin bits whatever the batch size, layout, thread or
  *             instruction set.
  */
 #ifndef SCORELINE_H
 #define SCORELINE_H
 
+#include <math.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -179,6 +181,28 @@ typedef int32_t score_feature_type;
 
 SCORE_API score_feature_type score_model_feature_type(const score_model *model, uint32_t i);
 
+/* The dictionary of feature `i`: which code each of its labels (strings) has. Numbers that a caller passes are codes
+ * already; strings (SCORE_STRING columns) are labels and get their code here. 0 if the feature has none: then it takes
+ * codes only. */
+SCORE_API uint32_t score_model_dictionary(const score_model *model, uint32_t i);
+#define SCORE_DICTIONARY 1u         /* there is one                                                               */
+#define SCORE_DICTIONARY_NUMBERS 2u /* the labels were numbers where the model was trained; they stand as decimal text */
+#define SCORE_DICTIONARY_HASH 4u    /* no labels are listed: every string has a code, made of its hash (CatBoost)        */
+
+/* Code of a string that is no label: NaN: it counts as missing; -1: it is in no category set; SCORE_REFUSE: a row that
+ * has one is refused (SCORE_ERR_SHAPE). NaN if the feature has no dictionary. */
+SCORE_API double score_model_category_unknown(const score_model *model, uint32_t i);
+#define SCORE_REFUSE ((double)HUGE_VAL) /* positive infinity */
+
+/* Label `k` of feature `i`, UTF-8, and its code; NULL and NaN when out of range. Order is the source library's. */
+SCORE_API uint32_t score_model_category_count(const score_model *model, uint32_t i);
+SCORE_API const char *score_model_category_name(const score_model *model, uint32_t i, uint32_t k);
+SCORE_API double score_model_category_code(const score_model *model, uint32_t i, uint32_t k);
+
+/* Code of one string: 1 if it is a label of the feature; else 0 and what score_model_category_unknown() says. */
+SCORE_API int score_model_category_find(const score_model *model, uint32_t i, const char *text, size_t length,
+	double *code);
+
 /* Metadata: UTF-8 key and value of entry `i`, NULL when out of range. The library itself writes "name",
  * "source.library", "source.version", "objective"; "class_labels" and "class_rule" are explained below; all others are the user's. */
 SCORE_API uint32_t score_model_metadata_count(const score_model *model);
@@ -227,7 +251,8 @@ typedef int32_t score_dtype;
 #define SCORE_U64 10
 #define SCORE_BOOL 11       /* one byte per value, zero or not          */
 #define SCORE_BOOL_BITS 12  /* one bit per value, least significant first (Arrow) */
-#define SCORE_STRING 13     /* only in score_bind(): names a type that cannot be scored */
+#define SCORE_STRING 13     /* UTF-8, for features that have a dictionary; `values` is a score_strings */
+#define SCORE_F16 14        /* half precision; columns only             */
 
 typedef int32_t score_layout;
 #define SCORE_ROWS 1    /* row-major, SCORE_F32 or SCORE_F64 */
@@ -243,6 +268,23 @@ typedef struct score_column {
 	score_dtype dtype;
 	int32_t reserved;
 } score_column;
+
+/* Values of a SCORE_STRING column (Arrow's layout), which has no stride. String i of `data` are the bytes from offsets[i] up
+ * to offsets[i + 1]. Without `indices`, row r has string `offset` + r. With them (dictionary-encoded) it has the string
+ * whose number is indices[`offset` + r], and an index outside [0, n_strings) is missing. */
+typedef struct score_strings {
+	size_t struct_size;
+	const void *offsets;     /* of offset_type                                                                  */
+	const char *data;
+	const void *indices;     /* of index_type, or NULL                                                          */
+	const double *codes;     /* with indices: what score_encode() made of the strings, once for many calls;
+	                          * NULL: every row's string is looked up                                           */
+	int64_t n_strings;       /* with indices                                                                    */
+	score_dtype offset_type; /* SCORE_I32 or SCORE_I64                                                          */
+	score_dtype index_type;  /* SCORE_I8 … SCORE_U64                                                            */
+} score_strings;
+
+#define SCORE_STRINGS_INIT { sizeof(score_strings), NULL, NULL, NULL, NULL, 0, SCORE_I32, 0 }
 
 /* Rows that the caller owns. Make it with score_input_rows_f32(), …_f64() or score_input_columns(). */
 typedef struct score_input {
@@ -270,7 +312,8 @@ typedef struct score_input {
 typedef struct score_plan score_plan;
 
 /* Match the model's features to the caller's columns by name, once per schema. Columns that the model does
- * not use are ignored. Missing, doubled or mistyped ones are an error (SCORE_ERR_SHAPE) that lists them.
+ * not use are ignored. Missing, doubled or mistyped ones are an error (SCORE_ERR_SHAPE) that lists them; SCORE_STRING fits
+ * features that have a dictionary.
  * `types` may be NULL (all numeric). The plan keeps no reference to the arguments but the model's allocator. */
 SCORE_API SCORE_MUST_CHECK score_status score_bind(const score_model *model, const char *const *column_names,
 	const score_dtype *types, size_t n_columns, score_plan **out, score_error *error);
@@ -279,6 +322,11 @@ SCORE_API void score_plan_free(score_plan *plan);
 
 /* Input column of feature `i`, or -1. */
 SCORE_API int64_t score_plan_column(const score_plan *plan, uint32_t i);
+
+/* Codes of the first n_strings strings of `strings` under the dictionary of feature `i`, into codes[n_strings]; a string
+ * that a row must not have gets SCORE_REFUSE. */
+SCORE_API SCORE_MUST_CHECK score_status score_encode(const score_model *model, uint32_t i, const score_strings *strings,
+	double *codes, score_error *error);
 
 /* ---- scoring ----------------------------------------------------------------------------------- */
 

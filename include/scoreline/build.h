@@ -100,6 +100,13 @@ SCORE_API void score_builder_free(score_builder *builder);
 SCORE_API SCORE_MUST_CHECK score_status score_builder_set_feature(score_builder *builder, uint32_t feature,
 	const char *name, score_feature_type type, score_error *error);
 
+/* The labels that a feature's category codes stand for, so that strings can be scored (SCORE_STRING columns). Labels are
+ * UTF-8, distinct, without zero bytes. `codes` are finite, or NaN for a label that means missing; NULL: the label's
+ * position. `unknown` is the code of every other string: NaN (missing), a number (-1: in no category set), or SCORE_REFUSE.
+ * `flags` is 0 or SCORE_DICTIONARY_NUMBERS. n may be 0: every string is unknown. A later call replaces the dictionary. */
+SCORE_API SCORE_MUST_CHECK score_status score_builder_set_dictionary(score_builder *builder, uint32_t feature,
+	const char *const *labels, const double *codes, size_t n, double unknown, uint32_t flags, score_error *error);
+
 /* Base margin per output, already in margin space; default 0. `n` is 1 (for all) or n_outputs. */
 SCORE_API SCORE_MUST_CHECK score_status score_builder_set_base(score_builder *builder, const double *base, size_t n,
 	score_error *error);

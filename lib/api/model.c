@@ -95,6 +95,51 @@ score_feature_type score_model_feature_type(const score_model *model, uint32_t i
 	return model && i < model->f->n_features ? (score_feature_type)model->f->features[i].type : SCORE_FEATURE_NUMERIC;
 }
 
+static const forest_dictionary *dictionary(const score_model *model, uint32_t i)
+{
+	return model && i < model->f->n_features ? model->f->features[i].dictionary : NULL;
+}
+
+uint32_t score_model_dictionary(const score_model *model, uint32_t i)
+{
+	const forest_dictionary *d = dictionary(model, i);
+	bool is_hashed = model && i < model->f->n_features && forest_is_hashed(model->f, i);
+	return d ? d->flags : is_hashed ? SCORE_DICTIONARY | SCORE_DICTIONARY_HASH : 0;
+}
+
+double score_model_category_unknown(const score_model *model, uint32_t i)
+{
+	const forest_dictionary *d = dictionary(model, i);
+	return d ? d->unknown : (double)NAN;
+}
+
+uint32_t score_model_category_count(const score_model *model, uint32_t i)
+{
+	const forest_dictionary *d = dictionary(model, i);
+	return d ? d->n_labels : 0;
+}
+
+const char *score_model_category_name(const score_model *model, uint32_t i, uint32_t k)
+{
+	const forest_dictionary *d = dictionary(model, i);
+	return d && k < d->n_labels ? d->text + d->starts[k] : NULL;
+}
+
+double score_model_category_code(const score_model *model, uint32_t i, uint32_t k)
+{
+	const forest_dictionary *d = dictionary(model, i);
+	return d && k < d->n_labels ? d->codes[k] : (double)NAN;
+}
+
+int score_model_category_find(const score_model *model, uint32_t i, const char *text, size_t length, double *code)
+{
+	double found = (double)NAN;
+	bool known = score_model_dictionary(model, i) && text && input_string_code(model->f, i, text, length, &found);
+	if (code)
+		*code = found;
+	return known;
+}
+
 uint32_t score_model_metadata_count(const score_model *model)
 {
 	return model ? model->f->n_metadata : 0;

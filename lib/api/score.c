@@ -94,9 +94,11 @@ score_status score_batch(const score_model *model, const score_input *input, dou
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_batch: model is NULL");
 	score_status status = take_options(model, options, &o, error);
 	if (status == SCORE_OK)
-		status = input_open(input, o.plan, model->f->n_features, &view, error);
+		status = input_open(input, o.plan, model->f, &view, error);
 	if (status != SCORE_OK || view.n_rows == 0)
 		return status;
+	input_refusal refusal = {-1, 0};
+	view.refusal = &refusal;
 	engine_call call = {&view, o.output, o.regime, o.tree_begin, o.tree_end, o.scratch, o.scratch_bytes, out, 0};
 	size_t width = output_width(model, &o);
 	if (o.output == SCORE_OUTPUT_CLASS)
@@ -115,5 +117,22 @@ score_status score_batch(const score_model *model, const score_input *input, dou
 	else if (!engine_score_classes(model->e, &call, &model->class_rule))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "class numbers of %u outputs need scratch of %zu bytes",
 			model->f->contract.n_outputs, score_scratch_bytes(model));
+	return refusal.row < 0 ? SCORE_OK : input_refuse(&view, error);
+}
+
+score_status score_encode(const score_model *model, uint32_t i, const score_strings *strings, double *codes,
+	score_error *error)
+{
+	sl_error_clear(error);
+	if (!model || i >= model->f->n_features)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_encode: model is NULL, or has no feature %u", i);
+	if (!input_takes_strings(model->f, i))
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_encode: feature %u has no dictionary", i);
+	score_status status = input_check_strings(strings, true, "score_encode", error);
+	if (status != SCORE_OK)
+		return status;
+	if (!codes && strings->n_strings)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_encode: codes is NULL");
+	input_encode(model->f, i, strings, codes);
 	return SCORE_OK;
 }

@@ -190,6 +190,11 @@ void sl_unmap_file(const void *data, size_t size);
 /* Write beside `path`, sync, rename over it. */
 score_status sl_write_file(const char *path, const void *data, size_t size, score_error *error);
 
+/* ---- text ----------------------------------------------------------------------------------------- */
+
+/* Bytes at the start of the text that are valid UTF-8: `length` if all are. */
+size_t sl_utf8_prefix(const char *text, size_t length);
+
 /* ---- decimal text ------------------------------------------------------------------------------- */
 
 /* Correctly rounded, locale-independent decimal text to binary in one rounding. Accepts an optional sign, digits with

@@ -67,6 +67,11 @@ static score_status add_features(assembly *a)
 		features[i].type = (uint32_t)b->features[i].type;
 		if (!features[i].name)
 			return out_of_memory(a);
+		score_status status = SCORE_OK;
+		if (b->features[i].dictionary)
+			status = forest_make_dictionary(b->features[i].dictionary, i, a->arena, &features[i].dictionary, a->error);
+		if (status != SCORE_OK)
+			return status;
 	}
 	a->f->features = features;
 	a->f->n_features = n;

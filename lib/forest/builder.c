@@ -152,6 +152,59 @@ score_status score_builder_set_feature(score_builder *b, uint32_t feature, const
 	return SCORE_OK;
 }
 
+/* The labels one after the other, each terminated, in the builder's memory. */
+static score_status join_labels(score_builder *b, const char *const *labels, const double *codes, size_t n,
+	uint32_t feature, forest_dictionary *d, score_error *error)
+{
+	size_t total = 0;
+	for (size_t i = 0; i < n; i++) {
+		if (!labels[i])
+			return sl_fail(error, SCORE_ERR_ARGUMENT, "label %zu of feature %u is NULL", i, feature);
+		total += strlen(labels[i]) + 1;
+		if (total > INT32_MAX)
+			return sl_fail(error, SCORE_ERR_LIMIT, "the labels of feature %u take more than 2 GiB", feature);
+	}
+	char *text = sl_arena_alloc(&b->names, total, 1);
+	uint32_t *starts = sl_arena_alloc(&b->names, n + 1, sizeof *starts);
+	double *own = sl_arena_alloc(&b->names, n, sizeof *own);
+	if (!text || !starts || !own)
+		return sl_fail_memory(error, total + n * sizeof *starts);
+	for (size_t i = 0; i < n; i++) {
+		size_t length = strlen(labels[i]) + 1;
+		memcpy(text + starts[i], labels[i], length);
+		starts[i + 1] = starts[i] + (uint32_t)length;
+		own[i] = codes ? codes[i] : (double)i;
+	}
+	d->n_labels = (uint32_t)n;
+	d->text = text;
+	d->starts = starts;
+	d->codes = own;
+	return SCORE_OK;
+}
+
+score_status score_builder_set_dictionary(score_builder *b, uint32_t feature, const char *const *labels,
+	const double *codes, size_t n, double unknown, uint32_t flags, score_error *error)
+{
+	score_status status = usable(b, "score_builder_set_dictionary", error);
+	if (status != SCORE_OK)
+		return status;
+	if (feature >= b->contract.n_features)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "feature %u does not exist: the model has %u features", feature,
+			b->contract.n_features);
+	if (n && !labels)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_builder_set_dictionary: labels is NULL");
+	if (n > INT32_MAX)
+		return sl_fail(error, SCORE_ERR_LIMIT, "feature %u has %zu labels", feature, n);
+	forest_dictionary joined = {.unknown = unknown, .flags = flags};
+	const forest_dictionary *made = NULL;
+	status = join_labels(b, labels, codes, n, feature, &joined, error);
+	if (status == SCORE_OK)
+		status = forest_make_dictionary(&joined, feature, &b->names, &made, error);
+	if (status == SCORE_OK)
+		b->features[feature].dictionary = made;
+	return status;
+}
+
 score_status score_builder_set_base(score_builder *b, const double *base, size_t n, score_error *error)
 {
 	score_status status = usable(b, "score_builder_set_base", error);

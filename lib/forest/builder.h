@@ -22,6 +22,7 @@ typedef struct raw_set {
 typedef struct raw_feature {
 	char *name; /* in `names`, or NULL */
 	score_feature_type type;
+	const forest_dictionary *dictionary; /* in `names`, or NULL */
 } raw_feature;
 
 /* Distinct items by content: open addressing over item numbers + 1. */

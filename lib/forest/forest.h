@@ -39,11 +39,32 @@ typedef struct forest_tree {
 	uint32_t depth;       /* splits on the longest path */
 } forest_tree;
 
+/* A label in the order of its hash. */
+typedef struct forest_label {
+	uint64_t hash;
+	uint32_t number;
+	uint32_t length;
+} forest_label;
+
+/* Labels of a feature's categories and their codes. Made and checked by forest_make_dictionary() only. */
+typedef struct forest_dictionary {
+	uint32_t n_labels;
+	uint32_t flags;         /* SCORE_DICTIONARY_* */
+	double unknown;
+	const char *text;       /* one label after the other, each terminated */
+	const uint32_t *starts; /* [n_labels + 1] into text */
+	const double *codes;    /* [n_labels] */
+	const forest_label *by_hash; /* [n_labels] */
+	const uint32_t *buckets; /* [2^(64 - shift) + 1] into by_hash: the labels whose hash starts with these bits */
+	uint32_t shift;
+} forest_dictionary;
+
 typedef struct forest_feature {
 	const char *name; /* never NULL; unique */
 	uint32_t type;    /* score_feature_type */
 	uint32_t first_cut; /* into cuts */
 	uint32_t n_cuts;
+	const forest_dictionary *dictionary; /* NULL: codes only */
 } forest_feature;
 
 typedef struct forest_metadata {
@@ -115,6 +136,21 @@ uint32_t forest_link_predictions(score_link link, uint32_t n_outputs);
 /* Words for links, by number; part of the file format: a word never changes its meaning. */
 #define FOREST_N_LINKS 15
 extern const char *const forest_link_names[FOREST_N_LINKS];
+
+/* ---- dictionaries --------------------------------------------------------------------------------- */
+
+/* Check `from`, whose text, starts and codes may hold anything as long as the starts ascend, and copy it with its index
+ * into the arena. A fault is ARGUMENT. `feature` is for messages. */
+score_status forest_make_dictionary(const forest_dictionary *from, uint32_t feature, sl_arena *arena,
+	const forest_dictionary **out, score_error *error);
+
+static inline uint32_t forest_label_length(const forest_dictionary *d, uint32_t label)
+{
+	return d->starts[label + 1] - d->starts[label] - 1;
+}
+
+/* True and the code of the label, or false and the code of unknown strings. */
+bool forest_find_label(const forest_dictionary *d, const char *text, size_t length, double *code);
 
 /* ---- exact reference evaluation -------------------------------------------------------------------- */
 

@@ -162,7 +162,31 @@ static score_status check_unique(const reader *r, const forest_feature *features
 	return SCORE_OK;
 }
 
-static score_status read_features(reader *r, const slm_value *root, forest *f)
+/* The optional key of feature `i` of `n`. */
+static score_status read_dictionary(const reader *r, const slm_value *feature, uint32_t i, uint32_t n, slm_table *table)
+{
+	bool twice;
+	int32_t numbers = 0;
+	const slm_value *map = slm_map_get(feature, "dictionary", &twice);
+	if (map == NULL)
+		return SCORE_OK;
+	TRY(get(r, feature, "dictionary", SLM_MAP, &map));
+	if (table->dictionaries == NULL)
+		table->dictionaries = sl_arena_alloc(r->arena, n, sizeof *table->dictionaries);
+	if (table->dictionaries == NULL)
+		return sl_fail_memory(r->error, n * sizeof *table->dictionaries);
+	slm_dictionary *d = table->dictionaries + i;
+	TRY(get_count(r, map, "labels", &d->n_labels));
+	TRY(get_number(r, map, "unknown", &d->unknown));
+	TRY(get_bool(r, map, "numbers", &numbers));
+	if (d->n_labels > (uint32_t)INT32_MAX - table->n_labels)
+		return corrupt(r, "labels", "more labels than a file can hold");
+	table->n_labels += d->n_labels;
+	d->flags = SCORE_DICTIONARY | (numbers ? SCORE_DICTIONARY_NUMBERS : 0);
+	return SCORE_OK;
+}
+
+static score_status read_features(reader *r, const slm_value *root, forest *f, slm_table *table)
 {
 	const slm_value *list = NULL;
 	TRY(get(r, root, "features", SLM_ARRAY, &list));
@@ -181,6 +205,7 @@ static score_status read_features(reader *r, const slm_value *root, forest *f)
 		TRY(copy_text(r, name, "name", &features[i].name));
 		TRY(get_word(r, map, "type", &slm_words_feature, &type));
 		TRY(get_count(r, map, "cuts", &features[i].n_cuts));
+		TRY(read_dictionary(r, map, i, list->n, table));
 		features[i].type = (uint32_t)type;
 		features[i].first_cut = (uint32_t)cuts;
 		cuts += features[i].n_cuts;
@@ -326,7 +351,7 @@ static score_status read_root(reader *r, const slm_value *root, uint64_t room, f
 	TRY(get_word(r, root, "leaf_id_rule", &slm_words_leaf_rule, &table->leaf_rule));
 	TRY(read_metadata(r, root, f));
 	r->where = top;
-	TRY(read_features(r, root, f));
+	TRY(read_features(r, root, f, table));
 	r->where = top;
 	TRY(read_link(r, root, f));
 	r->where = top;

@@ -72,6 +72,22 @@ static void put_bool(writer *w, const char *key, bool value)
 		msgpack_pack_false(&w->pack);
 }
 
+static void put_feature(writer *w, const forest_feature *feature)
+{
+	const forest_dictionary *d = feature->dictionary;
+	msgpack_pack_map(&w->pack, d ? 4 : 3);
+	put_text(w, "name");
+	put_text(w, feature->name);
+	put_word(w, "type", &slm_words_feature, (int32_t)feature->type);
+	put_count(w, "cuts", feature->n_cuts);
+	if (!d)
+		return;
+	put_map(w, "dictionary", 3);
+	put_count(w, "labels", d->n_labels);
+	put_number(w, "unknown", d->unknown);
+	put_bool(w, "numbers", d->flags & SCORE_DICTIONARY_NUMBERS);
+}
+
 static void put_model(writer *w, const forest *f)
 {
 	put_map(w, "metadata", f->n_metadata);
@@ -81,13 +97,8 @@ static void put_model(writer *w, const forest *f)
 	}
 	put_word(w, "kind", &slm_words_kind, f->kind);
 	put_array(w, "features", f->n_features);
-	for (uint32_t i = 0; i < f->n_features; i++) {
-		msgpack_pack_map(&w->pack, 3);
-		put_text(w, "name");
-		put_text(w, f->features[i].name);
-		put_word(w, "type", &slm_words_feature, (int32_t)f->features[i].type);
-		put_count(w, "cuts", f->features[i].n_cuts);
-	}
+	for (uint32_t i = 0; i < f->n_features; i++)
+		put_feature(w, f->features + i);
 	put_count(w, "outputs", f->contract.n_outputs);
 	put_map(w, "link", 3);
 	put_word(w, "name", &slm_words_link, f->link);

@@ -45,6 +45,9 @@ enum {
 	SLM_GOLDEN_MARGINS,
 	SLM_LEAF_COVERS,
 	SLM_SPLIT_COVERS,
+	SLM_LABEL_SIZES,
+	SLM_LABEL_TEXT,
+	SLM_LABEL_CODES,
 	SLM_N_SECTIONS
 };
 
@@ -64,11 +67,20 @@ typedef int32_t slm_leaf_rule;
 #define SLM_LEVEL_ORDER 2 /* splits and leaves breadth first                   */
 #define SLM_N_LEAF_RULES 3
 
+/* What the header says of a feature's dictionary; its labels stand in sections. `flags` is 0 where there is none. */
+typedef struct slm_dictionary {
+	double unknown;
+	uint32_t n_labels;
+	uint32_t flags; /* SCORE_DICTIONARY_* */
+} slm_dictionary;
+
 /* Everything of the header that is not in the forest itself. */
 typedef struct slm_table {
 	slm_section sections[SLM_N_SECTIONS];
 	slm_leaf_rule leaf_rule;
 	uint32_t n_set_tests;
+	uint32_t n_labels; /* of all dictionaries together */
+	slm_dictionary *dictionaries; /* of a file that is read: [n_features], or NULL if no feature has one */
 	uint64_t section_bytes; /* from the first section to the end of the last */
 } slm_table;
 
@@ -139,6 +151,22 @@ score_status slm_topology(const forest *f, const score_allocator *allocator, uin
 /* The reverse: fills trees (not their outputs), left and right. */
 score_status slm_trees_from_topology(const forest *f, const slm_section *section, const uint8_t *bytes,
 	const score_allocator *allocator, forest_tree *trees, int32_t *left, int32_t *right, score_error *error);
+
+/* ---- dictionaries (slm_labels.c) --------------------------------------------------------------------- */
+
+/* Labels of all features: numbers of bytes, the bytes themselves without ends, and codes. */
+typedef struct slm_labels {
+	uint32_t n;
+	size_t n_bytes;
+	const uint32_t *sizes;
+	const uint8_t *text;
+	const double *codes;
+} slm_labels;
+
+score_status slm_list_labels(const forest *f, sl_arena *arena, slm_labels *out, score_error *error);
+/* The reverse: checked dictionaries of the features, which the header has announced in `table`. */
+score_status slm_take_labels(const slm_labels *labels, const slm_table *table, sl_arena *scratch, sl_arena *arena,
+	forest *f, score_error *error);
 
 /* ---- header (slm_header_write.c, slm_header_read.c) -------------------------------------------------- */
 

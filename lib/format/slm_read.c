@@ -94,11 +94,11 @@ static void *take(const reader *r, sl_arena *arena, uint64_t n, size_t size)
 	return memory;
 }
 
-static score_status get_floats(const reader *r, int id, uint64_t n, const double **out)
+static score_status get_floats(const reader *r, sl_arena *arena, int id, uint64_t n, const double **out)
 {
 	const slm_section *s;
 	TRY(find(r, id, n, true, &s));
-	double *values = take(r, r->arena, n, sizeof *values);
+	double *values = take(r, arena, n, sizeof *values);
 	if (values == NULL)
 		return SCORE_ERR_MEMORY;
 	if (s != NULL)
@@ -317,7 +317,7 @@ static score_status get_weights(const reader *r, sl_arena *scratch, int id, uint
 	if (!s->present)
 		return SCORE_OK;
 	if (s->is_float) {
-		TRY(get_floats(r, id, n, &floats));
+		TRY(get_floats(r, r->arena, id, n, &floats));
 		*out = (double *)(uintptr_t)floats;
 		return SCORE_OK;
 	}
@@ -346,6 +346,25 @@ static score_status get_covers(const reader *r, sl_arena *scratch)
 	return SCORE_OK;
 }
 
+/* ---- dictionaries ------------------------------------------------------------------------------------ */
+
+static score_status get_labels(const reader *r, sl_arena *scratch)
+{
+	const slm_section *text = r->table.sections + SLM_LABEL_TEXT;
+	const double *codes;
+	uint32_t *sizes;
+	slm_labels labels = { .n = r->table.n_labels, .n_bytes = text->present ? (size_t)text->count : 0 };
+	if (text->present && (text->bits != 8 || text->is_float))
+		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section label_text: expected type u8, found %u bits",
+			(unsigned)text->bits);
+	TRY(get_ints(r, scratch, SLM_LABEL_SIZES, labels.n, &sizes));
+	TRY(get_floats(r, scratch, SLM_LABEL_CODES, labels.n, &codes));
+	labels.text = text->present ? r->sections + text->offset : NULL;
+	labels.sizes = sizes;
+	labels.codes = codes;
+	return slm_take_labels(&labels, &r->table, scratch, r->arena, r->f, r->error);
+}
+
 /* ---- all -------------------------------------------------------------------------------------------- */
 
 static score_status get_all(const reader *r, sl_arena *scratch)
@@ -353,19 +372,20 @@ static score_status get_all(const reader *r, sl_arena *scratch)
 	forest *f = r->f;
 	const uint64_t n_outputs = f->contract.n_outputs;
 	const uint64_t n_weights = f->kind == SCORE_KIND_LINEAR ? f->n_features * n_outputs : 0;
-	TRY(get_floats(r, SLM_CUTS, f->n_cuts, &f->cuts));
+	TRY(get_floats(r, r->arena, SLM_CUTS, f->n_cuts, &f->cuts));
 	TRY(get_sets(r, scratch));
 	TRY(get_tests(r, scratch));
-	TRY(get_floats(r, SLM_LEAVES, (uint64_t)f->n_leaves * f->leaf_width, &f->leaves));
+	TRY(get_floats(r, r->arena, SLM_LEAVES, (uint64_t)f->n_leaves * f->leaf_width, &f->leaves));
 	TRY(get_shapes(r, scratch));
 	TRY(get_leaf_ids(r, scratch));
 	TRY(get_covers(r, scratch));
-	TRY(get_floats(r, SLM_BASE, n_outputs, &f->base));
-	TRY(get_floats(r, SLM_LINEAR_WEIGHTS, n_weights, &f->linear_weights));
+	TRY(get_floats(r, r->arena, SLM_BASE, n_outputs, &f->base));
+	TRY(get_floats(r, r->arena, SLM_LINEAR_WEIGHTS, n_weights, &f->linear_weights));
 	if (n_weights == 0)
 		f->linear_weights = NULL;
-	TRY(get_floats(r, SLM_GOLDEN_ROWS, (uint64_t)f->n_golden * f->n_features, &f->golden_rows));
-	return get_floats(r, SLM_GOLDEN_MARGINS, f->n_golden * n_outputs, &f->golden_margins);
+	TRY(get_labels(r, scratch));
+	TRY(get_floats(r, r->arena, SLM_GOLDEN_ROWS, (uint64_t)f->n_golden * f->n_features, &f->golden_rows));
+	return get_floats(r, r->arena, SLM_GOLDEN_MARGINS, f->n_golden * n_outputs, &f->golden_margins);
 }
 
 static score_status read_checked(reader *r, const uint8_t *data, size_t size, size_t header_size)

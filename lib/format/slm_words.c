@@ -25,6 +25,9 @@ const char *const slm_section_names[SLM_N_SECTIONS] = {
 	[SLM_GOLDEN_MARGINS] = "golden_margins",
 	[SLM_LEAF_COVERS] = "leaf_covers",
 	[SLM_SPLIT_COVERS] = "split_covers",
+	[SLM_LABEL_SIZES] = "label_sizes",
+	[SLM_LABEL_TEXT] = "label_text",
+	[SLM_LABEL_CODES] = "label_codes",
 };
 
 #define WORDS(NAME, ...) \

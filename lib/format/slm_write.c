@@ -230,6 +230,18 @@ static score_status put_covers(writer *w)
 	return put_weights(w, SLM_SPLIT_COVERS, f->split_covers, f->n_splits);
 }
 
+static score_status put_labels(writer *w)
+{
+	slm_labels labels;
+	TRY(slm_list_labels(&w->model, &w->arena, &labels, w->error));
+	TRY(put_ints(w, SLM_LABEL_SIZES, labels.sizes, labels.n));
+	if (labels.n_bytes > 0) {
+		TRY(add_section(w, SLM_LABEL_TEXT, labels.n_bytes, 8, false));
+		memcpy(w->bytes[SLM_LABEL_TEXT], labels.text, labels.n_bytes);
+	}
+	return put_floats(w, SLM_LABEL_CODES, labels.codes, labels.n);
+}
+
 static score_status put_all(writer *w)
 {
 	const forest *f = &w->model;
@@ -251,7 +263,8 @@ static score_status put_all(writer *w)
 		TRY(put_floats(w, SLM_LINEAR_WEIGHTS, f->linear_weights, n_features * n_outputs));
 	TRY(put_floats(w, SLM_GOLDEN_ROWS, f->golden_rows, f->n_golden * n_features));
 	TRY(put_floats(w, SLM_GOLDEN_MARGINS, f->golden_margins, f->n_golden * n_outputs));
-	return put_covers(w);
+	TRY(put_covers(w));
+	return put_labels(w);
 }
 
 /* ---- what the caller changes ------------------------------------------------------------------------ */

@@ -129,23 +129,6 @@ static score_status take_length(ubjson *u, size_t unit, size_t *out)
 	return SCORE_OK;
 }
 
-/* Length of the UTF-8 character at `p`, 0 if there is none: no overlong forms, no surrogates, nothing above
- * U+10FFFF. */
-static size_t character(const uint8_t *p, size_t left)
-{
-	size_t n = p[0] < 0x80 ? 1 : p[0] >= 0xC2 && p[0] < 0xE0 ? 2 : p[0] >= 0xE0 && p[0] < 0xF0 ? 3 :
-		p[0] >= 0xF0 && p[0] < 0xF5 ? 4 : 0;
-	if (n == 0 || n > left)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xC0) != 0x80)
-			return 0;
-	}
-	bool bad = (p[0] == 0xE0 && p[1] < 0xA0) || (p[0] == 0xED && p[1] >= 0xA0) ||
-		(p[0] == 0xF0 && p[1] < 0x90) || (p[0] == 0xF4 && p[1] >= 0x90);
-	return bad ? 0 : n;
-}
-
 static score_status take_text(ubjson *u, import_event_kind kind)
 {
 	import_event e = {.kind = kind};
@@ -154,12 +137,10 @@ static score_status take_text(ubjson *u, import_event_kind kind)
 	if (status != SCORE_OK)
 		return status;
 	e.text = (const char *)u->data + u->at;
-	for (size_t end = u->at + e.length; u->at < end;) {
-		size_t n = character(u->data + u->at, end - u->at);
-		if (n == 0)
-			return fail(u, "a string is not UTF-8");
-		u->at += n;
-	}
+	size_t valid = sl_utf8_prefix(e.text, e.length);
+	u->at += valid;
+	if (valid < e.length)
+		return fail(u, "a string is not UTF-8");
 	return send(u, &e, start);
 }
 

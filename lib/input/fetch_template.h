@@ -27,6 +27,13 @@ static void FETCH_NAME(const score_column *c, int64_t first, size_t n, FETCH_OUT
 		FETCH_AS(int64_t);
 	case SCORE_U64:
 		FETCH_AS(uint64_t);
+	case SCORE_F16:
+		for (size_t i = 0; i < n; i++) {
+			uint16_t half;
+			memcpy(&half, from + (int64_t)i * stride, sizeof half);
+			out[i] = (FETCH_OUT)widen_half(half);
+		}
+		break;
 	case SCORE_BOOL:
 		for (size_t i = 0; i < n; i++)
 			out[i] = (FETCH_OUT)(from[(int64_t)i * stride] != 0);

@@ -53,11 +53,17 @@ static void list_add(list *l, const char *name)
 static score_status report(const list *missing, const list *doubled, const list *mistyped, score_error *error)
 {
 	const list *worst = missing->count ? missing : doubled->count ? doubled : mistyped;
-	const char *what = worst == missing ? "lacks" : worst == doubled ? "has twice" : "has as text, not as numbers,";
+	const char *what = worst == missing ? "lacks" : worst == doubled ? "has twice" : 
+		"has as text, for which the model has no dictionary,";
 	if (worst->left_out)
 		return sl_fail(error, SCORE_ERR_SHAPE, "the input %s %u of the model's features: %s and %u more", what,
 			worst->count, worst->text, worst->left_out);
 	return sl_fail(error, SCORE_ERR_SHAPE, "the input %s %u of the model's features: %s", what, worst->count, worst->text);
+}
+
+static bool type_fits(const forest *f, uint32_t feature, score_dtype type)
+{
+	return type == SCORE_STRING ? input_takes_strings(f, feature) : type >= SCORE_F32 && type <= SCORE_F16;
 }
 
 static score_status resolve(const forest *f, const named *sorted, size_t n, const score_dtype *types, score_plan *plan,
@@ -74,7 +80,7 @@ static score_status resolve(const forest *f, const named *sorted, size_t n, cons
 		if (at + 1 < n && strcmp(sorted[at + 1].name, name) == 0)
 			list_add(&doubled, name);
 		uint32_t column = sorted[at].column;
-		if (types && (types[column] < SCORE_F32 || types[column] > SCORE_BOOL_BITS))
+		if (types && !type_fits(f, i, types[column]))
 			list_add(&mistyped, name);
 		plan->column[i] = column;
 	}

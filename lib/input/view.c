@@ -2,6 +2,7 @@
 #include "view.h"
 
 #include <math.h>
+#include <stdio.h>
 
 static size_t dtype_size(score_dtype t)
 {
@@ -12,6 +13,7 @@ static size_t dtype_size(score_dtype t)
 		return 1;
 	case SCORE_I16:
 	case SCORE_U16:
+	case SCORE_F16:
 		return 2;
 	case SCORE_F32:
 	case SCORE_I32:
@@ -50,33 +52,52 @@ static score_status open_rows(const score_input *in, input_view *out, score_erro
 	return SCORE_OK;
 }
 
-static score_status open_columns(const score_input *in, uint32_t n_features, input_view *out, score_error *error)
+static score_status open_strings(const score_column *column, const forest *f, uint32_t feature, uint32_t number,
+	score_error *error)
+{
+	char what[32];
+	const char *name = f->features[feature].name;
+	if (!input_takes_strings(f, feature))
+		return sl_fail(error, SCORE_ERR_SHAPE,
+			"column %u holds strings, but the model has no dictionary for feature '%s': give numbers", number,
+			sl_quote(name, strlen(name)).text);
+	if (column->stride_bytes)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "column %u: SCORE_STRING columns have no stride", number);
+	snprintf(what, sizeof what, "column %u", number);
+	return input_check_strings(column->values, false, what, error);
+}
+
+static score_status open_columns(const score_input *in, const forest *f, input_view *out, score_error *error)
 {
 	const score_column *columns = in->u.columns.columns;
 	if (!columns)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "columnar input has no columns (NULL)");
 	out->columns = columns;
 	out->all_f32 = true;
-	for (uint32_t i = 0; i < n_features; i++) {
+	for (uint32_t i = 0; i < f->n_features; i++) {
 		uint32_t c = input_column(out, i);
 		const score_column *column = columns + c;
 		size_t size = dtype_size(column->dtype);
 		if (!column->values)
 			return sl_fail(error, SCORE_ERR_ARGUMENT, "column %u has no values (NULL)", c);
-		if (column->dtype == SCORE_BOOL_BITS ? column->stride_bytes != 0 :
+		if (column->dtype == SCORE_STRING) {
+			score_status status = open_strings(column, f, i, c, error);
+			if (status != SCORE_OK)
+				return status;
+		} else if (column->dtype == SCORE_BOOL_BITS ? column->stride_bytes != 0 :
 			size == 0 || misaligned(column->values, column->stride_bytes, size))
 			return sl_fail(error, SCORE_ERR_ARGUMENT,
 				"column %u has dtype %d, which cannot be scored, or is not aligned to it", c, (int)column->dtype);
 		if (column->offset < 0)
 			return sl_fail(error, SCORE_ERR_ARGUMENT, "column %u has the negative offset %lld", c,
 				(long long)column->offset);
-		if (column->dtype == SCORE_F64 || size > 2)
-			out->all_f32 &= column->dtype == SCORE_F32;
+		if (size == 0 || size > 2)
+			out->all_f32 &= column->dtype == SCORE_F32 || column->dtype == SCORE_BOOL_BITS;
 	}
 	return SCORE_OK;
 }
 
-score_status input_open(const score_input *input, const score_plan *plan, uint32_t n_features, input_view *out,
+score_status input_open(const score_input *input, const score_plan *plan, const forest *f, input_view *out,
 	score_error *error)
 {
 	score_input in;
@@ -89,24 +110,35 @@ score_status input_open(const score_input *input, const score_plan *plan, uint32
 	if (in.n_rows < 0 || in.n_columns < 0)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "the input has %lld rows and %lld columns", (long long)in.n_rows,
 			(long long)in.n_columns);
-	uint32_t expected = plan ? plan->n_columns : n_features;
+	uint32_t expected = plan ? plan->n_columns : f->n_features;
 	if (in.n_columns != (int64_t)expected)
 		return sl_fail(error, SCORE_ERR_SHAPE, "the input has %lld columns, the %s %u", (long long)in.n_columns,
 			plan ? "plan was bound to" : "model has", expected);
 	out->n_rows = in.n_rows;
+	out->f = f;
 	out->column_of_feature = plan ? plan->column : NULL;
 	if (in.n_rows == 0)
 		return SCORE_OK;
 	if (in.layout == SCORE_ROWS)
 		return open_rows(&in, out, error);
 	if (in.layout == SCORE_COLUMNS)
-		return open_columns(&in, n_features, out, error);
+		return open_columns(&in, f, out, error);
 	return sl_fail(error, SCORE_ERR_ARGUMENT, "the input has the unknown layout %d", (int)in.layout);
 }
 
 static bool is_valid(const score_column *c, int64_t element)
 {
 	return !c->validity || (c->validity[element >> 3] >> (element & 7) & 1);
+}
+
+/* A half as a float, exactly. */
+static float widen_half(uint16_t h)
+{
+	uint32_t sign = (uint32_t)(h & 0x8000u) << 16, rest = h & 0x7fffu;
+	if (rest >= 0x7c00u)
+		return sl_f32_from_bits(sign | 0x7f800000u | (rest & 0x3ffu) << 13);
+	/* As a float with this exponent the half is 2^-112 too small; denormals come out right, too. */
+	return sl_f32_from_bits(sign | sl_f32_bits(sl_f32_from_bits(rest << 13) * 0x1p112f));
 }
 
 #define FETCH_AS(type) \
@@ -134,7 +166,11 @@ static const char *row_values(const input_view *view, uint32_t feature, int64_t 
 void input_fetch_f32(const input_view *view, uint32_t feature, int64_t first, size_t n, float *out)
 {
 	if (view->columns) {
-		fetch_column_f32(view->columns + input_column(view, feature), first, n, out);
+		const score_column *c = view->columns + input_column(view, feature);
+		if (c->dtype == SCORE_STRING)
+			input_string_codes_f32(view, feature, first, n, out);
+		else
+			fetch_column_f32(c, first, n, out);
 		return;
 	}
 	const char *from = row_values(view, feature, first);
@@ -146,7 +182,11 @@ void input_fetch_f32(const input_view *view, uint32_t feature, int64_t first, si
 void input_fetch_f64(const input_view *view, uint32_t feature, int64_t first, size_t n, double *out)
 {
 	if (view->columns) {
-		fetch_column_f64(view->columns + input_column(view, feature), first, n, out);
+		const score_column *c = view->columns + input_column(view, feature);
+		if (c->dtype == SCORE_STRING)
+			input_string_codes_f64(view, feature, first, n, out);
+		else
+			fetch_column_f64(c, first, n, out);
 		return;
 	}
 	const char *from = row_values(view, feature, first);

@@ -7,7 +7,7 @@
 #ifndef SL_INPUT_VIEW_H
 #define SL_INPUT_VIEW_H
 
-#include "../base/base.h"
+#include "../forest/forest.h"
 
 struct score_plan {
 	score_allocator allocator;
@@ -17,9 +17,17 @@ struct score_plan {
 	uint32_t column[];    /* [n_features] */
 };
 
+/* The first row, in the order of reading, whose string the model's dictionary refuses. */
+typedef struct input_refusal {
+	int64_t row; /* -1: none so far */
+	uint32_t feature;
+} input_refusal;
+
 /* Small enough for the stack; refers to the caller's descriptor. */
 typedef struct input_view {
 	int64_t n_rows;
+	const forest *f;
+	input_refusal *refusal;             /* filled while values are fetched; NULL if there are no strings */
 	const uint32_t *column_of_feature;  /* NULL: identity */
 	const score_column *columns;        /* SCORE_COLUMNS, else NULL */
 	const char *data;                   /* SCORE_ROWS */
@@ -29,8 +37,8 @@ typedef struct input_view {
 	bool all_f32;                       /* every used value is a float */
 } input_view;
 
-/* Check the descriptor against a model of `n_features` features. */
-score_status input_open(const score_input *input, const score_plan *plan, uint32_t n_features, input_view *out,
+/* Check the descriptor against the model's features. */
+score_status input_open(const score_input *input, const score_plan *plan, const forest *f, input_view *out,
 	score_error *error);
 
 /* Values of one feature in rows [first, first + n). A double, or an integer that float cannot hold, is rounded to
@@ -41,6 +49,21 @@ void input_fetch_f64(const input_view *view, uint32_t feature, int64_t first, si
 /* Values of a feature whose categories are known by their hash: as doubles, but integers that a double cannot hold
  * as hash + 0.5. */
 void input_fetch_hashed(const input_view *view, uint32_t feature, int64_t first, size_t n, double *out);
+
+/* ---- strings (strings.c) ------------------------------------------------------------------------------ */
+
+/* Check what stands behind `values` of a SCORE_STRING column, or what score_encode() gets; `what` is for messages. */
+score_status input_check_strings(const score_strings *given, bool has_no_rows, const char *what, score_error *error);
+/* Whether strings have codes: the feature has a dictionary, or its categories are known by their hash. */
+bool input_takes_strings(const forest *f, uint32_t feature);
+/* Code of one string; false if it is no label of the dictionary. */
+bool input_string_code(const forest *f, uint32_t feature, const char *text, size_t length, double *code);
+/* Codes of a column of strings, NaN for missing ones. */
+void input_string_codes_f32(const input_view *view, uint32_t feature, int64_t first, size_t n, float *out);
+void input_string_codes_f64(const input_view *view, uint32_t feature, int64_t first, size_t n, double *out);
+void input_encode(const forest *f, uint32_t feature, const score_strings *strings, double *codes);
+/* The error about view->refusal, which has a row. */
+score_status input_refuse(const input_view *view, score_error *error);
 
 static inline uint32_t input_column(const input_view *view, uint32_t feature)
 {

@@ -67,6 +67,16 @@ AT(score_column, offset, 16);
 AT(score_column, stride_bytes, 24);
 AT(score_column, dtype, 32);
 
+SIZE(score_strings, 56);
+AT(score_strings, struct_size, 0);
+AT(score_strings, offsets, 8);
+AT(score_strings, data, 16);
+AT(score_strings, indices, 24);
+AT(score_strings, codes, 32);
+AT(score_strings, n_strings, 40);
+AT(score_strings, offset_type, 48);
+AT(score_strings, index_type, 52);
+
 SIZE(score_input, 96);
 AT(score_input, struct_size, 0);
 AT(score_input, layout, 8);
@@ -195,6 +205,10 @@ VALUE(SCORE_U64, 10);
 VALUE(SCORE_BOOL, 11);
 VALUE(SCORE_BOOL_BITS, 12);
 VALUE(SCORE_STRING, 13);
+VALUE(SCORE_F16, 14);
+VALUE(SCORE_DICTIONARY, 1);
+VALUE(SCORE_DICTIONARY_NUMBERS, 2);
+VALUE(SCORE_DICTIONARY_HASH, 4);
 VALUE(SCORE_ROWS, 1);
 VALUE(SCORE_COLUMNS, 2);
 VALUE(SCORE_OUTPUT_PREDICTION, 0);

@@ -11,7 +11,8 @@ import msgpack
 import numpy as np
 
 MAGIC = b"\x89SLM\r\n\x1a\n"
-FLOATS = {"cuts", "leaves", "base", "linear_weights", "golden_rows", "golden_margins"}
+FLOATS = {"cuts", "leaves", "base", "linear_weights", "golden_rows", "golden_margins",
+          "label_codes"}
 TINY = float(np.float32(1e-35))
 
 
@@ -22,6 +23,13 @@ class Test:
     kind: int  # 0 numeric, 1 set, 2 not in set
     missing_right: int
     zero_is_missing: int = 0
+
+
+@dataclasses.dataclass
+class Dictionary:
+    codes: list  # (label, code)
+    unknown: float
+    numbers: bool
 
 
 @dataclasses.dataclass
@@ -79,6 +87,7 @@ class Model:
         self.sections = {entry["name"]: decode(data, entry, first) for entry in self.header["sections"]}
         ends = [entry["offset"] + entry["bytes"] for entry in self.header["sections"]]
         check(first + ends[-1] + 16 == len(data), "hash does not follow the last section")
+        self.dictionaries = self.read_dictionaries()
         self.first_cut = np.cumsum([0] + [f["cuts"] for f in self.features])
         self.cuts = self.section("cuts", self.counts["cuts"])
         self.sets = self.read_sets()
@@ -99,6 +108,19 @@ class Model:
     def section(self, name: str, count: int) -> np.ndarray:
         found = self.sections.get(name, np.zeros(0, np.float64 if name in FLOATS else np.int64))
         check(len(found) == count and (found.dtype == np.float64) == (name in FLOATS), f"section {name}")
+        return found
+
+    def read_dictionaries(self) -> list[Dictionary | None]:
+        heads = [feature.get("dictionary") for feature in self.features]
+        n = sum(head["labels"] for head in heads if head)
+        sizes, codes = self.section("label_sizes", n), self.section("label_codes", n)
+        text = bytes(self.section("label_text", int(sizes.sum())).astype(np.uint8))
+        labels = [text[end - size:end].decode() for size, end in zip(sizes, np.cumsum(sizes))]
+        pairs, found = list(zip(labels, codes)), []
+        for head in heads:
+            own, pairs = (pairs[:head["labels"]], pairs[head["labels"]:]) if head else ([], pairs)
+            check(len({label for label, _ in own}) == len(own), "labels are not distinct")
+            found.append(Dictionary(own, head["unknown"], head["numbers"]) if head else None)
         return found
 
     def read_sets(self) -> list[list[int]]:

@@ -47,6 +47,14 @@ static void print_contract(const forest *f)
 	for (uint32_t i = 0; i < f->n_features; i++)
 		printf("feature: %s|%u|%u|%u\n", f->features[i].name, (unsigned)f->features[i].type,
 			(unsigned)f->features[i].first_cut, (unsigned)f->features[i].n_cuts);
+	for (uint32_t i = 0; i < f->n_features; i++) {
+		const forest_dictionary *d = f->features[i].dictionary;
+		if (d != NULL)
+			printf("dictionary: %u %u %u %016" PRIx64 "\n", (unsigned)i, (unsigned)d->n_labels, (unsigned)d->flags,
+				sl_f64_bits(d->unknown));
+		for (uint32_t k = 0; d != NULL && k < d->n_labels; k++)
+			printf("label: %s|%016" PRIx64 "\n", d->text + d->starts[k], sl_f64_bits(d->codes[k]));
+	}
 	for (uint32_t i = 0; i < f->n_metadata; i++)
 		printf("metadata: %s|%s\n", f->metadata[i].key, f->metadata[i].value);
 }

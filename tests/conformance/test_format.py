@@ -13,6 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = ROOT / "build/tests/slm_tool"
 SAMPLES = ["stump", "tiny", "one-set", "leaf-only", "xgboost", "xgboost-categories", "xgboost-classes", "lightgbm",
            "lightgbm-forest", "sklearn", "catboost", "odd-outputs", "nan-cuts", "chain", "linear", "gblinear", "covers",
+           "dictionaries",
            "odd-covers"]
 DTYPES = {"f32": 1, "f64": 2}
 LINKS = ["identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge", "softmax_xgboost", "softmax", "argmax",
@@ -38,6 +39,10 @@ def describe(model: Model) -> list[str]:
              f"linear_skip_missing: {int(c['linear_skip_missing'])}", f"leaf_width: {model.counts['leaf_width']}"]
     for f, first in zip(model.features, model.first_cut):
         lines.append(f"feature: {f['name']}|{['numeric', 'category'].index(f['type'])}|{first}|{f['cuts']}")
+    for i, dictionary in enumerate(model.dictionaries):
+        if dictionary is not None:
+            lines.append(f"dictionary: {i} {len(dictionary.codes)} {1 + 2 * dictionary.numbers}{bits([dictionary.unknown])}")
+            lines += [f"label: {label}|{bits([code])[1:]}" for label, code in dictionary.codes]
     lines += [f"metadata: {key}|{value}" for key, value in model.header["metadata"].items()]
     lines.append(f"cuts:{bits(model.cuts)}")
     lines += [f"test: {t.feature} {t.index} {t.kind} {t.missing_right} {t.zero_is_missing}" for t in model.tests]

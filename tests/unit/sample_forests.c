@@ -28,6 +28,7 @@ const sample samples[] = {
 	{ "leaf-only", XGBOOST(1, 1), 3, 0, SAMPLE_LEVEL, 0 },
 	{ "xgboost", XGBOOST(1, 1), 20, 31, SAMPLE_LEVEL, 0 },
 	{ "xgboost-categories", XGBOOST(1, 1), 12, 20, SAMPLE_LEVEL, SAMPLE_HAS_CATEGORIES },
+	{ "dictionaries", XGBOOST(1, 1), 3, 9, SAMPLE_LEVEL, SAMPLE_HAS_CATEGORIES | SAMPLE_HAS_DICTIONARIES },
 	{ "xgboost-classes", XGBOOST(3, 6), 12, 9, SAMPLE_LEVEL, 0 },
 	{ "lightgbm", LIGHTGBM(1, SCORE_AVERAGE_NONE), 15, 30, SAMPLE_SPLIT_ORDER,
 		SAMPLE_HAS_ZERO_MISSING | SAMPLE_HAS_CATEGORIES },
@@ -214,6 +215,18 @@ static score_status add_tree(maker *m, score_builder *builder, uint32_t number, 
 	return score_builder_add_tree(builder, &tree, error);
 }
 
+/* Plain labels, labels that are numbers with codes of their own, and none at all. */
+static score_status set_dictionaries(score_builder *builder, score_error *error)
+{
+	static const char *const cities[] = { "Ulm", "K\xc3\xb6ln", "" };
+	static const char *const zones[] = { "10", "-3", "missing" };
+	const double codes[] = { 7.0, 4294967301.0, NAN };
+	score_status status = score_builder_set_dictionary(builder, 3, cities, NULL, 3, NAN, 0, error);
+	if (status == SCORE_OK)
+		status = score_builder_set_dictionary(builder, 4, zones, codes, 3, SCORE_REFUSE, SCORE_DICTIONARY_NUMBERS, error);
+	return status == SCORE_OK ? score_builder_set_dictionary(builder, 1, NULL, NULL, 0, -1.0, 0, error) : status;
+}
+
 static score_status describe(const sample *s, score_builder *builder, score_error *error)
 {
 	const double base[] = { 0.5, -1.25, 3.0, 1e-3f };
@@ -238,6 +251,8 @@ static score_status describe(const sample *s, score_builder *builder, score_erro
 static score_status fill(maker *m, score_builder *builder, score_error *error)
 {
 	score_status status = describe(m->s, builder, error);
+	if (status == SCORE_OK && (m->s->flags & SAMPLE_HAS_DICTIONARIES))
+		status = set_dictionaries(builder, error);
 	if (m->s->flags & SAMPLE_IS_LINEAR) {
 		for (uint32_t i = 0; i < m->s->contract.n_features * m->s->contract.n_outputs; i++)
 			m->vectors[i] = random_value(m, m->s->contract.sum);

@@ -93,6 +93,20 @@ static void assert_same_counts(const forest *a, const forest *b)
 	assert_int_equal(a->n_golden, b->n_golden);
 }
 
+static void assert_same_dictionary(const forest_dictionary *a, const forest_dictionary *b)
+{
+	assert_int_equal(a == NULL, b == NULL);
+	if (a == NULL)
+		return;
+	assert_int_equal(a->n_labels, b->n_labels);
+	assert_int_equal(a->flags, b->flags);
+	assert_memory_equal(&a->unknown, &b->unknown, sizeof a->unknown);
+	SAME(a->starts, b->starts, a->n_labels + 1);
+	SAME(a->text, b->text, a->starts[a->n_labels]);
+	SAME(a->codes, b->codes, a->n_labels);
+	SAME(a->by_hash, b->by_hash, a->n_labels);
+}
+
 static void assert_same_names(const forest *a, const forest *b)
 {
 	for (uint32_t i = 0; i < a->n_features; i++) {
@@ -100,6 +114,7 @@ static void assert_same_names(const forest *a, const forest *b)
 		assert_int_equal(a->features[i].type, b->features[i].type);
 		assert_int_equal(a->features[i].first_cut, b->features[i].first_cut);
 		assert_int_equal(a->features[i].n_cuts, b->features[i].n_cuts);
+		assert_same_dictionary(a->features[i].dictionary, b->features[i].dictionary);
 	}
 	for (uint32_t i = 0; i < a->n_metadata; i++) {
 		assert_string_equal(a->metadata[i].key, b->metadata[i].key);

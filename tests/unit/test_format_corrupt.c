@@ -347,6 +347,17 @@ static const edit edits[] = {
 	{ "lightgbm", T("\xa7" "compare\xa3" "f64"), T("\xa7" "compare\xa3" "f32"), BAD, "no float value" },
 	{ "tiny", T("\xa4" "cuts\x01\xa5" "tests"), T("\xa4" "cuts\x02\xa5" "tests"), BAD, "sum of the features" },
 	{ "tiny", T("\xa4" "cuts\0\x83"), T("\xa4" "cuts\xce\x7f\xff\xff\xff\x83"), BAD, "more cuts" },
+	{ "dictionaries", T("\xaa" "dictionary\x83"), T("\xaa" "dictionary\x01\xa1" "x\x83"), BAD, NULL },
+	{ "dictionaries", T("\xaa" "dictionary\x83"), T("\xaa" "dictionary\xc0\xa1" "x\x83"), BAD, NULL },
+	{ "dictionaries", T("\xa6" "labels\x03"), T("\xa6" "labels\x04"), BAD, "label_sizes" },
+	{ "dictionaries", T("\xa6" "labels\0"), T("\xa6" "labels\xce\x7f\xff\xff\xff"), BAD, "more labels" },
+	{ "dictionaries", T("\xa6" "labels\x03"), T("\xa6" "labelz\x03"), BAD, "is missing" },
+	{ "dictionaries", T("\xa7" "numbers\xc2"), T("\xa7" "numbers\x01"), BAD, "a truth value" },
+	{ "dictionaries", T("\xa7" "unknown\xcb\xbf\xf0"), T("\xa7" "unknown\xcb\xff\xf0"), BAD, "-inf" },
+	{ "dictionaries", T("\xab" "label_sizes"), T("\xab" "label_sixes"), BAD, "label_sizes" },
+	{ "dictionaries", T("\xab" "label_codes"), T("\xab" "label_modes"), BAD, "label_codes" },
+	{ "dictionaries", T("\xaa" "label_text"), T("\xaa" "label_test"), BAD, "label_sizes" },
+	{ "dictionaries", T("\xaa" "label_text\xa4" "type\xa2" "u8"), T("\xaa" "label_text\xa4" "type\xa2" "u7"), BAD, NULL },
 	{ "tiny", T("\xa8" "sections\x99"), T("\xa8" "sections\x9a\x01"), BAD, "one map per section" },
 	{ "tiny", T("\xa8" "sections\x99"), T("\xa8" "sections\xc0\xa1" "x\x99"), BAD, NULL },
 	{ "tiny", T("\xaa" "leaf_width\x01"), T("\xaa" "leaf_width\xd1\xff\x01"), BAD, "a negative number" },
@@ -402,6 +413,13 @@ static const content_edit content_edits[] = {
 	{ "odd-covers", SLM_LEAF_COVERS, 7, 0xff, "cover of leaf 0" }, /* below zero */
 	{ "odd-covers", SLM_SPLIT_COVERS, 15, 0xff, "cover of split 1" },
 	{ "covers", SLM_LEAF_COVERS, 1, 0x55, NULL }, /* only another number */
+	{ "dictionaries", SLM_LABEL_SIZES, 0, 0xff, "label_sizes" },
+	{ "dictionaries", SLM_LABEL_SIZES, 0, 0x2a, "1 bytes belong to no label" },
+	{ "dictionaries", SLM_LABEL_SIZES, 0, 0x01, "twice" },
+	{ "dictionaries", SLM_LABEL_TEXT, 0, 0x00, "zero byte" },
+	{ "dictionaries", SLM_LABEL_TEXT, 0, 0xff, "not UTF-8" },
+	{ "dictionaries", SLM_LABEL_TEXT, 0, 'u', NULL }, /* only another label */
+	{ "dictionaries", SLM_LABEL_CODES, 7, 0x7f, NULL }, /* only another code */
 };
 
 static slm_table table_of(const file *f)

@@ -1,0 +1,175 @@
+/*
+ * Columns of strings: each value becomes the code that the model's dictionary gives it, or its hash.
+ *
+ * Comes in: offsets and bytes as Arrow lays them out, with or without indices. Goes out: codes; NaN where there is none. A
+ * string that the dictionary refuses is noted in the view, and the call fails once all rows were read.
+ */
+#include "view.h"
+
+#include <math.h>
+
+#define RUN 64u
+
+static bool is_integer(score_dtype t)
+{
+	return t >= SCORE_I8 && t <= SCORE_U64;
+}
+
+score_status input_check_strings(const score_strings *given, bool has_no_rows, const char *what, score_error *error)
+{
+	score_strings s;
+	if (!given)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: the score_strings is NULL", what);
+	score_status status = sl_take_struct(&s, sizeof s, given, "score_strings", error);
+	if (status != SCORE_OK)
+		return status;
+	if (given->struct_size < sizeof s)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: score_strings.struct_size is %zu, expected %zu", what,
+			given->struct_size, sizeof s);
+	bool is_encoded = s.indices || has_no_rows;
+	if (s.offset_type != SCORE_I32 && s.offset_type != SCORE_I64)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: the offsets of strings have dtype %d, not SCORE_I32 or SCORE_I64",
+			what, (int)s.offset_type);
+	if (s.indices && !is_integer(s.index_type))
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: the indices of strings have dtype %d, expected integers", what,
+			(int)s.index_type);
+	if (is_encoded && s.n_strings < 0)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: the number of strings is %lld", what, (long long)s.n_strings);
+	if (!s.offsets && (!is_encoded || s.n_strings))
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: the strings have no offsets (NULL)", what);
+	return SCORE_OK;
+}
+
+/* Bytes of string `i`; some producers leave `data` NULL when all strings are empty. */
+static const char *string_at(const score_strings *s, int64_t i, size_t *length)
+{
+	int64_t begin, end;
+	if (s->offset_type == SCORE_I32) {
+		int32_t pair[2];
+		memcpy(pair, (const char *)s->offsets + i * 4, sizeof pair);
+		begin = pair[0];
+		end = pair[1];
+	} else {
+		int64_t pair[2];
+		memcpy(pair, (const char *)s->offsets + i * 8, sizeof pair);
+		begin = pair[0];
+		end = pair[1];
+	}
+	*length = end > begin ? (size_t)(end - begin) : 0;
+	return *length ? s->data + begin : "";
+}
+
+#define INDEX_AS(type) \
+	{ \
+		type v; \
+		memcpy(&v, (const char *)s->indices + e * (int64_t)sizeof v, sizeof v); \
+		return (int64_t)v; \
+	}
+
+/* A number beyond int64_t comes out negative, which is no string either. */
+static int64_t index_at(const score_strings *s, int64_t e)
+{
+	switch (s->index_type) {
+	case SCORE_I8:
+		INDEX_AS(int8_t)
+	case SCORE_U8:
+		INDEX_AS(uint8_t)
+	case SCORE_I16:
+		INDEX_AS(int16_t)
+	case SCORE_U16:
+		INDEX_AS(uint16_t)
+	case SCORE_I32:
+		INDEX_AS(int32_t)
+	case SCORE_U32:
+		INDEX_AS(uint32_t)
+	case SCORE_I64:
+		INDEX_AS(int64_t)
+	default:
+		INDEX_AS(uint64_t)
+	}
+}
+
+static bool is_valid(const score_column *c, int64_t e)
+{
+	return !c->validity || (c->validity[e >> 3] >> (e & 7) & 1);
+}
+
+/* Number of the string at an element of the column, or -1. */
+static int64_t string_number(const score_column *c, int64_t e)
+{
+	const score_strings *s = c->values;
+	if (!is_valid(c, e))
+		return -1;
+	if (!s->indices)
+		return e;
+	int64_t i = index_at(s, e);
+	return i < s->n_strings ? i : -1;
+}
+
+bool input_takes_strings(const forest *f, uint32_t feature)
+{
+	return f->features[feature].dictionary || forest_is_hashed(f, feature);
+}
+
+bool input_string_code(const forest *f, uint32_t feature, const char *text, size_t length, double *code)
+{
+	const forest_dictionary *d = f->features[feature].dictionary;
+	if (d)
+		return forest_find_label(d, text, length, code);
+	*code = (double)sl_category_hash(text, length) + 0.5;
+	return true;
+}
+
+static double code_of(const forest *f, uint32_t feature, const score_strings *s, int64_t number)
+{
+	size_t length;
+	double code;
+	const char *text = string_at(s, number, &length);
+	(void)input_string_code(f, feature, text, length, &code);
+	return code;
+}
+
+void input_string_codes_f64(const input_view *view, uint32_t feature, int64_t first, size_t n, double *out)
+{
+	const score_column *c = view->columns + input_column(view, feature);
+	const score_strings *s = c->values;
+	const double *codes = s->indices ? s->codes : NULL;
+	for (size_t i = 0; i < n; i++) {
+		int64_t number = string_number(c, c->offset + first + (int64_t)i);
+		out[i] = number < 0 ? (double)NAN : codes ? codes[number] : code_of(view->f, feature, s, number);
+		if (out[i] != SCORE_REFUSE)
+			continue;
+		out[i] = (double)NAN;
+		if (view->refusal->row < 0)
+			*view->refusal = (input_refusal){first + (int64_t)i, feature};
+	}
+}
+
+void input_string_codes_f32(const input_view *view, uint32_t feature, int64_t first, size_t n, float *out)
+{
+	double wide[RUN];
+	for (size_t done = 0; done < n; done += RUN) {
+		size_t run = n - done < RUN ? n - done : RUN;
+		input_string_codes_f64(view, feature, first + (int64_t)done, run, wide);
+		for (size_t i = 0; i < run; i++)
+			out[done + i] = (float)wide[i];
+	}
+}
+
+void input_encode(const forest *f, uint32_t feature, const score_strings *strings, double *codes)
+{
+	for (int64_t i = 0; i < strings->n_strings; i++)
+		codes[i] = code_of(f, feature, strings, i);
+}
+
+score_status input_refuse(const input_view *view, score_error *error)
+{
+	const input_refusal *r = view->refusal;
+	const score_column *c = view->columns + input_column(view, r->feature);
+	const char *name = view->f->features[r->feature].name;
+	size_t length;
+	const char *text = string_at(c->values, string_number(c, c->offset + r->row), &length);
+	return sl_fail(error, SCORE_ERR_SHAPE,
+		"feature '%s' has the category '%s' in row %lld, and the model was trained without it",
+		sl_quote(name, strlen(name)).text, sl_quote(text, length).text, (long long)r->row);
+}
