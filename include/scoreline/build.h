@@ -77,6 +77,7 @@ typedef int32_t score_link;
 #define SCORE_LINK_OVR_NORMALISED 12 /* p = 1 / (1 + exp(-x)) per class, divided by the sum over the row        */
 #define SCORE_LINK_SOFTMAX_PAIR 13   /* one margin, two predictions: softmax of { -x, x }                       */
 #define SCORE_LINK_EXP_F64 14        /* exp(x) in double, rounded to the `sum` type (XGBoost survival:aft)       */
+#define SCORE_LINK_MEAN_VARIANCE 15  /* two margins: { x0, exp(2 * x1) }  (CatBoost RMSEWithUncertainty)         */
 
 /* ---- builder ------------------------------------------------------------------------------------ */
 

@@ -172,6 +172,10 @@ static void link_all(const forest *f, const double *x, double *out)
 	case SCORE_LINK_SOFTMAX_PAIR:
 		pair(f, x[0], out);
 		return;
+	case SCORE_LINK_MEAN_VARIANCE:
+		out[0] = x[0];
+		out[1] = exponential(f->contract.sum, 2.0 * x[1]);
+		return;
 	default:
 		for (uint32_t i = 0; i < n; i++)
 			out[i] = link_one(f, x[i]);

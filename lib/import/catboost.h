@@ -72,12 +72,14 @@ typedef struct cb_file {
 	sl_vector classes;        /* char: the class labels as a JSON array, not terminated */
 	size_t loss;              /* into text; 0: an empty string */
 	size_t version;
+	size_t threshold;         /* of the probability that makes a row the second class */
 	int64_t loss_offset;
 	int64_t scale_offset;
 } cb_file;
 
-/* Read the document into `file`, which the caller has zeroed but for `allocator` and `error`, and frees in
- * any case. */
+/* Make it empty; `allocator` and `error` are set, the rest is zero. */
+void import_cb_init(cb_file *file);
+/* Read the document into the empty `file`, which the caller frees in any case. */
 score_status import_cb_read(cb_file *file, const void *data, size_t size);
 void import_cb_free(cb_file *file);
 

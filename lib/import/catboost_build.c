@@ -9,6 +9,7 @@
 #include "importers.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #define MAX_SYMMETRIC_DEPTH 24 /* CatBoost trains 16 at most */
 
@@ -27,6 +28,7 @@ typedef struct build {
 	uint32_t n_outputs;
 	size_t tree_begin, tree_end;
 	score_link link;
+	int rule; /* class_rule */
 	sl_vector nodes;      /* score_node, of one tree */
 	sl_vector covers;     /* double, of the same nodes */
 	sl_vector categories; /* uint32_t, of its sets */
@@ -48,26 +50,31 @@ static score_status from_builder(
 
 /* ---- links -------------------------------------------------------------------------------------- */
 
+typedef enum class_rule { NO_CLASSES, LARGEST, ABOVE } class_rule;
+
 static const struct loss {
 	const char *name;
 	score_link link;
+	class_rule rule;
 } losses[] = {
-	{"Logloss", SCORE_LINK_SIGMOID},
-	{"CrossEntropy", SCORE_LINK_SIGMOID},
-	{"Focal", SCORE_LINK_SIGMOID},
-	{"MultiClass", SCORE_LINK_SOFTMAX},
-	{"MultiClassOneVsAll", SCORE_LINK_SIGMOID},
-	{"MultiLogloss", SCORE_LINK_SIGMOID},
-	{"MultiCrossEntropy", SCORE_LINK_SIGMOID},
-	{"Poisson", SCORE_LINK_EXP},
-	{"Tweedie", SCORE_LINK_EXP},
+	{"Logloss", SCORE_LINK_SIGMOID, ABOVE},
+	{"CrossEntropy", SCORE_LINK_SIGMOID, ABOVE},
+	{"Focal", SCORE_LINK_SIGMOID, ABOVE},
+	{"MultiClass", SCORE_LINK_SOFTMAX, LARGEST},
+	{"MultiClassOneVsAll", SCORE_LINK_SIGMOID, LARGEST},
+	{"MultiLogloss", SCORE_LINK_SIGMOID, ABOVE},
+	{"MultiCrossEntropy", SCORE_LINK_SIGMOID, ABOVE},
+	{"Poisson", SCORE_LINK_EXP, NO_CLASSES},
+	{"Tweedie", SCORE_LINK_EXP, NO_CLASSES},
+	{"RMSEWithUncertainty", SCORE_LINK_MEAN_VARIANCE, NO_CLASSES},
 };
 
 /* CatBoost predicts the margin itself under these. */
 static const char *const plain_losses[] = {"RMSE", "MAE", "Quantile", "MultiQuantile", "GroupQuantile", "Expectile",
 	"MAPE", "Huber", "Lq", "LogCosh", "LogLinQuantile", "RMSPE", "MultiRMSE", "MultiRMSEWithMissingValues",
 	"SurvivalAft", "Cox", "PairLogit", "PairLogitPairwise", "YetiRank", "YetiRankPairwise", "QueryRMSE",
-	"QuerySoftMax", "QueryCrossEntropy", "StochasticFilter", "StochasticRank", "LambdaMart"};
+	"QuerySoftMax", "QueryCrossEntropy", "StochasticFilter", "StochasticRank", "LambdaMart",
+	"PythonUserDefinedPerObject", "PythonUserDefinedMultiTarget"};
 
 /* A model without a loss, as CatBoost's sum_models() makes them, predicts its margins. */
 static score_status choose_link(build *b)
@@ -77,6 +84,7 @@ static score_status choose_link(build *b)
 	for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
 		if (strcmp(losses[i].name, name) == 0) {
 			b->link = losses[i].link;
+			b->rule = losses[i].rule;
 			return SCORE_OK;
 		}
 	}
@@ -421,15 +429,46 @@ static void find_version(const build *b, char *out, size_t size)
 	out[length] = 0;
 }
 
+/* A double in decimal; the host's locale may have a decimal point of its own. */
+static void write_double(double x, char *out, size_t size)
+{
+	char *to = out;
+	snprintf(out, size, "%.17g", x);
+	for (const char *from = out; *from; from++) {
+		bool known = strchr("+-0123456789einf", *from) != NULL;
+		if (known || to[-1] != '.')
+			*to++ = known ? *from : '.';
+	}
+	*to = 0;
+}
+
+/* CatBoost compares margins: a class is the first one with the largest, or the second one above the logit of a
+ * probability, which is 0.5 if the file says none. */
+static void find_rule(const build *b, char *out, size_t size)
+{
+	const char *text = import_cb_text(b->file, b->file->threshold);
+	double p = 0.5;
+	if (sl_parse_f64(text, strlen(text), &p) != strlen(text) || !(p >= 0.0 && p <= 1.0))
+		p = 0.5;
+	double logit = p == 0.5 ? 0.0 : -log(1.0 / p - 1.0);
+	if (b->rule == ABOVE && logit != 0.0) {
+		int n = snprintf(out, size, "margin > ");
+		write_double(logit, out + n, size - (size_t)n);
+	} else {
+		snprintf(out, size, "%s", b->rule == ABOVE ? "margin > 0" : b->rule == LARGEST ? "largest margin" : "");
+	}
+}
+
 static score_status set_metadata(build *b)
 {
-	char version[32];
+	char version[32], rule[48];
 	if (b->file->classes.length && !sl_vector_push(&b->file->classes, "", 1))
 		return sl_fail_memory(b->error, 1);
 	find_version(b, version, sizeof version);
+	find_rule(b, rule, sizeof rule);
 	const char *const pairs[][2] = {{"source.library", "catboost"}, {"source.version", version},
 		{"objective", import_cb_text(b->file, b->file->loss)},
-		{"class_labels", b->file->classes.length ? b->file->classes.data : ""}};
+		{"class_rule", rule}, {"class_labels", b->file->classes.length ? b->file->classes.data : ""}};
 	for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
 		score_error inner;
 		score_status status = *pairs[i][1] ?
@@ -482,6 +521,7 @@ score_status import_catboost(const void *data, size_t size, const score_import_o
 	sl_vector_init(&b.covers, &file.allocator, sizeof(double));
 	sl_vector_init(&b.taken, &file.allocator, 1);
 	sl_vector_init(&b.numbered, &file.allocator, sizeof(numbered));
+	import_cb_init(&file);
 	score_status status = import_cb_read(&file, data, size);
 	if (status == SCORE_OK)
 		status = build_model(&b);

@@ -35,7 +35,7 @@ typedef enum kind {
 } kind;
 
 typedef enum target { BORDERS, HASHES, SYMMETRIC_VALUES, SYMMETRIC_COVERS, NODE_VALUES, NODE_COVER, SCALE } target;
-typedef enum word_name { LOSS, VERSION, FEATURE_ID, FEATURE_NAME, NAN_TREATMENT, SPLIT_TYPE, WORDS } word_name;
+typedef enum word_name { LOSS, VERSION, THRESHOLD, FEATURE_ID, FEATURE_NAME, NAN_TREATMENT, SPLIT_TYPE, WORDS } word_name;
 typedef enum whole_name { INDEX, COLUMN, HAS_NANS, SPLIT_FEATURE, SPLIT_CATEGORY, SPLIT_VALUE, SPLIT_INDEX, WHOLES } whole_name;
 
 typedef struct key {
@@ -54,6 +54,7 @@ static const key keys[] = {
 	{IN_INFO, "params", OBJECT, IN_PARAMS},
 	{IN_INFO, "class_params", OBJECT, IN_CLASSES},
 	{IN_INFO, "catboost_version_info", WORD, VERSION},
+	{IN_INFO, "binclass_probability_threshold", WORD, THRESHOLD},
 	{IN_PARAMS, "loss_function", OBJECT, IN_LOSS},
 	{IN_LOSS, "type", WORD, LOSS},
 	{IN_CLASSES, "class_names", LABELS, 0},
@@ -89,6 +90,8 @@ static const key keys[] = {
 	{IN_SPLIT, "border", NUMBERS, BORDERS},
 };
 #define N_KEYS (sizeof keys / sizeof keys[0])
+
+#define OF_THE_MODEL FEATURE_ID /* the words before it are the model's, the others those of a feature or split */
 
 /* An open object, or an array of the table. */
 typedef struct frame {
@@ -321,10 +324,8 @@ static score_status begin_object(reader *r, place where, const key *k, int64_t o
 	r->frames[r->depth++] = (frame){.place = where, .key = k, .offset = offset};
 	r->next = NULL;
 	if (where == IN_FLOAT || where == IN_CATEGORY || where == IN_SPLIT) {
-		size_t loss = r->words[LOSS], version = r->words[VERSION];
-		memset(r->words, 0, sizeof r->words);
-		r->words[LOSS] = loss;
-		r->words[VERSION] = version;
+		for (int i = OF_THE_MODEL; i < WORDS; i++)
+			r->words[i] = 0;
 		for (int i = 0; i < WHOLES; i++)
 			r->wholes[i] = ABSENT;
 		r->first_border = r->file->borders.length;
@@ -566,34 +567,14 @@ static score_status on_event(void *context, const import_event *e)
 score_status import_cb_read(cb_file *f, const void *data, size_t size)
 {
 	reader r = {.file = f};
-	sl_vector_init(&f->float_features, &f->allocator, sizeof(cb_feature));
-	sl_vector_init(&f->cat_features, &f->allocator, sizeof(cb_feature));
-	sl_vector_init(&f->borders, &f->allocator, sizeof(float));
-	sl_vector_init(&f->values, &f->allocator, sizeof(uint32_t));
-	sl_vector_init(&f->splits, &f->allocator, sizeof(cb_split));
-	sl_vector_init(&f->nodes, &f->allocator, sizeof(cb_node));
-	sl_vector_init(&f->leaf_values, &f->allocator, sizeof(double));
-	sl_vector_init(&f->covers, &f->allocator, sizeof(double));
-	sl_vector_init(&f->trees, &f->allocator, sizeof(cb_tree));
-	sl_vector_init(&f->scale_and_bias, &f->allocator, sizeof(double));
-	sl_vector_init(&f->text, &f->allocator, 1);
-	sl_vector_init(&f->classes, &f->allocator, 1);
-	f->loss_offset = f->scale_offset = -1;
 	if (!sl_vector_push(&f->text, "", 1)) /* position 0 is the empty string */
 		return no_memory(&r);
 	score_status status = import_read_json(data, size, &f->allocator, on_event, &r, f->error);
 	f->loss = r.words[LOSS];
 	f->version = r.words[VERSION];
+	f->threshold = r.words[THRESHOLD];
 	if (status == SCORE_OK && !r.has_trees)
 		return sl_fail(f->error, SCORE_ERR_CORRUPT,
 			"not a CatBoost model: there is neither \"oblivious_trees\" nor \"trees\"");
 	return status;
-}
-
-void import_cb_free(cb_file *f)
-{
-	sl_vector *const vectors[] = {&f->float_features, &f->cat_features, &f->borders, &f->values, &f->splits, &f->nodes,
-		&f->leaf_values, &f->covers, &f->trees, &f->scale_and_bias, &f->text, &f->classes};
-	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
-		sl_vector_free(vectors[i]);
 }

@@ -39,6 +39,7 @@ LINKS = {
             "ovr_normalised",
             "softmax_pair",
             "exp_f64",
+            "mean_variance",
         )
     )
 }

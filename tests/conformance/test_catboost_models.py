@@ -37,15 +37,21 @@ def labels(rng, x, loss):
     filled = np.nan_to_num(x, nan=0.7)
     y = filled @ rng.standard_normal(x.shape[1]) + np.sin(3 * filled) @ rng.standard_normal(x.shape[1])
     rank = np.argsort(np.argsort(y))
-    if loss.startswith(("MultiClass", "PairLogit")):
+    if loss.startswith(("MultiClass", "PairLogit", "YetiRank", "StochasticRank", "LambdaMart")):
         return rank * 4 // len(y)
-    if loss in ("Logloss", "CrossEntropy"):
+    if loss.startswith(("Logloss", "CrossEntropy", "Focal", "QuerySoftMax", "StochasticFilter")):
         return rank > len(y) // 2
+    if loss == "Cox":
+        return np.where(filled[:, 0] > 0, 1, -1) * (np.abs(y) + 0.5)
+    if loss == "SurvivalAft":
+        return np.column_stack([np.abs(y) + 0.5, np.where(filled[:, 0] > 0, -1, np.abs(y) + 2)])
+    if loss == "MultiCrossEntropy":
+        return np.column_stack([rank / len(y), filled[:, 0] > np.median(filled[:, 0])]).astype(float)
     if loss == "MultiLogloss":
         return np.column_stack([rank > len(y) // 2, filled[:, 0] > np.median(filled[:, 0]), rank % 3 > 0]).astype(int)
-    if loss == "MultiRMSE":
+    if loss.startswith("MultiRMSE"):
         return np.column_stack([y, filled[:, 0], -2 * y])
-    return np.abs(y) + 0.5 if loss.startswith(("Poisson", "Tweedie", "MAPE", "LogLin")) else y
+    return np.abs(y) + 0.5 if loss.startswith(("Poisson", "Tweedie", "MAPE", "LogLin", "RMSPE")) else y
 
 
 def train(rng, loss="RMSE", n_rows=700, n_features=6, nan_rate=0.05, rounds=20, **params):
@@ -53,7 +59,7 @@ def train(rng, loss="RMSE", n_rows=700, n_features=6, nan_rate=0.05, rounds=20, 
     merged = {"loss_function": loss, "iterations": rounds, "random_seed": int(rng.integers(1 << 30)), **COMMON,
               **params}
     model = catboost.CatBoost(merged)
-    group = np.repeat(np.arange(n_rows // 10), 10) if loss in ("QueryRMSE", "YetiRank") else None
+    group = np.repeat(np.arange(n_rows // 10), 10) if loss.startswith(GROUPED) else None
     return model.fit(catboost.Pool(x, labels(rng, x, loss), group_id=group)), x
 
 
@@ -100,8 +106,10 @@ def edited(document: dict, borders=None, leaves=None) -> dict:
 # ---- asking CatBoost -----------------------------------------------------------------------------------------------
 
 KINDS = {"Logloss": "Probability", "CrossEntropy": "Probability", "MultiClass": "Probability",
-         "MultiClassOneVsAll": "Probability", "MultiLogloss": "Probability", "Poisson": "Exponent",
-         "Tweedie": "Exponent"}
+         "MultiClassOneVsAll": "Probability", "MultiLogloss": "Probability", "MultiCrossEntropy": "Probability",
+         "Focal": "Probability", "Poisson": "Exponent", "Tweedie": "Exponent",
+         "RMSEWithUncertainty": "RMSEWithUncertainty"}
+BINARY = ("Logloss", "CrossEntropy", "Focal")
 
 
 def check(tally, kind, name, model, seen, rng, n=1100, loss="RMSE", nan_rate=0.1, document=None, margins_only=False):
@@ -119,7 +127,7 @@ def check(tally, kind, name, model, seen, rng, n=1100, loss="RMSE", nan_rate=0.1
 
     def prediction(x):
         both = predict(x, output)
-        return both[:, 1:] if loss in ("Logloss", "CrossEntropy") else both
+        return both[:, 1:] if loss.startswith(BINARY) else both
 
     def margin_of_range(x, begin, end):
         found = predict(x, ntree_start=begin, ntree_end=end)
@@ -129,7 +137,7 @@ def check(tally, kind, name, model, seen, rng, n=1100, loss="RMSE", nan_rate=0.1
         margin=predict, prediction=None if margins_only else prediction if output else predict,
         margin_of_range=margin_of_range,
         leaf=None if "trees" in document else lambda x: model.calc_leaf_indexes(x.astype(np.float32)),
-        prediction_ulp=EXP_ULP if output == "Exponent" or loss == "MultiClass" else 0)
+        prediction_ulp=EXP_ULP if output in ("Exponent", "RMSEWithUncertainty") or loss == "MultiClass" else 0)
     return bit_check.Checker(name, json.dumps(document).encode(), oracle, rows, tally("CatBoost", kind)).run()
 
 
@@ -139,9 +147,15 @@ def seeds(*parts):
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
+# Every loss function of 1.2.10 that trains without a GPU.
 LOSSES = ["RMSE", "MAE", "Quantile:alpha=0.3", "Expectile:alpha=0.3", "MAPE", "Huber:delta=1", "LogCosh", "Poisson",
           "Tweedie:variance_power=1.5", "Logloss", "CrossEntropy", "MultiClass", "MultiClassOneVsAll", "MultiLogloss",
-          "MultiRMSE", "MultiQuantile:alpha=0.2,0.8", "QueryRMSE", "YetiRank"]
+          "MultiRMSE", "MultiQuantile:alpha=0.2,0.8", "QueryRMSE", "YetiRank",
+          "YetiRankPairwise", "PairLogit", "PairLogitPairwise", "QuerySoftMax", "StochasticFilter",
+          "StochasticRank:metric=NDCG", "LambdaMart", "GroupQuantile:alpha=0.3", "LogLinQuantile:alpha=0.3", "Lq:q=3",
+          "RMSPE", "Cox", "SurvivalAft", "Focal:focal_alpha=0.3;focal_gamma=2", "MultiCrossEntropy",
+          "MultiRMSEWithMissingValues", "RMSEWithUncertainty"]
+GROUPED = ("YetiRank", "PairLogit", "Query", "Stochastic", "LambdaMart", "GroupQuantile")
 
 
 @pytest.mark.parametrize("seed", range(N_SEEDS))

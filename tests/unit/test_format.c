@@ -338,14 +338,17 @@ static void every_link_has_a_word(void **state)
 	forest *f = sample_make(sample_find("xgboost"), &arena);
 	score_error error;
 	score_link link = 0;
-	for (; forest_link_predictions(link, 1) > 0; link++) {
+	for (; link < FOREST_N_LINKS; link++) {
+		if (forest_link_predictions(link, 1) == 0) {
+			assert_int_equal(link, SCORE_LINK_MEAN_VARIANCE); /* of two outputs */
+			continue;
+		}
 		f->link = link;
 		f->n_predictions = forest_link_predictions(link, 1);
 		file out = write_file(f, NULL);
 		assert_int_equal(read_file(&out, &arena)->link, link);
 		free_file(&out);
 	}
-	assert_true(link > SCORE_LINK_SOFTMAX_PAIR);
 	f->link = link;
 	file out;
 	assert_int_equal(slm_write(f, NULL, &standard, &out.data, &out.size, &error), SCORE_ERR_UNSUPPORTED);

@@ -92,7 +92,7 @@ static void refuses_wrong_symmetric_files(void **state)
 		{"AsTrue", "AsMaybe", "expected AsIs, AsFalse or AsTrue", 0},
 		{"\"has_nans\":true", "\"has_nans\":1.5", "expected a whole number", 0},
 		{"\"feature_id\":\"a\"", "\"feature_id\":7", "expected a string", 0},
-		{"Logloss", "RMSEWithUncertainty", "loss function \"RMSEWithUncertainty\"", SCORE_ERR_UNSUPPORTED},
+		{"Logloss", "NewLoss", "loss function \"NewLoss\"", SCORE_ERR_UNSUPPORTED},
 		{"[2,[0.25]]", "[0,[0.25]]", "scale other than 0", 0},
 		{"[2,[0.25]]", "[2,[NaN]]", "finite numbers", 0},
 		{"[2,[0.25]]", "[2,[1,2]]", "has 2 biases", 0},
