@@ -74,10 +74,13 @@ typedef int32_t score_link;
 #define SCORE_LINK_LOG1P_EXP 9       /* log1p(exp(x))      (LightGBM cross_entropy_lambda)                      */
 #define SCORE_LINK_SORT 10           /* outputs of a row in ascending order (XGBoost 3.4 quantiles)             */
 #define SCORE_LINK_BINARY_PAIR 11    /* one margin, two predictions: { 1 - p, p }, p = 1 / (1 + exp(-x))        */
-#define SCORE_LINK_OVR_NORMALISED 12 /* p = 1 / (1 + exp(-x)) per class, divided by the sum over the row        */
+#define SCORE_LINK_OVR_NORMALISED 12 /* p = 1 / (1 + exp(-x)) per class, divided by the sum over the row; a row whose
+                                      * sum is 0 gets 1 / n_outputs everywhere                                  */
 #define SCORE_LINK_SOFTMAX_PAIR 13   /* one margin, two predictions: softmax of { -x, x }                       */
 #define SCORE_LINK_EXP_F64 14        /* exp(x) in double, rounded to the `sum` type (XGBoost survival:aft)       */
 #define SCORE_LINK_MEAN_VARIANCE 15  /* two margins: { x0, exp(2 * x1) }  (CatBoost RMSEWithUncertainty)         */
+#define SCORE_LINK_MODIFIED_HUBER 16 /* in double: p = (min(max(x, -1), 1) + 1) / 2. One margin: { 1 - p, p }; several: as
+                                      * OVR_NORMALISED divides them (scikit-learn SGDClassifier)                */
 
 /* ---- builder ------------------------------------------------------------------------------------ */
 

@@ -105,15 +105,37 @@ static void sort_ascending(double *x, uint32_t n)
 	}
 }
 
-static void sigmoid_normalised(score_dtype type, const double *x, uint32_t n, double *out)
+/* A row of zeros, which has no shares, becomes uniform. */
+static void normalise(uint32_t n, double *out)
 {
 	double sum = 0.0;
-	for (uint32_t i = 0; i < n; i++) {
-		out[i] = sigmoid(type, 1.0, x[i]);
-		sum += out[i];
-	}
 	for (uint32_t i = 0; i < n; i++)
-		out[i] /= sum;
+		sum += out[i];
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = sum == 0.0 ? 1.0 / (double)n : out[i] / sum;
+}
+
+static void sigmoid_normalised(score_dtype type, const double *x, uint32_t n, double *out)
+{
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = sigmoid(type, 1.0, x[i]);
+	normalise(n, out);
+}
+
+static void modified_huber(const double *x, uint32_t n, double *out)
+{
+	double first = x[0];
+	if (n == 1)
+		x = &first;
+	double *p = n == 1 ? out + 1 : out;
+	for (uint32_t i = 0; i < n; i++) {
+		double clipped = x[i] < -1.0 ? -1.0 : x[i] > 1.0 ? 1.0 : x[i];
+		p[i] = (clipped + 1.0) / 2.0;
+	}
+	if (n == 1)
+		out[0] = 1.0 - p[0];
+	else
+		normalise(n, out);
 }
 
 /* Links that treat every output alone. */
@@ -167,6 +189,9 @@ static void link_all(const forest *f, const double *x, double *out)
 		return;
 	case SCORE_LINK_OVR_NORMALISED:
 		sigmoid_normalised(f->contract.sum, x, n, out);
+		return;
+	case SCORE_LINK_MODIFIED_HUBER:
+		modified_huber(x, n, out);
 		return;
 	case SCORE_LINK_BINARY_PAIR:
 	case SCORE_LINK_SOFTMAX_PAIR:

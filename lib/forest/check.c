@@ -12,7 +12,8 @@
 
 const char *const forest_link_names[FOREST_N_LINKS] = {"identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge",
 	"softmax_xgboost", "softmax", "argmax", "signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised",
-	"softmax_pair", "exp_f64", "mean_variance"};
+	"softmax_pair", "exp_f64", "mean_variance",
+	"modified_huber"};
 
 uint32_t forest_link_predictions(score_link link, uint32_t n_outputs)
 {
@@ -37,6 +38,8 @@ uint32_t forest_link_predictions(score_link link, uint32_t n_outputs)
 		return n_outputs == 1 ? 2 : 0;
 	case SCORE_LINK_MEAN_VARIANCE:
 		return n_outputs == 2 ? 2 : 0;
+	case SCORE_LINK_MODIFIED_HUBER:
+		return n_outputs == 1 ? 2 : n_outputs;
 	default:
 		return 0;
 	}

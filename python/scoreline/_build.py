@@ -40,6 +40,7 @@ LINKS = {
             "softmax_pair",
             "exp_f64",
             "mean_variance",
+            "modified_huber",
         )
     )
 }

@@ -10,22 +10,21 @@ itself says, and a difference in one bit is an error.
 from __future__ import annotations
 
 import json
-import math
 import os
-import sys
 import tempfile
 from ctypes import byref
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
-from ._build import Builder
 from ._errors import UnsupportedError, VerifyError
 from ._labels import xgboost_labels
 from ._library import ImportOptions, c_path, filled, has_importers, lib, new_handle
 from ._model import Model, borrowed
 from ._sklearn import KINDS as _TREES
 from ._sklearn import of_sklearn_ensemble
+from ._sklearn_linear import READERS as _LINEAR
+from ._sklearn_linear import build, linear_of
 
 Golden = Tuple[np.ndarray, np.ndarray]
 
@@ -42,8 +41,8 @@ def convert(
             - ``xgboost.Booster`` (all its trees) or an XGBoost scikit-learn estimator (its best iteration, if any),
             - ``lightgbm.Booster`` or a LightGBM scikit-learn estimator (their best iteration, if any),
             - ``catboost.CatBoost`` and its estimators, trained on numeric features,
-            - scikit-learn ``LinearRegression`` and its kin, ``LogisticRegression``. These sum in the order of
-              Scoreline's own contract, so they agree with scikit-learn to rounding, not to the bit.
+            - linear models of scikit-learn: regressors, generalised linear models and classifiers. These sum in the
+              order of Scoreline's own contract, so they agree with scikit-learn to rounding, not to the bit.
         name: stored as metadata "name".
         metadata: more metadata, text by key.
         golden: ask a live booster for the margins of the golden rows, compare all bits and store them.
@@ -70,7 +69,7 @@ def convert(
             return _labelled(model, {**found, **more}, pair)
     raise UnsupportedError(
         f"cannot convert {type(obj).__module__}.{type(obj).__qualname__}: expected a path, bytes, a model of XGBoost, "
-        f"LightGBM or CatBoost, or of scikit-learn one of {', '.join(_IDENTITY + _EXP + _LOGISTIC + tuple(_TREES))}"
+        f"LightGBM or CatBoost, or of scikit-learn one of {', '.join([*_LINEAR, *_TREES])}"
     )
 
 
@@ -192,99 +191,8 @@ def _of_catboost(booster: Any):
 
 # ---- scikit-learn --------------------------------------------------------------------------------------------------
 
-_IDENTITY = (
-    "LinearRegression",
-    "Ridge",
-    "RidgeCV",
-    "Lasso",
-    "LassoCV",
-    "ElasticNet",
-    "ElasticNetCV",
-    "Lars",
-    "LassoLars",
-    "BayesianRidge",
-    "ARDRegression",
-    "HuberRegressor",
-    "SGDRegressor",
-    "LinearSVR",
-    "TheilSenRegressor",
-    "QuantileRegressor",
-)
-_EXP = ("PoissonRegressor", "GammaRegressor")
-_LOGISTIC = ("LogisticRegression", "LogisticRegressionCV")
-
-
-def _of_sklearn_regressor(estimator: Any):
-    return _of_sklearn(estimator, estimator.predict, ["identity"], {})
-
-
-def _of_sklearn_log_link(estimator: Any):
-    return _of_sklearn(estimator, estimator.predict, ["exp"], {})
-
-
-def _of_sklearn_logistic(estimator: Any):
-    # Which link a version of scikit-learn uses depends on its solver and parameters: predict_proba() decides.
-    if len(_coefficients(estimator)[0]) == 1:
-        return _of_sklearn(estimator, estimator.predict_proba, ["binary_pair", "softmax_pair"], _classes(estimator))
-    found = {"class_rule": "largest margin", **_classes(estimator)}
-    return _of_sklearn(estimator, estimator.predict_proba, ["softmax", "ovr_normalised"], found)
-
-
-def _coefficients(estimator: Any) -> Tuple[np.ndarray, np.ndarray]:
-    """Weights [n_outputs, n_features] and bias [n_outputs] of a fitted estimator."""
-    if not hasattr(estimator, "coef_"):
-        raise ValueError(f"this {type(estimator).__name__} is not fitted yet: call fit() first")
-    coefficients = estimator.coef_
-    if hasattr(coefficients, "toarray"):
-        coefficients = coefficients.toarray()
-    weights = np.atleast_2d(np.asarray(coefficients))
-    return weights, np.broadcast_to(np.asarray(estimator.intercept_, dtype=np.float64).reshape(-1), (len(weights),))
-
-
-def _of_sklearn(estimator: Any, answers_of: Callable, links: list, found: dict):
-    """The first of `links` with which the model answers what the estimator answers."""
-    weights, bias = _coefficients(estimator)
-    n_outputs, n_features = weights.shape
-    version = getattr(sys.modules.get("sklearn"), "__version__", "")
-    names = getattr(estimator, "feature_names_in_", None)
-    rows = np.random.default_rng(0).normal(size=(16, n_features))
-    rows /= max(float(np.abs(weights).mean()) * math.sqrt(n_features), 1e-30)
-    wanted = np.asarray(answers_of(rows if names is None else _named(rows, names)))
-    # BLAS sums in an order of its own, so the two agree to rounding; single-precision estimators to that of float.
-    tolerance = 1e-9 if weights.dtype == np.float64 else 1e-4
-    for link in links:
-        builder = Builder(
-            n_features,
-            n_outputs,
-            feature_names=names,
-            base=bias,
-            base_position="last",
-            link=link,
-            metadata={
-                "source.library": "scikit-learn",
-                "source.version": version,
-                "objective": type(estimator).__name__,
-                **found,
-            },
-        )
-        model = builder.set_linear(weights.T.astype(np.float64)).finish()
-        if np.allclose(
-            model.predict(rows).reshape(wanted.shape),
-            wanted,
-            rtol=tolerance,
-            atol=tolerance * (1.0 + float(np.abs(bias).max())),
-        ):
-            return model, None, {}
-    raise VerifyError(
-        f"{type(estimator).__name__} of scikit-learn {version} does not answer coef_ and intercept_ with "
-        f"the link {' or '.join(links)}: it is not supported in this form"
-    )
-
-
-def _named(rows: np.ndarray, names: Any) -> Any:
-    """A frame for an estimator that was fitted on one, which would warn about an array."""
-    pandas = sys.modules.get("pandas")
-    return rows if pandas is None else pandas.DataFrame(rows, columns=names)
+def _of_sklearn_linear(estimator: Any):
+    return build(linear_of(estimator)), None, {}
 
 
 _CONVERTERS: Dict[Tuple[str, str], Callable] = {
@@ -293,8 +201,6 @@ _CONVERTERS: Dict[Tuple[str, str], Callable] = {
     ("lightgbm", "Booster"): _of_lightgbm,
     ("lightgbm", "LGBMModel"): _of_lightgbm_estimator,
     ("catboost", "CatBoost"): _of_catboost,
-    **{("sklearn", kind): _of_sklearn_regressor for kind in _IDENTITY},
-    **{("sklearn", kind): _of_sklearn_log_link for kind in _EXP},
-    **{("sklearn", kind): _of_sklearn_logistic for kind in _LOGISTIC},
+    **{("sklearn", kind): _of_sklearn_linear for kind in _LINEAR},
     **{("sklearn", kind): of_sklearn_ensemble for kind in _TREES},
 }

@@ -18,7 +18,7 @@ SAMPLES = ["stump", "tiny", "one-set", "leaf-only", "xgboost", "xgboost-categori
 DTYPES = {"f32": 1, "f64": 2}
 LINKS = ["identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge", "softmax_xgboost", "softmax", "argmax",
          "signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised", "softmax_pair", "exp_f64",
-         "mean_variance"]
+         "mean_variance", "modified_huber"]
 
 
 def bits(values) -> str:

@@ -118,6 +118,38 @@ def test_missing_values_propagate(X):
     assert np.isnan(model.predict(row)[0])
 
 
+def test_class_numbers_where_there_are_no_probabilities(X):
+    from sklearn import svm
+
+    labels = np.array(["high", "low", "middle"])[np.digitize(target(X), [-1, 1])]
+    estimator = svm.LinearSVC().fit(X, labels)
+    model = scoreline.convert(estimator)
+    assert model.info.link == "argmax" and model.predict(X).max() == 2.0
+    assert np.array_equal(model.predict_class(X), estimator.predict(X))
+    close(model.predict(X, "margin"), estimator.decision_function(X))
+
+
+def test_one_versus_rest_of_something_else_is_refused(X):
+    from sklearn import multiclass, naive_bayes
+
+    labels = np.digitize(target(X), [-1, 1])
+    with pytest.raises(scoreline.UnsupportedError, match="GaussianNB is no linear model .* expected one of LinearReg"):
+        scoreline.convert(multiclass.OneVsRestClassifier(naive_bayes.GaussianNB()).fit(X, labels))
+    huber = linear_model.SGDClassifier(loss="modified_huber")
+    with pytest.raises(scoreline.UnsupportedError, match="SGDClassifier alone does the same"):
+        scoreline.convert(multiclass.OneVsRestClassifier(huber).fit(X, labels))
+
+
+def test_one_versus_rest_with_a_constant_is_refused(X):
+    from sklearn import multiclass
+
+    several = np.column_stack([target(X) > 0, np.ones(len(X), bool)]).astype(int)
+    with pytest.warns(UserWarning, match="present in all"):
+        estimator = multiclass.OneVsRestClassifier(linear_model.LogisticRegression()).fit(X, several)
+    with pytest.raises(scoreline.UnsupportedError, match="class 1 is absent from, or alone in"):
+        scoreline.convert(estimator)
+
+
 def test_not_fitted():
     with pytest.raises(ValueError, match="not fitted"):
         scoreline.convert(linear_model.LinearRegression())
