@@ -34,10 +34,11 @@ class Oracle:
 class Tally:
     source: str
     kind: str
-    rows: dict[str, int] = dataclasses.field(default_factory=dict)  # by layout; every row of every scoring
+    version: str
+    rows: dict[tuple[str, str], int] = dataclasses.field(default_factory=dict)  # by output and layout; every scoring
 
-    def add(self, layout: str, n: int) -> None:
-        self.rows[layout] = self.rows.get(layout, 0) + n
+    def add(self, layout: str, n: int, output: str = "margin") -> None:
+        self.rows[output, layout] = self.rows.get((output, layout), 0) + n
 
 
 def as_doubles(array, width: int | None = None) -> np.ndarray:
@@ -149,7 +150,7 @@ class Checker:
         if ulp and len(wrong):
             close = np.abs(got - want) <= ulp * np.spacing(want.astype(self.oracle.prediction_type))
             wrong = np.flatnonzero(~(close | (got == want)).all(axis=1))
-        self.tally.add(layout, len(got))
+        self.tally.add(layout, len(got), lib.OUTPUT_NAMES[how.get("output", lib.MARGIN)])
         if len(wrong):
             self.fail(model, layout, what, how, got, want, wrong)
 

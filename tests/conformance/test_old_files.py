@@ -20,8 +20,9 @@ def test_there_are_files():
 def test_old_file(path, tally):
     with np.load(str(path).removesuffix(path.suffix) + ".npz") as stored:
         rows, margins, predictions = (stored[name].astype(np.float64) for name in ("rows", "margins", "predictions"))
+    version = path.name.split("-")[1]
     xgboost = path.name.startswith("xgboost")
     source, kind = ("XGBoost", np.float32) if xgboost else ("LightGBM", np.float64)
     oracle = bit_check.Oracle(margin=lambda x: margins, prediction=lambda x: predictions, prediction_ulp=2,
                               prediction_type=kind)
-    bit_check.Checker(path.name, path.read_bytes(), oracle, rows, tally(source, "older files")).run()
+    bit_check.Checker(path.name, path.read_bytes(), oracle, rows, tally(source, "older files", version)).run()
