@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_ITERATIONS = 256, OPTION_NAME, OPTION_META, OPTION_NO_COVERS };
+enum { OPTION_ITERATIONS = 256, OPTION_NAME, OPTION_META, OPTION_NO_COVERS, OPTION_ONNX };
 
 typedef struct convert_job {
 	const char *in_path;
@@ -60,6 +60,13 @@ static int parse_option(int c, char **argv, convert_job *job)
 			return cli_usage("convert", "--iterations: expected A:B with A below B, found \"%s\"", found.text);
 		}
 		return CLI_OK;
+	case OPTION_ONNX:
+		if (strcmp(optarg, "onnxruntime") == 0)
+			job->model_options.onnx_compat = SCORE_ONNX_RUNTIME;
+		else if (strcmp(optarg, "specification") != 0)
+			return cli_usage("convert", "--onnx-compat: expected specification or onnxruntime, found \"%s\"",
+				cli_quote(optarg, strlen(optarg), 60).text);
+		return CLI_OK;
 	default:
 		return cli_bad_option("convert", c, argv);
 	}
@@ -69,7 +76,8 @@ static int parse_options(int argc, char **argv, convert_job *job, bool *help)
 {
 	static const struct option options[] = { { "out", required_argument, NULL, 'o' },
 		{ "iterations", required_argument, NULL, OPTION_ITERATIONS }, { "name", required_argument, NULL, OPTION_NAME },
-		{ "meta", required_argument, NULL, OPTION_META }, { "no-covers", no_argument, NULL, OPTION_NO_COVERS }, { "quiet", no_argument, NULL, 'q' },
+		{ "meta", required_argument, NULL, OPTION_META }, { "onnx-compat", required_argument, NULL, OPTION_ONNX },
+		{ "no-covers", no_argument, NULL, OPTION_NO_COVERS }, { "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	int c;
 	opterr = 0;
@@ -174,7 +182,7 @@ static int run(const convert_job *job, const cli_model *m)
 
 int cli_convert(int argc, char **argv)
 {
-	convert_job job = { NULL, NULL, NULL, NULL, 0, { SCORE_ISA_AUTO, 0, 0 }, false, false };
+	convert_job job = { NULL, NULL, NULL, NULL, 0, { SCORE_ISA_AUTO, 0, 0, SCORE_ONNX_SPECIFICATION }, false, false };
 	cli_model m;
 	bool help = false;
 	int code = CLI_OK;

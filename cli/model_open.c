@@ -50,6 +50,7 @@ static score_status open_any(const char *path, const cli_model_options *options,
 		import.isa = options->isa;
 		import.iteration_begin = options->iteration_begin;
 		import.iteration_end = options->iteration_end;
+		import.onnx_compat = options->onnx_compat;
 		return score_import_file(path, &import, &out->model, error);
 	}
 }

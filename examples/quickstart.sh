@@ -24,8 +24,8 @@ mkdir -p build
 
 step "1. Install what is missing"
 missing=()
-for package in gcc libc6-dev meson ninja-build pkg-config libmsgpack-dev libxxhash-dev libyajl-dev libjansson-dev \
-	python3 python3-numpy; do
+for package in gcc libc6-dev meson ninja-build pkg-config libmsgpack-dev libxxhash-dev libyajl-dev \
+	libprotobuf-c-dev protobuf-c-compiler libjansson-dev python3 python3-numpy; do
 	dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing+=("$package")
 done
 if ((${#missing[@]})); then

@@ -136,7 +136,7 @@ conformance_simulated() {
 	ninja -C build tests/libscoreline_simulated.a || return 1
 	gcc -shared -o build/tests/libscoreline_simulated.so \
 		-Wl,--whole-archive build/tests/libscoreline_simulated.a -Wl,--no-whole-archive \
-		$(pkg-config --libs msgpack libxxhash yajl) -lm || return 1
+		$(pkg-config --libs msgpack libxxhash yajl libprotobuf-c) -lm || return 1
 	SCORELINE_LIBRARY=$PWD/build/tests/libscoreline_simulated.so SCORELINE_TEST_ISA=avx512 \
 		SCORELINE_NOT_RUN=/dev/null SCORELINE_TEST_MODE=quick \
 		build/venv/bin/python -m pytest -q -n "$jobs" -p no:cacheprovider "$1"

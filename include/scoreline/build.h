@@ -40,6 +40,7 @@ typedef int32_t score_category_rule;
  * whole number (of a type that holds it exactly) stands for its decimal text, k + 0.5 for a category whose hash is k;
  * other fractions, and numbers beyond those of 64 bits, are no category. */
 #define SCORE_CATEGORY_HASH 2
+#define SCORE_CATEGORY_EXACT 3 /* only 0, 1, 2, … are categories: 1.5 is none (ONNX) */
 
 typedef struct score_contract {
 	size_t struct_size;
@@ -81,6 +82,16 @@ typedef int32_t score_link;
 #define SCORE_LINK_MEAN_VARIANCE 15  /* two margins: { x0, exp(2 * x1) }  (CatBoost RMSEWithUncertainty)         */
 #define SCORE_LINK_MODIFIED_HUBER 16 /* in double: p = (min(max(x, -1), 1) + 1) / 2. One margin: { 1 - p, p }; several: as
                                       * OVR_NORMALISED divides them (scikit-learn SGDClassifier)                */
+/* ONNX-ML's, computed in float (docs/onnx.md). */
+#define SCORE_LINK_SIGMOID_ONNX 17      /* v = 1 / (1 + expf(-|x|)); x < 0 ? 1 - v : v                             */
+#define SCORE_LINK_SOFTMAX_ONNX 18      /* m = max; e = expf(x - m); sum in class order; e / sum                   */
+#define SCORE_LINK_SOFTMAX_ZERO_ONNX 19 /* the same, but |x| <= 1e-7 gives x * expf(-m) and is left out of the sum */
+#define SCORE_LINK_PROBIT_ONNX 20       /* sqrt(2) * erfinv(2x - 1), by Winitzki's approximation                   */
+#define SCORE_LINK_FLOAT 21             /* x rounded to float                                                      */
+#define SCORE_LINK_COMPLEMENT_ONNX 22   /* one margin, two predictions: { 1 - x, x }                               */
+#define SCORE_LINK_OPPOSITE_ONNX 23     /* one margin, two predictions: { -x, x }                                  */
+#define SCORE_LINK_SIGMOID_PAIR_ONNX 24 /* one margin, two predictions: sigmoid_onnx of -x and of x                */
+#define SCORE_LINK_EXP_SCALED 25        /* exp(x) * a                                                              */
 
 /* ---- builder ------------------------------------------------------------------------------------ */
 

@@ -17,6 +17,12 @@ typedef int32_t score_format;
 #define SCORE_FORMAT_XGBOOST_UBJSON 2
 #define SCORE_FORMAT_LIGHTGBM_TEXT 3
 #define SCORE_FORMAT_CATBOOST_JSON 4
+#define SCORE_FORMAT_ONNX 5 /* ONNX-ML: tree ensembles and linear models */
+
+/* Where onnxruntime departs from the ONNX-ML specification: whose answers (docs/onnx.md lists the differences). */
+typedef int32_t score_onnx_compat;
+#define SCORE_ONNX_SPECIFICATION 0
+#define SCORE_ONNX_RUNTIME 1
 
 typedef struct score_import_options {
 	size_t struct_size;
@@ -26,9 +32,11 @@ typedef struct score_import_options {
 	score_isa isa;
 	uint32_t iteration_begin;         /* boosting iterations [begin, end); both 0: all of the file      */
 	uint32_t iteration_end;
+	score_onnx_compat onnx_compat;    /* SCORE_FORMAT_ONNX only                                         */
+	uint32_t reserved;
 } score_import_options;
 
-#define SCORE_IMPORT_OPTIONS_INIT { sizeof(score_import_options), NULL, 0, 0, SCORE_ISA_AUTO, 0, 0 }
+#define SCORE_IMPORT_OPTIONS_INIT { sizeof(score_import_options), NULL, 0, 0, SCORE_ISA_AUTO, 0, 0, 0, 0 }
 
 /* Errors name the byte offset or line where there is one. `options` may be NULL. */
 SCORE_API SCORE_MUST_CHECK score_status score_import_file(const char *path, const score_import_options *options,

@@ -6,6 +6,18 @@
 
 #include "model.h"
 
+static score_status read_onnx(const void *data, size_t size, const score_import_options *o, score_builder **out,
+	score_error *error)
+{
+#ifdef SL_HAVE_ONNX
+	return import_onnx(data, size, o, out, error);
+#else
+	(void)data, (void)size, (void)o, (void)out;
+	return sl_fail(error, SCORE_ERR_UNSUPPORTED,
+		"the file is an ONNX model, and this library was built without that importer (meson option onnx)");
+#endif
+}
+
 static score_status read_builder(const void *data, size_t size, const score_import_options *o, score_builder **out,
 	score_error *error)
 {
@@ -18,6 +30,8 @@ static score_status read_builder(const void *data, size_t size, const score_impo
 		return import_lightgbm(data, size, o, out, error);
 	case SCORE_FORMAT_CATBOOST_JSON:
 		return import_catboost(data, size, o, out, error);
+	case SCORE_FORMAT_ONNX:
+		return read_onnx(data, size, o, out, error);
 	case SCORE_FORMAT_AUTO:
 		return import_refuse_unknown(data, size, error);
 	default:
@@ -53,6 +67,8 @@ static score_status take_options(const score_import_options *given, score_import
 	if (status == SCORE_OK && !engine_isa_available(o->isa))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "this processor or build has no instruction set '%s'",
 			score_isa_name(o->isa));
+	if (status == SCORE_OK && o->onnx_compat != SCORE_ONNX_SPECIFICATION && o->onnx_compat != SCORE_ONNX_RUNTIME)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_import_options.onnx_compat is the unknown %d", (int)o->onnx_compat);
 	o->max_bytes = o->max_bytes ? o->max_bytes : (uint64_t)1 << 30;
 	return status;
 }
@@ -104,6 +120,7 @@ score_format score_import_detect(const void *data, size_t size)
 
 const char *score_format_name(score_format format)
 {
-	static const char *const names[] = {"unknown", "XGBoost JSON", "XGBoost UBJSON", "LightGBM text", "CatBoost JSON"};
+	static const char *const names[] = {"unknown", "XGBoost JSON", "XGBoost UBJSON", "LightGBM text", "CatBoost JSON",
+		"ONNX"};
 	return format > 0 && (size_t)format < sizeof names / sizeof names[0] ? names[format] : names[0];
 }

@@ -4,6 +4,7 @@
  */
 #include "link.h"
 
+#include <float.h>
 #include <math.h>
 
 static float sigmoid_xgboost(float x)
@@ -138,6 +139,41 @@ static void modified_huber(const double *x, uint32_t n, double *out)
 		normalise(n, out);
 }
 
+/* ---- ONNX-ML: in float, as onnxruntime computes them ----------------------------------------------------- */
+
+static float sigmoid_onnx(float x)
+{
+	float v = 1.0f / (1.0f + expf(-fabsf(x)));
+	return x < 0.0f ? 1.0f - v : v;
+}
+
+static void softmax_onnx(const double *x, uint32_t n, bool zeros, double *out)
+{
+	float m = -FLT_MAX, sum = 0.0f;
+	for (uint32_t i = 0; i < n; i++)
+		m = (float)x[i] > m ? (float)x[i] : m;
+	float zero = expf(-m);
+	for (uint32_t i = 0; i < n; i++) {
+		float v = (float)x[i];
+		bool is_zero = zeros && !(v > 1e-7f || v < -1e-7f);
+		float e = is_zero ? v * zero : expf(v - m);
+		sum += is_zero ? 0.0f : e;
+		out[i] = (double)e;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = (double)((float)out[i] / sum);
+}
+
+/* Winitzki's approximation of the inverse error function, of 2x - 1. */
+static float probit_onnx(float x)
+{
+	float y = 2.0f * x - 1.0f, sign = y < 0.0f ? -1.0f : 1.0f;
+	float l = logf((1.0f - y) * (1.0f + y));
+	float v = 2.0f / (3.14159f * 0.147f) + 0.5f * l;
+	float v2 = 1.0f / 0.147f * l;
+	return 1.41421356f * (sign * sqrtf(-v + sqrtf(v * v - v2)));
+}
+
 /* Links that treat every output alone. */
 static double link_one(const forest *f, double x)
 {
@@ -151,6 +187,14 @@ static double link_one(const forest *f, double x)
 		return exponential(type, x);
 	case SCORE_LINK_EXP_F64:
 		return type == SCORE_F32 ? (double)(float)exp(x) : exp(x);
+	case SCORE_LINK_EXP_SCALED:
+		return type == SCORE_F32 ? (double)(expf((float)x) * (float)f->link_parameter) : exp(x) * f->link_parameter;
+	case SCORE_LINK_SIGMOID_ONNX:
+		return (double)sigmoid_onnx((float)x);
+	case SCORE_LINK_PROBIT_ONNX:
+		return (double)probit_onnx((float)x);
+	case SCORE_LINK_FLOAT:
+		return (double)(float)x;
 	case SCORE_LINK_HINGE:
 		return x > 0.0 ? 1.0 : 0.0;
 	case SCORE_LINK_SIGNED_SQUARE:
@@ -162,11 +206,26 @@ static double link_one(const forest *f, double x)
 	}
 }
 
+static void pair_onnx(score_link link, float x, double *out)
+{
+	if (link == SCORE_LINK_SIGMOID_PAIR_ONNX) {
+		out[0] = (double)sigmoid_onnx(-x);
+		out[1] = (double)sigmoid_onnx(x);
+		return;
+	}
+	out[0] = (double)(link == SCORE_LINK_COMPLEMENT_ONNX ? 1.0f - x : -x);
+	out[1] = (double)x;
+}
+
 static void pair(const forest *f, double x, double *out)
 {
 	if (f->link == SCORE_LINK_SOFTMAX_PAIR) {
 		double both[2] = {-x, x};
 		softmax(f->contract.sum, both, 2, out);
+		return;
+	}
+	if (f->link != SCORE_LINK_BINARY_PAIR) {
+		pair_onnx(f->link, (float)x, out);
 		return;
 	}
 	double p = sigmoid(f->contract.sum, 1.0, x);
@@ -184,6 +243,10 @@ static void link_all(const forest *f, const double *x, double *out)
 	case SCORE_LINK_SOFTMAX:
 		softmax(f->contract.sum, x, n, out);
 		return;
+	case SCORE_LINK_SOFTMAX_ONNX:
+	case SCORE_LINK_SOFTMAX_ZERO_ONNX:
+		softmax_onnx(x, n, f->link == SCORE_LINK_SOFTMAX_ZERO_ONNX, out);
+		return;
 	case SCORE_LINK_ARGMAX:
 		out[0] = argmax(x, n);
 		return;
@@ -195,6 +258,9 @@ static void link_all(const forest *f, const double *x, double *out)
 		return;
 	case SCORE_LINK_BINARY_PAIR:
 	case SCORE_LINK_SOFTMAX_PAIR:
+	case SCORE_LINK_COMPLEMENT_ONNX:
+	case SCORE_LINK_OPPOSITE_ONNX:
+	case SCORE_LINK_SIGMOID_PAIR_ONNX:
 		pair(f, x[0], out);
 		return;
 	case SCORE_LINK_MEAN_VARIANCE:

@@ -35,7 +35,7 @@ static score_status check_contract(const score_contract *c, score_error *error)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "unknown average %d", (int)c->average);
 	if (c->average == SCORE_AVERAGE_MARGIN && c->base_position != SCORE_BASE_LAST)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "SCORE_AVERAGE_MARGIN needs SCORE_BASE_LAST");
-	if (c->category_rule < SCORE_CATEGORY_TRUNCATE || c->category_rule > SCORE_CATEGORY_HASH)
+	if (c->category_rule < SCORE_CATEGORY_TRUNCATE || c->category_rule > SCORE_CATEGORY_EXACT)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "unknown category_rule %d", (int)c->category_rule);
 	if (c->scale != 1.0 && c->base_position != SCORE_BASE_LAST)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "a scale needs SCORE_BASE_LAST");

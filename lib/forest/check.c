@@ -12,8 +12,9 @@
 
 const char *const forest_link_names[FOREST_N_LINKS] = {"identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge",
 	"softmax_xgboost", "softmax", "argmax", "signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised",
-	"softmax_pair", "exp_f64", "mean_variance",
-	"modified_huber"};
+	"softmax_pair", "exp_f64", "mean_variance", "modified_huber",
+	"sigmoid_onnx", "softmax_onnx", "softmax_zero_onnx", "probit_onnx", "float", "complement_onnx",
+	"opposite_onnx", "sigmoid_pair_onnx", "exp_scaled"};
 
 uint32_t forest_link_predictions(score_link link, uint32_t n_outputs)
 {
@@ -30,11 +31,20 @@ uint32_t forest_link_predictions(score_link link, uint32_t n_outputs)
 	case SCORE_LINK_LOG1P_EXP:
 	case SCORE_LINK_SORT:
 	case SCORE_LINK_OVR_NORMALISED:
+	case SCORE_LINK_SIGMOID_ONNX:
+	case SCORE_LINK_SOFTMAX_ONNX:
+	case SCORE_LINK_SOFTMAX_ZERO_ONNX:
+	case SCORE_LINK_PROBIT_ONNX:
+	case SCORE_LINK_FLOAT:
+	case SCORE_LINK_EXP_SCALED:
 		return n_outputs;
 	case SCORE_LINK_ARGMAX:
 		return 1;
 	case SCORE_LINK_BINARY_PAIR:
 	case SCORE_LINK_SOFTMAX_PAIR:
+	case SCORE_LINK_COMPLEMENT_ONNX:
+	case SCORE_LINK_OPPOSITE_ONNX:
+	case SCORE_LINK_SIGMOID_PAIR_ONNX:
 		return n_outputs == 1 ? 2 : 0;
 	case SCORE_LINK_MEAN_VARIANCE:
 		return n_outputs == 2 ? 2 : 0;
@@ -52,7 +62,7 @@ static score_status check_shape(const forest *f, score_error *error)
 		return sl_fail(error, CORRUPT, "the model has %u features and %u outputs", f->n_features, c->n_outputs);
 	if ((c->compare != SCORE_F32 && c->compare != SCORE_F64) || (c->sum != SCORE_F32 && c->sum != SCORE_F64) ||
 		(uint32_t)c->base_position > SCORE_BASE_LAST || (uint32_t)c->average > SCORE_AVERAGE_PREDICTION ||
-		(uint32_t)c->category_rule > SCORE_CATEGORY_HASH ||
+		(uint32_t)c->category_rule > SCORE_CATEGORY_EXACT ||
 		(c->average == SCORE_AVERAGE_MARGIN && c->base_position != SCORE_BASE_LAST))
 		return sl_fail(error, CORRUPT, "the numeric contract has an unknown value");
 	if (c->base_position == SCORE_BASE_FIRST ? c->scale != 1.0 : !forest_fits(c->sum, c->scale))

@@ -134,7 +134,7 @@ void forest_sum_covers(const forest *f, const double *leaf_covers, double *split
 uint32_t forest_link_predictions(score_link link, uint32_t n_outputs);
 
 /* Words for links, by number; part of the file format: a word never changes its meaning. */
-#define FOREST_N_LINKS 17
+#define FOREST_N_LINKS 26
 extern const char *const forest_link_names[FOREST_N_LINKS];
 
 /* ---- dictionaries --------------------------------------------------------------------------------- */

@@ -21,9 +21,10 @@ int64_t forest_category(score_category_rule rule, double x)
 {
 	if (rule == SCORE_CATEGORY_HASH)
 		return hashed_category(x);
-	if (!(x < 2147483648.0) || !(x > -1.0) || (rule == SCORE_CATEGORY_NONNEGATIVE && x < 0.0))
+	if (!(x < 2147483648.0) || !(x > -1.0) || (rule != SCORE_CATEGORY_TRUNCATE && x < 0.0))
 		return -1;
-	return (int64_t)x;
+	int64_t category = (int64_t)x;
+	return rule == SCORE_CATEGORY_EXACT && (double)category != x ? -1 : category;
 }
 
 static bool in_set(const forest *f, uint32_t set, int64_t category)

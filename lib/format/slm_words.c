@@ -39,7 +39,7 @@ WORDS(kind, "", "trees", "linear");
 WORDS(dtype, "", "f32", "f64");
 WORDS(base, "first", "last");
 WORDS(average, "none", "margin", "prediction");
-WORDS(category, "truncate", "nonnegative", "cityhash32");
+WORDS(category, "truncate", "nonnegative", "cityhash32", "exact");
 WORDS(feature, "numeric", "category");
 WORDS(leaf_rule, "leaf-order", "preorder", "level-order");
 

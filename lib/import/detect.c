@@ -78,6 +78,39 @@ static bool is_lightgbm_text(span s)
 	return starts_with(s, "tree", 4) && s.length > 4 && (s.text[4] == '\n' || s.text[4] == '\r');
 }
 
+/* A protocol buffer's varint at `at`, which moves behind it; UINT64_MAX when there is none. */
+static uint64_t varint(span s, size_t *at)
+{
+	uint64_t x = 0;
+	for (unsigned shift = 0; shift < 64 && *at < s.length; shift += 7) {
+		uint8_t byte = (uint8_t)s.text[(*at)++];
+		x |= (uint64_t)(byte & 0x7F) << shift;
+		if (byte < 0x80)
+			return x;
+	}
+	return UINT64_MAX;
+}
+
+/* Protocol buffers have no magic. An ONNX model is a few fields of ModelProto, one behind the other up to the end of the
+ * file, with a graph (7) and an IR version (1) or operator sets (8) among them. */
+static bool is_onnx(span s)
+{
+	size_t at = 0;
+	uint32_t seen = 0;
+	while (at < s.length) {
+		uint64_t key = varint(s, &at), field = key >> 3;
+		if (field < 1 || field > 31 || ((key & 7) != 0 && (key & 7) != 2))
+			return false;
+		uint64_t x = varint(s, &at);
+		if (x == UINT64_MAX && (key & 7) == 2)
+			return false;
+		/* A file that was cut off is one still; its importer says so. */
+		at = (key & 7) == 0 ? at : x < s.length - at ? at + (size_t)x : s.length;
+		seen |= (uint32_t)1 << field;
+	}
+	return (seen & 1u << 7) && (seen & (1u << 1 | 1u << 8));
+}
+
 static score_format json_format(span s)
 {
 	if (contains(s, "\"learner\""))
@@ -97,7 +130,7 @@ score_format import_detect(const void *data, size_t size)
 		return json_format(text);
 	if (is_ubjson_object(raw))
 		return contains(raw, "learner") ? SCORE_FORMAT_XGBOOST_UBJSON : SCORE_FORMAT_AUTO;
-	return SCORE_FORMAT_AUTO;
+	return is_onnx(raw) ? SCORE_FORMAT_ONNX : SCORE_FORMAT_AUTO;
 }
 
 /* ---- what we refuse ----------------------------------------------------------------------------- */
@@ -145,13 +178,6 @@ static bool is_old_xgboost(span s)
 	return false;
 }
 
-/* Protocol buffers: field 1, the IR version, a small number; then field 2, a short name. */
-static bool is_onnx(span s)
-{
-	return s.length > 4 && s.text[0] == 0x08 && s.text[1] > 0 && s.text[1] < 32 && s.text[2] == 0x12 &&
-		contains((span){s.text, s.length < 4096 ? s.length : 4096}, "onnx");
-}
-
 static const char *what_json(span s)
 {
 	if (contains(s, "\"tree_info\"") && contains(s, "\"num_tree_per_iteration\""))
@@ -169,8 +195,6 @@ static const char *what_is(span raw, span text)
 		return what_json(text);
 	if (starts_with(text, "[", 1) && contains(text, "\"nodeid\""))
 		return "a JSON dump of XGBoost, which is not exact; save the model with save_model()";
-	if (is_onnx(raw))
-		return "an ONNX model, which is not supported yet";
 	if (is_ubjson_object(raw))
 		return "UBJSON without the key \"learner\", so no XGBoost model";
 	return is_old_xgboost(raw) ? OLD_XGBOOST : NULL;
@@ -180,10 +204,10 @@ score_status import_refuse_unknown(const void *data, size_t size, score_error *e
 {
 	if (!data || size == 0)
 		return sl_fail(
-			error, SCORE_ERR_CORRUPT, "the file is empty; expected a model of XGBoost, LightGBM or CatBoost");
+			error, SCORE_ERR_CORRUPT, "the file is empty; expected a model of XGBoost, LightGBM or CatBoost, or ONNX");
 	const char *what = what_is((span){data, size}, start_of(data, size));
 	if (what)
 		return sl_fail(error, SCORE_ERR_UNSUPPORTED, "the file is %s", what);
 	return sl_fail(error, SCORE_ERR_UNSUPPORTED,
-		"the content is of no known model format; expected XGBoost JSON or UBJSON, LightGBM text, or CatBoost JSON");
+		"the content is of no known model format; expected XGBoost JSON or UBJSON, LightGBM text, CatBoost JSON, or ONNX");
 }

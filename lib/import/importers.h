@@ -44,4 +44,8 @@ score_status import_lightgbm(const void *data, size_t size, const score_import_o
 score_status import_catboost(const void *data, size_t size, const score_import_options *options,
 	score_builder **out, score_error *error);
 
+/* ONNX-ML; `options` may be NULL. */
+score_status import_onnx(const void *data, size_t size, const score_import_options *options, score_builder **out,
+	score_error *error);
+
 #endif

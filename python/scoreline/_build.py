@@ -17,7 +17,7 @@ from ._model import Model
 _WIDTHS = {"f32": F32, "f64": F64}
 _BASE_POSITIONS = {"first": 0, "last": 1}
 _AVERAGES = {"none": 0, "margin": 1, "prediction": 2}
-_CATEGORY_RULES = {"truncate": 0, "nonnegative": 1, "cityhash32": 2}
+_CATEGORY_RULES = {"truncate": 0, "nonnegative": 1, "cityhash32": 2, "exact": 3}
 _TESTS = {"leaf": 0, "lt": 1, "le": 2, "in_left": 3, "in_right": 4}
 _TYPES = {"numeric": 0, "category": 1}
 LINKS = {
@@ -41,6 +41,15 @@ LINKS = {
             "exp_f64",
             "mean_variance",
             "modified_huber",
+            "sigmoid_onnx",
+            "softmax_onnx",
+            "softmax_zero_onnx",
+            "probit_onnx",
+            "float",
+            "complement_onnx",
+            "opposite_onnx",
+            "sigmoid_pair_onnx",
+            "exp_scaled",
         )
     )
 }
@@ -78,8 +87,8 @@ class Builder:
         scale: for base_position "last".
         trees_per_iteration: None: n_outputs.
         average: "none", "margin" or "prediction": what is divided by the number of iterations.
-        category_rule: "truncate" (-0.5 is category 0), "nonnegative" (-0.5 is none) or "cityhash32" (by a hash of
-            the category's text, as CatBoost does it).
+        category_rule: "truncate" (-0.5 is category 0), "nonnegative" (-0.5 is none), "cityhash32" (by a hash of
+            the category's text, as CatBoost does it) or "exact" (1.5 is none).
         link: from margins to predictions: the names in ``scoreline/build.h`` without SCORE_LINK_, in lower case.
         link_parameter: slope of the link "sigmoid".
         metadata: free text by key.

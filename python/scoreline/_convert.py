@@ -29,13 +29,22 @@ from ._sklearn_linear import build, linear_of
 Golden = Tuple[np.ndarray, np.ndarray]
 
 
+_ONNX_COMPAT = {"specification": 0, "onnxruntime": 1}
+
+
 def convert(
-    obj: Any, *, name: Optional[str] = None, metadata: Optional[Mapping[str, str]] = None, golden: bool = True
+    obj: Any,
+    *,
+    name: Optional[str] = None,
+    metadata: Optional[Mapping[str, str]] = None,
+    golden: bool = True,
+    onnx_compat: str = "specification",
 ) -> Model:
     """Make a model of another library's model.
 
     Args:
-        obj: path of a model file (XGBoost JSON or UBJSON, LightGBM text, CatBoost JSON; recognised from the content),
+        obj: path of a model file (XGBoost JSON or UBJSON, LightGBM text, CatBoost JSON, ONNX; recognised from the
+            content),
             its bytes, or
 
             - ``xgboost.Booster`` (all its trees) or an XGBoost scikit-learn estimator (its best iteration, if any),
@@ -46,6 +55,8 @@ def convert(
         name: stored as metadata "name".
         metadata: more metadata, text by key.
         golden: ask a live booster for the margins of the golden rows, compare all bits and store them.
+        onnx_compat: whose answers an ONNX file gives where onnxruntime departs from the specification: those of the
+            "specification", or of "onnxruntime".
 
     Raises:
         UnsupportedError: the model uses something that Scoreline does not have; the message names it.
@@ -56,10 +67,10 @@ def convert(
     if name is not None:
         more["name"] = name
     if isinstance(obj, (str, os.PathLike)):
-        model = _import(lib.score_import_file, c_path(obj))
+        model = _import(lib.score_import_file, c_path(obj), onnx_compat=onnx_compat)
         return _labelled(model, {**_labels_of(model, obj), **more})
     if isinstance(obj, (bytes, bytearray, memoryview)):
-        model = _import(lib.score_import_memory, *borrowed(obj))
+        model = _import(lib.score_import_memory, *borrowed(obj), onnx_compat=onnx_compat)
         return _labelled(model, {**_labels_of(model, bytes(obj)), **more})
     for kind in type(obj).__mro__:
         converter = _CONVERTERS.get((kind.__module__.partition(".")[0], kind.__name__))
@@ -73,11 +84,14 @@ def convert(
     )
 
 
-def _import(function: Callable, *source: Any, iterations: Tuple[int, int] = (0, 0)) -> Model:
+def _import(function: Callable, *source: Any, iterations: Tuple[int, int] = (0, 0), onnx_compat: str = "specification") -> Model:
     if not has_importers:
         raise UnsupportedError("this Scoreline library was built without importers (meson option `import`)")
     options = filled(ImportOptions)
     options.iteration_begin, options.iteration_end = iterations
+    if onnx_compat not in _ONNX_COMPAT:
+        raise ValueError(f"onnx_compat must be one of {', '.join(_ONNX_COMPAT)}, not {onnx_compat!r}")
+    options.onnx_compat = _ONNX_COMPAT[onnx_compat]
     return Model._of_handle(new_handle(function, *source, byref(options)))
 
 

@@ -55,6 +55,8 @@ class ImportOptions(Structure):
         ("isa", c_int32),
         ("iteration_begin", c_uint32),
         ("iteration_end", c_uint32),
+        ("onnx_compat", c_int32),
+        ("reserved", c_uint32),
     ]
 
 

@@ -64,7 +64,9 @@ def leave_reproducer(name: str, data: bytes, rows: np.ndarray, expected: np.ndar
 class Checker:
     """One model against its oracle."""
 
-    def __init__(self, name: str, data: bytes, oracle: Oracle, rows: np.ndarray, tally: Tally):
+    def __init__(self, name: str, data: bytes, oracle: Oracle, rows: np.ndarray, tally: Tally,
+                 **import_options):
+        self.import_options = import_options
         self.name, self.data, self.oracle, self.tally = name, data, oracle, tally
         with np.errstate(over="ignore"):
             narrow = rows.astype(np.float32)
@@ -77,7 +79,8 @@ class Checker:
                         "columns f32": ("f32", lib.Columns(narrow)), "columns f64": ("f64", lib.Columns(rows))}
 
     def run(self) -> lib.Model:
-        imported = (lib.Model.opened if self.data.startswith(SLM) else lib.Model.imported)(self.data)
+        imported = lib.Model.opened(self.data) if self.data.startswith(SLM) else \
+            lib.Model.imported(self.data, **self.import_options)
         expected = {kind: as_doubles(self.oracle.margin(values)) for kind, values in self.values.items()}
         assert imported.info.n_outputs == expected["f32"].shape[1]
         slm = imported.saved()

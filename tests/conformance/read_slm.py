@@ -226,7 +226,9 @@ class Model:
     def category(self, x: float) -> int | None:
         if self.contract["category_rule"] == "cityhash32":
             return city_hash.hash_of_number(x)
-        if not np.isfinite(x) or (self.contract["category_rule"] == "nonnegative" and x < 0):
+        if not np.isfinite(x) or (self.contract["category_rule"] != "truncate" and x < 0):
+            return None
+        if self.contract["category_rule"] == "exact" and x != int(x):
             return None
         return int(x) if int(x) >= 0 else None
 

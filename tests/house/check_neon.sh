@@ -9,6 +9,7 @@ cd "$(dirname "$0")/../.."
 what="NEON and AArch64"
 place=$(realpath "${1:-build}")/neon
 root=$place/sysroot
+build=$place/without-onnx
 # As Debian 12 names them; another release or distribution ends in "could not be fetched".
 packages=(libcmocka-dev libcmocka0 libmsgpack-dev libmsgpackc2 libxxhash-dev libxxhash0 libyajl-dev libyajl2)
 tests=(engine bin format format_corrupt builder decimal import_lightgbm import_xgboost import_catboost_malformed)
@@ -52,7 +53,7 @@ configure() {
 		[built-in options]
 		c_link_args = ['-L$libraries']
 	END
-	[ -f "$place/build/build.ninja" ] || meson setup "$place/build" --cross-file "$place/aarch64.ini" -Dcli=false
+	[ -f "$build/build.ninja" ] || meson setup "$build" --cross-file "$place/aarch64.ini" -Dcli=false -Donnx=disabled
 }
 
 runner=$(command -v qemu-aarch64-static || command -v qemu-aarch64 || true)
@@ -65,11 +66,11 @@ if [ ! -f "$place/complete" ] && ! fetch_libraries; then
 	exit
 fi
 configure
-meson compile -C "$place/build" scoreline:shared_library "${tests[@]/#/test_}"
-meson test -C "$place/build" --no-rebuild --print-errorlogs --num-processes "$(nproc)" --timeout-multiplier 5 "${tests[@]}"
-log=$place/build/meson-logs/testlog.txt
+meson compile -C "$build" scoreline:shared_library "${tests[@]/#/test_}"
+meson test -C "$build" --no-rebuild --print-errorlogs --num-processes "$(nproc)" --timeout-multiplier 5 "${tests[@]}"
+log=$build/meson-logs/testlog.txt
 for kernels in portable neon; do
 	grep -q "^$kernels kernels: tested" "$log" || { echo "the engine was not tested on $kernels" && exit 1; }
 done
-OBJDUMP=aarch64-linux-gnu-objdump tests/house/check_fma.sh "$place/build"
+OBJDUMP=aarch64-linux-gnu-objdump tests/house/check_fma.sh "$build"
 echo "$(grep -c '^\[       OK \]' "$log") unit tests pass on AArch64, the engine's on portable C and on NEON"

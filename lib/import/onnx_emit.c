@@ -1,0 +1,316 @@
+/*
+ * An onnx_ensemble to the builder's trees.
+ *
+ * Comes in: nodes whose children are in range and used once. Goes out: trees in the builder, with the same answers: a
+ * comparison that the builder does not have becomes one that it has with its children exchanged; x == t and set membership
+ * become a category test, or, for numbers that are no categories, a chain of comparisons. Scores of one target per tree
+ * stay scalar trees, others become vector trees. Iterative; a chain's copies of subtrees are bounded.
+ */
+#include "onnx.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+typedef struct pending {
+	uint32_t source;
+	uint32_t parent; /* in `nodes`, UINT32_MAX at the root */
+	bool is_right;
+} pending;
+
+typedef struct emit {
+	onnx_file *file;
+	const onnx_ensemble *e;
+	const onnx_columns *columns;
+	const onnx_scores *scores;
+	score_builder *builder;
+	sl_vector nodes;      /* score_node, of one tree */
+	sl_vector stack;      /* pending */
+	sl_vector categories; /* uint32_t, of one tree */
+	sl_vector others;     /* double: members of one set that are no categories */
+	sl_vector vectors;    /* double, of one tree */
+	bool vector_trees;
+	uint32_t *output;     /* of each scalar tree */
+	uint64_t copies_left; /* nodes that chains may add */
+} emit;
+
+static score_status no_memory(const emit *m)
+{
+	return sl_fail_memory(m->file->error, sizeof(score_node));
+}
+
+static bool push(emit *m, uint32_t source, uint32_t parent, bool is_right)
+{
+	pending p = {source, parent, is_right};
+	return sl_vector_push(&m->stack, &p, 1);
+}
+
+/* ---- what the trees are ------------------------------------------------------------------------------- */
+
+/* Every node of a tree is reached from its root, and whether all its leaves vote for one target, and which. */
+static score_status survey_tree(emit *m, size_t tree, size_t *reached)
+{
+	const onnx_ensemble *e = m->e;
+	bool found = false;
+	m->stack.length = 0;
+	bool good = push(m, e->roots[tree], UINT32_MAX, false);
+	while (good && m->stack.length) {
+		const onnx_node *node = e->nodes + ((const pending *)m->stack.data)[--m->stack.length].source;
+		*reached += node->mode != ONNX_LEAF;
+		if (node->mode != ONNX_LEAF)
+			good = push(m, node->no, 0, true) && push(m, node->yes, 0, false);
+		for (uint32_t i = 0; i < node->n && node->mode == ONNX_LEAF; i++) {
+			uint32_t target = e->votes[node->first + i].target;
+			if (node->n > 1 || (found && m->output[tree] != target))
+				m->vector_trees = m->scores->n_outputs > 1;
+			m->output[tree] = found ? m->output[tree] : target;
+			found = true;
+		}
+	}
+	return good ? SCORE_OK : no_memory(m);
+}
+
+static score_status survey(emit *m)
+{
+	const onnx_ensemble *e = m->e;
+	size_t reached = 0, interior = 0;
+	m->output = sl_arena_alloc(&m->file->arena, e->n_trees, sizeof *m->output);
+	if (!m->output)
+		return import_onnx_no_memory(m->file, e->n_trees * sizeof *m->output);
+	for (size_t i = 0; i < e->n_trees; i++) {
+		score_status status = survey_tree(m, i, &reached);
+		if (status != SCORE_OK)
+			return status;
+	}
+	for (size_t i = 0; i < e->n_nodes; i++)
+		interior += e->nodes[i].mode != ONNX_LEAF;
+	/* As every node is used at most once, those that no root reaches go round in a circle. */
+	if (reached < interior)
+		return import_onnx_fail(m->file, e->op, SCORE_ERR_CORRUPT, "no root leads to %zu of %zu nodes: there is a cycle",
+			interior - reached, interior);
+	/* Leaf vectors may take more room than the file; not out of proportion to it. */
+	if (m->vector_trees && e->n_nodes > (m->file->limit - m->file->arena.used) / sizeof(double) / m->scores->n_outputs)
+		return import_onnx_fail(m->file, e->op, SCORE_ERR_LIMIT, "%zu nodes with scores for each of %u targets", e->n_nodes,
+			m->scores->n_outputs);
+	return SCORE_OK;
+}
+
+/* ---- leaves ------------------------------------------------------------------------------------------- */
+
+/* Weights are added to the sum one by one, so a second one for the same target is not the same as their sum. */
+static score_status second_vote(const emit *m, const onnx_node *node, uint32_t target)
+{
+	return import_onnx_fail(m->file, m->e->op, SCORE_ERR_UNSUPPORTED,
+		"leaf %u has two weights for target %u; add them up in the file%s", node->id, target,
+		m->scores->n_outputs == 1 ? ", or take the first by the onnxruntime compatibility" : "");
+}
+
+static score_status fill_leaf(emit *m, const onnx_node *node, score_node *out)
+{
+	const onnx_vote *votes = m->e->votes + node->first;
+	*out = (score_node){.test = SCORE_TEST_LEAF, .leaf_id = node->id};
+	if (!m->vector_trees) {
+		/* onnxruntime looks no further than the first weight when there is one score. */
+		if (node->n > 1 && !m->file->like_runtime)
+			return second_vote(m, node, votes[0].target);
+		out->value = node->n ? votes[0].weight : 0.0;
+		return SCORE_OK;
+	}
+	uint32_t n = m->scores->n_outputs;
+	out->leaf_vector = (uint32_t)(m->vectors.length / n);
+	double *values = sl_vector_grow(&m->vectors, n);
+	if (!values)
+		return no_memory(m);
+	memset(values, 0, n * sizeof *values);
+	for (uint32_t i = 0; i < node->n; i++) {
+		for (uint32_t k = 0; k < i; k++) {
+			if (votes[k].target == votes[i].target)
+				return second_vote(m, node, votes[i].target);
+		}
+		values[votes[i].target] = votes[i].weight;
+	}
+	return SCORE_OK;
+}
+
+/* ---- splits ------------------------------------------------------------------------------------------- */
+
+/* Float values are below or above a double threshold as they are below or above a float beside it. */
+static double narrow_threshold(const emit *m, double t, bool inclusive)
+{
+	if (!m->columns->narrowed || t != t)
+		return t;
+	float f = (float)t;
+	if (inclusive && (double)f > t)
+		f = nextafterf(f, -INFINITY);
+	if (!inclusive && (double)f < t)
+		f = nextafterf(f, INFINITY);
+	return (double)f;
+}
+
+/* `x < t` or `x <= t`, with `left` where that is so. */
+static bool compare(emit *m, const onnx_node *node, score_test test, double t, bool missing_left)
+{
+	score_node out = {.test = test, .feature = m->columns->feature[node->feature],
+		.missing = missing_left ? SCORE_MISSING_LEFT : SCORE_MISSING_RIGHT,
+		.value = narrow_threshold(m, t, test == SCORE_TEST_LE)};
+	return sl_vector_push(&m->nodes, &out, 1);
+}
+
+static bool split(emit *m, const onnx_node *node, uint32_t at)
+{
+	bool missing = node->missing_is_yes;
+	bool less = node->mode == ONNX_LT || node->mode == ONNX_LEQ;
+	/* x > t is the contrary of x <= t, unless t is NaN and neither is so. */
+	if (less || node->value != node->value)
+		return compare(m, node, node->mode == ONNX_LEQ ? SCORE_TEST_LE : SCORE_TEST_LT, node->value, missing) &&
+			push(m, node->no, at, true) && push(m, node->yes, at, false);
+	return compare(m, node, node->mode == ONNX_GT ? SCORE_TEST_LE : SCORE_TEST_LT, node->value, !missing) &&
+		push(m, node->yes, at, true) && push(m, node->no, at, false);
+}
+
+static bool is_category(double x)
+{
+	return x >= 0.0 && x < 2147483648.0 && x == floor(x);
+}
+
+static int compare_doubles(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+	return (x > y) - (x < y);
+}
+
+/* Sort the values out: categories go into the tree's list, others, ascending, into m->others. */
+static bool sort_out(emit *m, const double *values, uint32_t n)
+{
+	bool good = true;
+	m->others.length = 0;
+	for (uint32_t i = 0; i < n && good; i++) {
+		uint32_t category = is_category(values[i]) ? (uint32_t)values[i] : 0;
+		bool held = !m->columns->narrowed || (double)(float)values[i] == values[i];
+		if (values[i] != values[i] || !held)
+			continue; /* equals nothing */
+		good = is_category(values[i]) ? sl_vector_push(&m->categories, &category, 1) :
+			sl_vector_push(&m->others, values + i, 1);
+	}
+	double *v = m->others.data;
+	size_t kept = 0;
+	if (m->others.length > 1)
+		qsort(v, m->others.length, sizeof *v, compare_doubles);
+	for (size_t i = 0; i < m->others.length; i++) {
+		if (i == 0 || v[i] != v[kept - 1])
+			v[kept++] = v[i];
+	}
+	m->others.length = kept;
+	return good;
+}
+
+/* In the set: `in`; else `out`; NaN: `in` if missing_in. */
+static score_status member(emit *m, const onnx_node *node, uint32_t at, const double *values, uint32_t n, bool exchanged)
+{
+	uint32_t in = exchanged ? node->no : node->yes, out = exchanged ? node->yes : node->no;
+	bool missing_in = !exchanged && node->missing_is_yes; /* NaN differs from everything */
+	uint32_t first = (uint32_t)m->categories.length;
+	if (!sort_out(m, values, n))
+		return no_memory(m);
+	score_node set = {.test = SCORE_TEST_IN_LEFT, .feature = m->columns->feature[node->feature], .categories = first,
+		.missing = missing_in ? SCORE_MISSING_LEFT : SCORE_MISSING_RIGHT,
+		.n_categories = (uint32_t)m->categories.length - first};
+	const double *others = m->others.data;
+	size_t n_others = m->others.length;
+	bool good = true;
+	if (set.n_categories || n_others == 0) {
+		good = sl_vector_push(&m->nodes, &set, 1) && push(m, in, at, false);
+		if (good && n_others == 0)
+			return push(m, out, at, true) ? SCORE_OK : no_memory(m);
+	}
+	/* x < v1 ? out : x <= v1 ? in : x < v2 ? out : … : out. NaN goes the same way at each. */
+	for (size_t i = 0; i < n_others && good; i++) {
+		uint32_t here = (uint32_t)m->nodes.length;
+		if (here > at)
+			((score_node *)m->nodes.data)[here - 1].right = (int32_t)here;
+		good = compare(m, node, SCORE_TEST_LT, others[i], !missing_in) && push(m, out, here, false) &&
+			compare(m, node, SCORE_TEST_LE, others[i], missing_in) && push(m, in, here + 1, false);
+		((score_node *)m->nodes.data)[here].right = (int32_t)(here + 1);
+	}
+	return good && push(m, out, (uint32_t)m->nodes.length - 1, true) ? SCORE_OK : no_memory(m);
+}
+
+static score_status fill_split(emit *m, const onnx_node *node, uint32_t at)
+{
+	if (node->feature >= m->columns->n)
+		return import_onnx_fail(m->file, m->e->op, SCORE_ERR_CORRUPT, "node %u tests feature %u of %u", node->id,
+			node->feature, m->columns->n);
+	switch (node->mode) {
+	case ONNX_EQ:
+	case ONNX_NEQ:
+		return member(m, node, at, &node->value, 1, node->mode == ONNX_NEQ);
+	case ONNX_MEMBER:
+		return member(m, node, at, m->e->members + node->first, node->n, false);
+	default:
+		return split(m, node, at) ? SCORE_OK : no_memory(m);
+	}
+}
+
+/* ---- trees -------------------------------------------------------------------------------------------- */
+
+static score_status emit_node(emit *m, const pending *p)
+{
+	const onnx_node *node = m->e->nodes + p->source;
+	uint32_t at = (uint32_t)m->nodes.length;
+	if (p->parent != UINT32_MAX) {
+		score_node *parent = (score_node *)m->nodes.data + p->parent;
+		*(p->is_right ? &parent->right : &parent->left) = (int32_t)at;
+	}
+	if (m->copies_left-- == 0)
+		return import_onnx_fail(m->file, m->e->op, SCORE_ERR_UNSUPPORTED,
+			"comparisons of equality with numbers other than 0, 1, 2, … would need too many nodes; use BRANCH_LEQ and BRANCH_LT");
+	if (node->mode != ONNX_LEAF)
+		return fill_split(m, node, at);
+	score_node leaf;
+	score_status status = fill_leaf(m, node, &leaf);
+	return status == SCORE_OK && !sl_vector_push(&m->nodes, &leaf, 1) ? no_memory(m) : status;
+}
+
+static score_status emit_tree(emit *m, size_t i)
+{
+	m->nodes.length = m->stack.length = m->categories.length = m->vectors.length = 0;
+	if (!push(m, m->e->roots[i], UINT32_MAX, false))
+		return no_memory(m);
+	while (m->stack.length) {
+		pending p = ((const pending *)m->stack.data)[--m->stack.length];
+		score_status status = emit_node(m, &p);
+		if (status != SCORE_OK)
+			return status;
+	}
+	score_tree tree = SCORE_TREE_INIT;
+	score_error inner;
+	tree.nodes = m->nodes.data;
+	tree.n_nodes = m->nodes.length;
+	tree.categories = m->categories.data;
+	tree.n_categories = m->categories.length;
+	if (m->vector_trees) {
+		tree.vectors = m->vectors.data;
+		tree.n_vectors = m->vectors.length / m->scores->n_outputs;
+	} else if (m->scores->n_outputs > 1) {
+		tree.output = m->output[i];
+	}
+	return import_onnx_from_builder(m->file, m->e->op, score_builder_add_tree(m->builder, &tree, &inner), &inner);
+}
+
+score_status import_onnx_emit(onnx_file *file, const onnx_ensemble *e, const onnx_columns *columns,
+	const onnx_scores *scores, score_builder *builder)
+{
+	emit m = {.file = file, .e = e, .columns = columns, .scores = scores, .builder = builder,
+		.copies_left = (uint64_t)e->n_nodes * 16 + 65536};
+	sl_vector_init(&m.nodes, &file->allocator, sizeof(score_node));
+	sl_vector_init(&m.stack, &file->allocator, sizeof(pending));
+	sl_vector_init(&m.categories, &file->allocator, sizeof(uint32_t));
+	sl_vector_init(&m.others, &file->allocator, sizeof(double));
+	sl_vector_init(&m.vectors, &file->allocator, sizeof(double));
+	score_status status = survey(&m);
+	for (size_t i = 0; i < e->n_trees && status == SCORE_OK; i++)
+		status = emit_tree(&m, i);
+	sl_vector *vectors[] = {&m.nodes, &m.stack, &m.categories, &m.others, &m.vectors};
+	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
+		sl_vector_free(vectors[i]);
+	return status;
+}

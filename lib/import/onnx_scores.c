@@ -1,0 +1,166 @@
+/*
+ * From a tree ensemble's scores to a model's outputs: which class has which output, base values, the link.
+ *
+ * Comes in: an ensemble whose votes were checked. Goes out: outputs, bases, a link, the labels. The specification says
+ * little of how one score serves two classes; docs/onnx.md has the table. Where onnxruntime departs from what it does say,
+ * `like_runtime` chooses.
+ */
+#include "onnx.h"
+
+#include <stdio.h>
+
+/* ---- labels ------------------------------------------------------------------------------------------ */
+
+static bool put(sl_vector *out, const char *text)
+{
+	return sl_vector_push(out, text, strlen(text));
+}
+
+static bool put_text(sl_vector *out, onnx_text text)
+{
+	bool good = put(out, "\"");
+	for (size_t i = 0; i < text.len && good; i++) {
+		char escaped[8];
+		unsigned char c = text.data[i];
+		snprintf(escaped, sizeof escaped, c < 0x20 ? "\\u%04x" : c == '"' || c == '\\' ? "\\%c" : "%c", c);
+		good = put(out, escaped);
+	}
+	return good && put(out, "\"");
+}
+
+static bool put_labels(sl_vector *out, const onnx_ints *ints, const onnx_texts *texts)
+{
+	bool good = put(out, "[");
+	for (size_t i = 0; i < ints->n + texts->n && good; i++) {
+		char number[24];
+		if (i)
+			good = put(out, ", ");
+		if (i < ints->n) {
+			snprintf(number, sizeof number, "%lld", (long long)ints->v[i]);
+			good = good && put(out, number);
+		} else {
+			good = good && put_text(out, texts->v[i - ints->n]);
+		}
+	}
+	return good && sl_vector_push(out, "]", 2);
+}
+
+score_status import_onnx_labels(onnx_file *file, const onnx_op *op, const char *ints, const char *texts, uint32_t *n,
+	const char **json)
+{
+	onnx_ints numbers;
+	onnx_texts strings;
+	sl_vector out;
+	score_status status = import_onnx_ints(file, op, ints, &numbers);
+	if (status == SCORE_OK)
+		status = import_onnx_texts(file, op, texts, &strings);
+	if (status != SCORE_OK)
+		return status;
+	if ((numbers.n != 0) == (strings.n != 0) || numbers.n + strings.n > INT32_MAX)
+		return import_onnx_fail(file, op, SCORE_ERR_CORRUPT, "%s has %zu labels and %s %zu; expected one of them", ints,
+			numbers.n, texts, strings.n);
+	for (size_t i = 0; i < strings.n; i++) {
+		if (!import_onnx_is_text(strings.v[i]))
+			return import_onnx_fail(file, op, SCORE_ERR_CORRUPT, "label %zu is no UTF-8 text", i);
+	}
+	*n = (uint32_t)(numbers.n + strings.n);
+	sl_vector_init(&out, &file->allocator, 1);
+	bool good = put_labels(&out, &numbers, &strings);
+	*json = good ? sl_arena_copy(&file->arena, out.data, out.length, 1) : NULL;
+	size_t bytes = out.length;
+	sl_vector_free(&out);
+	return *json ? SCORE_OK : import_onnx_no_memory(file, bytes);
+}
+
+/* ---- links ------------------------------------------------------------------------------------------- */
+
+score_link import_onnx_link(onnx_transform transform, bool is_f64, bool float_output)
+{
+	bool wide = is_f64 && !float_output;
+	switch (transform) {
+	case ONNX_SOFTMAX:
+		return wide ? SCORE_LINK_SOFTMAX : SCORE_LINK_SOFTMAX_ONNX;
+	case ONNX_LOGISTIC:
+		return wide ? SCORE_LINK_SIGMOID : SCORE_LINK_SIGMOID_ONNX;
+	case ONNX_SOFTMAX_ZERO:
+		return SCORE_LINK_SOFTMAX_ZERO_ONNX;
+	case ONNX_PROBIT:
+		return SCORE_LINK_PROBIT_ONNX;
+	default:
+		return is_f64 && float_output ? SCORE_LINK_FLOAT : SCORE_LINK_IDENTITY;
+	}
+}
+
+static score_status wrong_base(const onnx_file *file, const onnx_ensemble *e)
+{
+	return import_onnx_fail(file, e->op, SCORE_ERR_CORRUPT, "base_values has %zu elements for %u scores", e->base.n,
+		e->n_targets);
+}
+
+/* One output per target or class. */
+static score_status plain(onnx_file *file, const onnx_ensemble *e, bool is_f64, onnx_scores *out)
+{
+	if (e->base.n && e->base.n != e->n_targets)
+		return wrong_base(file, e);
+	out->n_outputs = e->n_targets;
+	out->base = e->base.n ? e->base.v : NULL;
+	out->link = import_onnx_link(e->transform, is_f64, e->float_output || file->like_runtime);
+	return SCORE_OK;
+}
+
+/* ---- two classes ------------------------------------------------------------------------------------- */
+
+/* Only class 0 has votes, and one base value at most: the score is the second class's. */
+static score_status one_score(onnx_file *file, const onnx_ensemble *e, bool is_f64, onnx_scores *out)
+{
+	bool positive = true;
+	onnx_transform transform = e->transform;
+	for (size_t i = 0; i < e->n_votes; i++)
+		positive = positive && e->votes[i].weight >= 0.0;
+	out->n_outputs = 1;
+	out->base = e->base.n ? e->base.v : NULL;
+	if (file->like_runtime)
+		out->class_rule = positive ? "margin > 0.5" : "margin > 0";
+	if (file->like_runtime && (transform == ONNX_SOFTMAX || transform == ONNX_SOFTMAX_ZERO))
+		transform = ONNX_NONE;
+	switch (transform) {
+	case ONNX_NONE:
+		out->link = positive ? SCORE_LINK_COMPLEMENT_ONNX : SCORE_LINK_OPPOSITE_ONNX;
+		return SCORE_OK;
+	case ONNX_LOGISTIC:
+		out->link = SCORE_LINK_SIGMOID_PAIR_ONNX;
+		return SCORE_OK;
+	case ONNX_SOFTMAX:
+		if (!is_f64) {
+			out->link = SCORE_LINK_SOFTMAX_PAIR;
+			return SCORE_OK;
+		}
+		break;
+	default:
+		break;
+	}
+	return import_onnx_fail(file, e->op, SCORE_ERR_UNSUPPORTED,
+		"post_transform %s of one score for two classes is not supported; give both classes weights",
+		import_onnx_transforms[transform]);
+}
+
+score_status import_onnx_ensemble_scores(onnx_file *file, onnx_ensemble *e, bool is_f64, onnx_scores *out)
+{
+	bool used[2] = {false, false};
+	*out = (onnx_scores){.parameter = 1.0};
+	if (!e->is_classifier) {
+		if (file->like_runtime && e->n_targets == 1 && e->transform != ONNX_PROBIT)
+			e->transform = ONNX_NONE; /* onnxruntime applies no other one to a single target */
+		return plain(file, e, is_f64, out);
+	}
+	score_status status = import_onnx_labels(file, e->op, "classlabels_int64s", "classlabels_strings", &e->n_targets,
+		&out->labels);
+	if (status != SCORE_OK)
+		return status;
+	out->class_rule = "largest prediction";
+	if (e->n_targets != 2)
+		return plain(file, e, is_f64, out);
+	for (size_t i = 0; i < e->n_votes; i++)
+		used[e->votes[i].target] = true;
+	return used[1] || e->base.n == 2 ? plain(file, e, is_f64, out) : one_score(file, e, is_f64, out);
+}
