@@ -66,6 +66,8 @@ static void print_features(const cli_model *m, bool all)
 	}
 	if (shown < n)
 		printf("  and %u more; --features lists all\n", n - shown);
+	if (m->info.n_derived != 0)
+		printf("%-14s%u computed from the features\n", "derived", m->info.n_derived);
 }
 
 static void print_shape(const cli_model *m)

@@ -115,6 +115,7 @@ static bool set_description(json_t *object, const char *path, const cli_model *m
 		{ "link", json_string(score_model_link_name(m->model)) },
 		{ "n_features", number(info->n_features) },
 		{ "features", feature_list(m) },
+		{ "n_derived", number(info->n_derived) },
 		{ "n_outputs", number(info->n_outputs) },
 		{ "n_predictions", number(info->n_predictions) },
 		{ "margin_type", json_string(info->margin_is_f32 ? "float32" : "float64") },

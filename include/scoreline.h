@@ -167,7 +167,7 @@ typedef struct score_model_info {
 	int32_t margin_is_f32;  /* 1: margins are float values (held in doubles)       */
 	uint32_t n_categories;  /* categories named by all splits                      */
 	int32_t has_covers;     /* 1: trees know the weight of their training rows     */
-	uint32_t reserved;
+	uint32_t n_derived;     /* columns that the model computes from its features   */
 } score_model_info;
 
 SCORE_API SCORE_MUST_CHECK score_status score_model_get_info(const score_model *model, score_model_info *info);

@@ -1,7 +1,7 @@
 /*
  * Make a model by calls: any forest or linear model from arrays. Every importer uses this interface.
  *
- *     score_builder_new → set_* → add_tree … (or set_linear) → finish → score_model
+ *     score_builder_new → set_* → add_column … → add_tree … (or set_linear) → finish → score_model
  *
  * A builder belongs to one thread. Every call copies what it gets. The first failing call leaves the builder
  * as it was; score_builder_finish() checks the whole model and never returns an invalid one.
@@ -134,6 +134,83 @@ SCORE_API SCORE_MUST_CHECK score_status score_builder_set_link(score_builder *bu
 SCORE_API SCORE_MUST_CHECK score_status score_builder_set_metadata(score_builder *builder, const char *key,
 	const char *value, score_error *error);
 
+/* ---- derived columns: preprocessing inside the model ---------------------------------------------- */
+
+/*
+ * A model's inputs are columns 0 … n_features - 1; each derived column gets the next number. Splits and linear weights
+ * name columns. A derived column is computed in double from inputs or earlier columns: first a value (the root), then
+ * steps in order, each one operation with its own rounding. A value read from the caller's rows is not rounded to float
+ * before the first step; the result is, where the model compares in float. With SCORE_CATEGORY_HASH, the value of a feature
+ * of type category is the hash of its category, a whole number, or NaN if it is none.
+ */
+
+typedef int32_t score_operation;      /* x is the value so far; NaN stays NaN unless said otherwise  */
+#define SCORE_STEP_IDENTITY 0         /* x; with SCORE_STEP_F32 it rounds to float                   */
+#define SCORE_STEP_ADD 1              /* x + a                                                       */
+#define SCORE_STEP_SUBTRACT 2         /* x - a                                                       */
+#define SCORE_STEP_MULTIPLY 3         /* x * a                                                       */
+#define SCORE_STEP_DIVIDE 4           /* x / a                                                       */
+#define SCORE_STEP_CLIP 5             /* x < a ? a : x > b ? b : x                                   */
+#define SCORE_STEP_REPLACE_MISSING 6  /* NaN becomes a                                               */
+#define SCORE_STEP_REPLACE 7          /* x == a becomes b; -0 equals 0                               */
+#define SCORE_STEP_GREATER 8          /* x > a ? 1 : 0; NaN becomes b                                */
+#define SCORE_STEP_EQUAL 9            /* x == a ? 1 : 0; NaN becomes b                               */
+#define SCORE_STEP_IS_MISSING 10      /* 1 for NaN, else 0                                           */
+#define SCORE_STEP_TRUNCATE 11        /* toward zero                                                 */
+#define SCORE_STEP_LOOKUP 12          /* the value that stands with key x; a if there is none; b for NaN */
+
+#define SCORE_STEP_F32 1u /* flag: the result is rounded to float */
+
+typedef struct score_step {
+	score_operation operation;
+	uint32_t flags;
+	double a;
+	double b;
+	const double *keys;   /* LOOKUP: [n_keys] ascending, no NaN; NULL: the keys are 0, 1, 2, … */
+	const double *values; /* LOOKUP: [n_keys] */
+	size_t n_keys;
+} score_step;
+
+typedef int32_t score_root;
+#define SCORE_ROOT_VALUE 0  /* the value of `source`                                                        */
+#define SCORE_ROOT_HASH 1   /* the place, from 0, of the sources' hash among `hashes`; NaN if it is not there   */
+#define SCORE_ROOT_NORM_L1 2  /* x / norm: x is the value of `source`, norm the sum of |s| over the sources     */
+#define SCORE_ROOT_NORM_L2 3  /* the same, norm the square root of the sum of s * s                             */
+#define SCORE_ROOT_NORM_MAX 4 /* the same, norm the largest |s|; NaN does not count                             */
+#define SCORE_ROOT_NORM_SIGNED_MAX 5 /* the same, norm the largest s                                            */
+#define SCORE_ROOT_NORM_L2_RATIO 6   /* sqrt(x * x / sum of s * s), with the sign of x                          */
+
+/*
+ * HASH is CatBoost's: h = 0, then for each source in order h = M * (h + M * v) modulo 2^64 with M = 0x4906ba494954cb65,
+ * where v is the source's value as a 32-bit integer, sign-extended. A source that is no integer from -2^31 to 2^32 - 1, NaN
+ * among them, makes the result NaN. Steps turn the place into a value: SCORE_STEP_LOOKUP without keys.
+ * Norms are summed in the order of the sources. Where the norm (L2_RATIO: the sum) is 0 or its magnitude less than `least`,
+ * the result is x. SCORE_STEP_F32 in `flags` rounds each operation of a norm to float.
+ * Sources of HASH and norms, and the x of norms, are inputs or columns that come from one input by steps alone.
+ */
+typedef struct score_column_program {
+	size_t struct_size;
+	score_root root;
+	uint32_t flags;
+	uint32_t source;         /* VALUE, norms: an input or an earlier column */
+	uint32_t reserved;
+	const uint32_t *sources; /* HASH, norms */
+	size_t n_sources;
+	const uint64_t *hashes;  /* HASH: ascending */
+	size_t n_hashes;
+	const score_step *steps;
+	size_t n_steps;          /* with those of the source at most 256 */
+	double least;            /* norms */
+} score_column_program;
+
+#define SCORE_COLUMN_PROGRAM_INIT { sizeof(score_column_program), 0, 0, 0, 0, NULL, 0, NULL, 0, NULL, 0, 0.0 }
+
+/* Adds a derived column, before the trees or weights that name it. `column`, if not NULL, receives its number. */
+SCORE_API SCORE_MUST_CHECK score_status score_builder_add_column(score_builder *builder,
+	const score_column_program *program, uint32_t *column, score_error *error);
+
+/* ---- trees and weights ---------------------------------------------------------------------------- */
+
 typedef uint8_t score_test;
 #define SCORE_TEST_LEAF 0
 #define SCORE_TEST_LT 1          /* left when x <  threshold  */
@@ -151,7 +228,7 @@ typedef uint8_t score_missing;
 typedef struct score_node {
 	int32_t left;            /* node numbers in this tree; ignored in a leaf                    */
 	int32_t right;
-	uint32_t feature;
+	uint32_t feature;        /* an input or a derived column                                    */
 	score_test test;
 	score_missing missing;   /* where NaN goes                                                  */
 	uint16_t reserved;
@@ -186,9 +263,15 @@ SCORE_API SCORE_MUST_CHECK score_status score_builder_add_tree(score_builder *bu
 /* A linear model instead of trees: margin[o] = base-and-bias[o] + sum over features of x * weights[f * n_outputs + o],
  * in ascending feature order, in the contract's `sum` type, without fused multiply-add. BASE_FIRST: the sum starts at
  * the bias; BASE_LAST: the bias is added at the end. `skip_missing` 1: NaN features are left out (XGBoost gblinear);
- * 0: NaN propagates. Copies weights [n_features, n_outputs]; the bias is score_builder_set_base(). */
+ * 0: NaN propagates. Copies weights [n_features, n_outputs]; the bias is score_builder_set_base(). With derived columns,
+ * the sum is over columns first … n_features + n_derived - 1 and the weights are [that many, n_outputs]: see below. */
 SCORE_API SCORE_MUST_CHECK score_status score_builder_set_linear(score_builder *builder, const double *weights,
 	int skip_missing, score_error *error);
+
+/* The first column that a linear model sums; default 0. What is only the source of a derived column lies before it. Comes
+ * after the derived columns and before score_builder_set_linear(). */
+SCORE_API SCORE_MUST_CHECK score_status score_builder_set_linear_columns(score_builder *builder, uint32_t first_column,
+	score_error *error);
 
 /* Check everything, choose golden rows, compile for scoring. The builder is spent, and still must be freed. */
 SCORE_API SCORE_MUST_CHECK score_status score_builder_finish(score_builder *builder, score_model **out,

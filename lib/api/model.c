@@ -44,7 +44,7 @@ static void find_maxima(const forest *f, score_model_info *info)
 		if (f->trees[i].depth > info->max_depth)
 			info->max_depth = f->trees[i].depth;
 	}
-	for (uint32_t i = 0; i < f->n_features; i++) {
+	for (uint32_t i = 0; i < forest_columns(f); i++) {
 		if (f->features[i].n_cuts > info->max_cuts)
 			info->max_cuts = f->features[i].n_cuts;
 	}
@@ -76,6 +76,7 @@ score_status score_model_get_info(const score_model *model, score_model_info *ou
 		.margin_is_f32 = f->contract.sum == SCORE_F32,
 		.n_categories = f->n_set_members,
 		.has_covers = f->leaf_covers != NULL,
+		.n_derived = f->derived.n,
 	};
 	find_maxima(f, &info);
 	memcpy(info.hash, model->hash, sizeof info.hash);

@@ -71,9 +71,24 @@ static const float *in_place(const input_view *view, uint32_t feature, int64_t f
 	return (const float *)c->values + c->offset + first;
 }
 
+static values derive(const engine *e, const input_view *view, uint32_t column, row_range rows, void *tile)
+{
+	values v = {NULL, NULL, rows.n};
+	if (engine_derives_narrow(e)) {
+		input_derive_f32(e->f, view, column, rows.first, rows.n, tile);
+		v.narrow = tile;
+	} else {
+		input_derive_f64(e->f, view, column, rows.first, rows.n, tile);
+		v.wide = tile;
+	}
+	return v;
+}
+
 static values fetch(const engine *e, const input_view *view, uint32_t feature, row_range rows, void *tile)
 {
 	values v = {NULL, NULL, rows.n};
+	if (feature >= e->f->n_features)
+		return derive(e, view, feature, rows, tile);
 	if (forest_is_hashed(e->f, feature)) {
 		input_fetch_hashed(view, feature, rows.first, rows.n, tile);
 		v.wide = tile;
@@ -125,7 +140,7 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 	bool tiles = e->f->n_features >= ROW_TILE && can_transpose(e, view, 0);
 	for (uint32_t u = 0; u < e->n_used_features;) {
 		uint32_t first = u;
-		if (tiles) {
+		if (tiles && u < e->n_used_inputs) {
 			u += bin_tile(e, view, rows, u, tile, codes);
 		} else {
 			values v = fetch(e, view, e->used_features[u], rows, tile);
@@ -137,10 +152,20 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 
 /* ---- one row ------------------------------------------------------------------------------------------------ */
 
+static void bin_one(const engine *e, uint32_t used, const values *v, void *codes)
+{
+	if (e->code_bytes == 1)
+		bin_one_u8(e, used, v, codes);
+	else if (e->code_bytes == 2)
+		bin_one_u16(e, used, v, codes);
+	else
+		bin_one_u32(e, used, v, codes);
+}
+
 void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *codes)
 {
 	bool narrow = engine_uses_narrow(e, view);
-	for (uint32_t u = 0; u < e->n_used_features; u++) {
+	for (uint32_t u = 0; u < e->n_used_inputs; u++) {
 		float x32;
 		double x64;
 		values v = {NULL, NULL, 1};
@@ -154,11 +179,14 @@ void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *
 			input_fetch_f64(view, e->used_features[u], row, 1, &x64);
 			v.wide = &x64;
 		}
-		if (e->code_bytes == 1)
-			bin_one_u8(e, u, &v, codes);
-		else if (e->code_bytes == 2)
-			bin_one_u16(e, u, &v, codes);
-		else
-			bin_one_u32(e, u, &v, codes);
+		bin_one(e, u, &v, codes);
+	}
+	for (uint32_t u = e->n_used_inputs; u < e->n_used_features; u++) {
+		union {
+			float narrow;
+			double wide;
+		} x;
+		values v = derive(e, view, e->used_features[u], (row_range){row, 1}, &x);
+		bin_one(e, u, &v, codes);
 	}
 }

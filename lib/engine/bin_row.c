@@ -8,10 +8,15 @@
 
 #define RUN 64u /* features at a time */
 
-/* Values of used features [first, first + n), n at most RUN. */
+/* Values of used features [first, first + n), n at most RUN: all inputs, or all derived columns. */
 static void fetch_f32(const engine *e, const input_view *view, int64_t row, uint32_t first, uint32_t n, float *x)
 {
 	const uint32_t *feature = e->used_features + first;
+	if (first >= e->n_used_inputs) {
+		for (uint32_t i = 0; i < n; i++)
+			input_derive_f32(e->f, view, feature[i], row, 1, x + i);
+		return;
+	}
 	if (!view->data || view->dtype != SCORE_F32) {
 		for (uint32_t i = 0; i < n; i++)
 			input_fetch_f32(view, feature[i], row, 1, x + i);
@@ -25,7 +30,7 @@ static void fetch_f32(const engine *e, const input_view *view, int64_t row, uint
 static void fetch_f64(const engine *e, const input_view *view, int64_t row, uint32_t first, uint32_t n, double *x)
 {
 	for (uint32_t i = 0; i < n; i++)
-		input_fetch_f64(view, e->used_features[first + i], row, 1, x + i);
+		input_column_f64(e->f, view, e->used_features[first + i], row, 1, x + i);
 }
 
 /* The feature's columns from its rank. */
@@ -37,11 +42,12 @@ static void put_columns(const engine *e, uint32_t used, double x, uint8_t rank, 
 	}
 }
 
-void engine_bin_row8(const engine *e, const input_view *view, int64_t row, uint8_t *codes)
+/* Used features [first, end). */
+static void bin_some(const engine *e, const input_view *view, int64_t row, uint32_t first, uint32_t end, bool narrow,
+	uint8_t *codes)
 {
-	bool narrow = engine_uses_narrow(e, view);
-	for (uint32_t u = 0; u < e->n_used_features; u += RUN) {
-		uint32_t n = e->n_used_features - u < RUN ? e->n_used_features - u : RUN;
+	for (uint32_t u = first; u < end; u += RUN) {
+		uint32_t n = end - u < RUN ? end - u : RUN;
 		float x32[RUN];
 		double x64[RUN];
 		uint8_t ranks[RUN];
@@ -55,4 +61,11 @@ void engine_bin_row8(const engine *e, const input_view *view, int64_t row, uint8
 		for (uint32_t i = 0; i < n; i++)
 			put_columns(e, u + i, narrow ? (double)x32[i] : x64[i], ranks[i], codes);
 	}
+}
+
+void engine_bin_row8(const engine *e, const input_view *view, int64_t row, uint8_t *codes)
+{
+	bin_some(e, view, row, 0, e->n_used_inputs, engine_uses_narrow(e, view), codes);
+	if (e->n_used_inputs < e->n_used_features)
+		bin_some(e, view, row, e->n_used_inputs, e->n_used_features, engine_derives_narrow(e), codes);
 }

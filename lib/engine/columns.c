@@ -51,6 +51,7 @@ static void list_columns(making *m)
 		if (i == 0 || f->tests[i - 1].feature != t->feature) {
 			m->used[n_used] = t->feature;
 			m->first_column[n_used++] = m->n_columns;
+			m->e->n_used_inputs += t->feature < f->n_features;
 		}
 		uint32_t c = find_column(m, m->first_column[n_used - 1], t);
 		m->questions[i] = (question){c, t->kind == FOREST_NUMERIC ? t->index : m->n_tables++};
@@ -233,8 +234,8 @@ score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error)
 	const forest *f = e->f;
 	making m = {.e = e, .arena = arena, .error = error};
 	/* At most four rules for missing values and one list of categories per feature. */
-	uint32_t features = f->n_features < f->n_tests ? f->n_features : f->n_tests;
-	uint32_t columns = f->n_tests / 5 < f->n_features ? f->n_tests : 5 * f->n_features;
+	uint32_t features = forest_columns(f) < f->n_tests ? forest_columns(f) : f->n_tests;
+	uint32_t columns = f->n_tests / 5 < forest_columns(f) ? f->n_tests : 5 * forest_columns(f);
 	m.columns = sl_arena_alloc(arena, columns, sizeof *m.columns);
 	m.used = sl_arena_alloc(arena, features, sizeof *m.used);
 	m.first_column = sl_arena_alloc(arena, (size_t)features + 1, sizeof *m.first_column);

@@ -17,10 +17,10 @@ static double fetch(const engine *e, const engine_call *call, uint32_t feature, 
 	}
 	if (e->f->contract.compare == SCORE_F32) {
 		float x;
-		input_fetch_f32(call->view, feature, row, 1, &x);
+		input_column_f32(e->f, call->view, feature, row, 1, &x);
 		return (double)x;
 	}
-	input_fetch_f64(call->view, feature, row, 1, &wide);
+	input_column_f64(e->f, call->view, feature, row, 1, &wide);
 	return wide;
 }
 

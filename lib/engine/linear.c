@@ -43,7 +43,7 @@ static void choose_rows_kernel(linear_plan *p)
 	bool is_f32 = p->kernel == k->linear_f32 && view->dtype == SCORE_F32;
 	bool is_f64 = p->kernel == k->linear_f64 && view->dtype == SCORE_F64;
 	size_t tile = is_f32 ? k->tile_f32 : is_f64 ? k->tile_f64 : 0;
-	if (view->data && !view->column_of_feature && view->column_stride == (int64_t)p->value_bytes &&
+	if (view->data && !view->column_of_feature && !p->e->f->derived.n && view->column_stride == (int64_t)p->value_bytes &&
 		p->e->f->n_features >= tile)
 		p->tile = tile;
 }
@@ -51,14 +51,16 @@ static void choose_rows_kernel(linear_plan *p)
 static linear_plan make_plan(const engine *e, const input_view *view)
 {
 	const score_contract *c = &e->f->contract;
-	bool floats = c->compare == SCORE_F32 || c->sum == SCORE_F32 || view->all_f32;
+	/* Derived columns are doubles whatever the caller has. */
+	bool all_f32 = view->all_f32 && !e->f->derived.n;
+	bool floats = c->compare == SCORE_F32 || c->sum == SCORE_F32 || all_f32;
 	linear_plan p = {.e = e, .view = view, .kernel = e->k->linear_f64, .value_bytes = sizeof(double)};
 	if (floats) {
 		p.kernel = c->sum == SCORE_F32 ? e->k->linear_f32 : e->k->linear_mixed;
 		p.value_bytes = sizeof(float);
-		p.via_double = c->compare != SCORE_F32 && !view->all_f32;
+		p.via_double = c->compare != SCORE_F32 && !all_f32;
 	}
-	p.transposes = view->data && view->dtype == SCORE_F32 && !view->column_of_feature &&
+	p.transposes = p.value_bytes == sizeof(float) && view->data && view->dtype == SCORE_F32 && !view->column_of_feature &&
 		view->column_stride == (int64_t)sizeof(float) && e->f->n_features >= LINEAR_FEATURES;
 	choose_rows_kernel(&p);
 	return p;
@@ -67,7 +69,7 @@ static linear_plan make_plan(const engine *e, const input_view *view)
 score_status engine_make_linear(engine *e, sl_arena *arena, score_error *error)
 {
 	const forest *f = e->f;
-	size_t n = (size_t)f->n_features * f->contract.n_outputs;
+	size_t n = forest_linear_weights(f);
 	if (f->contract.sum != SCORE_F32 || !e->k->linear_rows_f32)
 		return SCORE_OK;
 	float *narrow = sl_arena_alloc(arena, n, sizeof *narrow);
@@ -84,7 +86,7 @@ score_status engine_make_linear(engine *e, sl_arena *arena, score_error *error)
 /* Where a feature's values lie densely in the caller's memory, in the type that the kernel takes. */
 static const void *in_place(const linear_plan *p, uint32_t feature, int64_t first)
 {
-	if (!p->view->columns)
+	if (!p->view->columns || feature >= p->e->f->n_features)
 		return NULL;
 	const score_column *c = p->view->columns + input_column(p->view, feature);
 	int64_t size = (int64_t)p->value_bytes;
@@ -94,12 +96,12 @@ static const void *in_place(const linear_plan *p, uint32_t feature, int64_t firs
 	return (const char *)c->values + (c->offset + first) * size;
 }
 
-static void fetch_via_double(const input_view *view, uint32_t feature, row_range rows, float *out)
+static void fetch_via_double(const linear_plan *p, uint32_t feature, row_range rows, float *out)
 {
 	double wide[NARROW_RUN];
 	for (size_t done = 0; done < rows.n; done += NARROW_RUN) {
 		size_t n = rows.n - done < NARROW_RUN ? rows.n - done : NARROW_RUN;
-		input_fetch_f64(view, feature, rows.first + (int64_t)done, n, wide);
+		input_column_f64(p->e->f, p->view, feature, rows.first + (int64_t)done, n, wide);
 		for (size_t r = 0; r < n; r++)
 			out[done + r] = (float)wide[r];
 	}
@@ -147,7 +149,8 @@ static void transpose_features(const linear_plan *p, uint32_t feature, linear_bl
 static void fetch_features(const linear_plan *p, uint32_t feature, linear_block *b, linear_run *run)
 {
 	size_t column_bytes = b->rows.n * p->value_bytes, n = TILE_BYTES / column_bytes;
-	uint32_t left = p->e->f->n_features - feature;
+	const forest *f = p->e->f;
+	uint32_t left = forest_columns(f) - feature;
 	n = n < LINEAR_FEATURES ? n : LINEAR_FEATURES;
 	run->n_features = left < n ? left : n;
 	for (size_t i = 0; i < run->n_features; i++) {
@@ -158,11 +161,11 @@ static void fetch_features(const linear_plan *p, uint32_t feature, linear_block 
 			continue;
 		run->columns[i] = column;
 		if (p->via_double)
-			fetch_via_double(p->view, at, b->rows, column);
+			fetch_via_double(p, at, b->rows, column);
 		else if (p->value_bytes == sizeof(float))
-			input_fetch_f32(p->view, at, b->rows.first, b->rows.n, column);
+			input_column_f32(f, p->view, at, b->rows.first, b->rows.n, column);
 		else
-			input_fetch_f64(p->view, at, b->rows.first, b->rows.n, column);
+			input_column_f64(f, p->view, at, b->rows.first, b->rows.n, column);
 	}
 }
 
@@ -203,12 +206,12 @@ static void add_features(const linear_plan *p, linear_block *b)
 	const forest *f = p->e->f;
 	size_t n_outputs = f->contract.n_outputs;
 	linear_run run = {.n_rows = b->rows.n, .n_outputs = n_outputs, .skip_missing = f->linear_skip_missing != 0};
-	for (uint32_t i = 0; i < f->n_features; i += (uint32_t)run.n_features) {
-		if (p->transposes)
+	for (uint32_t i = f->linear_first; i < forest_columns(f); i += (uint32_t)run.n_features) {
+		if (p->transposes && i < f->n_features)
 			transpose_features(p, i, b, &run);
 		else
 			fetch_features(p, i, b, &run);
-		const double *weights = f->linear_weights + (size_t)i * n_outputs + b->first;
+		const double *weights = f->linear_weights + (size_t)(i - f->linear_first) * n_outputs + b->first;
 		for (size_t o = 0; o < b->n; o++) {
 			size_t at = o * b->rows.n;
 			p->kernel(&run, weights + o,

@@ -2,6 +2,7 @@
 #ifndef SL_ENGINE_PARTS_H
 #define SL_ENGINE_PARTS_H
 
+#include "../input/derived.h"
 #include "engine.h"
 #include "kernels.h"
 #include "link.h"
@@ -114,7 +115,8 @@ struct engine {
 	const kernels *k;
 	uint32_t n_columns;
 	uint32_t code_bytes;          /* 1, 2 or 4 */
-	uint32_t n_used_features;
+	uint32_t n_used_features;     /* inputs and derived columns of the model */
+	uint32_t n_used_inputs;       /* the first ones */
 	const uint32_t *used_features; /* ascending; those that a column is made of */
 	const uint32_t *first_column;  /* [n_used_features + 1] */
 	const code_column *columns;    /* by feature */
@@ -155,6 +157,12 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 static inline bool engine_uses_narrow(const engine *e, const input_view *view)
 {
 	return e->f->contract.compare == SCORE_F32 || view->all_f32;
+}
+
+/* The same for derived columns, which are computed in double. */
+static inline bool engine_derives_narrow(const engine *e)
+{
+	return e->f->contract.compare == SCORE_F32;
 }
 
 static inline bool engine_is_missing(const code_column *column, double x)

@@ -114,9 +114,9 @@ static score_status visit_split(walk *w, const pending *p, const score_node *nod
 	score_builder *b = w->b;
 	uint32_t test = 0;
 	score_status status;
-	if (node->feature >= b->contract.n_features)
-		return sl_fail(w->error, SCORE_ERR_ARGUMENT, "node %u tests feature %u, the model has %u features", p->node,
-			node->feature, b->contract.n_features);
+	if (node->feature >= forest_builder_columns(b))
+		return sl_fail(w->error, SCORE_ERR_ARGUMENT, "node %u tests feature %u, the model has %u features%s", p->node,
+			node->feature, forest_builder_columns(b), b->programs.length ? ", derived ones included" : "");
 	if (node->missing & ~(SCORE_MISSING_LEFT | SCORE_MISSING_ZERO))
 		return sl_fail(w->error, SCORE_ERR_ARGUMENT, "node %u has unknown bits in `missing`: %u", p->node, node->missing);
 	if (p->depth >= b->options.max_depth)

@@ -53,9 +53,11 @@ static score_status add_features(assembly *a)
 {
 	const score_builder *b = a->b;
 	uint32_t n = b->contract.n_features;
-	forest_feature *features = sl_arena_alloc(a->arena, n, sizeof *features);
+	forest_feature *features = sl_arena_alloc(a->arena, forest_builder_columns(b), sizeof *features);
 	if (!features)
 		return out_of_memory(a);
+	for (uint32_t i = n; i < forest_builder_columns(b); i++)
+		features[i].name = "";
 	for (uint32_t i = 0; i < n; i++) {
 		char number[16];
 		const char *name = b->features[i].name;
@@ -277,7 +279,7 @@ static score_status add_cuts_and_tests(assembly *a)
 			r->missing_right, r->zero_is_missing, 0};
 		a->test_number[remembered(r)] = t;
 	}
-	for (uint32_t i = 0, next = 0; i < f->n_features; i++) {
+	for (uint32_t i = 0, next = 0; i < forest_columns(f); i++) {
 		if (features[i].n_cuts == 0)
 			features[i].first_cut = next;
 		next = features[i].first_cut + features[i].n_cuts;
@@ -345,12 +347,13 @@ static score_status add_numbers(assembly *a)
 {
 	const score_builder *b = a->b;
 	forest *f = a->f;
-	size_t n_weights = (size_t)f->n_features * f->contract.n_outputs;
 	f->base = sl_arena_copy(a->arena, b->base, f->contract.n_outputs, sizeof *f->base);
 	if (b->has_linear) {
 		f->kind = SCORE_KIND_LINEAR;
 		f->linear_skip_missing = b->linear_skip_missing;
-		f->linear_weights = sl_arena_copy(a->arena, b->linear_weights, n_weights, sizeof *f->linear_weights);
+		f->linear_first = b->linear_first;
+		f->linear_weights = sl_arena_copy(a->arena, b->linear_weights, forest_linear_weights(f),
+			sizeof *f->linear_weights);
 	}
 	return f->base && (!b->has_linear || f->linear_weights) ? SCORE_OK : out_of_memory(a);
 }
@@ -376,6 +379,7 @@ static score_status assemble(assembly *a)
 	score_status status;
 	describe(a);
 	if ((status = add_features(a)) != SCORE_OK || (status = add_metadata(a)) != SCORE_OK ||
+		(status = forest_assemble_derived(a->b, a->arena, a->f, a->error)) != SCORE_OK ||
 		(status = add_numbers(a)) != SCORE_OK || (status = list_used_tests(a)) != SCORE_OK ||
 		(status = add_sets(a)) != SCORE_OK || (status = add_cuts_and_tests(a)) != SCORE_OK ||
 		(status = add_trees(a)) != SCORE_OK || (status = add_covers(a)) != SCORE_OK || (status = forest_check(a->f, a->error)) != SCORE_OK)

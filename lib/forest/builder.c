@@ -56,6 +56,10 @@ static void init_vectors(score_builder *b)
 	sl_vector_init(&b->leaf_ids, &b->allocator, sizeof(uint32_t));
 	sl_vector_init(&b->split_covers, &b->allocator, sizeof(double));
 	sl_vector_init(&b->leaf_covers, &b->allocator, sizeof(double));
+	sl_vector_init(&b->programs, &b->allocator, sizeof(forest_program));
+	sl_vector_init(&b->steps, &b->allocator, sizeof(forest_step));
+	sl_vector_init(&b->tables, &b->allocator, sizeof(raw_table));
+	sl_vector_init(&b->table_bytes, &b->allocator, sizeof(uint64_t));
 }
 
 score_status score_builder_new(const score_contract *contract, const score_build_options *options, score_builder **out,
@@ -104,11 +108,13 @@ void score_builder_free(score_builder *b)
 	if (!b)
 		return;
 	sl_vector *vectors[] = {&b->metadata, &b->tests, &b->sets, &b->members, &b->trees, &b->split_test, &b->left,
-		&b->right, &b->leaves, &b->leaf_ids, &b->split_covers, &b->leaf_covers};
+		&b->right, &b->leaves, &b->leaf_ids, &b->split_covers, &b->leaf_covers, &b->programs, &b->steps, &b->tables,
+		&b->table_bytes};
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
 		sl_vector_free(vectors[i]);
 	forest_index_free(b, &b->test_index);
 	forest_index_free(b, &b->set_index);
+	forest_index_free(b, &b->table_index);
 	sl_arena_free(&b->names);
 	score_allocator a = b->allocator;
 	sl_free(&a, b, sizeof *b, 64);
@@ -280,7 +286,7 @@ score_status score_builder_set_linear(score_builder *b, const double *weights, i
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_builder_set_linear: weights is NULL");
 	if (b->trees.length)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "the model has trees already: it is either linear or trees");
-	size_t n = (size_t)b->contract.n_features * b->contract.n_outputs;
+	size_t n = (size_t)(forest_builder_columns(b) - b->linear_first) * b->contract.n_outputs;
 	for (size_t i = 0; i < n; i++) {
 		if (!forest_fits(b->contract.sum, weights[i]))
 			return sl_fail(error, SCORE_ERR_ARGUMENT, "weight %zu is no float value, but the model sums in float", i);
@@ -291,5 +297,20 @@ score_status score_builder_set_linear(score_builder *b, const double *weights, i
 	b->linear_weights = copy;
 	b->has_linear = true;
 	b->linear_skip_missing = skip_missing != 0;
+	return SCORE_OK;
+}
+
+score_status score_builder_set_linear_columns(score_builder *b, uint32_t first_column, score_error *error)
+{
+	score_status status = usable(b, "score_builder_set_linear_columns", error);
+	if (status != SCORE_OK)
+		return status;
+	if (b->has_linear)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "the weights are set already: set the columns before them");
+	if (first_column >= forest_builder_columns(b) || (first_column && !b->programs.length))
+		return sl_fail(error, SCORE_ERR_ARGUMENT,
+			"a sum from column %u on: the model has %u columns, %zu of them derived; add the derived columns first",
+			first_column, forest_builder_columns(b), b->programs.length);
+	b->linear_first = first_column;
 	return SCORE_OK;
 }

@@ -19,6 +19,17 @@ typedef struct raw_set {
 	uint32_t length;
 } raw_set;
 
+/* Distinct lists and tables of derived columns: their elements as bytes. */
+typedef enum raw_table_kind { RAW_LIST, RAW_TABLE, RAW_HASHES, RAW_TABLE_KINDS } raw_table_kind;
+
+typedef struct raw_table {
+	size_t first;  /* byte of table_bytes, multiple of 8 */
+	uint32_t n;    /* elements */
+	uint32_t kind;
+	uint32_t number; /* among those of its kind */
+	uint32_t reserved;
+} raw_table;
+
 typedef struct raw_feature {
 	char *name; /* in `names`, or NULL */
 	score_feature_type type;
@@ -50,7 +61,13 @@ struct score_builder {
 	sl_vector tests;         /* raw_test */
 	sl_vector sets;          /* raw_set */
 	sl_vector members;       /* uint32_t */
-	raw_index test_index, set_index;
+	raw_index test_index, set_index, table_index;
+	sl_vector programs;      /* forest_program */
+	sl_vector steps;         /* forest_step */
+	sl_vector tables;        /* raw_table */
+	sl_vector table_bytes;   /* uint64_t */
+	uint32_t table_counts[RAW_TABLE_KINDS];
+	uint32_t linear_first;
 	sl_vector trees;         /* forest_tree */
 	sl_vector split_test, left, right; /* uint32_t, int32_t, int32_t */
 	sl_vector leaves, leaf_ids;        /* double, uint32_t */
@@ -62,6 +79,20 @@ struct score_builder {
 uint32_t forest_intern_test(score_builder *b, const raw_test *test);
 /* The same for a set; sorts `members` and drops repeats. */
 uint32_t forest_intern_set(score_builder *b, uint32_t *members, size_t n);
+/* The same for a table of `n` elements; the number is that among tables of its kind. */
+uint32_t forest_intern_table(score_builder *b, raw_table_kind kind, const void *elements, uint32_t n);
+/* Bytes of an element of a table. */
+size_t forest_table_element(uint32_t kind);
+
+/* The builder's derived columns as those of a forest. */
+score_status forest_assemble_derived(const score_builder *b, sl_arena *arena, forest *f, score_error *error);
+
+/* Inputs and derived columns so far. */
+static inline uint32_t forest_builder_columns(const score_builder *b)
+{
+	return b->contract.n_features + (uint32_t)b->programs.length;
+}
+
 void forest_index_free(score_builder *b, raw_index *index);
 
 #endif

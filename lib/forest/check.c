@@ -89,7 +89,7 @@ static score_status check_numbers(const forest *f, score_error *error)
 		if (!forest_fits(f->contract.sum, f->base[i]))
 			return sl_fail(error, CORRUPT, "base %u is no float value", i);
 	}
-	size_t n_weights = f->linear_weights ? (size_t)f->n_features * f->contract.n_outputs : 0;
+	size_t n_weights = f->linear_weights ? forest_linear_weights(f) : 0;
 	for (size_t i = 0; i < n_weights; i++) {
 		if (!forest_fits(f->contract.sum, f->linear_weights[i]))
 			return sl_fail(error, CORRUPT, "weight %zu is no float value", i);
@@ -136,9 +136,10 @@ void forest_sum_covers(const forest *f, const double *leaf_covers, double *split
 static score_status check_features(const forest *f, score_error *error)
 {
 	uint32_t next = 0;
-	for (uint32_t i = 0; i < f->n_features; i++) {
+	for (uint32_t i = 0; i < forest_columns(f); i++) {
 		const forest_feature *feature = f->features + i;
-		if (!feature->name || !*feature->name || feature->type > SCORE_FEATURE_CATEGORY)
+		bool is_named = feature->name && *feature->name;
+		if (is_named != (i < f->n_features) || feature->type > SCORE_FEATURE_CATEGORY)
 			return sl_fail(error, CORRUPT, "feature %u has no name or an unknown type", i);
 		if (feature->first_cut != next || feature->n_cuts > f->n_cuts - next)
 			return sl_fail(error, CORRUPT, "the cuts of feature %u are out of range", i);
@@ -190,7 +191,7 @@ static score_status check_tests(const forest *f, score_error *error)
 {
 	for (uint32_t i = 0; i < f->n_tests; i++) {
 		const forest_test *t = f->tests + i;
-		if (t->feature >= f->n_features || t->kind > FOREST_CATEGORY_NOT || t->missing_right > 1 ||
+		if (t->feature >= forest_columns(f) || t->kind > FOREST_CATEGORY_NOT || t->missing_right > 1 ||
 			t->zero_is_missing > 1 || (t->kind != FOREST_NUMERIC && t->zero_is_missing))
 			return sl_fail(error, CORRUPT, "test %u has a value out of range", i);
 		/* Values of hashed categories are not compared with cuts, and only they are fetched for it. */
@@ -274,6 +275,8 @@ static score_status check_trees(const forest *f, score_error *error)
 score_status forest_check(const forest *f, score_error *error)
 {
 	score_status status = check_shape(f, error);
+	if (status == SCORE_OK)
+		status = forest_check_derived(f, error);
 	if (status == SCORE_OK)
 		status = check_numbers(f, error);
 	if (status == SCORE_OK)

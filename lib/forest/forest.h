@@ -21,7 +21,7 @@ typedef uint8_t forest_test_kind;
 
 /* A distinct question, asked by one or many splits. Sorted by feature, kind, index, missing. */
 typedef struct forest_test {
-	uint32_t feature;
+	uint32_t feature;        /* an input or a derived column */
 	uint32_t index;          /* cut of the feature, counted within the feature; or set, counted within the model */
 	forest_test_kind kind;
 	uint8_t missing_right;   /* NaN goes right                                             */
@@ -67,6 +67,44 @@ typedef struct forest_feature {
 	const forest_dictionary *dictionary; /* NULL: codes only */
 } forest_feature;
 
+/* One operation on a value; docs/numerics.md says what each does. */
+typedef struct forest_step {
+	double a, b;
+	uint32_t keys;   /* LOOKUP: a table, or FOREST_DENSE: the keys are 0, 1, 2, … */
+	uint32_t values; /* LOOKUP: a table as long as the keys                       */
+	uint8_t operation; /* score_operation */
+	uint8_t is_f32;    /* the result is rounded to float */
+	uint8_t reserved[6];
+} forest_step;
+
+#define FOREST_DENSE UINT32_MAX
+
+/* A derived column: a first value (the root), then steps. A column whose root takes several sources names only inputs and
+ * columns whose own root is SCORE_ROOT_VALUE, so that a value costs two levels at most. */
+typedef struct forest_program {
+	double least;      /* norms: a smaller one counts as 1                             */
+	uint32_t source;   /* VALUE: an input; norms: the dividend; else 0                 */
+	uint32_t list;     /* norms and HASH: the sources, in lists; else 0                */
+	uint32_t hashes;   /* HASH: the known ones, in hash tables; else 0                 */
+	uint32_t first_step, n_steps;
+	uint8_t root;      /* score_root */
+	uint8_t is_f32;    /* norms: every operation is rounded to float */
+	uint8_t reserved[2];
+} forest_program;
+
+/* Derived column i is column n_features + i of the model. Lists and tables are distinct. */
+typedef struct forest_derived {
+	uint32_t n, n_steps, n_lists, n_list_members, n_tables, n_table_values, n_hash_tables, n_hashes;
+	const forest_program *programs; /* [n]; their steps follow each other */
+	const forest_step *steps;
+	const uint32_t *list_first;     /* [n_lists + 1] into list_members */
+	const uint32_t *list_members;   /* columns */
+	const uint32_t *table_first;    /* [n_tables + 1] into table_values */
+	const double *table_values;     /* of keys ascending, without NaN */
+	const uint32_t *hash_first;     /* [n_hash_tables + 1] into hashes */
+	const uint64_t *hashes;         /* ascending per table */
+} forest_derived;
+
 typedef struct forest_metadata {
 	const char *key;
 	const char *value;
@@ -91,8 +129,10 @@ typedef struct forest {
 	uint32_t n_metadata;
 	uint32_t n_golden;
 	int32_t linear_skip_missing;
+	uint32_t linear_first;  /* a linear model sums columns [linear_first, forest_columns()) */
 
-	const forest_feature *features;
+	forest_derived derived;
+	const forest_feature *features; /* [forest_columns()]; derived ones have the name "" */
 	const double *cuts;            /* ascending per feature; a NaN cut (never right) is last. Float values when compare is f32 */
 	const forest_test *tests;
 	const uint32_t *set_first;     /* [n_sets + 1] into set_members */
@@ -106,11 +146,23 @@ typedef struct forest {
 	const double *split_covers;    /* [n_splits] weight of the training rows that reached a split, finite, not negative */
 	const double *leaf_covers;     /* [n_leaves]; both NULL: unknown */
 	const double *base;            /* [n_outputs] */
-	const double *linear_weights;  /* [n_features, n_outputs], or NULL */
+	const double *linear_weights;  /* [forest_columns() - linear_first, n_outputs], or NULL */
 	const forest_metadata *metadata; /* sorted by key */
 	const double *golden_rows;     /* [n_golden, n_features] */
 	const double *golden_margins;  /* [n_golden, n_outputs]  */
 } forest;
+
+/* Inputs and derived columns. */
+static inline uint32_t forest_columns(const forest *f)
+{
+	return f->n_features + f->derived.n;
+}
+
+/* Values that a linear model has weights for. */
+static inline size_t forest_linear_weights(const forest *f)
+{
+	return (size_t)(forest_columns(f) - f->linear_first) * f->contract.n_outputs;
+}
 
 /* Magnitudes up to this one are zero to a test with zero_is_missing. */
 #define FOREST_ZERO ((double)1e-35f)
@@ -121,11 +173,24 @@ static inline bool forest_fits(score_dtype type, double x)
 	return type == SCORE_F64 || x != x || (double)(float)x == x;
 }
 
+/* Feature number `b` joins the hash `a`, as CatBoost does it. */
+static inline uint64_t forest_hash(uint64_t a, uint64_t b)
+{
+	const uint64_t magic = 0x4906ba494954cb65u;
+	return magic * (a + magic * b);
+}
+
 /* ---- making one ---------------------------------------------------------------------------------- */
 
 /* Check a forest whose arrays were filled by a reader of untrusted bytes: every index, order, count and contract
  * value. Trees may be 4,096 splits deep. */
 score_status forest_check(const forest *f, score_error *error);
+/* The part of it that looks at derived columns (check_derived.c). */
+score_status forest_check_derived(const forest *f, score_error *error);
+/* The operation is known and its operands are numbers that it can work with. */
+bool forest_step_fits(const forest_step *step);
+/* Operands that the operation does not have become 0, so that equal steps are equal. */
+void forest_drop_operands(forest_step *step);
 
 /* Covers of the splits from those of the leaves below them. */
 void forest_sum_covers(const forest *f, const double *leaf_covers, double *split_covers);
@@ -153,6 +218,9 @@ static inline uint32_t forest_label_length(const forest_dictionary *d, uint32_t 
 bool forest_find_label(const forest_dictionary *d, const char *text, size_t length, double *code);
 
 /* ---- exact reference evaluation -------------------------------------------------------------------- */
+
+/* Value of a column, input or derived, in a row of n_features inputs. */
+double forest_value(const forest *f, const double *row, uint32_t column);
 
 /* Answer of one test for a value of its feature. */
 bool forest_goes_right(const forest *f, const forest_test *test, double x);

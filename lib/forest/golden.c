@@ -5,7 +5,7 @@
  * categories. Chosen from the model alone by a fixed generator, so that the same model gives the same file. No infinities
  * and, where the source library refuses them, no NaN: the source must be able to score the rows too.
  */
-#include "forest.h"
+#include "golden.h"
 
 #include <math.h>
 
@@ -14,7 +14,7 @@
 #define GOLDEN_VALUES 4096u
 #define WIDE_FEATURES 65536u /* more than that: two rows must do */
 
-static uint64_t next_random(uint64_t *state)
+uint64_t forest_golden_random(uint64_t *state)
 {
 	uint64_t z = *state += 0x9e3779b97f4a7c15u;
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -27,9 +27,9 @@ static double below(const forest *f, double x)
 	return f->contract.compare == SCORE_F32 ? (double)nextafterf((float)x, -INFINITY) : nextafter(x, -INFINITY);
 }
 
-static double pick_number(const forest *f, const forest_feature *feature, uint64_t *state)
+double forest_golden_number(const forest *f, const forest_feature *feature, uint64_t *state)
 {
-	uint64_t r = next_random(state);
+	uint64_t r = forest_golden_random(state);
 	if (feature->n_cuts == 0)
 		return (double)(int64_t)(r % 9) * 0.25 - 1.0;
 	double cut = f->cuts[feature->first_cut + (uint32_t)(r >> 32) % feature->n_cuts];
@@ -57,7 +57,7 @@ static double pick_category(const forest *f, uint32_t feature, uint32_t test, ui
 	uint32_t n = 0;
 	while (test + n < f->n_tests && f->tests[test + n].feature == feature)
 		n++;
-	uint64_t r = next_random(state);
+	uint64_t r = forest_golden_random(state);
 	uint32_t set = f->tests[test + (uint32_t)(r >> 40) % n].index;
 	uint32_t first = f->set_first[set], length = f->set_first[set + 1] - first;
 	if (length == 0)
@@ -70,18 +70,22 @@ static double pick_category(const forest *f, uint32_t feature, uint32_t test, ui
 	return (double)(beside && member < 16777215u ? member + 1 : member);
 }
 
-static double pick(const forest *f, uint32_t row, uint32_t feature, uint64_t *state)
+static double pick(const forest *f, const golden_askers *askers, uint32_t row, uint32_t feature, uint64_t *state)
 {
-	bool has_nan = f->kind == SCORE_KIND_TREES || f->linear_skip_missing;
+	bool is_asked = askers->first && askers->first[feature] < askers->first[feature + 1];
+	bool has_nan = f->kind == SCORE_KIND_TREES || f->linear_skip_missing ||
+		(is_asked && forest_answers_missing(f, askers, feature));
 	if (row == 0)
 		return 0.0;
-	if (has_nan && (row == 1 || next_random(state) % 8 == 0))
+	if (has_nan && (row == 1 || forest_golden_random(state) % 8 == 0))
 		return (double)NAN;
 	uint32_t test = find_set_test(f, feature);
-	return test < f->n_tests ? pick_category(f, feature, test, state) : pick_number(f, f->features + feature, state);
+	if (is_asked && (test == f->n_tests || forest_golden_random(state) % 2))
+		return forest_pick_for_programs(f, askers, feature, state);
+	return test < f->n_tests ? pick_category(f, feature, test, state) : forest_golden_number(f, f->features + feature, state);
 }
 
-score_status forest_choose_golden(forest *f, sl_arena *arena, score_error *error)
+static score_status fill(forest *f, const golden_askers *askers, sl_arena *arena, score_error *error)
 {
 	uint32_t n = GOLDEN_VALUES / f->n_features, least = f->n_features > WIDE_FEATURES ? 2 : MIN_GOLDEN_ROWS;
 	n = n < least ? least : n > MAX_GOLDEN_ROWS ? MAX_GOLDEN_ROWS : n;
@@ -93,11 +97,22 @@ score_status forest_choose_golden(forest *f, sl_arena *arena, score_error *error
 	for (uint32_t r = 0; r < n; r++) {
 		double *row = rows + (size_t)r * f->n_features;
 		for (uint32_t i = 0; i < f->n_features; i++)
-			row[i] = pick(f, r, i, &state);
+			row[i] = pick(f, askers, r, i, &state);
 		forest_margins(f, row, 0, f->n_trees, margins + (size_t)r * f->contract.n_outputs);
 	}
 	f->golden_rows = rows;
 	f->golden_margins = margins;
 	f->n_golden = n;
 	return SCORE_OK;
+}
+
+score_status forest_choose_golden(forest *f, sl_arena *arena, score_error *error)
+{
+	golden_askers askers = {NULL, NULL};
+	sl_arena scratch;
+	sl_arena_init(&scratch, &arena->allocator, arena->limit - arena->used);
+	score_status status = !f->derived.n || forest_list_askers(f, &scratch, &askers) ? fill(f, &askers, arena, error)
+		: sl_fail_memory(error, f->derived.n * sizeof(uint32_t));
+	sl_arena_free(&scratch);
+	return status;
 }

@@ -62,7 +62,7 @@ uint32_t forest_walk(const forest *f, uint32_t tree, const double *row)
 	while (at >= 0) {
 		uint32_t split = t->first_split + (uint32_t)at;
 		const forest_test *test = f->tests + f->split_test[split];
-		at = forest_goes_right(f, test, row[test->feature]) ? f->right[split] : f->left[split];
+		at = forest_goes_right(f, test, forest_value(f, row, test->feature)) ? f->right[split] : f->left[split];
 	}
 	return (uint32_t)~at;
 }
@@ -80,12 +80,14 @@ static double multiply(const forest *f, double x, double y)
 static void linear_sums(const forest *f, const double *row, double *out)
 {
 	uint32_t n = f->contract.n_outputs;
-	for (uint32_t i = 0; i < f->n_features; i++) {
-		double x = f->contract.compare == SCORE_F32 ? (double)(float)row[i] : row[i];
+	for (uint32_t i = f->linear_first; i < forest_columns(f); i++) {
+		double x = forest_value(f, row, i);
+		if (f->contract.compare == SCORE_F32)
+			x = (double)(float)x;
 		if (f->linear_skip_missing && x != x)
 			continue;
 		for (uint32_t o = 0; o < n; o++)
-			out[o] = add(f, out[o], multiply(f, x, f->linear_weights[(size_t)i * n + o]));
+			out[o] = add(f, out[o], multiply(f, x, f->linear_weights[(size_t)(i - f->linear_first) * n + o]));
 	}
 }
 

@@ -1,7 +1,7 @@
 /*
- * The distinct tests and category sets of a model under construction.
+ * The distinct tests, category sets and tables of a model under construction.
  *
- * Comes in: one test or set at a time. Goes out: its number; equal content always gets the same number.
+ * Comes in: one test, set or table at a time. Goes out: its number; equal content always gets the same number.
  */
 #include "builder.h"
 
@@ -52,10 +52,43 @@ static const uint32_t *members_of(const score_builder *b, const raw_set *s)
 	return (const uint32_t *)b->members.data + s->first;
 }
 
+static const raw_table *table_at(const score_builder *b, uint32_t i)
+{
+	return (const raw_table *)b->tables.data + i;
+}
+
+static const void *elements_of(const score_builder *b, const raw_table *t)
+{
+	return (const char *)b->table_bytes.data + t->first;
+}
+
+size_t forest_table_element(uint32_t kind)
+{
+	return kind == RAW_LIST ? sizeof(uint32_t) : sizeof(uint64_t);
+}
+
+static uint64_t hash_table(uint32_t kind, const void *elements, uint32_t n)
+{
+	const char *at = elements;
+	uint64_t h = mix(kind, n);
+	if (kind == RAW_LIST) {
+		for (uint32_t i = 0; i < n; i++)
+			h = mix(h, sl_load_u32(at + 4 * (size_t)i));
+	} else {
+		for (uint32_t i = 0; i < n; i++)
+			h = mix(h, sl_load_u64(at + 8 * (size_t)i));
+	}
+	return h;
+}
+
 static uint64_t hash_item(const score_builder *b, const raw_index *index, uint32_t item)
 {
 	if (index == &b->test_index)
 		return hash_test(test_at(b, item));
+	if (index == &b->table_index) {
+		const raw_table *t = table_at(b, item);
+		return hash_table(t->kind, elements_of(b, t), t->n);
+	}
 	const raw_set *s = set_at(b, item);
 	return hash_set(members_of(b, s), s->length);
 }
@@ -147,4 +180,29 @@ uint32_t forest_intern_set(score_builder *b, uint32_t *members, size_t n)
 	index->slots[at] = number + 1;
 	index->n_used++;
 	return number;
+}
+
+uint32_t forest_intern_table(score_builder *b, raw_table_kind kind, const void *elements, uint32_t n)
+{
+	raw_index *index = &b->table_index;
+	size_t bytes = n * forest_table_element(kind), words = (bytes + 7) / 8;
+	if (!make_room(b, index))
+		return NONE;
+	size_t at = (size_t)hash_table(kind, elements, n) & (index->n_slots - 1);
+	for (; index->slots[at]; at = (at + 1) & (index->n_slots - 1)) {
+		const raw_table *t = table_at(b, index->slots[at] - 1);
+		if (t->kind == kind && t->n == n && (n == 0 || memcmp(elements_of(b, t), elements, bytes) == 0))
+			return t->number;
+	}
+	raw_table fresh = {b->table_bytes.length * 8, n, kind, b->table_counts[kind], 0};
+	uint64_t *to = words ? sl_vector_grow(&b->table_bytes, words) : NULL;
+	if ((words && !to) || !sl_vector_push(&b->tables, &fresh, 1))
+		return NONE;
+	if (words) {
+		to[words - 1] = 0;
+		memcpy(to, elements, bytes);
+	}
+	index->slots[at] = (uint32_t)b->tables.length;
+	index->n_used++;
+	return b->table_counts[kind]++;
 }

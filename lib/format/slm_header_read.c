@@ -107,17 +107,45 @@ static score_status copy_text(const reader *r, const slm_value *value, const cha
 	return *out == NULL ? sl_fail_memory(r->error, (size_t)value->n + 1) : SCORE_OK;
 }
 
-static score_status read_requires(const reader *r, const slm_value *root)
+/* Words that are known; each says that a part of the header is there. */
+typedef struct requirements {
+	bool derived_columns;
+} requirements;
+
+static score_status read_requires(const reader *r, const slm_value *root, requirements *out)
 {
 	const slm_value *list = NULL;
 	TRY(get(r, root, "requires", SLM_ARRAY, &list));
-	if (list->n == 0)
-		return SCORE_OK;
-	if (list->u.items[0].type != SLM_TEXT)
-		return corrupt(r, "requires", "expected a list of names");
-	return sl_fail_at(r->error, SCORE_ERR_UNSUPPORTED, SLM_PRELUDE_BYTES, -1,
-		"the file requires '%s', which this library does not have; use a newer release",
-		sl_quote(list->u.items[0].u.text, list->u.items[0].n).text);
+	for (uint32_t i = 0; i < list->n; i++) {
+		const slm_value *word = list->u.items + i;
+		if (word->type != SLM_TEXT)
+			return corrupt(r, "requires", "expected a list of names");
+		if (!slm_text_is(word, SLM_REQUIRES_DERIVED))
+			return sl_fail_at(r->error, SCORE_ERR_UNSUPPORTED, SLM_PRELUDE_BYTES, -1,
+				"the file requires '%s', which this library does not have; use a newer release",
+				sl_quote(word->u.text, word->n).text);
+		out->derived_columns = true;
+	}
+	return SCORE_OK;
+}
+
+/* `room` is the size of all sections: a derived column takes at least four bytes of them. */
+static score_status read_derived(reader *r, const slm_value *root, uint64_t room, forest *f, slm_table *table)
+{
+	forest_derived *d = &f->derived;
+	const slm_value *map = NULL;
+	TRY(get(r, root, "derived", SLM_MAP, &map));
+	r->where = "derived";
+	TRY(get_count(r, map, "columns", &d->n));
+	TRY(get_count(r, map, "cuts", &table->n_derived_cuts));
+	TRY(get_count(r, map, "steps", &d->n_steps));
+	TRY(get_count(r, map, "lists", &d->n_lists));
+	TRY(get_count(r, map, "tables", &d->n_tables));
+	TRY(get_count(r, map, "hash_tables", &d->n_hash_tables));
+	TRY(get_count(r, map, "linear_first", &f->linear_first));
+	if (d->n == 0 || d->n > room / 4)
+		return corrupt(r, "columns", "is 0, or more than this file can hold");
+	return SCORE_OK;
 }
 
 static score_status read_metadata(reader *r, const slm_value *root, forest *f)
@@ -190,9 +218,10 @@ static score_status read_features(reader *r, const slm_value *root, forest *f, s
 {
 	const slm_value *list = NULL;
 	TRY(get(r, root, "features", SLM_ARRAY, &list));
-	forest_feature *features = sl_arena_alloc(r->arena, list->n, sizeof *features);
+	const size_t n_columns = (size_t)list->n + f->derived.n;
+	forest_feature *features = sl_arena_alloc(r->arena, n_columns, sizeof *features);
 	if (features == NULL)
-		return sl_fail_memory(r->error, list->n * sizeof *features);
+		return sl_fail_memory(r->error, n_columns * sizeof *features);
 	uint64_t cuts = 0;
 	r->where = "features";
 	for (uint32_t i = 0; i < list->n; i++) {
@@ -213,6 +242,8 @@ static score_status read_features(reader *r, const slm_value *root, forest *f, s
 			return corrupt(r, "cuts", "more cuts than a file can hold");
 	}
 	TRY(check_unique(r, features, list->n));
+	for (size_t i = list->n; i < n_columns; i++)
+		features[i].name = "";
 	f->features = features;
 	f->n_features = f->contract.n_features = list->n;
 	f->n_cuts = (uint32_t)cuts;
@@ -263,6 +294,7 @@ static score_status read_counts(reader *r, const slm_value *root, forest *f, slm
 	TRY(get_count(r, map, "sets", &f->n_sets));
 	TRY(get_count(r, map, "set_members", &f->n_set_members));
 	TRY(get_count(r, map, "golden_rows", &f->n_golden));
+	f->n_cuts += table->n_derived_cuts;
 	if (cuts != f->n_cuts)
 		return corrupt(r, "cuts", "is not the sum of the features' cuts");
 	if ((uint64_t)f->n_splits + f->n_trees != f->n_leaves)
@@ -340,13 +372,17 @@ static score_status read_root(reader *r, const slm_value *root, uint64_t room, f
 {
 	static const char top[] = "top level";
 	const slm_value *name = NULL;
+	requirements requires = { false };
 	r->where = top;
 	if (root->type != SLM_MAP)
 		return corrupt(r, "format", "the header is not a map");
 	TRY(get(r, root, "format", SLM_TEXT, &name));
 	if (!slm_text_is(name, "scoreline model"))
 		return corrupt(r, "format", "expected 'scoreline model'");
-	TRY(read_requires(r, root));
+	TRY(read_requires(r, root, &requires));
+	if (requires.derived_columns)
+		TRY(read_derived(r, root, room, f, table));
+	r->where = top;
 	TRY(get_word(r, root, "kind", &slm_words_kind, &f->kind));
 	TRY(get_word(r, root, "leaf_id_rule", &slm_words_leaf_rule, &table->leaf_rule));
 	TRY(read_metadata(r, root, f));

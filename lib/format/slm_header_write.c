@@ -135,6 +135,22 @@ static void put_counts(writer *w, const forest *f, const slm_table *table)
 	put_count(w, "golden_rows", f->n_golden);
 }
 
+static void put_derived(writer *w, const forest *f)
+{
+	const forest_derived *d = &f->derived;
+	uint64_t cuts = 0;
+	for (uint32_t i = f->n_features; i < forest_columns(f); i++)
+		cuts += f->features[i].n_cuts;
+	put_map(w, "derived", 7);
+	put_count(w, "columns", d->n);
+	put_count(w, "cuts", cuts);
+	put_count(w, "steps", d->n_steps);
+	put_count(w, "lists", d->n_lists);
+	put_count(w, "tables", d->n_tables);
+	put_count(w, "hash_tables", d->n_hash_tables);
+	put_count(w, "linear_first", f->linear_first);
+}
+
 static void put_section(writer *w, const char *name, const slm_section *s)
 {
 	char type[4] = { s->is_float ? 'f' : 'u', 0, 0, 0 };
@@ -170,14 +186,18 @@ score_status slm_header_write(const forest *f, const slm_table *table, sl_vector
 {
 	writer w = { .out = out, .error = error, .status = SCORE_OK };
 	msgpack_packer_init(&w.pack, &w, append);
-	msgpack_pack_map(&w.pack, 11);
+	msgpack_pack_map(&w.pack, f->derived.n > 0 ? 12 : 11);
 	put_text(&w, "format");
 	put_text(&w, "scoreline model");
-	put_array(&w, "requires", 0);
+	put_array(&w, "requires", f->derived.n > 0);
+	if (f->derived.n > 0)
+		put_text(&w, SLM_REQUIRES_DERIVED);
 	put_model(&w, f);
 	put_contract(&w, f);
 	put_counts(&w, f, table);
 	put_word(&w, "leaf_id_rule", &slm_words_leaf_rule, table->leaf_rule);
+	if (f->derived.n > 0)
+		put_derived(&w, f);
 	put_sections(&w, table);
 	return w.status;
 }

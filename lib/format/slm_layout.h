@@ -48,6 +48,25 @@ enum {
 	SLM_LABEL_SIZES,
 	SLM_LABEL_TEXT,
 	SLM_LABEL_CODES,
+	SLM_DERIVED_CUTS,
+	SLM_DERIVED_ROOTS,
+	SLM_DERIVED_SOURCES,
+	SLM_DERIVED_LISTS,
+	SLM_DERIVED_HASHES,
+	SLM_DERIVED_LEAST,
+	SLM_DERIVED_STEPS,
+	SLM_STEP_OPERATIONS,
+	SLM_STEP_A,
+	SLM_STEP_B,
+	SLM_STEP_KEYS,
+	SLM_STEP_VALUES,
+	SLM_LIST_SIZES,
+	SLM_LIST_MEMBERS,
+	SLM_TABLE_SIZES,
+	SLM_TABLE_VALUES,
+	SLM_HASH_SIZES,
+	SLM_HASH_LOW,
+	SLM_HASH_HIGH,
 	SLM_N_SECTIONS
 };
 
@@ -81,8 +100,12 @@ typedef struct slm_table {
 	uint32_t n_set_tests;
 	uint32_t n_labels; /* of all dictionaries together */
 	slm_dictionary *dictionaries; /* of a file that is read: [n_features], or NULL if no feature has one */
+	uint32_t n_derived_cuts;
 	uint64_t section_bytes; /* from the first section to the end of the last */
 } slm_table;
+
+/* Words of the list `requires` that this version knows. */
+#define SLM_REQUIRES_DERIVED "derived_columns"
 
 extern const char *const slm_section_names[SLM_N_SECTIONS];
 

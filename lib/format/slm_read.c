@@ -220,7 +220,7 @@ static score_status get_tests(const reader *r, sl_arena *scratch)
 	forest_test *tests = take(r, r->arena, n, sizeof *tests);
 	if (tests == NULL)
 		return SCORE_ERR_MEMORY;
-	for (uint32_t i = 0; i < f->n_features; i++)
+	for (uint32_t i = 0; i < forest_columns(f); i++)
 		filled = expand_feature_tests(r, &from, i, tests, filled);
 	if (filled != n)
 		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section set_test_features is not ascending, or beyond the features");
@@ -365,13 +365,131 @@ static score_status get_labels(const reader *r, sl_arena *scratch)
 	return slm_take_labels(&labels, &r->table, scratch, r->arena, r->f, r->error);
 }
 
+/* ---- derived columns -------------------------------------------------------------------------------- */
+
+/* Sizes one after the other become places; they must add up to the elements of section `elements`. */
+static score_status get_places(const reader *r, sl_arena *scratch, int sizes_id, int elements, uint32_t n,
+	const uint32_t **first, uint32_t *total)
+{
+	const slm_section *s = r->table.sections + elements;
+	const uint64_t n_elements = s->present ? s->count : 0;
+	uint64_t at = 0;
+	uint32_t *sizes;
+	TRY(get_ints(r, scratch, sizes_id, n, &sizes));
+	uint32_t *places = take(r, r->arena, (uint64_t)n + 1, sizeof *places);
+	if (places == NULL)
+		return SCORE_ERR_MEMORY;
+	for (uint32_t i = 0; i < n && at <= n_elements; i++) {
+		places[i] = (uint32_t)at;
+		at += sizes[i];
+	}
+	if (at != n_elements || at > INT32_MAX)
+		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section %s does not add up to the elements of section %s",
+			slm_section_names[sizes_id], slm_section_names[elements]);
+	places[n] = (uint32_t)at;
+	*first = places;
+	*total = (uint32_t)at;
+	return SCORE_OK;
+}
+
+static score_status get_programs(const reader *r, sl_arena *scratch)
+{
+	static const int ids[6] = { SLM_DERIVED_CUTS, SLM_DERIVED_ROOTS, SLM_DERIVED_SOURCES, SLM_DERIVED_LISTS,
+		SLM_DERIVED_HASHES, SLM_DERIVED_STEPS };
+	forest *f = r->f;
+	forest_derived *d = &f->derived;
+	forest_feature *features = (forest_feature *)(uintptr_t)f->features;
+	uint32_t *fields[6];
+	const double *least;
+	uint64_t cuts = (uint64_t)f->n_cuts - r->table.n_derived_cuts;
+	uint64_t steps = 0;
+	for (int k = 0; k < 6; k++)
+		TRY(get_ints(r, scratch, ids[k], d->n, &fields[k]));
+	TRY(get_floats(r, scratch, SLM_DERIVED_LEAST, d->n, &least));
+	forest_program *programs = take(r, r->arena, d->n, sizeof *programs);
+	if (programs == NULL)
+		return SCORE_ERR_MEMORY;
+	for (uint32_t i = 0; i < d->n && cuts <= f->n_cuts && steps <= d->n_steps; i++) {
+		forest_feature *column = features + f->n_features + i;
+		column->first_cut = (uint32_t)cuts;
+		column->n_cuts = fields[0][i];
+		programs[i] = (forest_program){ .root = fields[1][i] / 2 > UINT8_MAX ? UINT8_MAX : (uint8_t)(fields[1][i] / 2),
+			.is_f32 = fields[1][i] & 1, .source = fields[2][i], .list = fields[3][i], .hashes = fields[4][i],
+			.n_steps = fields[5][i], .first_step = (uint32_t)steps, .least = least[i] };
+		cuts += fields[0][i];
+		steps += fields[5][i];
+	}
+	if (cuts != f->n_cuts || steps != d->n_steps)
+		return sl_fail(r->error, SCORE_ERR_CORRUPT,
+			"sections derived_cuts and derived_steps do not add up to the header's cuts and steps");
+	d->programs = programs;
+	return SCORE_OK;
+}
+
+static score_status get_steps(const reader *r, sl_arena *scratch)
+{
+	forest_derived *d = &r->f->derived;
+	uint32_t *operations;
+	uint32_t *keys;
+	uint32_t *values;
+	const double *a;
+	const double *b;
+	TRY(get_ints(r, scratch, SLM_STEP_OPERATIONS, d->n_steps, &operations));
+	TRY(get_floats(r, scratch, SLM_STEP_A, d->n_steps, &a));
+	TRY(get_floats(r, scratch, SLM_STEP_B, d->n_steps, &b));
+	TRY(get_ints(r, scratch, SLM_STEP_KEYS, d->n_steps, &keys));
+	TRY(get_ints(r, scratch, SLM_STEP_VALUES, d->n_steps, &values));
+	forest_step *steps = take(r, r->arena, d->n_steps, sizeof *steps);
+	if (steps == NULL)
+		return SCORE_ERR_MEMORY;
+	for (uint32_t i = 0; i < d->n_steps; i++) {
+		const uint32_t operation = operations[i] / 2;
+		const bool looks_up = operation == SCORE_STEP_LOOKUP;
+		steps[i] = (forest_step){ .a = a[i], .b = b[i], .is_f32 = operations[i] & 1,
+			.operation = operation > UINT8_MAX ? UINT8_MAX : (uint8_t)operation, .values = values[i],
+			.keys = !looks_up ? 0 : keys[i] == 0 ? FOREST_DENSE : keys[i] - 1 };
+	}
+	d->steps = steps;
+	return SCORE_OK;
+}
+
+static score_status get_derived(const reader *r, sl_arena *scratch)
+{
+	forest_derived *d = &r->f->derived;
+	uint32_t *members;
+	uint32_t *low;
+	uint32_t *high;
+	TRY(get_programs(r, scratch));
+	TRY(get_steps(r, scratch));
+	TRY(get_places(r, scratch, SLM_LIST_SIZES, SLM_LIST_MEMBERS, d->n_lists, &d->list_first, &d->n_list_members));
+	TRY(get_ints(r, r->arena, SLM_LIST_MEMBERS, d->n_list_members, &members));
+	TRY(get_places(r, scratch, SLM_TABLE_SIZES, SLM_TABLE_VALUES, d->n_tables, &d->table_first, &d->n_table_values));
+	TRY(get_floats(r, r->arena, SLM_TABLE_VALUES, d->n_table_values, &d->table_values));
+	TRY(get_places(r, scratch, SLM_HASH_SIZES, SLM_HASH_LOW, d->n_hash_tables, &d->hash_first, &d->n_hashes));
+	TRY(get_ints(r, scratch, SLM_HASH_LOW, d->n_hashes, &low));
+	TRY(get_ints(r, scratch, SLM_HASH_HIGH, d->n_hashes, &high));
+	uint64_t *hashes = take(r, r->arena, d->n_hashes, sizeof *hashes);
+	if (hashes == NULL)
+		return SCORE_ERR_MEMORY;
+	for (uint32_t i = 0; i < d->n_hashes; i++)
+		hashes[i] = (uint64_t)high[i] << 32 | low[i];
+	d->list_members = members;
+	d->hashes = hashes;
+	return SCORE_OK;
+}
+
 /* ---- all -------------------------------------------------------------------------------------------- */
 
 static score_status get_all(const reader *r, sl_arena *scratch)
 {
 	forest *f = r->f;
 	const uint64_t n_outputs = f->contract.n_outputs;
-	const uint64_t n_weights = f->kind == SCORE_KIND_LINEAR ? f->n_features * n_outputs : 0;
+	if (f->linear_first >= forest_columns(f))
+		return sl_fail(r->error, SCORE_ERR_CORRUPT, "the header: a sum from column %u on, the model has %u columns",
+			(unsigned)f->linear_first, (unsigned)forest_columns(f));
+	const uint64_t n_weights = f->kind == SCORE_KIND_LINEAR ? forest_linear_weights(f) : 0;
+	if (f->derived.n > 0)
+		TRY(get_derived(r, scratch));
 	TRY(get_floats(r, r->arena, SLM_CUTS, f->n_cuts, &f->cuts));
 	TRY(get_sets(r, scratch));
 	TRY(get_tests(r, scratch));

@@ -242,6 +242,95 @@ static score_status put_labels(writer *w)
 	return put_floats(w, SLM_LABEL_CODES, labels.codes, labels.n);
 }
 
+/* ---- derived columns ------------------------------------------------------------------------------- */
+
+static score_status put_programs(writer *w)
+{
+	const forest *f = &w->model;
+	const forest_derived *d = &f->derived;
+	double *least = sl_arena_alloc(&w->arena, d->n, sizeof *least);
+	uint32_t *fields[6];
+	static const int ids[6] = { SLM_DERIVED_CUTS, SLM_DERIVED_ROOTS, SLM_DERIVED_SOURCES, SLM_DERIVED_LISTS,
+		SLM_DERIVED_HASHES, SLM_DERIVED_STEPS };
+	for (int k = 0; k < 6; k++) {
+		fields[k] = scratch_ints(w, d->n);
+		if (fields[k] == NULL)
+			return SCORE_ERR_MEMORY;
+	}
+	if (least == NULL)
+		return sl_fail_memory(w->error, d->n * sizeof *least);
+	for (uint32_t i = 0; i < d->n; i++) {
+		const forest_program *p = d->programs + i;
+		const uint32_t values[6] = { f->features[f->n_features + i].n_cuts, 2u * p->root + p->is_f32, p->source, p->list,
+			p->hashes, p->n_steps };
+		for (int k = 0; k < 6; k++)
+			fields[k][i] = values[k];
+		least[i] = p->least;
+	}
+	for (int k = 0; k < 6; k++)
+		TRY(put_ints(w, ids[k], fields[k], d->n));
+	return put_floats(w, SLM_DERIVED_LEAST, least, d->n);
+}
+
+static score_status put_steps(writer *w)
+{
+	const forest_derived *d = &w->model.derived;
+	double *operands = sl_arena_alloc(&w->arena, 2 * (size_t)d->n_steps, sizeof *operands);
+	uint32_t *fields[3];
+	for (int k = 0; k < 3; k++) {
+		fields[k] = scratch_ints(w, d->n_steps);
+		if (fields[k] == NULL)
+			return SCORE_ERR_MEMORY;
+	}
+	if (operands == NULL)
+		return sl_fail_memory(w->error, 2 * (size_t)d->n_steps * sizeof *operands);
+	for (uint32_t i = 0; i < d->n_steps; i++) {
+		const forest_step *s = d->steps + i;
+		fields[0][i] = 2u * s->operation + s->is_f32;
+		fields[1][i] = s->operation == SCORE_STEP_LOOKUP && s->keys != FOREST_DENSE ? s->keys + 1 : 0;
+		fields[2][i] = s->values;
+		operands[i] = s->a;
+		operands[d->n_steps + i] = s->b;
+	}
+	TRY(put_ints(w, SLM_STEP_OPERATIONS, fields[0], d->n_steps));
+	TRY(put_floats(w, SLM_STEP_A, operands, d->n_steps));
+	TRY(put_floats(w, SLM_STEP_B, operands + d->n_steps, d->n_steps));
+	TRY(put_ints(w, SLM_STEP_KEYS, fields[1], d->n_steps));
+	return put_ints(w, SLM_STEP_VALUES, fields[2], d->n_steps);
+}
+
+static score_status put_sizes(writer *w, int id, const uint32_t *first, uint32_t n)
+{
+	uint32_t *sizes = scratch_ints(w, n);
+	if (sizes == NULL)
+		return SCORE_ERR_MEMORY;
+	for (uint32_t i = 0; i < n; i++)
+		sizes[i] = first[i + 1] - first[i];
+	return put_ints(w, id, sizes, n);
+}
+
+static score_status put_derived(writer *w)
+{
+	const forest_derived *d = &w->model.derived;
+	uint32_t *low = scratch_ints(w, d->n_hashes);
+	uint32_t *high = scratch_ints(w, d->n_hashes);
+	if (low == NULL || high == NULL)
+		return SCORE_ERR_MEMORY;
+	for (uint32_t i = 0; i < d->n_hashes; i++) {
+		low[i] = (uint32_t)d->hashes[i];
+		high[i] = (uint32_t)(d->hashes[i] >> 32);
+	}
+	TRY(put_programs(w));
+	TRY(put_steps(w));
+	TRY(put_sizes(w, SLM_LIST_SIZES, d->list_first, d->n_lists));
+	TRY(put_ints(w, SLM_LIST_MEMBERS, d->list_members, d->n_list_members));
+	TRY(put_sizes(w, SLM_TABLE_SIZES, d->table_first, d->n_tables));
+	TRY(put_floats(w, SLM_TABLE_VALUES, d->table_values, d->n_table_values));
+	TRY(put_sizes(w, SLM_HASH_SIZES, d->hash_first, d->n_hash_tables));
+	TRY(put_ints(w, SLM_HASH_LOW, low, d->n_hashes));
+	return put_ints(w, SLM_HASH_HIGH, high, d->n_hashes);
+}
+
 static score_status put_all(writer *w)
 {
 	const forest *f = &w->model;
@@ -260,11 +349,12 @@ static score_status put_all(writer *w)
 	}
 	TRY(put_floats(w, SLM_BASE, f->base, n_outputs));
 	if (f->kind == SCORE_KIND_LINEAR)
-		TRY(put_floats(w, SLM_LINEAR_WEIGHTS, f->linear_weights, n_features * n_outputs));
+		TRY(put_floats(w, SLM_LINEAR_WEIGHTS, f->linear_weights, forest_linear_weights(f)));
 	TRY(put_floats(w, SLM_GOLDEN_ROWS, f->golden_rows, f->n_golden * n_features));
 	TRY(put_floats(w, SLM_GOLDEN_MARGINS, f->golden_margins, f->n_golden * n_outputs));
 	TRY(put_covers(w));
-	return put_labels(w);
+	TRY(put_labels(w));
+	return f->derived.n > 0 ? put_derived(w) : SCORE_OK;
 }
 
 /* ---- what the caller changes ------------------------------------------------------------------------ */

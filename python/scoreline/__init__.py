@@ -7,7 +7,7 @@
 >>> model = scoreline.load("model.slm")
 """
 
-from ._build import Builder
+from ._build import Builder, Step
 from ._convert import convert
 from ._errors import (
     ArgumentError,
@@ -35,6 +35,7 @@ __all__ = [
     "OutOfMemoryError",
     "ScorelineError",
     "ShapeError",
+    "Step",
     "UnsupportedError",
     "VerifyError",
     "VersionError",

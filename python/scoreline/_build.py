@@ -5,13 +5,17 @@ Comes in: nodes of trees or weights of a linear model as arrays. Goes out: a Mod
 
 from __future__ import annotations
 
+import ctypes
+import dataclasses
 from ctypes import byref
-from typing import Any, List, Mapping, Optional, Sequence, Union
+from typing import Any, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
+from . import _library
 from ._errors import ShapeError
-from ._library import BuildOptions, Contract, Error, F32, F64, ISAS, Node, Tree, c_text, check, filled, lib, new_handle
+from ._library import BuildOptions, ColumnProgram, Contract, Error, F32, F64, ISAS, Node, Tree, c_text, check, filled
+from ._library import lib, new_handle
 from ._model import Model
 
 _WIDTHS = {"f32": F32, "f64": F64}
@@ -53,6 +57,65 @@ LINKS = {
         )
     )
 }
+
+OPERATIONS = {
+    name: code
+    for code, name in enumerate(
+        (
+            "identity",
+            "add",
+            "subtract",
+            "multiply",
+            "divide",
+            "clip",
+            "replace_missing",
+            "replace",
+            "greater",
+            "equal",
+            "is_missing",
+            "truncate",
+            "lookup",
+        )
+    )
+}
+ROOTS = {
+    name: code
+    for code, name in enumerate(
+        ("value", "hash", "norm_l1", "norm_l2", "norm_max", "norm_signed_max", "norm_l2_ratio")
+    )
+}
+STEP_F32 = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """One operation of a derived column on x, the value so far. `Step("subtract", mean)`, for example.
+
+    Args:
+        operation: "identity", "add", "subtract", "multiply", "divide" (by a), "clip" (to a … b), "replace_missing"
+            (by a), "replace" (a by b), "greater" (x > a: 1 or 0, and b for NaN), "equal" (x == a, likewise),
+            "is_missing" (1 or 0), "truncate" (toward zero), "lookup" (see `keys`).
+        a, b: operands; of a look-up: the value of an unknown x, and of NaN.
+        f32: round the result to float.
+        keys: of a look-up: ascending, without NaN; None: 0, 1, 2, …
+        values: of a look-up: what stands with each key.
+    """
+
+    operation: str
+    a: float = 0.0
+    b: float = 0.0
+    f32: bool = False
+    keys: Any = None
+    values: Any = None
+
+    def _arrays(self) -> Tuple[Optional[np.ndarray], np.ndarray]:
+        values = np.ascontiguousarray(() if self.values is None else self.values, dtype=np.float64).reshape(-1)
+        if self.keys is None:
+            return None, values
+        keys = np.ascontiguousarray(self.keys, dtype=np.float64).reshape(-1)
+        if keys.size != values.size:
+            raise ShapeError(f"expected as many keys as values, found {keys.size} and {values.size}")
+        return keys, values
 
 
 def _choice(what: str, names: Mapping[str, int], name: str) -> int:
@@ -127,6 +190,7 @@ class Builder:
         self._free = lib.score_builder_free
         self._handle: Optional[int] = new_handle(lib.score_builder_new, byref(contract), byref(options))
         self._n_features, self._n_outputs = n_features, n_outputs
+        self._n_columns = n_features
         self._set_features(feature_names, feature_types)
         base = np.ascontiguousarray(base, dtype=np.float64).reshape(-1)
         self._call(lib.score_builder_set_base, base.ctypes.data, base.size)
@@ -230,16 +294,85 @@ class Builder:
             members.extend(values)
         return np.array(members, dtype=np.uint32)
 
-    def set_linear(self, weights: Any, *, skip_missing: bool = False) -> "Builder":
+    def _add_column(self, program: ColumnProgram, steps: Sequence[Step]) -> int:
+        held = [step._arrays() for step in steps]  # the structs point into them
+        table = (_library.Step * len(steps))()
+        for to, step, (keys, values) in zip(table, steps, held):
+            to.operation = _choice("a step's operation", OPERATIONS, step.operation)
+            to.flags = STEP_F32 if step.f32 else 0
+            to.a, to.b = step.a, step.b
+            to.values, to.n_keys = values.ctypes.data, values.size
+            if keys is not None:
+                to.keys = keys.ctypes.data
+        program.steps, program.n_steps = ctypes.addressof(table), len(steps)
+        column = ctypes.c_uint32()
+        self._call(lib.score_builder_add_column, byref(program), byref(column))
+        self._n_columns = column.value + 1
+        return column.value
+
+    def add_column(self, source: int, steps: Sequence[Step] = ()) -> int:
+        """Add a derived column: a column, taken through steps in double. Returns its number, which trees and linear
+        weights use as they use features: the first one is `n_features`.
+
+        Args:
+            source: a feature or an earlier derived column.
+            steps: operations in order; none: a copy.
+        """
+        program = filled(ColumnProgram)
+        program.source = source
+        return self._add_column(program, steps)
+
+    def add_norm(
+        self, norm: str, source: int, sources: Sequence[int], steps: Sequence[Step] = (), *, f32: bool = False,
+        least: float = 0.0
+    ) -> int:
+        """Add a derived column: a column, divided by a norm of several.
+
+        Args:
+            norm: "l1", "l2", "max" (of magnitudes), "signed_max", or "l2_ratio": sqrt(x * x / sum of squares).
+            source: the column that is divided.
+            sources: the columns that the norm is made of, in this order.
+            steps: operations on the result.
+            f32: round every operation to float.
+            least: a norm that is 0 or smaller than this leaves x as it is.
+        """
+        members = np.ascontiguousarray(sources, dtype=np.uint32)
+        program = filled(ColumnProgram)
+        program.root = _choice("norm", ROOTS, f"norm_{norm}")
+        program.flags, program.source, program.least = STEP_F32 if f32 else 0, source, least
+        program.sources, program.n_sources = members.ctypes.data, members.size
+        return self._add_column(program, steps)
+
+    def add_hash(self, sources: Sequence[int], hashes: Any, steps: Sequence[Step] = ()) -> int:
+        """Add a derived column: the place of CatBoost's hash of several columns among known hashes, or NaN.
+
+        Args:
+            sources: columns whose values are 32-bit integers: hashes of categories, or bits. Anything else is unknown.
+            hashes: known hashes, ascending unsigned 64-bit integers.
+            steps: operations on the place; usually ``Step("lookup", values=…, b=value of an unknown one)``.
+        """
+        members = np.ascontiguousarray(sources, dtype=np.uint32)
+        known = np.ascontiguousarray(hashes, dtype=np.uint64)
+        program = filled(ColumnProgram)
+        program.root = ROOTS["hash"]
+        program.sources, program.n_sources = members.ctypes.data, members.size
+        program.hashes, program.n_hashes = known.ctypes.data, known.size
+        return self._add_column(program, steps)
+
+    def set_linear(self, weights: Any, *, skip_missing: bool = False, first_column: int = 0) -> "Builder":
         """Make it a linear model: margin = base + X @ weights, summed in ascending feature order.
 
         Args:
-            weights: [n_features] or [n_features, n_outputs].
+            weights: [n_features] or [n_features, n_outputs]; of all columns from `first_column` on, derived ones too.
             skip_missing: leave NaN features out of the sum; else NaN gives NaN.
+            first_column: features and columns before it are not summed: they are sources of derived columns only.
         """
         weights = np.ascontiguousarray(weights, dtype=np.float64)
-        if weights.size != self._n_features * self._n_outputs:
-            raise ShapeError(f"expected weights of shape {(self._n_features, self._n_outputs)}, found {weights.shape}")
+        n_columns = self._n_columns - first_column
+        if weights.size != n_columns * self._n_outputs:
+            raise ShapeError(f"expected weights of shape {(n_columns, self._n_outputs)}, found {weights.shape}")
+        if first_column:
+            self._call(lib.score_builder_set_linear_columns, first_column)
         self._call(lib.score_builder_set_linear, weights.ctypes.data, int(skip_missing))
         return self
 

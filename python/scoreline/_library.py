@@ -86,7 +86,7 @@ class Info(Structure):
         ("margin_is_f32", c_int32),
         ("n_categories", c_uint32),
         ("has_covers", c_int32),
-        ("reserved", c_uint32),
+        ("n_derived", c_uint32),
     ]
 
 
@@ -209,6 +209,35 @@ class Tree(Structure):
     ]
 
 
+class Step(Structure):
+    _fields_ = [
+        ("operation", c_int32),
+        ("flags", c_uint32),
+        ("a", c_double),
+        ("b", c_double),
+        ("keys", c_void_p),
+        ("values", c_void_p),
+        ("n_keys", c_size_t),
+    ]
+
+
+class ColumnProgram(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("root", c_int32),
+        ("flags", c_uint32),
+        ("source", c_uint32),
+        ("reserved", c_uint32),
+        ("sources", c_void_p),
+        ("n_sources", c_size_t),
+        ("hashes", c_void_p),
+        ("n_hashes", c_size_t),
+        ("steps", c_void_p),
+        ("n_steps", c_size_t),
+        ("least", c_double),
+    ]
+
+
 _H = c_void_p  # opaque handles: model, plan, builder
 _OUT = POINTER(c_void_p)
 _ERROR = POINTER(Error)
@@ -250,6 +279,8 @@ _FUNCTIONS = {
     "score_builder_set_base": (c_int32, [_H, c_void_p, c_size_t, _ERROR]),
     "score_builder_set_link": (c_int32, [_H, c_int32, c_double, _ERROR]),
     "score_builder_set_metadata": (c_int32, [_H, c_char_p, c_char_p, _ERROR]),
+    "score_builder_add_column": (c_int32, [_H, POINTER(ColumnProgram), POINTER(c_uint32), _ERROR]),
+    "score_builder_set_linear_columns": (c_int32, [_H, c_uint32, _ERROR]),
     "score_builder_add_tree": (c_int32, [_H, POINTER(Tree), _ERROR]),
     "score_builder_set_linear": (c_int32, [_H, c_void_p, c_int32, _ERROR]),
     "score_builder_finish": (c_int32, [_H, _OUT, _ERROR]),

@@ -50,6 +50,7 @@ class ModelInfo:
     max_depth: int  # splits on the longest path
     max_cuts: int  # distinct thresholds of one feature
     n_categories: int  # categories named by all splits
+    n_derived: int  # columns that the model computes from its features
     link: str  # from margins to predictions
     code_bytes: int  # of a binned feature value
     isa: str  # instruction set of the kernels
@@ -497,6 +498,7 @@ def _info_of(handle: int, info: Info) -> ModelInfo:
             "max_depth",
             "max_cuts",
             "n_categories",
+            "n_derived",
             "code_bytes",
             "n_golden_rows",
             "memory_bytes",

@@ -11,8 +11,11 @@ import msgpack
 import numpy as np
 
 MAGIC = b"\x89SLM\r\n\x1a\n"
-FLOATS = {"cuts", "leaves", "base", "linear_weights", "golden_rows", "golden_margins",
-          "label_codes"}
+FLOATS = {"cuts", "leaves", "base", "linear_weights", "golden_rows", "golden_margins", "label_codes", "derived_least",
+          "step_a", "step_b", "table_values"}
+OPERATIONS = ["identity", "add", "subtract", "multiply", "divide", "clip", "replace_missing", "replace", "greater", "equal",
+              "is_missing", "truncate", "lookup"]
+ROOTS = ["value", "hash", "norm_l1", "norm_l2", "norm_max", "norm_signed_max", "norm_l2_ratio"]
 TINY = float(np.float32(1e-35))
 
 
@@ -30,6 +33,28 @@ class Dictionary:
     codes: list  # (label, code)
     unknown: float
     numbers: bool
+
+
+@dataclasses.dataclass
+class Step:
+    operation: str
+    is_f32: int
+    a: float
+    b: float
+    keys: np.ndarray | None
+    values: np.ndarray | None
+
+
+@dataclasses.dataclass
+class Column:
+    """A derived column."""
+    root: str
+    is_f32: int
+    source: int
+    sources: list
+    hashes: list
+    least: float
+    steps: list
 
 
 @dataclasses.dataclass
@@ -55,7 +80,7 @@ def parse_prelude(data: bytes) -> tuple[dict, int]:
     check(size == len(data), "size")
     header = msgpack.unpackb(data[32:32 + header_size])
     check(header["format"] == "scoreline model", "format")
-    check(header["requires"] == [], f"requires {header['requires']}")
+    check(set(header["requires"]) <= {"derived_columns"}, f"requires {header['requires']}")
     return header, (32 + header_size + 63) // 64 * 64
 
 
@@ -88,7 +113,12 @@ class Model:
         ends = [entry["offset"] + entry["bytes"] for entry in self.header["sections"]]
         check(first + ends[-1] + 16 == len(data), "hash does not follow the last section")
         self.dictionaries = self.read_dictionaries()
-        self.first_cut = np.cumsum([0] + [f["cuts"] for f in self.features])
+        self.linear_first, self.columns = 0, []
+        cuts = [f["cuts"] for f in self.features]
+        if "derived_columns" in self.header["requires"]:
+            cuts += self.read_columns(self.header["derived"])
+        self.first_cut = np.cumsum([0] + cuts)
+        self.n_cuts = cuts
         self.cuts = self.section("cuts", self.counts["cuts"])
         self.sets = self.read_sets()
         self.tests = self.read_tests()
@@ -98,7 +128,7 @@ class Model:
         self.leaf_ids = self.read_leaf_ids()
         self.split_covers, self.leaf_covers = self.read_covers()
         self.base = self.section("base", self.n_outputs)
-        self.weights = self.section("linear_weights", len(self.features) * self.n_outputs * self.is_linear())
+        self.weights = self.section("linear_weights", (len(cuts) - self.linear_first) * self.n_outputs * self.is_linear())
         self.golden_rows = self.section("golden_rows", self.counts["golden_rows"] * len(self.features))
         self.golden_margins = self.section("golden_margins", self.counts["golden_rows"] * self.n_outputs)
 
@@ -123,6 +153,37 @@ class Model:
             found.append(Dictionary(own, head["unknown"], head["numbers"]) if head else None)
         return found
 
+    def tables(self, sizes: str, elements: str, count: int) -> list[np.ndarray]:
+        ends = np.cumsum(self.section(sizes, count))
+        all_elements = self.section(elements, int(ends[-1]) if count else 0)
+        return np.split(all_elements, ends[:-1]) if count else []
+
+    def read_columns(self, counts: dict) -> list[int]:
+        """The derived columns; returns the number of cuts of each."""
+        n = counts["columns"]
+        self.linear_first = counts["linear_first"]
+        lists = self.tables("list_sizes", "list_members", counts["lists"])
+        tables = self.tables("table_sizes", "table_values", counts["tables"])
+        low = self.tables("hash_sizes", "hash_low", counts["hash_tables"])
+        high = self.tables("hash_sizes", "hash_high", counts["hash_tables"])
+        steps = []
+        for code, a, b, keys, values in zip(*(self.section(f"step_{c}", counts["steps"])
+                                              for c in ("operations", "a", "b", "keys", "values"))):
+            looks_up = OPERATIONS[code // 2] == "lookup"
+            steps.append(Step(OPERATIONS[code // 2], code % 2, a, b, tables[keys - 1] if looks_up and keys else None,
+                              tables[values] if looks_up else None))
+        for code, source, members, hashes, least, n_steps in zip(*(self.section(f"derived_{c}", n) for c in (
+                "roots", "sources", "lists", "hashes", "least", "steps"))):
+            root = ROOTS[code // 2]
+            known = [h << 32 | l for h, l in zip(high[hashes].tolist(), low[hashes].tolist())] if root == "hash" else []
+            self.columns.append(Column(root, code % 2, source, [] if root == "value" else lists[members].tolist(), known,
+                                       least, steps[:n_steps]))
+            steps = steps[n_steps:]
+        check(not steps, "steps")
+        cuts = self.section("derived_cuts", n).tolist()
+        check(sum(cuts) == counts["cuts"], "derived_cuts")
+        return cuts
+
     def read_sets(self) -> list[list[int]]:
         sizes = self.section("set_sizes", self.counts["sets"])
         firsts = self.section("set_firsts", self.counts["sets"])
@@ -140,8 +201,8 @@ class Model:
         columns = [self.section(f"set_test_{c}", n) for c in ("features", "sets", "flags")]
         masks = self.section("cut_tests", self.counts["cuts"])
         tests = []
-        for f in range(len(self.features)):
-            for cut in range(self.features[f]["cuts"]):
+        for f in range(len(self.n_cuts)):
+            for cut in range(self.n_cuts[f]):
                 mask = masks[self.first_cut[f] + cut]
                 tests += [Test(f, cut, 0, b >> 1, b & 1) for b in range(4) if mask >> b & 1]
             tests += [Test(f, s, 1 + (flags >> 1), flags & 1) for feature, s, flags in zip(*columns) if feature == f]
@@ -223,6 +284,60 @@ class Model:
 
     # ---- scores -----------------------------------------------------------------------------------
 
+    def step(self, step: Step, x):
+        a, b, missing = np.float64(step.a), np.float64(step.b), np.isnan(x)
+        if step.operation == "lookup":
+            keys = np.arange(len(step.values)) if step.keys is None else step.keys
+            found = np.flatnonzero(keys == x)
+            return b if missing else step.values[found[0]] if len(found) else a
+        return {"identity": x, "add": x + a, "subtract": x - a, "multiply": x * a,
+                "divide": x / a if step.operation == "divide" else x, "clip": a if x < a else b if x > b else x,
+                "replace_missing": a if missing else x, "replace": b if x == a else x,
+                "greater": b if missing else float(x > a), "equal": b if missing else float(x == a),
+                "is_missing": float(missing), "truncate": np.trunc(x)}[step.operation]
+
+    def root(self, column: Column, row):
+        if column.root == "value":
+            return np.float64(row[column.source])
+        sources = [self.value(s, row) for s in column.sources]
+        if column.root == "hash":
+            h = 0
+            for v in sources:
+                if not (-2**31 <= v < 2**32 and v == np.trunc(v)):
+                    return np.float64(np.nan)
+                v = int(v) % 2**32
+                v += 0xFFFFFFFF00000000 * (v >> 31)
+                h = 0x4906BA494954CB65 * (h + 0x4906BA494954CB65 * v) % 2**64
+            return np.float64(column.hashes.index(h) if h in column.hashes else np.nan)
+        number = np.float32 if column.is_f32 else np.float64
+        x, sources = number(self.value(column.source, row)), [number(s) for s in sources]
+        if column.root in ("norm_max", "norm_signed_max"):
+            sizes = [s if column.root == "norm_signed_max" else abs(s) for s in sources if not np.isnan(s)]
+            norm = max(sizes, default=number(0 if column.root == "norm_max" else -np.inf))
+        else:
+            norm = number(0)
+            for s in sources:
+                norm = norm + (abs(s) if column.root == "norm_l1" else s * s)
+        if column.root == "norm_l2":
+            norm = np.sqrt(norm)
+        if norm == 0 or abs(np.float64(norm)) < column.least:
+            return np.float64(x)
+        if column.root == "norm_l2_ratio":
+            return np.float64(np.copysign(np.sqrt(x * x / norm), x))
+        return np.float64(x / norm)
+
+    def value(self, column: int, row):
+        """Of an input or a derived column, as a double."""
+        if column < len(self.features):
+            return np.float64(row[column])
+        derived = self.columns[column - len(self.features)]
+        with np.errstate(all="ignore"):
+            x = self.root(derived, row)
+            for step in derived.steps:
+                x = np.float64(self.step(step, x))
+                x = np.float64(np.float32(x)) if step.is_f32 else x
+        return x
+
     def category(self, x: float) -> int | None:
         if self.contract["category_rule"] == "cityhash32":
             return city_hash.hash_of_number(x)
@@ -246,7 +361,7 @@ class Model:
         node = 0 if tree.left else ~0
         while node >= 0:
             test = self.tests[self.split_test[tree.first_split + node]]
-            node = (tree.right if self.goes_right(test, row[test.feature]) else tree.left)[node]
+            node = (tree.right if self.goes_right(test, self.value(test.feature, row)) else tree.left)[node]
         return tree.first_leaf + ~node
 
     def margins(self, row) -> np.ndarray:
@@ -254,7 +369,8 @@ class Model:
         first = self.contract["base_position"] == "first"
         sums = [number(b) if first else number(0) for b in self.base]
         if self.is_linear():
-            for f, x in enumerate(row):
+            for f in range(len(self.n_cuts) - self.linear_first):
+                x = self.value(self.linear_first + f, row)
                 if not (np.isnan(x) and self.contract["linear_skip_missing"]):
                     for k in range(self.n_outputs):
                         sums[k] += number(x) * number(self.weights[f * self.n_outputs + k])

@@ -59,10 +59,48 @@ static void print_contract(const forest *f)
 		printf("metadata: %s|%s\n", f->metadata[i].key, f->metadata[i].value);
 }
 
+static void print_table(const char *name, const forest_derived *d, uint32_t table)
+{
+	print_doubles(name, d->table_values + d->table_first[table], d->table_first[table + 1] - d->table_first[table]);
+}
+
+static void print_steps(const forest_derived *d, const forest_program *p)
+{
+	for (uint32_t i = p->first_step; i < p->first_step + p->n_steps; i++) {
+		const forest_step *s = d->steps + i;
+		printf("step: %u %u %016" PRIx64 " %016" PRIx64 "\n", (unsigned)s->operation, (unsigned)s->is_f32, sl_f64_bits(s->a),
+			sl_f64_bits(s->b));
+		if (s->operation != SCORE_STEP_LOOKUP)
+			continue;
+		if (s->keys != FOREST_DENSE)
+			print_table("keys", d, s->keys);
+		print_table("values", d, s->values);
+	}
+}
+
+static void print_derived(const forest *f)
+{
+	const forest_derived *d = &f->derived;
+	for (uint32_t i = 0; i < d->n; i++) {
+		const forest_program *p = d->programs + i;
+		const forest_feature *column = f->features + f->n_features + i;
+		printf("column: %u %u %u %u %u %016" PRIx64 "\n", (unsigned)p->root, (unsigned)p->is_f32, (unsigned)p->source,
+			(unsigned)column->first_cut, (unsigned)column->n_cuts, sl_f64_bits(p->least));
+		if (p->root != SCORE_ROOT_VALUE)
+			print_uints("sources", d->list_members + d->list_first[p->list],
+				d->list_first[p->list + 1] - d->list_first[p->list]);
+		for (uint32_t k = 0; p->root == SCORE_ROOT_HASH && k < d->hash_first[p->hashes + 1] - d->hash_first[p->hashes]; k++)
+			printf("hash: %016" PRIx64 "\n", d->hashes[d->hash_first[p->hashes] + k]);
+		print_steps(d, p);
+	}
+	printf("linear_first: %u\n", (unsigned)f->linear_first);
+}
+
 static void print_forest(const forest *f)
 {
 	const size_t n_outputs = f->contract.n_outputs;
 	print_contract(f);
+	print_derived(f);
 	print_doubles("cuts", f->cuts, f->n_cuts);
 	for (uint32_t i = 0; i < f->n_tests; i++)
 		printf("test: %u %u %u %u %u\n", (unsigned)f->tests[i].feature, (unsigned)f->tests[i].index,
@@ -80,7 +118,7 @@ static void print_forest(const forest *f)
 	print_doubles("split_covers", f->split_covers, f->split_covers != NULL ? f->n_splits : 0);
 	print_doubles("leaf_covers", f->leaf_covers, f->leaf_covers != NULL ? f->n_leaves : 0);
 	print_doubles("base", f->base, n_outputs);
-	print_doubles("linear_weights", f->linear_weights, f->linear_weights != NULL ? f->n_features * n_outputs : 0);
+	print_doubles("linear_weights", f->linear_weights, f->linear_weights != NULL ? forest_linear_weights(f) : 0);
 	print_doubles("golden_rows", f->golden_rows, (size_t)f->n_golden * f->n_features);
 	print_doubles("golden_margins", f->golden_margins, f->n_golden * n_outputs);
 }

@@ -7,14 +7,13 @@ import pytest
 import xgboost
 
 import c_interface
-from read_slm import Model
+from read_slm import OPERATIONS, ROOTS, Model
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = ROOT / "build/tests/slm_tool"
 SAMPLES = ["stump", "tiny", "one-set", "leaf-only", "xgboost", "xgboost-categories", "xgboost-classes", "lightgbm",
            "lightgbm-forest", "sklearn", "catboost", "odd-outputs", "nan-cuts", "chain", "linear", "gblinear", "covers",
-           "dictionaries",
-           "odd-covers"]
+           "odd-covers", "dictionaries", "derived", "derived-linear"]
 DTYPES = {"f32": 1, "f64": 2}
 LINKS = ["identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge", "softmax_xgboost", "softmax", "argmax",
          "signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised", "softmax_pair", "exp_f64",
@@ -29,6 +28,22 @@ def bits(values) -> str:
 
 def numbers(values) -> str:
     return "".join(f" {int(v)}" for v in values)
+
+
+def describe_columns(model: Model) -> list[str]:
+    lines = []
+    for i, column in enumerate(model.columns, len(model.features)):
+        lines.append(f"column: {ROOTS.index(column.root)} {column.is_f32} {column.source} {model.first_cut[i]} "
+                     f"{model.n_cuts[i]}{bits([column.least])}")
+        if column.root != "value":
+            lines.append(f"sources:{numbers(column.sources)}")
+        lines += [f"hash: {h:016x}" for h in column.hashes]
+        for step in column.steps:
+            lines.append(f"step: {OPERATIONS.index(step.operation)} {step.is_f32}{bits([step.a, step.b])}")
+            if step.operation == "lookup":
+                lines += [] if step.keys is None else [f"keys:{bits(step.keys)}"]
+                lines.append(f"values:{bits(step.values)}")
+    return [*lines, f"linear_first: {model.linear_first}"]
 
 
 def describe(model: Model) -> list[str]:
@@ -47,6 +62,7 @@ def describe(model: Model) -> list[str]:
             lines.append(f"dictionary: {i} {len(dictionary.codes)} {1 + 2 * dictionary.numbers}{bits([dictionary.unknown])}")
             lines += [f"label: {label}|{bits([code])[1:]}" for label, code in dictionary.codes]
     lines += [f"metadata: {key}|{value}" for key, value in model.header["metadata"].items()]
+    lines += describe_columns(model)
     lines.append(f"cuts:{bits(model.cuts)}")
     lines += [f"test: {t.feature} {t.index} {t.kind} {t.missing_right} {t.zero_is_missing}" for t in model.tests]
     lines += [f"set:{numbers(s)}" for s in model.sets]

@@ -20,6 +20,8 @@ STRUCTS = {
     "score_build_options": _library.BuildOptions,
     "score_node": _library.Node,
     "score_tree": _library.Tree,
+    "score_step": _library.Step,
+    "score_column_program": _library.ColumnProgram,
 }
 CONSTANTS = {
     "SCORE_F32": _library.F32,
@@ -38,6 +40,9 @@ CONSTANTS = {
     "SCORE_OPEN_MMAP": _library.OPEN_MMAP,
     "SCORE_OPEN_VERIFY": _library.OPEN_VERIFY,
     **{f"SCORE_ISA_{name.upper()}": number for name, number in _library.ISAS.items()},
+    **{f"SCORE_STEP_{name.upper()}": code for name, code in _build.OPERATIONS.items()},
+    **{f"SCORE_ROOT_{name.upper()}": code for name, code in _build.ROOTS.items()},
+    "SCORE_STEP_F32": _build.STEP_F32,
     **{f"SCORE_LINK_{name.upper()}": code for name, code in _build.LINKS.items()},
 }
 

@@ -1,5 +1,7 @@
 #include "random_model.h"
 
+#include "random_columns.h"
+
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -78,14 +80,31 @@ static void make_leaf(const random_spec *spec, scratch *s, uint32_t at, uint64_t
 	s->n_leaves++;
 }
 
+/* Derived columns have small whole values, flags, and numbers like any others. */
+static void ask_derived(const random_spec *spec, scratch *s, score_node *node, uint64_t *state)
+{
+	static const double odd[] = {0.0, 1.0, 2.0, 3.5, 0.25, -1.0, 0.5};
+	if (below(state, 6) == 0 && spec->seed % 3 != SCORE_CATEGORY_HASH) {
+		node->test = SCORE_TEST_IN_LEFT;
+		node->categories = s->n_categories;
+		node->n_categories = 1;
+		s->categories[s->n_categories++] = below(state, 5);
+		return;
+	}
+	node->test = below(state, 2) ? SCORE_TEST_LT : SCORE_TEST_LE;
+	node->value = below(state, 2) ? odd[below(state, 7)] : threshold(spec, 0, below(state, spec->cuts_per_feature));
+}
+
 static void make_split(const random_spec *spec, scratch *s, uint32_t at, uint64_t *state)
 {
 	score_node *node = s->nodes + at;
-	uint32_t feature = below(state, spec->n_features);
+	uint32_t feature = below(state, spec->n_features + spec->n_derived);
 	score_missing missing = (score_missing)below(state, 2);
 	uint32_t vector = node->leaf_vector;
 	*node = (score_node){.left = (int32_t)s->n_nodes, .right = (int32_t)s->n_nodes + 1, .feature = feature};
-	if (feature < spec->category_features) {
+	if (feature >= spec->n_features) {
+		ask_derived(spec, s, node, state);
+	} else if (feature < spec->category_features) {
 		node->test = below(state, 2) ? SCORE_TEST_IN_LEFT : SCORE_TEST_IN_RIGHT;
 		node->categories = s->n_categories;
 		node->n_categories = 1 + below(state, 5);
@@ -167,6 +186,8 @@ score_model *random_model(const random_spec *spec)
 		calloc(n * spec->n_outputs, sizeof(double)), 0, 0, 0};
 	for (uint32_t i = 0; i < spec->category_features; i++)
 		assert_int_equal(score_builder_set_feature(b, i, NULL, SCORE_FEATURE_CATEGORY, &error), SCORE_OK);
+	if (random_columns(b, spec->seed, spec->n_features, spec->n_derived, &error) != SCORE_OK)
+		fail_msg("%s", error.message);
 	double base = spec->sum == SCORE_F32 ? (double)0.3f : 0.3;
 	assert_int_equal(score_builder_set_base(b, &base, 1, &error), SCORE_OK);
 	assert_int_equal(score_builder_set_link(b, spec->link, 0.7, &error), SCORE_OK);

@@ -15,6 +15,7 @@ typedef struct random_spec {
 	uint32_t category_features; /* the first ones */
 	uint32_t zero_is_missing;  /* 1: some tests */
 	uint32_t vector_leaves;
+	uint32_t n_derived;        /* derived columns of all kinds */
 	score_dtype compare, sum;
 	score_base_position base_position;
 	score_average average;

@@ -3,6 +3,8 @@
  */
 #include "sample_forests.h"
 
+#include "random_columns.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +13,7 @@
 #define MAX_SPLITS 300
 #define MAX_NODES (2 * MAX_SPLITS + 1)
 #define MAX_CATEGORIES (8 * MAX_SPLITS)
+#define N_DERIVED 40 /* of samples that have derived columns */
 
 #define CONTRACT(OUTPUTS, PER_ITERATION, COMPARE, SUM, POSITION, AVERAGE, RULE, SCALE) \
 	{ sizeof(score_contract), N_FEATURES, OUTPUTS, PER_ITERATION, COMPARE, SUM, POSITION, AVERAGE, RULE, SCALE }
@@ -45,6 +48,9 @@ const sample samples[] = {
 	{ "gblinear", XGBOOST(1, 1), 0, 0, 0, SAMPLE_IS_LINEAR },
 	{ "covers", XGBOOST(2, 2), 6, 7, SAMPLE_LEVEL, SAMPLE_HAS_COVERS },
 	{ "odd-covers", LIGHTGBM(1, SCORE_AVERAGE_NONE), 4, 9, SAMPLE_SPLIT_ORDER, SAMPLE_HAS_ODD_COVERS },
+	{ "derived", XGBOOST(1, 1), 5, 20, SAMPLE_LEVEL, SAMPLE_HAS_DERIVED | SAMPLE_HAS_CATEGORIES },
+	{ "derived-linear", CONTRACT(2, 2, SCORE_F64, SCORE_F64, SCORE_BASE_LAST, SCORE_AVERAGE_NONE, SCORE_CATEGORY_TRUNCATE,
+		1.0), 0, 0, 0, SAMPLE_IS_LINEAR | SAMPLE_HAS_DERIVED },
 };
 const size_t n_samples = sizeof samples / sizeof samples[0];
 
@@ -106,7 +112,7 @@ static void split(maker *m, uint32_t at)
 	score_node *node = m->nodes + at;
 	node->left = (int32_t)m->n_nodes++;
 	node->right = (int32_t)m->n_nodes++;
-	node->feature = random_below(m, m->s->contract.n_features);
+	node->feature = random_below(m, m->s->contract.n_features + (m->s->flags & SAMPLE_HAS_DERIVED ? N_DERIVED : 0));
 	node->missing = (score_missing)random_below(m, 2);
 	if (is_category_feature(m->s, node->feature))
 		make_set(m, node);
@@ -253,8 +259,15 @@ static score_status fill(maker *m, score_builder *builder, score_error *error)
 	score_status status = describe(m->s, builder, error);
 	if (status == SCORE_OK && (m->s->flags & SAMPLE_HAS_DICTIONARIES))
 		status = set_dictionaries(builder, error);
+	uint32_t n_summed = m->s->contract.n_features;
+	if (status == SCORE_OK && m->s->flags & SAMPLE_HAS_DERIVED) {
+		status = random_columns(builder, 9, m->s->contract.n_features, N_DERIVED, error);
+		n_summed = N_DERIVED + 2;
+	}
+	if (m->s->flags & SAMPLE_IS_LINEAR && m->s->flags & SAMPLE_HAS_DERIVED && status == SCORE_OK)
+		status = score_builder_set_linear_columns(builder, N_FEATURES - 2, error);
 	if (m->s->flags & SAMPLE_IS_LINEAR) {
-		for (uint32_t i = 0; i < m->s->contract.n_features * m->s->contract.n_outputs; i++)
+		for (uint32_t i = 0; i < n_summed * m->s->contract.n_outputs; i++)
 			m->vectors[i] = random_value(m, m->s->contract.sum);
 		if (status == SCORE_OK)
 			status = score_builder_set_linear(builder, m->vectors, m->s->contract.sum == SCORE_F32, error);

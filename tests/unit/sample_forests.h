@@ -29,6 +29,7 @@ enum { SAMPLE_LEVEL, SAMPLE_PREORDER, SAMPLE_LEAF_ORDER, SAMPLE_SPLIT_ORDER };
 #define SAMPLE_HAS_COVERS 256u     /* counts that add up */
 #define SAMPLE_HAS_ODD_COVERS 512u /* weights that do not */
 #define SAMPLE_HAS_DICTIONARIES 1024u
+#define SAMPLE_HAS_DERIVED 2048u
 
 extern const sample samples[];
 extern const size_t n_samples;

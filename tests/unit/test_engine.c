@@ -367,6 +367,51 @@ static void rows_in_every_layout(void **state)
 	}
 }
 
+static void derived_columns(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 200; seed < 212; seed++) {
+		random_spec s = base_spec(seed);
+		s.n_derived = seed % 3 ? 30 : 5;
+		s.n_features = seed % 4 ? 20 : 3;
+		s.category_features = seed % 2 ? 8 : 0;
+		s.max_leaves = seed % 5 ? 40 : 3000;
+		s.n_trees = seed % 5 ? 40 : 5;
+		s.compare = seed & 1 ? SCORE_F64 : SCORE_F32;
+		s.sum = seed & 2 ? SCORE_F64 : SCORE_F32;
+		s.cuts_per_feature = seed % 7 ? 60 : 400;
+		s.zero_is_missing = seed % 3 == 0;
+		check_spec(s);
+	}
+}
+
+/* Without scratch, only the direct regime can serve so many columns. */
+static void thousands_of_derived_columns(void **state)
+{
+	(void)state;
+	random_spec s = base_spec(220);
+	s.n_derived = 6000;
+	s.n_trees = 250;
+	s.cuts_per_feature = 4;
+	for (int wide = 0; wide < 2; wide++) {
+		s.compare = s.sum = wide ? SCORE_F64 : SCORE_F32;
+		bench b = {.spec = &s, .model = random_model(&s), .rows = malloc(20 * s.n_features * sizeof(double)),
+			.expected = malloc(20 * sizeof(double)), .out = malloc(20 * sizeof(double))};
+		score_options o = SCORE_OPTIONS_INIT;
+		o.output = SCORE_OUTPUT_MARGIN;
+		assert_true(b.model->e->n_columns * b.model->e->code_bytes > 4096);
+		random_rows(&s, 1, 20, b.rows);
+		for (size_t r = 0; r < 20; r++)
+			forest_margins(b.model->f, b.rows + r * s.n_features, 0, s.n_trees, b.expected + r);
+		score_input in = score_input_rows_f64(b.rows, 20, s.n_features);
+		check(&b, &in, 20, &o, b.expected, "direct");
+		score_model_free(b.model);
+		free(b.rows);
+		free(b.expected);
+		free(b.out);
+	}
+}
+
 /* Scratch of any size, aligned or not, down to none: how it is divided into blocks must not be seen. */
 static void check_scratch_sizes(bench *b, size_t n_rows)
 {
@@ -478,6 +523,8 @@ int main(void)
 		cmocka_unit_test(few_features_and_many_trees),
 		cmocka_unit_test(many_predicates_need_groups),
 		cmocka_unit_test(rows_in_every_layout),
+		cmocka_unit_test(derived_columns),
+		cmocka_unit_test(thousands_of_derived_columns),
 		cmocka_unit_test(deep_trees_over_many_rows),
 		cmocka_unit_test(deep_trees_with_categories_and_outputs),
 		cmocka_unit_test(trees_too_large_for_small_nodes),

@@ -91,6 +91,29 @@ static void assert_same_counts(const forest *a, const forest *b)
 	assert_int_equal(a->leaf_width, b->leaf_width);
 	assert_int_equal(a->n_metadata, b->n_metadata);
 	assert_int_equal(a->n_golden, b->n_golden);
+	assert_int_equal(a->linear_first, b->linear_first);
+}
+
+static void assert_same_derived(const forest_derived *a, const forest_derived *b)
+{
+	assert_int_equal(a->n, b->n);
+	assert_int_equal(a->n_steps, b->n_steps);
+	assert_int_equal(a->n_lists, b->n_lists);
+	assert_int_equal(a->n_list_members, b->n_list_members);
+	assert_int_equal(a->n_tables, b->n_tables);
+	assert_int_equal(a->n_table_values, b->n_table_values);
+	assert_int_equal(a->n_hash_tables, b->n_hash_tables);
+	assert_int_equal(a->n_hashes, b->n_hashes);
+	if (a->n == 0)
+		return;
+	SAME(a->programs, b->programs, a->n);
+	SAME(a->steps, b->steps, a->n_steps);
+	SAME(a->list_first, b->list_first, a->n_lists + 1);
+	SAME(a->list_members, b->list_members, a->n_list_members);
+	SAME(a->table_first, b->table_first, a->n_tables + 1);
+	SAME(a->table_values, b->table_values, a->n_table_values);
+	SAME(a->hash_first, b->hash_first, a->n_hash_tables + 1);
+	SAME(a->hashes, b->hashes, a->n_hashes);
 }
 
 static void assert_same_dictionary(const forest_dictionary *a, const forest_dictionary *b)
@@ -109,7 +132,7 @@ static void assert_same_dictionary(const forest_dictionary *a, const forest_dict
 
 static void assert_same_names(const forest *a, const forest *b)
 {
-	for (uint32_t i = 0; i < a->n_features; i++) {
+	for (uint32_t i = 0; i < forest_columns(a); i++) {
 		assert_string_equal(a->features[i].name, b->features[i].name);
 		assert_int_equal(a->features[i].type, b->features[i].type);
 		assert_int_equal(a->features[i].first_cut, b->features[i].first_cut);
@@ -128,6 +151,7 @@ static void assert_same_forest(const forest *a, const forest *b)
 	assert_same_contract(a, b);
 	assert_same_counts(a, b);
 	assert_same_names(a, b);
+	assert_same_derived(&a->derived, &b->derived);
 	SAME(a->cuts, b->cuts, a->n_cuts);
 	SAME(a->tests, b->tests, a->n_tests);
 	if (a->n_sets > 0)
@@ -142,7 +166,7 @@ static void assert_same_forest(const forest *a, const forest *b)
 	SAME(a->base, b->base, n_outputs);
 	assert_int_equal(a->linear_weights == NULL, b->linear_weights == NULL);
 	if (a->linear_weights != NULL)
-		SAME(a->linear_weights, b->linear_weights, a->n_features * n_outputs);
+		SAME(a->linear_weights, b->linear_weights, forest_linear_weights(a));
 	SAME(a->golden_rows, b->golden_rows, (size_t)a->n_golden * a->n_features);
 	SAME(a->golden_margins, b->golden_margins, a->n_golden * n_outputs);
 }
@@ -188,6 +212,11 @@ static void samples_hold_what_they_promise(void **state)
 	assert_true(has_nan);
 	assert_int_equal(chain->trees[0].depth, 300);
 	assert_true(sample_make(sample_find("sklearn"), &arena)->leaf_width == 3);
+	const forest *derived = sample_make(sample_find("derived"), &arena);
+	const forest *sum = sample_make(sample_find("derived-linear"), &arena);
+	assert_true(derived->derived.n_lists > 1 && derived->derived.n_tables > 1 && derived->derived.n_hash_tables > 1);
+	assert_true(derived->tests[derived->n_tests - 1].feature >= derived->n_features);
+	assert_int_equal(sum->linear_first, 3);
 	sl_arena_free(&arena);
 }
 
