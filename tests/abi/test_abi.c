@@ -156,7 +156,6 @@ AT(score_tree, output, 56);
 AT(score_tree, reserved, 60);
 AT(score_tree, covers, 64);
 
-SIZE(score_import_options, 48);
 SIZE(score_step, 48);
 AT(score_step, operation, 0);
 AT(score_step, flags, 4);
@@ -180,7 +179,7 @@ AT(score_column_program, steps, 56);
 AT(score_column_program, n_steps, 64);
 AT(score_column_program, least, 72);
 
-SIZE(score_import_options, 40);
+SIZE(score_import_options, 48);
 AT(score_import_options, struct_size, 0);
 AT(score_import_options, allocator, 8);
 AT(score_import_options, max_bytes, 16);
