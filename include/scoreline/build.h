@@ -32,6 +32,7 @@ typedef int32_t score_average;
 #define SCORE_AVERAGE_MARGIN 1     /* the sum is divided by the iterations used, then base is added (scikit-learn, ONNX) */
 #define SCORE_AVERAGE_PREDICTION 2 /* the margin is the plain sum; only the prediction divides by the iterations used
                                       before the link (LightGBM random forest) */
+#define SCORE_AVERAGE_SCALE 3      /* the sum is divided by `scale`, then base is added (scikit-learn's AdaBoost, votes) */
 
 typedef int32_t score_category_rule;
 #define SCORE_CATEGORY_TRUNCATE 0     /* truncate toward zero, then negative is no category: -0.5 is 0 (LightGBM) */
@@ -52,7 +53,7 @@ typedef struct score_contract {
 	score_base_position base_position;
 	score_average average;
 	score_category_rule category_rule;
-	double scale;                 /* SCORE_BASE_LAST only; 0 means 1                          */
+	double scale;                 /* SCORE_BASE_LAST only; 0 means 1. A divisor with SCORE_AVERAGE_SCALE */
 } score_contract;
 
 #define SCORE_CONTRACT_INIT(n_features, n_outputs) \
@@ -69,15 +70,15 @@ typedef int32_t score_link;
 #define SCORE_LINK_EXP 3             /* exp(x)                                                                  */
 #define SCORE_LINK_HINGE 4           /* x > 0 ? 1 : 0                                                           */
 #define SCORE_LINK_SOFTMAX_XGBOOST 5 /* m = max; e = expf(x - m); sum of e in double; e / (float)sum            */
-#define SCORE_LINK_SOFTMAX 6         /* m = max; e = exp(x - m); sum in class order; e / sum                    */
+#define SCORE_LINK_SOFTMAX 6         /* z = a * x; m = max; e = exp(z - m); sum in class order; e / sum         */
 #define SCORE_LINK_ARGMAX 7          /* number of the first largest margin; one prediction per row              */
 #define SCORE_LINK_SIGNED_SQUARE 8   /* (sign(x) * x) * x  (LightGBM `sqrt`)                                    */
 #define SCORE_LINK_LOG1P_EXP 9       /* log1p(exp(x))      (LightGBM cross_entropy_lambda)                      */
 #define SCORE_LINK_SORT 10           /* outputs of a row in ascending order (XGBoost 3.4 quantiles)             */
-#define SCORE_LINK_BINARY_PAIR 11    /* one margin, two predictions: { 1 - p, p }, p = 1 / (1 + exp(-x))        */
+#define SCORE_LINK_BINARY_PAIR 11    /* one margin, two predictions: { 1 - p, p }, p = 1 / (1 + exp(-a * x))    */
 #define SCORE_LINK_OVR_NORMALISED 12 /* p = 1 / (1 + exp(-x)) per class, divided by the sum over the row; a row whose
                                       * sum is 0 gets 1 / n_outputs everywhere                                  */
-#define SCORE_LINK_SOFTMAX_PAIR 13   /* one margin, two predictions: softmax of { -x, x }                       */
+#define SCORE_LINK_SOFTMAX_PAIR 13   /* one margin, two predictions: softmax of { -a * x, a * x }               */
 #define SCORE_LINK_EXP_F64 14        /* exp(x) in double, rounded to the `sum` type (XGBoost survival:aft)       */
 #define SCORE_LINK_MEAN_VARIANCE 15  /* two margins: { x0, exp(2 * x1) }  (CatBoost RMSEWithUncertainty)         */
 #define SCORE_LINK_MODIFIED_HUBER 16 /* in double: p = (min(max(x, -1), 1) + 1) / 2. One margin: { 1 - p, p }; several: as
@@ -92,6 +93,8 @@ typedef int32_t score_link;
 #define SCORE_LINK_OPPOSITE_ONNX 23     /* one margin, two predictions: { -x, x }                                  */
 #define SCORE_LINK_SIGMOID_PAIR_ONNX 24 /* one margin, two predictions: sigmoid_onnx of -x and of x                */
 #define SCORE_LINK_EXP_SCALED 25        /* exp(x) * a                                                              */
+
+#define SCORE_LINK_ISOLATION 26 /* -pow(2, -(x / a))  (scikit-learn IsolationForest) */
 
 /* ---- builder ------------------------------------------------------------------------------------ */
 
@@ -126,7 +129,7 @@ SCORE_API SCORE_MUST_CHECK score_status score_builder_set_dictionary(score_build
 SCORE_API SCORE_MUST_CHECK score_status score_builder_set_base(score_builder *builder, const double *base, size_t n,
 	score_error *error);
 
-/* Default: identity. `link_parameter` is `a` above (sigmoid slope); 0 means 1. */
+/* Default: identity. `link_parameter` is `a` above; 0 means 1. */
 SCORE_API SCORE_MUST_CHECK score_status score_builder_set_link(score_builder *builder, score_link link,
 	double link_parameter, score_error *error);
 

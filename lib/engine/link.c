@@ -54,8 +54,13 @@ static void softmax_f32(const double *x, uint32_t n, double *out)
 		out[i] = (double)((float)out[i] / sum);
 }
 
-static void softmax(score_dtype type, const double *x, uint32_t n, double *out)
+/* `out` may be `x`. */
+static void softmax(score_dtype type, double slope, const double *x, uint32_t n, double *out)
 {
+	for (uint32_t i = 0; slope != 1.0 && i < n; i++)
+		out[i] = type == SCORE_F32 ? (double)((float)slope * (float)x[i]) : slope * x[i];
+	if (slope != 1.0)
+		x = out;
 	if (type == SCORE_F32) {
 		softmax_f32(x, n, out);
 		return;
@@ -79,6 +84,11 @@ static double argmax(const double *x, uint32_t n)
 			best = i;
 	}
 	return (double)best;
+}
+
+static double isolation(score_dtype type, double divisor, double x)
+{
+	return type == SCORE_F32 ? -(double)powf(2.0f, -((float)x / (float)divisor)) : -pow(2.0, -(x / divisor));
 }
 
 static double log1p_exp(score_dtype type, double x)
@@ -195,6 +205,8 @@ static double link_one(const forest *f, double x)
 		return (double)probit_onnx((float)x);
 	case SCORE_LINK_FLOAT:
 		return (double)(float)x;
+	case SCORE_LINK_ISOLATION:
+		return isolation(type, f->link_parameter, x);
 	case SCORE_LINK_HINGE:
 		return x > 0.0 ? 1.0 : 0.0;
 	case SCORE_LINK_SIGNED_SQUARE:
@@ -221,14 +233,14 @@ static void pair(const forest *f, double x, double *out)
 {
 	if (f->link == SCORE_LINK_SOFTMAX_PAIR) {
 		double both[2] = {-x, x};
-		softmax(f->contract.sum, both, 2, out);
+		softmax(f->contract.sum, f->link_parameter, both, 2, out);
 		return;
 	}
 	if (f->link != SCORE_LINK_BINARY_PAIR) {
 		pair_onnx(f->link, (float)x, out);
 		return;
 	}
-	double p = sigmoid(f->contract.sum, 1.0, x);
+	double p = sigmoid(f->contract.sum, f->link_parameter, x);
 	out[0] = f->contract.sum == SCORE_F32 ? (double)(1.0f - (float)p) : 1.0 - p;
 	out[1] = p;
 }
@@ -241,7 +253,7 @@ static void link_all(const forest *f, const double *x, double *out)
 		softmax_xgboost(x, n, out);
 		return;
 	case SCORE_LINK_SOFTMAX:
-		softmax(f->contract.sum, x, n, out);
+		softmax(f->contract.sum, f->link_parameter, x, n, out);
 		return;
 	case SCORE_LINK_SOFTMAX_ONNX:
 	case SCORE_LINK_SOFTMAX_ZERO_ONNX:

@@ -31,10 +31,10 @@ static score_status check_contract(const score_contract *c, score_error *error)
 			(int)c->compare, (int)c->sum);
 	if (c->base_position != SCORE_BASE_FIRST && c->base_position != SCORE_BASE_LAST)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "unknown base_position %d", (int)c->base_position);
-	if (c->average < SCORE_AVERAGE_NONE || c->average > SCORE_AVERAGE_PREDICTION)
+	if (c->average < SCORE_AVERAGE_NONE || c->average > SCORE_AVERAGE_SCALE)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "unknown average %d", (int)c->average);
-	if (c->average == SCORE_AVERAGE_MARGIN && c->base_position != SCORE_BASE_LAST)
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "SCORE_AVERAGE_MARGIN needs SCORE_BASE_LAST");
+	if (forest_divides_sum(c->average) && c->base_position != SCORE_BASE_LAST)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "SCORE_AVERAGE_MARGIN and SCORE_AVERAGE_SCALE need SCORE_BASE_LAST");
 	if (c->category_rule < SCORE_CATEGORY_TRUNCATE || c->category_rule > SCORE_CATEGORY_EXACT)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "unknown category_rule %d", (int)c->category_rule);
 	if (c->scale != 1.0 && c->base_position != SCORE_BASE_LAST)

@@ -14,7 +14,7 @@ const char *const forest_link_names[FOREST_N_LINKS] = {"identity", "sigmoid_xgbo
 	"softmax_xgboost", "softmax", "argmax", "signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised",
 	"softmax_pair", "exp_f64", "mean_variance", "modified_huber",
 	"sigmoid_onnx", "softmax_onnx", "softmax_zero_onnx", "probit_onnx", "float", "complement_onnx",
-	"opposite_onnx", "sigmoid_pair_onnx", "exp_scaled"};
+	"opposite_onnx", "sigmoid_pair_onnx", "exp_scaled", "isolation"};
 
 uint32_t forest_link_predictions(score_link link, uint32_t n_outputs)
 {
@@ -37,6 +37,7 @@ uint32_t forest_link_predictions(score_link link, uint32_t n_outputs)
 	case SCORE_LINK_PROBIT_ONNX:
 	case SCORE_LINK_FLOAT:
 	case SCORE_LINK_EXP_SCALED:
+	case SCORE_LINK_ISOLATION:
 		return n_outputs;
 	case SCORE_LINK_ARGMAX:
 		return 1;
@@ -61,9 +62,9 @@ static score_status check_shape(const forest *f, score_error *error)
 	if (f->n_features == 0 || f->n_features != c->n_features || c->n_outputs == 0 || c->trees_per_iteration == 0)
 		return sl_fail(error, CORRUPT, "the model has %u features and %u outputs", f->n_features, c->n_outputs);
 	if ((c->compare != SCORE_F32 && c->compare != SCORE_F64) || (c->sum != SCORE_F32 && c->sum != SCORE_F64) ||
-		(uint32_t)c->base_position > SCORE_BASE_LAST || (uint32_t)c->average > SCORE_AVERAGE_PREDICTION ||
+		(uint32_t)c->base_position > SCORE_BASE_LAST || (uint32_t)c->average > SCORE_AVERAGE_SCALE ||
 		(uint32_t)c->category_rule > SCORE_CATEGORY_EXACT ||
-		(c->average == SCORE_AVERAGE_MARGIN && c->base_position != SCORE_BASE_LAST))
+		(forest_divides_sum(c->average) && c->base_position != SCORE_BASE_LAST))
 		return sl_fail(error, CORRUPT, "the numeric contract has an unknown value");
 	if (c->base_position == SCORE_BASE_FIRST ? c->scale != 1.0 : !forest_fits(c->sum, c->scale))
 		return sl_fail(error, CORRUPT, "the scale does not fit the numeric contract");

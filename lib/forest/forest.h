@@ -180,6 +180,19 @@ static inline uint64_t forest_hash(uint64_t a, uint64_t b)
 	return magic * (a + magic * b);
 }
 
+/* The sum is divided before the base is added. */
+static inline bool forest_divides_sum(score_average average)
+{
+	return average == SCORE_AVERAGE_MARGIN || average == SCORE_AVERAGE_SCALE;
+}
+
+/* The link has a slope other than 1 where the first readers of model files knew none. */
+static inline bool forest_needs_slope(const forest *f)
+{
+	return f->link_parameter != 1.0 &&
+		(f->link == SCORE_LINK_SOFTMAX || f->link == SCORE_LINK_BINARY_PAIR || f->link == SCORE_LINK_SOFTMAX_PAIR);
+}
+
 /* ---- making one ---------------------------------------------------------------------------------- */
 
 /* Check a forest whose arrays were filled by a reader of untrusted bytes: every index, order, count and contract
@@ -199,7 +212,7 @@ void forest_sum_covers(const forest *f, const double *leaf_covers, double *split
 uint32_t forest_link_predictions(score_link link, uint32_t n_outputs);
 
 /* Words for links, by number; part of the file format: a word never changes its meaning. */
-#define FOREST_N_LINKS 26
+#define FOREST_N_LINKS 27
 extern const char *const forest_link_names[FOREST_N_LINKS];
 
 /* ---- dictionaries --------------------------------------------------------------------------------- */
@@ -252,13 +265,13 @@ static inline double forest_finish_margin(const score_contract *c, double sum, d
 		if (c->average == SCORE_AVERAGE_MARGIN && iterations)
 			x /= (float)iterations;
 		if (c->scale != 1.0)
-			x *= (float)c->scale;
+			x = c->average == SCORE_AVERAGE_SCALE ? x / (float)c->scale : x * (float)c->scale;
 		return (double)(base != 0.0 ? x + (float)base : x);
 	}
 	if (c->average == SCORE_AVERAGE_MARGIN && iterations)
 		sum /= (double)iterations;
 	if (c->scale != 1.0)
-		sum *= c->scale;
+		sum = c->average == SCORE_AVERAGE_SCALE ? sum / c->scale : sum * c->scale;
 	return base != 0.0 ? sum + base : sum;
 }
 

@@ -107,24 +107,24 @@ static score_status copy_text(const reader *r, const slm_value *value, const cha
 	return *out == NULL ? sl_fail_memory(r->error, (size_t)value->n + 1) : SCORE_OK;
 }
 
-/* Words that are known; each says that a part of the header is there. */
-typedef struct requirements {
-	bool derived_columns;
-} requirements;
-
-static score_status read_requires(const reader *r, const slm_value *root, requirements *out)
+static score_status read_requires(const reader *r, const slm_value *root, slm_table *table)
 {
 	const slm_value *list = NULL;
 	TRY(get(r, root, "requires", SLM_ARRAY, &list));
 	for (uint32_t i = 0; i < list->n; i++) {
 		const slm_value *word = list->u.items + i;
+		int known = 0;
 		if (word->type != SLM_TEXT)
 			return corrupt(r, "requires", "expected a list of names");
-		if (!slm_text_is(word, SLM_REQUIRES_DERIVED))
+		while (known < SLM_N_REQUIREMENTS && !slm_text_is(word, slm_requirement_names[known]))
+			known++;
+		if (known == SLM_N_REQUIREMENTS)
 			return sl_fail_at(r->error, SCORE_ERR_UNSUPPORTED, SLM_PRELUDE_BYTES, -1,
 				"the file requires '%s', which this library does not have; use a newer release",
 				sl_quote(word->u.text, word->n).text);
-		out->derived_columns = true;
+		if (table->needs[known])
+			return corrupt(r, "requires", "a name is there twice");
+		table->needs[known] = true;
 	}
 	return SCORE_OK;
 }
@@ -372,15 +372,14 @@ static score_status read_root(reader *r, const slm_value *root, uint64_t room, f
 {
 	static const char top[] = "top level";
 	const slm_value *name = NULL;
-	requirements requires = { false };
 	r->where = top;
 	if (root->type != SLM_MAP)
 		return corrupt(r, "format", "the header is not a map");
 	TRY(get(r, root, "format", SLM_TEXT, &name));
 	if (!slm_text_is(name, "scoreline model"))
 		return corrupt(r, "format", "expected 'scoreline model'");
-	TRY(read_requires(r, root, &requires));
-	if (requires.derived_columns)
+	TRY(read_requires(r, root, table));
+	if (table->needs[SLM_NEEDS_DERIVED])
 		TRY(read_derived(r, root, room, f, table));
 	r->where = top;
 	TRY(get_word(r, root, "kind", &slm_words_kind, &f->kind));
@@ -390,6 +389,9 @@ static score_status read_root(reader *r, const slm_value *root, uint64_t room, f
 	TRY(read_features(r, root, f, table));
 	r->where = top;
 	TRY(read_link(r, root, f));
+	/* The first writers stored a slope that these links did not have. */
+	if (forest_needs_slope(f) && !table->needs[SLM_NEEDS_SLOPE])
+		f->link_parameter = 1.0;
 	r->where = top;
 	TRY(read_contract(r, root, f));
 	r->where = top;

@@ -182,6 +182,18 @@ static void put_sections(writer *w, const slm_table *table)
 	}
 }
 
+static void put_requires(writer *w, const slm_table *table)
+{
+	uint32_t n = 0;
+	for (int i = 0; i < SLM_N_REQUIREMENTS; i++)
+		n += table->needs[i];
+	put_array(w, "requires", n);
+	for (int i = 0; i < SLM_N_REQUIREMENTS; i++) {
+		if (table->needs[i])
+			put_text(w, slm_requirement_names[i]);
+	}
+}
+
 score_status slm_header_write(const forest *f, const slm_table *table, sl_vector *out, score_error *error)
 {
 	writer w = { .out = out, .error = error, .status = SCORE_OK };
@@ -189,9 +201,7 @@ score_status slm_header_write(const forest *f, const slm_table *table, sl_vector
 	msgpack_pack_map(&w.pack, f->derived.n > 0 ? 12 : 11);
 	put_text(&w, "format");
 	put_text(&w, "scoreline model");
-	put_array(&w, "requires", f->derived.n > 0);
-	if (f->derived.n > 0)
-		put_text(&w, SLM_REQUIRES_DERIVED);
+	put_requires(&w, table);
 	put_model(&w, f);
 	put_contract(&w, f);
 	put_counts(&w, f, table);

@@ -70,6 +70,10 @@ enum {
 	SLM_N_SECTIONS
 };
 
+/* What a file may need that the first readers of version 1 do not know: the words of `requires`, in this order. */
+enum { SLM_NEEDS_DERIVED, SLM_NEEDS_SLOPE, SLM_N_REQUIREMENTS };
+extern const char *const slm_requirement_names[SLM_N_REQUIREMENTS];
+
 /* One array: `count` elements of `bits` bits, floats or unsigned integers. Offsets count from the first section. */
 typedef struct slm_section {
 	uint64_t count;
@@ -101,11 +105,9 @@ typedef struct slm_table {
 	uint32_t n_labels; /* of all dictionaries together */
 	slm_dictionary *dictionaries; /* of a file that is read: [n_features], or NULL if no feature has one */
 	uint32_t n_derived_cuts;
+	bool needs[SLM_N_REQUIREMENTS];
 	uint64_t section_bytes; /* from the first section to the end of the last */
 } slm_table;
-
-/* Words of the list `requires` that this version knows. */
-#define SLM_REQUIRES_DERIVED "derived_columns"
 
 extern const char *const slm_section_names[SLM_N_SECTIONS];
 

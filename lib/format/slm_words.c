@@ -49,6 +49,11 @@ const char *const slm_section_names[SLM_N_SECTIONS] = {
 	[SLM_HASH_HIGH] = "hash_high",
 };
 
+const char *const slm_requirement_names[SLM_N_REQUIREMENTS] = {
+	[SLM_NEEDS_DERIVED] = "derived_columns",
+	[SLM_NEEDS_SLOPE] = "link_slope",
+};
+
 #define WORDS(NAME, ...) \
 	static const char *const NAME##_names[] = { __VA_ARGS__ }; \
 	const slm_words slm_words_##NAME = { NAME##_names, sizeof NAME##_names / sizeof NAME##_names[0] }
@@ -57,7 +62,7 @@ const char *const slm_section_names[SLM_N_SECTIONS] = {
 WORDS(kind, "", "trees", "linear");
 WORDS(dtype, "", "f32", "f64");
 WORDS(base, "first", "last");
-WORDS(average, "none", "margin", "prediction");
+WORDS(average, "none", "margin", "prediction", "scale");
 WORDS(category, "truncate", "nonnegative", "cityhash32", "exact");
 WORDS(feature, "numeric", "category");
 WORDS(leaf_rule, "leaf-order", "preorder", "level-order");

@@ -456,6 +456,8 @@ static score_status write_file(writer *w, const score_save_options *options, sl_
 	TRY(apply_options(w, options));
 	TRY(put_all(w));
 	place_sections(&w->table);
+	w->table.needs[SLM_NEEDS_DERIVED] = w->model.derived.n > 0;
+	w->table.needs[SLM_NEEDS_SLOPE] = forest_needs_slope(&w->model);
 	TRY(slm_header_write(&w->model, &w->table, header, w->error));
 	if (header->length > SLM_MAX_HEADER_BYTES)
 		return sl_fail(w->error, SCORE_ERR_LIMIT, "names and metadata take more than %u bytes; shorten them",

@@ -20,7 +20,7 @@ from ._model import Model
 
 _WIDTHS = {"f32": F32, "f64": F64}
 _BASE_POSITIONS = {"first": 0, "last": 1}
-_AVERAGES = {"none": 0, "margin": 1, "prediction": 2}
+_AVERAGES = {"none": 0, "margin": 1, "prediction": 2, "scale": 3}
 _CATEGORY_RULES = {"truncate": 0, "nonnegative": 1, "cityhash32": 2, "exact": 3}
 _TESTS = {"leaf": 0, "lt": 1, "le": 2, "in_left": 3, "in_right": 4}
 _TYPES = {"numeric": 0, "category": 1}
@@ -54,6 +54,7 @@ LINKS = {
             "opposite_onnx",
             "sigmoid_pair_onnx",
             "exp_scaled",
+            "isolation",
         )
     )
 }
@@ -147,13 +148,14 @@ class Builder:
         compare: "f32" or "f64": type in which values are compared with thresholds.
         sum: "f32" or "f64": type of leaves and of the running sum.
         base_position: "first": the sum starts at the base; "last": margin = scale * sum + base.
-        scale: for base_position "last".
+        scale: for base_position "last"; a factor, or with average "scale" a divisor.
         trees_per_iteration: None: n_outputs.
-        average: "none", "margin" or "prediction": what is divided by the number of iterations.
+        average: "none", "margin" or "prediction": what is divided by the number of iterations; "scale": the margin is
+            divided by `scale`.
         category_rule: "truncate" (-0.5 is category 0), "nonnegative" (-0.5 is none), "cityhash32" (by a hash of
             the category's text, as CatBoost does it) or "exact" (1.5 is none).
         link: from margins to predictions: the names in ``scoreline/build.h`` without SCORE_LINK_, in lower case.
-        link_parameter: slope of the link "sigmoid".
+        link_parameter: slope of a sigmoid or softmax, divisor of "isolation".
         metadata: free text by key.
         isa: "auto" or an instruction set to force.
     """

@@ -17,12 +17,16 @@ from typing import Any, Callable, Dict, Tuple
 
 import numpy as np
 
-from . import _sklearn_hist, _sklearn_trees
+from . import _sklearn_combined, _sklearn_hist, _sklearn_trees
 from ._build import Builder
 from ._errors import UnsupportedError
 from ._sklearn_ensemble import Ensemble, require_fitted
 
-KINDS: Dict[str, Callable[[Any], Ensemble]] = {**_sklearn_trees.KINDS, **_sklearn_hist.KINDS}
+KINDS: Dict[str, Callable[[Any], Ensemble]] = {
+    **_sklearn_trees.KINDS,
+    **_sklearn_hist.KINDS,
+    **_sklearn_combined.KINDS,
+}
 
 
 def ensemble_of(estimator: Any) -> Ensemble:

@@ -24,6 +24,7 @@ def _trees(estimator: Any) -> Iterator[Dict[str, Any]]:
                 "feature": np.where(is_leaf, 0, nodes["feature_idx"]),
                 "value": np.where(is_leaf, nodes["value"], nodes["num_threshold"]),
                 "missing_left": nodes["missing_go_to_left"],
+                "covers": nodes["count"],
                 "output": k,
             }
 

@@ -13,10 +13,10 @@ import numpy as np
 from ._sklearn_ensemble import Ensemble, class_metadata, float_below, plain_list, single_threaded, unsupported
 
 # Values are cast to float and compared with double thresholds, leaves are added in double.
-_TREES = {"compare": "f32", "sum": "f64"}
-_AVERAGED = {**_TREES, "base_position": "last", "average": "margin", "trees_per_iteration": 1}
+TREES = {"compare": "f32", "sum": "f64"}
+AVERAGED = {**TREES, "base_position": "last", "average": "margin", "trees_per_iteration": 1}
 # A tree's answer is its leaf: -0.0 + x is x, -0.0 too.
-_ALONE = {**_TREES, "base": -0.0, "trees_per_iteration": 1}
+_ALONE = {**TREES, "base": -0.0, "trees_per_iteration": 1}
 
 
 def tree_arguments(tree: Any, features: Optional[np.ndarray] = None) -> Dict[str, Any]:
@@ -28,6 +28,7 @@ def tree_arguments(tree: Any, features: Optional[np.ndarray] = None) -> Dict[str
         "feature": numbers if features is None else np.asarray(features)[numbers],
         "value": float_below(tree.threshold),
         "missing_left": tree.missing_go_to_left,
+        "covers": tree.weighted_n_node_samples,
     }
 
 
@@ -46,14 +47,14 @@ def allows_missing(estimator: Any) -> bool:
 # ---- single trees and forests ----------------------------------------------------------------------------------------
 
 
-def _is_classifier(estimator: Any) -> bool:
+def is_classifier(estimator: Any) -> bool:
     return hasattr(estimator, "classes_")
 
 
-def _leaf_values(estimator: Any) -> np.ndarray:
+def leaf_values(estimator: Any) -> np.ndarray:
     """[nodes, values]: what the tree answers in each node; of several targets one after the other."""
     value = estimator.tree_.value
-    if not _is_classifier(estimator):
+    if not is_classifier(estimator):
         return value[:, :, 0]
     counts = np.atleast_1d(estimator.n_classes_)
     return np.concatenate([value[:, k, :n] for k, n in enumerate(counts)], axis=1)
@@ -66,11 +67,11 @@ def _joined(answer: Any) -> np.ndarray:
 
 def _trees_of(estimators: Sequence[Any]) -> Iterator[Dict[str, Any]]:
     for one in estimators:
-        yield with_leaves(tree_arguments(one.tree_), _leaf_values(one))
+        yield with_leaves(tree_arguments(one.tree_), leaf_values(one))
 
 
 def _classes_of(estimator: Any) -> Dict[str, str]:
-    if not _is_classifier(estimator):
+    if not is_classifier(estimator):
         return {}
     if estimator.n_outputs_ > 1:
         return class_metadata_of_targets(estimator.classes_)
@@ -89,9 +90,9 @@ def class_metadata_of_targets(classes: Sequence[Any]) -> Dict[str, str]:
 
 def _averaged(estimator: Any, estimators: Sequence[Any], contract: Dict[str, Any]) -> Ensemble:
     twin = single_threaded(estimator)
-    answer: Callable = twin.predict_proba if _is_classifier(estimator) else twin.predict
+    answer: Callable = twin.predict_proba if is_classifier(estimator) else twin.predict
     n_outputs = (
-        int(np.sum(estimator.n_classes_)) if _is_classifier(estimator) else int(getattr(estimator, "n_outputs_", 1))
+        int(np.sum(estimator.n_classes_)) if is_classifier(estimator) else int(getattr(estimator, "n_outputs_", 1))
     )
     return Ensemble(
         n_features=estimator.n_features_in_,
@@ -109,7 +110,7 @@ def _of_tree(estimator: Any) -> Ensemble:
 
 
 def _of_forest(estimator: Any) -> Ensemble:
-    return _averaged(estimator, estimator.estimators_, _AVERAGED)
+    return _averaged(estimator, estimator.estimators_, AVERAGED)
 
 
 # ---- gradient boosting -----------------------------------------------------------------------------------------------
@@ -141,12 +142,12 @@ def _boosted_trees(estimator: Any) -> Iterator[Dict[str, Any]]:
 def _of_gradient_boosting(estimator: Any) -> Ensemble:
     twin = single_threaded(estimator)
     n_outputs = estimator.estimators_.shape[1]
-    contract = {**_TREES, "base": _constant_init(estimator), "trees_per_iteration": n_outputs}
+    contract = {**TREES, "base": _constant_init(estimator), "trees_per_iteration": n_outputs}
     metadata: Dict[str, str] = {}
-    if _is_classifier(estimator):
+    if is_classifier(estimator):
         contract["link"] = "binary_pair" if n_outputs == 1 else "softmax"
         if estimator.loss == "exponential":
-            raise unsupported(estimator, "loss='exponential'", "train with loss='log_loss'")
+            contract["link_parameter"] = 2.0
         rule = "margin >= 0" if n_outputs == 1 else "largest margin"
         metadata = class_metadata(estimator.classes_, rule)
     return Ensemble(

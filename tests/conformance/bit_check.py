@@ -23,6 +23,7 @@ class Oracle:
     margin: Callable[[np.ndarray], np.ndarray]
     prediction: Callable[[np.ndarray], np.ndarray] | None = None
     leaf: Callable[[np.ndarray], np.ndarray] | None = None
+    classes: Callable[[np.ndarray], np.ndarray] | None = None  # class numbers
     # (first iteration, end) -> margins; None: the source has no ranges
     margin_of_range: Callable[[np.ndarray, int, int], np.ndarray] | None = None
     # Distance in units of the last place that predictions may have, and why; 0: same libm, same formula, same bits.
@@ -62,7 +63,7 @@ def leave_reproducer(name: str, data: bytes, rows: np.ndarray, expected: np.ndar
 
 
 class Checker:
-    """One model against its oracle."""
+    """One model against its oracle. `data`: a file that can be imported, or the bytes of a model of our own."""
 
     def __init__(self, name: str, data: bytes, oracle: Oracle, rows: np.ndarray, tally: Tally,
                  **import_options):
@@ -93,6 +94,7 @@ class Checker:
             self.margins(model, expected)
             self.leaves(model)
             self.predictions(model)
+            self.classes(model)
             self.ranges(model)
         return imported
 
@@ -133,6 +135,14 @@ class Checker:
         self.compare(model, "rows f64", expected, "prediction", output=lib.PREDICTION, batch=1, n=30,
                      ulp=self.oracle.prediction_ulp)
 
+    def classes(self, model):
+        if self.oracle.classes is None:
+            return
+        expected = {kind: as_doubles(self.oracle.classes(values)) for kind, values in self.values.items()}
+        for layout in ("rows f64", "columns f32"):
+            self.compare(model, layout, expected, "class", output=lib.CLASS)
+        self.compare(model, "rows f32", expected, "class", output=lib.CLASS, batch=1, n=20)
+
     def ranges(self, model):
         per = model.info.trees_per_iteration
         iterations = model.info.n_trees // per if per else 0
@@ -151,7 +161,7 @@ class Checker:
         assert got.shape == want.shape, f"{self.name}: {what}: {got.shape} instead of {want.shape}"
         wrong = differing(got, want)
         if ulp and len(wrong):
-            close = np.abs(got - want) <= ulp * np.spacing(want.astype(self.oracle.prediction_type))
+            close = np.abs(got - want) <= ulp * np.spacing(np.abs(want).astype(self.oracle.prediction_type))
             wrong = np.flatnonzero(~(close | (got == want)).all(axis=1))
         self.tally.add(layout, len(got), lib.OUTPUT_NAMES[how.get("output", lib.MARGIN)])
         if len(wrong):

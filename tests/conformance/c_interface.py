@@ -14,7 +14,6 @@ LIBRARY = os.environ.get("SCORELINE_LIBRARY") or str(ROOT / "build/lib/libscorel
 
 PORTABLE, AVX2, AVX512, SSE42, NEON = range(1, 6)
 AUTO, BATCH, WALK, LINEAR, ROW = 0, 1, 2, 3, 4
-PREDICTION, MARGIN, LEAF = 0, 1, 2
 PREDICTION, MARGIN, LEAF, CLASS = 0, 1, 2, 3
 NO_COVERS = 1
 OUTPUT_NAMES = {PREDICTION: "prediction", MARGIN: "margin", LEAF: "leaf", CLASS: "class"}

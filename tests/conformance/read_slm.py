@@ -10,6 +10,7 @@ import city_hash
 import msgpack
 import numpy as np
 
+REQUIREMENTS = {"derived_columns", "link_slope"}
 MAGIC = b"\x89SLM\r\n\x1a\n"
 FLOATS = {"cuts", "leaves", "base", "linear_weights", "golden_rows", "golden_margins", "label_codes", "derived_least",
           "step_a", "step_b", "table_values"}
@@ -80,7 +81,7 @@ def parse_prelude(data: bytes) -> tuple[dict, int]:
     check(size == len(data), "size")
     header = msgpack.unpackb(data[32:32 + header_size])
     check(header["format"] == "scoreline model", "format")
-    check(set(header["requires"]) <= {"derived_columns"}, f"requires {header['requires']}")
+    check(set(header["requires"]) <= REQUIREMENTS, f"requires {header['requires']}")
     return header, (32 + header_size + 63) // 64 * 64
 
 
@@ -383,5 +384,6 @@ class Model:
             sums = [s / number(len(self.trees) // self.contract["trees_per_iteration"]) for s in sums]
         if not first:
             scale = number(self.contract["scale"])
-            sums = [(s if scale == 1 else s * scale) + number(b) for s, b in zip(sums, self.base)]
+            divides = self.contract["average"] == "scale"
+            sums = [(s if scale == 1 else s / scale if divides else s * scale) + number(b) for s, b in zip(sums, self.base)]
         return np.array(sums, np.float64)

@@ -19,7 +19,7 @@ LINKS = ["identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge", "softmax_xgbo
          "signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised", "softmax_pair", "exp_f64",
          "mean_variance", "modified_huber",
          "sigmoid_onnx", "softmax_onnx", "softmax_zero_onnx", "probit_onnx", "float", "complement_onnx", "opposite_onnx",
-         "sigmoid_pair_onnx", "exp_scaled"]
+         "sigmoid_pair_onnx", "exp_scaled", "isolation"]
 
 
 def bits(values) -> str:
@@ -50,7 +50,7 @@ def describe(model: Model) -> list[str]:
     """The lines that `slm_tool dump` prints, from the second reader."""
     c, link = model.contract, model.header["link"]
     words = [len(model.features), model.n_outputs, c["trees_per_iteration"], DTYPES[c["compare"]], DTYPES[c["sum"]],
-             ["first", "last"].index(c["base_position"]), ["none", "margin", "prediction"].index(c["average"]),
+             ["first", "last"].index(c["base_position"]), ["none", "margin", "prediction", "scale"].index(c["average"]),
              ["truncate", "nonnegative", "cityhash32", "exact"].index(c["category_rule"])]
     lines = [f"contract:{numbers(words)}{bits([c['scale']])}", f"kind: {2 if model.is_linear() else 1}",
              f"link: {LINKS.index(link['name'])}{bits([link['parameter']])} {link['predictions']}",

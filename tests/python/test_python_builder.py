@@ -95,3 +95,33 @@ def test_spent():
     for again in (builder.finish, lambda: stump(builder)):
         with pytest.raises(ValueError, match="spent"):
             again()
+
+
+def split_at_half(link="identity", *, leaves=(-1.5, 4.5), **contract):
+    builder = scoreline.Builder(1, link=link, **contract)
+    return builder.add_tree([1, -1, -1], [2, -1, -1], [0, 0, 0], [0.5, *leaves]).finish()
+
+
+ROWS = np.array([[0.0], [1.0]])
+
+
+def test_sum_divided_by_scale():
+    model = split_at_half(base_position="last", average="scale", scale=0.7, base=3.0)
+    for one in (model, scoreline.load(model.to_bytes())):
+        same_bits(one.predict(ROWS), np.array([-1.5 / 0.7 + 3.0, 4.5 / 0.7 + 3.0]))
+    with pytest.raises(scoreline.ArgumentError, match="SCORE_AVERAGE_SCALE need SCORE_BASE_LAST"):
+        split_at_half(average="scale")
+
+
+def test_isolation_link():
+    model = split_at_half("isolation", link_parameter=3.0)
+    same_bits(scoreline.load(model.to_bytes()).predict(ROWS), np.array([-(2.0**0.5), -(2.0**-1.5)]))
+
+
+@pytest.mark.parametrize("link, width", [("binary_pair", 2), ("softmax_pair", 2), ("softmax", 1)])
+def test_slope(link, width):
+    """A file with a slope says that a reader must know it; a slope that the first writers stored without effect is none."""
+    steep, plain = split_at_half(link, link_parameter=4.0), split_at_half(link, leaves=(-6.0, 18.0))
+    same_bits(scoreline.load(steep.to_bytes()).predict(ROWS), plain.predict(ROWS))
+    assert b"\xa8requires\x91\xaalink_slope" in steep.to_bytes() and b"\xa8requires\x90" in plain.to_bytes()
+    assert steep.info.n_predictions == width

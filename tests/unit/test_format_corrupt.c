@@ -286,6 +286,8 @@ static const edit edits[] = {
 	{ "tiny", T("\xa6" "format"), T("\xa6" "formaT"), BAD, "is missing" },
 	{ "tiny", T("\xa8" "requires\x90"), T("\xa8" "requires\x91\xa7" "oblique"), NOT_KNOWN, "'oblique'" },
 	{ "tiny", T("\xa8" "requires\x90"), T("\xa8" "requires\x91\x01"), BAD, "list of names" },
+	{ "tiny", T("\xa8" "requires\x90"), T("\xa8" "requires\x92\xaa" "link_slope\xaa" "link_slope"), BAD, "twice" },
+	{ "tiny", T("\xa4" "none"), T("\xa5" "scale"), BAD, "numeric contract" },
 	{ "tiny", T("\xa8" "requires\x90"), T("\xa8" "requires\xc0"), BAD, "expected an array, found nil" },
 	{ "tiny", T("\xa8" "requires"), T("\xa8" "required"), BAD, "is missing" },
 	{ "tiny", T("\xa4" "kind"), T("\xa4" "link"), BAD, "is missing" },

@@ -1,0 +1,187 @@
+"""Ensembles of scikit-learn that combine trees in ways of their own: isolation forests, bagging, boosting by votes.
+
+Comes in: a fitted estimator. Goes out: an ``Ensemble``. One sum per output is all that a model has, so what combines
+ensembles instead of trees is refused by name.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict, Iterator, Sequence
+
+import numpy as np
+
+from ._sklearn_ensemble import Ensemble, class_metadata, single_threaded, unsupported
+from ._sklearn_trees import AVERAGED, TREES, allows_missing, is_classifier, leaf_values, tree_arguments, with_leaves
+
+
+def _is_tree(estimator: Any) -> bool:
+    """A lone tree that answers what its leaves say. A class made of one may answer otherwise; golden rows tell."""
+    return hasattr(estimator, "tree_")
+
+
+def _require_trees(estimator: Any, parts: Sequence[Any]) -> None:
+    for part in parts:
+        if not _is_tree(part):
+            raise unsupported(
+                estimator,
+                f"{type(part).__name__} as its estimator",
+                "it adds up answers, each of which is a sum of its own. Use DecisionTree or ExtraTree estimators, "
+                "or convert the parts one by one",
+            )
+
+
+# ---- isolation forests -----------------------------------------------------------------------------------------------
+
+
+def _isolation_trees(estimator: Any) -> Iterator[Dict[str, Any]]:
+    for t, (one, features) in enumerate(zip(estimator.estimators_, estimator.estimators_features_)):
+        depths = estimator._decision_path_lengths[t] + estimator._average_path_length_per_tree[t] - 1.0
+        yield with_leaves(tree_arguments(one.tree_, features), np.asarray(depths, dtype=np.float64))
+
+
+def _isolation_depths(estimator: Any, rows: np.ndarray) -> np.ndarray:
+    """The sum that scikit-learn turns into a score, by its own trees, in its own order."""
+    rows = rows.astype(np.float32)
+    depths = np.zeros(len(rows))
+    for t, (one, features) in enumerate(zip(estimator.estimators_, estimator.estimators_features_)):
+        leaves = one.tree_.apply(np.ascontiguousarray(rows[:, features]))
+        depths += estimator._decision_path_lengths[t][leaves] + estimator._average_path_length_per_tree[t][leaves] - 1.0
+    return depths
+
+
+def _path_length(n: int) -> float:
+    """Average path length of an isolation tree over n rows, as scikit-learn computes it."""
+    if n <= 1:
+        return 0.0
+    if n == 2:
+        return 1.0
+    return float(2.0 * (np.log(n - 1.0) + np.euler_gamma) - 2.0 * (n - 1.0) / n)
+
+
+def _least_inlier(divisor: float, offset: float) -> float:
+    """The smallest margin whose score is no outlier's, by NumPy's own power: where the offset is a training row's score,
+    as with a contamination, the last place decides."""
+
+    def is_inlier(bits: int) -> bool:
+        margin = np.full(64, bits, dtype=np.int64).view(np.float64)
+        return bool((-(2 ** (-(margin / divisor))) - offset >= 0)[0])
+
+    low, high = -1, int(np.float64(np.inf).view(np.int64))  # bits of doubles from zero on stand in their order
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if is_inlier(middle) else (middle, high)
+    return float(np.int64(high).view(np.float64))
+
+
+def _of_isolation_forest(estimator: Any) -> Ensemble:
+    divisor = len(estimator.estimators_) * _path_length(estimator._max_samples)
+    # Trees of a single row have no depth; the score is then -2^-1.
+    base, parameter = (0.0, divisor) if divisor else (1.0, 1.0)
+    return Ensemble(
+        n_features=estimator.n_features_in_,
+        n_outputs=1,
+        contract={**TREES, "base": base, "link": "isolation", "link_parameter": parameter},
+        trees=_isolation_trees(estimator),
+        margins=lambda rows: base + _isolation_depths(estimator, rows),
+        takes_infinite=True,
+        metadata={
+            "offset": repr(float(estimator.offset_)),
+            **class_metadata([-1, 1], f"margin >= {_least_inlier(parameter, float(estimator.offset_))!r}"),
+        },
+    )
+
+
+# ---- bagging ---------------------------------------------------------------------------------------------------------
+
+
+def _bagged_trees(estimator: Any, n_outputs: int) -> Iterator[Dict[str, Any]]:
+    for one, features in zip(estimator.estimators_, estimator.estimators_features_):
+        leaves = leaf_values(one)
+        if is_classifier(one) and len(one.classes_) != n_outputs:
+            scattered = np.zeros((len(leaves), n_outputs))
+            scattered[:, one.classes_] = leaves
+            leaves = scattered
+        yield with_leaves(tree_arguments(one.tree_, features), leaves)
+
+
+def _of_bagging(estimator: Any) -> Ensemble:
+    _require_trees(estimator, estimator.estimators_)
+    twin = single_threaded(estimator)
+    metadata: Dict[str, str] = {}
+    answer, n_outputs = twin.predict, estimator.estimators_[0].n_outputs_
+    if is_classifier(estimator):
+        answer, n_outputs = twin.predict_proba, len(estimator.classes_)
+        metadata = class_metadata(estimator.classes_, "largest margin" if n_outputs > 1 else "margin > 1")
+    return Ensemble(
+        n_features=estimator.n_features_in_,
+        n_outputs=n_outputs,
+        contract=AVERAGED,
+        trees=_bagged_trees(estimator, n_outputs),
+        margins=answer,
+        takes_missing=allows_missing(estimator.estimators_[0]),
+        metadata=metadata,
+    )
+
+
+# ---- AdaBoost --------------------------------------------------------------------------------------------------------
+
+
+def _votes(estimator: Any) -> Iterator[Dict[str, Any]]:
+    """Each tree says a class; the class gets the tree's weight, the others its share with the other sign."""
+    n_classes = estimator.n_classes_
+    for one, weight in zip(estimator.estimators_, estimator.estimator_weights_):
+        said = one.classes_[np.argmax(leaf_values(one), axis=1)]
+        votes = np.where(said[:, None] == estimator.classes_, weight, -1 / (n_classes - 1) * weight)
+        # Of two classes only the second is kept: the first has the same sum with the other sign.
+        yield with_leaves(tree_arguments(one.tree_), votes if n_classes > 2 else votes[:, 1])
+
+
+def _of_adaboost_classifier(estimator: Any) -> Ensemble:
+    _require_trees(estimator, estimator.estimators_)
+    n_classes = estimator.n_classes_
+    if n_classes == 1:
+        raise unsupported(estimator, "a single class", "its answer is that class")
+    twin = single_threaded(estimator)
+    total = float(estimator.estimator_weights_.sum())
+    return Ensemble(
+        n_features=estimator.n_features_in_,
+        n_outputs=1 if n_classes == 2 else n_classes,
+        contract={
+            **TREES,
+            "trees_per_iteration": 1,
+            "base_position": "last",
+            "average": "scale",
+            # Of two classes, scikit-learn adds twice the same quotient.
+            "scale": total / 2 if n_classes == 2 else total,
+            "link": "softmax_pair" if n_classes == 2 else "softmax",
+            "link_parameter": 0.5 if n_classes == 2 else 1 / (n_classes - 1),
+        },
+        trees=_votes(estimator),
+        margins=twin.decision_function,
+        takes_missing=False,
+        metadata=class_metadata(estimator.classes_, "margin > 0" if n_classes == 2 else "largest margin"),
+    )
+
+
+# ---- what is refused -------------------------------------------------------------------------------------------------
+
+
+def _refuse(what: str, instead: str) -> Callable[[Any], Ensemble]:
+    def refuse(estimator: Any) -> Ensemble:
+        raise unsupported(estimator, what, instead)
+
+    return refuse
+
+
+KINDS: Dict[str, Callable[[Any], Ensemble]] = {
+    "IsolationForest": _of_isolation_forest,
+    "BaggingRegressor": _of_bagging,
+    "BaggingClassifier": _of_bagging,
+    "AdaBoostClassifier": _of_adaboost_classifier,
+    "AdaBoostRegressor": _refuse("a weighted median of its trees' answers", "convert its trees one by one"),
+    "StackingRegressor": _refuse("a model over the answers of other models", "convert the parts one by one"),
+    "StackingClassifier": _refuse("a model over the answers of other models", "convert the parts one by one"),
+    "RandomTreesEmbedding": _refuse("leaves as its answer", "convert a forest and ask for the output 'leaf'"),
+    "BaseForest": _refuse("an answer of its own", "scikit-learn's own forests are supported"),
+    "BaseDecisionTree": _refuse("an answer of its own", "scikit-learn's own trees are supported"),
+}
