@@ -277,7 +277,9 @@ static score_status read_tail(lgbm_import *m)
 	last.length -= sizeof key - 1;
 	if (import_lgbm_equals(&last, "null") || import_lgbm_equals(&last, "[]"))
 		return SCORE_OK;
-	return set_text(m, "source.pandas_categorical", &last);
+	score_status status = set_text(m, "source.pandas_categorical", &last);
+	return status != SCORE_OK ? status :
+		import_lgbm_labels(&m->trees, &last, m->header[FEATURE_INFOS].value, &m->allocator, m->in.error);
 }
 
 /* ---- the file -------------------------------------------------------------------------------------- */

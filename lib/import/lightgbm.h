@@ -77,4 +77,10 @@ void import_lgbm_trees_free(lgbm_trees *trees);
 /* Read the lines below `head`, a "Tree=" line, up to the empty one. With `add`, the builder gets the tree. */
 score_status import_lgbm_tree(lgbm_trees *trees, const lgbm_text *head, uint32_t output, bool add);
 
+/* ---- lightgbm_labels.c ----------------------------------------------------------------------------- */
+
+/* Dictionaries from the list of labels in `json`; `infos` is the value of "feature_infos". */
+score_status import_lgbm_labels(const lgbm_trees *trees, const lgbm_text *json, lgbm_text infos,
+	const score_allocator *allocator, score_error *error);
+
 #endif

@@ -7,6 +7,7 @@
 #define SL_IMPORT_XGBOOST_H
 
 #include "document.h"
+#include "labels.h"
 
 #include <scoreline/build.h>
 #include <scoreline/import.h>
@@ -28,7 +29,10 @@ typedef enum xgb_column_name {
 	XGB_LEAF_WEIGHTS,
 	XGB_SUM_HESSIAN,
 	XGB_TREE_COLUMNS, /* the ones above belong to one tree */
-	XGB_TREE_INFO = XGB_TREE_COLUMNS,
+	XGB_LABEL_OFFSETS = XGB_TREE_COLUMNS, /* of one feature: none if its labels are numbers */
+	XGB_LABEL_VALUES, /* bytes of all labels, or numbers */
+	XGB_FEATURE_COLUMNS,
+	XGB_TREE_INFO = XGB_FEATURE_COLUMNS,
 	XGB_ITERATIONS,
 	XGB_VERSION,
 	XGB_WEIGHT_DROP, /* float */
@@ -118,6 +122,7 @@ typedef struct xgb_file {
 	xgb_column columns[XGB_COLUMNS];
 	xgb_integer integers[XGB_INTEGERS];
 	xgb_list lists[XGB_LISTS];
+	sl_vector labels;     /* import_labels of each feature; since 3.1 */
 	sl_vector trees;      /* xgb_tree  */
 	sl_vector nodes;      /* xgb_node  */
 	sl_vector sets;       /* xgb_set   */
@@ -134,6 +139,11 @@ void import_xgb_free(xgb_file *file);
 
 /* The columns of one tree are complete: check them against each other and keep the tree. */
 score_status import_xgb_keep_tree(xgb_file *file);
+
+/* The columns of one feature's labels are complete: keep them. */
+score_status import_xgb_keep_labels(xgb_file *file);
+/* Dictionaries of features that have labels, and metadata that names those whose labels the file does not hold whole. */
+score_status import_xgb_set_labels(const xgb_file *file, uint32_t n_features, score_builder *builder, score_error *error);
 
 const char *import_xgb_string(const xgb_list *list, size_t i);
 

@@ -481,6 +481,12 @@ static score_status set_link(const build *b)
 		b->file->lists[XGB_OBJECTIVE].offset);
 }
 
+static score_status set_labels(const build *b)
+{
+	score_error inner;
+	return from_builder(b, import_xgb_set_labels(b->file, b->n_features, b->builder, &inner), &inner, -1);
+}
+
 /* ---- all together ------------------------------------------------------------------------------- */
 
 /* Until 1.2, with DART until 1.3, XGBoost summed a row's trees from zero and added that to the base. */
@@ -522,7 +528,7 @@ static score_status read_heads(build *b)
 
 static score_status build_model(build *b)
 {
-	score_status (*const steps[])(const build *) = {set_features, set_base, set_link, set_metadata,
+	score_status (*const steps[])(const build *) = {set_features, set_base, set_link, set_metadata, set_labels,
 		b->is_linear ? add_weights : add_trees};
 	score_status status = new_builder(b);
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0] && status == SCORE_OK; i++)

@@ -17,6 +17,8 @@ typedef enum place {
 	IN_MODEL_PARAMETERS,
 	IN_TREE,
 	IN_TREE_PARAMETERS,
+	IN_CATEGORIES,
+	IN_LABELS, /* of one feature */
 	IN_DICTIONARY,
 	IN_ARRAY,
 	PLACES
@@ -63,6 +65,10 @@ static const key keys[] = {
 	{IN_INNER_BOOSTER, "weight_drop", FLOATS, XGB_WEIGHT_DROP},
 	{IN_MODEL, "gbtree_model_param", OBJECT, IN_MODEL_PARAMETERS},
 	{IN_MODEL, "trees", OBJECTS, IN_TREE},
+	{IN_MODEL, "cats", OBJECT, IN_CATEGORIES},
+	{IN_CATEGORIES, "enc", OBJECTS, IN_LABELS},
+	{IN_LABELS, "offsets", INTEGERS, XGB_LABEL_OFFSETS},
+	{IN_LABELS, "values", INTEGERS, XGB_LABEL_VALUES},
 	{IN_MODEL, "tree_info", INTEGERS, XGB_TREE_INFO},
 	{IN_MODEL, "iteration_indptr", INTEGERS, XGB_ITERATIONS},
 	{IN_MODEL, "weight_drop", FLOATS, XGB_WEIGHT_DROP},
@@ -220,6 +226,15 @@ static score_status enter(reader *r, place where, const key *k)
 	return SCORE_OK;
 }
 
+static score_status begin_labels(reader *r)
+{
+	for (int i = XGB_LABEL_OFFSETS; i < XGB_FEATURE_COLUMNS; i++) {
+		r->file->columns[i].values.length = 0;
+		r->file->columns[i].present = false;
+	}
+	return enter(r, IN_LABELS, NULL);
+}
+
 static score_status begin_tree(reader *r, const import_event *e)
 {
 	xgb_file *f = r->file;
@@ -240,7 +255,7 @@ static score_status on_object_begin(reader *r, const import_event *e)
 		return enter(r, IN_ROOT, NULL);
 	const frame *top = &r->frames[r->depth - 1];
 	if (top->place == IN_ARRAY && top->key->kind == OBJECTS)
-		return begin_tree(r, e);
+		return top->key->slot == IN_TREE ? begin_tree(r, e) : begin_labels(r);
 	const key *k = top->place == IN_ARRAY ? top->key : r->next;
 	if (!k) {
 		r->skip = 1;
@@ -356,6 +371,8 @@ static score_status on_end(reader *r)
 {
 	place left = r->frames[--r->depth].place;
 	r->next = NULL;
+	if (left == IN_LABELS)
+		return import_xgb_keep_labels(r->file);
 	return left == IN_TREE ? import_xgb_keep_tree(r->file) : SCORE_OK;
 }
 
@@ -405,6 +422,7 @@ score_status import_xgb_read(xgb_file *f, const void *data, size_t size, score_f
 		sl_vector_init(&f->lists[i].text, &f->allocator, 1);
 		sl_vector_init(&f->lists[i].starts, &f->allocator, sizeof(size_t));
 	}
+	sl_vector_init(&f->labels, &f->allocator, sizeof(import_labels));
 	sl_vector_init(&f->trees, &f->allocator, sizeof(xgb_tree));
 	sl_vector_init(&f->nodes, &f->allocator, sizeof(xgb_node));
 	sl_vector_init(&f->sets, &f->allocator, sizeof(xgb_set));
@@ -424,6 +442,9 @@ void import_xgb_free(xgb_file *f)
 		sl_vector_free(&f->lists[i].text);
 		sl_vector_free(&f->lists[i].starts);
 	}
+	for (size_t i = 0; i < f->labels.length; i++)
+		import_labels_free((import_labels *)f->labels.data + i);
+	sl_vector_free(&f->labels);
 	sl_vector_free(&f->trees);
 	sl_vector_free(&f->nodes);
 	sl_vector_free(&f->sets);

@@ -18,7 +18,6 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 import numpy as np
 
 from ._errors import UnsupportedError, VerifyError
-from ._labels import xgboost_labels
 from ._library import ImportOptions, c_path, filled, has_importers, lib, new_handle
 from ._model import Model, borrowed
 from ._sklearn import KINDS as _TREES
@@ -68,10 +67,10 @@ def convert(
         more["name"] = name
     if isinstance(obj, (str, os.PathLike)):
         model = _import(lib.score_import_file, c_path(obj), onnx_compat=onnx_compat)
-        return _labelled(model, {**_labels_of(model, obj), **more})
+        return _labelled(model, more)
     if isinstance(obj, (bytes, bytearray, memoryview)):
         model = _import(lib.score_import_memory, *borrowed(obj), onnx_compat=onnx_compat)
-        return _labelled(model, {**_labels_of(model, bytes(obj)), **more})
+        return _labelled(model, more)
     for kind in type(obj).__mro__:
         converter = _CONVERTERS.get((kind.__module__.partition(".")[0], kind.__name__))
         if converter is not None:
@@ -93,16 +92,6 @@ def _import(function: Callable, *source: Any, iterations: Tuple[int, int] = (0, 
         raise ValueError(f"onnx_compat must be one of {', '.join(_ONNX_COMPAT)}, not {onnx_compat!r}")
     options.onnx_compat = _ONNX_COMPAT[onnx_compat]
     return Model._of_handle(new_handle(function, *source, byref(options)))
-
-
-def _labels_of(model: Model, source: Any) -> Dict[str, Optional[str]]:
-    """Metadata about the labels of categories, from a path or bytes; LightGBM's come with the import."""
-    if model.metadata.get("source.library") != "xgboost" or "category" not in model.feature_types:
-        return {}
-    if not isinstance(source, bytes):
-        with open(source, "rb") as file:
-            source = file.read()
-    return dict(xgboost_labels(source, model.features))
 
 
 def _labelled(model: Model, metadata: Mapping[str, Optional[str]], golden: Optional[Golden] = None) -> Model:
@@ -158,7 +147,7 @@ def _of_xgboost(booster: Any, iterations: Tuple[int, int] = (0, 0), found: Optio
         matrix = xgboost.DMatrix(rows.astype(np.float32))
         return rows, booster.predict(matrix, output_margin=True, iteration_range=iterations, validate_features=False)
 
-    return model, margins_of, {**_labels_of(model, raw), **(found or {})}
+    return model, margins_of, found or {}
 
 
 def _classes(estimator: Any) -> Dict[str, str]:

@@ -70,7 +70,7 @@ def _from_series(series: Any, model: Any) -> Rows:
 
 
 def _from_records(records: Sequence[Mapping], model: Any) -> Rows:
-    """Dictionaries from feature name to number; None is missing, extra keys are ignored."""
+    """Dictionaries from feature name to number, or to label; None is missing, extra keys are ignored."""
     features = model.features
     values = np.empty((len(records), len(features)), dtype=np.float64)
     for r, record in enumerate(records):
@@ -83,15 +83,18 @@ def _from_records(records: Sequence[Mapping], model: Any) -> Rows:
             ) from None
         except TypeError:
             raise ShapeError(f"expected dictionaries only, found {type(record).__name__} as row {r}") from None
-        values[r] = _numbers_of_record(row, features, r)
+        values[r] = _numbers_of_record(row, model, r)
     return from_array(values)
 
 
-def _numbers_of_record(row: List[Any], features: List[str], r: int) -> List[float]:
+def _numbers_of_record(row: List[Any], model: Any, r: int) -> List[float]:
     numbers = []
-    for name, value in zip(features, row):
+    labels = model._labels
+    for k, (name, value) in enumerate(zip(model._features, row)):
         if value is None:
             value = np.nan
+        elif isinstance(value, str) and labels.flags[k]:
+            value = labels.codes(k, [value], np.zeros(1, np.int64), f"feature {name!r} in row {r}", True)[0]
         elif isinstance(value, (str, bytes)):
             raise ShapeError(f"expected numbers, found the text {value!r} for feature {name!r} in row {r}")
         try:

@@ -1,96 +1,123 @@
-"""Labels of XGBoost's categories.
+"""Labels of categories, through the model's dictionaries.
 
-Comes in: a model file, JSON or UBJSON, that the importer has read before. Goes out: metadata "source.categories": the
-labels of each feature in the order of their codes, as JSON.
-
-XGBoost keeps labels since 3.1 (key "cats") for features that were columns of dtype category. Its Python package cuts
-their UTF-8 by numbers of characters, so labels beyond ASCII are not whole in the file: null stands for them.
+Comes in: labels as pandas, Arrow or a caller's dictionaries hold them. Goes out: the codes that the model scores. The
+library looks labels up, so that C, the command line and Python agree; here only values of Python become label text.
 """
 
 from __future__ import annotations
 
 import json
-import re
-import struct
-from typing import Any, Dict, List, Sequence, Tuple
+import numbers
+from ctypes import byref, c_double
+from typing import Any, Dict, List, Mapping, Optional, Sequence
 
-_JSON_KEY = re.compile(rb'"cats"\s*:\s*(?=\{)')
-_UBJSON_KEY = b"L" + struct.pack(">q", 4) + b"cats"
-_NUMBERS = {"d": "f", "D": "d", "i": "b", "U": "B", "I": "h", "l": "i", "L": "q", "C": "b"}
+import numpy as np
 
+from ._errors import ShapeError
+from ._library import lib, text
 
-def xgboost_labels(raw: bytes, features: Sequence[str]) -> Dict[str, str]:
-    """The metadata of a model file; empty if it keeps no labels."""
-    found: Dict[str, Any] = {}
-    for name, column in zip(features, _container(raw).get("enc", [])):
-        labels = column.get("values", [])
-        if "offsets" in column:
-            labels = _texts(bytes(byte & 0xFF for byte in labels), column["offsets"])
-        if labels != []:
-            found[name] = labels
-    return {"source.categories": json.dumps(found)} if found else {}
+DICTIONARY, NUMBERS, HASH = 1, 2, 4
 
 
-def _texts(joined: bytes, ends: Sequence[int]) -> Any:
-    if not joined.isascii():
-        return None
-    text = joined.decode("ascii")
-    return [text[begin:end] for begin, end in zip(ends, ends[1:])]
+class Labels:
+    """What a model knows of its features' labels."""
+
+    __slots__ = ("flags", "lost", "lists", "n_lists", "_handle", "_features")
+
+    def __init__(self, handle: int, features: Sequence[str], metadata: Mapping[str, str]):
+        self._handle = handle
+        self._features = features
+        self.flags = [lib.score_model_dictionary(handle, i) for i in range(len(features))]
+        self.lost = {int(number) for number in metadata.get("source.lost_labels", "").split()}
+        lists = _lists(metadata)
+        self.n_lists = len(lists)
+        # LightGBM's labels where its file does not tell whose they are: in the order of the columns of dtype category.
+        self.lists: List[list] = [] if any(self.flags) else lists
+
+    def __bool__(self) -> bool:
+        return bool(any(self.flags) or self.lost or self.lists)
+
+    def code(self, feature: int, label: Optional[str]) -> float:
+        """Code of a label; of one that no model has, if it is None. +inf: rows with this label are refused."""
+        if label is None:
+            return lib.score_model_category_unknown(self._handle, feature)
+        data, code = label.encode("utf-8", "surrogatepass"), c_double()
+        lib.score_model_category_find(self._handle, feature, data, len(data), byref(code))
+        return code.value
+
+    def all(self, feature: int) -> Dict[str, float]:
+        """Labels of one feature and their codes."""
+        name, code = lib.score_model_category_name, lib.score_model_category_code
+        n = lib.score_model_category_count(self._handle, feature)
+        return {text(name(self._handle, feature, k)): code(self._handle, feature, k) for k in range(n)}
+
+    def codes(
+        self, feature: int, labels: Sequence[Any], places: np.ndarray, where: str, is_text: bool = False
+    ) -> np.ndarray:
+        """Codes of values that are given as places in a list of labels; a place of -1 is missing.
+
+        Labels of dtype category are of the kind that they were in training; text is looked up as it is.
+        """
+        flags = 0 if is_text else self.flags[feature]
+        training = np.array([self.code(feature, label_text(label, flags)) for label in labels] + [np.nan])
+        values = training[places]
+        refused = sorted({str(labels[place]) for place in np.unique(places[np.isposinf(values)])})
+        if refused:
+            shown = ", ".join(map(repr, refused[:10])) + (" and more" if len(refused) > 10 else "")
+            raise ShapeError(f"{where} has categories that the model was not trained with: {shown}")
+        return values
+
+    def refuse_lost(self, feature: int) -> None:
+        if feature in self.lost:
+            raise ShapeError(
+                f"XGBoost did not keep the labels of feature {self._features[feature]!r} whole, because they are not "
+                "ASCII: give the codes of the training data as a NumPy array"
+            )
+
+    def check_columns(self, n_categorical: int) -> None:
+        """LightGBM takes as many columns of dtype category as in training, or none at all."""
+        if self.n_lists and n_categorical != self.n_lists:
+            raise ShapeError(
+                f"the model was trained with {self.n_lists} columns of dtype category, and this frame "
+                f"has {n_categorical} of them among the features: give them that dtype, or give the "
+                "codes of the training data as a NumPy array"
+            )
+
+    def refuse_numbers(self, feature: int, dtype: Any) -> None:
+        raise ShapeError(
+            f"feature {self._features[feature]!r} was trained with labels: expected a column of dtype category or of "
+            f"strings, found {dtype}. Or give the codes of the training data as a NumPy array"
+        )
 
 
-def _container(raw: bytes) -> dict:
-    """The value of the key "cats", without reading the trees before it."""
-    at = raw.find(_UBJSON_KEY + b"{")
-    if at >= 0:
-        return _ubjson_value(raw, at + len(_UBJSON_KEY))[0]
-    match = _JSON_KEY.search(raw)
-    if match is None:
-        return {}
-    return json.JSONDecoder().raw_decode(raw[match.end() :].decode("utf-8", "replace"))[0]
+def _lists(metadata: Mapping[str, str]) -> List[list]:
+    try:
+        found = json.loads(metadata.get("source.pandas_categorical", "null"))
+    except ValueError:
+        return []
+    return found if isinstance(found, list) else []
 
 
-def _ubjson_value(raw: bytes, at: int) -> Tuple[Any, int]:
-    """A value and where it ends. Sequences of typed, counted and plain arrays, as XGBoost writes them."""
-    marker = chr(raw[at])
-    if marker == "{":
-        return _ubjson_object(raw, at + 1)
-    if marker == "[":
-        return _ubjson_array(raw, at + 1)
-    if marker == "S":
-        size, begin = _ubjson_value(raw, at + 1)
-        return raw[begin : begin + size].decode("utf-8", "replace"), begin + size
-    if marker in "ZTF":
-        return {"Z": None, "T": True, "F": False}[marker], at + 1
-    code = ">" + _NUMBERS[marker]
-    return struct.unpack_from(code, raw, at + 1)[0], at + 1 + struct.calcsize(code)
+def label_text(label: Any, flags: int) -> Optional[str]:
+    """The text of a label; None if it is of a kind that the dictionary does not have.
+
+    Whole numbers are plain digits, so that 2, 2.0 and numpy's 2 are one label; True is 1.
+    """
+    if isinstance(label, str):
+        return None if flags & NUMBERS else label
+    if flags & HASH:
+        return str(label)
+    if isinstance(label, (bool, np.bool_)):
+        return str(int(label))
+    if isinstance(label, numbers.Integral):
+        return str(int(label))
+    if isinstance(label, numbers.Real):
+        value = float(label)
+        return str(int(value)) if value.is_integer() and abs(value) < 2.0**63 else repr(value)
+    return None
 
 
-def _ubjson_object(raw: bytes, at: int) -> Tuple[dict, int]:
-    found = {}
-    while raw[at : at + 1] != b"}":
-        size, begin = _ubjson_value(raw, at)
-        key = raw[begin : begin + size].decode("utf-8", "replace")
-        found[key], at = _ubjson_value(raw, begin + size)
-    return found, at + 1
-
-
-def _ubjson_array(raw: bytes, at: int) -> Tuple[List[Any], int]:
-    code = None
-    if raw[at : at + 1] == b"$":
-        code = _NUMBERS[chr(raw[at + 1])]
-        at += 2
-    if raw[at : at + 1] == b"#":
-        count, at = _ubjson_value(raw, at + 1)
-        if code is not None:
-            layout = f">{count}{code}"
-            return list(struct.unpack_from(layout, raw, at)), at + struct.calcsize(layout)
-        values = []
-        for _ in range(count):
-            value, at = _ubjson_value(raw, at)
-            values.append(value)
-        return values, at
-    values = []
-    while raw[at : at + 1] != b"]":
-        value, at = _ubjson_value(raw, at)
-        values.append(value)
-    return values, at + 1
+def translated_by_list(labels: Sequence[Any], own: Sequence[Any], places: np.ndarray) -> np.ndarray:
+    """Places in `labels` of values that are places in `own`; NaN for what is missing there."""
+    known: Dict[Any, float] = {label: float(code) for code, label in enumerate(labels)}
+    return np.array([known.get(label, np.nan) for label in own] + [np.nan])[places]

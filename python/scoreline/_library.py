@@ -10,7 +10,7 @@ import ctypes
 import ctypes.util
 import os
 import sys
-from ctypes import POINTER, Structure, Union, byref, c_char, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint8
+from ctypes import POINTER, Structure, Union, byref, c_char, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_uint8
 from ctypes import c_uint16, c_uint32, c_uint64, c_void_p
 from typing import Tuple
 
@@ -19,7 +19,7 @@ from ._errors import make_error
 __version__ = "0.1.0"
 
 # Values of the enumerations in the headers.
-F32, F64, I8, U8, I16, U16, I32, U32, I64, U64, BOOL, BOOL_BITS, STRING = range(1, 14)
+F32, F64, I8, U8, I16, U16, I32, U32, I64, U64, BOOL, BOOL_BITS, STRING, F16 = range(1, 15)
 LAYOUT_ROWS, LAYOUT_COLUMNS = 1, 2
 OUTPUTS = {"prediction": 0, "margin": 1, "leaf": 2, "class": 3}
 OPEN_MMAP, OPEN_VERIFY = 1, 2
@@ -98,6 +98,19 @@ class Column(Structure):
         ("stride_bytes", c_int64),
         ("dtype", c_int32),
         ("reserved", c_int32),
+    ]
+
+
+class Strings(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("offsets", c_void_p),
+        ("data", c_void_p),
+        ("indices", c_void_p),
+        ("codes", c_void_p),
+        ("n_strings", c_int64),
+        ("offset_type", c_int32),
+        ("index_type", c_int32),
     ]
 
 
@@ -253,6 +266,17 @@ _FUNCTIONS = {
     "score_model_get_info": (c_int32, [_H, POINTER(Info)]),
     "score_model_feature_name": (c_char_p, [_H, c_uint32]),
     "score_model_feature_type": (c_int32, [_H, c_uint32]),
+    "score_model_dictionary": (c_uint32, [_H, c_uint32]),
+    "score_model_category_unknown": (c_double, [_H, c_uint32]),
+    "score_model_category_count": (c_uint32, [_H, c_uint32]),
+    "score_model_category_name": (c_char_p, [_H, c_uint32, c_uint32]),
+    "score_model_category_code": (c_double, [_H, c_uint32, c_uint32]),
+    "score_model_category_find": (c_int, [_H, c_uint32, c_char_p, c_size_t, POINTER(c_double)]),
+    "score_encode": (c_int32, [_H, c_uint32, POINTER(Strings), c_void_p, _ERROR]),
+    "score_builder_set_dictionary": (
+        c_int32,
+        [_H, c_uint32, POINTER(c_char_p), c_void_p, c_size_t, c_double, c_uint32, _ERROR],
+    ),
     "score_model_metadata_count": (c_uint32, [_H]),
     "score_model_metadata_key": (c_char_p, [_H, c_uint32]),
     "score_model_metadata_value": (c_char_p, [_H, c_uint32]),

@@ -24,7 +24,7 @@ from . import _input
 from ._errors import ShapeError
 from ._library import Error, F64, ISAS, Info, Input, LAYOUT_ROWS, OPEN_MMAP, OPEN_VERIFY, OUTPUTS, OpenOptions, Options
 from ._library import SaveOptions, c_path, c_text, check, filled, lib, new_handle, score_batch_prepared, text
-from ._pandas import Labels, labels_of
+from ._labels import Labels
 
 _ndarray = np.ndarray
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -172,7 +172,7 @@ class Model:
             text(lib.score_model_metadata_key(handle, i)): text(lib.score_model_metadata_value(handle, i))
             for i in range(lib.score_model_metadata_count(handle))
         }
-        self._labels = labels_of(self._metadata)
+        self._labels = Labels(handle, self._features, self._metadata)
         self._one_row = ((1, info.n_features), (info.n_features,))
         self._workers = []
         self._plans = OrderedDict()
@@ -200,6 +200,11 @@ class Model:
             "category" if lib.score_model_feature_type(self._handle, i) else "numeric"
             for i in range(len(self._features))
         ]
+
+    @property
+    def categories(self) -> Dict[str, Dict[str, float]]:
+        """Labels of the categories that the model knows by name, with their codes, by feature."""
+        return {name: self._labels.all(i) for i, name in enumerate(self._features) if self._labels.flags[i]}
 
     @property
     def metadata(self) -> Dict[str, str]:

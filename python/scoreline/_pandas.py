@@ -2,73 +2,21 @@
 
 Comes in: a DataFrame, without importing pandas. Goes out: ``Rows``; columns of NumPy's numeric types are used in place.
 
-Categories: a model made of a booster that was trained on a DataFrame knows the labels behind its codes (metadata
-"source.categories" for XGBoost, "source.pandas_categorical" for LightGBM). Columns of dtype category are then
-translated by label, as the trainers do, so that a frame whose categories stand in another order is scored right.
-Without known labels the column's own codes are taken.
+Categories: a model that has dictionaries knows the codes behind labels. Columns of dtype category, or of strings, are
+then translated by label, as the trainers do, so that a frame whose categories stand in another order is scored right.
+Without known labels a category column's own codes are taken.
 """
 
 from __future__ import annotations
 
-import json
-from typing import Any, Dict, List, Mapping, Optional, Sequence
+from typing import Any, List, Optional, Sequence
 
 import numpy as np
 
 from ._errors import ShapeError
+from ._labels import HASH, Labels, translated_by_list
 from ._library import F64, STRING
 from ._rows import CODES, Rows, floats_of_objects, from_array, from_arrays
-
-
-class Labels:
-    """Labels of the categories that a model was trained with, in the order of their codes."""
-
-    __slots__ = ("by_feature", "in_order")
-
-    def __init__(self, by_feature: Dict[str, list], in_order: List[list]):
-        self.by_feature = by_feature  # XGBoost
-        self.in_order = in_order  # LightGBM: of the columns of dtype category, in the order of the features
-
-    def __bool__(self) -> bool:
-        return bool(self.by_feature or self.in_order)
-
-    def for_columns(self, columns: Sequence[int], features: Sequence[str], dtypes: Sequence[Any]) -> Dict[int, list]:
-        """Position of a column to the labels of its feature. `columns` are the columns that feed the features."""
-        categorical = [i for i in columns if i >= 0 and _is_categorical(dtypes[i])]
-        if self.in_order and len(categorical) != len(self.in_order):
-            raise ShapeError(
-                f"the model was trained with {len(self.in_order)} columns of dtype category, and this frame "
-                f"has {len(categorical)} of them among the features: give them that dtype, or give the "
-                "codes of the training data as a NumPy array"
-            )
-        found = dict(zip(categorical, self.in_order))
-        for name, i in zip(features, columns):
-            if name in self.by_feature:
-                if self.by_feature[name] is None:
-                    raise ShapeError(
-                        f"XGBoost did not keep the labels of feature {name!r} whole, because they are not "
-                        "ASCII: give the codes of the training data as a NumPy array"
-                    )
-                if i not in categorical:
-                    raise ShapeError(
-                        f"feature {name!r} was trained with labels: expected a column of dtype category, "
-                        f"found {dtypes[i]}. Or give the codes of the training data as a NumPy array"
-                    )
-                found[i] = self.by_feature[name]
-        return found
-
-
-def labels_of(metadata: Mapping[str, str]) -> Labels:
-    """What the model's metadata says; nothing if it is not understood."""
-
-    def read(key: str, kind: type) -> Any:
-        try:
-            value = json.loads(metadata.get(key, "null"))
-        except ValueError:
-            return kind()
-        return value if isinstance(value, kind) else kind()
-
-    return Labels(read("source.categories", dict), read("source.pandas_categorical", list))
 
 
 def from_frame(frame: Any, model: Any) -> Rows:
@@ -80,22 +28,45 @@ def from_frame(frame: Any, model: Any) -> Rows:
         if names is not None:
             rows.plan = _bound(model, names, None)
         return rows
-    wanted = None if names is None else set(model.features)
-    types = [
-        F64 if wanted is not None and names[i] not in wanted else _column_type(frame, i, dtype)
-        for i, dtype in enumerate(dtypes)
-    ]
-    _refuse_text(frame, [i for i, code in enumerate(types) if code == STRING])
+    labels = model._labels
+    feature_of = {name: k for k, name in enumerate(model.features)}
+    fed = [i if names is None else feature_of.get(names[i], -1) for i in range(len(dtypes))]
+    types = [F64 if k < 0 else _column_type(frame, i, dtypes[i]) for i, k in enumerate(fed)]
+    takes_text = [0 <= k < len(labels.flags) and labels.flags[k] for k in fed]
+    _refuse_text(frame, [i for i, code in enumerate(types) if code == STRING and not takes_text[i]])
     columns = range(len(dtypes)) if names is None else _bound(model, names, types).columns
-    labels = model._labels.for_columns(columns, model.features, dtypes) if model._labels else {}
-    unknown_is_missing = bool(model._labels.in_order)
+    is_categorical = [i >= 0 and _is_categorical(dtypes[i]) for i in columns]
+    if labels:
+        labels.check_columns(sum(is_categorical))
+    lists = iter(labels.lists)
     arrays = []
-    for i in columns:
-        if i in labels:
-            arrays.append(_translated(frame.iloc[:, i], labels[i], unknown_is_missing))
+    for k, i in enumerate(columns):
+        if i < 0:
+            arrays.append(np.full(len(frame), np.nan))
+        elif is_categorical[k] and labels.lists:
+            series = frame.iloc[:, i]
+            arrays.append(translated_by_list(next(lists), list(series.cat.categories), series.cat.codes.to_numpy()))
         else:
-            arrays.append(column_values(frame.iloc[:, i]) if i >= 0 else np.full(len(frame), np.nan))
+            arrays.append(_feature_values(frame.iloc[:, i], types[i] == STRING, labels, k))
     return from_arrays(arrays, len(frame))
+
+
+def _feature_values(series: Any, is_text: bool, labels: Labels, k: int) -> np.ndarray:
+    """Values of feature `k`: numbers in place, labels as their codes."""
+    is_categorical = _is_categorical(series.dtype)
+    if k >= len(labels.flags):  # more columns than features: the library says so
+        return column_values(series)
+    if is_categorical:
+        labels.refuse_lost(k)
+    if not labels.flags[k]:
+        return column_values(series)
+    if not is_categorical and not is_text:
+        if not labels.flags[k] & HASH:
+            labels.refuse_numbers(k, series.dtype)
+        return column_values(series)
+    if is_text:
+        series = series.astype("category")
+    return labels.codes(k, list(series.cat.categories), series.cat.codes.to_numpy(), f"column {series.name!r}", is_text)
 
 
 def _bound(model: Any, names: List[str], types: Optional[List[int]]) -> Any:
@@ -151,21 +122,6 @@ def column_values(series: Any) -> np.ndarray:
         codes = series.cat.codes.to_numpy()
         return np.where(codes < 0, np.nan, codes.astype(np.float64))
     return series.to_numpy(dtype=np.float64, na_value=np.nan)
-
-
-def _translated(series: Any, labels: list, unknown_is_missing: bool) -> np.ndarray:
-    """Training codes of a column of dtype category. LightGBM takes a label it does not know as missing."""
-    own = list(series.cat.categories)
-    places = {label: float(code) for code, label in enumerate(labels)}
-    codes = series.cat.codes.to_numpy()
-    training = np.array([places.get(label, np.nan) for label in own] + [np.nan])  # the last is for code -1, missing
-    values = training[codes]
-    if not unknown_is_missing:
-        unknown = sorted({str(own[code]) for code in np.unique(codes[np.isnan(values)]) if code >= 0})
-        if unknown:
-            shown = ", ".join(map(repr, unknown[:10])) + (" and more" if len(unknown) > 10 else "")
-            raise ShapeError(f"column {series.name!r} has categories that the model was not trained with: {shown}")
-    return values
 
 
 def _refuse_text(frame: Any, positions: Sequence[int]) -> None:

@@ -1,5 +1,6 @@
 """Columns of dtype category are scored by label, as the trainers do, whatever the order of a frame's own categories."""
 
+import json
 import warnings
 
 import lightgbm
@@ -69,7 +70,8 @@ def test_xgboost_files(trained, tmp_path, name):
     for source in (tmp_path / name, (tmp_path / name).read_bytes()):
         model = scoreline.convert(source)
         same_bits(model.predict(reordered(frame), "margin"), own)
-        assert model.metadata["source.categories"] == scoreline.convert(trained).metadata["source.categories"]
+        assert model.categories == scoreline.convert(trained).categories
+        assert model.categories["city"] == {"Ulm": 0, "Koln": 1, "Graz": 2}
 
 
 def test_xgboost_codes(trained):
@@ -138,6 +140,105 @@ def test_lightgbm_refuses_other_numbers_of_categories(trained_lightgbm):
         trained_lightgbm.predict(frame.assign(zone=frame["zone"].astype(int)))
     with pytest.raises(scoreline.ShapeError, match="trained with 3 columns of dtype category, and this frame has 2"):
         scoreline.convert(trained_lightgbm).predict(frame.assign(zone=frame["zone"].astype(int)))
+
+
+def test_columns_of_strings(trained, trained_lightgbm):
+    """The trainers refuse them; here a string is a label."""
+    frame, _ = shop(seed=1)
+    text = frame.assign(city=frame.city.astype(object), kept=frame.kept.astype(str))
+    model = scoreline.convert(trained)
+    same_bits(model.predict(text), model.predict(frame))
+    with pytest.raises(scoreline.ShapeError, match="'city' has categories that .*: 'Oslo'"):
+        model.predict(text.replace({"city": {"Ulm": "Oslo"}}))
+    records = [
+        {"amount": amount, "city": None if city != city else city, "zone": str(zone), "kept": kept}
+        for amount, city, zone, kept in zip(frame.amount, text.city, frame.zone, frame.kept)
+    ]
+    same_bits(model.predict(records), model.predict(frame))
+    same_bits(scoreline.convert(trained_lightgbm).predict(records), trained_lightgbm.predict(frame))
+    with pytest.raises(scoreline.ShapeError, match="'kept' in row 1 has categories .*: 'maybe'"):
+        model.predict([records[0], {**records[0], "kept": "maybe"}])
+
+
+def test_kinds_of_labels(tmp_path):
+    """Numbers and booleans are labels, too, and never the same as strings that look like them."""
+    rng = np.random.default_rng(2)
+    n = 400
+    frame = pd.DataFrame(
+        {
+            "a": rng.normal(size=n),
+            "whole": pd.Categorical(rng.choice([3, -7, 2**40], n)),
+            "real": pd.Categorical(rng.choice([0.5, 2.0, 1e20], n)),
+            "flag": pd.Categorical(rng.choice([True, False], n)),
+            "mixed": pd.Categorical(rng.choice(np.array(["a", 1, 2.5], dtype=object), n), categories=["a", 1, 2.5]),
+            "text": pd.Categorical(rng.choice(["\u00f6", "1", "\U0001f600 \"x\"\\"], n)),
+        }
+    )
+    y = frame.a + sum((frame[name].cat.codes == 1) * k for k, name in enumerate(frame.columns[1:], 2))
+    parameters = {"verbose": -1, "num_threads": 1, "min_data_per_group": 5, "min_data_in_leaf": 5}
+    booster = lightgbm.train({**parameters, "max_cat_to_onehot": 1}, lightgbm.Dataset(frame, y), 20)
+    booster.save_model(tmp_path / "kinds.txt")
+    model = scoreline.convert(tmp_path / "kinds.txt")
+    assert list(model.categories["whole"]) == ["-7", "3", "1099511627776"]
+    assert list(model.categories["real"]) == ["0.5", "2", "1e+20"]
+    assert list(model.categories["flag"]) == ["0", "1"]
+    assert list(model.categories["text"]) == ["1", "\u00f6", "\U0001f600 \"x\"\\"]
+    for other in (
+        frame,
+        frame.assign(whole=frame.whole.cat.rename_categories(str)),
+        frame.assign(text=frame.text.cat.rename_categories({"1": 1})),
+        frame.assign(whole=frame.whole.cat.rename_categories(float)),
+    ):
+        same_bits(model.predict(other, "margin"), booster.predict(other, raw_score=True))
+
+
+def test_files_that_do_not_tell(trained_lightgbm):
+    """Without dictionaries the frame's own columns of dtype category decide, as in LightGBM."""
+    frame, _ = shop(seed=1)
+    text = trained_lightgbm.model_to_string()
+    head, line = text.rsplit("pandas_categorical:", 1)
+    for bad in ("[[1,", "{}", "[1]", "[[[1]]]", '[["a"],["b"]]', line.replace('"Ulm"', "null"), '[["Ulm"],[1],["no"]]'):
+        model = scoreline.convert((head + "pandas_categorical:" + bad).encode())
+        assert "city" not in model.categories
+    frame = frame.assign(zone=frame.zone.cat.as_ordered())
+    y = np.arange(len(frame)) % 7 + (frame.zone == 20)
+    booster = lightgbm.train({"verbose": -1, "num_threads": 1, "min_data_per_group": 5}, lightgbm.Dataset(frame, y), 5)
+    model = scoreline.convert(booster)
+    assert model.categories == {}
+    other = reordered(frame)[frame.columns]
+    same_bits(model.predict(other, "margin"), booster.predict(other, raw_score=True))
+
+
+def test_damaged_containers(trained):
+    raw = json.loads(bytes(trained.save_raw("json")))
+    cats = raw["learner"]["gradient_booster"].get("gbtree", raw["learner"]["gradient_booster"])["model"]["cats"]
+
+    def converted():
+        return scoreline.convert(json.dumps(raw).encode())
+
+    city = cats["enc"][1]
+    for offsets in ([0, 4, 8, 12], [0, 4, 8], [1, 4, 8, 11], [0, 8, 4, 11], [], [0, -1, 8, 11]):
+        good, city["offsets"] = city["offsets"], offsets
+        assert "city" not in converted().categories
+        assert converted().metadata["source.lost_labels"] == "1"
+        city["offsets"] = good
+    assert list(converted().categories["city"]) == ["Ulm", "Koln", "Graz"]
+    kept = cats["enc"].pop()
+    with pytest.raises(scoreline.CorruptError, match="labels of 3 features, the model has 4"):
+        converted()
+    cats["enc"].append({**kept, "values": ["no"]})
+    with pytest.raises(scoreline.CorruptError, match="values"):
+        converted()
+
+
+def test_xgboost_takes_unknown_labels_for_others(trained):
+    """Why unknown labels are refused: XGBoost up to 3.2 scores them as the next label in the alphabet."""
+    frame, _ = shop(seed=1)
+    strange = frame.assign(city=frame["city"].cat.rename_categories({"Ulm": "Oslo"}))
+    own = trained.predict(xgboost.DMatrix(frame, enable_categorical=True))
+    same_bits(trained.predict(xgboost.DMatrix(strange, enable_categorical=True)), own)
+    with pytest.raises(scoreline.ShapeError, match="Oslo"):
+        scoreline.convert(trained).predict(strange)
 
 
 def test_estimators():
