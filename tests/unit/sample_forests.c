@@ -80,7 +80,8 @@ static double random_value(maker *m, score_dtype type)
 
 static bool is_category_feature(const sample *s, uint32_t feature)
 {
-	return (s->flags & SAMPLE_ONLY_CATEGORIES) || ((s->flags & SAMPLE_HAS_CATEGORIES) && feature >= 3);
+	return (s->flags & SAMPLE_ONLY_CATEGORIES) ||
+		((s->flags & SAMPLE_HAS_CATEGORIES) && feature >= 3 && feature < N_FEATURES + N_DERIVED / 4);
 }
 
 static void make_set(maker *m, score_node *node)

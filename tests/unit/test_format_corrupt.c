@@ -7,6 +7,7 @@
 #include "format/slm.h"
 #include "format/slm_layout.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -77,6 +78,21 @@ static void metered_free(void *context, void *pointer, size_t size, size_t align
 	standard.free(standard.context, pointer, size, align);
 }
 
+/* What was accepted is used without further checks. */
+static void evaluate(const forest *f)
+{
+	double *row = calloc(f->n_features, sizeof *row);
+	double *margins = malloc(f->contract.n_outputs * sizeof *margins);
+	assert_true(row != NULL && margins != NULL);
+	for (int i = 0; i < 3; i++) {
+		forest_margins(f, row, 0, f->n_trees, margins);
+		for (uint32_t k = 0; k < f->n_features; k++)
+			row[k] = i == 0 ? (double)NAN : (double)(k % 7);
+	}
+	free(row);
+	free(margins);
+}
+
 /* Read from a block of exactly this size, so that the sanitizer sees a byte too much. */
 static score_status try_read(const uint8_t *data, size_t size, score_error *error)
 {
@@ -97,6 +113,8 @@ static score_status try_read(const uint8_t *data, size_t size, score_error *erro
 		assert_true(error->message[0] != '\0');
 	}
 	assert_true(m.most < 256 * 1024 + 128 * size);
+	if (status == SCORE_OK)
+		evaluate(f);
 	sl_arena_free(&arena);
 	assert_int_equal(m.held, 0);
 	free(exact);
@@ -155,7 +173,8 @@ static void every_changed_byte_is_refused(void **state)
 static void changed_bytes_with_a_right_hash_do_no_harm(void **state)
 {
 	(void)state;
-	const char *const names[] = { "tiny", "linear", "one-set", "odd-outputs", "sklearn", "nan-cuts" };
+	const char *const names[] = { "derived", "derived-linear", "tiny", "linear", "one-set", "odd-outputs", "sklearn",
+		"nan-cuts" };
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		file f = sample_file(names[i]);
 		size_t accepted = 0;
@@ -365,6 +384,20 @@ static const edit edits[] = {
 	{ "tiny", T("\xaa" "leaf_width\x01"), T("\xaa" "leaf_width\xd1\xff\x01"), BAD, "a negative number" },
 	{ "tiny", T("\xa9" "parameter\xcb"), T("\xa9" "parameter\xca\0\0\0\0\xa1" "x\xcb"), BAD, NULL },
 	{ "linear", T("\xae" "linear_weights"), T("\xa1" "x"), BAD, "linear_weights" },
+	{ "derived", T("\xaf" "derived_columns"), T("\xaf" "derived_columnz"), SCORE_ERR_UNSUPPORTED, "derived_columnz" },
+	{ "derived", T("\x91\xaf" "derived_columns"), T("\x92\xaf" "derived_columns\x01"), BAD, "list of names" },
+	{ "derived", T("\x91\xaf" "derived_columns"), T("\x90"), BAD, "cuts" },
+	{ "derived", T("\xa7" "derived\x87"), T("\xa7" "derivex\x87"), BAD, "derived" },
+	{ "derived", T("\xa7" "columns\x28"), T("\xa7" "columns\x29"), BAD, "derived_cuts" },
+	{ "derived", T("\xa7" "columns\x28"), T("\xa7" "columns\0"), BAD, "is 0, or more" },
+	{ "derived", T("\xa7" "columns\x28"), T("\xa7" "columns\xce\x7f\xff\xff\xff"), BAD, "more than this file" },
+	{ "derived", T("\xa5" "lists"), T("\xa5" "lisps"), BAD, "lists" },
+	{ "derived", T("\xac" "linear_first\0"), T("\xac" "linear_first\x01"), BAD, "a sum from column 1" },
+	{ "derived-linear", T("\xac" "linear_first\x03"), T("\xac" "linear_first\x2d"), BAD, "a sum from column 45" },
+	{ "derived-linear", T("\xac" "linear_first\x03"), T("\xac" "linear_first\x04"), BAD, "linear_weights" },
+	{ "derived", T("\xa9" "step_keys"), T("\xa1" "x"), BAD, "step_keys" },
+	{ "derived", T("\xac" "table_values\xa4" "type\xa3" "f64"), T("\xac" "table_values\xa4" "type\xa3" "u64"), BAD,
+		"table_values" },
 	{ "covers", T("\xab" "leaf_covers"), T("\xab" "leaf_lovers"), SCORE_OK, NULL },
 	{ "odd-covers", T("\xac" "split_covers"), T("\xac" "split_lovers"), SCORE_OK, NULL },
 	{ "odd-covers", T("\xab" "leaf_covers"), T("\xab" "leaf_lovers"), BAD, "only splits or only leaves" },
@@ -412,6 +445,18 @@ static const content_edit content_edits[] = {
 	{ "xgboost-categories", SLM_SET_TEST_SETS, 0, 0xff, "" },
 	{ "xgboost-classes", SLM_TREE_OUTPUTS, 0, 0xff, "out of range" },
 	{ "lightgbm", SLM_LEAF_ID_EXPLICIT, 0, 0x00, "leaf_ids" },
+	{ "derived", SLM_DERIVED_CUTS, 0, 0xff, "do not add up" },
+	{ "derived", SLM_DERIVED_ROOTS, 0, 0xff, "unknown root" },
+	{ "derived", SLM_DERIVED_SOURCES, 0, 0xff, "takes" },
+	{ "derived", SLM_DERIVED_STEPS, 0, 0xff, "do not add up" },
+	{ "derived", SLM_DERIVED_LEAST, 3, 0xbf, "does not fit" },
+	{ "derived", SLM_STEP_OPERATIONS, 0, 0xff, "operation" },
+	{ "derived", SLM_STEP_A, 3, 0x7f, NULL },
+	{ "derived", SLM_LIST_SIZES, 0, 0xff, "list_sizes does not add up" },
+	{ "derived", SLM_LIST_MEMBERS, 0, 0xff, "not plain or comes later" },
+	{ "derived", SLM_TABLE_SIZES, 0, 0x01, "table_sizes does not add up" },
+	{ "derived", SLM_HASH_SIZES, 0, 0x01, "hash_sizes does not add up" },
+	{ "derived", SLM_HASH_HIGH, 3, 0xff, "not ascending" },
 	{ "odd-covers", SLM_LEAF_COVERS, 7, 0xff, "cover of leaf 0" }, /* below zero */
 	{ "odd-covers", SLM_SPLIT_COVERS, 15, 0xff, "cover of split 1" },
 	{ "covers", SLM_LEAF_COVERS, 1, 0x55, NULL }, /* only another number */

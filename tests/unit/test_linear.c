@@ -15,6 +15,7 @@
 
 #include "api/model.h"
 #include "engine/link.h"
+#include "random_columns.h"
 #include "random_model.h"
 
 #define N_ROWS 300
@@ -25,6 +26,7 @@ typedef struct spec {
 	score_base_position base_position;
 	int skip_missing;
 	score_link link;
+	uint32_t n_derived, first; /* columns from `first` on are summed */
 	int special; /* values include infinities and missing ones: sums end as NaN where those are not left out */
 } spec;
 
@@ -59,7 +61,7 @@ static score_model *make_model(const spec *s, score_isa isa, uint64_t *state)
 	score_builder *builder;
 	score_model *model = NULL;
 	score_error error;
-	size_t n = (size_t)s->n_features * s->n_outputs;
+	size_t n = (size_t)(s->n_features + s->n_derived - s->first) * s->n_outputs;
 	double *weights = malloc(n * sizeof *weights), *base = malloc(s->n_outputs * sizeof *base);
 	c.compare = s->compare;
 	c.sum = s->sum;
@@ -75,6 +77,8 @@ static score_model *make_model(const spec *s, score_isa isa, uint64_t *state)
 		base[i] = i == 1 ? -0.0 : (double)(float)random_value(state, 0);
 	assert_int_equal(score_builder_new(&c, &o, &builder, &error), SCORE_OK);
 	if (score_builder_set_base(builder, base, s->n_outputs, &error) != SCORE_OK ||
+		random_columns(builder, s->n_features, s->n_features, s->n_derived, &error) != SCORE_OK ||
+		score_builder_set_linear_columns(builder, s->first, &error) != SCORE_OK ||
 		score_builder_set_linear(builder, weights, s->skip_missing, &error) != SCORE_OK ||
 		score_builder_set_link(builder, s->link, 1.0, &error) != SCORE_OK ||
 		score_builder_finish(builder, &model, &error) != SCORE_OK)
@@ -316,6 +320,16 @@ static void two_predictions_of_one_output(void **state)
 	check_contracts((spec){.n_features = 19, .n_outputs = 1, .link = SCORE_LINK_BINARY_PAIR});
 }
 
+/* Plain ones among the summed columns or not, more and fewer than a tile of them. */
+static void derived_columns(void **state)
+{
+	(void)state;
+	static const uint32_t shapes[][3] = {{20, 10, 20}, {20, 40, 0}, {34, 5, 17}};
+	for (size_t i = 0; i < sizeof shapes / sizeof shapes[0]; i++)
+		check_contracts((spec){.n_features = shapes[i][0], .n_derived = shapes[i][1], .first = shapes[i][2],
+			.n_outputs = i == 1 ? 5 : 1});
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -324,6 +338,7 @@ int main(void)
 		cmocka_unit_test(several_outputs),
 		cmocka_unit_test(largest_of_many_outputs),
 		cmocka_unit_test(two_predictions_of_one_output),
+		cmocka_unit_test(derived_columns),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
