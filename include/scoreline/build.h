@@ -242,6 +242,14 @@ typedef struct score_node {
 	uint32_t leaf_vector;    /* leaf of a vector tree: row in score_tree.vectors                */
 } score_node;
 
+/* A leaf whose value depends on the row: constant + the sum over its terms, in order, of coefficient * x, each operation
+ * rounded on its own; the node's plain `value` where one of these x is NaN. An |x| <= (double)1e-35f is 0 (LightGBM). */
+typedef struct score_linear_leaf {
+	double constant;
+	uint32_t first_term; /* into term_features and term_coefficients */
+	uint32_t n_terms;
+} score_linear_leaf;
+
 typedef struct score_tree {
 	size_t struct_size;
 	const score_node *nodes;    /* node 0 is the root; unreachable nodes are ignored            */
@@ -254,9 +262,14 @@ typedef struct score_tree {
 	uint32_t reserved;
 	const double *covers;       /* [n_nodes] weight of the training rows that reached a node, finite and not negative;
 	                               NULL: unknown. Contributions need them for every tree of two leaves or more */
+	const score_linear_leaf *linear_leaves; /* [n_nodes], those of splits are ignored; or NULL: all leaves are plain. Needs
+	                                         * a contract that compares and sums in SCORE_F64, and no vectors */
+	const uint32_t *term_features;
+	const double *term_coefficients;
+	size_t n_terms;
 } score_tree;
 
-#define SCORE_TREE_INIT { sizeof(score_tree), NULL, 0, NULL, 0, NULL, 0, 0, 0, NULL }
+#define SCORE_TREE_INIT { sizeof(score_tree), NULL, 0, NULL, 0, NULL, 0, 0, 0, NULL, NULL, NULL, NULL, 0 }
 
 /* Checks ranges, cycles and shared children; iterative, linear in the nodes. Either all trees of a model are
  * vector trees or none. */

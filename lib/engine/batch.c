@@ -16,6 +16,7 @@ typedef struct workspace {
 	uint8_t (*leaf_codes)[BLOCK_ROWS];
 	void *sums;      /* [n_outputs][BLOCK_ROWS] of the sum's type */
 	double *margins; /* of one row */
+	double *terms;   /* values for linear leaves */
 } workspace;
 
 static size_t sum_bytes(const engine *e)
@@ -29,9 +30,10 @@ static size_t lay_out(const engine *e, char *base, workspace *w)
 	uint32_t n_outputs = e->f->contract.n_outputs;
 	const size_t sizes[] = {BIN_TILE_BYTES, (size_t)e->n_columns * BLOCK_ROWS * e->code_bytes,
 		(size_t)e->batch.n_slots * e->k->plane_words * sizeof(uint64_t), (size_t)SUM_TREES * BLOCK_ROWS,
-		n_outputs * BLOCK_ROWS * sum_bytes(e), n_outputs * sizeof(double)};
-	size_t at[7] = {0};
-	for (size_t i = 0; i < 6; i++)
+		n_outputs * BLOCK_ROWS * sum_bytes(e), n_outputs * sizeof(double),
+		(size_t)e->terms.n_features * BLOCK_ROWS * sizeof(double)};
+	size_t at[8] = {0};
+	for (size_t i = 0; i < 7; i++)
 		at[i + 1] = at[i] + sl_round_up(sizes[i], SL_CACHE_LINE);
 	if (base) {
 		w->tile = base + at[0];
@@ -40,8 +42,9 @@ static size_t lay_out(const engine *e, char *base, workspace *w)
 		w->leaf_codes = (uint8_t(*)[BLOCK_ROWS])(void *)(base + at[3]);
 		w->sums = base + at[4];
 		w->margins = (double *)(void *)(base + at[5]);
+		w->terms = (double *)(void *)(base + at[6]);
 	}
-	return at[6];
+	return at[7];
 }
 
 size_t engine_batch_scratch(const engine *e)
@@ -144,7 +147,21 @@ static void sum_vectors(const engine *e, const workspace *w, uint32_t first, uin
 	}
 }
 
-static void run_trees(const engine *e, const workspace *w, uint32_t first, uint32_t end, size_t words)
+/* The same for trees with linear leaves, row by row; these sums are in the order of the rows. */
+static void sum_linear(const engine *e, const workspace *w, uint32_t first, uint32_t n, size_t n_rows)
+{
+	const uint16_t *place = w->k == e->k ? e->terms.place : e->terms.narrow_place;
+	for (uint32_t i = 0; i < n; i++) {
+		const forest_tree *t = e->f->trees + first + i;
+		const uint8_t *numbers = (const uint8_t *)e->batch.leaves + e->batch.trees[first + i].table;
+		double *sums = (double *)w->sums + (size_t)t->output * BLOCK_ROWS;
+		for (size_t r = 0; r < n_rows; r++)
+			sums[r] += engine_linear_leaf_of_block(e, w->terms, r,
+				t->first_leaf + numbers[w->leaf_codes[i][place[r]]]);
+	}
+}
+
+static void run_trees(const engine *e, const workspace *w, uint32_t first, uint32_t end, size_t words, size_t n_rows)
 {
 	const batch_plan *plan = &e->batch;
 	for (uint32_t t = first; t < end; t += SUM_TREES) {
@@ -159,7 +176,9 @@ static void run_trees(const engine *e, const workspace *w, uint32_t first, uint3
 			w->k->select(plan->ops + p->first_op, p->n_ops, words, w->planes);
 			w->k->gather_bits(w->planes, p->planes, p->n_planes, words, w->leaf_codes[i]);
 		}
-		if (e->f->leaf_width == 1)
+		if (engine_has_linear_leaves(e))
+			sum_linear(e, w, t, n, n_rows);
+		else if (e->f->leaf_width == 1)
 			sum_chunk(e, w, t, n);
 		else
 			sum_vectors(e, w, t, n);
@@ -235,6 +254,8 @@ static void score_block(const engine *e, const engine_call *call, const workspac
 	memset(w->planes, 0, w->k->plane_words * sizeof(uint64_t));
 	memset(w->planes + w->k->plane_words, 0xff, w->k->plane_words * sizeof(uint64_t));
 	engine_bin_columns(e, call->view, rows, w->tile, w->codes);
+	if (engine_has_linear_leaves(e))
+		engine_fetch_terms(e, call->view, rows, w->terms);
 	start_sums(e, w);
 	for (uint32_t g = 0; g < e->batch.n_groups; g++) {
 		const tree_group *group = e->batch.groups + g;
@@ -244,9 +265,10 @@ static void score_block(const engine *e, const engine_call *call, const workspac
 		if (first >= end)
 			continue;
 		compute_predicates(e, group, w, words);
-		run_trees(e, w, first, end, words);
+		run_trees(e, w, first, end, words, rows.n);
 	}
-	order_sums(e, w);
+	if (!engine_has_linear_leaves(e))
+		order_sums(e, w);
 	write_rows(e, call, w, rows);
 }
 

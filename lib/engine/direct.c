@@ -45,7 +45,13 @@ static void sum_outputs(const engine *e, const engine_call *call, int64_t row, u
 		uint32_t output = f->trees[t].output;
 		if (output + f->leaf_width <= first || output >= first + n)
 			continue;
-		const double *values = f->leaves + (size_t)walk(e, call, t, row) * f->leaf_width;
+		uint32_t leaf = walk(e, call, t, row);
+		double linear;
+		const double *values = f->leaves + (size_t)leaf * f->leaf_width;
+		if (engine_has_linear_leaves(e)) {
+			linear = engine_linear_leaf(e, call->view, row, leaf);
+			values = &linear;
+		}
 		for (uint32_t i = 0; i < f->leaf_width; i++) {
 			if (output + i >= first && output + i < first + n)
 				sums[output + i - first] = engine_add(f, sums[output + i - first], values[i]);

@@ -187,6 +187,8 @@ static score_status compile(const forest *f, score_isa isa, sl_arena *arena, eng
 			status = engine_make_batch(e, arena, error);
 		if (status == SCORE_OK)
 			status = engine_make_rows(e, arena, error);
+		if (status == SCORE_OK)
+			status = engine_make_terms(e, arena, error);
 	} else {
 		status = engine_make_linear(e, arena, error);
 	}

@@ -149,9 +149,21 @@ static bool push_table(planner *p, const forest_tree *t, const tree_code *code, 
 	return to != NULL;
 }
 
+/* Of a model with linear leaves: which leaf of the tree each code stands for. */
+static bool push_leaf_numbers(planner *p, const tree_code *code)
+{
+	uint8_t numbers[MAX_CODED_LEAVES];
+	size_t n = (size_t)1 << code->n_planes;
+	for (size_t i = 0; i < n; i++)
+		numbers[i] = (uint8_t)code->leaf_of_code[i];
+	return sl_vector_push(&p->leaves, numbers, n);
+}
+
 static bool push_tables(planner *p, const forest_tree *t, const tree_code *code)
 {
 	bool done = true;
+	if (engine_has_linear_leaves(p->e))
+		return push_leaf_numbers(p, code);
 	for (uint32_t o = 0; o < p->e->f->leaf_width && done; o++)
 		done = push_table(p, t, code, o);
 	return done;
@@ -251,6 +263,7 @@ score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error)
 		return SCORE_OK;
 	const score_allocator *a = &arena->allocator;
 	size_t n = (size_t)f->n_tests + 1, value = f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
+	value = engine_has_linear_leaves(e) ? sizeof(uint8_t) : value;
 	const size_t elements[] = {sizeof(tree_group), sizeof(predicate_run), sizeof(uint8_t), sizeof(uint16_t),
 		sizeof(uint32_t), sizeof(select_op), sizeof(uint16_t), sizeof(tree_program), value};
 	sl_vector *vectors[] = {&p.groups, &p.runs, &p.cuts8, &p.cuts16, &p.set_cuts, &p.ops,

@@ -69,7 +69,7 @@ typedef struct batch_plan {
 	const select_op *ops;
 	const uint16_t *full_slots;
 	const tree_program *trees;
-	const void *leaves; /* tables of the kernels' layout */
+	const void *leaves; /* tables of the kernels' layout; of a model with linear leaves uint8_t leaf numbers */
 } batch_plan;
 
 /* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself. The smallest kind that fits serves all trees of
@@ -110,6 +110,15 @@ typedef struct walk_plan {
 	bool has_sets;
 } walk_plan;
 
+/* Features of linear leaves: a block's values are fetched once. */
+typedef struct term_plan {
+	uint32_t n_features;
+	const uint32_t *features; /* [n_features] ascending */
+	const uint32_t *slots;    /* [n_terms] place of each term's feature among them */
+	const uint16_t *place;    /* [BLOCK_ROWS] where the kernels put the leaf code of each row */
+	const uint16_t *narrow_place; /* the same for e->k->narrow */
+} term_plan;
+
 struct engine {
 	const forest *f;
 	const kernels *k;
@@ -127,6 +136,7 @@ struct engine {
 	walk_plan walk;
 	row_plan rows;
 	const float *linear_narrow; /* weights of a linear model that sums in float, for kernels that take whole rows; or NULL */
+	term_plan terms; /* of a model with linear leaves */
 };
 
 /* Rows [first, first + n) of the call. */
@@ -144,6 +154,7 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_linear(engine *e, sl_arena *arena, score_error *error);
+score_status engine_make_terms(engine *e, sl_arena *arena, score_error *error);
 
 /* ---- bin ---------------------------------------------------------------------------------------------- */
 
@@ -174,6 +185,20 @@ static inline bool engine_is_missing(const code_column *column, double x)
 void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *codes);
 /* The same for byte codes of a model without categories, by kernels that have the row regime. */
 void engine_bin_row8(const engine *e, const input_view *view, int64_t row, uint8_t *codes);
+
+/* ---- linear leaves --------------------------------------------------------------------------------------- */
+
+static inline bool engine_has_linear_leaves(const engine *e)
+{
+	return e->f->linear_leaves.first_term != NULL;
+}
+
+/* Value of a leaf, counted in the model, for one row, from the caller's memory. */
+double engine_linear_leaf(const engine *e, const input_view *view, int64_t row, uint32_t leaf);
+/* The values that terms name, of at most BLOCK_ROWS rows: slot after slot, BLOCK_ROWS apart. */
+void engine_fetch_terms(const engine *e, const input_view *view, row_range rows, double *values);
+/* The same leaf for row `r` of those. */
+double engine_linear_leaf_of_block(const engine *e, const double *values, size_t r, uint32_t leaf);
 
 /* ---- regimes ------------------------------------------------------------------------------------------ */
 

@@ -89,11 +89,15 @@ static uint32_t leaf_at(const engine *e, uint32_t tree, uint32_t node)
 	return e->f->trees[tree].first_leaf + e->walk.leaf_of_node[node];
 }
 
-/* Add the leaf at a node to the sums of one row. */
-static void add_leaf(const engine *e, uint32_t tree, uint32_t node, double *sums)
+/* Add the leaf at a node to the sums of one row of the call. */
+static void add_leaf(const engine *e, const engine_call *call, int64_t row, uint32_t tree, uint32_t node, double *sums)
 {
 	const forest *f = e->f;
 	double *to = sums + f->trees[tree].output;
+	if (engine_has_linear_leaves(e)) {
+		*to += engine_linear_leaf(e, call->view, row, leaf_at(e, tree, node));
+		return;
+	}
 	if (e->walk.values_f32)
 		*to = (double)((float)*to + e->walk.values_f32[node]);
 	else if (e->walk.values_f64)
@@ -136,7 +140,7 @@ static double sum_one_f32(const engine *e, const engine_call *call, const void *
 	return (double)sum;
 }
 
-static void sum_trees(const engine *e, const engine_call *call, const void *codes, double *sums)
+static void sum_trees(const engine *e, const engine_call *call, int64_t row, const void *codes, double *sums)
 {
 	if (e->walk.values_f32 && e->f->contract.n_outputs == 1) {
 		sums[0] = sum_one_f32(e, call, codes, (float)sums[0]);
@@ -146,7 +150,7 @@ static void sum_trees(const engine *e, const engine_call *call, const void *code
 		uint32_t nodes[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
 		walk_trees(e, t, n, codes, nodes);
 		for (uint32_t i = 0; i < n; i++)
-			add_leaf(e, t + i, nodes[i], sums);
+			add_leaf(e, call, row, t + i, nodes[i], sums);
 	}
 }
 
@@ -170,7 +174,7 @@ static void one_row(const engine *e, const engine_call *call, int64_t row, void 
 	}
 	double *sums = width >= e->f->contract.n_outputs ? out : few;
 	engine_start_sums(e->f, sums);
-	sum_trees(e, call, codes, sums);
+	sum_trees(e, call, row, codes, sums);
 	engine_finish_row(e, call, sums, out);
 }
 
@@ -244,7 +248,7 @@ static void block_of_rows(const engine *e, const engine_call *call, row_range ro
 				if (leaf_output)
 					row[t - call->tree_begin] = (double)f->leaf_ids[leaf_at(e, t, nodes[i])];
 				else
-					add_leaf(e, t, nodes[i], row);
+					add_leaf(e, call, rows.first + (int64_t)(r + i), t, nodes[i], row);
 			}
 		}
 	}

@@ -20,7 +20,8 @@ typedef struct pending {
 
 /* Lengths to fall back to when a tree is refused. */
 typedef struct mark {
-	size_t splits, leaves, ids, split_covers, leaf_covers;
+	size_t splits, leaves, ids, split_covers, leaf_covers, terms;
+	bool linear;
 } mark;
 
 typedef struct walk {
@@ -150,6 +151,56 @@ static score_status visit_split(walk *w, const pending *p, const score_node *nod
 	return status == SCORE_OK ? push(w, node->left, p, number, false) : status;
 }
 
+/* The linear part of a leaf; of a plain one its value as constant. */
+static score_status take_terms(walk *w, uint32_t at)
+{
+	score_builder *b = w->b;
+	const score_tree *tree = w->tree;
+	score_linear_leaf leaf = {tree->nodes[at].value, 0, 0};
+	if (tree->linear_leaves)
+		leaf = tree->linear_leaves[at];
+	if (leaf.first_term > tree->n_terms || leaf.n_terms > tree->n_terms - leaf.first_term)
+		return sl_fail(w->error, SCORE_ERR_ARGUMENT, "leaf %u has terms %u to %llu of %zu", at, leaf.first_term,
+			(unsigned long long)leaf.first_term + leaf.n_terms, tree->n_terms);
+	for (uint32_t i = leaf.first_term; i < leaf.first_term + leaf.n_terms; i++) {
+		if (tree->term_features[i] >= b->contract.n_features)
+			return sl_fail(w->error, SCORE_ERR_ARGUMENT, "leaf %u has a term of feature %u, the model has %u features", at,
+				tree->term_features[i], b->contract.n_features);
+	}
+	if (b->coefficients.length + leaf.n_terms > INT32_MAX)
+		return sl_fail(w->error, SCORE_ERR_LIMIT, "the model has more than %d terms", INT32_MAX);
+	uint32_t end = (uint32_t)b->coefficients.length + leaf.n_terms;
+	if (!sl_vector_push(&b->constants, &leaf.constant, 1) || !sl_vector_push(&b->term_ends, &end, 1))
+		return sl_fail_memory(w->error, sizeof leaf);
+	if (leaf.n_terms && (!sl_vector_push(&b->term_features, tree->term_features + leaf.first_term, leaf.n_terms) ||
+		!sl_vector_push(&b->coefficients, tree->term_coefficients + leaf.first_term, leaf.n_terms)))
+		return sl_fail_memory(w->error, leaf.n_terms * sizeof(double));
+	return SCORE_OK;
+}
+
+/* The first tree with linear leaves: those before it get constants. */
+static score_status start_linear_leaves(score_builder *b, const score_tree *tree, score_error *error)
+{
+	if (b->contract.compare != SCORE_F64 || b->contract.sum != SCORE_F64 || tree->vectors)
+		return sl_fail(error, SCORE_ERR_ARGUMENT,
+			"linear leaves need a contract that compares and sums in SCORE_F64, and no vectors");
+	if (tree->n_terms && (!tree->term_features || !tree->term_coefficients))
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "the tree has %zu terms, but no term_features or term_coefficients",
+			tree->n_terms);
+	if (b->has_linear_leaves)
+		return SCORE_OK;
+	uint32_t none = 0;
+	bool done = sl_vector_push(&b->constants, b->leaves.data, b->leaves.length);
+	for (size_t i = 0; i < b->leaves.length && done; i++)
+		done = sl_vector_push(&b->term_ends, &none, 1);
+	if (!done) {
+		b->constants.length = b->term_ends.length = 0;
+		return sl_fail_memory(error, b->leaves.length * sizeof(double));
+	}
+	b->has_linear_leaves = true;
+	return SCORE_OK;
+}
+
 static score_status visit_leaf(walk *w, const pending *p, const score_node *node)
 {
 	score_builder *b = w->b;
@@ -169,7 +220,8 @@ static score_status visit_leaf(walk *w, const pending *p, const score_node *node
 	if (!sl_vector_push(&b->leaves, values, b->leaf_width) || !sl_vector_push(&b->leaf_ids, &node->leaf_id, 1))
 		return sl_fail_memory(w->error, sizeof *values);
 	w->n_leaves++;
-	return keep_cover(w, p->node, &b->leaf_covers);
+	score_status status = b->has_linear_leaves ? take_terms(w, p->node) : SCORE_OK;
+	return status == SCORE_OK ? keep_cover(w, p->node, &b->leaf_covers) : status;
 }
 
 static score_status walk_nodes(walk *w)
@@ -227,6 +279,9 @@ static void roll_back(score_builder *b, const mark *start)
 	b->leaf_ids.length = start->ids;
 	b->split_covers.length = start->split_covers;
 	b->leaf_covers.length = start->leaf_covers;
+	b->has_linear_leaves = start->linear;
+	b->constants.length = b->term_ends.length = start->linear ? start->ids : 0;
+	b->term_features.length = b->coefficients.length = start->terms;
 	if (b->trees.length == 0)
 		b->leaf_width = 0;
 }
@@ -244,14 +299,16 @@ score_status score_builder_add_tree(score_builder *b, const score_tree *tree, sc
 		return status;
 	walk w = {.b = b, .tree = &t, .error = error,
 		.start = {b->split_test.length, b->leaves.length, b->leaf_ids.length, b->split_covers.length,
-			b->leaf_covers.length}};
+			b->leaf_covers.length, b->coefficients.length, b->has_linear_leaves}};
 	size_t members = t.n_categories * sizeof *w.members;
 	sl_vector_init(&w.stack, &b->allocator, sizeof(pending));
 	w.seen = sl_alloc(&b->allocator, t.n_nodes, 64);
 	w.members = sl_alloc(&b->allocator, members, 64);
-	if (!w.seen || (members && !w.members)) {
+	if (t.linear_leaves)
+		status = start_linear_leaves(b, &t, error);
+	if (status == SCORE_OK && (!w.seen || (members && !w.members))) {
 		status = sl_fail_memory(error, t.n_nodes + members);
-	} else {
+	} else if (status == SCORE_OK) {
 		memset(w.seen, 0, t.n_nodes);
 		status = walk_nodes(&w);
 	}

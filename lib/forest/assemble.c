@@ -343,6 +343,24 @@ static score_status add_covers(assembly *a)
 	return SCORE_OK;
 }
 
+static score_status add_linear_leaves(assembly *a)
+{
+	const score_builder *b = a->b;
+	forest_linear_leaves *l = &a->f->linear_leaves;
+	if (!b->has_linear_leaves)
+		return SCORE_OK;
+	l->n_terms = (uint32_t)b->coefficients.length;
+	uint32_t *first = sl_arena_alloc(a->arena, (size_t)a->f->n_leaves + 1, sizeof *first);
+	l->constants = sl_arena_copy(a->arena, b->constants.data, a->f->n_leaves, sizeof *l->constants);
+	l->features = sl_arena_copy(a->arena, b->term_features.data, l->n_terms, sizeof *l->features);
+	l->coefficients = sl_arena_copy(a->arena, b->coefficients.data, l->n_terms, sizeof *l->coefficients);
+	if (!first || !l->constants || !l->features || !l->coefficients)
+		return out_of_memory(a);
+	memcpy(first + 1, b->term_ends.data, a->f->n_leaves * sizeof *first);
+	l->first_term = first;
+	return SCORE_OK;
+}
+
 static score_status add_numbers(assembly *a)
 {
 	const score_builder *b = a->b;
@@ -382,7 +400,8 @@ static score_status assemble(assembly *a)
 		(status = forest_assemble_derived(a->b, a->arena, a->f, a->error)) != SCORE_OK ||
 		(status = add_numbers(a)) != SCORE_OK || (status = list_used_tests(a)) != SCORE_OK ||
 		(status = add_sets(a)) != SCORE_OK || (status = add_cuts_and_tests(a)) != SCORE_OK ||
-		(status = add_trees(a)) != SCORE_OK || (status = add_covers(a)) != SCORE_OK || (status = forest_check(a->f, a->error)) != SCORE_OK)
+		(status = add_trees(a)) != SCORE_OK || (status = add_covers(a)) != SCORE_OK ||
+		(status = add_linear_leaves(a)) != SCORE_OK || (status = forest_check(a->f, a->error)) != SCORE_OK)
 		return status;
 	return forest_choose_golden(a->f, a->arena, a->error);
 }

@@ -73,6 +73,9 @@ struct score_builder {
 	sl_vector leaves, leaf_ids;        /* double, uint32_t */
 	sl_vector split_covers, leaf_covers; /* double; complete unless `lacks_covers` */
 	bool lacks_covers;
+	bool has_linear_leaves;
+	sl_vector constants, term_ends;    /* double, uint32_t, per leaf once a tree has linear leaves */
+	sl_vector term_features, coefficients; /* uint32_t, double */
 };
 
 /* Number of the test in `b->tests`, added if new; UINT32_MAX when memory is out. */

@@ -118,6 +118,27 @@ static score_status check_covers(const forest *f, score_error *error)
 	return SCORE_OK;
 }
 
+static score_status check_linear_leaves(const forest *f, score_error *error)
+{
+	const forest_linear_leaves *l = &f->linear_leaves;
+	if (!l->first_term)
+		return SCORE_OK;
+	if (f->kind != SCORE_KIND_TREES || f->leaf_width != 1 || f->contract.compare != SCORE_F64 ||
+		f->contract.sum != SCORE_F64)
+		return sl_fail(error, CORRUPT, "linear leaves do not fit the numeric contract");
+	if (l->first_term[0] != 0 || l->first_term[f->n_leaves] != l->n_terms)
+		return sl_fail(error, CORRUPT, "the linear leaves do not cover their terms");
+	for (uint32_t i = 0; i < f->n_leaves; i++) {
+		if (l->first_term[i + 1] < l->first_term[i] || l->first_term[i + 1] > l->n_terms)
+			return sl_fail(error, CORRUPT, "the terms of leaf %u are out of range", i);
+	}
+	for (uint32_t i = 0; i < l->n_terms; i++) {
+		if (l->features[i] >= f->n_features)
+			return sl_fail(error, CORRUPT, "term %u is of feature %u of %u", i, l->features[i], f->n_features);
+	}
+	return SCORE_OK;
+}
+
 /* A split stands before its children. */
 void forest_sum_covers(const forest *f, const double *leaf_covers, double *split_covers)
 {
@@ -282,6 +303,8 @@ score_status forest_check(const forest *f, score_error *error)
 		status = check_numbers(f, error);
 	if (status == SCORE_OK)
 		status = check_covers(f, error);
+	if (status == SCORE_OK)
+		status = check_linear_leaves(f, error);
 	if (status == SCORE_OK)
 		status = check_features(f, error);
 	if (status == SCORE_OK)

@@ -110,6 +110,16 @@ typedef struct forest_metadata {
 	const char *value;
 } forest_metadata;
 
+/* Leaves whose value is linear in the row; a plain one among them has its value as constant and no terms. leaves[] holds
+ * what a leaf gives where a value of its terms is missing. Compares and sums are in double. */
+typedef struct forest_linear_leaves {
+	uint32_t n_terms;
+	const uint32_t *first_term;    /* [n_leaves + 1] into features and coefficients; NULL: all leaves are plain */
+	const double *constants;       /* [n_leaves] */
+	const uint32_t *features;      /* [n_terms] inputs */
+	const double *coefficients;    /* [n_terms] */
+} forest_linear_leaves;
+
 typedef struct forest {
 	score_contract contract;
 	score_model_kind kind;
@@ -145,6 +155,7 @@ typedef struct forest {
 	const uint32_t *leaf_ids;      /* [n_leaves] the source's own leaf numbers */
 	const double *split_covers;    /* [n_splits] weight of the training rows that reached a split, finite, not negative */
 	const double *leaf_covers;     /* [n_leaves]; both NULL: unknown */
+	forest_linear_leaves linear_leaves;
 	const double *base;            /* [n_outputs] */
 	const double *linear_weights;  /* [forest_columns() - linear_first, n_outputs], or NULL */
 	const forest_metadata *metadata; /* sorted by key */
@@ -234,6 +245,15 @@ bool forest_find_label(const forest_dictionary *d, const char *text, size_t leng
 
 /* Value of a column, input or derived, in a row of n_features inputs. */
 double forest_value(const forest *f, const double *row, uint32_t column);
+
+/* Value of a leaf, counted in the model, with linear_leaves. */
+double forest_linear_leaf(const forest *f, uint32_t leaf, const double *row);
+
+/* What a value counts as in a linear leaf. */
+static inline double forest_linear_value(double x)
+{
+	return x <= FOREST_ZERO && x >= -FOREST_ZERO ? 0.0 : x;
+}
 
 /* Answer of one test for a value of its feature. */
 bool forest_goes_right(const forest *f, const forest_test *test, double x);

@@ -91,11 +91,28 @@ static void linear_sums(const forest *f, const double *row, double *out)
 	}
 }
 
+double forest_linear_leaf(const forest *f, uint32_t leaf, const double *row)
+{
+	const forest_linear_leaves *l = &f->linear_leaves;
+	double sum = l->constants[leaf];
+	for (uint32_t i = l->first_term[leaf]; i < l->first_term[leaf + 1]; i++) {
+		double x = row[l->features[i]];
+		if (x != x)
+			return f->leaves[leaf];
+		sum += l->coefficients[i] * forest_linear_value(x);
+	}
+	return sum;
+}
+
 static void tree_sums(const forest *f, const double *row, uint32_t begin, uint32_t end, double *out)
 {
 	for (uint32_t t = begin; t < end; t++) {
 		size_t leaf = (size_t)f->trees[t].first_leaf + forest_walk(f, t, row);
 		const double *values = f->leaves + leaf * f->leaf_width;
+		if (f->linear_leaves.first_term) {
+			out[f->trees[t].output] += forest_linear_leaf(f, (uint32_t)leaf, row);
+			continue;
+		}
 		for (uint32_t i = 0; i < f->leaf_width; i++) {
 			double *sum = out + f->trees[t].output + i;
 			*sum = add(f, *sum, values[i]);

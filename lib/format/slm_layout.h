@@ -67,11 +67,15 @@ enum {
 	SLM_HASH_SIZES,
 	SLM_HASH_LOW,
 	SLM_HASH_HIGH,
+	SLM_LEAF_CONSTANTS,
+	SLM_LEAF_TERMS,
+	SLM_TERM_FEATURES,
+	SLM_TERM_COEFFICIENTS,
 	SLM_N_SECTIONS
 };
 
 /* What a file may need that the first readers of version 1 do not know: the words of `requires`, in this order. */
-enum { SLM_NEEDS_DERIVED, SLM_NEEDS_SLOPE, SLM_N_REQUIREMENTS };
+enum { SLM_NEEDS_DERIVED, SLM_NEEDS_SLOPE, SLM_NEEDS_LINEAR_LEAVES, SLM_N_REQUIREMENTS };
 extern const char *const slm_requirement_names[SLM_N_REQUIREMENTS];
 
 /* One array: `count` elements of `bits` bits, floats or unsigned integers. Offsets count from the first section. */

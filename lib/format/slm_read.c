@@ -478,6 +478,46 @@ static score_status get_derived(const reader *r, sl_arena *scratch)
 	return SCORE_OK;
 }
 
+/* ---- linear leaves ---------------------------------------------------------------------------------- */
+
+/* The sum of leaf_terms must be the number of terms, which the file's size bounds. */
+static score_status get_linear_leaves(const reader *r, sl_arena *scratch)
+{
+	forest *f = r->f;
+	forest_linear_leaves *l = &f->linear_leaves;
+	const slm_section *s = r->table.sections + SLM_TERM_FEATURES;
+	const uint64_t n_terms = s->present ? s->count : 0;
+	uint32_t *counts;
+	uint32_t *features;
+	uint64_t end = 0;
+	for (int id = SLM_LEAF_CONSTANTS; id <= SLM_TERM_COEFFICIENTS && !r->table.needs[SLM_NEEDS_LINEAR_LEAVES]; id++)
+		TRY(find(r, id, 0, true, &s));
+	if (!r->table.needs[SLM_NEEDS_LINEAR_LEAVES])
+		return SCORE_OK;
+	if (n_terms > INT32_MAX)
+		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section term_features has more than 2^31 - 1 terms");
+	TRY(get_floats(r, r->arena, SLM_LEAF_CONSTANTS, f->n_leaves, &l->constants));
+	TRY(get_ints(r, scratch, SLM_LEAF_TERMS, f->n_leaves, &counts));
+	TRY(get_ints(r, r->arena, SLM_TERM_FEATURES, n_terms, &features));
+	TRY(get_floats(r, r->arena, SLM_TERM_COEFFICIENTS, n_terms, &l->coefficients));
+	uint32_t *first = take(r, r->arena, (uint64_t)f->n_leaves + 1, sizeof *first);
+	if (first == NULL)
+		return SCORE_ERR_MEMORY;
+	for (uint32_t i = 0; i < f->n_leaves; i++) {
+		end += counts[i];
+		if (end > n_terms)
+			break;
+		first[i + 1] = (uint32_t)end;
+	}
+	if (end != n_terms)
+		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section leaf_terms does not add up to %llu terms",
+			(unsigned long long)n_terms);
+	l->n_terms = (uint32_t)n_terms;
+	l->features = features;
+	l->first_term = first;
+	return SCORE_OK;
+}
+
 /* ---- all -------------------------------------------------------------------------------------------- */
 
 static score_status get_all(const reader *r, sl_arena *scratch)
@@ -503,7 +543,8 @@ static score_status get_all(const reader *r, sl_arena *scratch)
 		f->linear_weights = NULL;
 	TRY(get_labels(r, scratch));
 	TRY(get_floats(r, r->arena, SLM_GOLDEN_ROWS, (uint64_t)f->n_golden * f->n_features, &f->golden_rows));
-	return get_floats(r, r->arena, SLM_GOLDEN_MARGINS, f->n_golden * n_outputs, &f->golden_margins);
+	TRY(get_floats(r, r->arena, SLM_GOLDEN_MARGINS, f->n_golden * n_outputs, &f->golden_margins));
+	return get_linear_leaves(r, scratch);
 }
 
 static score_status read_checked(reader *r, const uint8_t *data, size_t size, size_t header_size)

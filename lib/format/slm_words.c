@@ -47,11 +47,16 @@ const char *const slm_section_names[SLM_N_SECTIONS] = {
 	[SLM_HASH_SIZES] = "hash_sizes",
 	[SLM_HASH_LOW] = "hash_low",
 	[SLM_HASH_HIGH] = "hash_high",
+	[SLM_LEAF_CONSTANTS] = "leaf_constants",
+	[SLM_LEAF_TERMS] = "leaf_terms",
+	[SLM_TERM_FEATURES] = "term_features",
+	[SLM_TERM_COEFFICIENTS] = "term_coefficients",
 };
 
 const char *const slm_requirement_names[SLM_N_REQUIREMENTS] = {
 	[SLM_NEEDS_DERIVED] = "derived_columns",
 	[SLM_NEEDS_SLOPE] = "link_slope",
+	[SLM_NEEDS_LINEAR_LEAVES] = "linear_leaves",
 };
 
 #define WORDS(NAME, ...) \

@@ -331,6 +331,23 @@ static score_status put_derived(writer *w)
 	return put_ints(w, SLM_HASH_HIGH, high, d->n_hashes);
 }
 
+static score_status put_linear_leaves(writer *w)
+{
+	const forest *f = &w->model;
+	const forest_linear_leaves *l = &f->linear_leaves;
+	if (l->first_term == NULL)
+		return SCORE_OK;
+	uint32_t *n_terms = scratch_ints(w, f->n_leaves);
+	if (n_terms == NULL)
+		return SCORE_ERR_MEMORY;
+	for (uint32_t i = 0; i < f->n_leaves; i++)
+		n_terms[i] = l->first_term[i + 1] - l->first_term[i];
+	TRY(put_floats(w, SLM_LEAF_CONSTANTS, l->constants, f->n_leaves));
+	TRY(put_ints(w, SLM_LEAF_TERMS, n_terms, f->n_leaves));
+	TRY(put_ints(w, SLM_TERM_FEATURES, l->features, l->n_terms));
+	return put_floats(w, SLM_TERM_COEFFICIENTS, l->coefficients, l->n_terms);
+}
+
 static score_status put_all(writer *w)
 {
 	const forest *f = &w->model;
@@ -354,7 +371,9 @@ static score_status put_all(writer *w)
 	TRY(put_floats(w, SLM_GOLDEN_MARGINS, f->golden_margins, f->n_golden * n_outputs));
 	TRY(put_covers(w));
 	TRY(put_labels(w));
-	return f->derived.n > 0 ? put_derived(w) : SCORE_OK;
+	if (f->derived.n > 0)
+		TRY(put_derived(w));
+	return put_linear_leaves(w);
 }
 
 /* ---- what the caller changes ------------------------------------------------------------------------ */
@@ -458,6 +477,7 @@ static score_status write_file(writer *w, const score_save_options *options, sl_
 	place_sections(&w->table);
 	w->table.needs[SLM_NEEDS_DERIVED] = w->model.derived.n > 0;
 	w->table.needs[SLM_NEEDS_SLOPE] = forest_needs_slope(&w->model);
+	w->table.needs[SLM_NEEDS_LINEAR_LEAVES] = w->model.linear_leaves.first_term != NULL;
 	TRY(slm_header_write(&w->model, &w->table, header, w->error));
 	if (header->length > SLM_MAX_HEADER_BYTES)
 		return sl_fail(w->error, SCORE_ERR_LIMIT, "names and metadata take more than %u bytes; shorten them",

@@ -70,6 +70,8 @@ typedef struct lgbm_trees {
 	sl_vector categories; /* uint32_t: members of all sets of the tree */
 	sl_vector set_first;  /* uint32_t: set k has categories [set_first[k], set_first[k + 1]) */
 	sl_vector covers;     /* double: of the nodes, or empty */
+	sl_vector linear_leaves; /* score_linear_leaf per node; empty for a plain tree */
+	sl_vector term_features, coefficients; /* uint32_t, double */
 } lgbm_trees;
 
 void import_lgbm_trees_init(lgbm_trees *trees, const score_allocator *allocator);

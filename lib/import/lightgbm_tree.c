@@ -34,14 +34,18 @@ enum tree_key {
 	CAT_THRESHOLD,
 	LEAF_COUNT,
 	INTERNAL_COUNT,
+	LEAF_CONST,
+	NUM_FEATURES,
+	LEAF_FEATURES,
+	LEAF_COEFF,
 	NESTED_TREE, /* never in a good file */
 	N_TREE_KEYS
 };
 
 static const char *const tree_keys[N_TREE_KEYS] = {
 	"num_leaves", "num_cat", "is_linear", "split_feature", "threshold", "decision_type", "left_child",
-	"right_child", "leaf_value", "cat_boundaries", "cat_threshold",
-	"leaf_count", "internal_count", "Tree",
+	"right_child", "leaf_value", "cat_boundaries", "cat_threshold", "leaf_count", "internal_count",
+	"leaf_const", "num_features", "leaf_features", "leaf_coeff", "Tree",
 };
 
 void import_lgbm_trees_init(lgbm_trees *trees, const score_allocator *allocator)
@@ -50,6 +54,9 @@ void import_lgbm_trees_init(lgbm_trees *trees, const score_allocator *allocator)
 	sl_vector_init(&trees->categories, allocator, sizeof(uint32_t));
 	sl_vector_init(&trees->set_first, allocator, sizeof(uint32_t));
 	sl_vector_init(&trees->covers, allocator, sizeof(double));
+	sl_vector_init(&trees->linear_leaves, allocator, sizeof(score_linear_leaf));
+	sl_vector_init(&trees->term_features, allocator, sizeof(uint32_t));
+	sl_vector_init(&trees->coefficients, allocator, sizeof(double));
 }
 
 void import_lgbm_trees_free(lgbm_trees *trees)
@@ -58,6 +65,9 @@ void import_lgbm_trees_free(lgbm_trees *trees)
 	sl_vector_free(&trees->categories);
 	sl_vector_free(&trees->set_first);
 	sl_vector_free(&trees->covers);
+	sl_vector_free(&trees->linear_leaves);
+	sl_vector_free(&trees->term_features);
+	sl_vector_free(&trees->coefficients);
 }
 
 /* ---- the block's lines ----------------------------------------------------------------------------- */
@@ -297,6 +307,69 @@ static score_status read_splits(lgbm_trees *t, const lgbm_text *head, const lgbm
 	return status == SCORE_OK ? make_tests(t, fields, n_splits, n_sets) : status;
 }
 
+/* ---- linear leaves --------------------------------------------------------------------------------- */
+
+static score_status read_constants(lgbm_trees *t, const lgbm_field *fields, int64_t n_splits)
+{
+	lgbm_text constants = fields[LEAF_CONST].value, counts = fields[NUM_FEATURES].value;
+	score_linear_leaf *leaves = (score_linear_leaf *)t->linear_leaves.data + n_splits;
+	uint64_t n_terms = 0;
+	for (int64_t i = 0; i <= n_splits; i++) {
+		int64_t count;
+		score_status status = import_lgbm_next_f64(&t->in, &constants, "leaf_const", &leaves[i].constant);
+		if (status == SCORE_OK)
+			status = import_lgbm_next_i64(&t->in, &counts, "num_features", 0, t->n_features, &count);
+		if (status != SCORE_OK)
+			return status;
+		leaves[i].first_term = (uint32_t)n_terms;
+		leaves[i].n_terms = (uint32_t)count;
+		n_terms += (uint64_t)count;
+		/* Every term takes a digit and a space: nothing is allocated for a count beyond that. */
+		if (n_terms > fields[LEAF_FEATURES].value.length / 2 + 1)
+			return LGBM_FAIL(&t->in, &fields[NUM_FEATURES].value, SCORE_ERR_CORRUPT,
+				"\"leaf_features\" has too few numbers for this");
+	}
+	score_status status = import_lgbm_no_more(&t->in, &constants, "leaf_const");
+	if (status == SCORE_OK)
+		status = import_lgbm_no_more(&t->in, &counts, "num_features");
+	if (status == SCORE_OK && (!sl_vector_grow(&t->term_features, (size_t)n_terms) ||
+		!sl_vector_grow(&t->coefficients, (size_t)n_terms)))
+		return sl_fail_memory(t->in.error, (size_t)n_terms * sizeof(double));
+	return status;
+}
+
+static score_status read_terms(lgbm_trees *t, const lgbm_field *fields)
+{
+	lgbm_text features = fields[LEAF_FEATURES].value, coefficients = fields[LEAF_COEFF].value;
+	score_status status = SCORE_OK;
+	for (size_t i = 0; i < t->coefficients.length && status == SCORE_OK; i++) {
+		int64_t feature = 0;
+		status = import_lgbm_next_i64(&t->in, &features, "leaf_features", 0, (int64_t)t->n_features - 1, &feature);
+		((uint32_t *)t->term_features.data)[i] = (uint32_t)feature;
+		if (status == SCORE_OK)
+			status = import_lgbm_next_f64(&t->in, &coefficients, "leaf_coeff", (double *)t->coefficients.data + i);
+	}
+	if (status == SCORE_OK)
+		status = import_lgbm_no_more(&t->in, &features, "leaf_features");
+	return status == SCORE_OK ? import_lgbm_no_more(&t->in, &coefficients, "leaf_coeff") : status;
+}
+
+static score_status read_linear_leaves(lgbm_trees *t, const lgbm_text *head, const lgbm_field *fields, int64_t n_splits)
+{
+	static const enum tree_key required[] = {LEAF_CONST, NUM_FEATURES, LEAF_FEATURES, LEAF_COEFF};
+	score_status status = SCORE_OK;
+	for (size_t i = 0; i < sizeof required / sizeof required[0] && status == SCORE_OK; i++)
+		status = require(&t->in, head, &fields[required[i]]);
+	if (status == SCORE_OK) {
+		score_linear_leaf *leaves = sl_vector_grow(&t->linear_leaves, t->nodes.length);
+		if (!leaves)
+			return sl_fail_memory(t->in.error, t->nodes.length * sizeof *leaves);
+		memset(leaves, 0, t->nodes.length * sizeof *leaves);
+		status = read_constants(t, fields, n_splits);
+	}
+	return status == SCORE_OK ? read_terms(t, fields) : status;
+}
+
 /* ---- the tree -------------------------------------------------------------------------------------- */
 
 static score_status read_leaves(lgbm_trees *t, const lgbm_field *field, int64_t n_splits)
@@ -320,6 +393,7 @@ static score_status make_room(lgbm_trees *t, const lgbm_field *leaf_value, int64
 			"\"leaf_value\" has too few numbers for num_leaves=%lld", (long long)n_leaves);
 	size_t n = 2 * (size_t)n_leaves - 1;
 	t->nodes.length = t->categories.length = t->set_first.length = 0;
+	t->linear_leaves.length = t->term_features.length = t->coefficients.length = 0;
 	score_node *nodes = sl_vector_grow(&t->nodes, n);
 	if (!nodes)
 		return sl_fail_memory(t->in.error, n * sizeof *nodes);
@@ -363,6 +437,12 @@ static score_status add_tree(lgbm_trees *t, const lgbm_text *head, uint32_t outp
 	tree.output = output;
 	if (t->covers.length && import_covers_usable(t->covers.data, t->covers.length))
 		tree.covers = t->covers.data;
+	if (t->linear_leaves.length) {
+		tree.linear_leaves = t->linear_leaves.data;
+		tree.term_features = t->term_features.data;
+		tree.term_coefficients = t->coefficients.data;
+		tree.n_terms = t->coefficients.length;
+	}
 	score_status status = score_builder_add_tree(t->builder, &tree, t->in.error);
 	if (status == SCORE_ERR_ARGUMENT)
 		status = SCORE_ERR_CORRUPT;
@@ -381,9 +461,6 @@ score_status import_lgbm_tree(lgbm_trees *t, const lgbm_text *head, uint32_t out
 	score_status status = read_fields(&t->in, head, fields);
 	if (status == SCORE_OK && fields[IS_LINEAR].value.text)
 		status = read_count(&t->in, head, &fields[IS_LINEAR], 0, 1, &is_linear);
-	if (status == SCORE_OK && is_linear)
-		return LGBM_FAIL(&t->in, &fields[IS_LINEAR].value, SCORE_ERR_UNSUPPORTED,
-			"linear trees (LightGBM's linear_tree=true) are not supported");
 	if (status == SCORE_OK)
 		status = read_count(&t->in, head, &fields[NUM_LEAVES], 1, MAX_LEAVES, &n_leaves);
 	if (status == SCORE_OK)
@@ -398,5 +475,7 @@ score_status import_lgbm_tree(lgbm_trees *t, const lgbm_text *head, uint32_t out
 		status = read_splits(t, head, fields, n_leaves - 1, n_sets);
 	if (status == SCORE_OK)
 		status = read_counts(t, fields, n_leaves - 1);
+	if (status == SCORE_OK && is_linear)
+		status = read_linear_leaves(t, head, fields, n_leaves - 1);
 	return status == SCORE_OK && add ? add_tree(t, head, output) : status;
 }

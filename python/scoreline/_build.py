@@ -14,8 +14,8 @@ import numpy as np
 
 from . import _library
 from ._errors import ShapeError
-from ._library import BuildOptions, ColumnProgram, Contract, Error, F32, F64, ISAS, Node, Tree, c_text, check, filled
-from ._library import lib, new_handle
+from ._library import BuildOptions, ColumnProgram, Contract, Error, F32, F64, ISAS, LinearLeaf, Node, Tree, c_text
+from ._library import check, filled, lib, new_handle
 from ._model import Model
 
 _WIDTHS = {"f32": F32, "f64": F64}
@@ -136,6 +136,24 @@ def _test_codes(test: Union[str, Sequence[str]], n: int) -> Any:
     return np.array([codes[name] for name in names], dtype=np.uint8)
 
 
+def _set_linear_leaves(tree: Tree, values: np.ndarray, given: Optional[Mapping[int, Any]]) -> Tuple[np.ndarray, ...]:
+    """Lay the terms one after the other; returns the arrays that the tree now refers to."""
+    if not given:
+        return ()
+    leaves = np.zeros(len(values), dtype=LinearLeaf)
+    leaves["constant"] = values
+    features: List[int] = []
+    coefficients: List[float] = []
+    for node, (constant, terms) in given.items():
+        leaves[node] = (constant, len(features), len(terms))
+        features.extend(terms)
+        coefficients.extend(terms.values())
+    arrays = leaves, np.array(features, dtype=np.uint32), np.array(coefficients, dtype=np.float64)
+    tree.linear_leaves, tree.term_features, tree.term_coefficients = (array.ctypes.data for array in arrays)
+    tree.n_terms = len(features)
+    return arrays
+
+
 class Builder:
     """Make a model from trees or linear weights.
 
@@ -239,6 +257,7 @@ class Builder:
         output: int = 0,
         vectors: Any = None,
         covers: Any = None,
+        linear_leaves: Optional[Mapping[int, Tuple[float, Mapping[int, float]]]] = None,
     ) -> "Builder":
         """Add a tree of n nodes; node 0 is the root.
 
@@ -255,6 +274,8 @@ class Builder:
             output: output that the tree adds to.
             vectors: [n, n_outputs] leaf values of a vector tree, instead of `value`.
             covers: [n] weight of the training rows that reached a node; contributions need it for all trees.
+            linear_leaves: node number to (constant, coefficient by feature) of leaves that are linear in the row, summed
+                in this order; `value` is what they give where one of the features is missing. Only with "f64".
         """
         left = np.asarray(left)
         n = left.size
@@ -284,7 +305,9 @@ class Builder:
             if covers.shape != (n,):
                 raise ShapeError(f"expected covers of {n} nodes, found an array of shape {covers.shape}")
             tree.covers = covers.ctypes.data
+        kept = _set_linear_leaves(tree, nodes["value"], linear_leaves)
         self._call(lib.score_builder_add_tree, byref(tree))
+        del kept
         return self
 
     @staticmethod

@@ -207,6 +207,10 @@ class Node(Structure):
     ]
 
 
+class LinearLeaf(Structure):
+    _fields_ = [("constant", c_double), ("first_term", c_uint32), ("n_terms", c_uint32)]
+
+
 class Tree(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -219,6 +223,10 @@ class Tree(Structure):
         ("output", c_uint32),
         ("reserved", c_uint32),
         ("covers", c_void_p),
+        ("linear_leaves", c_void_p),
+        ("term_features", c_void_p),
+        ("term_coefficients", c_void_p),
+        ("n_terms", c_size_t),
     ]
 
 

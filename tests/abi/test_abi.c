@@ -144,7 +144,11 @@ AT(score_node, n_categories, 28);
 AT(score_node, leaf_id, 32);
 AT(score_node, leaf_vector, 36);
 
-SIZE(score_tree, 72);
+SIZE(score_linear_leaf, 16);
+AT(score_linear_leaf, constant, 0);
+AT(score_linear_leaf, first_term, 8);
+AT(score_linear_leaf, n_terms, 12);
+SIZE(score_tree, 104);
 AT(score_tree, struct_size, 0);
 AT(score_tree, nodes, 8);
 AT(score_tree, n_nodes, 16);
@@ -155,6 +159,10 @@ AT(score_tree, n_vectors, 48);
 AT(score_tree, output, 56);
 AT(score_tree, reserved, 60);
 AT(score_tree, covers, 64);
+AT(score_tree, linear_leaves, 72);
+AT(score_tree, term_features, 80);
+AT(score_tree, term_coefficients, 88);
+AT(score_tree, n_terms, 96);
 
 SIZE(score_step, 48);
 AT(score_step, operation, 0);

@@ -10,10 +10,10 @@ import city_hash
 import msgpack
 import numpy as np
 
-REQUIREMENTS = {"derived_columns", "link_slope"}
+REQUIREMENTS = {"derived_columns", "link_slope", "linear_leaves"}
 MAGIC = b"\x89SLM\r\n\x1a\n"
 FLOATS = {"cuts", "leaves", "base", "linear_weights", "golden_rows", "golden_margins", "label_codes", "derived_least",
-          "step_a", "step_b", "table_values"}
+          "step_a", "step_b", "table_values", "leaf_constants", "term_coefficients"}
 OPERATIONS = ["identity", "add", "subtract", "multiply", "divide", "clip", "replace_missing", "replace", "greater", "equal",
               "is_missing", "truncate", "lookup"]
 ROOTS = ["value", "hash", "norm_l1", "norm_l2", "norm_max", "norm_signed_max", "norm_l2_ratio"]
@@ -128,6 +128,7 @@ class Model:
         self.leaves = self.section("leaves", self.counts["leaves"] * self.counts["leaf_width"])
         self.leaf_ids = self.read_leaf_ids()
         self.split_covers, self.leaf_covers = self.read_covers()
+        self.linear_leaves = self.read_linear_leaves()
         self.base = self.section("base", self.n_outputs)
         self.weights = self.section("linear_weights", (len(cuts) - self.linear_first) * self.n_outputs * self.is_linear())
         self.golden_rows = self.section("golden_rows", self.counts["golden_rows"] * len(self.features))
@@ -283,6 +284,17 @@ class Model:
         check(bool(np.isfinite(found).all() and (found >= 0).all()), "covers")
         return found[:len(splits)], found[len(splits):]
 
+    def read_linear_leaves(self) -> list[tuple]:
+        """(constant, features, coefficients) of each leaf; empty if all leaves are plain."""
+        if "linear_leaves" not in self.header["requires"]:
+            return []
+        n_terms = self.section("leaf_terms", self.counts["leaves"])
+        ends = np.cumsum(n_terms)
+        features = self.section("term_features", int(ends[-1]))
+        coefficients = self.section("term_coefficients", int(ends[-1]))
+        return [(constant, features[end - n:end], coefficients[end - n:end]) for constant, n, end in
+                zip(self.section("leaf_constants", self.counts["leaves"]), n_terms, ends)]
+
     # ---- scores -----------------------------------------------------------------------------------
 
     def step(self, step: Step, x):
@@ -365,6 +377,14 @@ class Model:
             node = (tree.right if self.goes_right(test, self.value(test.feature, row)) else tree.left)[node]
         return tree.first_leaf + ~node
 
+    def leaf_value(self, leaf: int, row) -> float:
+        constant, features, coefficients = self.linear_leaves[leaf]
+        if np.isnan([row[f] for f in features]).any():
+            return self.leaves[leaf]
+        for f, coefficient in zip(features, coefficients):
+            constant = constant + coefficient * (0.0 if abs(row[f]) <= TINY else row[f])
+        return constant
+
     def margins(self, row) -> np.ndarray:
         number = np.float32 if self.contract["sum"] == "f32" else np.float64
         first = self.contract["base_position"] == "first"
@@ -378,6 +398,9 @@ class Model:
         width = self.counts["leaf_width"]
         for tree in self.trees:
             leaf = self.leaf(tree, row)
+            if self.linear_leaves:
+                sums[tree.output] += self.leaf_value(leaf, row)
+                continue
             for k in range(width):
                 sums[tree.output + k] += number(self.leaves[leaf * width + k])
         if self.contract["average"] == "margin":

@@ -35,6 +35,19 @@ static void print_ints(const char *name, const int32_t *values, size_t n)
 	printf("\n");
 }
 
+static void print_linear_leaves(const forest *f)
+{
+	const forest_linear_leaves *l = &f->linear_leaves;
+	for (uint32_t i = 0; l->first_term != NULL && i < f->n_leaves; i++) {
+		printf("linear_leaf: %016" PRIx64, sl_f64_bits(l->constants[i]));
+		for (uint32_t k = l->first_term[i]; k < l->first_term[i + 1]; k++)
+			printf(" %" PRIu32, l->features[k]);
+		for (uint32_t k = l->first_term[i]; k < l->first_term[i + 1]; k++)
+			printf(" %016" PRIx64, sl_f64_bits(l->coefficients[k]));
+		printf("\n");
+	}
+}
+
 static void print_contract(const forest *f)
 {
 	const score_contract *c = &f->contract;
@@ -121,6 +134,7 @@ static void print_forest(const forest *f)
 	print_doubles("linear_weights", f->linear_weights, f->linear_weights != NULL ? forest_linear_weights(f) : 0);
 	print_doubles("golden_rows", f->golden_rows, (size_t)f->n_golden * f->n_features);
 	print_doubles("golden_margins", f->golden_margins, f->n_golden * n_outputs);
+	print_linear_leaves(f);
 }
 
 static int dump(const char *path)

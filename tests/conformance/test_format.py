@@ -13,7 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 TOOL = ROOT / "build/tests/slm_tool"
 SAMPLES = ["stump", "tiny", "one-set", "leaf-only", "xgboost", "xgboost-categories", "xgboost-classes", "lightgbm",
            "lightgbm-forest", "sklearn", "catboost", "odd-outputs", "nan-cuts", "chain", "linear", "gblinear", "covers",
-           "odd-covers", "dictionaries", "derived", "derived-linear"]
+           "odd-covers", "dictionaries", "derived", "derived-linear", "linear-leaves"]
 DTYPES = {"f32": 1, "f64": 2}
 LINKS = ["identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge", "softmax_xgboost", "softmax", "argmax",
          "signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised", "softmax_pair", "exp_f64",
@@ -74,7 +74,9 @@ def describe(model: Model) -> list[str]:
                     f"split_covers:{bits(model.split_covers)}", f"leaf_covers:{bits(model.leaf_covers)}",
                     f"base:{bits(model.base)}",
                     f"linear_weights:{bits(model.weights)}", f"golden_rows:{bits(model.golden_rows)}",
-                    f"golden_margins:{bits(model.golden_margins)}"]
+                    f"golden_margins:{bits(model.golden_margins)}",
+                    *(f"linear_leaf:{bits([constant])}{numbers(features)}{bits(coefficients)}"
+                      for constant, features, coefficients in model.linear_leaves)]
 
 
 def compare_readers(path: pathlib.Path) -> None:

@@ -275,12 +275,17 @@ def test_other_spellings(tally):
     bit_check.Checker("lgb-spelling", other.encode(), oracle, rows, tally("LightGBM", "other spellings")).run()
 
 
-def test_linear_trees_match_or_are_refused_by_name(tally):
-    rng = seeds("linear")
-    booster, x = train(rng, "regression", {"linear_tree": True, "num_leaves": 5})
-    try:
-        c_interface.Model.imported(booster.model_to_string().encode())
-    except c_interface.ScoreError as refused:
-        assert refused.code == "UNSUPPORTED" and "linear" in refused.text.lower(), refused
-        return
-    check(tally, "linear trees", "lgb-linear", booster, x, rng)
+@pytest.mark.parametrize("seed", range(4 * N_SEEDS))
+def test_linear_trees(seed, tally):
+    """Also with a missing value in a leaf's features, with categories, with more leaves than the batch regime takes."""
+    rng = seeds("linear", seed)
+    params = {"linear_tree": True, "num_leaves": [5, 31, 300][seed % 3], "linear_lambda": [0.0, 0.1][seed % 2]}
+    n_categories = {1: 7} if seed % 4 == 1 else None
+    if seed % 4 == 2:
+        params.update(boosting="rf", bagging_freq=1, bagging_fraction=0.7)
+    booster, x = train(rng, ["regression", "binary", "multiclass"][seed % 3], params, n_rows=1500,
+                       nan_rate=[0, 0.05][seed % 2], n_categories=n_categories)
+    text = booster.model_to_string()
+    assert re.search("^leaf_features=.*[0-9]", text, re.M)
+    # A linear term of an infinite value is an infinity, and of two of them often NaN: whatever LightGBM makes of it.
+    check(tally, "linear trees", f"lgb-linear-{seed}", booster, x, rng, n_categories=n_categories, nan_rate=0.1)

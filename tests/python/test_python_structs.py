@@ -22,6 +22,7 @@ STRUCTS = {
     "score_tree": _library.Tree,
     "score_step": _library.Step,
     "score_column_program": _library.ColumnProgram,
+    "score_linear_leaf": _library.LinearLeaf,
 }
 CONSTANTS = {
     "SCORE_F32": _library.F32,

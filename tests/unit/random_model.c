@@ -68,6 +68,9 @@ typedef struct scratch {
 	uint32_t *depth;
 	uint32_t *categories;
 	double *vectors;
+	score_linear_leaf *linear;
+	uint32_t *terms;
+	double *coefficients;
 	uint32_t n_nodes, n_categories, n_leaves;
 } scratch;
 
@@ -141,6 +144,20 @@ static uint32_t pick_leaf(const random_spec *spec, const scratch *s, uint64_t *s
 	}
 }
 
+static void add_terms(const random_spec *spec, scratch *s, score_tree *tree, uint64_t *state)
+{
+	for (uint32_t i = 0; i < s->n_nodes; i++) {
+		s->linear[i] = (score_linear_leaf){leaf_value(spec, state), (uint32_t)tree->n_terms, below(state, 5)};
+		for (uint32_t k = 0; k < s->linear[i].n_terms; k++, tree->n_terms++) {
+			s->terms[tree->n_terms] = below(state, spec->n_features);
+			s->coefficients[tree->n_terms] = leaf_value(spec, state);
+		}
+	}
+	tree->linear_leaves = s->linear;
+	tree->term_features = s->terms;
+	tree->term_coefficients = s->coefficients;
+}
+
 static void add_tree(const random_spec *spec, score_builder *b, uint32_t number, scratch *s, uint64_t *state)
 {
 	uint32_t n_leaves = 1 + below(state, spec->max_leaves);
@@ -160,6 +177,8 @@ static void add_tree(const random_spec *spec, score_builder *b, uint32_t number,
 		tree.vectors = s->vectors;
 		tree.n_vectors = s->n_leaves;
 	}
+	if (spec->linear_leaves && number % 4)
+		add_terms(spec, s, &tree, state);
 	score_error error;
 	if (score_builder_add_tree(b, &tree, &error) != SCORE_OK)
 		fail_msg("%s", error.message);
@@ -183,7 +202,8 @@ score_model *random_model(const random_spec *spec)
 	assert_int_equal(score_builder_new(&c, &o, &b, &error), SCORE_OK);
 	size_t n = 2 * (size_t)spec->max_leaves + 2;
 	scratch s = {calloc(n, sizeof(score_node)), calloc(n, sizeof(uint32_t)), calloc(5 * n, sizeof(uint32_t)),
-		calloc(n * spec->n_outputs, sizeof(double)), 0, 0, 0};
+		calloc(n * spec->n_outputs, sizeof(double)), calloc(n, sizeof(score_linear_leaf)), calloc(5 * n, sizeof(uint32_t)),
+		calloc(5 * n, sizeof(double)), 0, 0, 0};
 	for (uint32_t i = 0; i < spec->category_features; i++)
 		assert_int_equal(score_builder_set_feature(b, i, NULL, SCORE_FEATURE_CATEGORY, &error), SCORE_OK);
 	if (random_columns(b, spec->seed, spec->n_features, spec->n_derived, &error) != SCORE_OK)
@@ -200,6 +220,9 @@ score_model *random_model(const random_spec *spec)
 	free(s.depth);
 	free(s.categories);
 	free(s.vectors);
+	free(s.linear);
+	free(s.terms);
+	free(s.coefficients);
 	return model;
 }
 

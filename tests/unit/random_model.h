@@ -16,6 +16,7 @@ typedef struct random_spec {
 	uint32_t zero_is_missing;  /* 1: some tests */
 	uint32_t vector_leaves;
 	uint32_t n_derived;        /* derived columns of all kinds */
+	uint32_t linear_leaves;    /* 1: most trees; contracts in double only */
 	score_dtype compare, sum;
 	score_base_position base_position;
 	score_average average;

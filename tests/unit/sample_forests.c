@@ -51,6 +51,7 @@ const sample samples[] = {
 	{ "derived", XGBOOST(1, 1), 5, 20, SAMPLE_LEVEL, SAMPLE_HAS_DERIVED | SAMPLE_HAS_CATEGORIES },
 	{ "derived-linear", CONTRACT(2, 2, SCORE_F64, SCORE_F64, SCORE_BASE_LAST, SCORE_AVERAGE_NONE, SCORE_CATEGORY_TRUNCATE,
 		1.0), 0, 0, 0, SAMPLE_IS_LINEAR | SAMPLE_HAS_DERIVED },
+	{ "linear-leaves", LIGHTGBM(1, SCORE_AVERAGE_NONE), 4, 9, SAMPLE_LEAF_ORDER, SAMPLE_HAS_LINEAR_LEAVES },
 };
 const size_t n_samples = sizeof samples / sizeof samples[0];
 
@@ -64,6 +65,9 @@ typedef struct maker {
 	uint32_t categories[MAX_CATEGORIES];
 	double vectors[MAX_NODES * 4];
 	double covers[MAX_NODES];
+	score_linear_leaf linear_leaves[MAX_NODES];
+	uint32_t term_features[2 * MAX_NODES];
+	double coefficients[2 * MAX_NODES];
 } maker;
 
 static uint32_t random_below(maker *m, uint32_t n)
@@ -184,6 +188,20 @@ static void fill_covers(maker *m)
 	}
 }
 
+static void make_terms(maker *m, score_tree *tree)
+{
+	tree->linear_leaves = m->linear_leaves;
+	tree->term_features = m->term_features;
+	tree->term_coefficients = m->coefficients;
+	for (uint32_t i = 0; i < m->n_nodes; i++) {
+		m->linear_leaves[i] = (score_linear_leaf){ random_value(m, SCORE_F64), (uint32_t)tree->n_terms, i % 4 };
+		for (uint32_t k = 0; k < i % 4; k++, tree->n_terms++) {
+			m->term_features[tree->n_terms] = random_below(m, m->s->contract.n_features);
+			m->coefficients[tree->n_terms] = random_value(m, SCORE_F64);
+		}
+	}
+}
+
 static score_status add_tree(maker *m, score_builder *builder, uint32_t number, score_error *error)
 {
 	const score_contract *c = &m->s->contract;
@@ -219,6 +237,8 @@ static score_status add_tree(maker *m, score_builder *builder, uint32_t number, 
 		fill_covers(m);
 		tree.covers = m->covers;
 	}
+	if ((m->s->flags & SAMPLE_HAS_LINEAR_LEAVES) && number % 2 == 1)
+		make_terms(m, &tree);
 	return score_builder_add_tree(builder, &tree, error);
 }
 

@@ -30,6 +30,7 @@ enum { SAMPLE_LEVEL, SAMPLE_PREORDER, SAMPLE_LEAF_ORDER, SAMPLE_SPLIT_ORDER };
 #define SAMPLE_HAS_ODD_COVERS 512u /* weights that do not */
 #define SAMPLE_HAS_DICTIONARIES 1024u
 #define SAMPLE_HAS_DERIVED 2048u
+#define SAMPLE_HAS_LINEAR_LEAVES 4096u /* every second tree */
 
 extern const sample samples[];
 extern const size_t n_samples;

@@ -54,6 +54,54 @@ static void scores_a_stump(void **state)
 	score_model_free(model);
 }
 
+/* Trees with and without linear leaves in one model, in either order; and what is refused leaves the builder as it was. */
+static void scores_linear_leaves(void **state)
+{
+	(void)state;
+	const score_linear_leaf leaves[] = {{0, 0, 0}, {1.0, 1, 2}, {2.0, 0, 1}}, beyond[] = {{0, 0, 0}, {1.0, 1, 3}, {2.0, 4, 0}};
+	const uint32_t features[] = {0, 1, 0}, absent[] = {0, 1, 2};
+	const double coefficients[] = {0.5, 2.0, 100.0};
+	const double rows[] = {3, 0.25, 3, 0.75, NAN, 0.25, NAN, 0.75, 1e-36, 0.25};
+	const double expected[] = {10.0 + (1.0 + 2.0 * 0.25 + 300.0) + 10.0, 20.0 + 3.5 + 20.0, 10.0 + 10.0 + 10.0,
+		20.0 + 20.0 + 20.0, 10.0 + 1.5 + 10.0};
+	score_builder *b = new_builder(2);
+	score_tree plain = tree_of(stump, 3), linear = plain, wrong;
+	score_model *model = NULL;
+	double out[5];
+	linear.linear_leaves = leaves;
+	linear.term_features = features;
+	linear.term_coefficients = coefficients;
+	linear.n_terms = 3;
+	assert_int_equal(score_builder_add_tree(b, &plain, NULL), SCORE_OK);
+	for (int i = 0; i < 4; i++) {
+		wrong = linear;
+		if (i == 0)
+			wrong.linear_leaves = beyond;
+		else if (i == 1)
+			wrong.term_features = absent;
+		else if (i == 2)
+			wrong.term_coefficients = NULL;
+		else
+			wrong.term_features = NULL;
+		assert_int_equal(score_builder_add_tree(b, &wrong, NULL), SCORE_ERR_ARGUMENT);
+	}
+	assert_int_equal(score_builder_add_tree(b, &linear, NULL), SCORE_OK);
+	assert_int_equal(score_builder_add_tree(b, &wrong, NULL), SCORE_ERR_ARGUMENT);
+	assert_int_equal(score_builder_add_tree(b, &plain, NULL), SCORE_OK);
+	assert_int_equal(score_builder_finish(b, &model, NULL), SCORE_OK);
+	score_builder_free(b);
+	score_input in = score_input_rows_f64(rows, 5, 2);
+	assert_int_equal(score_batch(model, &in, out, 5, NULL, NULL), SCORE_OK);
+	for (int i = 0; i < 5; i++)
+		assert_true(out[i] == expected[i]);
+	score_model_free(model);
+	score_contract contract = SCORE_CONTRACT_INIT(2, 1);
+	contract.compare = SCORE_F32;
+	assert_int_equal(score_builder_new(&contract, NULL, &b, NULL), SCORE_OK);
+	assert_int_equal(score_builder_add_tree(b, &linear, NULL), SCORE_ERR_ARGUMENT);
+	score_builder_free(b);
+}
+
 /* A leaf may be NaN or infinite: what the link makes of it is XGBoost's std::min and expf, bit for bit. */
 static void predicts_from_odd_margins(void **state)
 {
@@ -192,6 +240,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scores_a_stump),
+		cmocka_unit_test(scores_linear_leaves),
 		cmocka_unit_test(predicts_from_odd_margins),
 		cmocka_unit_test(refuses_what_is_no_tree),
 		cmocka_unit_test(keeps_covers_if_all_trees_have_them),

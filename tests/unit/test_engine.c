@@ -290,6 +290,26 @@ static void vector_leaves(void **state)
 	}
 }
 
+static void linear_leaves(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 140; seed < 144; seed++) {
+		random_spec s = base_spec(seed);
+		s.linear_leaves = 1;
+		s.compare = s.sum = SCORE_F64;
+		s.max_leaves = seed == 141 ? 700 : seed == 142 ? 256 : 30;
+		s.n_outputs = seed == 143 ? 3 : 1;
+		s.n_trees = 21;
+		s.leafwise = seed & 1;
+		s.category_features = seed == 142 ? 3 : 0;
+		s.average = seed == 143 ? SCORE_AVERAGE_PREDICTION : SCORE_AVERAGE_NONE;
+		check_spec(s);
+		score_model *model = random_model(&s);
+		assert_int_equal(engine_batch_regime(model->e), seed == 141 ? SCORE_REGIME_WALK : SCORE_REGIME_BATCH);
+		score_model_free(model);
+	}
+}
+
 static void large_trees(void **state)
 {
 	(void)state;
@@ -518,6 +538,7 @@ int main(void)
 		cmocka_unit_test(categories),
 		cmocka_unit_test(many_outputs),
 		cmocka_unit_test(vector_leaves),
+		cmocka_unit_test(linear_leaves),
 		cmocka_unit_test(large_trees),
 		cmocka_unit_test(averages_and_bases),
 		cmocka_unit_test(few_features_and_many_trees),

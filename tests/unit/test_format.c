@@ -167,6 +167,14 @@ static void assert_same_forest(const forest *a, const forest *b)
 	assert_int_equal(a->linear_weights == NULL, b->linear_weights == NULL);
 	if (a->linear_weights != NULL)
 		SAME(a->linear_weights, b->linear_weights, forest_linear_weights(a));
+	assert_int_equal(a->linear_leaves.first_term == NULL, b->linear_leaves.first_term == NULL);
+	if (a->linear_leaves.first_term != NULL) {
+		assert_int_equal(a->linear_leaves.n_terms, b->linear_leaves.n_terms);
+		SAME(a->linear_leaves.first_term, b->linear_leaves.first_term, a->n_leaves + 1);
+		SAME(a->linear_leaves.constants, b->linear_leaves.constants, a->n_leaves);
+		SAME(a->linear_leaves.features, b->linear_leaves.features, a->linear_leaves.n_terms);
+		SAME(a->linear_leaves.coefficients, b->linear_leaves.coefficients, a->linear_leaves.n_terms);
+	}
 	SAME(a->golden_rows, b->golden_rows, (size_t)a->n_golden * a->n_features);
 	SAME(a->golden_margins, b->golden_margins, a->n_golden * n_outputs);
 }

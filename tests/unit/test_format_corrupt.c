@@ -174,7 +174,7 @@ static void changed_bytes_with_a_right_hash_do_no_harm(void **state)
 {
 	(void)state;
 	const char *const names[] = { "derived", "derived-linear", "tiny", "linear", "one-set", "odd-outputs", "sklearn",
-		"nan-cuts" };
+		"nan-cuts", "linear-leaves" };
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
 		file f = sample_file(names[i]);
 		size_t accepted = 0;
@@ -405,6 +405,7 @@ static const edit edits[] = {
 	{ "tiny", T("\xa5" "owner"), T("\xa5" "zzzzz"), BAD, "ascending" },
 	{ "tiny", T("\xa5" "owner"), T("\xa4" "name"), BAD, "ascending" },
 	{ "tiny", T("\xa5" "owner"), T("\xc0"), BAD, "expected text" },
+	{ "linear-leaves", T("\x91\xad" "linear_leaves"), T("\x90"), BAD, "leaf_constants" },
 	{ "tiny", T("\xa5" "owner\xab"), T("\xa5" "owner\xc4\x0b"), BAD, "expected text" },
 };
 
@@ -467,6 +468,8 @@ static const content_edit content_edits[] = {
 	{ "dictionaries", SLM_LABEL_TEXT, 0, 0xff, "not UTF-8" },
 	{ "dictionaries", SLM_LABEL_TEXT, 0, 'u', NULL }, /* only another label */
 	{ "dictionaries", SLM_LABEL_CODES, 7, 0x7f, NULL }, /* only another code */
+	{ "linear-leaves", SLM_LEAF_TERMS, 0, 0xff, "leaf_terms" },
+	{ "linear-leaves", SLM_TERM_FEATURES, 0, 0xff, "term " },
 };
 
 static slm_table table_of(const file *f)

@@ -112,7 +112,7 @@ static void test_models(void **state)
 		"pandas", "multiclass", "multiclassova", "rf_regression", "rf_binary", "rf_multiclass", "dart", "goss",
 		"regression_l1", "huber", "fair", "quantile", "mape", "poisson", "gamma", "tweedie", "sqrt", "binary",
 		"cross_entropy", "cross_entropy_lambda", "lambdarank", "rank_xendcg", "custom", "single_leaf",
-		"no_objective",
+		"no_objective", "linear",
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {

@@ -38,6 +38,9 @@ typedef struct edit {
 
 #define BAD SCORE_ERR_CORRUPT
 
+#define LINEAR(CONSTANTS, COUNTS, FEATURES, COEFFICIENTS) \
+	"is_linear=1\nleaf_const=" CONSTANTS "\nnum_features=" COUNTS "\nleaf_features=" FEATURES "\nleaf_coeff=" COEFFICIENTS "\n"
+
 static const edit header_edits[] = {
 	{"tree\nv", "trees\nv", BAD, 1, "first line"},
 	{"tree\nv", "\xef\xbb\xbftree\nv", BAD, 1, "first line"},
@@ -139,7 +142,27 @@ static const edit tree_edits[] = {
 	{"cat_threshold=5 0 7\n", "", BAD, 24, "no \"cat_threshold\""},
 	{"cat_threshold=5 0 7\n", "cat_threshold=5 0 4294967296\n", BAD, 34, "from 0 to 4294967295"},
 	{"cat_threshold=5 0 7\n", "cat_threshold=5 0 -1\n", BAD, 34, "from 0 to 4294967295"},
-	{"is_linear=0", "is_linear=1", SCORE_ERR_UNSUPPORTED, 35, "linear trees"},
+	{"is_linear=0\n", LINEAR("1 2", "1 0 2", "0  1 0", "4  5 6"), BAD, 36, "too few"},
+	{"is_linear=0\n", LINEAR("1 2 3 4", "1 0 2", "0  1 0", "4  5 6"), BAD, 36, "goes on"},
+	{"is_linear=0\n", LINEAR("1 x 3", "1 0 2", "0  1 0", "4  5 6"), BAD, 36, "\"x\""},
+	{"is_linear=0\n", LINEAR("1 2 3", "1 0", "0  1 0", "4  5 6"), BAD, 37, "too few"},
+	{"is_linear=0\n", LINEAR("1 2 3", "1 0 2 0", "0  1 0", "4  5 6"), BAD, 37, "goes on"},
+	{"is_linear=0\n", LINEAR("1 2 3", "1 0 3", "0  1 0 1", "4  5 6 7"), BAD, 37, "from 0 to 2"},
+	{"is_linear=0\n", LINEAR("1 2 3", "1 -1 2", "0  1 0", "4  5 6"), BAD, 37, "from 0 to 2"},
+	{"is_linear=0\n", LINEAR("1 2 3", "2 2 2", "0 1 0", "4  5 6"), BAD, 37, "too few numbers"},
+	{"is_linear=0\n", LINEAR("1 2 3", "1 0 2", "0  1 2", "4  5 6"), BAD, 38, "from 0 to 1"},
+	{"is_linear=0\n", LINEAR("1 2 3", "1 0 2", "0  1 0 1", "4  5 6"), BAD, 38, "goes on"},
+	{"is_linear=0\n", LINEAR("1 2 3", "1 0 2", "0  1", "4  5 6"), BAD, 38, "too few"},
+	{"is_linear=0\n", LINEAR("1 2 3", "1 0 2", "0  1 0", "4  5"), BAD, 39, "too few"},
+	{"is_linear=0\n", LINEAR("1 2 3", "1 0 2", "0  1 0", "4  5 6 7"), BAD, 39, "goes on"},
+	{"is_linear=0\n", "is_linear=1\nnum_features=1 0 2\nleaf_features=0 1 0\nleaf_coeff=4 5 6\n", BAD, 24,
+		"no \"leaf_const\""},
+	{"is_linear=0\n", "is_linear=1\nleaf_const=1 2 3\nleaf_features=0 1 0\nleaf_coeff=4 5 6\n", BAD, 24,
+		"no \"num_features\""},
+	{"is_linear=0\n", "is_linear=1\nleaf_const=1 2 3\nnum_features=1 0 2\nleaf_coeff=4 5 6\n", BAD, 24,
+		"no \"leaf_features\""},
+	{"is_linear=0\n", "is_linear=1\nleaf_const=1 2 3\nnum_features=1 0 2\nleaf_features=0 1 0\n", BAD, 24,
+		"no \"leaf_coeff\""},
 	{"is_linear=0", "is_linear=2", BAD, 35, "from 0 to 1"},
 };
 
@@ -185,15 +208,6 @@ static void test_trees(void **state)
 {
 	(void)state;
 	check_edits(tree_edits, sizeof tree_edits / sizeof tree_edits[0]);
-}
-
-static void test_linear_trees(void **state)
-{
-	text_file file = read_data("linear", ".txt");
-	const edit e = {NULL, NULL, SCORE_ERR_UNSUPPORTED, 27, "linear trees"};
-	(void)state;
-	check_refused("a model of LightGBM with linear trees", &file, &e);
-	free(file.text);
 }
 
 /* ---- what no edit of the file can show --------------------------------------------------------------- */
@@ -412,7 +426,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good_file),        cmocka_unit_test(test_headers),
-		cmocka_unit_test(test_trees),            cmocka_unit_test(test_linear_trees),
+		cmocka_unit_test(test_trees),
 		cmocka_unit_test(test_empty),            cmocka_unit_test(test_zero_byte),
 		cmocka_unit_test(test_equal_names),      cmocka_unit_test(test_number_of_trees),
 		cmocka_unit_test(test_iterations),       cmocka_unit_test(test_shared_sets),
