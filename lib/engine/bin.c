@@ -152,7 +152,7 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 
 /* ---- one row ------------------------------------------------------------------------------------------------ */
 
-static void bin_one(const engine *e, uint32_t used, const values *v, void *codes)
+static inline void bin_one(const engine *e, uint32_t used, const values *v, void *codes)
 {
 	if (e->code_bytes == 1)
 		bin_one_u8(e, used, v, codes);
@@ -162,31 +162,37 @@ static void bin_one(const engine *e, uint32_t used, const values *v, void *codes
 		bin_one_u32(e, used, v, codes);
 }
 
+/* With derived columns or hashed categories. */
+static void bin_any_row(const engine *e, const input_view *view, int64_t row, void *codes)
+{
+	for (uint32_t u = 0; u < e->n_used_features; u++) {
+		union {
+			float narrow;
+			double wide;
+		} x;
+		values v = fetch(e, view, e->used_features[u], (row_range){row, 1}, &x);
+		bin_one(e, u, &v, codes);
+	}
+}
+
 void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *codes)
 {
 	bool narrow = engine_uses_narrow(e, view);
-	for (uint32_t u = 0; u < e->n_used_inputs; u++) {
+	if (e->n_used_inputs < e->n_used_features || e->f->contract.category_rule == SCORE_CATEGORY_HASH) {
+		bin_any_row(e, view, row, codes);
+		return;
+	}
+	for (uint32_t u = 0; u < e->n_used_features; u++) {
 		float x32;
 		double x64;
 		values v = {NULL, NULL, 1};
-		if (forest_is_hashed(e->f, e->used_features[u])) {
-			input_fetch_hashed(view, e->used_features[u], row, 1, &x64);
-			v.wide = &x64;
-		} else if (narrow) {
+		if (narrow) {
 			input_fetch_f32(view, e->used_features[u], row, 1, &x32);
 			v.narrow = &x32;
 		} else {
 			input_fetch_f64(view, e->used_features[u], row, 1, &x64);
 			v.wide = &x64;
 		}
-		bin_one(e, u, &v, codes);
-	}
-	for (uint32_t u = e->n_used_inputs; u < e->n_used_features; u++) {
-		union {
-			float narrow;
-			double wide;
-		} x;
-		values v = derive(e, view, e->used_features[u], (row_range){row, 1}, &x);
 		bin_one(e, u, &v, codes);
 	}
 }
