@@ -22,7 +22,9 @@ typedef struct cb_feature {
 
 typedef enum cb_split_kind {
 	CB_FLOAT,  /* right when the value is above the border */
-	CB_ONE_HOT /* right when the category's hash is the value */
+	CB_ONE_HOT, /* right when the category's hash is the value */
+	CB_CTR,     /* right when the CTR, known by the number, is above the border */
+	CB_CATEGORY /* in a projection: the category itself */
 } cb_split_kind;
 
 typedef struct cb_split {
@@ -31,7 +33,40 @@ typedef struct cb_split {
 	float border;
 	uint32_t value;   /* the hash */
 	int64_t number;   /* "split_index", -1 if the file does not say */
+	int64_t target;   /* of a CTR: "ctr_target_border_idx", INT64_MIN if the file does not say */
 } cb_split;
+
+/* How a CTR follows from what its table counts. */
+typedef enum cb_ctr_type {
+	CB_BORDERS, /* rows of classes above the target border, of all rows        */
+	CB_BUCKETS, /* rows of one class, of all rows                              */
+	CB_COUNTER, /* rows, of the table's denominator                            */
+	CB_MEAN     /* sum of the target, of the number of rows                    */
+} cb_ctr_type;
+
+/* A statistic of a projection: what training knew about rows with the same categories and answers. */
+typedef struct cb_ctr {
+	int64_t offset;
+	size_t identifier;    /* into text: the name of its table */
+	cb_ctr_type type;
+	size_t first_element; /* into elements */
+	size_t n_elements;
+	size_t first_border;  /* into borders */
+	size_t n_borders;
+	int64_t target;
+	float prior_numerator, prior_denominator, shift, scale;
+} cb_ctr;
+
+/* A row of `stride` counts for each hash of a projection. */
+typedef struct cb_table {
+	int64_t offset;
+	size_t name;        /* into text */
+	size_t first_hash;  /* into hashes */
+	size_t n_hashes;
+	size_t first_count; /* into counts */
+	size_t stride;
+	int64_t denominator;
+} cb_table;
 
 /* A node of a non-symmetric tree, in preorder. */
 typedef struct cb_node {
@@ -62,6 +97,11 @@ typedef struct cb_file {
 	sl_vector cat_features;   /* cb_feature, by "feature_index" */
 	sl_vector borders;        /* float */
 	sl_vector values;         /* uint32_t: hashes that one-hot splits ask for */
+	sl_vector ctrs;           /* cb_ctr */
+	sl_vector elements;       /* cb_split: of the CTRs' projections */
+	sl_vector tables;         /* cb_table */
+	sl_vector hashes;         /* uint64_t */
+	sl_vector counts;         /* double */
 	sl_vector splits;         /* cb_split */
 	sl_vector nodes;          /* cb_node */
 	sl_vector leaf_values;    /* double */
@@ -82,6 +122,9 @@ void import_cb_init(cb_file *file);
 /* Read the document into the empty `file`, which the caller frees in any case. */
 score_status import_cb_read(cb_file *file, const void *data, size_t size);
 void import_cb_free(cb_file *file);
+
+/* Add a derived column to the builder for each CTR; columns[i] is that of CTR i. (catboost_ctr.c) */
+score_status import_cb_add_ctrs(cb_file *file, score_builder *builder, uint32_t *columns);
 
 static inline const char *import_cb_text(const cb_file *file, size_t at)
 {

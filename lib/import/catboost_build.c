@@ -16,8 +16,8 @@
 /* What "split_index" stands for. */
 typedef struct numbered {
 	cb_split_kind kind;
-	uint32_t feature;
-	size_t at; /* into borders or values */
+	uint32_t feature; /* or CTR */
+	size_t at;        /* into borders or values */
 } numbered;
 
 typedef struct build {
@@ -33,6 +33,7 @@ typedef struct build {
 	sl_vector covers;     /* double, of the same nodes */
 	sl_vector categories; /* uint32_t, of its sets */
 	sl_vector taken;      /* uint8_t, by column: 1 when a feature is there */
+	sl_vector ctr_columns; /* uint32_t, by CTR */
 	sl_vector numbered;   /* numbered, in the order of "split_index" */
 	score_builder *builder;
 } build;
@@ -171,22 +172,39 @@ static score_status check_scale(build *b)
 
 /* ---- trees -------------------------------------------------------------------------------------- */
 
-/* CatBoost numbers the borders of all float features, then the values of all categorical ones. */
+static score_status number_some(build *b, cb_split_kind kind, uint32_t feature, size_t first, size_t n)
+{
+	numbered *out = sl_vector_grow(&b->numbered, n);
+	if (!out && n)
+		return sl_fail_memory(b->error, n * sizeof *out);
+	for (size_t i = 0; i < n; i++)
+		out[i] = (numbered){kind, feature, first + i};
+	return SCORE_OK;
+}
+
+/* CatBoost numbers the borders of all float features, the values of all categorical ones, the borders of all CTRs. */
 static score_status number_splits(build *b)
 {
 	const cb_file *f = b->file;
 	const sl_vector *lists[] = {&f->float_features, &f->cat_features};
+	score_status status = SCORE_OK;
 	for (uint32_t k = 0; k < 2; k++) {
 		const cb_feature *feature = lists[k]->data;
-		for (uint32_t i = 0; i < lists[k]->length; i++) {
-			numbered *out = sl_vector_grow(&b->numbered, feature[i].n_borders);
-			if (!out && feature[i].n_borders)
-				return sl_fail_memory(b->error, feature[i].n_borders * sizeof *out);
-			for (uint32_t n = 0; n < feature[i].n_borders; n++)
-				out[n] = (numbered){k ? CB_ONE_HOT : CB_FLOAT, i, feature[i].first_border + n};
-		}
+		for (uint32_t i = 0; i < lists[k]->length && status == SCORE_OK; i++)
+			status = number_some(b, k ? CB_ONE_HOT : CB_FLOAT, i, feature[i].first_border, feature[i].n_borders);
 	}
-	return SCORE_OK;
+	const cb_ctr *ctr = f->ctrs.data;
+	for (uint32_t i = 0; i < f->ctrs.length && status == SCORE_OK; i++)
+		status = number_some(b, CB_CTR, i, ctr[i].first_border, ctr[i].n_borders);
+	return status;
+}
+
+static score_status add_ctrs(build *b)
+{
+	uint32_t *columns = sl_vector_grow(&b->ctr_columns, b->file->ctrs.length);
+	if (!columns && b->file->ctrs.length)
+		return sl_fail_memory(b->error, b->file->ctrs.length * sizeof *columns);
+	return import_cb_add_ctrs(b->file, b->builder, columns);
 }
 
 /* A file may say a split twice: in words and by its number. */
@@ -221,9 +239,29 @@ static score_status fill_one_hot(build *b, const cb_feature *feature, const cb_s
 	return sl_vector_push(&b->categories, &split->value, 1) ? SCORE_OK : sl_fail_memory(b->error, sizeof split->value);
 }
 
+/* A CTR above its border; there is one for every row, so nothing is missing. */
+static score_status fill_ctr(const build *b, const cb_tree *tree, const cb_split *split, score_node *out)
+{
+	const numbered *n = (uint64_t)split->number < b->numbered.length ?
+		(const numbered *)b->numbered.data + split->number : NULL;
+	const cb_ctr *ctr = n && n->kind == CB_CTR ? (const cb_ctr *)b->file->ctrs.data + n->feature : NULL;
+	if (!ctr || ((const float *)b->file->borders.data)[n->at] != split->border ||
+		(split->target != INT64_MIN && split->target != ctr->target))
+		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree->offset, -1,
+			"\"split_index\" %lld is not the border %.9g of a CTR", (long long)split->number, (double)split->border);
+	memset(out, 0, sizeof *out);
+	out->test = SCORE_TEST_LE;
+	out->feature = ((const uint32_t *)b->ctr_columns.data)[n->feature];
+	out->value = (double)split->border;
+	out->missing = SCORE_MISSING_LEFT;
+	return SCORE_OK;
+}
+
 /* The split as a node of the builder: CatBoost goes right when x > border. */
 static score_status fill_split(build *b, const cb_tree *tree, const cb_split *split, score_node *out)
 {
+	if (split->kind == CB_CTR)
+		return fill_ctr(b, tree, split, out);
 	bool is_float = split->kind == CB_FLOAT;
 	const sl_vector *features = is_float ? &b->file->float_features : &b->file->cat_features;
 	if (split->feature >= features->length)
@@ -501,7 +539,7 @@ static score_status new_builder(build *b)
 static score_status build_model(build *b)
 {
 	score_status (*const steps[])(build *) = {count_outputs, count_features, choose_trees, check_scale, choose_link,
-		new_builder, set_features, set_base, set_link, set_metadata, number_splits, add_trees};
+		new_builder, set_features, set_base, set_link, set_metadata, number_splits, add_ctrs, add_trees};
 	score_status status = SCORE_OK;
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0] && status == SCORE_OK; i++)
 		status = steps[i](b);
@@ -520,6 +558,7 @@ score_status import_catboost(const void *data, size_t size, const score_import_o
 	sl_vector_init(&b.categories, &file.allocator, sizeof(uint32_t));
 	sl_vector_init(&b.covers, &file.allocator, sizeof(double));
 	sl_vector_init(&b.taken, &file.allocator, 1);
+	sl_vector_init(&b.ctr_columns, &file.allocator, sizeof(uint32_t));
 	sl_vector_init(&b.numbered, &file.allocator, sizeof(numbered));
 	import_cb_init(&file);
 	score_status status = import_cb_read(&file, data, size);
@@ -529,6 +568,7 @@ score_status import_catboost(const void *data, size_t size, const score_import_o
 	sl_vector_free(&b.categories);
 	sl_vector_free(&b.covers);
 	sl_vector_free(&b.taken);
+	sl_vector_free(&b.ctr_columns);
 	sl_vector_free(&b.numbered);
 	import_cb_free(&file);
 	if (status != SCORE_OK)

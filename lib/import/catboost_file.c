@@ -7,6 +7,11 @@ void import_cb_init(cb_file *f)
 	sl_vector_init(&f->cat_features, &f->allocator, sizeof(cb_feature));
 	sl_vector_init(&f->borders, &f->allocator, sizeof(float));
 	sl_vector_init(&f->values, &f->allocator, sizeof(uint32_t));
+	sl_vector_init(&f->ctrs, &f->allocator, sizeof(cb_ctr));
+	sl_vector_init(&f->elements, &f->allocator, sizeof(cb_split));
+	sl_vector_init(&f->tables, &f->allocator, sizeof(cb_table));
+	sl_vector_init(&f->hashes, &f->allocator, sizeof(uint64_t));
+	sl_vector_init(&f->counts, &f->allocator, sizeof(double));
 	sl_vector_init(&f->splits, &f->allocator, sizeof(cb_split));
 	sl_vector_init(&f->nodes, &f->allocator, sizeof(cb_node));
 	sl_vector_init(&f->leaf_values, &f->allocator, sizeof(double));
@@ -20,7 +25,8 @@ void import_cb_init(cb_file *f)
 
 void import_cb_free(cb_file *f)
 {
-	sl_vector *const vectors[] = {&f->float_features, &f->cat_features, &f->borders, &f->values, &f->splits, &f->nodes,
+	sl_vector *const vectors[] = {&f->float_features, &f->cat_features, &f->borders, &f->values, &f->ctrs,
+		&f->elements, &f->tables, &f->hashes, &f->counts, &f->splits, &f->nodes,
 		&f->leaf_values, &f->covers, &f->trees, &f->scale_and_bias, &f->text, &f->classes};
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
 		sl_vector_free(vectors[i]);

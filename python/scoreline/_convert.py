@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import tempfile
 from ctypes import byref
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
+from ._catboost import catboost_rows, refuse_catboost
 from ._errors import UnsupportedError, VerifyError
 from ._library import ImportOptions, c_path, filled, has_importers, lib, new_handle
 from ._model import Model, borrowed
@@ -181,6 +183,7 @@ def _of_lightgbm(booster: Any, found: Optional[dict] = None):
 def _of_catboost(booster: Any):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model.json")
+        refuse_catboost(booster)
         booster.save_model(path, format="json")
         model = _import(lib.score_import_file, c_path(path))
 

@@ -12,7 +12,7 @@ import bit_check
 import probe_rows
 from catboost_categories import Column, Table, strange
 from conftest import MODE
-from test_catboost_models import COMMON, KINDS, EXP_ULP, json_of, seeds, training_rows
+from test_catboost_models import BINARY, COMMON, EXP_ULP, KINDS, json_of, seeds, training_rows
 
 N_SEEDS = {"quick": 1, "default": 3, "long": 12}[MODE]
 
@@ -32,7 +32,7 @@ def labels(rng, table: Table, rows: np.ndarray, loss: str) -> np.ndarray:
             y += np.nan_to_num(rows[:, i], nan=0.7) * rng.normal()
     rank = np.argsort(np.argsort(y))
     if loss.startswith("MultiClass"):
-        return rank * 3 // len(y)
+        return rank * 4 // len(y)
     return (rank > len(y) // 2).astype(int) if loss in ("Logloss", "CrossEntropy") else y
 
 
@@ -61,7 +61,7 @@ def check(tally, kind, name, table, model, seen, rng, n=600, loss="RMSE"):
         return bit_check.as_doubles(model.predict(pool, prediction_type=kind, thread_count=1))
 
     oracle = bit_check.Oracle(
-        margin=predict, prediction=(lambda x: predict(x, output)[:, -1 if loss == "Logloss" else 0:]) if output else predict,
+        margin=predict, prediction=(lambda x: predict(x, output)[:, -1 if loss in BINARY else 0:]) if output else predict,
         prediction_ulp=EXP_ULP if loss == "MultiClass" else 0)
     return bit_check.Checker(name, json.dumps(document).encode(), oracle, rows, tally("CatBoost", kind)).run()
 
@@ -96,3 +96,37 @@ def test_hash(tally):
     model, rows = train(rng, table, n_rows=1500, rounds=150, depth=4, one_hot_max_size=255)
     imported = check(tally, "one-hot splits", "cb-hash", table, model, rows, rng)
     assert imported.info.n_categories > 60
+
+
+# ---- CTRs ----------------------------------------------------------------------------------------------------------
+
+CTRS = ["Borders", "Borders:TargetBorderCount=3", "Buckets", "Buckets:TargetBorderCount=2:Prior=0.3:Prior=-2",
+        "BinarizedTargetMeanValue", "Counter", "Counter:CtrBorderCount=40:Prior=0.7"]
+
+
+def ctr_params(rng, loss) -> dict:
+    """Types, priors and borders of CTRs, as a trainer may set them."""
+    params = {"max_ctr_complexity": int(rng.integers(1, 5)), "one_hot_max_size": int(rng.choice([1, 2, 6])),
+              "counter_calc_method": str(rng.choice(["Full", "SkipTest"])), "store_all_simple_ctr": bool(rng.integers(2))}
+    if rng.random() < 0.6:
+        params["simple_ctr"] = [str(x) for x in rng.choice(CTRS, int(rng.integers(1, 4)), replace=False)]
+        params["combinations_ctr"] = [str(x) for x in rng.choice(CTRS, int(rng.integers(1, 4)), replace=False)]
+        for key in ("simple_ctr", "combinations_ctr"):  # the file keeps one table per type
+            params[key] = list({x.partition(":")[0]: x for x in params[key]}.values())
+            if loss != "RMSE":
+                params[key] = [x.replace("TargetBorderCount=3", "Prior=2").replace(":TargetBorderCount=2", "")
+                               for x in params[key]]
+    return params
+
+
+@pytest.mark.parametrize("seed", range(20 * N_SEEDS))
+@pytest.mark.parametrize("policy", ["SymmetricTree", "Depthwise", "Lossguide"])
+def test_ctr(policy, seed, tally):
+    rng = seeds("ctr", policy, seed)
+    sizes = [int(rng.choice([2, 3, 7, 20, 90])) for _ in range(rng.integers(1, 5))]
+    table = make_table(rng, int(rng.integers(0, 4)), sizes)
+    loss = ["RMSE", "Logloss", "MultiClass", "MultiClassOneVsAll", "CrossEntropy"][seed % 5]
+    params = ctr_params(rng, loss) if seed % 3 else {}
+    model, rows = train(rng, table, loss, depth=int(rng.integers(1, 7)), grow_policy=policy,
+                        nan_mode=str(rng.choice(["Min", "Max"])), **params)
+    check(tally, "CTR splits", f"cb-ctr-{policy}-{seed}", table, model, rows, rng, n=400, loss=loss)

@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 import bit_check
-import c_interface
 import probe_rows
 from conftest import MODE
 
@@ -249,12 +248,3 @@ def test_batches_of_one(seed):
     for size in (1, 3, 15, 16, 17, 127, 129):
         parts = np.concatenate([model.predict(x[:300][i:i + size]) for i in range(0, 300, size)])
         assert (parts.view(np.uint64) == whole.view(np.uint64)).all(), size
-
-
-def test_ctrs_are_refused_by_name():
-    x = np.array([[["a", "b", "c", "d"][i % 4], str(i % 2)] for i in range(200)], object)
-    model = catboost.CatBoostRegressor(iterations=5, one_hot_max_size=1, cat_features=[0, 1], depth=2, verbose=0,
-                                       allow_writing_files=False).fit(x, np.arange(200) % 4 % 3)
-    with pytest.raises(c_interface.ScoreError, match="OnlineCtr") as refused:
-        c_interface.Model.imported(json.dumps(json_of(model)).encode())
-    assert refused.value.code == "UNSUPPORTED"

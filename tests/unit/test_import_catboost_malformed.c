@@ -108,7 +108,7 @@ static void refuses_wrong_symmetric_files(void **state)
 		{"\"border\":-1,\"fl", "\"border\":[-1],\"fl", "expected no array here", 0},
 		{"\"border\":-1,\"fl", "\"border\":NaN,\"fl", "not NaN", 0},
 		{"2,\"split_type\":\"FloatFeature\"", "2,\"split_type\":\"OneHotFeature\"", "\"value\": missing", 0},
-		{"2,\"split_type\":\"FloatFeature\"", "2,\"split_type\":\"OnlineCtr\"", "OnlineCtr", SCORE_ERR_UNSUPPORTED},
+		{"2,\"split_type\":\"FloatFeature\"", "2,\"split_type\":\"OnlineCtr\"", "is not the border -1 of a CTR", 0},
 		{"2,\"split_type\":\"FloatFeature\"", "2,\"split_type\":\"Odd\"", "\"Odd\"", SCORE_ERR_UNSUPPORTED},
 		{"2,\"split_type\":\"FloatFeature\"", "2", "\"split_type\": missing", 0},
 		{"\"float_features\":", "\"text_features\":[{}],\"float_features\":", "text_features", SCORE_ERR_UNSUPPORTED},
@@ -153,6 +153,63 @@ static void refuses_wrong_categories(void **state)
 	refuse_all(category_file, cases, sizeof cases / sizeof cases[0]);
 }
 
+/* A CTR of one category and one of a category, a float above 0.5 and a value. The first table knows 7 rows of
+ * "a", 6 of them of the second class; the second one 3 of 4 rows, of the hash 7 with both answers yes. */
+#define HASH_A "16670418538649264618"   /* of the hash of "a" */
+#define HASH_ABC "1177927097448006925" /* of the hash 7, and twice yes */
+#define ELEMENT_C "{\"cat_feature_index\":0,\"combination_element\":\"cat_feature_value\"}"
+static const char ctr_file[] = "{\"ctr_data\":{\"both\":{\"counter_denominator\":4,\"hash_map\":[\"" HASH_ABC
+	"\",3],\"hash_stride\":2},\"one\":{\"hash_map\":[\"" HASH_A "\",1,6,\"18446744073709551615\",9,9],"
+	"\"hash_stride\":3}},\"features_info\":{\"categorical_features\":[{\"feature_id\":\"c\",\"feature_index\":0,"
+	"\"flat_feature_index\":1,\"values\":[7]}],\"float_features\":[{\"borders\":[0.5],\"feature_id\":\"a\","
+	"\"feature_index\":0,\"flat_feature_index\":0,\"has_nans\":true,\"nan_value_treatment\":\"AsTrue\"}],\"ctrs\":["
+	"{\"borders\":[5.5,6.75],\"ctr_type\":\"Borders\",\"elements\":[" ELEMENT_C "],\"identifier\":\"one\","
+	"\"prior_denomerator\":1,\"prior_numerator\":0.5,\"scale\":8,\"shift\":0,\"target_border_idx\":0},"
+	"{\"borders\":[3],\"ctr_type\":\"Counter\",\"elements\":[{\"cat_feature_index\":0,\"combination_element\":"
+	"\"cat_feature_exact_value\",\"value\":7},{\"border\":0.5,\"combination_element\":\"float_feature\","
+	"\"float_feature_index\":0}," ELEMENT_C "],\"identifier\":\"both\",\"prior_denomerator\":1,"
+	"\"prior_numerator\":0,\"scale\":5,\"shift\":0.25,\"target_border_idx\":0}]},\"model_info\":{\"class_params\":{"
+	"\"class_names\":[\"n\\\"o\",\"yes\"]}},\"oblivious_trees\":[{\"leaf_values\":[1,2,4,8],\"splits\":["
+	"{\"border\":5.5,\"ctr_target_border_idx\":0,\"split_index\":2,\"split_type\":\"OnlineCtr\"},"
+	"{\"border\":3,\"ctr_target_border_idx\":0,\"split_index\":4,\"split_type\":\"OnlineCtr\"}]}]}";
+
+static void refuses_wrong_ctrs(void **state)
+{
+	static const wrong cases[] = {
+		{"\"split_index\":2", "\"split_index\":3", "is not the border 5.5 of a CTR", 0},
+		{"\"split_index\":2", "\"split_index\":5", "is not the border 5.5 of a CTR", 0},
+		{"\"split_index\":2", "\"split_index\":1", "is not the border 5.5 of a CTR", 0},
+		{"\"split_index\":2,", "", "\"split_index\": missing", 0},
+		{"\"border\":5.5,\"ctr_t", "\"ctr_t", "expected one number", 0},
+		{"idx\":0,\"split_index\":4", "idx\":1,\"split_index\":4", "is not the border 3 of a CTR", 0},
+		{"\"ctr_type\":\"Counter\"", "\"ctr_type\":\"Odd\"", "CTRs of the type \"Odd\"", SCORE_ERR_UNSUPPORTED},
+		{"\"ctr_type\":\"Counter\"", "\"ctr_type\":\"Borders\"", "does not fit the type", 0},
+		{"\"ctr_type\":\"Borders\"", "\"ctr_type\":\"Counter\"", "does not fit the type", 0},
+		{"cat_feature_exact_value", "text_feature", "\"text_feature\" are not supported", SCORE_ERR_UNSUPPORTED},
+		{"\"elements\":[" ELEMENT_C "]", "\"elements\":[]", "at least one", 0},
+		{"\"elements\":[" ELEMENT_C "]", "\"elements\":3", "expected an object or an array", 0},
+		{"\"float_feature_index\":0}", "\"float_feature_index\":1}", "a feature that the model does not have", 0},
+		{"{\"border\":0.5,\"comb", "{\"comb", "expected one number", 0},
+		{"\"prior_numerator\":0.5,", "", "expected finite priors", 0},
+		{"\"prior_numerator\":0.5,", "\"prior_numerator\":[1],", "expected no array here", 0},
+		{"\"prior_numerator\":0.5,", "\"prior_numerator\":\"x\",", "expected a number", 0},
+		{"\"shift\":0.25", "\"shift\":NaN", "expected finite priors", 0},
+		{"\"target_border_idx\":0},", "\"target_border_idx\":1},", "is none of the table's", 0},
+		{"\"identifier\":\"one\"", "\"identifier\":\"two\"", "no table of the CTR's", 0},
+		{"\"one\":{", "\"both\":{", "a name is there twice", 0},
+		{"\"18446744073709551615\"", "\"" HASH_A "\"", "a hash is there twice", 0},
+		{"\"18446744073709551615\"", "\"18446744073709551616\"", "decimal number of 64 bits", 0},
+		{"\"18446744073709551615\",9,9", "\"18446744073709551615\",9", "entries for each hash", 0},
+		{"\"18446744073709551615\",9,9", "\"8\",9,\"18446744073709551615\",9", "as many numbers behind every hash", 0},
+		{"\"18446744073709551615\",9,9", "\"8\",9,0.5", "expected whole numbers", 0},
+		{"[\"" HASH_A "\",1,6,", "[1,", "expected hashes in quotes", 0},
+		{"\"hash_stride\":3", "\"hash_stride\":1", "entries for each hash", 0},
+		{"\"counter_denominator\":4", "\"counter_denominator\":4000000000", "32 bits", 0},
+	};
+	(void)state;
+	refuse_all(ctr_file, cases, sizeof cases / sizeof cases[0]);
+}
+
 static void refuses_wrong_nodes(void **state)
 {
 	static const wrong cases[] = {
@@ -170,9 +227,9 @@ static void refuses_wrong_nodes(void **state)
 
 static void refuses_every_truncation(void **state)
 {
-	const char *const files[] = {symmetric_file, nodes_file, category_file};
+	const char *const files[] = {symmetric_file, nodes_file, category_file, ctr_file};
 	(void)state;
-	for (int k = 0; k < 3; k++) {
+	for (int k = 0; k < 4; k++) {
 		for (size_t size = 1; size < strlen(files[k]); size++) {
 			score_error error;
 			score_model *model;
@@ -218,6 +275,12 @@ static void scores_as_written(void **state)
 	margin_is(category_file, 9.0, 7.5, 4.0);
 	margin_is(category_file, 9.0, 7.0, 1.0);          /* the text "7", whose hash is another */
 	margin_is(category_file, 9.0, missing, 1.0);
+	margin_is(ctr_file, 0.0, 5.0, 1.0);             /* of no rows: 0.5 / 1 * 8 = 4, (0 / 5 + 0.25) * 5 = 1.25 */
+	margin_is(ctr_file, 0.0, 3489901818.5, 2.0);    /* 6.5 / 8 * 8 = 6.5 */
+	margin_is(ctr_file, 1.0, 7.5, 4.0);             /* (3 / 5 + 0.25) * 5 = 4.25 */
+	margin_is(ctr_file, 0.5, 7.5, 1.0);
+	margin_is(ctr_file, missing, 7.5, 4.0);         /* AsTrue */
+	margin_is(ctr_file, 1.0, missing, 1.0);
 }
 
 /* Covers that cannot be kept are none, and the model still scores. */
@@ -256,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refuses_wrong_symmetric_files),
 		cmocka_unit_test(refuses_wrong_categories),
+		cmocka_unit_test(refuses_wrong_ctrs),
 		cmocka_unit_test(refuses_wrong_nodes),
 		cmocka_unit_test(refuses_every_truncation),
 		cmocka_unit_test(scores_as_written),
