@@ -89,7 +89,7 @@ typedef int32_t score_link;
 #define SCORE_LINK_SOFTMAX_ZERO_ONNX 19 /* the same, but |x| <= 1e-7 gives x * expf(-m) and is left out of the sum */
 #define SCORE_LINK_PROBIT_ONNX 20       /* sqrt(2) * erfinv(2x - 1), by Winitzki's approximation                   */
 #define SCORE_LINK_FLOAT 21             /* x rounded to float                                                      */
-#define SCORE_LINK_COMPLEMENT_ONNX 22   /* one margin, two predictions: { 1 - x, x }                               */
+#define SCORE_LINK_COMPLEMENT_ONNX 22   /* one margin, two predictions: { 1 - x, x } in `sum` type, rounded to float */
 #define SCORE_LINK_OPPOSITE_ONNX 23     /* one margin, two predictions: { -x, x }                                  */
 #define SCORE_LINK_SIGMOID_PAIR_ONNX 24 /* one margin, two predictions: sigmoid_onnx of -x and of x                */
 #define SCORE_LINK_EXP_SCALED 25        /* exp(x) * a                                                              */

@@ -179,7 +179,7 @@ static float probit_onnx(float x)
 {
 	float y = 2.0f * x - 1.0f, sign = y < 0.0f ? -1.0f : 1.0f;
 	float l = logf((1.0f - y) * (1.0f + y));
-	float v = 2.0f / (3.14159f * 0.147f) + 0.5f * l;
+	float v = 2.0f / (3.14159265f * 0.147f) + 0.5f * l;
 	float v2 = 1.0f / 0.147f * l;
 	return 1.41421356f * (sign * sqrtf(-v + sqrtf(v * v - v2)));
 }
@@ -218,15 +218,19 @@ static double link_one(const forest *f, double x)
 	}
 }
 
-static void pair_onnx(score_link link, float x, double *out)
+static void pair_onnx(const forest *f, double x, double *out)
 {
-	if (link == SCORE_LINK_SIGMOID_PAIR_ONNX) {
-		out[0] = (double)sigmoid_onnx(-x);
-		out[1] = (double)sigmoid_onnx(x);
+	float narrow = (float)x;
+	if (f->link == SCORE_LINK_SIGMOID_PAIR_ONNX) {
+		out[0] = (double)sigmoid_onnx(-narrow);
+		out[1] = (double)sigmoid_onnx(narrow);
 		return;
 	}
-	out[0] = (double)(link == SCORE_LINK_COMPLEMENT_ONNX ? 1.0f - x : -x);
-	out[1] = (double)x;
+	if (f->link == SCORE_LINK_OPPOSITE_ONNX)
+		out[0] = (double)-narrow;
+	else
+		out[0] = (double)(f->contract.sum == SCORE_F32 ? 1.0f - narrow : (float)(1.0 - x));
+	out[1] = (double)narrow;
 }
 
 static void pair(const forest *f, double x, double *out)
@@ -237,7 +241,7 @@ static void pair(const forest *f, double x, double *out)
 		return;
 	}
 	if (f->link != SCORE_LINK_BINARY_PAIR) {
-		pair_onnx(f->link, (float)x, out);
+		pair_onnx(f, x, out);
 		return;
 	}
 	double p = sigmoid(f->contract.sum, f->link_parameter, x);

@@ -1,10 +1,11 @@
 /*
  * An onnx_ensemble to the builder's trees.
  *
- * Comes in: nodes whose children are in range and used once. Goes out: trees in the builder, with the same answers: a
+ * Comes in: nodes whose children are in range. Goes out: trees in the builder, with the same answers: a
  * comparison that the builder does not have becomes one that it has with its children exchanged; x == t and set membership
  * become a category test, or, for numbers that are no categories, a chain of comparisons. Scores of one target per tree
- * stay scalar trees, others become vector trees. Iterative; a chain's copies of subtrees are bounded.
+ * stay scalar trees, others become vector trees. Shared
+ * children are copied, within a bound. Iterative.
  */
 #include "onnx.h"
 
@@ -26,16 +27,24 @@ typedef struct emit {
 	sl_vector nodes;      /* score_node, of one tree */
 	sl_vector stack;      /* pending */
 	sl_vector categories; /* uint32_t, of one tree */
-	sl_vector others;     /* double: members of one set that are no categories */
+	sl_vector values;     /* double: of one set */
+	sl_vector others;     /* double: those of them that are no categories */
 	sl_vector vectors;    /* double, of one tree */
 	bool vector_trees;
 	uint32_t *output;     /* of each scalar tree */
-	uint64_t copies_left; /* nodes that chains may add */
+	uint64_t visits_left; /* nodes that may be looked at, */
+	uint64_t copies_left; /* and made: shared children are copied */
 } emit;
 
 static score_status no_memory(const emit *m)
 {
 	return sl_fail_memory(m->file->error, sizeof(score_node));
+}
+
+static score_status too_many(const emit *m)
+{
+	return import_onnx_fail(m->file, m->e->op, SCORE_ERR_UNSUPPORTED,
+		"shared children, or equality with numbers other than 0, 1, 2, …, make too many nodes; use trees, BRANCH_LEQ, BRANCH_LT");
 }
 
 static bool push(emit *m, uint32_t source, uint32_t parent, bool is_right)
@@ -46,19 +55,60 @@ static bool push(emit *m, uint32_t source, uint32_t parent, bool is_right)
 
 /* ---- what the trees are ------------------------------------------------------------------------------- */
 
-/* Every node of a tree is reached from its root, and whether all its leaves vote for one target, and which. */
-static score_status survey_tree(emit *m, size_t tree, size_t *reached)
+/* Take nodes that are no child away, again and again: what cannot be taken away goes round in a circle. */
+static score_status check_cycles(emit *m)
+{
+	const onnx_ensemble *e = m->e;
+	size_t taken = 0;
+	uint32_t *uses = sl_arena_alloc(&m->file->arena, e->n_nodes, sizeof *uses);
+	if (!uses)
+		return import_onnx_no_memory(m->file, e->n_nodes * sizeof *uses);
+	for (size_t i = 0; i < e->n_nodes; i++) {
+		if (e->nodes[i].mode != ONNX_LEAF) {
+			uses[e->nodes[i].yes]++;
+			uses[e->nodes[i].no]++;
+		}
+	}
+	m->stack.length = 0;
+	for (uint32_t i = 0; i < e->n_nodes; i++) {
+		if (uses[i] == 0 && !push(m, i, UINT32_MAX, false))
+			return no_memory(m);
+	}
+	while (m->stack.length) {
+		const onnx_node *node = e->nodes + ((const pending *)m->stack.data)[--m->stack.length].source;
+		taken++;
+		if (node->mode == ONNX_LEAF)
+			continue;
+		if ((--uses[node->yes] == 0 && !push(m, node->yes, UINT32_MAX, false)) ||
+			(--uses[node->no] == 0 && !push(m, node->no, UINT32_MAX, false)))
+			return no_memory(m);
+	}
+	if (taken < e->n_nodes)
+		return import_onnx_fail(m->file, e->op, SCORE_ERR_CORRUPT, "%zu nodes lead back to themselves: there is a cycle",
+			e->n_nodes - taken);
+	return SCORE_OK;
+}
+
+/* Whether all leaves of a tree vote for one target, and which. `seen` has the last tree that met a node. */
+static score_status survey_tree(emit *m, size_t tree, uint32_t *seen)
 {
 	const onnx_ensemble *e = m->e;
 	bool found = false;
 	m->stack.length = 0;
 	bool good = push(m, e->roots[tree], UINT32_MAX, false);
 	while (good && m->stack.length) {
-		const onnx_node *node = e->nodes + ((const pending *)m->stack.data)[--m->stack.length].source;
-		*reached += node->mode != ONNX_LEAF;
-		if (node->mode != ONNX_LEAF)
+		uint32_t at = ((const pending *)m->stack.data)[--m->stack.length].source;
+		const onnx_node *node = e->nodes + at;
+		if (seen[at] == tree + 1)
+			continue;
+		seen[at] = (uint32_t)tree + 1;
+		if (m->visits_left-- == 0)
+			return too_many(m);
+		if (node->mode != ONNX_LEAF) {
 			good = push(m, node->no, 0, true) && push(m, node->yes, 0, false);
-		for (uint32_t i = 0; i < node->n && node->mode == ONNX_LEAF; i++) {
+			continue;
+		}
+		for (uint32_t i = 0; i < node->n; i++) {
 			uint32_t target = e->votes[node->first + i].target;
 			if (node->n > 1 || (found && m->output[tree] != target))
 				m->vector_trees = m->scores->n_outputs > 1;
@@ -72,21 +122,15 @@ static score_status survey_tree(emit *m, size_t tree, size_t *reached)
 static score_status survey(emit *m)
 {
 	const onnx_ensemble *e = m->e;
-	size_t reached = 0, interior = 0;
+	uint32_t *seen = sl_arena_alloc(&m->file->arena, e->n_nodes, sizeof *seen);
 	m->output = sl_arena_alloc(&m->file->arena, e->n_trees, sizeof *m->output);
-	if (!m->output)
-		return import_onnx_no_memory(m->file, e->n_trees * sizeof *m->output);
-	for (size_t i = 0; i < e->n_trees; i++) {
-		score_status status = survey_tree(m, i, &reached);
-		if (status != SCORE_OK)
-			return status;
-	}
-	for (size_t i = 0; i < e->n_nodes; i++)
-		interior += e->nodes[i].mode != ONNX_LEAF;
-	/* As every node is used at most once, those that no root reaches go round in a circle. */
-	if (reached < interior)
-		return import_onnx_fail(m->file, e->op, SCORE_ERR_CORRUPT, "no root leads to %zu of %zu nodes: there is a cycle",
-			interior - reached, interior);
+	if (!m->output || !seen)
+		return import_onnx_no_memory(m->file, e->n_nodes * sizeof *seen);
+	score_status status = check_cycles(m);
+	for (size_t i = 0; i < e->n_trees && status == SCORE_OK; i++)
+		status = survey_tree(m, i, seen);
+	if (status != SCORE_OK)
+		return status;
 	/* Leaf vectors may take more room than the file; not out of proportion to it. */
 	if (m->vector_trees && e->n_nodes > (m->file->limit - m->file->arena.used) / sizeof(double) / m->scores->n_outputs)
 		return import_onnx_fail(m->file, e->op, SCORE_ERR_LIMIT, "%zu nodes with scores for each of %u targets", e->n_nodes,
@@ -179,11 +223,11 @@ static int compare_doubles(const void *a, const void *b)
 }
 
 /* Sort the values out: categories go into the tree's list, others, ascending, into m->others. */
-static bool sort_out(emit *m, const double *values, uint32_t n)
+static bool sort_out(emit *m, const double *values, size_t n)
 {
 	bool good = true;
 	m->others.length = 0;
-	for (uint32_t i = 0; i < n && good; i++) {
+	for (size_t i = 0; i < n && good; i++) {
 		uint32_t category = is_category(values[i]) ? (uint32_t)values[i] : 0;
 		bool held = !m->columns->narrowed || (double)(float)values[i] == values[i];
 		if (values[i] != values[i] || !held)
@@ -203,35 +247,59 @@ static bool sort_out(emit *m, const double *values, uint32_t n)
 	return good;
 }
 
-/* In the set: `in`; else `out`; NaN: `in` if missing_in. */
-static score_status member(emit *m, const onnx_node *node, uint32_t at, const double *values, uint32_t n, bool exchanged)
+/* Nodes that ask one after the other whether a feature equals this or that, and go on to the same child when it does, are
+ * one question. Converters write sets of categories so. Returns the last of them; adds their values to m->values. */
+static const onnx_node *gather(emit *m, const onnx_node *node, bool *missing_in)
 {
-	uint32_t in = exchanged ? node->no : node->yes, out = exchanged ? node->yes : node->no;
-	bool missing_in = !exchanged && node->missing_is_yes; /* NaN differs from everything */
-	uint32_t first = (uint32_t)m->categories.length;
-	if (!sort_out(m, values, n))
-		return no_memory(m);
-	score_node set = {.test = SCORE_TEST_IN_LEFT, .feature = m->columns->feature[node->feature], .categories = first,
-		.missing = missing_in ? SCORE_MISSING_LEFT : SCORE_MISSING_RIGHT,
-		.n_categories = (uint32_t)m->categories.length - first};
-	const double *others = m->others.data;
-	size_t n_others = m->others.length;
-	bool good = true;
-	if (set.n_categories || n_others == 0) {
-		good = sl_vector_push(&m->nodes, &set, 1) && push(m, in, at, false);
-		if (good && n_others == 0)
-			return push(m, out, at, true) ? SCORE_OK : no_memory(m);
+	const onnx_node *nodes = m->e->nodes;
+	m->values.length = 0;
+	*missing_in = false;
+	for (;;) {
+		const double *values = node->mode == ONNX_MEMBER ? m->e->members + node->first : &node->value;
+		if (!sl_vector_push(&m->values, values, node->mode == ONNX_MEMBER ? node->n : 1))
+			return NULL;
+		*missing_in = *missing_in || (node->missing_is_yes && node->mode != ONNX_NEQ);
+		const onnx_node *next = nodes + node->no;
+		bool goes_on = node->mode != ONNX_NEQ && (next->mode == ONNX_EQ || next->mode == ONNX_MEMBER) &&
+			next->feature == node->feature && next->yes == node->yes;
+		if (!goes_on)
+			return node;
+		node = next;
 	}
-	/* x < v1 ? out : x <= v1 ? in : x < v2 ? out : … : out. NaN goes the same way at each. */
-	for (size_t i = 0; i < n_others && good; i++) {
+}
+
+/* x < v1 ? out : x <= v1 ? in : x < v2 ? out : … : out, for members that are no categories; NaN goes the same way at each.
+ * The first question stands at `at`, or to the right of what stands there. */
+static bool chain(emit *m, const onnx_node *node, uint32_t at, uint32_t in, uint32_t out, bool missing_in)
+{
+	const double *others = m->others.data;
+	for (size_t i = 0; i < m->others.length; i++) {
 		uint32_t here = (uint32_t)m->nodes.length;
 		if (here > at)
 			((score_node *)m->nodes.data)[here - 1].right = (int32_t)here;
-		good = compare(m, node, SCORE_TEST_LT, others[i], !missing_in) && push(m, out, here, false) &&
-			compare(m, node, SCORE_TEST_LE, others[i], missing_in) && push(m, in, here + 1, false);
+		if (!compare(m, node, SCORE_TEST_LT, others[i], !missing_in) || !push(m, out, here, false) ||
+			!compare(m, node, SCORE_TEST_LE, others[i], missing_in) || !push(m, in, here + 1, false))
+			return false;
 		((score_node *)m->nodes.data)[here].right = (int32_t)(here + 1);
 	}
-	return good && push(m, out, (uint32_t)m->nodes.length - 1, true) ? SCORE_OK : no_memory(m);
+	return push(m, out, (uint32_t)m->nodes.length - 1, true);
+}
+
+static score_status equality(emit *m, const onnx_node *node, uint32_t at)
+{
+	bool missing_in, exchanged = node->mode == ONNX_NEQ; /* NaN differs from everything */
+	uint32_t first = (uint32_t)m->categories.length;
+	const onnx_node *last = gather(m, node, &missing_in);
+	if (!last || !sort_out(m, m->values.data, m->values.length))
+		return no_memory(m);
+	uint32_t in = exchanged ? last->no : last->yes, out = exchanged ? last->yes : last->no;
+	score_node set = {.test = SCORE_TEST_IN_LEFT, .feature = m->columns->feature[node->feature], .categories = first,
+		.missing = missing_in ? SCORE_MISSING_LEFT : SCORE_MISSING_RIGHT,
+		.n_categories = (uint32_t)m->categories.length - first};
+	bool good = true;
+	if (set.n_categories || m->others.length == 0)
+		good = sl_vector_push(&m->nodes, &set, 1) && push(m, in, at, false);
+	return good && chain(m, node, at, in, out, missing_in) ? SCORE_OK : no_memory(m);
 }
 
 static score_status fill_split(emit *m, const onnx_node *node, uint32_t at)
@@ -242,9 +310,8 @@ static score_status fill_split(emit *m, const onnx_node *node, uint32_t at)
 	switch (node->mode) {
 	case ONNX_EQ:
 	case ONNX_NEQ:
-		return member(m, node, at, &node->value, 1, node->mode == ONNX_NEQ);
 	case ONNX_MEMBER:
-		return member(m, node, at, m->e->members + node->first, node->n, false);
+		return equality(m, node, at);
 	default:
 		return split(m, node, at) ? SCORE_OK : no_memory(m);
 	}
@@ -261,8 +328,7 @@ static score_status emit_node(emit *m, const pending *p)
 		*(p->is_right ? &parent->right : &parent->left) = (int32_t)at;
 	}
 	if (m->copies_left-- == 0)
-		return import_onnx_fail(m->file, m->e->op, SCORE_ERR_UNSUPPORTED,
-			"comparisons of equality with numbers other than 0, 1, 2, … would need too many nodes; use BRANCH_LEQ and BRANCH_LT");
+		return too_many(m);
 	if (node->mode != ONNX_LEAF)
 		return fill_split(m, node, at);
 	score_node leaf;
@@ -300,16 +366,17 @@ score_status import_onnx_emit(onnx_file *file, const onnx_ensemble *e, const onn
 	const onnx_scores *scores, score_builder *builder)
 {
 	emit m = {.file = file, .e = e, .columns = columns, .scores = scores, .builder = builder,
-		.copies_left = (uint64_t)e->n_nodes * 16 + 65536};
+		.visits_left = (uint64_t)e->n_nodes * 16 + 65536, .copies_left = (uint64_t)e->n_nodes * 16 + 65536};
 	sl_vector_init(&m.nodes, &file->allocator, sizeof(score_node));
 	sl_vector_init(&m.stack, &file->allocator, sizeof(pending));
 	sl_vector_init(&m.categories, &file->allocator, sizeof(uint32_t));
+	sl_vector_init(&m.values, &file->allocator, sizeof(double));
 	sl_vector_init(&m.others, &file->allocator, sizeof(double));
 	sl_vector_init(&m.vectors, &file->allocator, sizeof(double));
 	score_status status = survey(&m);
 	for (size_t i = 0; i < e->n_trees && status == SCORE_OK; i++)
 		status = emit_tree(&m, i);
-	sl_vector *vectors[] = {&m.nodes, &m.stack, &m.categories, &m.others, &m.vectors};
+	sl_vector *vectors[] = {&m.nodes, &m.stack, &m.categories, &m.values, &m.others, &m.vectors};
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
 		sl_vector_free(vectors[i]);
 	return status;

@@ -274,7 +274,7 @@ static score_status read_sigmoid(graph *g, const onnx_op *op, const value *first
 	value v = *first;
 	if (first->link != SCORE_LINK_IDENTITY)
 		return refuse(g, op, "is supported on scores without another transform only");
-	v.link = first->type == ONNX_F64 ? SCORE_LINK_SIGMOID : SCORE_LINK_SIGMOID_ONNX;
+	v.link = SCORE_LINK_SIGMOID;
 	return add(g, op, 0, v);
 }
 

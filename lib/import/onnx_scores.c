@@ -104,7 +104,47 @@ static score_status plain(onnx_file *file, const onnx_ensemble *e, bool is_f64, 
 		return wrong_base(file, e);
 	out->n_outputs = e->n_targets;
 	out->base = e->base.n ? e->base.v : NULL;
-	out->link = import_onnx_link(e->transform, is_f64, e->float_output || file->like_runtime);
+	bool narrow = e->float_output || (file->like_runtime && e->transform != ONNX_NONE);
+	out->link = import_onnx_link(e->transform, is_f64, narrow);
+	return SCORE_OK;
+}
+
+/* Targets for which some tree votes in all its leaves. */
+static score_status find_sure_targets(onnx_file *file, const onnx_ensemble *e, uint8_t **is_sure)
+{
+	uint32_t *leaves = sl_arena_alloc(&file->arena, e->n_targets, sizeof *leaves);
+	*is_sure = sl_arena_alloc(&file->arena, e->n_targets, 1);
+	if (!leaves || !*is_sure)
+		return import_onnx_no_memory(file, e->n_targets * sizeof *leaves);
+	for (size_t t = 0; t < e->n_trees; t++) {
+		size_t begin = e->roots[t], end = t + 1 < e->n_trees ? e->roots[t + 1] : e->n_nodes, n_leaves = 0;
+		for (size_t i = begin; i < end; i++)
+			n_leaves += e->nodes[i].mode == ONNX_LEAF;
+		for (size_t k = 0, i = begin; i < end; k = 0, i++) {
+			for (const onnx_vote *v = e->votes + e->nodes[i].first; k < e->nodes[i].n; k++)
+				(*is_sure)[v[k].target] |= ++leaves[v[k].target] == n_leaves;
+		}
+		for (size_t k = 0, i = begin; i < end; k = 0, i++) {
+			for (const onnx_vote *v = e->votes + e->nodes[i].first; k < e->nodes[i].n; k++)
+				leaves[v[k].target] = 0;
+		}
+	}
+	return SCORE_OK;
+}
+
+/* In rows where no leaf votes for a target onnxruntime leaves its base value out, and takes a first class alone for a single
+ * score. That cannot be had here; so it must not happen. */
+static score_status check_votes(onnx_file *file, const onnx_ensemble *e)
+{
+	uint8_t *is_sure;
+	score_status status = find_sure_targets(file, e, &is_sure);
+	if (status != SCORE_OK)
+		return status;
+	for (uint32_t i = e->is_classifier ? 1 : 0; i < e->n_targets; i++) {
+		if (!is_sure[i])
+			return import_onnx_fail(file, e->op, SCORE_ERR_UNSUPPORTED,
+				"onnxruntime answers otherwise in rows where no leaf votes for target %u; use the specification's answers", i);
+	}
 	return SCORE_OK;
 }
 
@@ -151,16 +191,28 @@ score_status import_onnx_ensemble_scores(onnx_file *file, onnx_ensemble *e, bool
 	if (!e->is_classifier) {
 		if (file->like_runtime && e->n_targets == 1 && e->transform != ONNX_PROBIT)
 			e->transform = ONNX_NONE; /* onnxruntime applies no other one to a single target */
-		return plain(file, e, is_f64, out);
+		score_status status = plain(file, e, is_f64, out);
+		bool departs = file->like_runtime && e->base.n > 1;
+		return status == SCORE_OK && departs ? check_votes(file, e) : status;
 	}
 	score_status status = import_onnx_labels(file, e->op, "classlabels_int64s", "classlabels_strings", &e->n_targets,
 		&out->labels);
 	if (status != SCORE_OK)
 		return status;
-	out->class_rule = "largest prediction";
+	if (e->n_targets == 1)
+		out->labels = NULL; /* what the other class would be called is not said */
+	else
+		out->class_rule = file->like_runtime && e->n_targets > 2 ? "largest margin" : "largest prediction";
 	if (e->n_targets != 2)
 		return plain(file, e, is_f64, out);
 	for (size_t i = 0; i < e->n_votes; i++)
 		used[e->votes[i].target] = true;
+	if (e->base.n == 2 && file->like_runtime)
+		return import_onnx_fail(file, e->op, SCORE_ERR_UNSUPPORTED,
+			"onnxruntime mixes up the base values of two classes; use the specification's answers");
+	if (used[1] && used[0] && file->like_runtime)
+		status = check_votes(file, e);
+	if (status != SCORE_OK)
+		return status;
 	return used[1] || e->base.n == 2 ? plain(file, e, is_f64, out) : one_score(file, e, is_f64, out);
 }

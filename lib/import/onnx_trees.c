@@ -1,9 +1,8 @@
 /*
  * TreeEnsembleRegressor and TreeEnsembleClassifier (ai.onnx.ml 1 and 3) to an onnx_ensemble.
  *
- * Comes in: one operator, its attributes unchecked. Goes out: nodes whose children are node numbers in range, each used as
- * a child once and every root never, and the leaves' votes beside each other. That a tree hangs together is for
- * onnx_emit.c to see.
+ * Comes in: one operator, its attributes unchecked. Goes out: nodes whose children are node numbers in range, every node
+ * but the roots a child, and the leaves' votes beside each other. Whether there are cycles is for onnx_emit.c to see.
  */
 #include "onnx.h"
 
@@ -116,9 +115,7 @@ static score_status find_child(reader *r, size_t at, int64_t id, uint32_t *out)
 	if (child == UINT32_MAX)
 		return import_onnx_fail(r->file, r->op, SCORE_ERR_CORRUPT, "node %lld of tree %lld has the child %lld, which is not there",
 			(long long)r->ids.v[at], (long long)r->trees.v[at], (long long)id);
-	if (r->is_used[child]++)
-		return import_onnx_fail(r->file, r->op, SCORE_ERR_CORRUPT,
-			"node %lld of tree %lld is reached twice: a cycle or a shared child", (long long)id, (long long)r->trees.v[at]);
+	r->is_used[child] = 1;
 	*out = child;
 	return SCORE_OK;
 }

@@ -2,7 +2,7 @@
  * TreeEnsemble (ai.onnx.ml 5) to an onnx_ensemble.
  *
  * Comes in: one operator, its attributes unchecked. Goes out: interior nodes as the file numbers them, behind them the
- * leaves; every interior node is used once, as a child or as a root. Several nodes may name one leaf.
+ * leaves; no root is a child. Whether there are cycles is for onnx_emit.c to see.
  */
 #include "onnx.h"
 
@@ -82,9 +82,8 @@ static score_status find_child(reader *r, size_t at, int64_t number, int64_t is_
 	if (number < 0 || (uint64_t)number >= end)
 		return import_onnx_fail(r->file, r->op, SCORE_ERR_CORRUPT, "node %zu has the %s %lld of %zu", at,
 			is_leaf ? "leaf" : "child", (long long)number, end);
-	if (!is_leaf && r->is_used[number]++)
-		return import_onnx_fail(r->file, r->op, SCORE_ERR_CORRUPT, "node %lld is reached twice: a cycle or a shared child",
-			(long long)number);
+	if (!is_leaf)
+		r->is_used[number] = 1;
 	*out = (uint32_t)number + (is_leaf ? (uint32_t)r->modes.n : 0);
 	return SCORE_OK;
 }
