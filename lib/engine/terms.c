@@ -38,19 +38,19 @@ score_status engine_make_terms(engine *e, sl_arena *arena, score_error *error)
 	term_plan *plan = &e->terms;
 	if (!engine_has_linear_leaves(e))
 		return SCORE_OK;
-	uint32_t *slot_of = sl_alloc(&arena->allocator, f->n_features * sizeof *slot_of, 64);
-	uint32_t *features = sl_arena_alloc(arena, f->n_features, sizeof *features);
+	uint32_t *slot_of = sl_alloc(&arena->allocator, forest_columns(f) * sizeof *slot_of, 64);
+	uint32_t *features = sl_arena_alloc(arena, forest_columns(f), sizeof *features);
 	uint32_t *slots = sl_arena_alloc(arena, l->n_terms, sizeof *slots);
 	plan->place = find_places(e->k, arena);
 	plan->narrow_place = e->k->narrow ? find_places(e->k->narrow, arena) : plan->place;
 	score_status status = SCORE_OK;
 	if (!slot_of || !features || !slots || !plan->place || !plan->narrow_place) {
-		status = sl_fail_memory(error, (f->n_features + (size_t)l->n_terms) * sizeof *slots);
+		status = sl_fail_memory(error, (forest_columns(f) + (size_t)l->n_terms) * sizeof *slots);
 	} else {
-		memset(slot_of, 0, f->n_features * sizeof *slot_of);
+		memset(slot_of, 0, forest_columns(f) * sizeof *slot_of);
 		for (uint32_t i = 0; i < l->n_terms; i++)
 			slot_of[l->features[i]] = 1;
-		for (uint32_t i = 0; i < f->n_features; i++) {
+		for (uint32_t i = 0; i < forest_columns(f); i++) {
 			if (slot_of[i]) {
 				slot_of[i] = plan->n_features;
 				features[plan->n_features++] = i;
@@ -61,7 +61,7 @@ score_status engine_make_terms(engine *e, sl_arena *arena, score_error *error)
 		plan->features = features;
 		plan->slots = slots;
 	}
-	sl_free(&arena->allocator, slot_of, f->n_features * sizeof *slot_of, 64);
+	sl_free(&arena->allocator, slot_of, forest_columns(f) * sizeof *slot_of, 64);
 	return status;
 }
 
@@ -71,7 +71,7 @@ double engine_linear_leaf(const engine *e, const input_view *view, int64_t row, 
 	double sum = l->constants[leaf];
 	for (uint32_t i = l->first_term[leaf]; i < l->first_term[leaf + 1]; i++) {
 		double x;
-		input_fetch_f64(view, l->features[i], row, 1, &x);
+		input_column_f64(e->f, view, l->features[i], row, 1, &x);
 		if (x != x)
 			return e->f->leaves[leaf];
 		sum += l->coefficients[i] * forest_linear_value(x);
@@ -82,7 +82,7 @@ double engine_linear_leaf(const engine *e, const input_view *view, int64_t row, 
 void engine_fetch_terms(const engine *e, const input_view *view, row_range rows, double *values)
 {
 	for (uint32_t i = 0; i < e->terms.n_features; i++, values += BLOCK_ROWS) {
-		input_fetch_f64(view, e->terms.features[i], rows.first, rows.n, values);
+		input_column_f64(e->f, view, e->terms.features[i], rows.first, rows.n, values);
 		for (size_t r = 0; r < rows.n; r++)
 			values[r] = forest_linear_value(values[r]);
 	}

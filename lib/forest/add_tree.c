@@ -163,7 +163,7 @@ static score_status take_terms(walk *w, uint32_t at)
 		return sl_fail(w->error, SCORE_ERR_ARGUMENT, "leaf %u has terms %u to %llu of %zu", at, leaf.first_term,
 			(unsigned long long)leaf.first_term + leaf.n_terms, tree->n_terms);
 	for (uint32_t i = leaf.first_term; i < leaf.first_term + leaf.n_terms; i++) {
-		if (tree->term_features[i] >= b->contract.n_features)
+		if (tree->term_features[i] >= forest_builder_columns(b))
 			return sl_fail(w->error, SCORE_ERR_ARGUMENT, "leaf %u has a term of feature %u, the model has %u features", at,
 				tree->term_features[i], b->contract.n_features);
 	}

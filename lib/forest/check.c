@@ -133,8 +133,8 @@ static score_status check_linear_leaves(const forest *f, score_error *error)
 			return sl_fail(error, CORRUPT, "the terms of leaf %u are out of range", i);
 	}
 	for (uint32_t i = 0; i < l->n_terms; i++) {
-		if (l->features[i] >= f->n_features)
-			return sl_fail(error, CORRUPT, "term %u is of feature %u of %u", i, l->features[i], f->n_features);
+		if (l->features[i] >= forest_columns(f))
+			return sl_fail(error, CORRUPT, "term %u is of feature %u of %u", i, l->features[i], forest_columns(f));
 	}
 	return SCORE_OK;
 }

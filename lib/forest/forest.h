@@ -116,7 +116,7 @@ typedef struct forest_linear_leaves {
 	uint32_t n_terms;
 	const uint32_t *first_term;    /* [n_leaves + 1] into features and coefficients; NULL: all leaves are plain */
 	const double *constants;       /* [n_leaves] */
-	const uint32_t *features;      /* [n_terms] inputs */
+	const uint32_t *features;      /* [n_terms] inputs or derived columns */
 	const double *coefficients;    /* [n_terms] */
 } forest_linear_leaves;
 

@@ -96,7 +96,7 @@ double forest_linear_leaf(const forest *f, uint32_t leaf, const double *row)
 	const forest_linear_leaves *l = &f->linear_leaves;
 	double sum = l->constants[leaf];
 	for (uint32_t i = l->first_term[leaf]; i < l->first_term[leaf + 1]; i++) {
-		double x = row[l->features[i]];
+		double x = forest_value(f, row, l->features[i]);
 		if (x != x)
 			return f->leaves[leaf];
 		sum += l->coefficients[i] * forest_linear_value(x);

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import pty
+import re
 import signal
 import subprocess
 import time
@@ -11,7 +12,7 @@ import time
 import numpy as np
 import pytest
 
-from conftest import (BINARY, BUILD, COMMAND, HEADER, SANITIZED, STUMPS, fail, margins, parse_scores, run, same_bits,
+from conftest import (BINARY, BUILD, COMMAND, DATA, HEADER, SANITIZED, STUMPS, fail, margins, parse_scores, run, same_bits,
                       succeed)
 
 ROWS = [(17, 10, 0), (40, 60000, 0.5), (math.nan, math.nan, math.nan), (20, 1000, 0.1)]
@@ -446,3 +447,11 @@ def run_failing_verify(path):
     done = subprocess.run([COMMAND, "verify", str(path)], capture_output=True, timeout=60)
     assert done.returncode == 1 and done.stderr.count(b"\n") == done.stdout.count(b"FAILED") >= 1
     return done
+
+
+def test_inspect_counts_derived_columns():
+    model = DATA.parent / "format" / "derived.slm"
+    assert json.loads(succeed("inspect", model, "--json").out)["n_derived"] == 40
+    assert re.search(r"^derived +40 computed from the features$", succeed("inspect", model).out, re.M)
+    assert "derived" not in succeed("inspect", STUMPS).out
+    succeed("verify", model)

@@ -311,8 +311,8 @@ class Model:
 
     def root(self, column: Column, row):
         if column.root == "value":
-            return np.float64(row[column.source])
-        sources = [self.value(s, row) for s in column.sources]
+            return self.input(column.source, row)
+        sources = [self.source(s, row) for s in column.sources]
         if column.root == "hash":
             h = 0
             for v in sources:
@@ -323,7 +323,7 @@ class Model:
                 h = 0x4906BA494954CB65 * (h + 0x4906BA494954CB65 * v) % 2**64
             return np.float64(column.hashes.index(h) if h in column.hashes else np.nan)
         number = np.float32 if column.is_f32 else np.float64
-        x, sources = number(self.value(column.source, row)), [number(s) for s in sources]
+        x, sources = number(self.source(column.source, row)), [number(s) for s in sources]
         if column.root in ("norm_max", "norm_signed_max"):
             sizes = [s if column.root == "norm_signed_max" else abs(s) for s in sources if not np.isnan(s)]
             norm = max(sizes, default=number(0 if column.root == "norm_max" else -np.inf))
@@ -338,6 +338,16 @@ class Model:
         if column.root == "norm_l2_ratio":
             return np.float64(np.copysign(np.sqrt(x * x / norm), x))
         return np.float64(x / norm)
+
+    def input(self, feature: int, row):
+        """What a derived column sees of a feature."""
+        if self.contract["category_rule"] == "cityhash32" and self.features[feature]["type"] == "category":
+            category = None if np.isnan(row[feature]) else self.category(row[feature])
+            return np.float64(np.nan if category is None else category)
+        return np.float64(row[feature])
+
+    def source(self, column: int, row):
+        return self.input(column, row) if column < len(self.features) else self.value(column, row)
 
     def value(self, column: int, row):
         """Of an input or a derived column, as a double."""
@@ -379,10 +389,11 @@ class Model:
 
     def leaf_value(self, leaf: int, row) -> float:
         constant, features, coefficients = self.linear_leaves[leaf]
-        if np.isnan([row[f] for f in features]).any():
+        values = [self.value(f, row) for f in features]
+        if np.isnan(values).any():
             return self.leaves[leaf]
-        for f, coefficient in zip(features, coefficients):
-            constant = constant + coefficient * (0.0 if abs(row[f]) <= TINY else row[f])
+        for x, coefficient in zip(values, coefficients):
+            constant = constant + coefficient * (0.0 if abs(x) <= TINY else x)
         return constant
 
     def margins(self, row) -> np.ndarray:

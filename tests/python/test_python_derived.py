@@ -34,6 +34,15 @@ def same_everywhere(model, X, expected):
             same_bits(model.predict(rows[i:i + 1], "margin").reshape(-1), [expected[i] + 0.0])
 
 
+def combined(values):
+    """CatBoost's hash of several 32-bit numbers."""
+    h = 0
+    for v in values:
+        v = (v & 0xFFFFFFFF) | (0xFFFFFFFF00000000 if v & 0x80000000 else 0)
+        h = MAGIC * (h + MAGIC * v) % 2**64
+    return h
+
+
 def random_rows(dtype, n=700, seed=1):
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n, 3)) * [1, 10, 1000]
@@ -139,14 +148,7 @@ def test_hash():
     """CatBoost's hash of a category and a bit; what is not known gets the last value of the look-up."""
     codes = {0: 4000000000, 1: 17, 2: 2147483648}
 
-    def combine(values):
-        h = 0
-        for v in values:
-            v = (v & 0xFFFFFFFF) | (0xFFFFFFFF00000000 if v & 0x80000000 else 0)
-            h = MAGIC * (h + MAGIC * v) % 2**64
-        return h
-
-    known = {combine((h, bit)): 0.5 + h + 10 * bit for h in codes.values() for bit in (0, 1) if (h, bit) != (17, 1)}
+    known = {combined((h, bit)): 0.5 + h + 10 * bit for h in codes.values() for bit in (0, 1) if (h, bit) != (17, 1)}
     hashes = sorted(known)
 
     def add(builder):
@@ -155,7 +157,7 @@ def test_hash():
         return builder.add_hash([category, bit], hashes, [Step("lookup", b=-7.0, values=[known[h] for h in hashes])])
 
     X = np.array([[c, x] for c in (0, 1, 2, 3, -1, np.nan, 0.5) for x in (0.0, 0.5, 0.75, np.nan)])
-    expected = [known.get(combine((codes[c], int(x > 0.5))), -7.0) if c in codes else -7.0 for c, x in X]
+    expected = [known.get(combined((codes[c], int(x > 0.5))), -7.0) if c in codes else -7.0 for c, x in X]
     same_everywhere(value_model(add, 2), X, np.array(expected))
 
 
@@ -213,3 +215,18 @@ def test_wrong_columns_are_refused():
     bad(lambda b: b.set_linear([1.0], first_column=1), "derived")
     bad(lambda b: b.set_linear([1.0, 1.0]).add_column(0), "before")
     bad(lambda b: b.add_tree([1, -1, -1], [2, -1, -1], [2, 0, 0], [0.5, 1, 2]), "tests feature 2")
+
+
+def test_a_category_known_by_its_hash_is_its_hash():
+    """k + 0.5 is the category whose hash is k; a string has CatBoost's hash."""
+    builder = Builder(1, category_rule="cityhash32", feature_types=["category"])
+    known = combined([4000000000])
+    first = builder.add_column(0)
+    builder.add_hash([0], [known], [Step("lookup", b=-1.0, values=[7.0])])
+    model = builder.set_linear([1.0, 0.0], first_column=first).finish()
+    same_bits(model.predict([[4000000000.5], [17.5]], "margin").reshape(-1), [4000000000.0, 17.0])
+    assert np.isnan(model.predict([[np.nan], [0.25], [-1.5]], "margin")).all()
+    builder = Builder(1, category_rule="cityhash32", feature_types=["category"])
+    column = builder.add_hash([0], [known], [Step("lookup", b=-1.0, values=[7.0])])
+    model = builder.set_linear([1.0], first_column=column).finish()
+    same_bits(model.predict([[4000000000.5], [17.5], [np.nan]], "margin").reshape(-1), [7.0, -1.0, -1.0])

@@ -149,7 +149,7 @@ static void add_terms(const random_spec *spec, scratch *s, score_tree *tree, uin
 	for (uint32_t i = 0; i < s->n_nodes; i++) {
 		s->linear[i] = (score_linear_leaf){leaf_value(spec, state), (uint32_t)tree->n_terms, below(state, 5)};
 		for (uint32_t k = 0; k < s->linear[i].n_terms; k++, tree->n_terms++) {
-			s->terms[tree->n_terms] = below(state, spec->n_features);
+			s->terms[tree->n_terms] = below(state, spec->n_features + spec->n_derived);
 			s->coefficients[tree->n_terms] = leaf_value(spec, state);
 		}
 	}

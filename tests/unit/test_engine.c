@@ -296,6 +296,7 @@ static void linear_leaves(void **state)
 	for (uint64_t seed = 140; seed < 144; seed++) {
 		random_spec s = base_spec(seed);
 		s.linear_leaves = 1;
+		s.n_derived = seed % 2 ? 12 : 0;
 		s.compare = s.sum = SCORE_F64;
 		s.max_leaves = seed == 141 ? 700 : seed == 142 ? 256 : 30;
 		s.n_outputs = seed == 143 ? 3 : 1;

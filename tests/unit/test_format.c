@@ -251,30 +251,49 @@ static void rules_of_leaf_numbers_are_found(void **state)
 	}
 }
 
-/* Written by format version 1, kept forever. */
-static void the_first_file_still_reads(void **state)
+static file old_file(const char *name)
 {
-	(void)state;
 	const score_allocator standard = sl_allocator(NULL);
 	const char *folder = getenv("SCORELINE_TEST_DATA");
 	char path[1024];
 	file old;
-	sl_arena arena = new_arena();
 	assert_non_null(folder);
 	assert_true(strlen(folder) < 900);
 	strcpy(path, folder);
-	strcat(path, "/format/stump.slm");
+	strcat(path, name);
 	assert_int_equal(sl_read_file(path, 0, &standard, &old.data, &old.size, NULL), SCORE_OK);
-	const forest *f = read_file(&old, &arena);
-	file again = write_file(f, NULL);
-	assert_int_equal(f->n_splits, 1);
-	assert_true(f->leaf_ids[0] == 1 && f->leaf_ids[1] == 2);
-	assert_true(f->cuts[0] == (double)-6.3670568f && f->leaves[0] == (double)5.17604303f);
-	assert_int_equal(again.size, old.size);
-	assert_memory_equal(again.data, old.data, old.size);
-	free_file(&again);
-	sl_free(&standard, old.data, old.size, SL_CACHE_LINE);
-	sl_arena_free(&arena);
+	return old;
+}
+
+/* Written by format version 1, kept forever. */
+static void the_first_files_still_read(void **state)
+{
+	(void)state;
+	const score_allocator standard = sl_allocator(NULL);
+	const char *const names[] = { "/format/stump.slm", "/format/derived.slm" };
+	for (int i = 0; i < 2; i++) {
+		sl_arena arena = new_arena();
+		file old = old_file(names[i]);
+		const forest *f = read_file(&old, &arena);
+		file again = write_file(f, NULL);
+		if (i == 0) {
+			assert_int_equal(f->n_splits, 1);
+			assert_true(f->leaf_ids[0] == 1 && f->leaf_ids[1] == 2);
+			assert_true(f->cuts[0] == (double)-6.3670568f && f->leaves[0] == (double)5.17604303f);
+		} else {
+			assert_int_equal(f->derived.n, 40);
+		}
+		double margin;
+		for (uint32_t r = 0; r < f->n_golden; r++) {
+			forest_margins(f, f->golden_rows + (size_t)r * f->n_features, 0, f->n_trees, &margin);
+			assert_true(margin == f->golden_margins[r]);
+		}
+		assert_int_equal(again.size, old.size);
+		assert_memory_equal(again.data, old.data, old.size);
+		free_file(&again);
+		sl_free(&standard, old.data, old.size, SL_CACHE_LINE);
+		sl_arena_free(&arena);
+	}
 }
 
 static void odd_floats_keep_their_bits(void **state)
@@ -514,7 +533,7 @@ int main(void)
 		cmocka_unit_test(every_sample_survives),
 		cmocka_unit_test(samples_hold_what_they_promise),
 		cmocka_unit_test(rules_of_leaf_numbers_are_found),
-		cmocka_unit_test(the_first_file_still_reads),
+		cmocka_unit_test(the_first_files_still_read),
 		cmocka_unit_test(odd_floats_keep_their_bits),
 		cmocka_unit_test(options_change_golden_rows_and_metadata),
 		cmocka_unit_test(bad_options_are_refused),
