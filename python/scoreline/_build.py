@@ -242,6 +242,29 @@ class Builder:
             kind = "numeric" if types is None else types[i]
             self._call(lib.score_builder_set_feature, i, name, _choice("a feature type", _TYPES, kind))
 
+    def set_dictionary(
+        self, feature: int, labels: Sequence[str], *, codes: Any = None, unknown: float = float("nan"),
+        are_numbers: bool = False,
+    ) -> "Builder":
+        """Let a feature take strings: the text of each label stands for a code.
+
+        Args:
+            feature: an input.
+            labels: distinct texts.
+            codes: code of each; None: its position.
+            unknown: code of any other string: NaN (missing), a number, or infinity (a row that has one is refused).
+            are_numbers: the labels were numbers where the model was trained.
+        """
+        encoded = [c_text(label, "the label") for label in labels]
+        pointers = (ctypes.c_char_p * len(encoded))(*encoded)
+        values = None if codes is None else np.ascontiguousarray(codes, dtype=np.float64)
+        if values is not None and values.shape != (len(encoded),):
+            raise ShapeError(f"expected codes of {len(encoded)} labels, found an array of shape {values.shape}")
+        address = None if values is None else values.ctypes.data
+        flags = 2 if are_numbers else 0
+        self._call(lib.score_builder_set_dictionary, feature, pointers, address, len(encoded), unknown, flags)
+        return self
+
     def add_tree(
         self,
         left: Any,

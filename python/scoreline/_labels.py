@@ -51,6 +51,12 @@ class Labels:
         n = lib.score_model_category_count(self._handle, feature)
         return {text(name(self._handle, feature, k)): code(self._handle, feature, k) for k in range(n)}
 
+    def are_values(self, feature: int) -> bool:
+        """The labels are numbers and each one's code is that number, so that a column of numbers holds codes."""
+        if not self.flags[feature] & NUMBERS:
+            return False
+        return all(float(label) == code for label, code in self.all(feature).items())
+
     def codes(
         self, feature: int, labels: Sequence[Any], places: np.ndarray, where: str, is_text: bool = False
     ) -> np.ndarray:

@@ -61,7 +61,7 @@ def _feature_values(series: Any, is_text: bool, labels: Labels, k: int) -> np.nd
     if not labels.flags[k]:
         return column_values(series)
     if not is_categorical and not is_text:
-        if not labels.flags[k] & HASH:
+        if not labels.flags[k] & HASH and not labels.are_values(k):
             labels.refuse_numbers(k, series.dtype)
         return column_values(series)
     if is_text:

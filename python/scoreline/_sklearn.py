@@ -52,6 +52,7 @@ def of_sklearn_ensemble(estimator: Any) -> Tuple[Any, Callable, dict]:
         ensemble.n_features,
         ensemble.n_outputs,
         feature_names=getattr(estimator, "feature_names_in_", None),
+        feature_types=["category" if i in ensemble.tables else "numeric" for i in range(ensemble.n_features)],
         metadata=ensemble.metadata,
         **ensemble.contract,
     )

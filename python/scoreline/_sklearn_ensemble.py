@@ -12,8 +12,9 @@ from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
 
 import numpy as np
 
-from ._build import Builder
+from ._build import Builder, Step
 from ._errors import UnsupportedError
+from ._labels import label_text
 
 LARGEST_FLOAT = float(np.finfo(np.float32).max)
 
@@ -31,13 +32,22 @@ class Ensemble:
     takes_missing: bool = True  # else the estimator refuses rows with NaN
     takes_infinite: bool = False
     metadata: Dict[str, str] = field(default_factory=dict)
+    tables: Dict[int, "Categories"] = field(default_factory=dict)  # of features that trees ask by their category's number
 
     def add_to(self, builder: Builder, columns: Optional[Sequence[int]] = None) -> None:
         """Add the trees. `columns`: the builder's number of each of the estimator's features; None: the same."""
-        numbers = None if columns is None else np.asarray(columns)
+        numbers = np.arange(self.n_features) if columns is None else np.array(columns)
+        for feature, table in self.tables.items():
+            if columns is None:
+                table.describe(builder, feature)
+            elif table.is_text:
+                raise UnsupportedError(
+                    f"column {feature} holds categories that are strings, behind other steps of a pipeline: encode "
+                    "them by an OrdinalEncoder first"
+                )
+            numbers[feature] = builder.add_column(int(numbers[feature]), [table.step()])
         for tree in self.trees:
-            if numbers is not None:
-                tree["feature"] = numbers[tree["feature"]]
+            tree["feature"] = numbers[tree["feature"]]
             builder.add_tree(**tree)
 
     def acceptable(self, rows: np.ndarray) -> np.ndarray:
@@ -47,7 +57,35 @@ class Ensemble:
             rows[np.isnan(rows)] = 0.0
         if not self.takes_infinite:
             rows = np.where(np.isnan(rows), rows, np.clip(rows, -LARGEST_FLOAT, LARGEST_FLOAT))
+        for feature in self.tables:
+            rows[np.isinf(rows[:, feature]), feature] = np.nan
         return rows
+
+
+@dataclass
+class Categories:
+    """Categories of a feature in the order of their numbers: numbers in ascending order, or text, whose codes a model
+    takes are the same numbers. Every other value is missing."""
+
+    values: Sequence[Any]
+
+    @property
+    def is_text(self) -> bool:
+        return any(isinstance(value, str) for value in self.values)
+
+    def describe(self, builder: Builder, feature: int) -> None:
+        """Tell which strings, or columns of dtype category, stand for which values."""
+        if self.is_text:
+            builder.set_dictionary(feature, self.values)
+        else:
+            labels = [label_text(value, 0) for value in self.values]
+            builder.set_dictionary(feature, labels, codes=self.values, are_numbers=True)
+
+    def step(self) -> Step:
+        """From a value, or the code of a text, to the category's number."""
+        n = len(self.values)
+        keys = None if self.is_text else np.asarray(self.values, dtype=np.float64)
+        return Step("lookup", a=np.nan, b=np.nan, keys=keys, values=np.arange(n, dtype=np.float64))
 
 
 def require_fitted(estimator: Any) -> None:

@@ -22,7 +22,7 @@ from conftest import MODE
 N_SEEDS = {"quick": 1, "default": 4, "long": 16}[MODE]
 # NumPy's exp() and power() are vectors of its own, one place off from the C library's in some of 20 values; a softmax adds
 # up several of them, in pairs from eight classes on, and divides.
-EXP_ULP, SOFTMAX_ULP, POWER_ULP = 1, 4, 1
+EXP_ULP, SOFTMAX_ULP, POWER_ULP = 1, 8, 1
 
 
 def seeds(*parts):
@@ -107,12 +107,13 @@ def class_numbers(model, estimator):
 
 
 def check(tally, kind, name, estimator, seen, rng, *, margin, prediction=None, leaf=None, ranges=True, n=700,
-          nan_rate=0.0, endless=False, ulp=0):
+          nan_rate=0.0, endless=False, ulp=0, categories=frozenset()):
     """`margin` and the others take an estimator and rows."""
     estimator.n_jobs = 1 if hasattr(estimator, "n_jobs") else None
     model = quiet(scoreline.convert, estimator)
     data = model.to_bytes()
-    rows = probe_rows.probe(rng, seen, thresholds_of(data), n, nan_rate=nan_rate, endless=endless)
+    rows = probe_rows.probe(rng, seen, thresholds_of(data), n, categories=categories, nan_rate=nan_rate,
+                            endless=endless)
 
     def ask(function, one=estimator):
         return None if function is None else lambda x: quiet(function, one, x)
@@ -342,3 +343,28 @@ def test_adaboost(n_classes, seed, tally):
     quiet(estimator.fit, x, labels(rng, targets(rng, x, n_classes)))
     check(tally, "AdaBoost", f"sk-adaboost-{n_classes}-{seed}", estimator, x, rng, ranges=False,
           margin=lambda e, x: e.decision_function(x), prediction=probabilities, ulp=SOFTMAX_ULP)
+
+
+# ---- categories ----------------------------------------------------------------------------------------------------
+
+KINDS_OF_CATEGORIES = [np.arange(3.0), np.arange(200.0), np.array([-3.0, 0.5, 1e6, 7.0]), np.array([0.0]),
+                       np.array([1e-40, 0.1, 5e15, -0.0, 300.0, 301.0])]
+
+
+@pytest.mark.parametrize("seed", range(6 * N_SEEDS))
+def test_histogram_categories(seed, tally):
+    """Categories are looked up by their value among those of the training data; all else is missing."""
+    rng = seeds("categories", seed)
+    x = training_rows(rng, n=500, n_features=7)
+    columns = np.sort(rng.choice(7, int(rng.integers(1, 5)), replace=False))
+    for j in columns:
+        x[:, j] = rng.choice(KINDS_OF_CATEGORIES[rng.integers(0, 5)], len(x))
+    x[rng.random(x.shape) < [0.0, 0.1][seed % 2]] = np.nan
+    kind, target, ulp = [(ensemble.HistGradientBoostingRegressor, "number", 0),
+                         (ensemble.HistGradientBoostingClassifier, 2, 0),
+                         (ensemble.HistGradientBoostingClassifier, 4, SOFTMAX_ULP)][seed % 3]
+    estimator = kind(categorical_features=columns.tolist(), **{**hist_parameters(rng, seed), "max_bins": 255})
+    quiet(estimator.fit, x, targets(rng, x, target))
+    # A column of categories must be finite.
+    check(tally, "categories", f"sk-categories-{seed}", estimator, x, rng, margin=hist_raw, nan_rate=0.1, ulp=ulp,
+          prediction=probabilities if target != "number" else lambda e, x: e.predict(x), categories=set(columns.tolist()))

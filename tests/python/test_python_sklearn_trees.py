@@ -127,3 +127,98 @@ def test_histogram_gradient_boosting(with_missing):
     same_bits(model.predict(X), estimator.predict_proba(X))
     assert json.loads(model.metadata["class_labels"]) == [False, True]
     assert model.metadata["class_rule"] == "margin > 0"
+
+
+@pytest.fixture(scope="module")
+def frame():
+    """Columns of numbers, of strings as a category, of numbers as a category, and of plain strings, some missing."""
+    import pandas
+
+    rng = np.random.default_rng(4)
+    n = 500
+    table = pandas.DataFrame(
+        {
+            "number": rng.normal(size=n),
+            "letter": pandas.Categorical(rng.choice(["x", "ä", "zz"], n), categories=["zz", "x", "ä"]),
+            "code": pandas.Categorical(rng.choice([3, 1, 700], n), categories=[700, 3, 1]),
+            "word": rng.choice(["u", "v", None], n),
+        }
+    )
+    for i, name in enumerate(table.columns[:3]):
+        table.loc[i :: 7 + i, name] = np.nan
+    return table
+
+
+def histogram(frame, columns):
+    y = frame.number.fillna(0.3) + (frame.letter == "ä") * 2 + (frame.code == 700) * 3 + (frame.word == "u")
+    estimator = ensemble.HistGradientBoostingRegressor(
+        categorical_features=columns, max_iter=20, min_samples_leaf=2, learning_rate=0.3
+    )
+    return estimator.fit(frame, y)
+
+
+def test_categories_by_their_labels(frame):
+    estimator = histogram(frame, ["letter", "code", "word"])
+    model = scoreline.convert(estimator)
+    assert model.feature_types == ["numeric", "category", "category", "category"]
+    same_bits(model.predict(frame), estimator.predict(frame))
+    other = frame[::-1].copy()
+    rng = np.random.default_rng(5)
+    other["letter"] = rng.choice(["x", "ä", "unknown"], len(other))  # plain strings
+    other["code"] = rng.choice([1.0, 3.0, 700.0, 4.0, 3.5], len(other))  # plain numbers
+    for one in (model, scoreline.load(model.to_bytes())):
+        same_bits(one.predict(other[other.columns[::-1]]), estimator.predict(other))
+    assert model.verify() > 0
+
+
+def test_categories_from_the_type_of_a_column(frame):
+    known = frame.drop(columns="word")
+    estimator = ensemble.HistGradientBoostingClassifier(max_iter=5).fit(known, frame.word.fillna("none"))
+    model = scoreline.convert(estimator)
+    same_bits(model.predict(known, "margin"), estimator.decision_function(known))
+
+
+def test_mixed_categories_are_refused(X):
+    rows = np.column_stack([X[:, 0].astype(object), np.array(["a", None])[np.arange(len(X)) % 2]])
+    estimator = ensemble.HistGradientBoostingRegressor(categorical_features=[1], max_iter=2).fit(rows, target(X))
+    with pytest.raises(scoreline.UnsupportedError, match="categories .* of column 1"):
+        scoreline.convert(estimator)
+
+
+def test_isolation_forest(with_missing):
+    estimator = ensemble.IsolationForest(n_estimators=20, contamination=0.1, random_state=2).fit(with_missing)
+    model = scoreline.convert(estimator)
+    scores = model.predict(with_missing)
+    np.testing.assert_array_max_ulp(-scores, -estimator.score_samples(with_missing), 1)
+    assert float(model.metadata["offset"]) == estimator.offset_
+    labels = np.array(json.loads(model.metadata["class_labels"]))
+    assert (labels[model.predict(with_missing, "class").astype(int)] == estimator.predict(with_missing)).all()
+
+
+REFUSED = {
+    "a weighted median": lambda: ensemble.AdaBoostRegressor(n_estimators=2),
+    "a model over the answers": lambda: ensemble.StackingRegressor([("tree", tree.DecisionTreeRegressor())], cv=2),
+    "leaves as its answer": lambda: ensemble.RandomTreesEmbedding(n_estimators=2),
+    "RandomForestRegressor as its estimator": lambda: ensemble.BaggingRegressor(
+        ensemble.RandomForestRegressor(2), n_estimators=2
+    ),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_refused_by_name(what, X):
+    estimator = REFUSED[what]().fit(X, target(X))
+    with pytest.raises(scoreline.UnsupportedError, match=f"{type(estimator).__name__}.*{what}"):
+        scoreline.convert(estimator)
+
+
+def test_forests_of_other_libraries_are_refused(X):
+    class QuantileForest(ensemble._forest.ForestRegressor):
+        def __init__(self):
+            super().__init__(tree.DecisionTreeRegressor(), 3)
+            self.criterion = "squared_error"
+
+    QuantileForest.__module__ = "quantile_forest"
+    estimator = QuantileForest().fit(X, target(X))
+    with pytest.raises(scoreline.UnsupportedError, match="QuantileForest.*an answer of its own"):
+        scoreline.convert(estimator)
