@@ -163,6 +163,40 @@ def _of_adaboost_classifier(estimator: Any) -> Ensemble:
     )
 
 
+# ---- votes -----------------------------------------------------------------------------------------------------------
+
+
+def _of_voting(estimator: Any) -> Ensemble:
+    if getattr(estimator, "voting", "soft") == "hard":
+        raise unsupported(estimator, "voting='hard'", "train with voting='soft'")
+    parts = estimator.estimators_
+    _require_trees(estimator, parts)
+    weights = estimator._weights_not_none
+    factors = np.ones(len(parts)) if weights is None else np.asarray(weights, dtype=np.float64)
+    total = np.average(np.zeros((1, len(parts))), axis=1, weights=factors, returned=True)[1][0]
+    twin = single_threaded(estimator)
+    twin.estimators_ = [single_threaded(part) for part in parts]
+    is_soft = is_classifier(estimator)
+    n_outputs = len(estimator.classes_) if is_soft else 1
+    return Ensemble(
+        n_features=estimator.n_features_in_,
+        n_outputs=n_outputs,
+        contract={
+            **TREES,
+            "trees_per_iteration": 1,
+            "base_position": "last",
+            "average": "scale",
+            "scale": float(total),
+        },
+        trees=(
+            with_leaves(tree_arguments(part.tree_), factor * leaf_values(part)) for part, factor in zip(parts, factors)
+        ),
+        margins=twin.predict_proba if is_soft else twin.predict,
+        takes_missing=all(allows_missing(part) for part in parts),
+        metadata=class_metadata(estimator.classes_, "largest margin") if is_soft else {},
+    )
+
+
 # ---- what is refused -------------------------------------------------------------------------------------------------
 
 
@@ -178,6 +212,8 @@ KINDS: Dict[str, Callable[[Any], Ensemble]] = {
     "BaggingRegressor": _of_bagging,
     "BaggingClassifier": _of_bagging,
     "AdaBoostClassifier": _of_adaboost_classifier,
+    "VotingRegressor": _of_voting,
+    "VotingClassifier": _of_voting,
     "AdaBoostRegressor": _refuse("a weighted median of its trees' answers", "convert its trees one by one"),
     "StackingRegressor": _refuse("a model over the answers of other models", "convert the parts one by one"),
     "StackingClassifier": _refuse("a model over the answers of other models", "convert the parts one by one"),

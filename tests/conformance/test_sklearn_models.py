@@ -332,6 +332,25 @@ def test_bagging(kind, seed, tally):
     check(tally, "bagging", f"sk-bagging-{kind}-{seed}", estimator, x, rng, margin=forest_answer, nan_rate=0.1)
 
 
+@pytest.mark.parametrize("seed", range(2 * N_SEEDS))
+@pytest.mark.parametrize("kind", ["regressor", "classifier"])
+def test_voting(kind, seed, tally):
+    rng = seeds("voting", kind, seed)
+    x = training_rows(rng, nan_rate=[0.0, 0.1][seed % 2])
+    n = int(rng.integers(1, 7))  # from eight on NumPy adds one row's answers in another order than those of many rows
+    weights = [None, rng.uniform(0.1, 3, n).tolist()][rng.integers(0, 2)]
+    if kind == "classifier":
+        parts = [[tree.DecisionTreeClassifier, tree.ExtraTreeClassifier][i % 2](**shape_of_trees(rng)) for i in range(n)]
+        estimator = ensemble.VotingClassifier([(str(i), one) for i, one in enumerate(parts)], voting="soft", weights=weights)
+        y = labels(rng, targets(rng, x, int(rng.choice([2, 3, 9]))))
+    else:
+        parts = [[tree.DecisionTreeRegressor, tree.ExtraTreeRegressor][i % 2](**shape_of_trees(rng)) for i in range(n)]
+        estimator = ensemble.VotingRegressor([(str(i), one) for i, one in enumerate(parts)], weights=weights)
+        y = targets(rng, x, "number")
+    quiet(estimator.fit, x, y)
+    check(tally, "voting", f"sk-voting-{kind}-{seed}", estimator, x, rng, margin=forest_answer, nan_rate=0.1, ranges=False)
+
+
 @pytest.mark.parametrize("seed", range(4 * N_SEEDS))
 @pytest.mark.parametrize("n_classes", [2, 4])
 def test_adaboost(n_classes, seed, tally):

@@ -199,6 +199,9 @@ REFUSED = {
     "a weighted median": lambda: ensemble.AdaBoostRegressor(n_estimators=2),
     "a model over the answers": lambda: ensemble.StackingRegressor([("tree", tree.DecisionTreeRegressor())], cv=2),
     "leaves as its answer": lambda: ensemble.RandomTreesEmbedding(n_estimators=2),
+    "GradientBoostingRegressor as its estimator": lambda: ensemble.VotingRegressor(
+        [("a", tree.DecisionTreeRegressor()), ("b", ensemble.GradientBoostingRegressor(n_estimators=2))]
+    ),
     "RandomForestRegressor as its estimator": lambda: ensemble.BaggingRegressor(
         ensemble.RandomForestRegressor(2), n_estimators=2
     ),
@@ -209,6 +212,12 @@ REFUSED = {
 def test_refused_by_name(what, X):
     estimator = REFUSED[what]().fit(X, target(X))
     with pytest.raises(scoreline.UnsupportedError, match=f"{type(estimator).__name__}.*{what}"):
+        scoreline.convert(estimator)
+
+
+def test_hard_votes_are_refused(X):
+    estimator = ensemble.VotingClassifier([("tree", tree.DecisionTreeClassifier())]).fit(X, target(X) > 0)
+    with pytest.raises(scoreline.UnsupportedError, match="VotingClassifier.*voting='hard'.*voting='soft'"):
         scoreline.convert(estimator)
 
 
