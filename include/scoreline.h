@@ -257,6 +257,13 @@ typedef int32_t score_dtype;
 typedef int32_t score_layout;
 #define SCORE_ROWS 1    /* row-major, SCORE_F32 or SCORE_F64 */
 #define SCORE_COLUMNS 2 /* one array per column              */
+#define SCORE_CSR 3     /* compressed sparse rows            */
+
+/* What an entry that a sparse row does not hold means. There is no default, since libraries differ: XGBoost takes it as
+ * missing, LightGBM and scikit-learn as zero. */
+typedef int32_t score_absent;
+#define SCORE_ABSENT_ZERO 1
+#define SCORE_ABSENT_MISSING 2
 
 /* One column. `validity` is a bitmap, least significant bit first, cleared = missing, or NULL. Value and
  * validity of row r stand at element `offset` + r. */
@@ -286,11 +293,12 @@ typedef struct score_strings {
 
 #define SCORE_STRINGS_INIT { sizeof(score_strings), NULL, NULL, NULL, NULL, 0, SCORE_I32, 0 }
 
-/* Rows that the caller owns. Make it with score_input_rows_f32(), …_f64() or score_input_columns(). */
+/* Rows that the caller owns. Make it with score_input_rows_f32(), …_f64(), score_input_columns() or
+ * score_input_csr(). */
 typedef struct score_input {
 	size_t struct_size;
 	score_layout layout;
-	score_dtype dtype; /* SCORE_ROWS only */
+	score_dtype dtype; /* SCORE_ROWS and SCORE_CSR */
 	int64_t n_rows;
 	int64_t n_columns;
 	union {
@@ -302,6 +310,17 @@ typedef struct score_input {
 		struct {
 			const score_column *columns; /* n_columns of them */
 		} columns;
+		struct {
+			/* Row r holds the entries from row_starts[r] up to row_starts[r + 1]: column numbers, which ascend strictly
+			 * within a row, and values (in.dtype: SCORE_F32 or SCORE_F64). Anything else is SCORE_ERR_SHAPE. */
+			const void *row_starts; /* [n_rows + 1] */
+			const void *column_numbers;
+			const void *values;
+			score_dtype start_type;  /* SCORE_I32 or SCORE_I64 */
+			score_dtype number_type; /* SCORE_I32 or SCORE_I64 */
+			score_absent absent;
+			int32_t reserved;
+		} csr;
 		uint64_t reserved[8];
 	} u;
 } score_input;
@@ -436,6 +455,23 @@ static inline score_input score_input_columns(const score_column *columns, int64
 	in.u.rows.row_stride_bytes = 0;
 	in.u.rows.column_stride_bytes = 0;
 	in.u.columns.columns = columns;
+	return in;
+}
+
+/* SciPy's csr_matrix: indptr, indices and data with their types. */
+static inline score_input score_input_csr(const void *row_starts, score_dtype start_type, const void *column_numbers,
+	score_dtype number_type, const void *values, score_dtype dtype, int64_t n_rows, int64_t n_columns,
+	score_absent absent)
+{
+	score_input in = score_input_columns(NULL, n_rows, n_columns);
+	in.layout = SCORE_CSR;
+	in.dtype = dtype;
+	in.u.csr.row_starts = row_starts;
+	in.u.csr.column_numbers = column_numbers;
+	in.u.csr.values = values;
+	in.u.csr.start_type = start_type;
+	in.u.csr.number_type = number_type;
+	in.u.csr.absent = absent;
 	return in;
 }
 

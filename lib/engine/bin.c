@@ -135,10 +135,40 @@ static uint32_t bin_tile(const engine *e, const input_view *view, row_range rows
 	return end - used;
 }
 
+/* Sparse rows, 16 adjacent columns at a time from left to right, so that each entry is met once; used features up to the
+ * first that is derived. */
+static void bin_sparse(const engine *e, const input_view *view, row_range rows, void *tile, char *codes)
+{
+	uint32_t cursors[BLOCK_ROWS];
+	bool narrow = engine_uses_narrow(e, view);
+	memset(cursors, 0, rows.n * sizeof *cursors);
+	for (uint32_t u = 0, end; u < e->n_used_inputs; u = end) {
+		uint32_t feature = e->used_features[u];
+		for (end = u + 1; end < e->n_used_inputs && e->used_features[end] < feature + ROW_TILE;)
+			end++;
+		uint32_t n = e->used_features[end - 1] - feature + 1;
+		if (narrow)
+			input_csr_tile_f32(view, rows.first, rows.n, feature, n, cursors, tile, TILE_ROWS);
+		else
+			input_csr_tile_f64(view, rows.first, rows.n, feature, n, cursors, tile, TILE_ROWS);
+		for (uint32_t i = u; i < end; i++) {
+			size_t at = (size_t)(e->used_features[i] - feature) * TILE_ROWS;
+			values v = {narrow ? (const float *)tile + at : NULL, narrow ? NULL : (const double *)tile + at, rows.n};
+			bin_feature(e, i, &v, codes);
+		}
+		pad_codes(e, e->first_column[u], e->first_column[end], rows.n, codes);
+	}
+}
+
 void engine_bin_columns(const engine *e, const input_view *view, row_range rows, void *tile, void *codes)
 {
 	bool tiles = e->f->n_features >= ROW_TILE && can_transpose(e, view, 0);
-	for (uint32_t u = 0; u < e->n_used_features;) {
+	uint32_t u = 0;
+	if (view->is_csr && !view->column_of_feature && e->f->contract.category_rule != SCORE_CATEGORY_HASH) {
+		bin_sparse(e, view, rows, tile, codes);
+		u = e->n_used_inputs;
+	}
+	while (u < e->n_used_features) {
 		uint32_t first = u;
 		if (tiles && u < e->n_used_inputs) {
 			u += bin_tile(e, view, rows, u, tile, codes);

@@ -123,6 +123,8 @@ score_status input_open(const score_input *input, const score_plan *plan, const 
 		return open_rows(&in, out, error);
 	if (in.layout == SCORE_COLUMNS)
 		return open_columns(&in, f, out, error);
+	if (in.layout == SCORE_CSR)
+		return input_open_csr(&in, out, error);
 	return sl_fail(error, SCORE_ERR_ARGUMENT, "the input has the unknown layout %d", (int)in.layout);
 }
 
@@ -173,6 +175,10 @@ void input_fetch_f32(const input_view *view, uint32_t feature, int64_t first, si
 			fetch_column_f32(c, first, n, out);
 		return;
 	}
+	if (view->is_csr) {
+		input_csr_f32(view, feature, first, n, out);
+		return;
+	}
 	const char *from = row_values(view, feature, first);
 	for (size_t i = 0; i < n; i++, from += view->row_stride)
 		out[i] = view->dtype == SCORE_F32 ? *(const float *)(const void *)from
@@ -187,6 +193,10 @@ void input_fetch_f64(const input_view *view, uint32_t feature, int64_t first, si
 			input_string_codes_f64(view, feature, first, n, out);
 		else
 			fetch_column_f64(c, first, n, out);
+		return;
+	}
+	if (view->is_csr) {
+		input_csr_f64(view, feature, first, n, out);
 		return;
 	}
 	const char *from = row_values(view, feature, first);

@@ -33,7 +33,11 @@ typedef struct input_view {
 	const char *data;                   /* SCORE_ROWS */
 	int64_t row_stride;
 	int64_t column_stride;
-	score_dtype dtype;                  /* SCORE_ROWS: F32 or F64 */
+	score_dtype dtype;                  /* SCORE_ROWS, SCORE_CSR: F32 or F64 */
+	bool is_csr;
+	score_dtype start_type, number_type; /* SCORE_CSR, as in score_input */
+	const void *row_starts, *column_numbers, *entries;
+	double absent;                      /* SCORE_CSR: 0 or NaN */
 	bool all_f32;                       /* every used value is a float */
 } input_view;
 
@@ -49,6 +53,19 @@ void input_fetch_f64(const input_view *view, uint32_t feature, int64_t first, si
 /* Values of a feature whose categories are known by their hash: as doubles, but integers that a double cannot hold
  * as hash + 0.5. */
 void input_fetch_hashed(const input_view *view, uint32_t feature, int64_t first, size_t n, double *out);
+
+/* ---- sparse rows (csr.c) ------------------------------------------------------------------------------- */
+
+score_status input_open_csr(const score_input *in, input_view *out, score_error *error);
+void input_csr_f32(const input_view *view, uint32_t feature, int64_t first, size_t n, float *out);
+void input_csr_f64(const input_view *view, uint32_t feature, int64_t first, size_t n, double *out);
+
+/* Columns [column, column + n_columns) of rows [first, first + n), column after column, `stride` values apart. `cursors[r]`
+ * counts the entries of row r before `column`: start with zeros and go from left to right. */
+void input_csr_tile_f32(const input_view *view, int64_t first, size_t n, uint32_t column, uint32_t n_columns,
+	uint32_t *cursors, float *out, size_t stride);
+void input_csr_tile_f64(const input_view *view, int64_t first, size_t n, uint32_t column, uint32_t n_columns,
+	uint32_t *cursors, double *out, size_t stride);
 
 /* ---- strings (strings.c) ------------------------------------------------------------------------------ */
 

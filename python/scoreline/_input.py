@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from typing import Any, Generator, List, Sequence
+from typing import Any, Generator, List, Optional, Sequence
 
 import numpy as np
 
 from . import _arrow, _pandas
 from ._errors import ShapeError, UnsupportedError
-from ._rows import Rows, from_array, from_columns
+from ._rows import Rows, from_array, from_columns, from_sparse
 
 
-def tables(X: Any, model: Any) -> Generator[Rows, None, None]:
+def tables(X: Any, model: Any, absent: Optional[str] = None) -> Generator[Rows, None, None]:
     """Rows of any supported kind; several only for Arrow streams."""
-    if isinstance(X, np.ndarray):
+    if isinstance(X, np.ndarray) and absent is None:
         yield from_array(X)
         return
+    is_sparse = hasattr(X, "tocsr") and hasattr(X, "nnz")
+    if is_sparse != (absent is not None):
+        raise _absent_error(is_sparse)
     pandas = sys.modules.get("pandas")
-    if pandas is not None and isinstance(X, pandas.DataFrame):
+    if is_sparse:
+        yield from_sparse(X, absent)
+    elif pandas is not None and isinstance(X, pandas.DataFrame):
         yield _pandas.from_frame(X, model)
     elif pandas is not None and isinstance(X, pandas.Series):
         yield _from_series(X, model)
@@ -39,12 +44,16 @@ def tables(X: Any, model: Any) -> Generator[Rows, None, None]:
         yield from_array(_as_array(X))
 
 
+def _absent_error(is_sparse: bool) -> Exception:
+    if not is_sparse:
+        return ValueError("absent is for sparse matrices only; a dense row has no absent values")
+    return UnsupportedError(
+        "sparse matrices need absent='zero' or absent='missing', because absent values are zeros to LightGBM and "
+        "scikit-learn and missing to XGBoost"
+    )
+
+
 def _as_array(X: Any) -> np.ndarray:
-    if hasattr(X, "tocsr") and hasattr(X, "nnz"):
-        raise UnsupportedError(
-            "sparse matrices are not supported, because absent values are zeros to one library and "
-            "missing to another: pass X.toarray(), with NaN where a value is missing"
-        )
     if hasattr(X, "columns") or hasattr(X, "column_names"):
         raise TypeError(
             f"{type(X).__module__}.{type(X).__qualname__} has named columns, but not the Arrow PyCapsule "

@@ -20,7 +20,8 @@ __version__ = "0.1.0"
 
 # Values of the enumerations in the headers.
 F32, F64, I8, U8, I16, U16, I32, U32, I64, U64, BOOL, BOOL_BITS, STRING, F16 = range(1, 15)
-LAYOUT_ROWS, LAYOUT_COLUMNS = 1, 2
+LAYOUT_ROWS, LAYOUT_COLUMNS, LAYOUT_CSR = 1, 2, 3
+ABSENT = {"zero": 1, "missing": 2}
 OUTPUTS = {"prediction": 0, "margin": 1, "leaf": 2, "class": 3}
 OPEN_MMAP, OPEN_VERIFY = 1, 2
 ISAS = {"auto": 0, "portable": 1, "avx2": 2, "avx512": 3, "sse42": 4, "neon": 5}
@@ -122,8 +123,20 @@ class _InputColumns(Structure):
     _fields_ = [("columns", POINTER(Column))]
 
 
+class _InputCsr(Structure):
+    _fields_ = [
+        ("row_starts", c_void_p),
+        ("column_numbers", c_void_p),
+        ("values", c_void_p),
+        ("start_type", c_int32),
+        ("number_type", c_int32),
+        ("absent", c_int32),
+        ("reserved", c_int32),
+    ]
+
+
 class _InputUnion(Union):
-    _fields_ = [("rows", _InputRows), ("columns", _InputColumns), ("reserved", c_uint64 * 8)]
+    _fields_ = [("rows", _InputRows), ("columns", _InputColumns), ("csr", _InputCsr), ("reserved", c_uint64 * 8)]
 
 
 class Input(Structure):

@@ -22,7 +22,7 @@ import numpy as np
 
 from . import _input
 from ._errors import ShapeError
-from ._library import Error, F64, ISAS, Info, Input, LAYOUT_ROWS, OPEN_MMAP, OPEN_VERIFY, OUTPUTS, OpenOptions, Options
+from ._library import ABSENT, Error, F64, ISAS, Info, Input, LAYOUT_ROWS, OPEN_MMAP, OPEN_VERIFY, OUTPUTS, OpenOptions, Options
 from ._library import SaveOptions, c_path, c_text, check, filled, lib, new_handle, score_batch_prepared, text
 from ._labels import Labels
 
@@ -277,6 +277,7 @@ class Model:
         *,
         tree_range: Optional[Tuple[int, int]] = None,
         out: Optional[np.ndarray] = None,
+        absent: Optional[str] = None,
     ) -> np.ndarray:
         """Score rows.
 
@@ -290,12 +291,15 @@ class Model:
                  them, else by their codes. A frame with numbered columns goes by position unless all features are
                  found among the numbers. A Series is one row.
                - anything with the Arrow PyCapsule interface (pyarrow, polars, …): by name; streams chunk by chunk.
-               - a dictionary from feature name to number, or a list of them.
+               - a SciPy sparse matrix, columns in the order of :attr:`features`; `absent` must be given.
+               - a dictionary from feature name to number or label, or a list of them.
                - nested lists, as an array.
             output: "prediction" (link applied), "margin" (raw score), "class" (number of the class; predict_class()
                 gives its label) or "leaf" (a leaf number per tree, as the source library numbers leaves).
             tree_range: (begin, end): trees begin … end - 1 only. None: all.
             out: array to write into, C-contiguous, of the shape and type that is returned.
+            absent: what entries that a sparse matrix does not hold mean: "missing" (as in XGBoost) or "zero" (as in
+                LightGBM and scikit-learn).
 
         Returns:
             float64 [n_rows] if there is one value per row, else [n_rows, values]; for "leaf" int32 [n_rows, n_trees],
@@ -303,13 +307,14 @@ class Model:
 
         Raises:
             ShapeError: columns, names or types do not fit the model; the message lists them.
-            UnsupportedError: a kind of table that has no defined meaning (sparse, dictionary-encoded).
+            UnsupportedError: a kind of table that has no defined meaning (sparse without `absent`).
             ValueError, TypeError: wrong arguments.
         """
         if (
             type(X) is _ndarray
             and tree_range is None
             and out is None
+            and absent is None
             and X.shape in self._one_row
             and ((dtype := X.dtype) is _FLOAT64 or dtype is _FLOAT32)
         ):
@@ -325,7 +330,9 @@ class Model:
             result = take()
             self._workers.append(worker)
             return result
-        return self._predict(X, output, tree_range, out)
+        if absent not in (None, *ABSENT):
+            raise ValueError(f"expected absent 'zero' or 'missing', found {absent!r}")
+        return self._predict(X, output, tree_range, out, absent)
 
     def predict_class(self, X: Any) -> np.ndarray:
         """Class labels of rows, as the classifier that was converted answers them.
@@ -353,7 +360,12 @@ class Model:
         return 0
 
     def _predict(
-        self, X: Any, output: str, tree_range: Optional[Tuple[int, int]], out: Optional[np.ndarray]
+        self,
+        X: Any,
+        output: str,
+        tree_range: Optional[Tuple[int, int]],
+        out: Optional[np.ndarray],
+        absent: Optional[str],
     ) -> np.ndarray:
         code = _output_code(output)
         begin, end = _trees(tree_range, self._info.n_trees)
@@ -362,7 +374,7 @@ class Model:
             options = worker.options(code, begin, end)
             width = lib.score_output_width(self._handle, byref(options)) or self._refused(options)
             parts, position = [], 0
-            with closing(_input.tables(X, self)) as tables:
+            with closing(_input.tables(X, self, absent)) as tables:
                 for rows in tables:
                     shape = (rows.n_rows,) if width == 1 and code != _LEAF else (rows.n_rows, width)
                     target = None if out is None else _part_of(out, position, rows.n_rows, shape, code)

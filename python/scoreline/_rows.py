@@ -11,7 +11,7 @@ from typing import Any, Sequence
 import numpy as np
 
 from ._errors import ShapeError
-from ._library import BOOL, F32, F64, I8, I16, I32, I64, LAYOUT_COLUMNS, LAYOUT_ROWS, U8, U16, U32, U64
+from ._library import ABSENT, BOOL, F32, F64, I8, I16, I32, I64, LAYOUT_COLUMNS, LAYOUT_CSR, LAYOUT_ROWS, U8, U16, U32, U64
 from ._library import Column, Input, filled
 
 # Types of NumPy whose columns are scored in place.
@@ -62,6 +62,24 @@ def from_array(X: np.ndarray) -> Rows:
     rows.data = X.ctypes.data
     rows.row_stride_bytes, rows.column_stride_bytes = X.strides
     return Rows(struct, None, X)
+
+
+def from_sparse(X: Any, absent: str) -> Rows:
+    """A SciPy matrix; compressed rows with sorted column numbers are used in place."""
+    X = X.tocsr()
+    if not X.has_canonical_format:
+        X = X.copy()
+        X.sum_duplicates()
+    values = X.data if X.dtype in (np.float32, np.float64) else X.data.astype(np.float64)
+    struct = filled(Input)
+    struct.layout = LAYOUT_CSR
+    struct.dtype = F32 if values.dtype.itemsize == 4 else F64
+    struct.n_rows, struct.n_columns = X.shape
+    csr = struct.u.csr
+    csr.row_starts, csr.column_numbers, csr.values = X.indptr.ctypes.data, X.indices.ctypes.data, values.ctypes.data
+    csr.start_type, csr.number_type = CODES[X.indptr.dtype], CODES[X.indices.dtype]
+    csr.absent = ABSENT[absent]
+    return Rows(struct, None, (X, values))
 
 
 def _as_floats(X: np.ndarray) -> np.ndarray:

@@ -136,11 +136,50 @@ def test_wrong_arrays(model, X, error, message):
         model.predict(X)
 
 
-def test_sparse_is_refused(model, rows):
+def test_sparse_rows(model, rows, margins):
     from scipy import sparse
 
-    with pytest.raises(scoreline.UnsupportedError, match="toarray"):
-        model.predict(sparse.csr_matrix(np.nan_to_num(rows)))
+    known = ~np.isnan(rows)
+    entries = sparse.coo_matrix((rows[known], np.nonzero(known)), shape=rows.shape)
+    for X in (entries, entries.tocsr(), entries.tocsc(), sparse.csr_array(entries), entries.astype(np.float64)):
+        same_bits(model.predict(X, absent="missing"), margins)
+    same_bits(model.predict(entries.tocsr()[7:19], absent="missing"), margins[7:19])
+    twice = sparse.csr_matrix((np.array([1.0, 2.0, 4.0]), np.array([3, 1, 3]), np.array([0, 3])), shape=(1, 5))
+    same_bits(model.predict(twice, absent="zero"), model.predict(np.array([[0, 2.0, 0, 5.0, 0]])))
+    with pytest.raises(scoreline.UnsupportedError, match="absent='zero' or absent='missing'"):
+        model.predict(entries)
+    with pytest.raises(ValueError, match="for sparse matrices only"):
+        model.predict(rows, absent="zero")
+    with pytest.raises(ValueError, match="'zero' or 'missing', found 'nan'"):
+        model.predict(entries, absent="nan")
+    with pytest.raises(scoreline.ShapeError, match="4 columns"):
+        model.predict(entries.tocsr()[:, :4], absent="zero")
+
+
+@pytest.mark.parametrize("index", [np.int32, np.int64])
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_sparse_rows_score_as_in_the_trainers(index, kind):
+    """XGBoost takes absent entries as missing, LightGBM as zero."""
+    import lightgbm
+    import xgboost
+    from scipy import sparse
+
+    rng = np.random.default_rng(5)
+    X = sparse.random(900, 40, density=0.2, format="csr", random_state=3, dtype=np.float64)
+    X.data = rng.normal(size=X.nnz).astype(kind)
+    X.data[::11] = np.nan
+    X.data[3::11] = 0.0
+    X.indices, X.indptr = X.indices.astype(index), X.indptr.astype(index)
+    y = np.nan_to_num(X.toarray()[:, :10]).sum(axis=1) + rng.normal(size=900)
+    booster = xgboost.train({"nthread": 1, "max_depth": 5}, xgboost.DMatrix(X, y), 15)
+    ours = scoreline.convert(booster).predict(X, "margin", absent="missing")
+    same_bits(ours, booster.predict(xgboost.DMatrix(X), output_margin=True))
+    same_bits(ours, booster.inplace_predict(X, predict_type="margin"))
+    for extra in ({}, {"zero_as_missing": True}, {"use_missing": False}):
+        parameters = {"verbose": -1, "num_threads": 1, "min_data_in_leaf": 3, **extra}
+        booster = lightgbm.train(parameters, lightgbm.Dataset(X, y), 15)
+        same_bits(scoreline.convert(booster).predict(X, "margin", absent="zero"), booster.predict(X, raw_score=True))
+
 
 
 @pytest.mark.parametrize("attribute", ["columns", "column_names"])

@@ -93,6 +93,42 @@ static void check_columns(const bench *b)
 	free(validity);
 }
 
+/* The same rows without the entries that `absent` stands for. */
+static void check_csr(const bench *b, score_absent absent, bool narrow)
+{
+	static const size_t sizes[] = {1, 5, 64, 300, N_ROWS};
+	uint32_t n = b->spec->n_features;
+	int32_t *starts = calloc(N_ROWS + 1, sizeof *starts);
+	int64_t *numbers = malloc((size_t)n * N_ROWS * sizeof *numbers);
+	double *wide = malloc((size_t)n * N_ROWS * sizeof *wide);
+	float *floats = malloc((size_t)n * N_ROWS * sizeof *floats);
+	score_options o = SCORE_OPTIONS_INIT;
+	o.output = SCORE_OUTPUT_MARGIN;
+	for (size_t r = 0, at = 0; r < N_ROWS; r++) {
+		for (uint32_t c = 0; c < n; c++) {
+			double x = b->rows[r * n + c];
+			if (absent == SCORE_ABSENT_ZERO ? x == 0.0 && (r + c) % 3 : isnan(x))
+				continue;
+			numbers[at] = c;
+			floats[at] = (float)x;
+			wide[at++] = x;
+		}
+		starts[r + 1] = (int32_t)at;
+	}
+	for (size_t i = 0; i < 2 * sizeof sizes / sizeof sizes[0]; i++) {
+		size_t rows = sizes[i / 2], from = N_ROWS - rows;
+		o.scratch = i % 2 ? b->scratch : NULL;
+		o.scratch_bytes = i % 2 ? b->scratch_bytes : 0;
+		score_input in = score_input_csr(starts + from, SCORE_I32, numbers, SCORE_I64,
+			narrow ? (const void *)floats : wide, narrow ? SCORE_F32 : SCORE_F64, (int64_t)rows, n, absent);
+		check(b, &in, rows, &o, b->expected + from * b->spec->n_outputs, "sparse rows");
+	}
+	free(starts);
+	free(numbers);
+	free(wide);
+	free(floats);
+}
+
 static void check_tree_ranges(const bench *b)
 {
 	const forest *f = b->model->f;
@@ -185,6 +221,8 @@ static void check_spec(random_spec spec)
 		compute_expected(&b);
 		check_regimes(&b, false);
 		check_columns(&b);
+		check_csr(&b, SCORE_ABSENT_ZERO, false);
+		check_csr(&b, SCORE_ABSENT_MISSING, false);
 		check_tree_ranges(&b);
 		check_leaves(&b);
 		check_predictions(&b);
@@ -192,6 +230,7 @@ static void check_spec(random_spec spec)
 			b.rows[k] = (double)(b.rows_f32[k] = (float)b.rows[k]);
 		compute_expected(&b);
 		check_regimes(&b, true);
+		check_csr(&b, SCORE_ABSENT_MISSING, true);
 		free(b.scratch);
 		score_model_free(b.model);
 	}
