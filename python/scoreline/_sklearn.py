@@ -34,15 +34,28 @@ def ensemble_of(estimator: Any) -> Ensemble:
     for kind in type(estimator).__mro__:
         if kind.__module__.partition(".")[0] == "sklearn" and kind.__name__ in KINDS:
             require_fitted(estimator)
+            version = _version(type(estimator).__name__)
             ensemble = KINDS[kind.__name__](estimator)
             ensemble.metadata = {
                 "source.library": "scikit-learn",
-                "source.version": getattr(sys.modules.get("sklearn"), "__version__", ""),
+                "source.version": version,
                 "objective": type(estimator).__name__,
                 **ensemble.metadata,
             }
             return ensemble
     raise UnsupportedError(f"{type(estimator).__name__} of scikit-learn is no ensemble of trees that Scoreline knows")
+
+
+def _version(name: str) -> str:
+    """The release of scikit-learn, which must be one that keeps trees as we read them."""
+    version = getattr(sys.modules.get("sklearn"), "__version__", "")
+    numbers = [int(part) for part in version.split(".")[:2] if part.isdigit()]
+    if numbers and numbers < [1, 4]:
+        raise UnsupportedError(
+            f"{name} of scikit-learn {version}: releases before 1.4 keep trees and categories in another form. "
+            "Train with a later release"
+        )
+    return version
 
 
 def of_sklearn_ensemble(estimator: Any) -> Tuple[Any, Callable, dict]:

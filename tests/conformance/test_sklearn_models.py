@@ -16,6 +16,7 @@ from sklearn import ensemble, tree
 
 import bit_check
 import probe_rows
+import read_slm
 import scoreline
 from conftest import MODE
 
@@ -94,9 +95,7 @@ def joined(answer):
     return np.concatenate(answer, axis=1) if isinstance(answer, list) else answer
 
 
-def thresholds_of(model_bytes):
-    from read_slm import Model
-    model = Model(model_bytes)
+def thresholds_of(model):
     return {f: model.cuts[model.first_cut[f]:model.first_cut[f + 1]] for f in range(len(model.features))
             if model.first_cut[f] < model.first_cut[f + 1]}
 
@@ -112,12 +111,16 @@ def check(tally, kind, name, estimator, seen, rng, *, margin, prediction=None, l
     estimator.n_jobs = 1 if hasattr(estimator, "n_jobs") else None
     model = quiet(scoreline.convert, estimator)
     data = model.to_bytes()
-    rows = probe_rows.probe(rng, seen, thresholds_of(data), n, categories=categories, nan_rate=nan_rate,
+    second = read_slm.Model(data)
+    rows = probe_rows.probe(rng, seen, thresholds_of(second), n, categories=categories, nan_rate=nan_rate,
                             endless=endless)
 
     def ask(function, one=estimator):
         return None if function is None else lambda x: quiet(function, one, x)
 
+    few = rows[:3]
+    read = np.array([second.margins(row) for row in few])
+    assert not len(bit_check.differing(read, bit_check.as_doubles(quiet(margin, estimator, few)))), "the second reader"
     oracle = bit_check.Oracle(
         margin=ask(margin), prediction=ask(prediction or margin), leaf=ask(leaf), prediction_ulp=ulp,
         classes=class_numbers(model, estimator) if "class_labels" in model.metadata else None,

@@ -113,6 +113,12 @@ def test_sum_divided_by_scale():
         split_at_half(average="scale")
 
 
+def test_sum_divided_by_scale_in_single_precision():
+    model = split_at_half(base_position="last", average="scale", scale=0.75, base=3.0, sum="f32", compare="f32")
+    wanted = np.array([-1.5, 4.5], np.float32) / np.float32(0.75) + np.float32(3.0)
+    same_bits(model.predict(ROWS), wanted.astype(np.float64))
+
+
 def test_isolation_link():
     model = split_at_half("isolation", link_parameter=3.0)
     same_bits(scoreline.load(model.to_bytes()).predict(ROWS), np.array([-(2.0**0.5), -(2.0**-1.5)]))

@@ -231,3 +231,80 @@ def test_forests_of_other_libraries_are_refused(X):
     estimator = QuantileForest().fit(X, target(X))
     with pytest.raises(scoreline.UnsupportedError, match="QuantileForest.*an answer of its own"):
         scoreline.convert(estimator)
+
+
+LABELS = {
+    "text": np.array(["no", "yes"]),
+    "numbers": np.array([7, -3]),
+    "booleans": np.array([False, True]),
+    "reals": np.array([2.0, 5.0]),
+}
+CLASSIFIERS = [
+    tree.DecisionTreeClassifier(max_depth=3),
+    ensemble.ExtraTreesClassifier(4, max_depth=3),
+    ensemble.GradientBoostingClassifier(n_estimators=3),
+    ensemble.GradientBoostingClassifier(n_estimators=3, loss="exponential"),
+    ensemble.HistGradientBoostingClassifier(max_iter=3),
+    ensemble.BaggingClassifier(n_estimators=3),
+    ensemble.AdaBoostClassifier(n_estimators=3),
+    ensemble.VotingClassifier([("a", tree.DecisionTreeClassifier(max_depth=2))], voting="soft"),
+]
+
+
+@pytest.mark.parametrize("kind", LABELS)
+@pytest.mark.parametrize("estimator", CLASSIFIERS, ids=lambda one: type(one).__name__)
+def test_classes_in_their_own_type(estimator, kind, X):
+    """Fitted on a frame: its names are the features', and scikit-learn is never asked with an array."""
+    import pandas
+    from sklearn.base import clone
+
+    frame = pandas.DataFrame(X, columns=NAMES)
+    estimator = clone(estimator).fit(frame, LABELS[kind][(target(X) > 0).astype(int)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = scoreline.convert(estimator)
+    assert model.features == NAMES
+    answered = model.predict_class(frame[NAMES[::-1]])
+    wanted = estimator.predict(frame)
+    assert answered.tolist() == wanted.tolist() and answered.dtype.kind == wanted.dtype.kind
+
+
+REGRESSORS = [
+    ensemble.BaggingRegressor(n_estimators=3),
+    ensemble.GradientBoostingRegressor(n_estimators=3),
+    ensemble.HistGradientBoostingRegressor(max_iter=3),
+    ensemble.VotingRegressor([("a", tree.DecisionTreeRegressor()), ("b", tree.ExtraTreeRegressor())], weights=[1, 0.3]),
+]
+
+
+@pytest.mark.parametrize("estimator", REGRESSORS, ids=lambda one: type(one).__name__)
+def test_regressors_from_a_frame(estimator, X):
+    import pandas
+
+    frame = pandas.DataFrame(X, columns=NAMES)
+    estimator.fit(frame, target(X))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model = scoreline.convert(estimator)
+    same_bits(model.predict(frame[NAMES[::-1]]), estimator.predict(frame))
+
+
+def test_as_the_last_step_over_other_columns(X):
+    """What a pipeline does: the estimator's features are columns of a builder that has more, in another order."""
+    from scoreline._sklearn import ensemble_of
+
+    codes = np.column_stack([X[:, 3], X[:, 0]]).astype(np.float64)
+    estimator = ensemble.HistGradientBoostingRegressor(categorical_features=[0], max_iter=5).fit(codes, target(X))
+    trees = ensemble_of(estimator)
+    builder = scoreline.Builder(5, trees.n_outputs, metadata=trees.metadata, **trees.contract)
+    trees.add_to(builder, [3, 0])
+    same_bits(builder.finish().predict(X.astype(np.float64)), estimator.predict(codes))
+
+
+def test_old_releases_are_refused(X, monkeypatch):
+    import sklearn
+
+    estimator = tree.DecisionTreeRegressor(max_depth=2).fit(X, target(X))
+    monkeypatch.setattr(sklearn, "__version__", "1.2.1")
+    with pytest.raises(scoreline.UnsupportedError, match="DecisionTreeRegressor of scikit-learn 1.2.1.*later release"):
+        scoreline.convert(estimator)
