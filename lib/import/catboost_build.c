@@ -85,7 +85,7 @@ static score_status choose_link(build *b)
 	for (size_t i = 0; i < sizeof losses / sizeof losses[0]; i++) {
 		if (strcmp(losses[i].name, name) == 0) {
 			b->link = losses[i].link;
-			b->rule = losses[i].rule;
+			b->rule = (int)losses[i].rule;
 			return SCORE_OK;
 		}
 	}
