@@ -6,6 +6,18 @@
 
 #include <math.h>
 
+/* The input that a program is about, or n_features: the source of its steps, or the only one of a hash. */
+static uint32_t input_of(const forest *f, const forest_program *p)
+{
+	const forest_derived *d = &f->derived;
+	if (p->root == SCORE_ROOT_VALUE)
+		return p->source;
+	if (p->root != SCORE_ROOT_HASH || d->list_first[p->list + 1] - d->list_first[p->list] != 1)
+		return f->n_features;
+	uint32_t source = d->list_members[d->list_first[p->list]];
+	return source < f->n_features ? source : f->n_features;
+}
+
 bool forest_list_askers(const forest *f, sl_arena *scratch, golden_askers *out)
 {
 	const forest_derived *d = &f->derived;
@@ -14,14 +26,17 @@ bool forest_list_askers(const forest *f, sl_arena *scratch, golden_askers *out)
 	if (!first || !programs)
 		return false;
 	/* Counted two places on, so that after filling first[i] is where the programs of input i begin. */
-	for (uint32_t i = 0; i < d->n; i++)
-		first[d->programs[i].root == SCORE_ROOT_VALUE ? d->programs[i].source + 2 : 0]++;
-	first[0] = 0;
+	for (uint32_t i = 0; i < d->n; i++) {
+		uint32_t input = input_of(f, d->programs + i);
+		if (input < f->n_features)
+			first[input + 2]++;
+	}
 	for (uint32_t i = 2; i < f->n_features + 2; i++)
 		first[i] += first[i - 1];
 	for (uint32_t i = 0; i < d->n; i++) {
-		if (d->programs[i].root == SCORE_ROOT_VALUE)
-			programs[first[d->programs[i].source + 1]++] = i;
+		uint32_t input = input_of(f, d->programs + i);
+		if (input < f->n_features)
+			programs[first[input + 1]++] = i;
 	}
 	*out = (golden_askers){first, programs};
 	return true;
@@ -77,6 +92,19 @@ static double step_back(const forest_derived *d, const forest_step *s, double y,
 	}
 }
 
+#define INVERSE_SQUARE 0xe49f262ff6a1da69u /* forest_hash(0, v) times this is v */
+
+/* A value of the only source of a hash: one whose hash is known, or any. */
+static double pick_hashed(const forest *f, const forest_program *p, uint32_t input, uint64_t r)
+{
+	const forest_derived *d = &f->derived;
+	uint32_t first = d->hash_first[p->hashes], n = d->hash_first[p->hashes + 1] - first;
+	if (n == 0 || (r & 3) == 0)
+		return (double)(r >> 8 & 63);
+	uint32_t v = (uint32_t)(d->hashes[first + (uint32_t)((r >> 8) % n)] * INVERSE_SQUARE);
+	return forest_is_hashed(f, input) ? (double)v + 0.5 : (double)(int32_t)v;
+}
+
 double forest_pick_for_programs(const forest *f, const golden_askers *askers, uint32_t input, uint64_t *state)
 {
 	const forest_derived *d = &f->derived;
@@ -84,6 +112,8 @@ double forest_pick_for_programs(const forest *f, const golden_askers *askers, ui
 	uint32_t n = askers->first[input + 1] - askers->first[input];
 	uint32_t column = askers->programs[askers->first[input] + (uint32_t)(r >> 32) % n];
 	const forest_program *p = d->programs + column;
+	if (p->root == SCORE_ROOT_HASH)
+		return pick_hashed(f, p, input, forest_golden_random(state));
 	double y = forest_golden_number(f, f->features + f->n_features + column, state);
 	for (uint32_t k = p->first_step + p->n_steps; k-- > p->first_step;)
 		y = step_back(d, d->steps + k, y, forest_golden_random(state));

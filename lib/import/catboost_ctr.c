@@ -31,6 +31,7 @@ typedef struct ctr_build {
 	sl_vector hashes;  /* uint64_t: theirs */
 	sl_vector values;  /* double: the CTR's for each of them */
 	sl_vector sources; /* uint32_t: columns */
+	sl_vector copies;  /* cb_ctr, whose identifier is the name of their table */
 	const cb_table *sorted;
 	uint64_t left;     /* values that the CTRs still may have together */
 } ctr_build;
@@ -245,14 +246,71 @@ static score_status add_ctr(ctr_build *b, const cb_ctr *ctr, uint32_t *column)
 	return from_builder(b, score_builder_add_column(b->builder, &program, column, &inner), &inner, ctr->offset);
 }
 
+/* ---- files that say too little ------------------------------------------------------------------- */
+
+static int compare_ctrs(const void *x, const void *y)
+{
+	const cb_ctr *a = x, *b = y;
+	const float of_a[] = {a->prior_numerator, a->prior_denominator, a->shift, a->scale};
+	const float of_b[] = {b->prior_numerator, b->prior_denominator, b->shift, b->scale};
+	if (a->identifier != b->identifier)
+		return a->identifier < b->identifier ? -1 : 1;
+	if (a->target != b->target)
+		return a->target < b->target ? -1 : 1;
+	for (size_t i = 0; i < sizeof of_a / sizeof of_a[0]; i++) {
+		if (of_a[i] < of_b[i] || of_a[i] > of_b[i])
+			return of_a[i] < of_b[i] ? -1 : 1;
+	}
+	return 0;
+}
+
+static score_status ambiguous(const ctr_build *b, int64_t offset)
+{
+	return sl_fail_at(b->file->error, SCORE_ERR_UNSUPPORTED, offset, -1,
+		"CTRs of several targets or sets of target borders are not supported: CatBoost's JSON keeps one table for all; "
+		"train with simple_ctr and combinations_ctr [\"Counter\"], or one-hot");
+}
+
+/* CatBoost counts for each target, and for each set of target borders, but names the tables only by type and projection. */
+static score_status refuse_ambiguous(ctr_build *b)
+{
+	static const char *const multiple[] = {"MultiLogloss", "MultiCrossEntropy", "MultiRMSE", "MultiRMSEWithMissingValues"};
+	const char *loss = import_cb_text(b->file, b->file->loss);
+	const cb_ctr *ctrs = b->file->ctrs.data;
+	bool is_multiple = false;
+	for (size_t i = 0; i < sizeof multiple / sizeof multiple[0]; i++)
+		is_multiple |= strcmp(multiple[i], loss) == 0;
+	b->copies.length = 0;
+	for (size_t i = 0; i < b->file->ctrs.length; i++) {
+		cb_ctr copy = ctrs[i];
+		const cb_table *table = find_table(b, &copy);
+		if (is_multiple && copy.type != CB_COUNTER)
+			return ambiguous(b, copy.offset);
+		copy.identifier = table ? table->name : 0;
+		if (table && !sl_vector_push(&b->copies, &copy, 1))
+			return sl_fail_memory(b->file->error, b->file->ctrs.length * sizeof copy);
+	}
+	cb_ctr *sorted = b->copies.data;
+	if (b->copies.length)
+		qsort(sorted, b->copies.length, sizeof *sorted, compare_ctrs);
+	for (size_t i = 1; i < b->copies.length; i++) {
+		if (compare_ctrs(sorted + i - 1, sorted + i) == 0)
+			return ambiguous(b, sorted[i].offset);
+	}
+	return SCORE_OK;
+}
+
 score_status import_cb_add_ctrs(cb_file *file, score_builder *builder, uint32_t *columns)
 {
 	ctr_build b = {.file = file, .builder = builder, .left = 64 * (uint64_t)file->counts.length + 1048576};
-	sl_vector *const vectors[] = {&b.names, &b.buckets, &b.hashes, &b.values, &b.sources};
-	static const size_t sizes[] = {sizeof(named_table), sizeof(bucket), sizeof(uint64_t), sizeof(double), sizeof(uint32_t)};
+	sl_vector *const vectors[] = {&b.names, &b.buckets, &b.hashes, &b.values, &b.sources, &b.copies};
+	static const size_t sizes[] = {sizeof(named_table), sizeof(bucket), sizeof(uint64_t), sizeof(double), sizeof(uint32_t),
+		sizeof(cb_ctr)};
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
 		sl_vector_init(vectors[i], &file->allocator, sizes[i]);
 	score_status status = sort_names(&b);
+	if (status == SCORE_OK)
+		status = refuse_ambiguous(&b);
 	for (size_t i = 0; i < file->ctrs.length && status == SCORE_OK; i++)
 		status = add_ctr(&b, (const cb_ctr *)file->ctrs.data + i, columns + i);
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)

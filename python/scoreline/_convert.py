@@ -50,7 +50,7 @@ def convert(
 
             - ``xgboost.Booster`` (all its trees) or an XGBoost scikit-learn estimator (its best iteration, if any),
             - ``lightgbm.Booster`` or a LightGBM scikit-learn estimator (their best iteration, if any),
-            - ``catboost.CatBoost`` and its estimators, trained on numeric features,
+            - ``catboost.CatBoost`` and its estimators, trained on numeric and categorical features,
             - linear models of scikit-learn: regressors, generalised linear models and classifiers. These sum in the
               order of Scoreline's own contract, so they agree with scikit-learn to rounding, not to the bit.
         name: stored as metadata "name".
@@ -187,10 +187,15 @@ def _of_catboost(booster: Any):
         booster.save_model(path, format="json")
         model = _import(lib.score_import_file, c_path(path))
 
+    categories = [i for i, kind in enumerate(model.feature_types) if kind == "category"]
+
     def margins_of(rows: np.ndarray) -> Golden:
-        with np.errstate(over="ignore"):
-            narrow = rows.astype(np.float32)
-        return rows, booster.predict(narrow, prediction_type="RawFormulaVal", thread_count=1)
+        catboost = sys.modules["catboost"]
+        given: Any = catboost_rows(rows, categories)
+        if categories:
+            given = catboost.Pool(given, cat_features=categories, thread_count=1)
+        # A ranker's own predict() has no prediction type.
+        return rows, catboost.CatBoost.predict(booster, given, prediction_type="RawFormulaVal", thread_count=1)
 
     return model, margins_of, {}
 

@@ -205,6 +205,11 @@ static void refuses_wrong_ctrs(void **state)
 		{"[\"" HASH_A "\",1,6,", "[1,", "expected hashes in quotes", 0},
 		{"\"hash_stride\":3", "\"hash_stride\":1", "entries for each hash", 0},
 		{"\"counter_denominator\":4", "\"counter_denominator\":4000000000", "32 bits", 0},
+		{"\"model_info\":{", "\"model_info\":{\"params\":{\"loss_function\":{\"type\":\"MultiLogloss\"}},", "CTRs of several targets",
+			SCORE_ERR_UNSUPPORTED},
+		{"\"ctrs\":[", "\"ctrs\":[{\"ctr_type\":\"Borders\",\"elements\":[" ELEMENT_C "],\"identifier\":\"one\","
+			"\"prior_denomerator\":1,\"prior_numerator\":0.5,\"scale\":8,\"shift\":0,\"target_border_idx\":0},",
+			"sets of target borders", SCORE_ERR_UNSUPPORTED},
 	};
 	(void)state;
 	refuse_all(ctr_file, cases, sizeof cases / sizeof cases[0]);
