@@ -184,6 +184,9 @@ const char *cli_scan_number(const char *p, double *out);
  * behind the field must be readable and not belong to a number. */
 bool cli_field_value(const char *text, size_t length, double *out);
 
+/* Code of a label under a feature that has a dictionary, or NaN for a spelling of missing. False: the model refuses it. */
+bool cli_label_code(const score_model *model, uint32_t feature, const char *text, size_t length, double *out);
+
 #define CLI_NUMBER_TEXT 32
 /* Shortest text that reads back as the same double, or, with `single`, the same float. Returns its length. */
 size_t cli_format_number(double value, bool single, char text[CLI_NUMBER_TEXT]);

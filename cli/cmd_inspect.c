@@ -6,6 +6,7 @@
 #include <getopt.h>
 #include <string.h>
 
+#define FIRST_LABELS 8
 #define FIRST_FEATURES 8
 
 enum { OPTION_JSON = 256, OPTION_FEATURES };
@@ -53,6 +54,31 @@ static void print_file(const char *path, const cli_model *m)
 	putchar('\n');
 }
 
+/* One line per feature that has a dictionary. */
+static void print_labels(const cli_model *m, uint32_t feature, bool all)
+{
+	uint32_t dictionary = score_model_dictionary(m->model, feature), n = score_model_category_count(m->model, feature);
+	uint32_t shown = all || n <= FIRST_LABELS + 2 ? n : FIRST_LABELS, k;
+	double unknown = score_model_category_unknown(m->model, feature);
+	char code[CLI_NUMBER_TEXT];
+	if (!dictionary)
+		return;
+	printf("  %-10s    ", "");
+	if (dictionary & SCORE_DICTIONARY_HASH) {
+		puts("any text, by its hash");
+		return;
+	}
+	for (k = 0; k < shown; k++) {
+		size_t length = cli_format_number(score_model_category_code(m->model, feature, k), false, code);
+		fputs(k ? ", " : "", stdout);
+		cli_print_text(stdout, score_model_category_name(m->model, feature, k));
+		printf(" = %.*s", (int)length, code);
+	}
+	if (shown < n)
+		printf(" and %u more", n - shown);
+	printf("; others are %s\n", unknown == SCORE_REFUSE ? "refused" : unknown != unknown ? "missing" : "unknown categories");
+}
+
 static void print_features(const cli_model *m, bool all)
 {
 	uint32_t n = m->info.n_features, shown = all || n <= FIRST_FEATURES + 2 ? n : FIRST_FEATURES, i, categories = 0;
@@ -63,6 +89,7 @@ static void print_features(const cli_model *m, bool all)
 		printf("  %-10u  ", i);
 		cli_print_text(stdout, score_model_feature_name(m->model, i));
 		fputs(score_model_feature_type(m->model, i) == SCORE_FEATURE_CATEGORY ? "  (category)\n" : "\n", stdout);
+		print_labels(m, i, all);
 	}
 	if (shown < n)
 		printf("  and %u more; --features lists all\n", n - shown);

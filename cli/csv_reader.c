@@ -19,6 +19,8 @@ typedef struct csv_reader {
 	int64_t *feature;      /* per column: feature it feeds, or -1  */
 	size_t n_columns;
 	uint32_t n_features;
+	char *label;           /* a quoted field without its doubled quotes */
+	size_t label_capacity;
 	int64_t line;          /* of the record at the window's start  */
 	int64_t blank_line;    /* last empty line seen, or 0           */
 } csv_reader;
@@ -55,10 +57,55 @@ static scan fail_field(const csv_reader *r, const cursor *c, const char *text, s
 	cli_quoted found = cli_quote(text, length, 40);
 	uint32_t feature = (uint32_t)r->feature[c->column];
 	bool category = score_model_feature_type(r->model, feature) == SCORE_FEATURE_CATEGORY;
+	if (score_model_dictionary(r->model, feature)) {
+		cli_fail_at(r->bytes->name, r->line + c->newlines, -1,
+			"%s: the category \"%s\" is none of the %u that the model was trained with (scoreline inspect lists them)",
+			label_column(r, c->column).text, found.text, score_model_category_count(r->model, feature));
+		return SCAN_FAILED;
+	}
 	cli_fail_at(r->bytes->name, r->line + c->newlines, -1,
 		"%s: expected %s, or nothing, NA, NaN or null for a missing value; found \"%s\"",
 		label_column(r, c->column).text, category ? "the number of a category" : "a number", found.text);
 	return SCAN_FAILED;
+}
+
+/* The text of a field, quoted or not, with its doubled quotes made single ones. */
+static const char *plain_text(csv_reader *r, const char *text, size_t *length)
+{
+	size_t n = 0;
+	if (memchr(text, '"', *length) == NULL)
+		return text;
+	if (*length > r->label_capacity) {
+		char *larger = realloc(r->label, *length);
+		if (larger == NULL)
+			return NULL;
+		r->label = larger;
+		r->label_capacity = *length;
+	}
+	for (size_t i = 0; i < *length; i++) {
+		r->label[n++] = text[i];
+		i += text[i] == '"' && i + 1 < *length && text[i + 1] == '"';
+	}
+	*length = n;
+	return r->label;
+}
+
+static scan take_field(csv_reader *r, const cursor *c, const char *text, size_t length, double *value)
+{
+	uint32_t feature = (uint32_t)r->feature[c->column];
+	bool taken;
+	if (score_model_dictionary(r->model, feature)) {
+		const char *label = plain_text(r, text, &length);
+		if (label == NULL) {
+			cli_fail_memory(r->bytes->name);
+			return SCAN_FAILED;
+		}
+		text = label;
+		taken = cli_label_code(r->model, feature, text, length, value);
+	} else {
+		taken = cli_field_value(text, length, value);
+	}
+	return taken ? SCAN_ROW : fail_field(r, c, text, length);
 }
 
 /* Is `p` at the end of a field? *more: the window ends before this can be said. */
@@ -104,8 +151,8 @@ static scan scan_quoted(csv_reader *r, cursor *c, double *value)
 			label_column(r, c->column).text);
 		return SCAN_FAILED;
 	}
-	if (value != NULL && !cli_field_value(text, (size_t)(p - text), value))
-		return fail_field(r, c, text, (size_t)(p - text));
+	if (value != NULL && take_field(r, c, text, (size_t)(p - text), value) != SCAN_ROW)
+		return SCAN_FAILED;
 	for (newline = text; (newline = memchr(newline, '\n', (size_t)(p - newline))) != NULL; newline++)
 		newlines++;
 	c->newlines += newlines;
@@ -123,8 +170,8 @@ static scan scan_plain(csv_reader *r, cursor *c, double *value)
 			return SCAN_MORE;
 		p++;
 	}
-	if (value != NULL && !cli_field_value(text, (size_t)(p - text), value))
-		return fail_field(r, c, text, (size_t)(p - text));
+	if (value != NULL && take_field(r, c, text, (size_t)(p - text), value) != SCAN_ROW)
+		return SCAN_FAILED;
 	c->p = p;
 	return SCAN_ROW;
 }
@@ -136,7 +183,7 @@ static inline scan scan_field(csv_reader *r, cursor *c, double *value)
 	const char *p;
 	if (*c->p == '"')
 		return scan_quoted(r, c, value);
-	if (value != NULL) {
+	if (value != NULL && !score_model_dictionary(r->model, (uint32_t)r->feature[c->column])) {
 		p = cli_scan_number(c->p, value);
 		if (p != NULL && at_field_end(r, c, p, &more)) {
 			c->p = p;
@@ -239,6 +286,7 @@ static void csv_free(cli_rows *rows)
 	csv_reader *r = (csv_reader *)rows;
 	cli_csv_free_header(&r->header);
 	free(r->feature);
+	free(r->label);
 	free(r);
 }
 

@@ -50,6 +50,22 @@ static json_t *hash_value(const cli_model *m)
 	return json_string(text);
 }
 
+/* Codes by label; NaN, a label that means missing, is null. */
+static json_t *label_map(const cli_model *m, uint32_t feature)
+{
+	json_t *labels = json_object();
+	uint32_t k, n = score_model_category_count(m->model, feature);
+	for (k = 0; k < n; k++) {
+		double code = score_model_category_code(m->model, feature, k);
+		if (json_object_set_new(labels, score_model_category_name(m->model, feature, k),
+				code != code ? json_null() : json_real(code)) != 0) {
+			json_decref(labels);
+			return NULL;
+		}
+	}
+	return labels;
+}
+
 static json_t *feature_list(const cli_model *m)
 {
 	json_t *list = json_array();
@@ -58,6 +74,11 @@ static json_t *feature_list(const cli_model *m)
 		bool category = score_model_feature_type(m->model, i) == SCORE_FEATURE_CATEGORY;
 		json_t *feature = json_pack("{s:o, s:s}", "name", text_value(score_model_feature_name(m->model, i)), "type",
 			category ? "category" : "numeric");
+		if (feature != NULL && score_model_dictionary(m->model, i) &&
+			json_object_set_new(feature, "labels", label_map(m, i)) != 0) {
+			json_decref(feature);
+			feature = NULL;
+		}
 		if (json_array_append_new(list, feature) != 0) {
 			json_decref(list);
 			return NULL;

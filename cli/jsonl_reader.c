@@ -2,7 +2,8 @@
  * Rows from JSON lines: one object per line, keys are feature names.
  *
  * Comes in: the window over the file. Goes out: blocks of rows in the model's feature order. null and an absent key are
- * missing values, true and false are 1 and 0, unknown keys are ignored, anything else under a feature's name is an
+ * missing values, true and false are 1 and 0, strings are labels of categories where the model has
+ * them, unknown keys are ignored, anything else under a feature's name is an
  * error that names line and key. Features that no line ever mentions are pointed out at the end.
  */
 #include "cli.h"
@@ -37,8 +38,27 @@ static const char *type_name(const json_t *value)
 	}
 }
 
-static int read_value(const jsonl_reader *r, const char *key, const json_t *value, double *out)
+/* Under a feature that has a dictionary. */
+static int read_label(const jsonl_reader *r, uint32_t feature, const char *key, const json_t *value, double *out)
 {
+	cli_quoted name = cli_quote(key, strlen(key), 60), found;
+	if (!json_is_string(value))
+		return cli_fail_at(r->bytes->name, r->line, -1,
+			"key \"%s\": the categories of this feature were numbers in training; write them as strings, such as \"10\"",
+			name.text);
+	if (cli_label_code(r->model, feature, json_string_value(value), json_string_length(value), out))
+		return CLI_OK;
+	found = cli_quote(json_string_value(value), json_string_length(value), 40);
+	return cli_fail_at(r->bytes->name, r->line, -1,
+		"key \"%s\": the category \"%s\" is none of the %u that the model was trained with (scoreline inspect lists them)",
+		name.text, found.text, score_model_category_count(r->model, feature));
+}
+
+static int read_value(const jsonl_reader *r, uint32_t feature, const char *key, const json_t *value, double *out)
+{
+	uint32_t dictionary = score_model_dictionary(r->model, feature);
+	if (dictionary && (json_is_string(value) || (json_is_number(value) && (dictionary & SCORE_DICTIONARY_NUMBERS))))
+		return read_label(r, feature, key, value, out);
 	if (json_is_number(value)) {
 		*out = json_number_value(value);
 	} else if (json_is_null(value)) {
@@ -66,7 +86,7 @@ static int read_object(jsonl_reader *r, const json_t *object, double *row)
 		if (value == NULL)
 			continue;
 		r->seen[i] = 1;
-		if (read_value(r, key, value, row + i) != CLI_OK)
+		if (read_value(r, i, key, value, row + i) != CLI_OK)
 			return CLI_FAILED;
 	}
 	return CLI_OK;

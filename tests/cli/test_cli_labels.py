@@ -1,0 +1,88 @@
+"""Rows with labels of categories: what the command answers is what the library that trained the model answers."""
+import csv
+import io
+import json
+
+import lightgbm
+import numpy as np
+import pandas as pd
+import pytest
+import xgboost
+
+from conftest import fail, succeed
+
+
+def shop(seed):
+    rng = np.random.default_rng(seed)
+    n = 400
+    frame = pd.DataFrame({
+        "amount": rng.normal(size=n),
+        "city": pd.Categorical(rng.choice(["Ulm", 'the "Hague", NL', "NA", None], n), categories=["Ulm", 'the "Hague", NL', "NA"]),
+        "zone": pd.Categorical(rng.choice([30, 10, -20], n)),
+        "kept": pd.Categorical(rng.choice([True, False], n)),
+    })
+    return frame, (frame.amount + (frame.city == "Ulm") * 2 - (frame.zone == 10) * 3 + (frame.kept == True)).to_numpy()  # noqa: E712
+
+
+@pytest.fixture(scope="module")
+def booster():
+    frame, y = shop(0)
+    parameters = {"verbose": -1, "num_threads": 1, "min_data_per_group": 5, "min_data_in_leaf": 5, "cat_smooth": 1}
+    return lightgbm.train(parameters, lightgbm.Dataset(frame, y), 8)
+
+
+def scores(model, rows, *arguments):
+    done = succeed("score", model, "-", "--output", "margin", *arguments, stdin=rows)
+    return np.array([float(row[0]) for row in list(csv.reader(io.StringIO(done.out)))[1:]])
+
+
+def test_lightgbm(booster, tmp_path):
+    frame, _ = shop(1)
+    own = booster.predict(frame, raw_score=True)
+    booster.save_model(tmp_path / "shop.txt")
+    succeed("convert", tmp_path / "shop.txt", "-o", tmp_path / "shop.slm")
+    for model in (tmp_path / "shop.txt", tmp_path / "shop.slm"):
+        # pandas writes floats whole, labels as text and missing values as nothing.
+        assert np.array_equal(scores(model, frame.to_csv(index=False)), own)
+        assert np.array_equal(scores(model, frame[frame.columns[::-1]].to_csv(index=False, quoting=csv.QUOTE_ALL)), own)
+    lines = [{"amount": a, "city": None if c != c else c, "zone": str(z), "kept": k}
+             for a, c, z, k in zip(frame.amount, frame.city, frame.zone, frame.kept)]
+    assert np.array_equal(scores(tmp_path / "shop.slm", "\n".join(map(json.dumps, lines))), own)
+
+
+def test_unknown_labels_of_lightgbm_are_missing(booster, tmp_path):
+    frame, _ = shop(1)
+    booster.save_model(tmp_path / "shop.txt")
+    strange = frame.assign(city=frame.city.cat.rename_categories({"Ulm": "Oslo"}))
+    own = booster.predict(strange, raw_score=True)
+    assert np.array_equal(scores(tmp_path / "shop.txt", strange.to_csv(index=False)), own)
+
+
+def test_xgboost(tmp_path):
+    frame, y = shop(0)
+    frame = frame.drop(columns="kept")
+    booster = xgboost.train({"nthread": 1}, xgboost.DMatrix(frame, y, enable_categorical=True), 8)
+    booster.save_model(tmp_path / "shop.json")
+    new = shop(1)[0].drop(columns="kept")
+    own = booster.predict(xgboost.DMatrix(new, enable_categorical=True), output_margin=True)
+    assert np.array_equal(scores(tmp_path / "shop.json", new.to_csv(index=False)).astype(np.float32), own)
+    bad = fail(1, "score", tmp_path / "shop.json", "-", stdin="amount,city,zone\n1,Ulm,10\n1,Oslo,10\n")
+    for word in ('column 2 (city)', 'the category "Oslo" is none of the 3', "(line 3)", "scoreline inspect"):
+        assert word in bad.err
+    bad = fail(1, "score", tmp_path / "shop.json", "-", stdin='{"amount": 1, "city": "Oslo", "zone": "10"}')
+    assert 'key "city": the category "Oslo" is none of the 3' in bad.err
+    bad = fail(1, "score", tmp_path / "shop.json", "-", stdin='{"amount": 1, "city": "Ulm", "zone": 10}')
+    assert "write them as strings" in bad.err
+    bad = fail(1, "score", tmp_path / "shop.json", "-", stdin="amount,city,zone\nmany,Ulm,10\n")
+    assert 'expected a number' in bad.err and '"many"' in bad.err
+    same = scores(tmp_path / "shop.json", "amount,city,zone\n1,Ulm,10\n1,Ulm,10.0\n1,Ulm,1e1\n1,Ulm, 10\n")
+    assert len(set(same)) == 1
+
+
+def test_inspect(booster, tmp_path):
+    booster.save_model(tmp_path / "shop.txt")
+    text = succeed("inspect", tmp_path / "shop.txt").out
+    assert "-20 = 0, 10 = 1, 30 = 2; others are missing" in text
+    features = json.loads(succeed("inspect", tmp_path / "shop.txt", "--json").out)["features"]
+    assert features[1]["labels"] == {"Ulm": 0, 'the "Hague", NL': 1, "NA": 2}
+    assert "labels" not in features[0]
