@@ -23,6 +23,7 @@ from ._errors import UnsupportedError, VerifyError
 from ._library import ImportOptions, c_path, filled, has_importers, lib, new_handle
 from ._model import Model, borrowed
 from ._sklearn import KINDS as _TREES
+from ._sklearn import SUPPORTED as _SUPPORTED_TREES
 from ._sklearn import of_sklearn_ensemble
 from ._sklearn_linear import READERS as _LINEAR
 from ._sklearn_linear import build, linear_of
@@ -51,6 +52,8 @@ def convert(
             - ``xgboost.Booster`` (all its trees) or an XGBoost scikit-learn estimator (its best iteration, if any),
             - ``lightgbm.Booster`` or a LightGBM scikit-learn estimator (their best iteration, if any),
             - ``catboost.CatBoost`` and its estimators, trained on numeric and categorical features,
+            - tree ensembles of scikit-learn: trees, forests, gradient boosting and histogram gradient boosting,
+              isolation forests, AdaBoost classifiers, bagging and soft votes over trees,
             - linear models of scikit-learn: regressors, generalised linear models and classifiers. These sum in the
               order of Scoreline's own contract, so they agree with scikit-learn to rounding, not to the bit.
         name: stored as metadata "name".
@@ -81,7 +84,7 @@ def convert(
             return _labelled(model, {**found, **more}, pair)
     raise UnsupportedError(
         f"cannot convert {type(obj).__module__}.{type(obj).__qualname__}: expected a path, bytes, a model of XGBoost, "
-        f"LightGBM or CatBoost, or of scikit-learn one of {', '.join([*_LINEAR, *_TREES])}"
+        f"LightGBM or CatBoost, or of scikit-learn one of {', '.join([*_LINEAR, *_SUPPORTED_TREES])}"
     )
 
 

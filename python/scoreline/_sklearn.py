@@ -22,11 +22,13 @@ from ._build import Builder
 from ._errors import UnsupportedError
 from ._sklearn_ensemble import Ensemble, require_fitted
 
-KINDS: Dict[str, Callable[[Any], Ensemble]] = {
+SUPPORTED: Dict[str, Callable[[Any], Ensemble]] = {
     **_sklearn_trees.KINDS,
     **_sklearn_hist.KINDS,
     **_sklearn_combined.KINDS,
 }
+# What is refused by name is recognised too.
+KINDS: Dict[str, Callable[[Any], Ensemble]] = {**SUPPORTED, **_sklearn_combined.REFUSED}
 
 
 def ensemble_of(estimator: Any) -> Ensemble:

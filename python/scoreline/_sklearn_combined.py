@@ -214,6 +214,8 @@ KINDS: Dict[str, Callable[[Any], Ensemble]] = {
     "AdaBoostClassifier": _of_adaboost_classifier,
     "VotingRegressor": _of_voting,
     "VotingClassifier": _of_voting,
+}
+REFUSED: Dict[str, Callable[[Any], Ensemble]] = {
     "AdaBoostRegressor": _refuse("a weighted median of its trees' answers", "convert its trees one by one"),
     "StackingRegressor": _refuse("a model over the answers of other models", "convert the parts one by one"),
     "StackingClassifier": _refuse("a model over the answers of other models", "convert the parts one by one"),

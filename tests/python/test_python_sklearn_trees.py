@@ -308,3 +308,9 @@ def test_old_releases_are_refused(X, monkeypatch):
     monkeypatch.setattr(sklearn, "__version__", "1.2.1")
     with pytest.raises(scoreline.UnsupportedError, match="DecisionTreeRegressor of scikit-learn 1.2.1.*later release"):
         scoreline.convert(estimator)
+
+
+def test_what_is_recognised_to_be_refused_is_not_offered():
+    with pytest.raises(scoreline.UnsupportedError, match="RandomForestRegressor") as refused:
+        scoreline.convert(object())
+    assert "Stacking" not in str(refused.value) and "AdaBoostRegressor" not in str(refused.value)
