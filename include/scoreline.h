@@ -384,6 +384,32 @@ SCORE_API size_t score_scratch_bytes(const score_model *model);
 SCORE_API SCORE_MUST_CHECK score_status score_batch(const score_model *model, const score_input *input,
 	double *out, size_t out_len, const score_options *options, score_error *error);
 
+/* ---- between trees ----------------------------------------------------------------------------- */
+
+/* These calls look at the sums between trees. They take `options` as score_batch() does: predictions or margins, regime AUTO,
+ * BATCH or WALK, whole iterations. They serve models of trees only, and want all of score_scratch_bytes(). */
+
+/* Stages of score_staged(): iterations / every, rounded up; 0 if the arguments are wrong. */
+SCORE_API size_t score_stage_count(const score_model *model, uint32_t every, const score_options *options);
+
+/* Scores after every `every` iterations and after the last, in one pass: `out` is [n_rows, score_stage_count(), values],
+ * values as many as the output has. Stage i holds the bits that a call for the iterations up to there would give. */
+SCORE_API SCORE_MUST_CHECK score_status score_staged(const score_model *model, const score_input *input, uint32_t every,
+	double *out, size_t out_len, const score_options *options, score_error *error);
+
+/* LightGBM's prediction early stopping (pred_early_stop_freq, pred_early_stop_margin): after every `every` iterations a row
+ * is done when twice the magnitude of its single sum, or the distance of its two largest sums, exceeds `margin`. Same
+ * decisions, same bits. LightGBM itself stops early for classification and ranking only; this call does as it is told. */
+SCORE_API SCORE_MUST_CHECK score_status score_early_stop(const score_model *model, const score_input *input,
+	uint32_t every, double margin, double *out, size_t out_len, const score_options *options, score_error *error);
+
+/* Is the margin above the cut-off? out[row] is 1 if margin > cutoff, else 0: always the answer that the full sum gives.
+ * Rows whose answer the remaining trees cannot change need no more of them. For models of one output. `n_trees`, if not
+ * NULL, receives how many trees were walked, of n_rows * (trees of the model). It pays for single rows and small batches
+ * when most trees can be saved; blocks of rows go on until their last row is decided, and score_batch() is often faster. */
+SCORE_API SCORE_MUST_CHECK score_status score_decide(const score_model *model, const score_input *input, double cutoff,
+	uint8_t *out, size_t out_len, const score_options *options, uint64_t *n_trees, score_error *error);
+
 /* ---- saving ------------------------------------------------------------------------------------ */
 
 typedef struct score_save_options {

@@ -18,6 +18,13 @@ struct score_model {
 /* Compile `f`, which lives in `arena`, into a model that takes over the arena. On failure the arena is freed. */
 score_status sl_model_make(sl_arena *arena, const forest *f, score_isa isa, score_model **out, score_error *error);
 
+/* Margins of a row whose number of outputs does not fit the output: so many fit the stack. */
+#define SL_MODEL_MARGINS 64u
+
+/* Options with their defaults, checked against the model. */
+score_status sl_model_take_options(const score_model *model, const score_options *given, score_options *o,
+	score_error *error);
+
 /* What the metadata say of classes: "class_labels", a JSON list of texts, numbers and booleans, and "class_rule". A list
  * that is something else counts as absent. */
 score_status sl_model_take_classes(score_model *model, sl_arena *arena, score_error *error);

@@ -26,7 +26,10 @@ int64_t score_plan_column(const score_plan *plan, uint32_t i)
 
 size_t score_scratch_bytes(const score_model *model)
 {
-	return model ? engine_scratch_bytes(model->e) + engine_class_scratch(model->e) : 0;
+	if (!model)
+		return 0;
+	size_t classes = engine_class_scratch(model->e), stages = engine_stages_scratch(model->e);
+	return engine_scratch_bytes(model->e) + (classes > stages ? classes : stages);
 }
 
 static score_status check_classes(const score_model *model, score_error *error)
@@ -45,7 +48,7 @@ static score_status check_classes(const score_model *model, score_error *error)
 }
 
 /* Checks that need only the model and the options. */
-static score_status take_options(const score_model *model, const score_options *given, score_options *o,
+score_status sl_model_take_options(const score_model *model, const score_options *given, score_options *o,
 	score_error *error)
 {
 	const forest *f = model->f;
@@ -79,7 +82,7 @@ static size_t output_width(const score_model *model, const score_options *o)
 size_t score_output_width(const score_model *model, const score_options *options)
 {
 	score_options o;
-	if (!model || take_options(model, options, &o, NULL) != SCORE_OK)
+	if (!model || sl_model_take_options(model, options, &o, NULL) != SCORE_OK)
 		return 0;
 	return output_width(model, &o);
 }
@@ -92,7 +95,7 @@ score_status score_batch(const score_model *model, const score_input *input, dou
 	size_t needed = 0;
 	if (!model)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_batch: model is NULL");
-	score_status status = take_options(model, options, &o, error);
+	score_status status = sl_model_take_options(model, options, &o, error);
 	if (status == SCORE_OK)
 		status = input_open(input, o.plan, model->f, &view, error);
 	if (status != SCORE_OK || view.n_rows == 0)

@@ -19,6 +19,13 @@ typedef struct workspace {
 	double *terms;   /* values for linear leaves */
 } workspace;
 
+/* Somebody looks at the sums between trees. */
+typedef struct stage_room {
+	const engine_stages *stages;
+	double *listed; /* [rows, n_outputs] */
+	void *sums;     /* a copy of the workspace's, that may be put in order */
+} stage_room;
+
 static size_t sum_bytes(const engine *e)
 {
 	return e->f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
@@ -248,7 +255,35 @@ static void write_rows(const engine *e, const engine_call *call, const workspace
 	}
 }
 
-static void score_block(const engine *e, const engine_call *call, const workspace *w, row_range rows)
+/* The sums so far, row by row, to whoever looks at them. */
+static bool show_sums(const engine *e, const workspace *w, row_range rows, const stage_room *stage, uint32_t tree_end)
+{
+	workspace copy = *w;
+	copy.sums = stage->sums;
+	memcpy(copy.sums, w->sums, e->f->contract.n_outputs * BLOCK_ROWS * sum_bytes(e));
+	if (!engine_has_linear_leaves(e))
+		order_sums(e, &copy);
+	write_sums(e, &copy, rows.n, stage->listed);
+	return stage->stages->visit(stage->stages->context, rows.first, rows.n, stage->listed, tree_end);
+}
+
+/* Trees of one group, up to the next stage at a time. False: nobody wants more. */
+static bool run_group(const engine *e, const engine_call *call, const workspace *w, row_range rows, uint32_t first,
+	uint32_t end, size_t words, const stage_room *stage)
+{
+	for (uint32_t t = first, stop; t < end; t = stop) {
+		uint32_t step = stage ? stage->stages->step : 0, into = step ? (t - call->tree_begin) % step : 0;
+		stop = step && end - t > step - into ? t + (step - into) : end;
+		run_trees(e, w, t, stop, words, rows.n);
+		bool due = step && ((stop - call->tree_begin) % step == 0 || stop == call->tree_end);
+		if (due && !show_sums(e, w, rows, stage, stop))
+			return false;
+	}
+	return true;
+}
+
+static void score_block(const engine *e, const engine_call *call, const workspace *w, row_range rows,
+	const stage_room *stage)
 {
 	size_t words = sl_round_up((rows.n + 63) / 64, w->k->vector_words);
 	memset(w->planes, 0, w->k->plane_words * sizeof(uint64_t));
@@ -265,14 +300,17 @@ static void score_block(const engine *e, const engine_call *call, const workspac
 		if (first >= end)
 			continue;
 		compute_predicates(e, group, w, words);
-		run_trees(e, w, first, end, words, rows.n);
+		if (!run_group(e, call, w, rows, first, end, words, stage))
+			return;
 	}
+	if (stage)
+		return;
 	if (!engine_has_linear_leaves(e))
 		order_sums(e, w);
 	write_rows(e, call, w, rows);
 }
 
-void engine_batch(const engine *e, const engine_call *call, row_range rows)
+static void score_blocks(const engine *e, const engine_call *call, row_range rows, const stage_room *stage)
 {
 	workspace w = {0};
 	lay_out(e, (char *)sl_round_up((uintptr_t)call->scratch, SL_CACHE_LINE), &w);
@@ -282,6 +320,17 @@ void engine_batch(const engine *e, const engine_call *call, row_range rows)
 		n = (size_t)64 * w.k->plane_words;
 		n = left < n ? left : n;
 		w.sum_words = sl_round_up((n + 63) / 64, w.k->sum_words);
-		score_block(e, call, &w, (row_range){rows.first + (int64_t)done, n});
+		score_block(e, call, &w, (row_range){rows.first + (int64_t)done, n}, stage);
 	}
+}
+
+void engine_batch(const engine *e, const engine_call *call, row_range rows)
+{
+	score_blocks(e, call, rows, NULL);
+}
+
+void engine_batch_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room)
+{
+	stage_room stage = {stages, room, room + (size_t)BLOCK_ROWS * e->f->contract.n_outputs};
+	score_blocks(e, call, (row_range){0, (size_t)call->view->n_rows}, &stage);
 }

@@ -71,7 +71,7 @@ size_t engine_output_width(const engine *e, score_output output, uint32_t n_tree
 	return output == SCORE_OUTPUT_MARGIN ? e->f->contract.n_outputs : e->f->n_predictions;
 }
 
-static const char *batch_cannot(const engine *e, const engine_call *call)
+const char *engine_batch_cannot(const engine *e, const engine_call *call)
 {
 	if (!e->batch.usable)
 		return "a tree has more than 256 leaves, or the model too many outputs or cuts";
@@ -99,7 +99,7 @@ const char *engine_cannot_serve(const engine *e, const engine_call *call)
 	case SCORE_REGIME_LINEAR:
 		return NULL;
 	case SCORE_REGIME_BATCH:
-		return batch_cannot(e, call);
+		return engine_batch_cannot(e, call);
 	case SCORE_REGIME_WALK:
 		return walk_cannot(e, call);
 	case SCORE_REGIME_ROW:
@@ -116,7 +116,7 @@ static score_regime choose(const engine *e, const engine_call *call, size_t n_ro
 	if (e->f->kind == SCORE_KIND_LINEAR)
 		return SCORE_REGIME_LINEAR;
 	bool row = !engine_rows_cannot(e, call);
-	if (n_rows >= (row ? BATCH_INSTEAD_OF_ROW_ROWS : BATCH_ROWS) && !batch_cannot(e, call))
+	if (n_rows >= (row ? BATCH_INSTEAD_OF_ROW_ROWS : BATCH_ROWS) && !engine_batch_cannot(e, call))
 		return SCORE_REGIME_BATCH;
 	return row ? SCORE_REGIME_ROW : SCORE_REGIME_WALK;
 }
@@ -189,6 +189,8 @@ static score_status compile(const forest *f, score_isa isa, sl_arena *arena, eng
 			status = engine_make_rows(e, arena, error);
 		if (status == SCORE_OK)
 			status = engine_make_terms(e, arena, error);
+		if (status == SCORE_OK)
+			status = engine_make_bounds(e, arena, error);
 	} else {
 		status = engine_make_linear(e, arena, error);
 	}
@@ -238,6 +240,14 @@ bool engine_score_classes(const engine *e, const engine_call *call, const engine
 {
 	unsigned host = enter_default_float();
 	bool done = engine_classes(e, call, rule);
+	leave_default_float(host);
+	return done;
+}
+
+bool engine_score_stages(const engine *e, const engine_call *call, const engine_stages *stages)
+{
+	unsigned host = enter_default_float();
+	bool done = engine_serve_stages(e, call, stages);
 	leave_default_float(host);
 	return done;
 }

@@ -38,6 +38,30 @@ typedef struct engine_call {
 const char *engine_cannot_serve(const engine *e, const engine_call *call);
 void engine_score(const engine *e, const engine_call *call);
 
+/* Sums between trees: after every `step` trees and after the last, `visit` sees the running sums of some rows, [n_rows,
+ * n_outputs], before average, scale and base. It returns false when these rows need no more trees. */
+typedef struct engine_stages {
+	uint32_t step;
+	bool (*visit)(void *context, int64_t first_row, size_t n_rows, const double *sums, uint32_t tree_end);
+	void *context;
+} engine_stages;
+
+/* Rows that `visit` sees at once, at most. */
+#define ENGINE_STAGE_ROWS 512u
+
+/* Regime AUTO, BATCH or WALK. False, and nothing done: the sums of a row fit neither the stack nor the scratch. */
+bool engine_score_stages(const engine *e, const engine_call *call, const engine_stages *stages);
+/* Bytes of scratch beyond engine_scratch_bytes() that make it fast. */
+size_t engine_stages_scratch(const engine *e);
+
+/* What the trees from some tree on can add to the single output of a model: at least, at most, and in magnitude. Tree
+ * ENGINE_BOUND_TREES * i has bound i. NULL if the model has several outputs, or leaves that are linear in the row. */
+typedef struct engine_bound {
+	double low, high, magnitude;
+} engine_bound;
+#define ENGINE_BOUND_TREES 16u
+const engine_bound *engine_bounds(const engine *e);
+
 /* How a classifier decides, from the values of a row. The number of a class is 0 or 1 per value, or a position. */
 typedef int32_t engine_class_kind;
 #define ENGINE_CLASS_NONE 0               /* no classifier, as far as the model says */
@@ -65,6 +89,9 @@ bool engine_score_classes(const engine *e, const engine_call *call, const engine
 
 /* Values per row of an output over `n_trees` trees. */
 size_t engine_output_width(const engine *e, score_output output, uint32_t n_trees);
+
+/* Predictions from the margins of one row; the same array may be both if the link gives as many values as it takes. */
+void engine_link_margins(const forest *f, uint32_t iterations, const double *margins, double *out);
 
 /* ---- processor -------------------------------------------------------------------------------------- */
 

@@ -137,6 +137,7 @@ struct engine {
 	row_plan rows;
 	const float *linear_narrow; /* weights of a linear model that sums in float, for kernels that take whole rows; or NULL */
 	term_plan terms; /* of a model with linear leaves */
+	const engine_bound *bounds; /* see engine_bounds() */
 };
 
 /* Rows [first, first + n) of the call. */
@@ -155,6 +156,7 @@ score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_linear(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_terms(engine *e, sl_arena *arena, score_error *error);
+score_status engine_make_bounds(engine *e, sl_arena *arena, score_error *error);
 
 /* ---- bin ---------------------------------------------------------------------------------------------- */
 
@@ -224,6 +226,14 @@ void engine_rows(const engine *e, const engine_call *call, row_range rows);
 /* Sums of one row before the first tree, and what becomes of them after the last. */
 void engine_start_sums(const forest *f, double *sums);
 void engine_finish_row(const engine *e, const engine_call *call, double *sums, double *out);
+
+/* engine_score_stages() by one regime. `room` has place for the sums of ENGINE_STAGE_ROWS rows (batch; twice) or of one
+ * (walk). */
+void engine_batch_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room);
+void engine_walk_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room);
+/* NULL if the regime can serve the call, else why not. */
+const char *engine_batch_cannot(const engine *e, const engine_call *call);
+bool engine_serve_stages(const engine *e, const engine_call *call, const engine_stages *stages);
 
 /* engine_score_classes() under the caller's control word. */
 bool engine_classes(const engine *e, const engine_call *call, const engine_class_rule *rule);

@@ -292,3 +292,22 @@ void engine_walk(const engine *e, const engine_call *call, row_range rows)
 		done += part.n;
 	}
 }
+
+/* One row after the other; its codes are made once. */
+void engine_walk_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room)
+{
+	uint64_t on_stack[STACK_CODES / sizeof(uint64_t)];
+	walk_space space = divide(e, call, (char *)on_stack, sizeof on_stack);
+	engine_call part = *call;
+	for (int64_t row = 0; row < call->view->n_rows; row++) {
+		bool wanted = true;
+		engine_bin_row(e, call->view, row, space.codes);
+		engine_start_sums(e->f, room);
+		for (part.tree_begin = call->tree_begin; part.tree_begin < call->tree_end && wanted; part.tree_begin = part.tree_end) {
+			uint32_t left = call->tree_end - part.tree_begin;
+			part.tree_end = part.tree_begin + (left < stages->step ? left : stages->step);
+			sum_trees(e, &part, row, space.codes, room);
+			wanted = stages->visit(stages->context, row, 1, room, part.tree_end);
+		}
+	}
+}

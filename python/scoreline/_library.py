@@ -314,6 +314,16 @@ _FUNCTIONS = {
     "score_output_width": (c_size_t, [_H, POINTER(Options)]),
     "score_scratch_bytes": (c_size_t, [_H]),
     "score_batch": (c_int32, [_H, POINTER(Input), c_void_p, c_size_t, POINTER(Options), _ERROR]),
+    "score_stage_count": (c_size_t, [_H, c_uint32, POINTER(Options)]),
+    "score_staged": (c_int32, [_H, POINTER(Input), c_uint32, c_void_p, c_size_t, POINTER(Options), _ERROR]),
+    "score_early_stop": (
+        c_int32,
+        [_H, POINTER(Input), c_uint32, c_double, c_void_p, c_size_t, POINTER(Options), _ERROR],
+    ),
+    "score_decide": (
+        c_int32,
+        [_H, POINTER(Input), c_double, c_void_p, c_size_t, POINTER(Options), POINTER(c_uint64), _ERROR],
+    ),
     "score_model_save_file": (c_int32, [_H, c_char_p, POINTER(SaveOptions), _ERROR]),
     "score_model_save_memory": (c_int32, [_H, POINTER(SaveOptions), _OUT, POINTER(c_size_t), _ERROR]),
     "score_model_free_bytes": (None, [_H, c_void_p, c_size_t]),

@@ -352,6 +352,76 @@ class Model:
             raise ValueError(f"the model names {len(labels)} class labels, and a row is of class {int(numbers.max())}")
         return labels[numbers]
 
+    def staged_predict(self, X: Any, step: int = 1, output: str = "prediction") -> np.ndarray:
+        """Scores after every `step` iterations and after the last, in one pass over the rows.
+
+        Args:
+            X: the rows, as in :meth:`predict`.
+            step: iterations from one stage to the next.
+            output: "prediction" or "margin".
+
+        Returns:
+            float64 [n_rows, n_stages], or [n_rows, n_stages, values] if there are several values per row. The last
+            stage is what :meth:`predict` gives.
+        """
+        code = _output_code(output)
+
+        def stages_of(options: Options) -> Tuple[int, ...]:
+            n_stages = lib.score_stage_count(self._handle, step, byref(options))
+            width = lib.score_output_width(self._handle, byref(options))
+            return (n_stages,) if width == 1 else (n_stages, width)
+
+        if step < 1:
+            raise ValueError(f"expected step of at least 1 iteration, found {step}")
+        return self._between_trees(X, code, np.float64, stages_of, lib.score_staged, (step,), ())
+
+    def predict_early_stop(self, X: Any, every: int, margin: float, output: str = "prediction") -> np.ndarray:
+        """Scores with LightGBM's prediction early stopping: ``pred_early_stop_freq`` and ``pred_early_stop_margin``.
+
+        After every `every` iterations a row is done when twice the magnitude of its sum, or the distance of its two
+        largest sums, exceeds `margin`. LightGBM itself stops early for classification and ranking only.
+        """
+        code = _output_code(output)
+
+        def values_of(options: Options) -> Tuple[int, ...]:
+            width = lib.score_output_width(self._handle, byref(options))
+            return () if width == 1 else (width,)
+
+        if every < 1:
+            raise ValueError(f"expected every of at least 1 iteration, found {every}")
+        return self._between_trees(X, code, np.float64, values_of, lib.score_early_stop, (every, margin), ())
+
+    def decide(self, X: Any, cutoff: float) -> np.ndarray:
+        """Is the margin above the cut-off? bool [n_rows], always what ``predict(X, "margin") > cutoff`` gives.
+
+        Rows whose answer the remaining trees cannot change need no more of them. That pays for single rows and when most
+        trees can be saved; else predict() is as fast.
+        """
+        answers = self._between_trees(X, OUTPUTS["margin"], np.uint8, lambda _: (), lib.score_decide, (cutoff,), (None,))
+        return answers.astype(bool)
+
+    def _between_trees(
+        self, X: Any, code: int, dtype: Any, shape_of: Callable, function: Any, before: tuple, after: tuple
+    ) -> np.ndarray:
+        worker = self._take_worker()
+        try:
+            options, parts = worker.options(code), []
+            with closing(_input.tables(X, self)) as tables:
+                for rows in tables:
+                    options.plan = rows.plan.handle if rows.plan is not None else None
+                    values = np.empty((rows.n_rows,) + shape_of(options), dtype)
+                    check(
+                        function(
+                            self._handle, byref(rows.input), *before, values.ctypes.data, values.size, byref(options),
+                            *after, byref(worker.error),
+                        ),
+                        worker.error,
+                    )
+                    parts.append(values)
+        finally:
+            self._workers.append(worker)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
     def _refused(self, options: Options) -> int:
         """Raise what score_batch() says of options that have no width; there is none if a width may be 0."""
         struct, error = filled(Input), Error()
