@@ -3,21 +3,22 @@
 Comes in: an object with `__arrow_c_stream__` or `__arrow_c_array__` (pyarrow, polars, DuckDB, …). Goes out: batches of
 columns that point into the producer's memory; every release callback is called once the batch was scored.
 
-Numbers, booleans (bits), halves and null columns are taken, with validity bitmaps and offsets. Dictionary-encoded
-columns are refused by name where the model uses them: their codes belong to that table's own dictionary, not to the
-model.
+Numbers, booleans (bits), halves and null columns are taken, with validity bitmaps and offsets. Columns of strings, plain
+or dictionary-encoded, are taken for features whose labels the model knows; a dictionary's strings are looked up once per
+batch. Other columns are refused by name where the model uses them: the indices of a dictionary belong to that table, not
+to the model.
 """
 
 from __future__ import annotations
 
 import ctypes
 from ctypes import CFUNCTYPE, POINTER, Structure, byref, c_char_p, c_int, c_int64, c_void_p, py_object
-from typing import Any, Iterator, List, Optional, Sequence
+from typing import Any, Iterator, List, Tuple
 
 import numpy as np
 
 from ._errors import ShapeError, UnsupportedError
-from ._library import BOOL_BITS, F32, F64, I8, I16, I32, I64, STRING, U8, U16, U32, U64, Column
+from ._library import BOOL_BITS, F16, F32, F64, I8, I16, I32, I64, STRING, U8, U16, U32, U64, Column, Error, Strings, check, filled, lib
 
 
 class ArrowSchema(Structure):
@@ -67,7 +68,7 @@ ArrowArrayStream._fields_ = [
     ("private_data", c_void_p),
 ]
 
-# Format strings of the interface; `e` (half) and `n` (null) are converted.
+# Format strings of the interface; `n` (null) is converted.
 _CODES = {
     b"c": I8,
     b"C": U8,
@@ -80,9 +81,11 @@ _CODES = {
     b"f": F32,
     b"g": F64,
     b"b": BOOL_BITS,
-    b"e": F32,
+    b"e": F16,
     b"n": F64,
 }
+
+_OFFSETS = {b"u": I32, b"U": I64}  # strings, by the type of their offsets
 
 _pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
 _pointer_of.restype, _pointer_of.argtypes = c_void_p, [py_object, c_char_p]
@@ -101,16 +104,16 @@ class Batch:
         self.owned = owned
 
 
-def batches(X: Any, features: Sequence[str]) -> Iterator[Batch]:
+def batches(X: Any, model: Any) -> Iterator[Batch]:
     """Chunks of a table; at least one, which has no rows if the stream has none."""
     if hasattr(X, "__arrow_c_stream__"):
-        yield from _stream_batches(X.__arrow_c_stream__(), features)
+        yield from _stream_batches(X.__arrow_c_stream__(), model)
         return
     schema_capsule, array_capsule = X.__arrow_c_array__()
     schema = _take(schema_capsule, b"arrow_schema", ArrowSchema)
     array = _take(array_capsule, b"arrow_array", ArrowArray)
     try:
-        yield _batch(_Table(schema, features), array)
+        yield _batch(_Table(schema, model), array)
     finally:
         _release(array)
         _release(schema)
@@ -130,12 +133,12 @@ def _release(struct: Any) -> None:
         struct.release(byref(struct))
 
 
-def _stream_batches(capsule: Any, features: Sequence[str]) -> Iterator[Batch]:
+def _stream_batches(capsule: Any, model: Any) -> Iterator[Batch]:
     stream = _take(capsule, b"arrow_array_stream", ArrowArrayStream)
     schema = ArrowSchema()
     try:
         _stream_check(stream, stream.get_schema(byref(stream), byref(schema)))
-        table = _Table(schema, features)
+        table = _Table(schema, model)
         n_batches = 0
         while True:
             array = ArrowArray()
@@ -163,35 +166,43 @@ def _stream_check(stream: ArrowArrayStream, errno: int) -> None:
 class _Table:
     """Names and types of a table's columns."""
 
-    __slots__ = ("names", "types", "formats")
+    __slots__ = ("names", "types", "formats", "inner", "feature", "handle")
 
-    def __init__(self, schema: ArrowSchema, features: Sequence[str]):
+    def __init__(self, schema: ArrowSchema, model: Any):
         if schema.format != b"+s":
             raise ShapeError(
                 "expected a table or a record batch, found a single Arrow array of format "
                 f"{schema.format.decode('ascii', 'replace')!r}"
             )
         children = [schema.children[i].contents for i in range(schema.n_children)]
+        self.handle = model._handle
         self.names = [(child.name or b"").decode("utf-8", "replace") for child in children]
         self.formats = [child.format for child in children]
-        encoded = [bool(child.dictionary) for child in children]
+        # Formats of the dictionaries' values; None for columns without a dictionary.
+        self.inner = [child.dictionary.contents.format if child.dictionary else None for child in children]
         self.types = [
-            STRING if is_encoded else _CODES.get(format, STRING) for format, is_encoded in zip(self.formats, encoded)
+            STRING if inner else _CODES.get(format, STRING) for format, inner in zip(self.formats, self.inner)
         ]
-        self._refuse(encoded, set(features))
+        places = {name: i for i, name in enumerate(model._features)}
+        self.feature = [places.get(name, -1) for name in self.names]
+        self._refuse(model._labels.flags)
 
-    def _refuse(self, encoded: List[bool], wanted: set) -> None:
-        refused = [repr(name) for name, is_encoded in zip(self.names, encoded) if is_encoded and name in wanted]
-        if refused:
-            raise UnsupportedError(
-                f"dictionary-encoded columns are not supported: {', '.join(refused)}. Their codes "
-                "belong to this table; pass integer columns with the codes of the training data"
-            )
-        text = [
-            f"{name!r} (Arrow format {format.decode('ascii', 'replace')})"
-            for name, format, code in zip(self.names, self.formats, self.types)
-            if code == STRING and name in wanted
+    def is_label(self, i: int, flags: List[int]) -> bool:
+        return bool(flags[self.feature[i]]) and (self.inner[i] or self.formats[i]) in _OFFSETS
+
+    def _refuse(self, flags: List[int]) -> None:
+        wrong = [
+            i
+            for i, code in enumerate(self.types)
+            if code == STRING and self.feature[i] >= 0 and not self.is_label(i, flags)
         ]
+        encoded = [repr(self.names[i]) for i in wrong if self.inner[i]]
+        if encoded:
+            raise UnsupportedError(
+                f"dictionary-encoded columns are not supported: {', '.join(encoded)}. Their codes belong to this table, "
+                "and the model does not know labels for them; pass integer columns with the codes of the training data"
+            )
+        text = [f"{self.names[i]!r} (Arrow format {self.formats[i].decode('ascii', 'replace')})" for i in wrong]
         if text:
             raise ShapeError(f"expected numbers, found columns that are not: {', '.join(text)}")
 
@@ -205,32 +216,39 @@ def _batch(table: _Table, array: ArrowArray) -> Batch:
     owned: List[Any] = [array]
     for i, column in enumerate(columns):
         child = array.children[i].contents
+        column.dtype = table.types[i]
+        if table.formats[i] == b"n":
+            owned.append(np.full(array.length, np.nan))
+            column.values = owned[-1].ctypes.data
+            continue
+        column.offset = child.offset + array.offset
+        if child.null_count != 0 and child.buffers[0]:
+            column.validity = child.buffers[0]
         if table.types[i] != STRING:
-            converted = _fill(column, child, array.offset, array.length, table.formats[i], table.types[i])
-            if converted is not None:
-                owned.append(converted)
-        else:
-            column.dtype = STRING
+            column.values = child.buffers[1]
+        elif table.feature[i] >= 0 and array.length:
+            strings = _strings(table, i, child)
+            owned.append(strings)
+            column.values = ctypes.addressof(strings[0])
     return Batch(table.names, table.types, columns, array.length, owned)
 
 
-def _fill(
-    column: Column, child: ArrowArray, offset: int, n_rows: int, format: bytes, code: int
-) -> Optional[np.ndarray]:
-    """Point a column at a child array; returns memory made for types that had to be converted."""
-    column.dtype = code
-    if format == b"n":
-        values = np.full(n_rows, np.nan)
-        column.values = values.ctypes.data
-        return values
-    start = child.offset + offset
-    if child.null_count != 0 and child.buffers[0]:
-        column.validity = child.buffers[0]
-    column.offset = start
-    column.values = child.buffers[1]
-    if format != b"e" or n_rows == 0:
-        return None
-    halves = np.ctypeslib.as_array((ctypes.c_uint16 * (start + n_rows)).from_address(child.buffers[1]))
-    values = halves.view(np.float16).astype(np.float32)
-    column.values = values.ctypes.data
-    return values
+def _strings(table: _Table, i: int, child: ArrowArray) -> Tuple[Strings, Any]:
+    """Strings of a column and memory that they need; the codes of a dictionary's strings are looked up."""
+    strings = filled(Strings)
+    values = child.dictionary.contents if table.inner[i] else child
+    strings.offset_type = _OFFSETS[table.inner[i] or table.formats[i]]
+    strings.offsets, strings.data = values.buffers[1], values.buffers[2]
+    if not table.inner[i]:
+        return strings, None
+    strings.offsets = (strings.offsets or 0) + values.offset * (4 if strings.offset_type == I32 else 8)
+    strings.indices, strings.index_type = child.buffers[1], _CODES[table.formats[i]]
+    strings.n_strings = values.length
+    codes, error = np.empty(values.length), Error()
+    check(lib.score_encode(table.handle, table.feature[i], byref(strings), codes.ctypes.data, byref(error)), error)
+    if values.null_count != 0 and values.buffers[0]:
+        n_bits = values.offset + values.length
+        bitmap = np.ctypeslib.as_array((ctypes.c_uint8 * ((n_bits + 7) // 8)).from_address(values.buffers[0]))
+        codes[np.unpackbits(bitmap, bitorder="little")[values.offset : n_bits] == 0] = np.nan
+    strings.codes = codes.ctypes.data
+    return strings, codes

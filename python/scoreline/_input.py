@@ -33,7 +33,7 @@ def tables(X: Any, model: Any, absent: Optional[str] = None) -> Generator[Rows, 
     elif pandas is not None and isinstance(X, pandas.Series):
         yield _from_series(X, model)
     elif hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__"):
-        for batch in _arrow.batches(X, model.features):
+        for batch in _arrow.batches(X, model):
             plan = model._bind(batch.names, batch.types)
             yield from_columns(batch.columns, batch.n_rows, plan, batch)
     elif isinstance(X, Mapping):

@@ -160,6 +160,35 @@ def test_columns_of_strings(trained, trained_lightgbm):
         model.predict([records[0], {**records[0], "kept": "maybe"}])
 
 
+@pytest.mark.parametrize("text", ["string", "large_string"])
+@pytest.mark.parametrize("index", ["int8", "uint16", "int64", None])
+def test_arrow(trained, trained_lightgbm, text, index):
+    """Strings, plain or dictionary-encoded, in slices and chunks, with nulls on either level."""
+    import pyarrow as pa
+
+    frame, _ = shop(seed=1)
+    kind = getattr(pa, text)() if index is None else pa.dictionary(getattr(pa, index)(), getattr(pa, text)())
+    columns = {"amount": pa.array(frame.amount), "note": pa.array(["x"] * len(frame))}
+    for name in ("city", "zone", "kept"):
+        plain = [None if value != value else str(value) for value in frame[name]]
+        columns[name] = pa.array(plain).cast(getattr(pa, text)()).cast(kind)
+    if index is not None:
+        own = pa.array(["Graz", None, "Koln", "unused", "Ulm"]).cast(getattr(pa, text)())[0:]
+        places = frame.city.map({"Graz": 0, "Koln": 2, "Ulm": 4}).astype(float).fillna(1).astype(index)
+        columns["city"] = pa.DictionaryArray.from_arrays(pa.array(places), own)
+    table = pa.table(columns)
+    for booster in (trained, trained_lightgbm):
+        model = scoreline.convert(booster)
+        expected = model.predict(frame)
+        same_bits(model.predict(table), expected)
+        same_bits(model.predict(table.slice(11, 57)), expected[11:68])
+        same_bits(model.predict(pa.concat_tables([table.slice(0, 7), table.slice(7, 0), table.slice(7)])), expected)
+        same_bits(model.predict(table.slice(0, 0)), expected[:0])
+    changed = table.set_column(table.column_names.index("kept"), "kept", pa.array(["maybe"] * len(frame)).cast(kind))
+    with pytest.raises(scoreline.ShapeError, match="feature 'kept' has the category 'maybe' in row 0"):
+        scoreline.convert(trained).predict(changed)
+
+
 def test_kinds_of_labels(tmp_path):
     """Numbers and booleans are labels, too, and never the same as strings that look like them."""
     rng = np.random.default_rng(2)
