@@ -97,11 +97,77 @@ static score_status describe(const onnx_file *file, const onnx_model *m, score_b
 	return status;
 }
 
+static score_status add_columns(const onnx_file *file, const onnx_model *m, score_builder *b)
+{
+	score_error inner;
+	score_status status = SCORE_OK;
+	const score_column_program *p = m->programs.data;
+	for (size_t i = 0; i < m->programs.length && status == SCORE_OK; i++)
+		status = import_onnx_from_builder(file, m->op, score_builder_add_column(b, p + i, NULL, &inner), &inner);
+	return status;
+}
+
+/* A linear model sums all columns from one on: the last ones must be those that the operator reads, in its order. */
+static score_status align_columns(const onnx_file *file, const onnx_model *m, score_builder *b, uint32_t *first)
+{
+	uint32_t n = m->columns.n, n_all = m->n_features + (uint32_t)m->programs.length;
+	bool in_place = n <= n_all;
+	score_error inner;
+	score_status status = SCORE_OK;
+	*first = in_place ? n_all - n : n_all;
+	for (uint32_t i = 0; i < n && in_place; i++)
+		in_place = m->columns.column[i] == *first + i && (*first == 0 || *first >= m->n_features);
+	if (in_place)
+		return SCORE_OK;
+	*first = n_all;
+	for (uint32_t i = 0; i < n && status == SCORE_OK; i++) {
+		score_column_program copy = SCORE_COLUMN_PROGRAM_INIT;
+		copy.source = m->columns.column[i];
+		status = import_onnx_from_builder(file, m->op, score_builder_add_column(b, &copy, NULL, &inner), &inner);
+	}
+	return status;
+}
+
+static score_status set_linear(onnx_file *file, const onnx_model *m, score_builder *b)
+{
+	const onnx_linear *l = &m->linear;
+	uint32_t first, n_outputs = m->scores.n_outputs;
+	score_error inner;
+	score_status status = align_columns(file, m, b, &first);
+	double *weights = sl_arena_alloc(&file->arena, (size_t)m->columns.n * n_outputs, sizeof *weights);
+	if (status == SCORE_OK && !weights)
+		return import_onnx_no_memory(file, (size_t)m->columns.n * n_outputs * sizeof *weights);
+	if (status == SCORE_OK && first)
+		status = import_onnx_from_builder(file, m->op, score_builder_set_linear_columns(b, first, &inner), &inner);
+	if (status != SCORE_OK)
+		return status;
+	for (size_t i = 0; i < m->columns.n; i++) {
+		for (size_t o = 0; o < n_outputs; o++)
+			weights[i * n_outputs + o] = l->weights[i * l->n_outputs + (l->chosen >= 0 ? (size_t)l->chosen : o)];
+	}
+	return import_onnx_from_builder(file, m->op, score_builder_set_linear(b, weights, 0, &inner), &inner);
+}
+
+/* One of several scores alone. What the labels follow from is then not there. */
+static void choose(onnx_model *m)
+{
+	if (!m->linear.weights || m->linear.chosen < 0)
+		return;
+	m->scores.n_outputs = 1;
+	m->scores.base = m->scores.base ? m->scores.base + m->linear.chosen : NULL;
+	m->scores.labels = m->scores.class_rule = NULL;
+}
+
 static score_status build(onnx_file *file, onnx_model *m, score_builder **out)
 {
+	choose(m);
 	score_status status = new_builder(file, m, out);
 	if (status == SCORE_OK)
 		status = describe(file, m, *out);
+	if (status == SCORE_OK)
+		status = add_columns(file, m, *out);
+	if (status == SCORE_OK && m->linear.weights)
+		return set_linear(file, m, *out);
 	return status == SCORE_OK ? import_onnx_emit(file, &m->ensemble, &m->columns, &m->scores, *out) : status;
 }
 
@@ -111,17 +177,19 @@ score_status import_onnx(const void *data, size_t size, const score_import_optio
 	static const score_import_options defaults = SCORE_IMPORT_OPTIONS_INIT;
 	options = options ? options : &defaults;
 	*out = NULL;
-	onnx_model model;
+	onnx_model model = {.op = NULL};
 	onnx_file file = {.allocator = sl_allocator(options->allocator), .error = error, .options = options,
 		.like_runtime = options->onnx_compat == SCORE_ONNX_RUNTIME};
 	if (options->iteration_begin || options->iteration_end)
 		return sl_fail(error, SCORE_ERR_ARGUMENT,
 			"an ONNX file knows no boosting iterations; convert all of it and score a range of trees");
+	sl_vector_init(&model.programs, &file.allocator, sizeof(score_column_program));
 	score_status status = import_onnx_read(&file, data, size);
 	if (status == SCORE_OK)
 		status = import_onnx_graph(&file, &model);
 	if (status == SCORE_OK)
 		status = build(&file, &model, out);
+	sl_vector_free(&model.programs);
 	import_onnx_free(&file);
 	if (status != SCORE_OK) {
 		score_builder_free(*out);

@@ -3,12 +3,12 @@
  *
  *     onnx.c         all together
  *     onnx_read.c    bytes → messages, by protobuf-c; attributes and tensors as plain arrays
- *     onnx_graph.c   the graph, node by node: which columns reach the model, what becomes of its scores
+ *     onnx_graph.c   the graph, node by node: which columns reach the model, what becomes of its scores;
+ *                    with it onnx_columns.c, onnx_linear.c, onnx_after.c (onnx_graph.h)
  *     onnx_trees.c   TreeEnsembleRegressor and -Classifier → onnx_ensemble
  *     onnx_trees5.c  TreeEnsemble → onnx_ensemble
  *     onnx_scores.c  post_transform, base values and two-class forms → outputs, bases and link
  *     onnx_emit.c    onnx_ensemble → builder
- *     onnx_linear.c  LinearRegressor and -Classifier → builder
  */
 #ifndef SL_IMPORT_ONNX_H
 #define SL_IMPORT_ONNX_H
@@ -177,11 +177,18 @@ score_link import_onnx_link(onnx_transform transform, bool is_f64, bool float_ou
 
 /* The columns that reach the model's operator. */
 typedef struct onnx_columns {
-	uint32_t *feature; /* of the model, for every column */
+	uint32_t *column;  /* inputs of the model, and behind them its derived columns */
 	uint32_t n;
 	bool is_f64;       /* the operator sees doubles */
 	bool narrowed;     /* … that are float values */
 } onnx_columns;
+
+/* weights[column * n_outputs + output]; NULL: no linear model. */
+typedef struct onnx_linear {
+	const double *weights;
+	uint32_t n_outputs;
+	int32_t chosen; /* only this output, or -1 */
+} onnx_linear;
 
 typedef struct onnx_input {
 	onnx_text name;
@@ -195,11 +202,14 @@ typedef struct onnx_model {
 	onnx_input *inputs;
 	size_t n_inputs;
 	uint32_t n_features;
+	sl_vector programs; /* score_column_program: derived columns, in order */
 	onnx_columns columns;
 	onnx_ensemble ensemble;
+	onnx_linear linear;
 	onnx_scores scores;
 } onnx_model;
 
+/* `out` is zeroed but for the vector of programs. */
 score_status import_onnx_graph(onnx_file *file, onnx_model *out);
 
 /* ---- to the builder ------------------------------------------------------------------------------ */

@@ -193,7 +193,7 @@ static double narrow_threshold(const emit *m, double t, bool inclusive)
 /* `x < t` or `x <= t`, with `left` where that is so. */
 static bool compare(emit *m, const onnx_node *node, score_test test, double t, bool missing_left)
 {
-	score_node out = {.test = test, .feature = m->columns->feature[node->feature],
+	score_node out = {.test = test, .feature = m->columns->column[node->feature],
 		.missing = missing_left ? SCORE_MISSING_LEFT : SCORE_MISSING_RIGHT,
 		.value = narrow_threshold(m, t, test == SCORE_TEST_LE)};
 	return sl_vector_push(&m->nodes, &out, 1);
@@ -293,7 +293,7 @@ static score_status equality(emit *m, const onnx_node *node, uint32_t at)
 	if (!last || !sort_out(m, m->values.data, m->values.length))
 		return no_memory(m);
 	uint32_t in = exchanged ? last->no : last->yes, out = exchanged ? last->yes : last->no;
-	score_node set = {.test = SCORE_TEST_IN_LEFT, .feature = m->columns->feature[node->feature], .categories = first,
+	score_node set = {.test = SCORE_TEST_IN_LEFT, .feature = m->columns->column[node->feature], .categories = first,
 		.missing = missing_in ? SCORE_MISSING_LEFT : SCORE_MISSING_RIGHT,
 		.n_categories = (uint32_t)m->categories.length - first};
 	bool good = true;

@@ -5,45 +5,13 @@
  * Comes in: a parsed graph, its nodes in the order in which they can run. Goes out: an onnx_model. Every value that the
  * graph names is followed; an operator that is not understood is refused by its name.
  */
-#include "onnx.h"
+#include "onnx_graph.h"
 
-#include <math.h>
-
-#define MAX_NODES 4096u    /* names are looked up one by one */
-#define MAX_FEATURES (1u << 20)
-
-typedef enum value_kind {
-	COLUMNS,
-	CONSTANT,
-	SCORES,
-	LABEL,
-} value_kind;
-
-typedef struct value {
-	onnx_text name;
-	value_kind kind;
-	int32_t type;          /* of its elements: ONNX_* */
-	bool narrowed;         /* COLUMNS: float values, whatever the type */
-	uint32_t *feature;     /* COLUMNS */
-	uint32_t n;            /* columns of COLUMNS and SCORES */
-	const onnx_tensor *constant;
-	score_link link;       /* SCORES */
-	double parameter;
-} value;
-
-typedef struct graph {
-	onnx_file *file;
-	onnx_model *model;
-	value *values;
-	size_t n_values, max_values;
-	uint32_t guessed_width; /* of the only input, when the file does not say */
-} graph;
-
-typedef score_status operator_reader(graph *g, const onnx_op *op, const value *first);
+#define MAX_NODES 4096u /* names are looked up one by one */
 
 /* ---- values ------------------------------------------------------------------------------------------ */
 
-static const value *find(const graph *g, onnx_text name)
+const onnx_value *import_onnx_find(const onnx_graph *g, onnx_text name)
 {
 	for (size_t i = g->n_values; i-- > 0;) {
 		if (import_onnx_same(g->values[i].name, name))
@@ -52,9 +20,9 @@ static const value *find(const graph *g, onnx_text name)
 	return NULL;
 }
 
-static score_status input_of(const graph *g, const onnx_op *op, size_t i, const value **out)
+score_status import_onnx_input(const onnx_graph *g, const onnx_op *op, size_t i, const onnx_value **out)
 {
-	*out = i < op->n_input ? find(g, op->input[i]) : NULL;
+	*out = i < op->n_input ? import_onnx_find(g, op->input[i]) : NULL;
 	if (*out)
 		return SCORE_OK;
 	if (i >= op->n_input)
@@ -64,160 +32,37 @@ static score_status input_of(const graph *g, const onnx_op *op, size_t i, const 
 }
 
 /* A result of `op`. Results without a name are not used. */
-static score_status add(graph *g, const onnx_op *op, size_t i, value v)
+score_status import_onnx_add(onnx_graph *g, const onnx_op *op, size_t i, onnx_value v)
 {
 	if (i >= op->n_output || op->output[i].len == 0)
 		return SCORE_OK;
 	v.name = op->output[i];
-	if (find(g, v.name) || g->n_values == g->max_values)
+	if (import_onnx_find(g, v.name) || g->n_values == g->max_values)
 		return import_onnx_fail(g->file, op, SCORE_ERR_CORRUPT, "its result '%s' has the name of another value",
 			sl_quote((const char *)v.name.data, v.name.len).text);
 	g->values[g->n_values++] = v;
 	return SCORE_OK;
 }
 
-static score_status refuse(const graph *g, const onnx_op *op, const char *what)
+score_status import_onnx_refuse(const onnx_graph *g, const onnx_op *op, const char *what)
 {
 	return import_onnx_fail(g->file, op, SCORE_ERR_UNSUPPORTED, "%s", what);
 }
 
 /* Columns [0, n) of a value that does not exist yet. */
-static score_status new_columns(graph *g, size_t n, value *out)
+score_status import_onnx_new_columns(onnx_graph *g, size_t n, onnx_value *out)
 {
-	if (n > MAX_FEATURES)
-		return sl_fail(g->file->error, SCORE_ERR_LIMIT, "%zu columns in the graph, the limit is %u", n, MAX_FEATURES);
-	out->kind = COLUMNS;
+	if (n > ONNX_MAX_FEATURES)
+		return sl_fail(g->file->error, SCORE_ERR_LIMIT, "%zu columns in the graph, the limit is %u", n, ONNX_MAX_FEATURES);
+	out->kind = ONNX_COLUMNS;
 	out->n = (uint32_t)n;
-	out->feature = sl_arena_alloc(&g->file->arena, n, sizeof *out->feature);
-	return out->feature ? SCORE_OK : import_onnx_no_memory(g->file, n * sizeof *out->feature);
-}
-
-/* ---- operators on columns ---------------------------------------------------------------------------- */
-
-static score_status concat(graph *g, const onnx_op *op, const value *first)
-{
-	size_t n = 0;
-	const value *part;
-	value v = {.type = first->type, .narrowed = first->narrowed};
-	for (size_t i = 0; i < op->n_input; i++) {
-		score_status status = input_of(g, op, i, &part);
-		if (status != SCORE_OK)
-			return status;
-		if (part->kind != COLUMNS || part->type != first->type || part->narrowed != first->narrowed)
-			return refuse(g, op, "joins values of different kinds or types; only columns of one type are supported");
-		n += part->n;
-	}
-	score_status status = new_columns(g, n, &v);
-	if (status != SCORE_OK)
-		return status;
-	n = 0;
-	for (size_t i = 0; i < op->n_input; i++) {
-		part = find(g, op->input[i]);
-		memcpy(v.feature + n, part->feature, part->n * sizeof *v.feature);
-		n += part->n;
-	}
-	return add(g, op, 0, v);
-}
-
-static score_status read_concat(graph *g, const onnx_op *op, const value *first)
-{
-	int64_t axis;
-	score_status status = import_onnx_int(g->file, op, "axis", 1, &axis);
-	if (status != SCORE_OK)
-		return status;
-	if (axis != 1 && axis != -1)
-		return refuse(g, op, "joins rows; only columns (axis 1) can be joined");
-	return concat(g, op, first);
-}
-
-/* FeatureVectorizer: joined columns as floats. */
-static score_status read_vectorizer(graph *g, const onnx_op *op, const value *first)
-{
-	if (first->type != ONNX_F32)
-		return refuse(g, op, "supported for float columns only; use Concat");
-	return concat(g, op, first);
-}
-
-/* ArrayFeatureExtractor, or Gather along axis 1, of constant columns. */
-static score_status read_selection(graph *g, const onnx_op *op, const value *first)
-{
-	const value *which;
-	onnx_ints numbers;
-	int64_t axis = 1;
-	value v = {.type = first->type, .narrowed = first->narrowed};
-	score_status status = input_of(g, op, 1, &which);
-	if (status == SCORE_OK && import_onnx_is(op->op_type, "Gather"))
-		status = import_onnx_int(g->file, op, "axis", 0, &axis);
-	if (status != SCORE_OK)
-		return status;
-	if (which->kind != CONSTANT || (axis != 1 && axis != -1))
-		return refuse(g, op, "selects by what it computes, or by row; only constant columns are supported");
-	status = import_onnx_tensor_ints(g->file, op, which->constant, &numbers);
-	if (status == SCORE_OK)
-		status = new_columns(g, numbers.n, &v);
-	for (size_t i = 0; i < numbers.n && status == SCORE_OK; i++) {
-		int64_t at = numbers.v[i] < 0 ? numbers.v[i] + first->n : numbers.v[i];
-		if (at < 0 || at >= first->n)
-			return import_onnx_fail(g->file, op, SCORE_ERR_CORRUPT, "selects column %lld of %u", (long long)numbers.v[i],
-				first->n);
-		v.feature[i] = first->feature[at];
-	}
-	return status == SCORE_OK ? add(g, op, 0, v) : status;
-}
-
-static score_status read_cast(graph *g, const onnx_op *op, const value *first)
-{
-	int64_t to;
-	value v = *first;
-	score_status status = import_onnx_int(g->file, op, "to", 0, &to);
-	if (status != SCORE_OK)
-		return status;
-	v.type = (int32_t)to;
-	if (first->kind == LABEL)
-		return add(g, op, 0, v);
-	if (to != ONNX_F32 && to != ONNX_F64)
-		return to == first->type ? add(g, op, 0, v) : refuse(g, op, "a cast to other types than float and double is not supported");
-	if (first->kind == COLUMNS && first->type == ONNX_STRING)
-		return refuse(g, op, "numbers in text are not supported; convert the columns before scoring");
-	if (to == ONNX_F32)
-		v.narrowed = true;
-	if (first->kind == SCORES && to == ONNX_F32 && first->type == ONNX_F64) {
-		if (first->link != SCORE_LINK_IDENTITY)
-			return refuse(g, op, "predictions of type double can not be rounded to float");
-		v.link = SCORE_LINK_FLOAT;
-	}
-	return add(g, op, 0, v);
-}
-
-/* Reshape, Flatten, Squeeze, Unsqueeze: a row stays a row as long as the number of columns stays. */
-static score_status read_reshape(graph *g, const onnx_op *op, const value *first)
-{
-	const value *shape;
-	onnx_ints dims;
-	if (first->kind == LABEL)
-		return add(g, op, 0, *first);
-	score_status status = input_of(g, op, 1, &shape);
-	if (status != SCORE_OK)
-		return status;
-	if (shape->kind != CONSTANT)
-		return refuse(g, op, "a computed shape is not supported");
-	status = import_onnx_tensor_ints(g->file, op, shape->constant, &dims);
-	if (status != SCORE_OK)
-		return status;
-	bool rows_stay = dims.n > 0 && (dims.v[0] == -1 || dims.v[0] == 0);
-	if (!rows_stay || dims.n > 2 || (dims.n == 1 ? first->n != 1 : dims.v[1] != first->n))
-		return refuse(g, op, "changes the number of columns, which is not supported");
-	return add(g, op, 0, *first);
-}
-
-static score_status read_identity(graph *g, const onnx_op *op, const value *first)
-{
-	return add(g, op, 0, *first);
+	out->column = sl_arena_alloc(&g->file->arena, n, sizeof *out->column);
+	return out->column ? SCORE_OK : import_onnx_no_memory(g->file, n * sizeof *out->column);
 }
 
 /* ---- operators that score ----------------------------------------------------------------------------- */
 
-static score_status take_columns(graph *g, const onnx_op *op, const value *first)
+score_status import_onnx_take_columns(onnx_graph *g, const onnx_op *op, const onnx_value *first)
 {
 	onnx_model *m = g->model;
 	if (m->op)
@@ -225,140 +70,108 @@ static score_status take_columns(graph *g, const onnx_op *op, const value *first
 			"is a second model beside '%s'; only graphs with one are supported",
 			sl_quote((const char *)m->op->name.data, m->op->name.len).text);
 	m->op = op;
-	m->columns = (onnx_columns){first->feature, first->n, first->type == ONNX_F64, first->narrowed};
+	m->columns = (onnx_columns){first->column, first->n, first->type == ONNX_F64, first->narrowed};
 	if (first->type == ONNX_STRING)
-		return refuse(g, op, "scores text");
+		return import_onnx_refuse(g, op, "scores text");
 	return SCORE_OK;
 }
 
-static score_status read_ensemble(graph *g, const onnx_op *op, const value *first)
+static score_status read_ensemble(onnx_graph *g, const onnx_op *op, const onnx_value *first)
 {
 	onnx_model *m = g->model;
 	onnx_ensemble *e = &m->ensemble;
 	bool classifier = import_onnx_is(op->op_type, "TreeEnsembleClassifier");
-	score_status status = take_columns(g, op, first);
+	score_status status = import_onnx_take_columns(g, op, first);
 	if (status == SCORE_OK)
 		status = import_onnx_is(op->op_type, "TreeEnsemble") ? import_onnx_trees5(g->file, op, e) :
 			import_onnx_trees(g->file, op, classifier, e);
 	if (status != SCORE_OK)
 		return status;
 	if (e->is_f64 && !m->columns.is_f64)
-		return refuse(g, op, "has double thresholds for float columns; cast the columns to double, or the thresholds to float");
+		return import_onnx_refuse(g, op, "has double thresholds for float columns; cast the columns to double, or the thresholds to float");
 	if (!e->is_f64 && m->columns.is_f64 && !e->float_output)
-		return refuse(g, op, "has float thresholds for double columns; cast the columns to float");
+		return import_onnx_refuse(g, op, "has float thresholds for double columns; cast the columns to float");
 	status = import_onnx_ensemble_scores(g->file, e, m->columns.is_f64, &m->scores);
 	if (status != SCORE_OK)
 		return status;
-	value label = {.kind = LABEL, .n = 1, .type = ONNX_I64};
-	value scores = {.kind = SCORES, .link = m->scores.link, .parameter = m->scores.parameter,
+	onnx_value label = {.kind = ONNX_LABEL, .n = 1, .type = ONNX_I64};
+	onnx_value scores = {.kind = ONNX_SCORES, .link = m->scores.link, .parameter = m->scores.parameter, .chosen = -1,
 		.type = m->columns.is_f64 && !e->float_output ? ONNX_F64 : ONNX_F32,
 		.n = e->is_classifier ? e->n_targets : m->scores.n_outputs};
 	if (classifier)
-		status = add(g, op, 0, label);
-	return status == SCORE_OK ? add(g, op, classifier, scores) : status;
-}
-
-/* ---- operators on scores ------------------------------------------------------------------------------ */
-
-static score_status read_exp(graph *g, const onnx_op *op, const value *first)
-{
-	value v = *first;
-	if (first->link != SCORE_LINK_IDENTITY)
-		return refuse(g, op, "is supported on scores without another transform only");
-	v.link = SCORE_LINK_EXP;
-	return add(g, op, 0, v);
-}
-
-static score_status read_sigmoid(graph *g, const onnx_op *op, const value *first)
-{
-	value v = *first;
-	if (first->link != SCORE_LINK_IDENTITY)
-		return refuse(g, op, "is supported on scores without another transform only");
-	v.link = SCORE_LINK_SIGMOID;
-	return add(g, op, 0, v);
-}
-
-/* By one, which changes nothing, or by a number behind Exp. */
-static score_status read_mul(graph *g, const onnx_op *op, const value *first)
-{
-	const value *factor;
-	onnx_reals x;
-	value v = *first;
-	score_status status = input_of(g, op, 1, &factor);
-	if (status != SCORE_OK)
-		return status;
-	if (factor->kind != CONSTANT)
-		return refuse(g, op, "multiplies scores by what it computes; only a constant number is supported");
-	status = import_onnx_tensor_reals(g->file, op, factor->constant, &x);
-	if (status != SCORE_OK)
-		return status;
-	if (x.n != 1 || (x.v[0] != 1.0 && first->link != SCORE_LINK_EXP) || x.v[0] == 0.0 || !isfinite(x.v[0]))
-		return refuse(g, op, "multiplies scores; supported are the factor 1, and a number behind Exp");
-	if (x.v[0] != 1.0) {
-		v.link = SCORE_LINK_EXP_SCALED;
-		v.parameter = x.v[0];
-	}
-	return add(g, op, 0, v);
+		status = import_onnx_add(g, op, 0, label);
+	return status == SCORE_OK ? import_onnx_add(g, op, classifier, scores) : status;
 }
 
 /* ---- all operators ------------------------------------------------------------------------------------- */
 
-#define PREPROCESSING \
-	"preprocessing inside the graph is not supported; convert the model alone and prepare its columns before scoring"
+#define ON(kind) (1u << ONNX_##kind)
 
 static const struct operator {
 	const char *domain, *name;
-	uint32_t kinds; /* bits: kinds of the first input that `read` takes */
-	operator_reader *read;
+	uint32_t kinds; /* of the first input, ON(…) */
+	onnx_reader *read;
 } operators[] = {
-	{"", "Identity", 15, read_identity},
-	{"", "Cast", 1 << COLUMNS | 1 << SCORES | 1 << LABEL, read_cast},
-	{"", "Concat", 1 << COLUMNS, read_concat},
-	{"", "Gather", 1 << COLUMNS, read_selection},
-	{"", "Reshape", 1 << COLUMNS | 1 << SCORES | 1 << LABEL, read_reshape},
-	{"", "Exp", 1 << SCORES, read_exp},
-	{"", "Sigmoid", 1 << SCORES, read_sigmoid},
-	{"", "Mul", 1 << SCORES, read_mul},
-	{"ai.onnx.ml", "ArrayFeatureExtractor", 1 << COLUMNS, read_selection},
-	{"ai.onnx.ml", "FeatureVectorizer", 1 << COLUMNS, read_vectorizer},
-	{"ai.onnx.ml", "ZipMap", 1 << SCORES, read_identity},
-	{"ai.onnx.ml", "TreeEnsembleRegressor", 1 << COLUMNS, read_ensemble},
-	{"ai.onnx.ml", "TreeEnsembleClassifier", 1 << COLUMNS, read_ensemble},
-	{"ai.onnx.ml", "TreeEnsemble", 1 << COLUMNS, read_ensemble},
+	{"", "Identity", ON(COLUMNS) | ON(CONSTANT) | ON(SCORES) | ON(LABEL), import_onnx_same_value},
+	{"", "Cast", ON(COLUMNS) | ON(SCORES) | ON(LABEL), import_onnx_cast},
+	{"", "Concat", ON(COLUMNS), import_onnx_concat},
+	{"", "Gather", ON(COLUMNS), import_onnx_select},
+	{"", "Reshape", ON(COLUMNS) | ON(SCORES) | ON(LABEL), import_onnx_reshape},
+	{"", "Add", ON(COLUMNS), import_onnx_arithmetic},
+	{"", "Sub", ON(COLUMNS), import_onnx_arithmetic},
+	{"", "Mul", ON(COLUMNS), import_onnx_arithmetic},
+	{"", "Div", ON(COLUMNS), import_onnx_arithmetic},
+	{"", "MatMul", ON(COLUMNS), import_onnx_matmul},
+	{"", "Add", ON(SCORES), import_onnx_bias},
+	{"", "Exp", ON(SCORES), import_onnx_exp},
+	{"", "Sigmoid", ON(SCORES), import_onnx_sigmoid},
+	{"", "Mul", ON(SCORES), import_onnx_mul},
+	{"", "ArgMax", ON(SCORES), import_onnx_argmax},
+	{"ai.onnx.ml", "ArrayFeatureExtractor", ON(COLUMNS), import_onnx_select},
+	{"ai.onnx.ml", "ArrayFeatureExtractor", ON(SCORES), import_onnx_choose},
+	{"ai.onnx.ml", "ArrayFeatureExtractor", ON(CONSTANT), import_onnx_name_classes},
+	{"ai.onnx.ml", "FeatureVectorizer", ON(COLUMNS), import_onnx_vectorizer},
+	{"ai.onnx.ml", "Scaler", ON(COLUMNS), import_onnx_scaler},
+	{"ai.onnx.ml", "Imputer", ON(COLUMNS), import_onnx_imputer},
+	{"ai.onnx.ml", "Binarizer", ON(COLUMNS), import_onnx_binarizer},
+	{"ai.onnx.ml", "Normalizer", ON(COLUMNS), import_onnx_normalizer},
+	{"ai.onnx.ml", "Normalizer", ON(SCORES), import_onnx_normalise},
+	{"ai.onnx.ml", "LabelEncoder", ON(COLUMNS), import_onnx_encoder},
+	{"ai.onnx.ml", "ZipMap", ON(SCORES), import_onnx_same_value},
+	{"ai.onnx.ml", "LinearRegressor", ON(COLUMNS), import_onnx_linear_regressor},
+	{"ai.onnx.ml", "LinearClassifier", ON(COLUMNS), import_onnx_linear_classifier},
+	{"ai.onnx.ml", "TreeEnsembleRegressor", ON(COLUMNS), read_ensemble},
+	{"ai.onnx.ml", "TreeEnsembleClassifier", ON(COLUMNS), read_ensemble},
+	{"ai.onnx.ml", "TreeEnsemble", ON(COLUMNS), read_ensemble},
 };
 
 static const struct refused {
 	const char *name, *why;
 } refused[] = {
-	{"Scaler", PREPROCESSING},
-	{"Imputer", PREPROCESSING},
-	{"Normalizer", PREPROCESSING},
-	{"Binarizer", PREPROCESSING},
-	{"LabelEncoder", PREPROCESSING},
-	{"OneHotEncoder", PREPROCESSING},
+	{"OneHotEncoder", "categories as columns of 0 and 1 are not supported yet; encode them before scoring"},
 	{"SVMClassifier", "support vector machines are not supported, only trees and linear models"},
 	{"SVMRegressor", "support vector machines are not supported, only trees and linear models"},
 };
 
-static score_status refuse_operator(const graph *g, const onnx_op *op, const value *first)
+static score_status refuse_operator(const onnx_graph *g, const onnx_op *op, const onnx_value *first)
 {
 	static const char *const kinds[] = {"columns", "a constant", "scores", "a label"};
 	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
 		if (import_onnx_is(op->op_type, refused[i].name))
-			return refuse(g, op, refused[i].why);
+			return import_onnx_refuse(g, op, refused[i].why);
 	}
 	return import_onnx_fail(g->file, op, SCORE_ERR_UNSUPPORTED,
 		"this operator is not supported%s%s; export the model's own step alone", first ? " on " : "",
 		first ? kinds[first->kind] : "");
 }
 
-static score_status read_operator(graph *g, const onnx_op *op)
+static score_status read_operator(onnx_graph *g, const onnx_op *op)
 {
-	const value *first;
+	const onnx_value *first;
 	bool ml = import_onnx_is(op->domain, "ai.onnx.ml");
 	if (op->n_input == 0)
 		return refuse_operator(g, op, NULL);
-	score_status status = input_of(g, op, 0, &first);
+	score_status status = import_onnx_input(g, op, 0, &first);
 	if (status != SCORE_OK)
 		return status;
 	for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
@@ -373,7 +186,7 @@ static score_status read_operator(graph *g, const onnx_op *op)
 /* ---- inputs and constants ------------------------------------------------------------------------------ */
 
 /* Features that the file itself asks for: only needed when an input does not say how many columns it has. */
-static void guess_width(graph *g)
+static void guess_width(onnx_graph *g)
 {
 	const Import__Onnx__Graph *from = g->file->graph;
 	g->guessed_width = 1;
@@ -382,14 +195,14 @@ static void guess_width(graph *g)
 		for (size_t k = 0; k < op->n_attribute; k++) {
 			const Import__Onnx__Attribute *a = op->attribute[k];
 			for (size_t j = 0; j < a->n_ints && import_onnx_is(a->name, "nodes_featureids"); j++) {
-				if (a->ints[j] >= g->guessed_width && a->ints[j] < MAX_FEATURES)
+				if (a->ints[j] >= g->guessed_width && a->ints[j] < ONNX_MAX_FEATURES)
 					g->guessed_width = (uint32_t)a->ints[j] + 1;
 			}
 		}
 	}
 }
 
-static score_status read_shape(const graph *g, const Import__Onnx__ValueInfo *in, int32_t *type, uint32_t *width)
+static score_status read_shape(const onnx_graph *g, const Import__Onnx__ValueInfo *in, int32_t *type, uint32_t *width)
 {
 	sl_quoted name = sl_quote((const char *)in->name.data, in->name.len);
 	const Import__Onnx__TensorType *t = in->n_type == 1 && in->type[0]->n_tensor_type == 1 ? in->type[0]->tensor_type[0] :
@@ -412,29 +225,29 @@ static score_status read_shape(const graph *g, const Import__Onnx__ValueInfo *in
 	const Import__Onnx__Dimension *d = t->shape[0]->dim[1];
 	if (!d->has_dim_value)
 		return SCORE_OK;
-	if (d->dim_value < 1 || d->dim_value > MAX_FEATURES)
+	if (d->dim_value < 1 || d->dim_value > ONNX_MAX_FEATURES)
 		return sl_fail(g->file->error, SCORE_ERR_LIMIT, "the graph's input '%s' has %lld columns, expected 1 to %u",
-			name.text, (long long)d->dim_value, MAX_FEATURES);
+			name.text, (long long)d->dim_value, ONNX_MAX_FEATURES);
 	*width = (uint32_t)d->dim_value;
 	return SCORE_OK;
 }
 
-static score_status add_input(graph *g, const Import__Onnx__ValueInfo *in)
+static score_status add_input(onnx_graph *g, const Import__Onnx__ValueInfo *in)
 {
 	onnx_model *m = g->model;
 	uint32_t width = 0;
-	value v = {.name = in->name};
-	if (find(g, in->name)) /* a constant with a default value that callers could replace, in old files */
+	onnx_value v = {.name = in->name};
+	if (import_onnx_find(g, in->name)) /* a constant with a default value that callers could replace, in old files */
 		return SCORE_OK;
 	score_status status = read_shape(g, in, &v.type, &width);
 	if (status == SCORE_OK)
-		status = new_columns(g, width, &v);
+		status = import_onnx_new_columns(g, width, &v);
 	if (status != SCORE_OK)
 		return status;
-	if (width > MAX_FEATURES - m->n_features)
-		return sl_fail(g->file->error, SCORE_ERR_LIMIT, "the graph's inputs have more than %u columns", MAX_FEATURES);
+	if (width > ONNX_MAX_FEATURES - m->n_features)
+		return sl_fail(g->file->error, SCORE_ERR_LIMIT, "the graph's inputs have more than %u columns", ONNX_MAX_FEATURES);
 	for (uint32_t i = 0; i < width; i++)
-		v.feature[i] = m->n_features + i;
+		v.column[i] = m->n_features + i;
 	v.narrowed = v.type == ONNX_F32;
 	g->values[g->n_values++] = v;
 	m->inputs[m->n_inputs++] = (onnx_input){in->name, m->n_features, width};
@@ -442,7 +255,7 @@ static score_status add_input(graph *g, const Import__Onnx__ValueInfo *in)
 	return SCORE_OK;
 }
 
-static score_status read_inputs(graph *g)
+static score_status read_inputs(onnx_graph *g)
 {
 	const Import__Onnx__Graph *from = g->file->graph;
 	size_t n_results = 0;
@@ -458,7 +271,7 @@ static score_status read_inputs(graph *g)
 		return import_onnx_no_memory(g->file, g->max_values * sizeof *g->values);
 	for (size_t i = 0; i < from->n_initializer; i++) {
 		const onnx_tensor *t = from->initializer[i];
-		g->values[g->n_values++] = (value){.name = t->name, .kind = CONSTANT, .type = t->data_type, .constant = t};
+		g->values[g->n_values++] = (onnx_value){.name = t->name, .kind = ONNX_CONSTANT, .type = t->data_type, .constant = t};
 	}
 	guess_width(g);
 	score_status status = SCORE_OK;
@@ -470,16 +283,16 @@ static score_status read_inputs(graph *g)
 /* ---- outputs ------------------------------------------------------------------------------------------- */
 
 /* The first output that is made of scores is the prediction. */
-static score_status read_outputs(graph *g)
+static score_status read_outputs(onnx_graph *g)
 {
 	const Import__Onnx__Graph *from = g->file->graph;
-	const value *prediction = NULL;
+	const onnx_value *prediction = NULL;
 	for (size_t i = from->n_output; i-- > 0;) {
-		const value *v = find(g, from->output[i]->name);
+		const onnx_value *v = import_onnx_find(g, from->output[i]->name);
 		if (!v)
 			return sl_fail(g->file->error, SCORE_ERR_CORRUPT, "the graph's output '%s' is made by no operator",
 				sl_quote((const char *)from->output[i]->name.data, from->output[i]->name.len).text);
-		prediction = v->kind == SCORES ? v : prediction;
+		prediction = v->kind == ONNX_SCORES ? v : prediction;
 	}
 	if (!g->model->op)
 		return sl_fail(g->file->error, SCORE_ERR_UNSUPPORTED,
@@ -487,14 +300,14 @@ static score_status read_outputs(graph *g)
 	if (prediction) {
 		g->model->scores.link = prediction->link;
 		g->model->scores.parameter = prediction->parameter;
+		g->model->linear.chosen = prediction->chosen;
 	}
 	return SCORE_OK;
 }
 
 score_status import_onnx_graph(onnx_file *file, onnx_model *out)
 {
-	graph g = {.file = file, .model = out};
-	*out = (onnx_model){.op = NULL};
+	onnx_graph g = {.file = file, .model = out, .columns_left = ONNX_MAX_DERIVED};
 	score_status status = read_inputs(&g);
 	for (size_t i = 0; i < file->graph->n_node && status == SCORE_OK; i++)
 		status = read_operator(&g, file->graph->node[i]);

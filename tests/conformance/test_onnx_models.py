@@ -487,3 +487,105 @@ def test_two_weights_for_one_target():
     rows = rows_for(rng, f.thresholds(), 5)
     got = c_interface.Model.imported(data, onnx_compat=1).score(c_interface.Rows(rows))
     assert (got == asking(data, np.float32)(rows)).all()
+
+
+# ---- preprocessing and linear models ---------------------------------------------------------------------------------
+
+@pytest.mark.parametrize("seed", range(2 * N))
+@pytest.mark.parametrize("steps", ["Scaler", "Scaler, double", "Imputer", "Imputer of 0", "Binarizer", "Normalizer MAX", "Normalizer L1",
+                                   "Normalizer L2", "LabelEncoder", "Mul, Add", "all"])
+def test_preprocessing(steps, seed, tally):
+    """Columns computed in the graph before trees."""
+    rng = seeds("steps", steps, seed)
+    dtype = np.float64 if "double" in steps else np.float32
+    kinds = ["Imputer", "Scaler", "Mul, Add", "Normalizer L2"] if steps == "all" else [steps.removesuffix(", double")]
+    f = om.random_forest(rng, modes=om.MODES[:4])
+    ml, nodes, more, at = {"domain": "ai.onnx.ml"}, [], [], "x"
+    numbers = rng.normal(size=(4, 5)).astype(np.float32)
+    for i, kind in enumerate(kinds):
+        name, _, norm = kind.partition(" ")
+        to = f"t{i}"
+        if name == "Scaler":
+            nodes.append(helper.make_node(name, [at], [to], offset=numbers[0][:[1, 5][seed % 2]],
+                                          scale=numbers[1][:[1, 5][seed % 2]], **ml))
+        elif name == "Imputer":
+            nodes.append(helper.make_node(name, [at], [to], imputed_value_floats=numbers[2][:[5, 1][seed % 2]],
+                                          replaced_value_float=0.0 if norm else float("nan"), **ml))
+        elif name == "Binarizer":
+            nodes.append(helper.make_node("Imputer", [at], ["known"], imputed_value_floats=[0.0],
+                                          replaced_value_float=float("nan"), **ml))  # onnxruntime refuses NaN there
+            nodes.append(helper.make_node(name, ["known"], [to], threshold=float(numbers[0][0]), **ml))
+        elif name == "Normalizer":
+            nodes.append(helper.make_node(name, [at], [to], norm=norm, **ml))
+        elif name == "LabelEncoder":
+            nodes.append(helper.make_node(name, [at], [to], keys_floats=[0.0, 1.0, 2.0, float("nan"), -1.0],
+                                          values_floats=numbers[3], default_float=0.25, **ml))
+        else:
+            nodes += [helper.make_node("Mul", [at, "m"], ["p"]), helper.make_node("Add", ["p", "a"], [to])]
+            more = [constant("m", numbers[0], np.float32), constant("a", numbers[1][:1], np.float32)]
+        at = to
+    node = om.regressor(f)
+    node.input[0] = at
+    data = om.graph([*nodes, node], [("x", om.ELEMENT[dtype], [None, 5])], [("y", TensorProto.FLOAT)], more, version=2)
+    rows = rows_for(rng, {}, 5, integral=[0, 1])
+    check(tally, "preprocessing " + steps, f"onnx-{steps}-{seed}", data, rows, dtype)
+
+
+def close_to_onnxruntime(data, x, got=None, rtol=2e-5):
+    """Sums of linear models are in the order of onnxruntime's matrix library: equal to rounding."""
+    s = om.session(data)
+    expected = om.scores(s, x)
+    model = c_interface.Model.imported(data)
+    found = model.score(c_interface.Rows(x), output=c_interface.PREDICTION)
+    assert found.shape == expected.shape
+    assert np.allclose(found, expected, rtol=rtol, atol=rtol * max(1.0, float(np.abs(expected).max())))
+    return model, s
+
+
+@pytest.mark.parametrize("seed", range(2 * N))
+@pytest.mark.parametrize("name", ["LinearRegression", "Ridge, several", "LogisticRegression", "LogisticRegression, 3", "LinearSVC",
+                                  "LinearSVC, 3", "SGDClassifier", "PoissonRegressor", "double", "pipeline"])
+def test_linear_models(name, seed):
+    import sklearn.linear_model as linear
+    import sklearn.pipeline
+    import sklearn.preprocessing
+    import sklearn.svm
+    rng = seeds("linear", name, seed)
+    x, y = training(rng, "multi" if "several" in name else 3 if name.endswith("3") or "SGD" in name else
+                    2 if name in ("LogisticRegression", "LinearSVC", "pipeline") else "reg")
+    kind = name.partition(",")[0]
+    if kind == "double":
+        estimator, x = linear.LinearRegression(), x.astype(np.float64)
+    elif kind == "pipeline":
+        estimator = sklearn.pipeline.make_pipeline(sklearn.preprocessing.StandardScaler(), sklearn.preprocessing.Normalizer(),
+                                                   linear.LogisticRegression())
+    else:
+        estimator = getattr(sklearn.svm if "SVC" in kind else linear, kind)()
+    classifier = hasattr(estimator, "classes_") or isinstance(y[0], np.int64)
+    estimator.fit(x, np.abs(y) if kind == "PoissonRegressor" else y)
+    options = {"options": {"zipmap": bool(seed % 2)}} if hasattr(estimator, "predict_proba") else {}
+    data = to_onnx(estimator, x[:1], **options).SerializeToString()
+    model, s = close_to_onnxruntime(data, x)
+    if classifier and "LinearSVC" != name:
+        found = model.score(c_interface.Rows(x), output=c_interface.CLASS).ravel()
+        assert (found == om.answers(s, x)[0].ravel()).mean() > 0.995
+
+
+@pytest.mark.parametrize("transform", TRANSFORMS[:3])
+@pytest.mark.parametrize("n_rows, n_labels", [(1, 2), (2, 2), (4, 4)])
+@pytest.mark.parametrize("compat", COMPAT)
+def test_linear_classifier(compat, n_rows, n_labels, transform):
+    rng = seeds("linear classifier", n_rows, transform)
+    x = rng.standard_normal((300, 5)).astype(np.float32)
+    node = helper.make_node("LinearClassifier", ["x"], ["label", "y"], domain="ai.onnx.ml", post_transform=transform,
+                            coefficients=rng.normal(size=5 * n_rows), intercepts=rng.normal(size=n_rows),
+                            classlabels_ints=list(range(n_labels)))
+    data = om.graph([node], [("x", TensorProto.FLOAT, [None, 5])], [("label", TensorProto.INT64), ("y", TensorProto.FLOAT)])
+    label, expected = om.answers(om.session(data), x)
+    model = c_interface.Model.imported(data, onnx_compat=COMPAT[compat])
+    got = model.score(c_interface.Rows(x), output=c_interface.PREDICTION)
+    if (compat, n_rows, transform) == ("specification", 1, "SOFTMAX"):
+        s = model.score(c_interface.Rows(x)).ravel()
+        expected = np.column_stack([1 / (1 + np.exp(2 * s)), 1 / (1 + np.exp(-2 * s))])
+    assert np.allclose(got, expected, rtol=2e-5, atol=2e-5)
+    assert (model.score(c_interface.Rows(x), output=c_interface.CLASS).ravel() == label).mean() > 0.99
