@@ -30,6 +30,10 @@ def labels(rng, table: Table, rows: np.ndarray, loss: str) -> np.ndarray:
             y += [effect[code] for code in rows[:, i].tolist()]
         else:
             y += np.nan_to_num(rows[:, i], nan=0.7) * rng.normal()
+    pair = {}  # of answers of all categories together with the sign of a number: for combinations
+    keys = [(*(row[i] for i in table.categories[:3]), row[i] > 0) for row in rows.tolist()
+            for i in [j for j, column in enumerate(table.columns) if not column][:1] or [0]]
+    y += 2 * np.array([pair.setdefault(key, rng.normal()) for key in keys])
     rank = np.argsort(np.argsort(y))
     if loss.startswith("MultiClass"):
         return rank * 4 // len(y)
@@ -106,7 +110,8 @@ CTRS = ["Borders", "Borders:TargetBorderCount=3", "Buckets", "Buckets:TargetBord
 
 def ctr_params(rng, loss) -> dict:
     """Types, priors and borders of CTRs, as a trainer may set them."""
-    params = {"max_ctr_complexity": int(rng.integers(1, 5)), "one_hot_max_size": int(rng.choice([1, 2, 6])),
+    params = {"model_size_reg": float(rng.choice([0, 0, 0.5])), "max_ctr_complexity": int(rng.integers(1, 5)),
+              "one_hot_max_size": int(rng.choice([1, 2, 6])),
               "counter_calc_method": str(rng.choice(["Full", "SkipTest"])), "store_all_simple_ctr": bool(rng.integers(2))}
     if rng.random() < 0.6:
         params["simple_ctr"] = [str(x) for x in rng.choice(CTRS, int(rng.integers(1, 4)), replace=False)]
