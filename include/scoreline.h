@@ -356,6 +356,12 @@ typedef int32_t score_output;
 #define SCORE_OUTPUT_CLASS 3      /* number of the class that the source library's classifier would answer; of a model
                                    * with several labels per row one number, 0 or 1, for each                      */
 
+#define SCORE_OUTPUT_CONTRIBUTION 4 /* Shapley values in the space of margins, [n_outputs, n_features + 1]: of each feature,
+                                     * then what is expected without any; their sum is the margin. See below   */
+
+/* Rows to compare with: contributions against a background. */
+typedef struct score_explainer score_explainer;
+
 typedef struct score_options {
 	size_t struct_size;
 	score_output output;
@@ -365,9 +371,10 @@ typedef struct score_options {
 	const score_plan *plan; /* NULL: column i is feature i, and n_columns must equal n_features     */
 	void *scratch;          /* of at least scratch_bytes; one per thread; any alignment; or NULL    */
 	size_t scratch_bytes;   /* 0 without scratch. Less than score_scratch_bytes() is used as far as it goes */
+	const score_explainer *explainer; /* SCORE_OUTPUT_CONTRIBUTION only; NULL: compare with the training rows  */
 } score_options;
 
-#define SCORE_OPTIONS_INIT { sizeof(score_options), 0, 0, 0, 0, NULL, NULL, 0 }
+#define SCORE_OPTIONS_INIT { sizeof(score_options), 0, 0, 0, 0, NULL, NULL, 0, NULL }
 
 /* Values per row that score_batch() writes for this output and tree range; 0 if `options` is invalid. */
 SCORE_API size_t score_output_width(const score_model *model, const score_options *options);
@@ -409,6 +416,47 @@ SCORE_API SCORE_MUST_CHECK score_status score_early_stop(const score_model *mode
  * when most trees can be saved; blocks of rows go on until their last row is decided, and score_batch() is often faster. */
 SCORE_API SCORE_MUST_CHECK score_status score_decide(const score_model *model, const score_input *input, double cutoff,
 	uint8_t *out, size_t out_len, const score_options *options, uint64_t *n_trees, score_error *error);
+
+/* ---- contributions ----------------------------------------------------------------------------- */
+
+/*
+ * SCORE_OUTPUT_CONTRIBUTION says what each feature adds to a row's margin. Without an explainer the trees are compared with
+ * their training rows (path-dependent TreeSHAP, as XGBoost's pred_contribs, LightGBM's pred_contrib and CatBoost's
+ * ShapValues): that needs a model with covers (score_model_info.has_covers). With an explainer they are compared with
+ * its rows (interventional SHAP), at a cost per row that grows with their number. Linear models answer weight * value.
+ *
+ * Sums agree with the margin to rounding. Tree ranges work; regimes must be AUTO; the scratch is needed, all of it.
+ */
+
+/* Bytes of scratch that SCORE_OUTPUT_CONTRIBUTION needs: bounded by the model, whatever the number of rows. */
+SCORE_API size_t score_contribution_scratch_bytes(const score_model *model);
+
+/* Keep the rows of a table to compare with. It allocates through the model's allocator, copies what it needs, never changes
+ * afterwards, and goes with this model only, which must outlive it. `plan` may be NULL. */
+SCORE_API SCORE_MUST_CHECK score_status score_explainer_new(const score_model *model, const score_input *background,
+	const score_plan *plan, score_explainer **out, score_error *error);
+/* NULL is allowed. */
+SCORE_API void score_explainer_free(score_explainer *explainer);
+
+/* Why a row scores as it does. */
+typedef struct score_reason {
+	double contribution;
+	const char *name; /* of the feature, borrowed from the model; NULL behind the last reason */
+	uint32_t feature; /* UINT32_MAX behind the last reason */
+	uint32_t reserved;
+} score_reason;
+
+/* Which contributions count as reasons. */
+typedef int32_t score_direction;
+#define SCORE_DIRECTION_BOTH 0
+#define SCORE_DIRECTION_UP 1   /* those above 0, that raise the margin */
+#define SCORE_DIRECTION_DOWN 2 /* those below 0                        */
+
+/* The `k` features that contribute most to output `output` in each row, largest magnitude first, of equal ones the one with
+ * the lower number first. Zeros and NaN are no reasons; places that are left over hold feature UINT32_MAX and 0.
+ * `contributions` is what score_batch() wrote, [n_rows, n_outputs, n_features + 1]; `out` receives [n_rows, k]. */
+SCORE_API SCORE_MUST_CHECK score_status score_top_reasons(const score_model *model, const double *contributions,
+	size_t n_rows, uint32_t output, score_direction direction, size_t k, score_reason *out, score_error *error);
 
 /* ---- saving ------------------------------------------------------------------------------------ */
 

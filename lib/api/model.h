@@ -15,6 +15,12 @@ struct score_model {
 	uint8_t hash[16];
 };
 
+struct score_explainer {
+	sl_arena arena; /* holds everything, this struct too */
+	const score_model *model;
+	const engine_background *background;
+};
+
 /* Compile `f`, which lives in `arena`, into a model that takes over the arena. On failure the arena is freed. */
 score_status sl_model_make(sl_arena *arena, const forest *f, score_isa isa, score_model **out, score_error *error);
 

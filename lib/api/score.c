@@ -47,6 +47,17 @@ static score_status check_classes(const score_model *model, score_error *error)
 	return SCORE_OK;
 }
 
+static score_status check_contributions(const score_model *model, const score_options *o, score_error *error)
+{
+	const char *reason = engine_cannot_contribute(model->e, o->explainer != NULL);
+	if (reason)
+		return sl_fail(error, SCORE_ERR_UNSUPPORTED, "no contributions: %s", reason);
+	if (o->regime != SCORE_REGIME_AUTO)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "contributions have no regimes: expected SCORE_REGIME_AUTO, found '%s'",
+			score_regime_name(o->regime));
+	return SCORE_OK;
+}
+
 /* Checks that need only the model and the options. */
 score_status sl_model_take_options(const score_model *model, const score_options *given, score_options *o,
 	score_error *error)
@@ -55,7 +66,7 @@ score_status sl_model_take_options(const score_model *model, const score_options
 	score_status status = sl_take_struct(o, sizeof *o, given, "score_options", error);
 	if (status != SCORE_OK)
 		return status;
-	if (o->output < SCORE_OUTPUT_PREDICTION || o->output > SCORE_OUTPUT_CLASS)
+	if (o->output < SCORE_OUTPUT_PREDICTION || o->output > SCORE_OUTPUT_CONTRIBUTION)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "unknown output %d", (int)o->output);
 	if (f->kind == SCORE_KIND_LINEAR && (o->output == SCORE_OUTPUT_LEAF || o->tree_begin || o->tree_end))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "a linear model has no trees: no leaves, no tree range");
@@ -69,6 +80,10 @@ score_status sl_model_take_options(const score_model *model, const score_options
 			o->plan->n_features, f->n_features);
 	if (!o->scratch)
 		o->scratch_bytes = 0;
+	if (o->explainer && (o->output != SCORE_OUTPUT_CONTRIBUTION || o->explainer->model != model))
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "an explainer goes with SCORE_OUTPUT_CONTRIBUTION and with its own model");
+	if (o->output == SCORE_OUTPUT_CONTRIBUTION)
+		return check_contributions(model, o, error);
 	return o->output == SCORE_OUTPUT_CLASS ? check_classes(model, error) : SCORE_OK;
 }
 
@@ -76,6 +91,8 @@ static size_t output_width(const score_model *model, const score_options *o)
 {
 	if (o->output == SCORE_OUTPUT_CLASS)
 		return engine_class_width(model->f, &model->class_rule);
+	if (o->output == SCORE_OUTPUT_CONTRIBUTION)
+		return (size_t)model->f->contract.n_outputs * ((size_t)model->f->n_features + 1);
 	return engine_output_width(model->e, o->output, o->tree_end - o->tree_begin);
 }
 
@@ -115,7 +132,12 @@ score_status score_batch(const score_model *model, const score_input *input, dou
 			return sl_fail(error, SCORE_ERR_ARGUMENT, "regime '%s' cannot serve this call: %s",
 				score_regime_name(o.regime), reason);
 	}
-	if (o.output != SCORE_OUTPUT_CLASS)
+	if (o.output == SCORE_OUTPUT_CONTRIBUTION && o.scratch_bytes < engine_contribution_scratch(model->e))
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "contributions need scratch of %zu bytes "
+			"(score_contribution_scratch_bytes()), found %zu", engine_contribution_scratch(model->e), o.scratch_bytes);
+	if (o.output == SCORE_OUTPUT_CONTRIBUTION)
+		engine_contribute(model->e, &call, o.explainer ? o.explainer->background : NULL);
+	else if (o.output != SCORE_OUTPUT_CLASS)
 		engine_score(model->e, &call);
 	else if (!engine_score_classes(model->e, &call, &model->class_rule))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "class numbers of %u outputs need scratch of %zu bytes",

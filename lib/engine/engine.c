@@ -191,6 +191,8 @@ static score_status compile(const forest *f, score_isa isa, sl_arena *arena, eng
 			status = engine_make_terms(e, arena, error);
 		if (status == SCORE_OK)
 			status = engine_make_bounds(e, arena, error);
+		if (status == SCORE_OK)
+			status = engine_make_contribution(e, arena, error);
 	} else {
 		status = engine_make_linear(e, arena, error);
 	}
@@ -250,4 +252,20 @@ bool engine_score_stages(const engine *e, const engine_call *call, const engine_
 	bool done = engine_serve_stages(e, call, stages);
 	leave_default_float(host);
 	return done;
+}
+
+void engine_contribute(const engine *e, const engine_call *call, const engine_background *background)
+{
+	unsigned host = enter_default_float();
+	engine_contribute_rows(e, call, background);
+	leave_default_float(host);
+}
+
+score_status engine_make_background(const engine *e, const input_view *view, sl_arena *arena,
+	const engine_background **out, score_error *error)
+{
+	unsigned host = enter_default_float();
+	score_status status = engine_compile_background(e, view, arena, out, error);
+	leave_default_float(host);
+	return status;
 }

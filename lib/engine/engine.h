@@ -87,6 +87,25 @@ size_t engine_class_scratch(const engine *e);
  * the stack nor the scratch. The call asks for margins. */
 bool engine_score_classes(const engine *e, const engine_call *call, const engine_class_rule *rule);
 
+/* ---- contributions ---------------------------------------------------------------------------------- */
+
+/* Rows to compare with, as codes, and what the trees answer for them on average. */
+typedef struct engine_background {
+	size_t n_rows;
+	const char *codes;      /* [n_rows][n_columns] */
+	const double *expected; /* [n_trees, leaf_width] */
+} engine_background;
+
+/* NULL if the model has contributions, against a background if there is one, else why not. */
+const char *engine_cannot_contribute(const engine *e, bool has_background);
+/* Bytes of scratch that engine_contribute() needs. */
+size_t engine_contribution_scratch(const engine *e);
+score_status engine_make_background(const engine *e, const input_view *view, sl_arena *arena,
+	const engine_background **out, score_error *error);
+/* Contributions into call->out, [n_rows, n_outputs, n_features + 1]: of each feature, then what is expected. `background`
+ * may be NULL. The scratch is large enough. */
+void engine_contribute(const engine *e, const engine_call *call, const engine_background *background);
+
 /* Values per row of an output over `n_trees` trees. */
 size_t engine_output_width(const engine *e, score_output output, uint32_t n_trees);
 

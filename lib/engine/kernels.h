@@ -7,6 +7,7 @@
 #define SL_ENGINE_KERNELS_H
 
 #include "../base/base.h"
+#include "contribution.h"
 
 #define BLOCK_ROWS 512
 /* From one column of a transposed tile to the next: no power of two, so that 16 columns do not meet in one cache set. */
@@ -168,6 +169,10 @@ struct kernels {
 	void (*linear_rows_f32)(const linear_rows *rows, const float *weights, float *sums);
 	void (*linear_rows_f64)(const linear_rows *rows, const double *weights, double *sums);
 	size_t tile_f32, tile_f64;
+
+	/* Add the contributions of one tree to those of CONTRIBUTION_ROWS rows, or of CONTRIBUTION_FEW_ROWS. */
+	void (*contribute)(const contribution_tree *tree);
+	void (*contribute_few)(const contribution_tree *tree);
 
 	/* planes[i] = code > cuts[i] for every row. `work` has room for PREDICATE_WORK words. */
 	void (*predicates8)(const uint8_t *codes, size_t words, const uint8_t *cuts, size_t n, uint64_t *work,

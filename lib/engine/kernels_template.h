@@ -265,6 +265,24 @@ static void ISA_NAME(transpose16)(const char *rows, int64_t row_stride, size_t n
 }
 #endif
 
+/* ---- contributions --------------------------------------------------------------------------------------------- */
+
+#ifdef F64_LANES
+#define LANES F64_LANES
+#else
+#define LANES 2
+#endif
+typedef double lanes __attribute__((vector_size(LANES * sizeof(double))));
+typedef lanes lanes_in_memory __attribute__((may_alias));
+#define LOAD(from) ((lanes)*(const lanes_in_memory *)(const void *)(from))
+#define STORE(to, v) (*(lanes_in_memory *)(void *)(to) = (v))
+#define CONTRIBUTION_LANES CONTRIBUTION_ROWS
+#define CONTRIBUTION_NAME(name) ISA_NAME(contribution_##name)
+#include "contribution_template.h"
+#define CONTRIBUTION_LANES CONTRIBUTION_FEW_ROWS
+#define CONTRIBUTION_NAME(name) ISA_NAME(contribution_few_##name)
+#include "contribution_template.h"
+
 /* ---- linear models --------------------------------------------------------------------------------------------- */
 
 #define LINEAR_VALUE float

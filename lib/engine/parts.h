@@ -29,12 +29,6 @@ typedef struct code_column {
 	const uint32_t *categories; /* ascending */
 } code_column;
 
-/* A forest_test in terms of codes: `code(column) > cut`, or bit `code(column)` of table `cut`. */
-typedef struct question {
-	uint32_t column;
-	uint32_t cut;
-} question;
-
 /* Trees that share one list of predicates, computed just before them, small enough for the second-level cache. */
 typedef struct tree_group {
 	uint32_t first_tree, n_trees;
@@ -119,6 +113,21 @@ typedef struct term_plan {
 	const uint16_t *narrow_place; /* the same for e->k->narrow */
 } term_plan;
 
+/* What contributions need beside the forest; contribution.h. */
+typedef struct contribution_plan {
+	uint32_t n_slots;                   /* one for each input, or list of inputs, that columns are made of */
+	const uint32_t *slot_columns;       /* [n_slots] a column of the model that is made of them */
+	const contribution_column *columns; /* [n_columns] */
+	const uint8_t *n_points;            /* [n_trees] 0 for a tree of one leaf */
+	const double *const *points;        /* by number of points; NULL where no tree needs so many */
+	const uint32_t *order;              /* trees by output, then by number */
+	const uint32_t *first;              /* [n_outputs + 1] into order; with vector leaves order is just all trees */
+	const double *expected;             /* [n_trees, leaf_width] over the training rows, or NULL without covers */
+	uint32_t most_features;             /* different ones on a path */
+	uint32_t depth;
+	size_t level_doubles;               /* of CONTRIBUTION_ROWS rows of the tree that needs most for all its levels */
+} contribution_plan;
+
 struct engine {
 	const forest *f;
 	const kernels *k;
@@ -135,6 +144,7 @@ struct engine {
 	batch_plan batch;
 	walk_plan walk;
 	row_plan rows;
+	contribution_plan contribution;
 	const float *linear_narrow; /* weights of a linear model that sums in float, for kernels that take whole rows; or NULL */
 	term_plan terms; /* of a model with linear leaves */
 	const engine_bound *bounds; /* see engine_bounds() */
@@ -154,6 +164,7 @@ bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t);
 score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error);
+score_status engine_make_contribution(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_linear(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_terms(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_bounds(engine *e, sl_arena *arena, score_error *error);
@@ -201,6 +212,28 @@ double engine_linear_leaf(const engine *e, const input_view *view, int64_t row, 
 void engine_fetch_terms(const engine *e, const input_view *view, row_range rows, double *values);
 /* The same leaf for row `r` of those. */
 double engine_linear_leaf_of_block(const engine *e, const double *values, size_t r, uint32_t leaf);
+
+/* ---- contributions --------------------------------------------------------------------------------------- */
+
+/* Points of a Gauss-Legendre quadrature on (0, 1), ascending, then their weights. Exact for polynomials of degree 2n - 1. */
+void engine_gauss_legendre(uint32_t n, double *points);
+
+/* The inputs that a column is made of, as far as contributions go: one, which `list` is NULL for, or `n` columns of one
+ * input each. A column that is divided by a norm counts as the one that is divided. */
+typedef struct column_inputs {
+	uint32_t one;
+	uint32_t n;
+	const uint32_t *list;
+} column_inputs;
+
+column_inputs engine_column_inputs(const forest *f, uint32_t column);
+/* The input of a column that is made of one. */
+uint32_t engine_column_input(const forest *f, uint32_t column);
+
+/* What engine_contribute() and engine_make_background() do under the default control word. */
+void engine_contribute_rows(const engine *e, const engine_call *call, const engine_background *background);
+score_status engine_compile_background(const engine *e, const input_view *view, sl_arena *arena,
+	const engine_background **out, score_error *error);
 
 /* ---- regimes ------------------------------------------------------------------------------------------ */
 

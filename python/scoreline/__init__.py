@@ -8,6 +8,7 @@
 """
 
 from ._build import Builder, Step
+from ._contributions import Explainer
 from ._convert import convert
 from ._errors import (
     ArgumentError,
@@ -28,6 +29,7 @@ __all__ = [
     "ArgumentError",
     "Builder",
     "CorruptError",
+    "Explainer",
     "FileError",
     "LimitError",
     "Model",

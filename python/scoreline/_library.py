@@ -22,7 +22,8 @@ __version__ = "0.1.0"
 F32, F64, I8, U8, I16, U16, I32, U32, I64, U64, BOOL, BOOL_BITS, STRING, F16 = range(1, 15)
 LAYOUT_ROWS, LAYOUT_COLUMNS, LAYOUT_CSR = 1, 2, 3
 ABSENT = {"zero": 1, "missing": 2}
-OUTPUTS = {"prediction": 0, "margin": 1, "leaf": 2, "class": 3}
+OUTPUTS = {"prediction": 0, "margin": 1, "leaf": 2, "class": 3, "contribution": 4}
+DIRECTIONS = {"both": 0, "up": 1, "down": 2}
 OPEN_MMAP, OPEN_VERIFY = 1, 2
 ISAS = {"auto": 0, "portable": 1, "avx2": 2, "avx512": 3, "sse42": 4, "neon": 5}
 
@@ -160,7 +161,12 @@ class Options(Structure):
         ("plan", c_void_p),
         ("scratch", c_void_p),
         ("scratch_bytes", c_size_t),
+        ("explainer", c_void_p),
     ]
+
+
+class Reason(Structure):
+    _fields_ = [("contribution", c_double), ("name", c_char_p), ("feature", c_uint32), ("reserved", c_uint32)]
 
 
 class SaveOptions(Structure):
@@ -324,6 +330,10 @@ _FUNCTIONS = {
         c_int32,
         [_H, POINTER(Input), c_double, c_void_p, c_size_t, POINTER(Options), POINTER(c_uint64), _ERROR],
     ),
+    "score_contribution_scratch_bytes": (c_size_t, [_H]),
+    "score_explainer_new": (c_int32, [_H, POINTER(Input), _H, _OUT, _ERROR]),
+    "score_explainer_free": (None, [_H]),
+    "score_top_reasons": (c_int32, [_H, c_void_p, c_size_t, c_uint32, c_int32, c_size_t, POINTER(Reason), _ERROR]),
     "score_model_save_file": (c_int32, [_H, c_char_p, POINTER(SaveOptions), _ERROR]),
     "score_model_save_memory": (c_int32, [_H, POINTER(SaveOptions), _OUT, POINTER(c_size_t), _ERROR]),
     "score_model_free_bytes": (None, [_H, c_void_p, c_size_t]),

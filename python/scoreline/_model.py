@@ -21,6 +21,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from . import _input
+from ._contributions import Explainer, explainer_of, top_reasons
 from ._errors import ShapeError
 from ._library import ABSENT, Error, F64, ISAS, Info, Input, LAYOUT_ROWS, OPEN_MMAP, OPEN_VERIFY, OUTPUTS, OpenOptions, Options
 from ._library import SaveOptions, c_path, c_text, check, filled, lib, new_handle, score_batch_prepared, text
@@ -30,6 +31,7 @@ _ndarray = np.ndarray
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _LEAF = OUTPUTS["leaf"]
 _INTEGERS = (_LEAF, OUTPUTS["class"])
+_CONTRIBUTION = OUTPUTS["contribution"]
 _MAX_PLANS = 64
 
 
@@ -86,13 +88,20 @@ class _Worker(dict):
         self._handle = model._handle
         self._n_features = len(model.features)
         self.scratch = np.empty(lib.score_scratch_bytes(model._handle), dtype=np.uint8)
+        self.contribution_scratch: Optional[np.ndarray] = None  # made when it is needed
         self.error = Error()
 
     def options(self, output: int, begin: int = 0, end: int = 0) -> Options:
         options = filled(Options)
         options.output, options.tree_begin, options.tree_end = output, begin, end
-        if self.scratch.size:
-            options.scratch, options.scratch_bytes = self.scratch.ctypes.data, self.scratch.size
+        scratch = self.scratch
+        if output == _CONTRIBUTION:
+            if self.contribution_scratch is None:
+                size = lib.score_contribution_scratch_bytes(self._handle)
+                self.contribution_scratch = np.empty(size, dtype=np.uint8)
+            scratch = self.contribution_scratch
+        if scratch.size:
+            options.scratch, options.scratch_bytes = scratch.ctypes.data, scratch.size
         return options
 
     def __missing__(self, output: str) -> Tuple[np.ndarray, tuple, Any]:
@@ -124,7 +133,9 @@ def _output_code(output: str) -> int:
     try:
         return OUTPUTS[output]
     except (KeyError, TypeError):
-        raise ValueError(f"expected output 'prediction', 'margin', 'class' or 'leaf', found {output!r}") from None
+        raise ValueError(
+            f"expected output 'prediction', 'margin', 'class', 'leaf' or 'contribution', found {output!r}"
+        ) from None
 
 
 class Model:
@@ -295,7 +306,8 @@ class Model:
                - a dictionary from feature name to number or label, or a list of them.
                - nested lists, as an array.
             output: "prediction" (link applied), "margin" (raw score), "class" (number of the class; predict_class()
-                gives its label) or "leaf" (a leaf number per tree, as the source library numbers leaves).
+                gives its label), "leaf" (a leaf number per tree, as the source library numbers leaves) or
+                "contribution" (what contributions() gives, one output behind the other).
             tree_range: (begin, end): trees begin … end - 1 only. None: all.
             out: array to write into, C-contiguous, of the shape and type that is returned.
             absent: what entries that a sparse matrix does not hold mean: "missing" (as in XGBoost) or "zero" (as in
@@ -330,9 +342,59 @@ class Model:
             result = take()
             self._workers.append(worker)
             return result
-        if absent not in (None, *ABSENT):
-            raise ValueError(f"expected absent 'zero' or 'missing', found {absent!r}")
         return self._predict(X, output, tree_range, out, absent)
+
+    def contributions(
+        self,
+        X: Any,
+        background: Any = None,
+        *,
+        tree_range: Optional[Tuple[int, int]] = None,
+        absent: Optional[str] = None,
+    ) -> np.ndarray:
+        """What each feature adds to the margin of a row: Shapley values.
+
+        Args:
+            X: the rows, as for :meth:`predict`.
+            background: None: compare with the training rows (path-dependent TreeSHAP, what XGBoost, LightGBM and CatBoost
+                answer); the model must know its covers. Or rows to compare with (interventional SHAP), in any form that
+                :meth:`predict` takes, or what :meth:`explainer` made of them. Each takes as long as all of None.
+            tree_range: (begin, end): trees begin … end - 1 only. None: all.
+            absent: as for :meth:`predict`, where `X` is sparse.
+
+        Returns:
+            float64 [n_rows, n_features + 1], with several outputs [n_rows, n_outputs, n_features + 1]. The last value is
+            what is expected when no feature is known. Their sum is the margin, to rounding.
+
+        Raises:
+            UnsupportedError: the model has no covers, and there is no background.
+        """
+        explainer = None if background is None else explainer_of(self, background)
+        values = self._predict(X, "contribution", tree_range, None, absent, explainer)
+        n_outputs = self._info.n_outputs
+        return values if n_outputs == 1 else values.reshape(len(values), n_outputs, -1)
+
+    def explainer(self, background: Any, *, absent: Optional[str] = None) -> Explainer:
+        """Rows to compare with, prepared once for many calls of :meth:`contributions` and :meth:`reasons`."""
+        return Explainer(self, background, absent)
+
+    def reasons(
+        self, X: Any, k: int = 3, *, output: int = 0, direction: str = "both", background: Any = None
+    ) -> List[List[Tuple[str, float]]]:
+        """The features that contribute most, row by row.
+
+        Args:
+            X: the rows, as for :meth:`predict`.
+            k: how many features at most.
+            output: the output whose margin is explained.
+            direction: "both", "up" (only what raises the margin) or "down".
+            background: as for :meth:`contributions`.
+
+        Returns:
+            For each row up to k pairs (feature, contribution), largest magnitude first, of equal ones the feature that
+            comes first in the model. Features that contribute nothing are no reasons.
+        """
+        return top_reasons(self, self.contributions(X, background), k, output, direction)
 
     def predict_class(self, X: Any) -> np.ndarray:
         """Class labels of rows, as the classifier that was converted answers them.
@@ -436,12 +498,16 @@ class Model:
         tree_range: Optional[Tuple[int, int]],
         out: Optional[np.ndarray],
         absent: Optional[str],
+        explainer: Optional[Explainer] = None,
     ) -> np.ndarray:
+        if absent not in (None, *ABSENT):
+            raise ValueError(f"expected absent 'zero' or 'missing', found {absent!r}")
         code = _output_code(output)
         begin, end = _trees(tree_range, self._info.n_trees)
         worker = self._take_worker()
         try:
             options = worker.options(code, begin, end)
+            options.explainer = None if explainer is None else explainer._handle
             width = lib.score_output_width(self._handle, byref(options)) or self._refused(options)
             parts, position = [], 0
             with closing(_input.tables(X, self, absent)) as tables:

@@ -96,7 +96,7 @@ AT(score_input, u.csr.start_type, 56);
 AT(score_input, u.csr.number_type, 60);
 AT(score_input, u.csr.absent, 64);
 
-SIZE(score_options, 48);
+SIZE(score_options, 56);
 AT(score_options, struct_size, 0);
 AT(score_options, output, 8);
 AT(score_options, regime, 12);
@@ -105,6 +105,12 @@ AT(score_options, tree_end, 20);
 AT(score_options, plan, 24);
 AT(score_options, scratch, 32);
 AT(score_options, scratch_bytes, 40);
+AT(score_options, explainer, 48);
+
+SIZE(score_reason, 24);
+AT(score_reason, contribution, 0);
+AT(score_reason, name, 8);
+AT(score_reason, feature, 16);
 
 SIZE(score_save_options, 56);
 AT(score_save_options, struct_size, 0);
@@ -227,6 +233,10 @@ VALUE(SCORE_REGIME_ROW, 4);
 VALUE(SCORE_OPEN_MMAP, 1);
 VALUE(SCORE_OPEN_VERIFY, 2);
 VALUE(SCORE_SAVE_NO_COVERS, 1);
+VALUE(SCORE_OUTPUT_CONTRIBUTION, 4);
+VALUE(SCORE_DIRECTION_BOTH, 0);
+VALUE(SCORE_DIRECTION_UP, 1);
+VALUE(SCORE_DIRECTION_DOWN, 2);
 VALUE(SCORE_KIND_TREES, 1);
 VALUE(SCORE_KIND_LINEAR, 2);
 VALUE(SCORE_FEATURE_NUMERIC, 0);

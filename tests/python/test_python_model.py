@@ -58,7 +58,7 @@ def test_wrong_tree_range(model, rows, tree_range):
 @pytest.mark.parametrize("output", ["proba", "", None, 1, ("margin",)])
 def test_wrong_output(model, rows, output):
     for X in (rows, rows[:1]):
-        with pytest.raises(ValueError, match="'prediction', 'margin', 'class' or 'leaf'"):
+        with pytest.raises(ValueError, match="'prediction', 'margin', 'class', 'leaf' or 'contribution'"):
             model.predict(X, output)
     assert model.predict(rows[:1]).shape == (1,)
 

@@ -174,6 +174,13 @@ static void *run_job(void *argument)
 	return NULL;
 }
 
+static void *run_few(void *argument)
+{
+	const job *j = argument;
+	score(j->s, 40, j->out);
+	return NULL;
+}
+
 static void *run_nothing(void *argument)
 {
 	return argument;
@@ -216,6 +223,36 @@ static void uses_little_stack(void **state)
 		if (used > base + 8192 + 1024)
 			fail_msg("subject %u: %zu bytes of stack", i / 2, used - base);
 		free(j.out);
+		close_subject(&s);
+	}
+}
+
+/* The same for contributions, which need no covers against a background. */
+static void contributions_allocate_nothing(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < N_SUBJECTS; i++) {
+		subject s = open_subject(i, false);
+		score_explainer *explainer = NULL;
+		score_input three = score_input_rows_f64(s.rows, 3, s.spec.n_features);
+		assert_int_equal(score_explainer_new(s.model, &three, NULL, &explainer, NULL), SCORE_OK);
+		s.options.output = SCORE_OUTPUT_CONTRIBUTION;
+		s.options.explainer = explainer;
+		s.options.scratch_bytes = score_contribution_scratch_bytes(s.model);
+		s.options.scratch = malloc(s.options.scratch_bytes);
+		s.width = score_output_width(s.model, &s.options);
+		double *out = malloc(N_ROWS * s.width * sizeof *out);
+		int before = n_allocations;
+		score(&s, 40, out);
+		assert_int_equal(n_allocations, before);
+#if !defined(SANITIZED)
+		job j = {&s, out, 1};
+		size_t base = touched(run_nothing, NULL), used = touched(run_few, &j);
+		if (used > base + 8192 + 1024)
+			fail_msg("subject %u: %zu bytes of stack", i, used - base);
+#endif
+		score_explainer_free(explainer);
+		free(out);
 		close_subject(&s);
 	}
 }
@@ -385,6 +422,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(allocates_nothing),
 		cmocka_unit_test(uses_little_stack),
+		cmocka_unit_test(contributions_allocate_nothing),
 		cmocka_unit_test(serves_threads),
 		cmocka_unit_test(ignores_the_hosts_control_word),
 		cmocka_unit_test(zero_rows_touch_nothing),

@@ -1,0 +1,83 @@
+/*
+ * What a contribution kernel works on: one tree for CONTRIBUTION_ROWS rows at once. docs/contributions.md has the formulas.
+ *
+ * A split's two sides have shares that add up to 1: of the training rows, or, against a row of a background, 0 and 1.
+ */
+#ifndef SL_ENGINE_CONTRIBUTION_H
+#define SL_ENGINE_CONTRIBUTION_H
+
+#include "../base/base.h"
+
+/* Rows of a block; a kernel has a build for each. */
+#define CONTRIBUTION_ROWS 32
+#define CONTRIBUTION_FEW_ROWS 8
+
+/* Points of the quadrature; twice as many different features may stand on a path. */
+#define CONTRIBUTION_POINTS 128u
+
+/* A forest_test in terms of codes: `code(column) > cut`, or bit `code(column)` of table `cut`. */
+typedef struct question {
+	uint32_t column;
+	uint32_t cut;
+} question;
+
+/* Where a column's contributions are added up. */
+typedef struct contribution_column {
+	uint32_t slot; /* columns that are made of the same inputs share one */
+	bool is_category;
+} contribution_column;
+
+/* A split between the root and the node at hand. */
+typedef struct contribution_frame {
+	uint32_t split;
+	uint32_t slot;
+	int32_t before;  /* level of the last split above of the same slot; -1: none */
+	bool right;      /* the side that is open */
+	double share;    /* of the right side */
+	double reach;    /* product of the shares of the open sides of this feature's splits, from the root to here */
+} contribution_frame;
+
+typedef struct contribution_tree {
+	/* the tree */
+	const int32_t *left, *right;
+	const uint32_t *split_test;
+	const double *split_covers, *leaf_covers; /* not used with `background` */
+	const double *leaves;
+	size_t leaf_stride;
+	/* the model */
+	const question *questions;
+	const contribution_column *columns;
+	const uint64_t *const *tables;
+	uint32_t code_bytes;
+	uint32_t n_points;
+	const double *points;  /* [n_points] in (0, 1), then their weights */
+	/* the rows */
+	const void *codes;      /* [n_columns][rows] */
+	const void *background; /* codes of one row, or NULL */
+	/* room; `levels` and `sums` are aligned to a cache line */
+	contribution_frame *frames; /* as many as the tree is deep */
+	double *levels;             /* of each level and one more */
+	size_t level_stride;        /* contribution_level_doubles() */
+	int32_t *last;              /* by slot: level of the last open split on it, or -1, as they must be before the call */
+	double *sums;               /* [slot][rows]: what the tree gives is added */
+} contribution_tree;
+
+/* Of the training rows of a split, the share that goes right. */
+static inline double engine_right_share(double left_cover, double right_cover)
+{
+	/* Where no training row came, both sides count alike. */
+	return left_cover + right_cover > 0.0 ? right_cover / (left_cover + right_cover) : 0.5;
+}
+
+static inline bool contribution_table_says(const contribution_tree *c, const question *q, uint32_t code)
+{
+	return c->tables[q->cut][code / 64] >> (code % 64) & 1;
+}
+
+/* Of one level: products of factors and the left side's result per point and row, three values per row, two per point. */
+static inline size_t contribution_level_doubles(size_t n_points, size_t rows)
+{
+	return sl_round_up((3 * n_points + 2) * rows + 2 * n_points, SL_CACHE_LINE / sizeof(double));
+}
+
+#endif

@@ -1,0 +1,238 @@
+/*
+ * What contributions need of a forest: how many points each tree's quadrature takes, what it answers on average, and in
+ * which order outputs take their trees.
+ *
+ * Comes in: a checked forest and its columns. Goes out: the engine's contribution_plan, small beside the forest itself.
+ */
+#include "parts.h"
+
+/* The average of a tree over its training rows, bottom up: a split stands before its children. */
+static double expect(const forest *f, const forest_tree *t, uint32_t value, double *means)
+{
+	const int32_t *left = f->left + t->first_split, *right = f->right + t->first_split;
+	const double *splits = f->split_covers + t->first_split, *covers = f->leaf_covers + t->first_leaf;
+	const double *leaves = f->leaves + (size_t)t->first_leaf * f->leaf_width + value;
+	if (t->n_splits == 0)
+		return *leaves;
+	for (uint32_t s = t->n_splits; s-- > 0;) {
+		int32_t l = left[s], r = right[s];
+		double low = l < 0 ? leaves[(size_t)~l * f->leaf_width] : means[l];
+		double high = r < 0 ? leaves[(size_t)~r * f->leaf_width] : means[r];
+		double share = engine_right_share(l < 0 ? covers[~l] : splits[l], r < 0 ? covers[~r] : splits[r]);
+		means[s] = low + (high - low) * share;
+	}
+	return means[0];
+}
+
+static score_status make_expected(engine *e, sl_arena *arena, score_error *error)
+{
+	const forest *f = e->f;
+	size_t bytes = ((size_t)f->n_splits + 1) * sizeof(double);
+	if (!f->leaf_covers)
+		return SCORE_OK;
+	double *expected = sl_arena_alloc(arena, (size_t)f->n_trees * f->leaf_width, sizeof *expected);
+	double *means = sl_alloc(&arena->allocator, bytes, SL_CACHE_LINE);
+	if (!expected || !means) {
+		sl_free(&arena->allocator, means, bytes, SL_CACHE_LINE);
+		return sl_fail_memory(error, bytes);
+	}
+	for (uint32_t t = 0; t < f->n_trees; t++) {
+		for (uint32_t i = 0; i < f->leaf_width; i++)
+			expected[(size_t)t * f->leaf_width + i] = expect(f, f->trees + t, i, means);
+	}
+	sl_free(&arena->allocator, means, bytes, SL_CACHE_LINE);
+	e->contribution.expected = expected;
+	return SCORE_OK;
+}
+
+/* ---- different features on a path --------------------------------------------------------------------------- */
+
+typedef struct path {
+	uint32_t *split; /* open ones; those whose right side is being visited are marked in `right` */
+	uint8_t *right;
+	uint32_t *asked; /* by slot: how many open splits ask it */
+} path;
+
+static uint32_t slot_of(const engine *e, uint32_t split)
+{
+	return e->contribution.columns[e->questions[e->f->split_test[split]].column].slot;
+}
+
+/* The most different features on a path of the tree. */
+static uint32_t count_features(const engine *e, const forest_tree *t, const path *p)
+{
+	const forest *f = e->f;
+	uint32_t depth = 0, features = 0, most = 0;
+	int32_t next = t->n_splits ? 0 : -1;
+	while (next >= 0 || depth) {
+		if (next >= 0) {
+			uint32_t split = t->first_split + (uint32_t)next;
+			features += p->asked[slot_of(e, split)]++ == 0;
+			most = features > most ? features : most;
+			p->split[depth] = split;
+			p->right[depth++] = 0;
+			next = f->left[split];
+		} else if (!p->right[depth - 1]) {
+			p->right[depth - 1] = 1;
+			next = f->right[p->split[depth - 1]];
+		} else {
+			features -= --p->asked[slot_of(e, p->split[--depth])] == 0;
+		}
+	}
+	return most;
+}
+
+static void measure_trees(engine *e, const path *p, uint8_t *n_points)
+{
+	contribution_plan *plan = &e->contribution;
+	for (uint32_t t = 0; t < e->f->n_trees; t++) {
+		const forest_tree *tree = e->f->trees + t;
+		uint32_t features = count_features(e, tree, p), points = (features + 1) / 2;
+		plan->most_features = features > plan->most_features ? features : plan->most_features;
+		if (points > CONTRIBUTION_POINTS)
+			continue;
+		size_t doubles = ((size_t)tree->depth + 1) * contribution_level_doubles(points, CONTRIBUTION_ROWS);
+		plan->level_doubles = doubles > plan->level_doubles ? doubles : plan->level_doubles;
+		n_points[t] = (uint8_t)points;
+	}
+}
+
+static score_status make_points(engine *e, sl_arena *arena, score_error *error)
+{
+	const forest *f = e->f;
+	contribution_plan *plan = &e->contribution;
+	for (uint32_t t = 0; t < f->n_trees; t++)
+		plan->depth = f->trees[t].depth > plan->depth ? f->trees[t].depth : plan->depth;
+	sl_arena scratch;
+	sl_arena_init(&scratch, &arena->allocator, 0);
+	path p = {sl_arena_alloc(&scratch, plan->depth, sizeof *p.split), sl_arena_alloc(&scratch, plan->depth, 1),
+		sl_arena_alloc(&scratch, plan->n_slots, sizeof *p.asked)};
+	uint8_t *n_points = sl_arena_alloc(arena, f->n_trees, 1);
+	const double **tables = sl_arena_alloc(arena, CONTRIBUTION_POINTS + 1, sizeof *tables);
+	score_status status = p.split && p.right && p.asked && n_points && tables ? SCORE_OK :
+		sl_fail_memory(error, f->n_trees);
+	if (status == SCORE_OK)
+		measure_trees(e, &p, n_points);
+	sl_arena_free(&scratch);
+	for (uint32_t t = 0; t < f->n_trees && status == SCORE_OK; t++) {
+		uint32_t n = n_points[t];
+		if (n == 0 || tables[n])
+			continue;
+		double *points = sl_arena_alloc(arena, n, 2 * sizeof *points);
+		if (points)
+			engine_gauss_legendre(n, points);
+		else
+			status = sl_fail_memory(error, n * 2 * sizeof *points);
+		tables[n] = points;
+	}
+	plan->n_points = n_points;
+	plan->points = tables;
+	return status;
+}
+
+/* ---- all ------------------------------------------------------------------------------------------------------ */
+
+/* Trees in the order of their outputs, those of an output in their own. */
+static score_status make_order(engine *e, sl_arena *arena, score_error *error)
+{
+	const forest *f = e->f;
+	uint32_t n_outputs = f->contract.n_outputs;
+	uint32_t *order = sl_arena_alloc(arena, f->n_trees, sizeof *order);
+	uint32_t *first = sl_arena_alloc(arena, (size_t)n_outputs + 2, sizeof *first);
+	if (!order || !first)
+		return sl_fail_memory(error, f->n_trees * sizeof *order);
+	for (uint32_t t = 0; t < f->n_trees; t++)
+		first[f->trees[t].output + 2]++;
+	for (uint32_t o = 0; o < n_outputs; o++)
+		first[o + 1] += first[o];
+	for (uint32_t t = 0; t < f->n_trees; t++)
+		order[first[f->trees[t].output + 1]++] = t;
+	e->contribution.order = order;
+	e->contribution.first = first;
+	return SCORE_OK;
+}
+
+uint32_t engine_column_input(const forest *f, uint32_t column)
+{
+	/* One step, or two for a norm of a derived column. */
+	while (column >= f->n_features)
+		column = f->derived.programs[column - f->n_features].source;
+	return column;
+}
+
+column_inputs engine_column_inputs(const forest *f, uint32_t column)
+{
+	const forest_program *p = column < f->n_features ? NULL : f->derived.programs + (column - f->n_features);
+	if (!p || p->root != SCORE_ROOT_HASH)
+		return (column_inputs){engine_column_input(f, column), 1, NULL};
+	const uint32_t *list = f->derived.list_members + f->derived.list_first[p->list];
+	uint32_t n = f->derived.list_first[p->list + 1] - f->derived.list_first[p->list];
+	return n == 1 ? (column_inputs){engine_column_input(f, *list), 1, NULL} : (column_inputs){0, n, list};
+}
+
+/* Inputs come first among the keys of slots, then lists. */
+static uint32_t key_of(const forest *f, uint32_t column)
+{
+	column_inputs inputs = engine_column_inputs(f, column);
+	return inputs.list ? f->n_features + f->derived.programs[column - f->n_features].list : inputs.one;
+}
+
+static score_status make_slots(engine *e, sl_arena *arena, score_error *error)
+{
+	const forest *f = e->f;
+	size_t bytes = ((size_t)f->n_features + f->derived.n_lists) * sizeof(uint32_t);
+	contribution_column *columns = sl_arena_alloc(arena, e->n_columns, sizeof *columns);
+	uint32_t *slot_columns = sl_arena_alloc(arena, e->n_used_features, sizeof *slot_columns);
+	uint32_t *slots = sl_alloc(&arena->allocator, bytes, SL_CACHE_LINE), n = 0; /* by key, counted from 1 */
+	if (!columns || !slot_columns || !slots) {
+		sl_free(&arena->allocator, slots, bytes, SL_CACHE_LINE);
+		return sl_fail_memory(error, bytes);
+	}
+	memset(slots, 0, bytes);
+	for (uint32_t u = 0; u < e->n_used_features; u++) {
+		uint32_t *slot = slots + key_of(f, e->used_features[u]);
+		if (!*slot) {
+			slot_columns[n] = e->used_features[u];
+			*slot = ++n;
+		}
+		for (uint32_t c = e->first_column[u]; c < e->first_column[u + 1]; c++)
+			columns[c] = (contribution_column){*slot - 1, e->columns[c].is_category != 0};
+	}
+	sl_free(&arena->allocator, slots, bytes, SL_CACHE_LINE);
+	e->contribution.n_slots = n;
+	e->contribution.slot_columns = slot_columns;
+	e->contribution.columns = columns;
+	return SCORE_OK;
+}
+
+score_status engine_make_contribution(engine *e, sl_arena *arena, score_error *error)
+{
+	score_status status = make_slots(e, arena, error);
+	if (status == SCORE_OK)
+		status = make_points(e, arena, error);
+	if (status == SCORE_OK)
+		status = make_order(e, arena, error);
+	return status == SCORE_OK ? make_expected(e, arena, error) : status;
+}
+
+void engine_gauss_legendre(uint32_t n, double *points)
+{
+	for (uint32_t i = 0; i < (n + 1) / 2; i++) {
+		/* Newton's method on the Legendre polynomial, from a guess that is good for any of its roots. */
+		double x = cos(3.14159265358979323846 * ((double)i + 0.75) / ((double)n + 0.5)), slope = 1.0;
+		for (int step = 0; step < 8; step++) {
+			double p = 1.0, before = 0.0;
+			for (uint32_t k = 1; k <= n; k++) {
+				double next = ((2.0 * k - 1.0) * x * p - (k - 1.0) * before) / k;
+				before = p;
+				p = next;
+			}
+			slope = n * (x * p - before) / (x * x - 1.0);
+			x -= p / slope;
+		}
+		double weight = 1.0 / ((1.0 - x * x) * slope * slope);
+		points[i] = 0.5 - 0.5 * x;
+		points[n - 1 - i] = 0.5 + 0.5 * x;
+		points[n + i] = points[2 * n - 1 - i] = weight;
+	}
+}
