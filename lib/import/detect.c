@@ -113,9 +113,13 @@ static bool is_onnx(span s)
 
 static score_format json_format(span s)
 {
-	if (contains(s, "\"learner\""))
+	/* A feature or category of CatBoost may have the name "learner". */
+	bool is_xgboost = contains(s, "\"learner\"");
+	if (is_xgboost && !contains(s, "\"features_info\""))
 		return SCORE_FORMAT_XGBOOST_JSON;
 	bool is_catboost = contains(s, "\"oblivious_trees\"") || contains(s, "\"scale_and_bias\"");
+	if (is_xgboost && !is_catboost)
+		return SCORE_FORMAT_XGBOOST_JSON;
 	return is_catboost ? SCORE_FORMAT_CATBOOST_JSON : SCORE_FORMAT_AUTO;
 }
 

@@ -132,3 +132,10 @@ def test_a_missing_category_is_an_unknown_one():
     told = frame.copy()
     told["word"] = told["word"].where(told.index % 2 > 0, "a category that no model has seen")
     same_bits(model.predict(rows, "margin"), margins_of(source, told))
+
+
+def test_names_of_features_do_not_name_the_source():
+    """XGBoost's files are known by the key "learner"."""
+    frame, y = table()
+    source = trained(catboost.CatBoostRegressor, frame.rename(columns={"x": "learner"}), y)
+    assert scoreline.convert(source).features[0] == "learner"
