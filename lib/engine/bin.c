@@ -60,13 +60,15 @@ static void bin_feature(const engine *e, uint32_t used, const values *v, void *c
 
 /* ---- a block, column by column ---------------------------------------------------------------------------- */
 
-/* Columns of floats that lie densely in the caller's memory are binned where they are. */
-static const float *in_place(const input_view *view, uint32_t feature, int64_t first)
+/* Columns of floats that lie densely in the caller's memory, none of them missing by a bitmap, are binned where they are. */
+static const float *in_place(const input_view *view, uint32_t feature, int64_t first, size_t n)
 {
 	if (!view->columns)
 		return NULL;
 	const score_column *c = view->columns + input_column(view, feature);
-	if (c->dtype != SCORE_F32 || c->validity || (c->stride_bytes && c->stride_bytes != (int64_t)sizeof(float)))
+	if (c->dtype != SCORE_F32 || (c->stride_bytes && c->stride_bytes != (int64_t)sizeof(float)))
+		return NULL;
+	if (c->validity && !input_all_valid(c->validity, c->offset + first, n))
 		return NULL;
 	return (const float *)c->values + c->offset + first;
 }
@@ -95,7 +97,7 @@ static values fetch(const engine *e, const input_view *view, uint32_t feature, r
 	} else if (!engine_uses_narrow(e, view)) {
 		input_fetch_f64(view, feature, rows.first, rows.n, tile);
 		v.wide = tile;
-	} else if (!(v.narrow = in_place(view, feature, rows.first))) {
+	} else if (!(v.narrow = in_place(view, feature, rows.first, rows.n))) {
 		input_fetch_f32(view, feature, rows.first, rows.n, tile);
 		v.narrow = tile;
 	}

@@ -45,11 +45,10 @@ static void FETCH_NAME(const score_column *c, int64_t first, size_t n, FETCH_OUT
 		}
 		break;
 	}
-	if (!c->validity)
-		return;
-	for (size_t i = 0; i < n; i++) {
-		if (!is_valid(c, element + (int64_t)i))
-			out[i] = (FETCH_OUT)NAN;
+	for (size_t i = 0; c->validity && i < n; i += 64) {
+		uint64_t missing = missing_word(c->validity, element + (int64_t)i, n - i);
+		for (; missing; missing &= missing - 1)
+			out[i + lowest_bit(missing)] = (FETCH_OUT)NAN;
 	}
 }
 #undef FETCH_OUT

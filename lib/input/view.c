@@ -128,9 +128,45 @@ score_status input_open(const score_input *input, const score_plan *plan, const 
 	return sl_fail(error, SCORE_ERR_ARGUMENT, "the input has the unknown layout %d", (int)in.layout);
 }
 
-static bool is_valid(const score_column *c, int64_t element)
+/* Bit k: element + k is marked as missing, for the next 64 elements or the `left` that are left. Reads no byte of the bitmap
+ * beyond those. */
+static uint64_t missing_word(const uint8_t *validity, int64_t element, size_t left)
 {
-	return !c->validity || (c->validity[element >> 3] >> (element & 7) & 1);
+	const uint8_t *from = validity + (element >> 3);
+	uint32_t shift = (uint32_t)(element & 7);
+	size_t bits = left < 64 ? left : 64, bytes = (shift + bits + 7) / 8;
+	uint64_t word = 0;
+	if (bytes >= 8) {
+		word = sl_load_le64(from) >> shift;
+		if (bytes == 9)
+			word |= (uint64_t)from[8] << (64 - shift);
+	} else {
+		for (size_t i = 0; i < bytes; i++)
+			word |= (uint64_t)from[i] << (8 * i);
+		word >>= shift;
+	}
+	return ~word & (bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1);
+}
+
+static uint32_t lowest_bit(uint64_t word)
+{
+#if defined(__GNUC__)
+	return (uint32_t)__builtin_ctzll(word);
+#else
+	uint32_t bit = 0;
+	while (!(word >> bit & 1))
+		bit++;
+	return bit;
+#endif
+}
+
+bool input_all_valid(const uint8_t *validity, int64_t element, size_t n)
+{
+	for (size_t i = 0; i < n; i += 64) {
+		if (missing_word(validity, element + (int64_t)i, n - i))
+			return false;
+	}
+	return true;
 }
 
 /* A half as a float, exactly. */
@@ -143,7 +179,16 @@ static float widen_half(uint16_t h)
 	return sl_f32_from_bits(sign | sl_f32_bits(sl_f32_from_bits(rest << 13) * 0x1p112f));
 }
 
+/* Two loops, because a compiler makes vectors only of values that lie densely. */
 #define FETCH_AS(type) \
+	if (stride == (int64_t)sizeof(type)) { \
+		for (size_t i = 0; i < n; i++) { \
+			type value; \
+			memcpy(&value, from + i * sizeof value, sizeof value); \
+			out[i] = (FETCH_OUT)value; \
+		} \
+		break; \
+	} \
 	for (size_t i = 0; i < n; i++) { \
 		type value; \
 		memcpy(&value, from + (int64_t)i * stride, sizeof value); \

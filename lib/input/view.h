@@ -50,6 +50,9 @@ score_status input_open(const score_input *input, const score_plan *plan, const 
 void input_fetch_f32(const input_view *view, uint32_t feature, int64_t first, size_t n, float *out);
 void input_fetch_f64(const input_view *view, uint32_t feature, int64_t first, size_t n, double *out);
 
+/* Whether a bitmap marks none of the n elements from `element` on as missing. */
+bool input_all_valid(const uint8_t *validity, int64_t element, size_t n);
+
 /* Values of a feature whose categories are known by their hash: as doubles, but integers that a double cannot hold
  * as hash + 0.5. */
 void input_fetch_hashed(const input_view *view, uint32_t feature, int64_t first, size_t n, double *out);
