@@ -27,6 +27,8 @@ from ._sklearn import SUPPORTED as _SUPPORTED_TREES
 from ._sklearn import of_sklearn_ensemble
 from ._sklearn_linear import READERS as _LINEAR
 from ._sklearn_linear import build, linear_of
+from ._sklearn_pipeline import WRAPPERS as _PIPELINES
+from ._sklearn_pipeline import of_sklearn_pipeline
 
 Golden = Tuple[np.ndarray, np.ndarray]
 
@@ -84,7 +86,7 @@ def convert(
             return _labelled(model, {**found, **more}, pair)
     raise UnsupportedError(
         f"cannot convert {type(obj).__module__}.{type(obj).__qualname__}: expected a path, bytes, a model of XGBoost, "
-        f"LightGBM or CatBoost, or of scikit-learn one of {', '.join([*_LINEAR, *_SUPPORTED_TREES])}"
+        f"LightGBM or CatBoost, or of scikit-learn one of {', '.join([*_LINEAR, *_SUPPORTED_TREES, *_PIPELINES])}"
     )
 
 
@@ -217,4 +219,5 @@ _CONVERTERS: Dict[Tuple[str, str], Callable] = {
     ("catboost", "CatBoost"): _of_catboost,
     **{("sklearn", kind): _of_sklearn_linear for kind in _LINEAR},
     **{("sklearn", kind): of_sklearn_ensemble for kind in _TREES},
+    **{("sklearn", kind): of_sklearn_pipeline for kind in _PIPELINES},
 }

@@ -9,6 +9,7 @@ bit. Scoreline's own bits are fixed: features in ascending order, then the bias,
 
 from __future__ import annotations
 
+import copy
 import math
 import sys
 from typing import Any, Callable, Dict, NamedTuple, Optional, Sequence, Tuple
@@ -129,9 +130,10 @@ def _one_vs_rest(estimator: Any) -> Linear:
     parts = []
     for number, one in enumerate(_fitted(estimator, "estimators_").estimators_):
         if type(one).__name__ == "_ConstantPredictor":
+            label = np.asarray(estimator.classes_)[number].item()
             raise UnsupportedError(
-                f"OneVsRestClassifier: class {np.asarray(estimator.classes_)[number].item()!r} is absent from, or alone in, the training "
-                "data, so that its answer is a constant: train with rows of every class"
+                f"OneVsRestClassifier: class {label!r} is absent from, or alone in, the training data, so that its "
+                "answer is a constant: train with rows of every class"
             )
         parts.append(linear_of(one))
     link = parts[0].links[0]
@@ -165,6 +167,36 @@ def _numbers_of(estimator: Any) -> Callable[[Any], np.ndarray]:
     """Predicted classes as numbers."""
     classes = np.asarray(estimator.classes_)
     return lambda rows: np.searchsorted(classes, estimator.predict(rows))
+
+
+def calibrated(calibration: Any, estimator: Any) -> Linear:
+    """A linear classifier whose margins go through a sigmoid each: slopes and places of the sigmoids join the weights.
+    `calibration` is the only one of a CalibratedClassifierCV, `estimator` what it calibrates."""
+    base = linear_of(estimator)
+    if list(estimator.classes_) != list(calibration.classes) or not hasattr(estimator, "decision_function"):
+        raise UnsupportedError(
+            f"CalibratedClassifierCV over {base.name} is not supported in this form: expected a linear classifier that "
+            "was trained on all classes"
+        )
+    slopes = np.array([-float(one.a_) for one in calibration.calibrators])
+    places = np.array([-float(one.b_) for one in calibration.calibrators])
+    alone = copy.copy(calibration)
+    alone.estimator = estimator  # without the steps of a pipeline before it
+
+    def margins_of(rows: Any) -> np.ndarray:
+        margins = np.asarray(estimator.decision_function(rows)).reshape(-1, len(slopes))
+        return slopes * margins + places
+
+    binary = len(slopes) == 1
+    return base._replace(
+        name="CalibratedClassifierCV",
+        weights=base.weights * slopes,
+        bias=base.bias * slopes + places,
+        links=("binary_pair" if binary else "ovr_normalised",),
+        margins_of=margins_of,
+        predictions_of=alone.predict_proba,
+        classes=class_metadata(calibration.classes, "margin > 0" if binary else "largest prediction"),
+    )
 
 
 def _class_metadata(estimator: Any, n_outputs: int, multilabel: bool) -> Dict[str, str]:
@@ -261,17 +293,22 @@ def build(linear: Linear) -> Model:
     )
 
 
-def answers(linear: Linear, model: Model, rows: Any, asked: Any) -> bool:
-    """Whether the model answers to `rows` what the estimator answers to `asked`, margins and predictions."""
+def answers(linear: Linear, model: Model, rows: Any, asked: Any, magnitudes: Any = 0.0) -> bool:
+    """Whether the model answers to `rows` what the estimator answers to `asked`, margins and predictions. `magnitudes` are
+    those of the estimator's features, if they are large."""
     scale = 1.0 + float(np.abs(linear.bias).max())
+    if np.ndim(magnitudes) == 2:
+        scale += float((magnitudes @ np.abs(linear.weights)).max())
     margins = model.predict(rows, "margin").reshape(-1, linear.n_outputs)
     wanted = np.asarray(linear.margins_of(asked)).reshape(margins.shape)
-    if not _close(margins, wanted, linear.rounding, scale):
+    told = np.isfinite(wanted) | (model.info.link != "exp")  # else the exponent under- or overflowed
+    if not _close(margins[told], wanted[told], linear.rounding, scale):
         return False
     predictions = model.predict(rows)
     wanted = np.asarray(linear.predictions_of(asked)).reshape(predictions.shape)
     if model.info.link not in ("hinge", "argmax"):
-        return _close(predictions, wanted, linear.rounding, scale)
+        relative = linear.rounding * (scale if model.info.link == "exp" else 1.0)
+        return _close(predictions, wanted, relative, scale)
     # Class numbers may differ where rounding decides.
     if model.info.link == "hinge":
         clear = (np.abs(margins) > 10 * linear.rounding * scale).reshape(predictions.shape)
