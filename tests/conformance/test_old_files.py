@@ -13,7 +13,7 @@ MODELS = sorted(path for path in FOLDER.iterdir() if path.suffix in (".json", ".
 
 
 def test_there_are_files():
-    assert len(MODELS) >= 48
+    assert len(MODELS) >= 60
 
 
 @pytest.mark.parametrize("path", MODELS, ids=lambda path: path.name)

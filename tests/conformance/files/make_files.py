@@ -1,6 +1,7 @@
 """Write small models as one installed version of XGBoost or LightGBM writes them, with that version's own answers.
 
-    for v in xgboost==1.2.1 xgboost==1.3.3 xgboost==1.5.2 xgboost==1.7.6 xgboost-cpu==2.1.4 xgboost-cpu==3.0.5 \\
+    for v in xgboost==1.0.2 xgboost==1.2.1 xgboost==1.3.3 xgboost==1.5.2 xgboost==1.7.6 \\
+             xgboost-cpu==2.1.4 xgboost-cpu==3.0.5 xgboost==3.1.2 \\
              lightgbm==2.3.1 lightgbm==3.3.5:
         python -m venv old && old/bin/pip install $v 'numpy<2' scipy && old/bin/python make_files.py
 
