@@ -10,6 +10,7 @@ itself says, and a difference in one bit is an error.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import tempfile
@@ -128,6 +129,12 @@ def _golden_of(model: Model, margins_of: Callable[[np.ndarray], Golden]) -> Opti
 
 
 def _of_xgboost_estimator(estimator: Any):
+    missing = getattr(estimator, "missing", None)
+    if missing is not None and not math.isnan(missing):
+        raise UnsupportedError(
+            f"this {type(estimator).__name__} counts {missing!r} as missing (missing=), and a model knows only NaN: convert "
+            "its get_booster(), and put NaN in place of that value in the rows"
+        )
     booster = estimator.get_booster()
     best = getattr(estimator, "best_iteration", None)
     iterations = (0, 0) if best is None or estimator.booster == "gblinear" else (0, best + 1)

@@ -256,3 +256,13 @@ def test_catboost_objects_answer_their_own_golden_rows(labels):
     else:
         assert json.loads(model.metadata["class_labels"]) == source.classes_.tolist()
         assert np.array_equal(model.predict(x).ravel(), source.predict_proba(x)[:, 1])
+
+
+def test_xgboost_estimators_that_count_a_value_as_missing(rows):
+    """Their boosters see NaN in its place; converted as they are, the value would be scored as a number."""
+    holes = np.where(np.isnan(rows), -999, rows).astype(np.float32)
+    source = xgboost.XGBRegressor(n_estimators=4, missing=-999).fit(holes, target(rows))
+    with pytest.raises(scoreline.UnsupportedError, match="-999.*get_booster"):
+        scoreline.convert(source)
+    model = scoreline.convert(source.get_booster())
+    same_bits(model.predict(np.where(holes == -999, np.nan, holes)), source.predict(holes))
