@@ -65,8 +65,11 @@ static void give(const forest *f, uint32_t column, double x, double *out)
 	column_inputs inputs = engine_column_inputs(f, column);
 	if (!inputs.list)
 		out[inputs.one] += x;
-	for (uint32_t i = 0; inputs.list && i < inputs.n; i++)
-		out[engine_column_input(f, inputs.list[i])] += x / inputs.n;
+	for (uint32_t i = 0; inputs.list && i < inputs.length; i++) {
+		uint32_t input = engine_column_input(f, inputs.list[i]);
+		if (!inputs.categories_only || f->features[input].type == SCORE_FEATURE_CATEGORY)
+			out[input] += x / inputs.n;
+	}
 }
 
 /* What the contract does to the sum of the trees, or of a linear model. */

@@ -160,14 +160,37 @@ uint32_t engine_column_input(const forest *f, uint32_t column)
 	return column;
 }
 
+static bool is_category(const forest *f, uint32_t column)
+{
+	return f->features[engine_column_input(f, column)].type == SCORE_FEATURE_CATEGORY;
+}
+
+static bool has_categories(const forest *f, const uint32_t *list, uint32_t n)
+{
+	bool found = false;
+	for (uint32_t i = 0; i < n; i++)
+		found = found || is_category(f, list[i]);
+	return found;
+}
+
 column_inputs engine_column_inputs(const forest *f, uint32_t column)
 {
 	const forest_program *p = column < f->n_features ? NULL : f->derived.programs + (column - f->n_features);
 	if (!p || p->root != SCORE_ROOT_HASH)
-		return (column_inputs){engine_column_input(f, column), 1, NULL};
+		return (column_inputs){.one = engine_column_input(f, column), .n = 1};
 	const uint32_t *list = f->derived.list_members + f->derived.list_first[p->list];
 	uint32_t n = f->derived.list_first[p->list + 1] - f->derived.list_first[p->list];
-	return n == 1 ? (column_inputs){engine_column_input(f, *list), 1, NULL} : (column_inputs){0, n, list};
+	bool categories = has_categories(f, list, n);
+	column_inputs inputs = {.list = list, .length = n, .categories_only = categories};
+	for (uint32_t i = 0; i < n; i++) {
+		if (categories && !is_category(f, list[i]))
+			continue;
+		inputs.one = engine_column_input(f, list[i]);
+		inputs.n++;
+	}
+	if (inputs.n < 2)
+		inputs.list = NULL;
+	return inputs;
 }
 
 /* Inputs come first among the keys of slots, then lists. */

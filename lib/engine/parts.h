@@ -218,12 +218,15 @@ double engine_linear_leaf_of_block(const engine *e, const double *values, size_t
 /* Points of a Gauss-Legendre quadrature on (0, 1), ascending, then their weights. Exact for polynomials of degree 2n - 1. */
 void engine_gauss_legendre(uint32_t n, double *points);
 
-/* The inputs that a column is made of, as far as contributions go: one, which `list` is NULL for, or `n` columns of one
- * input each. A column that is divided by a norm counts as the one that is divided. */
+/* The inputs that a column is made of, as far as contributions go: one, which `list` is NULL for, or `n` of a list of columns
+ * of one input each. A column that is divided by a norm counts as the one that is divided. Of a combination that has
+ * categories only these count, as in CatBoost. */
 typedef struct column_inputs {
 	uint32_t one;
 	uint32_t n;
 	const uint32_t *list;
+	uint32_t length;      /* of the list */
+	bool categories_only;
 } column_inputs;
 
 column_inputs engine_column_inputs(const forest *f, uint32_t column);

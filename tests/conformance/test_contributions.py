@@ -267,3 +267,23 @@ def test_catboost(seed, tmp_path):
     assert booster.get_params()["grow_policy"] != "SymmetricTree" and (covers == 0).any()
     found = model.contributions(rows)
     assert np.allclose(found.sum(axis=-1), margins, atol=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(N_SEEDS // 5))
+def test_catboost_categories(seed):
+    """One-hot splits and CTRs: a combination's contribution is shared evenly by its categories."""
+    pandas = pytest.importorskip("pandas")
+    rng = seeded("catboost categories", seed)
+    n = 250
+    frame = pandas.DataFrame({"a": rng.normal(size=n), "c": rng.choice(list("xyzuvw"), n), "b": rng.normal(size=n),
+                              "d": rng.choice(list("pqrst"), n)})
+    c, d = frame.c.to_numpy(), frame.d.to_numpy()
+    y = frame.a + (c == "x") * 2.0 - (d == "p") + ((c == "y") & (d == "q")) * 3.0 + rng.normal(size=n) * 0.3
+    booster = catboost.CatBoostRegressor(
+        iterations=12, depth=int(rng.integers(2, 6)), one_hot_max_size=int(rng.choice([2, 5, 6])), random_seed=seed,
+        max_ctr_complexity=int(rng.integers(1, 3)), thread_count=1, verbose=0, allow_writing_files=False)
+    booster.fit(frame, y, cat_features=["c", "d"])
+    rows = frame.iloc[:60].copy()
+    rows.loc[rows.index[:5], "c"] = "never seen"
+    expected = booster.get_feature_importance(catboost.Pool(rows, cat_features=["c", "d"]), type="ShapValues", thread_count=1)
+    compare(scoreline.convert(booster), rows, expected, booster.predict(rows, prediction_type="RawFormulaVal"))
