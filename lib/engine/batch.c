@@ -118,7 +118,7 @@ static void sum_output(const engine *e, const workspace *w, uint32_t output, con
 }
 
 /* Trees [first, first + n), n at most SUM_TREES: those of each output in their order. */
-static void sum_chunk(const engine *e, const workspace *w, uint32_t first, uint32_t n)
+static void sum_by_output(const engine *e, const workspace *w, uint32_t first, uint32_t n)
 {
 	const forest *f = e->f;
 	bool done[SUM_TREES] = {false};
@@ -140,8 +140,8 @@ static void sum_chunk(const engine *e, const workspace *w, uint32_t first, uint3
 	}
 }
 
-/* The same for vector trees: every tree adds to every output. */
-static void sum_vectors(const engine *e, const workspace *w, uint32_t first, uint32_t n)
+/* The same where every tree adds to every output: vector trees, or a single output. */
+static void sum_in_order(const engine *e, const workspace *w, uint32_t first, uint32_t n)
 {
 	for (uint32_t o = 0; o < e->f->leaf_width; o++) {
 		uint8_t which[SUM_TREES];
@@ -180,15 +180,16 @@ static void run_trees(const engine *e, const workspace *w, uint32_t first, uint3
 					w->leaf_codes[i]);
 				continue;
 			}
-			w->k->select(plan->ops + p->first_op, p->n_ops, words, w->planes);
+			if (p->n_ops)
+				w->k->select(plan->ops + p->first_op, p->n_ops, words, w->planes);
 			w->k->gather_bits(w->planes, p->planes, p->n_planes, words, w->leaf_codes[i]);
 		}
 		if (engine_has_linear_leaves(e))
 			sum_linear(e, w, t, n, n_rows);
-		else if (e->f->leaf_width == 1)
-			sum_chunk(e, w, t, n);
+		else if (e->f->leaf_width > 1 || e->f->contract.n_outputs == 1)
+			sum_in_order(e, w, t, n);
 		else
-			sum_vectors(e, w, t, n);
+			sum_by_output(e, w, t, n);
 	}
 }
 

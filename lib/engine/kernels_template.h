@@ -114,8 +114,8 @@ static void ISA_NAME(predicates16)(const uint16_t *codes, size_t words, const ui
 
 #define V_BYTES ((size_t)64 * V_WORDS)
 
-static void ISA_NAME(gather_bits)(const uint64_t *arena, const uint16_t *slots, size_t n_planes, size_t words,
-	uint8_t *bytes)
+static ALWAYS_INLINE void ISA_NAME(gather_planes)(const uint64_t *arena, const uint16_t *slots, size_t n_planes,
+	size_t words, uint8_t *bytes)
 {
 	for (size_t w = 0; w < words; w += V_WORDS, bytes += V_BYTES) {
 		V planes[8];
@@ -125,6 +125,17 @@ static void ISA_NAME(gather_bits)(const uint64_t *arena, const uint16_t *slots, 
 			planes[k] = v_andnot(planes[0], planes[0]);
 		v_bytes(planes, bytes);
 	}
+}
+
+static void ISA_NAME(gather_bits)(const uint64_t *arena, const uint16_t *slots, size_t n_planes, size_t words,
+	uint8_t *bytes)
+{
+	if (n_planes == 6)
+		ISA_NAME(gather_planes)(arena, slots, 6, words, bytes);
+	else if (n_planes == 8)
+		ISA_NAME(gather_planes)(arena, slots, 8, words, bytes);
+	else
+		ISA_NAME(gather_planes)(arena, slots, n_planes, words, bytes);
 }
 
 /* Answer of one of 2^k splits of a level, picked by the answers of the k levels above: p[-1] is the nearest. */

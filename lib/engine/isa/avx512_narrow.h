@@ -46,31 +46,30 @@ static inline V v_andnot(V a, V b)
 	return _mm_andnot_si128(a, b);
 }
 
-static inline __m128i transpose_bits128(__m128i x)
+static inline __attribute__((always_inline)) __m512i join128(__m128i a, __m128i b, __m128i c, __m128i d)
 {
-	return _mm_gf2p8affine_epi64_epi8(_mm_set1_epi64x((long long)0x8040201008040201), x, 0);
+	__m512i low = _mm512_castsi256_si512(_mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1));
+	return _mm512_inserti64x4(low, _mm256_inserti128_si256(_mm256_castsi128_si256(c), d, 1), 1);
 }
 
-static inline void v_bytes(const V planes[8], uint8_t *bytes)
+/* One word of each of 8 planes becomes 64 bytes: first byte r of all planes side by side, highest plane first, then 8 × 8 bits
+ * transposed. */
+static inline __attribute__((always_inline)) __m512i bytes_of_words(__m512i words)
 {
-	__m128i p[8], a[8], b[8];
-	for (size_t k = 0; k < 8; k++)
-		p[7 - k] = planes[k];
-	for (size_t k = 0; k < 4; k++) {
-		a[2 * k] = _mm_unpacklo_epi8(p[2 * k], p[2 * k + 1]);
-		a[2 * k + 1] = _mm_unpackhi_epi8(p[2 * k], p[2 * k + 1]);
-	}
-	for (size_t k = 0; k < 2; k++) {
-		b[4 * k] = _mm_unpacklo_epi16(a[4 * k], a[4 * k + 2]);
-		b[4 * k + 1] = _mm_unpackhi_epi16(a[4 * k], a[4 * k + 2]);
-		b[4 * k + 2] = _mm_unpacklo_epi16(a[4 * k + 1], a[4 * k + 3]);
-		b[4 * k + 3] = _mm_unpackhi_epi16(a[4 * k + 1], a[4 * k + 3]);
-	}
-	for (size_t k = 0; k < 4; k++) {
-		__m128i *to = (__m128i *)(void *)(bytes + 32 * k);
-		_mm_store_si128(to, transpose_bits128(_mm_unpacklo_epi32(b[k], b[k + 4])));
-		_mm_store_si128(to + 1, transpose_bits128(_mm_unpackhi_epi32(b[k], b[k + 4])));
-	}
+	const __m512i rows = _mm512_setr_epi64(0x0008101820283038, 0x0109111921293139, 0x020a121a222a323a, 0x030b131b232b333b,
+		0x040c141c242c343c, 0x050d151d252d353d, 0x060e161e262e363e, 0x070f171f272f373f);
+	return _mm512_gf2p8affine_epi64_epi8(_mm512_set1_epi64((long long)0x8040201008040201),
+		_mm512_permutexvar_epi8(rows, words), 0);
+}
+
+static inline void v_bytes(const V p[8], uint8_t *bytes)
+{
+	__m512i first = join128(_mm_unpacklo_epi64(p[0], p[1]), _mm_unpacklo_epi64(p[2], p[3]),
+		_mm_unpacklo_epi64(p[4], p[5]), _mm_unpacklo_epi64(p[6], p[7]));
+	__m512i second = join128(_mm_unpackhi_epi64(p[0], p[1]), _mm_unpackhi_epi64(p[2], p[3]),
+		_mm_unpackhi_epi64(p[4], p[5]), _mm_unpackhi_epi64(p[6], p[7]));
+	_mm512_store_si512((void *)bytes, bytes_of_words(first));
+	_mm512_store_si512((void *)(bytes + 64), bytes_of_words(second));
 }
 
 #define SUM_WORDS(n) (n)
