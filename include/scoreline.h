@@ -412,8 +412,9 @@ SCORE_API SCORE_MUST_CHECK score_status score_early_stop(const score_model *mode
 
 /* Is the margin above the cut-off? out[row] is 1 if margin > cutoff, else 0: always the answer that the full sum gives.
  * Rows whose answer the remaining trees cannot change need no more of them. For models of one output. `n_trees`, if not
- * NULL, receives how many trees were walked, of n_rows * (trees of the model). It pays for single rows and small batches
- * when most trees can be saved; blocks of rows go on until their last row is decided, and score_batch() is often faster. */
+ * NULL, receives how many trees were walked, of n_rows * (trees of the model). The answer is
+ * worth more than the trees saved: on boosted models the last trees still matter for most rows, and score_batch() with a
+ * comparison is usually faster (docs/numerics.md has numbers). */
 SCORE_API SCORE_MUST_CHECK score_status score_decide(const score_model *model, const score_input *input, double cutoff,
 	uint8_t *out, size_t out_len, const score_options *options, uint64_t *n_trees, score_error *error);
 

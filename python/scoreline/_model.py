@@ -456,8 +456,8 @@ class Model:
     def decide(self, X: Any, cutoff: float) -> np.ndarray:
         """Is the margin above the cut-off? bool [n_rows], always what ``predict(X, "margin") > cutoff`` gives.
 
-        Rows whose answer the remaining trees cannot change need no more of them. That pays for single rows and when most
-        trees can be saved; else predict() is as fast.
+        Rows whose answer the remaining trees cannot change need no more of them. On boosted models that
+        saves little, and predict() is usually faster.
         """
         answers = self._between_trees(X, OUTPUTS["margin"], np.uint8, lambda _: (), lib.score_decide, (cutoff,), (None,))
         return answers.astype(bool)

@@ -21,7 +21,8 @@ done
 $compiler -static -O1 -std=gnu11 -ffp-contract=off -DXXH_INLINE_ALL \
 	-DMSGPACK_ENDIAN_BIG_BYTE=1 -DMSGPACK_ENDIAN_LITTLE_BYTE=0 \
 	-Iinclude -Ilib -Itests/unit -isystem "$folder/include" -o "$folder/slm_tool" \
-	lib/base/*.c lib/forest/*.c lib/format/*.c tests/conformance/slm_tool.c tests/unit/sample_forests.c -lm
+	lib/base/*.c lib/forest/*.c lib/format/*.c tests/conformance/slm_tool.c tests/unit/sample_forests.c \
+	tests/unit/random_columns.c -lm
 
 "$tool" samples "$folder/here"
 "$runner" "$folder/slm_tool" samples "$folder/there"

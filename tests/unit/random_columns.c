@@ -36,7 +36,9 @@ static double number(maker *m)
 	static const double odd[] = {0.0, -0.0, 0.1, 3.0, 1e-3, 1e20, -1e-30};
 	if (below(m, 6) == 0)
 		return odd[below(m, 7)];
-	return ((double)below(m, 20001) - 10000.0) / (below(m, 2) ? 700.0 : 1024.0);
+	/* One draw per statement: their order within an expression is the compiler's. */
+	double n = (double)below(m, 20001) - 10000.0;
+	return n / (below(m, 2) ? 700.0 : 1024.0);
 }
 
 static score_step *push(maker *m, score_operation operation, double a, double b)
@@ -50,7 +52,8 @@ static void push_lookup(maker *m)
 {
 	size_t at = m->n_steps;
 	double key = (double)below(m, 5) - 3.0;
-	score_step *s = push(m, SCORE_STEP_LOOKUP, number(m), below(m, 2) ? NAN : number(m));
+	double of_missing = below(m, 2) ? NAN : number(m), of_unknown = number(m);
+	score_step *s = push(m, SCORE_STEP_LOOKUP, of_unknown, of_missing);
 	for (size_t i = 0; i < N_KEYS; i++) {
 		m->keys[at][i] = key;
 		m->values[at][i] = below(m, 3) ? (double)below(m, 7) : number(m);
@@ -146,7 +149,8 @@ static score_status add_hashed(maker *m)
 		s->values = cat_hashes;
 		s->n_keys = N_KEYS;
 	} else {
-		push(m, below(m, 2) ? SCORE_STEP_GREATER : SCORE_STEP_EQUAL, (double)below(m, 4), (double)below(m, 2));
+		double flag = (double)below(m, 2), than = (double)below(m, 4);
+		push(m, below(m, 2) ? SCORE_STEP_GREATER : SCORE_STEP_EQUAL, than, flag);
 	}
 	m->hashed[m->n_hashed++ % 8] = m->next;
 	return add(m, &p);

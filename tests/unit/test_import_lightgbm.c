@@ -42,10 +42,13 @@ static answers read_answers(const char *name, const char *suffix)
 	return a;
 }
 
-/* Distance in units in the last place; equal bits are 0, and different signs are far apart. */
+/* Distance in units in the last place; equal bits are 0, and different signs are far apart. Every NaN is the same: its sign
+ * is the processor's choice. */
 static uint64_t ulps(double a, double b)
 {
 	uint64_t x = sl_f64_bits(a), y = sl_f64_bits(b);
+	if (a != a && b != b)
+		return 0;
 	return x > y ? x - y : y - x;
 }
 
