@@ -129,6 +129,9 @@ python_tests() {
 		build/venv/bin/python -m pytest -q -n "$jobs" -p no:cacheprovider "$@"
 }
 
+# Which cells of the matrix there are depends on nothing but the tests; quick runs leave some out.
+conformance_page() { build/venv/bin/python tests/conformance/matrix.py check "$logs/matrix.json"; }
+
 conformance() { SCORELINE_MATRIX=$logs/matrix.txt python_tests tests/conformance; }
 
 # The AVX-512 kernels over instructions computed in plain C, for processors that lack them.
@@ -184,6 +187,7 @@ if [ $have_venv = 0 ]; then
 	[ -d tests/cli ] && step count_pytest "command line" python_tests tests/cli
 	[ -d tests/python ] && step count_pytest "Python package" python_tests tests/python
 	step count_pytest "conformance" conformance
+	[ $mode = quick ] || step count_one "conformance page" conformance_page
 	if [ $mode != quick ] && ! grep -q avx512_vbmi /proc/cpuinfo; then
 		step count_pytest "conformance, simulated" conformance_simulated tests/conformance
 	fi
