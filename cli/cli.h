@@ -237,8 +237,8 @@ typedef struct cli_writer {
 } cli_writer;
 
 /* Class numbers become the model's labels in CSV, if it has any. */
-int cli_writer_open(const char *path, score_output output, size_t width, bool single, const score_model *model,
-	cli_writer *out);
+int cli_writer_open(const char *path, score_output output, size_t width, const score_model_info *info,
+	const score_model *model, cli_writer *out);
 int cli_writer_write(cli_writer *writer, const double *values, size_t n_rows);
 int cli_writer_commit(cli_writer *writer);
 void cli_writer_close(cli_writer *writer);

@@ -35,7 +35,7 @@ typedef struct block {
 
 static bool parse_output(const char *text, score_output *out)
 {
-	static const char *const names[] = { "prediction", "margin", "leaf", "class" };
+	static const char *const names[] = { "prediction", "margin", "leaf", "class", "contribution" };
 	size_t i;
 	for (i = 0; i < sizeof names / sizeof names[0]; i++)
 		if (strcmp(text, names[i]) == 0) {
@@ -61,8 +61,8 @@ static int parse_named(int c, const char *text, score_job *job)
 {
 	cli_quoted found = cli_quote(text, strlen(text), 60);
 	if (c == OPTION_OUTPUT && !parse_output(text, &job->options.output))
-		return cli_usage("score", "--output: expected prediction, margin, class or leaf, found \"%s\"; -o names the file",
-			found.text);
+		return cli_usage("score", "--output: expected prediction, margin, class, leaf or contribution, found \"%s\"; -o names "
+			"the file", found.text);
 	if (c == OPTION_FORMAT && !parse_table(text, &job->rows_options.table))
 		return cli_usage("score", "--format: expected csv, jsonl or npy, found \"%s\"", found.text);
 	if (c == OPTION_TREES && !cli_parse_range(text, &job->options.tree_begin, &job->options.tree_end))
@@ -122,8 +122,8 @@ static int check_usage(int argc, char **argv, score_job *job)
 	return CLI_OK;
 }
 
-/* Why the model gives no class numbers, in the library's words. */
-static int fail_classes(const cli_model *m, const score_job *job)
+/* Why the model has no such output, in the library's words. */
+static int fail_output(const cli_model *m, const score_job *job)
 {
 	score_input none = score_input_rows_f64(NULL, 0, m->info.n_features);
 	score_error error;
@@ -138,8 +138,8 @@ static int make_block(const cli_model *m, score_job *job, block *b)
 {
 	size_t widest, n_features = m->info.n_features;
 	b->width = score_output_width(m->model, &job->options);
-	if (b->width == 0 && job->options.output == SCORE_OUTPUT_CLASS)
-		return fail_classes(m, job);
+	if (b->width == 0 && job->options.output >= SCORE_OUTPUT_CLASS)
+		return fail_output(m, job);
 	if (b->width == 0 && m->info.kind == SCORE_KIND_LINEAR)
 		return cli_fail(job->model_path, "is a linear model: it has no trees, and so no --trees and no leaf numbers");
 	if (b->width == 0)
@@ -150,7 +150,8 @@ static int make_block(const cli_model *m, score_job *job, block *b)
 	b->n_rows = b->n_rows > BLOCK_ROWS ? BLOCK_ROWS : b->n_rows < 1 ? 1 : b->n_rows;
 	b->rows = malloc((b->n_rows * n_features + 1) * sizeof *b->rows);
 	b->scores = malloc(b->n_rows * b->width * sizeof *b->scores);
-	job->options.scratch_bytes = score_scratch_bytes(m->model);
+	job->options.scratch_bytes = job->options.output == SCORE_OUTPUT_CONTRIBUTION ? score_contribution_scratch_bytes(m->model)
+										      : score_scratch_bytes(m->model);
 	b->scratch = malloc(job->options.scratch_bytes + 1);
 	job->options.scratch = b->scratch;
 	if (b->rows == NULL || b->scores == NULL || b->scratch == NULL)
@@ -193,12 +194,11 @@ static int run(const cli_model *m, score_job *job, cli_bytes *bytes)
 	block b = { NULL, NULL, NULL, 0, 0 };
 	cli_rows *rows = NULL;
 	cli_writer writer;
-	bool single = m->info.margin_is_f32 != 0;
 	int code = make_block(m, job, &b);
 	if (code == CLI_OK)
 		code = cli_rows_open(bytes, m->model, m->info.n_features, &job->rows_options, &rows);
 	if (code == CLI_OK)
-		code = cli_writer_open(job->out_path, job->options.output, b.width, single, m->model, &writer);
+		code = cli_writer_open(job->out_path, job->options.output, b.width, &m->info, m->model, &writer);
 	if (code == CLI_OK) {
 		code = score_rows(m, job, &b, bytes, rows, &writer);
 		if (code == CLI_OK)

@@ -20,6 +20,35 @@ static const char *column_name(score_output output)
 	return output == SCORE_OUTPUT_MARGIN ? "margin" : "prediction";
 }
 
+/* A label, quoted if commas, quotes or line ends are in it. */
+static int write_csv_label(cli_writer *w, const char *label)
+{
+	bool quoted = strpbrk(label, ",\"\r\n") != NULL;
+	int code = quoted ? cli_output_write(&w->output, "\"", 1) : CLI_OK;
+	for (const char *p = label; *p != '\0' && code == CLI_OK; p++)
+		code = cli_output_write(&w->output, *p == '"' ? "\"\"" : p, *p == '"' ? 2 : 1);
+	if (code == CLI_OK && quoted)
+		code = cli_output_write(&w->output, "\"", 1);
+	return code;
+}
+
+/* The features' names, then "bias"; of several outputs one after the other, with their numbers behind. */
+static int write_contributions_header(cli_writer *w, const score_model *model, size_t n_features)
+{
+	size_t i, n_outputs = w->width / (n_features + 1);
+	char text[24];
+	for (i = 0; i < w->width; i++) {
+		const char *name = score_model_feature_name(model, (uint32_t)(i % (n_features + 1)));
+		const char *end = i + 1 == w->width ? "\n" : ",";
+		int length = n_outputs == 1 ? snprintf(text, sizeof text, "%s", end)
+			: snprintf(text, sizeof text, "_%zu%s", i / (n_features + 1), end);
+		if (write_csv_label(w, name != NULL ? name : "bias") != CLI_OK ||
+			cli_output_write(&w->output, text, (size_t)length) != CLI_OK)
+			return CLI_FAILED;
+	}
+	return CLI_OK;
+}
+
 static int write_csv_header(cli_writer *w, score_output output)
 {
 	size_t i;
@@ -55,15 +84,15 @@ static void fill_npy_header(const cli_writer *w, char header[NPY_HEADER_BYTES])
 	header[NPY_HEADER_BYTES - 1] = '\n';
 }
 
-int cli_writer_open(const char *path, score_output output, size_t width, bool single, const score_model *model,
-	cli_writer *out)
+int cli_writer_open(const char *path, score_output output, size_t width, const score_model_info *info,
+	const score_model *model, cli_writer *out)
 {
 	char header[NPY_HEADER_BYTES];
 	size_t length = path != NULL ? strlen(path) : 0;
 	int code;
 	memset(out, 0, sizeof *out);
 	out->width = width;
-	out->single = single;
+	out->single = info->margin_is_f32 != 0 && output != SCORE_OUTPUT_CONTRIBUTION;
 	out->leaf = output == SCORE_OUTPUT_LEAF;
 	out->integer = out->leaf || output == SCORE_OUTPUT_CLASS;
 	if (output == SCORE_OUTPUT_CLASS && score_model_class_count(model) > 0)
@@ -77,6 +106,8 @@ int cli_writer_open(const char *path, score_output output, size_t width, bool si
 	} else if (out->npy) {
 		fill_npy_header(out, header);
 		code = cli_output_write(&out->output, header, sizeof header);
+	} else if (output == SCORE_OUTPUT_CONTRIBUTION) {
+		code = write_contributions_header(out, model, info->n_features);
 	} else {
 		code = write_csv_header(out, output);
 	}
@@ -99,24 +130,14 @@ static int write_npy_value(cli_writer *w, double value)
 	return cli_output_write(&w->output, bytes, sizeof bytes);
 }
 
-/* A label, quoted if commas, quotes or line ends are in it. */
-static int write_csv_label(cli_writer *w, const char *label, char end)
-{
-	bool quoted = strpbrk(label, ",\"\r\n") != NULL;
-	int code = quoted ? cli_output_write(&w->output, "\"", 1) : CLI_OK;
-	for (const char *p = label; *p != '\0' && code == CLI_OK; p++)
-		code = cli_output_write(&w->output, *p == '"' ? "\"\"" : p, *p == '"' ? 2 : 1);
-	if (code == CLI_OK && quoted)
-		code = cli_output_write(&w->output, "\"", 1);
-	return code == CLI_OK ? cli_output_write(&w->output, &end, 1) : code;
-}
-
 static int write_csv_value(cli_writer *w, double value, char end)
 {
 	char text[CLI_NUMBER_TEXT + 1];
 	const char *label = w->labels != NULL ? score_model_class_label(w->labels, (uint32_t)value) : NULL;
-	if (label != NULL)
-		return write_csv_label(w, label, end);
+	if (label != NULL) {
+		int code = write_csv_label(w, label);
+		return code == CLI_OK ? cli_output_write(&w->output, &end, 1) : code;
+	}
 	size_t length = cli_format_number(value, w->single, text);
 	text[length] = end;
 	return cli_output_write(&w->output, text, length + 1);

@@ -17,6 +17,7 @@ from conftest import (BINARY, BUILD, COMMAND, DATA, HEADER, SANITIZED, STUMPS, f
 
 ROWS = [(17, 10, 0), (40, 60000, 0.5), (math.nan, math.nan, math.nan), (20, 1000, 0.1)]
 CSV = HEADER + "17,10,0\n40,60000,0.5\n,,\n20,1000,0.1\n"
+XGBOOST = DATA.parent / "xgboost"
 # tests/data/cli/binary.txt: height is numeric, colour a category; the margins are LightGBM's own.
 CATEGORY_CSV = "colour,height\n0,1\n1,1\n2,1\n,1\n0,2\n9,4.0000000000000009\n1,5\n0,\n"
 CATEGORY_MARGINS = [0.75 + 0.1, 0.125 + 0.1, 0.75 + 0.1, 0.125 + 0.1, -0.5 + 0.1, -0.5 + 0.1, -0.5 - 0.2, 0.75 - 0.2]
@@ -255,6 +256,31 @@ def test_score_classes(model, rows, tmp_path):
     succeed("score", labelled, table, "--output", "class", "-o", out)
     assert np.load(out).dtype == np.int64 and np.load(out).tolist() == [int(number) for number in numbers]
     assert "no classifier" in fail(1, "score", model, rows, "--output", "class").err
+
+
+@pytest.mark.parametrize("name, n_outputs", [("binary_logitraw-3.2.0", 1), ("softprob-3.2.0", 3)])
+def test_score_contributions(name, n_outputs, tmp_path):
+    source, model, covered = XGBOOST / f"{name}.json", tmp_path / "bare.slm", tmp_path / "covered.slm"
+    succeed("convert", source, "-o", covered)
+    features = [feature["name"] for feature in json.loads(succeed("inspect", covered, "--json").out)["features"]]
+    table = np.random.default_rng(5).normal(size=(40, len(features)))
+    table[::7, 1] = np.nan
+    rows, out = tmp_path / "rows.npy", tmp_path / "out.npy"
+    np.save(rows, table)
+    done = succeed("score", covered, rows, "--output", "contribution")
+    names = features + ["bias"]
+    expected = names if n_outputs == 1 else [f"{name}_{k}" for k in range(n_outputs) for name in names]
+    assert done.out.splitlines()[0].split(",") == expected
+    values = np.array([line.split(",") for line in done.out.splitlines()[1:]], np.float64)
+    succeed("score", covered, rows, "--output", "contribution", "-o", out)
+    assert np.load(out).dtype == np.float64 and same_bits(np.load(out), values)
+    # Shapley values are computed in double, margins in float.
+    margins = np.array([line.split(",") for line in succeed("score", covered, rows, "--output", "margin").out.splitlines()[1:]],
+                       np.float64)
+    assert np.abs(values.reshape(40, n_outputs, -1).sum(axis=2) - margins).max() < 1e-5
+    assert np.abs(values).max() > 0.01
+    succeed("convert", source, "-o", model, "--no-covers")
+    assert "no covers" in fail(1, "score", model, rows, "--output", "contribution").err
 
 
 def test_score_category_by_label(tmp_path):
