@@ -16,9 +16,10 @@ ARROWS = {
     "engine": {"base", "forest", "input"},
     "import": {"base", "forest"},
     "api": {"base", "forest", "format", "input", "engine", "import"},
+    "deploy": {"base"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
-PUBLIC = {"scoreline.h", "scoreline/build.h", "scoreline/import.h"}
+PUBLIC = {"scoreline.h"} | {f"scoreline/{path.name}" for path in (ROOT / "include/scoreline").glob("*.h")}
 
 
 def included(path: pathlib.Path):

@@ -6,7 +6,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 n=0
-for header in scoreline.h scoreline/build.h scoreline/import.h; do
+for header in $(cd include && ls *.h scoreline/*.h); do
 	echo "#include <$header>" >"$work/alone.c"
 	echo "int main(void) { return 0; }" >>"$work/alone.c"
 	cp "$work/alone.c" "$work/alone.cpp"

@@ -1,0 +1,15 @@
+/*
+ * Scoreline: the deployment layer. Everything is an object that the host makes and frees; nothing runs by itself.
+ *
+ *   call.h        one finished scoring call
+ *   statistics.h  what was scored: counts, histograms, drift against a reference, Prometheus text
+ *   capture.h     the log of calls: sampled, bounded, never in the way of scoring
+ *   features.h    feature tables and lookups by key
+ *   endpoint.h    models opened once, served versions, traffic, shadows, hot swap
+ */
+#ifndef SCORELINE_DEPLOY_H
+#define SCORELINE_DEPLOY_H
+
+#include <scoreline/call.h>
+
+#endif
