@@ -29,8 +29,24 @@ static score_status fail_io(score_error *error, const char *what, const char *pa
 	return sl_fail(error, SCORE_ERR_IO, "cannot %s '%.120s': %s", what, path, reason);
 }
 
+static sl_file_identity identity_of(const struct stat *st)
+{
+	return (sl_file_identity){(uint64_t)st->st_dev, (uint64_t)st->st_ino, (uint64_t)st->st_size,
+		(int64_t)st->st_mtim.tv_sec, (int64_t)st->st_mtim.tv_nsec};
+}
+
+score_status sl_identify_file(const char *path, sl_file_identity *out, score_error *error)
+{
+	struct stat st;
+	if (stat(path, &st) != 0)
+		return fail_io(error, "open", path);
+	*out = identity_of(&st);
+	return SCORE_OK;
+}
+
 /* Open for reading and check that it is a regular file of acceptable size, and not empty. */
-static score_status open_sized(const char *path, uint64_t max_bytes, int *out_fd, size_t *out_size, score_error *error)
+static score_status open_sized(const char *path, uint64_t max_bytes, int *out_fd, sl_file_identity *out,
+	score_error *error)
 {
 	struct stat st;
 	uint64_t limit = max_bytes ? max_bytes : DEFAULT_MAX_BYTES;
@@ -52,7 +68,18 @@ static score_status open_sized(const char *path, uint64_t max_bytes, int *out_fd
 		return status;
 	}
 	*out_fd = fd;
-	*out_size = (size_t)st.st_size;
+	*out = identity_of(&st);
+	return SCORE_OK;
+}
+
+static score_status check_unchanged(int fd, const sl_file_identity *before, const char *path, score_error *error)
+{
+	struct stat st;
+	if (fstat(fd, &st) != 0)
+		return fail_io(error, "inspect", path);
+	sl_file_identity now = identity_of(&st);
+	if (now.size != before->size || now.changed_s != before->changed_s || now.changed_ns != before->changed_ns)
+		return sl_fail(error, SCORE_ERR_IO, "'%.120s' was changed while it was read: replace such files by rename", path);
 	return SCORE_OK;
 }
 
@@ -72,50 +99,69 @@ static score_status read_all(int fd, char *to, size_t size, const char *path, sc
 	return SCORE_OK;
 }
 
-score_status sl_read_file(const char *path, uint64_t max_bytes, const score_allocator *allocator, void **out,
-	size_t *out_size, score_error *error)
+score_status sl_read_identified_file(const char *path, uint64_t max_bytes, const score_allocator *allocator, void **out,
+	sl_file_identity *identity, score_error *error)
 {
 	score_allocator a = sl_allocator(allocator);
 	int fd = -1;
-	size_t size = 0;
 	*out = NULL;
-	*out_size = 0;
-	score_status status = open_sized(path, max_bytes, &fd, &size, error);
+	score_status status = open_sized(path, max_bytes, &fd, identity, error);
 	if (status != SCORE_OK)
 		return status;
+	size_t size = (size_t)identity->size;
 	char *data = sl_alloc(&a, size, SL_CACHE_LINE);
 	if (!data)
 		status = sl_fail_memory(error, size);
 	else
 		status = read_all(fd, data, size, path, error);
+	if (status == SCORE_OK)
+		status = check_unchanged(fd, identity, path, error);
 	close(fd);
 	if (status != SCORE_OK) {
 		sl_free(&a, data, size, SL_CACHE_LINE);
 		return status;
 	}
 	*out = data;
-	*out_size = size;
 	return SCORE_OK;
 }
 
-score_status sl_map_file(const char *path, uint64_t max_bytes, const void **out, size_t *out_size, score_error *error)
+score_status sl_read_file(const char *path, uint64_t max_bytes, const score_allocator *allocator, void **out,
+	size_t *out_size, score_error *error)
+{
+	sl_file_identity identity = {0};
+	*out_size = 0;
+	score_status status = sl_read_identified_file(path, max_bytes, allocator, out, &identity, error);
+	if (status == SCORE_OK)
+		*out_size = (size_t)identity.size;
+	return status;
+}
+
+score_status sl_map_identified_file(const char *path, uint64_t max_bytes, const void **out, sl_file_identity *identity,
+	score_error *error)
 {
 	int fd = -1;
-	size_t size = 0;
 	*out = NULL;
-	*out_size = 0;
-	score_status status = open_sized(path, max_bytes, &fd, &size, error);
+	score_status status = open_sized(path, max_bytes, &fd, identity, error);
 	if (status != SCORE_OK)
 		return status;
-	void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	void *data = mmap(NULL, (size_t)identity->size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
 		status = fail_io(error, "map", path);
 	close(fd);
 	if (status != SCORE_OK)
 		return status;
 	*out = data;
-	*out_size = size;
 	return SCORE_OK;
+}
+
+score_status sl_map_file(const char *path, uint64_t max_bytes, const void **out, size_t *out_size, score_error *error)
+{
+	sl_file_identity identity = {0};
+	*out_size = 0;
+	score_status status = sl_map_identified_file(path, max_bytes, out, &identity, error);
+	if (status == SCORE_OK)
+		*out_size = (size_t)identity.size;
+	return status;
 }
 
 void sl_unmap_file(const void *data, size_t size)
