@@ -181,8 +181,8 @@ SCORE_API SCORE_MUST_CHECK score_status score_endpoint_set_shadows(score_endpoin
 /* Back to the configuration before, with its slots; once more goes forward again. ARGUMENT if there is none. */
 SCORE_API SCORE_MUST_CHECK score_status score_endpoint_rollback(score_endpoint *endpoint, score_error *error);
 
-/* Give up the configuration before and free what no call uses any more. Returns how many configurations calls still use;
- * a host that waits for the end of a model asks again. Never waits itself. */
+/* Give up the configuration before and free what no call uses any more. Returns how many configurations still wait for the
+ * end of calls that began before they were replaced; a host that wants a model gone asks again. Never waits itself. */
 SCORE_API size_t score_endpoint_settle(score_endpoint *endpoint);
 
 /* ---- what runs ---------------------------------------------------------------------------------- */

@@ -192,7 +192,9 @@ static bool gather_columns(const deploy_call *call, const score_input *input, in
 	memcpy(columns, input->u.columns.columns, bytes);
 	for (uint32_t feature = 0; feature < call->c->n_features; feature++) {
 		int64_t i = plan ? score_plan_column(plan, feature) : (int64_t)feature;
-		if (i >= 0 && i < input->n_columns && !gather_column(columns + i, begin, rows, n, room))
+		if (i < 0 || i >= input->n_columns || columns[i].values != input->u.columns.columns[i].values)
+			continue; /* no such column, or copied already */
+		if (!gather_column(columns + i, begin, rows, n, room))
 			return false;
 	}
 	out->u.columns.columns = columns;
