@@ -158,7 +158,7 @@ score_status sl_msgpack_parse(const uint8_t *bytes, size_t size, int64_t offset,
 		return sl_fail_memory(error, size);
 	if (result == 0)
 		return sl_fail_at(error, SCORE_ERR_CORRUPT, offset + (int64_t)size, -1,
-			"the bytes end inside a msgpack value; they are damaged");
+			"the data ends inside a msgpack value; it is damaged");
 	if (result < 0)
 		return sl_fail_at(error, SCORE_ERR_CORRUPT, offset + (int64_t)at, -1,
 			"the bytes are not msgpack of at most 32 levels; they are damaged");
