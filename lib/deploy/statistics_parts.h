@@ -118,6 +118,19 @@ score_status deploy_categories_of(const score_model *model, uint32_t feature, sl
 void deploy_values_take(const score_model *model, const score_input *input, const score_plan *plan, uint32_t feature,
 	const deploy_categories *categories, const int64_t *rows, size_t n, double *out);
 
+/* ---- bins ---------------------------------------------------------------------------------------- */
+
+typedef struct deploy_bins {
+	/* n is a multiple of 4. above[k] receives how many of x lie above edges[k]; what is not NaN is
+	 * added to *sum. Returns how many are not. */
+	uint64_t (*count)(const double *x, size_t n, const double *edges, uint32_t n_edges, uint64_t *above, double *sum);
+	/* Number of edges below x; of NaN 0. The edges are padded by infinity to SCORE_MAX_EDGES. */
+	uint32_t (*find)(double x, const double *edges, uint32_t n_edges);
+} deploy_bins;
+
+/* The fastest for this processor. */
+deploy_bins deploy_bins_choose(void);
+
 /* ---- latency ------------------------------------------------------------------------------------- */
 
 static inline uint32_t deploy_latency_bucket(int64_t ns)

@@ -22,6 +22,7 @@ struct score_statistics {
 	deploy_shape shape;
 	const score_model *model;
 	score_allocator allocator;
+	deploy_bins bins;
 	deploy_categories **categories; /* by feature; NULL for numeric ones */
 	shard *shards;                  /* [n_shards + 1], the last is the shared one */
 	uint32_t n_shards;
@@ -51,7 +52,7 @@ static score_status take_options(const score_model *model, const score_statistic
 		return sl_fail(error, SCORE_ERR_LIMIT, "score_statistics_options.max_features is %u: at most 1,048,576 are possible",
 			o->max_features);
 	o->n_shards = o->n_shards ? o->n_shards : 16;
-	o->sample_every = o->sample_every ? o->sample_every : 32;
+	o->sample_every = o->sample_every ? o->sample_every : 64;
 	o->max_features = o->max_features ? o->max_features : 1024;
 	return SCORE_OK;
 }
@@ -104,6 +105,7 @@ static score_status make(const score_model *model, const score_statistics_option
 	}
 	s->shape = shape;
 	s->model = model;
+	s->bins = deploy_bins_choose();
 	s->allocator = sl_allocator(o->allocator);
 	scoring.output = o->output;
 	s->out_width = score_output_width(model, &scoring);
@@ -176,81 +178,57 @@ static void count_times(cell *cells, int64_t started)
 
 /* ---- histograms ---------------------------------------------------------------------------------- */
 
-/* How many of `lanes` values lie above an edge, NaN above none. Written so that compilers use vectors. */
-static inline uint64_t count_above(const double x[DEPLOY_BLOCK], double edge)
+/* The numbers above neighbouring edges differ by what is in the bin. */
+static void count_block(const deploy_bins *bins, const deploy_histogram *h, cell *to, const double *x, size_t n,
+	bool owned, double *sum)
 {
-	int64_t above[4] = { 0, 0, 0, 0 };
-	for (int i = 0; i < DEPLOY_BLOCK; i += 4) {
-		for (int k = 0; k < 4; k++)
-			above[k] += x[i + k] > edge;
-	}
-	return (uint64_t)(above[0] + above[1] + above[2] + above[3]);
-}
-
-static inline uint64_t count_valid(const double x[DEPLOY_BLOCK])
-{
-	int64_t valid[4] = { 0, 0, 0, 0 };
-	for (int i = 0; i < DEPLOY_BLOCK; i += 4) {
-		for (int k = 0; k < 4; k++)
-			valid[k] += x[i + k] == x[i + k];
-	}
-	return (uint64_t)(valid[0] + valid[1] + valid[2] + valid[3]);
-}
-
-/* A full block: the numbers above neighbouring edges differ by what is in the bin. */
-static void count_block(const deploy_histogram *h, cell *bins, const double x[DEPLOY_BLOCK], bool owned)
-{
-	const uint64_t valid = count_valid(x);
-	uint64_t above = valid;
+	uint64_t above[SCORE_MAX_EDGES];
+	const uint64_t valid = bins->count(x, n, h->edges, h->n_edges, above, sum);
+	uint64_t left = valid;
 	for (uint32_t k = 0; k < h->n_edges; k++) {
-		const uint64_t next = count_above(x, h->edges[k]);
-		if (next != above)
-			add(bins + k, above - next, owned);
-		above = next;
+		if (above[k] != left)
+			add(to + k, left - above[k], owned);
+		left = above[k];
 	}
-	if (above)
-		add(bins + h->n_edges, above, owned);
-	if (valid != DEPLOY_BLOCK)
-		add(bins + h->n_edges + 1 + DEPLOY_AFTER_MISSING, DEPLOY_BLOCK - valid, owned);
+	if (left)
+		add(to + h->n_edges, left, owned);
+	if (valid != n)
+		add(to + h->n_edges + 1 + DEPLOY_AFTER_MISSING, n - valid, owned);
 }
 
-static void count_one(const deploy_histogram *h, cell *bins, double x, bool owned)
+static void count_one(const deploy_bins *bins, const deploy_histogram *h, cell *to, double x, bool owned, double *sum)
 {
-	uint32_t bin = 0;
 	if (isnan(x)) {
-		add(bins + h->n_edges + 1 + DEPLOY_AFTER_MISSING, 1, owned);
+		add(to + h->n_edges + 1 + DEPLOY_AFTER_MISSING, 1, owned);
 		return;
 	}
-	for (uint32_t k = 0; k < h->n_edges; k++)
-		bin += x > h->edges[k];
-	add(bins + bin, 1, owned);
+	add(to + bins->find(x, h->edges, h->n_edges), 1, owned);
+	*sum += x;
 }
 
-static void count_numbers(const deploy_histogram *h, cell *cells, const double *x, size_t n, bool owned)
+static void count_numbers(const deploy_bins *bins, const deploy_histogram *h, cell *cells, const double *x, size_t n,
+	bool owned, double *sum)
 {
-	cell *bins = cells + h->cell;
-	if (n == DEPLOY_BLOCK) {
-		count_block(h, bins, x, owned);
-		return;
-	}
-	for (size_t i = 0; i < n; i++)
-		count_one(h, bins, x[i], owned);
+	const size_t whole = n & ~(size_t)3;
+	cell *to = cells + h->cell;
+	if (whole)
+		count_block(bins, h, to, x, whole, owned, sum);
+	for (size_t i = whole; i < n; i++)
+		count_one(bins, h, to, x[i], owned, sum);
 }
 
-static void count_categories(const deploy_histogram *h, cell *cells, const double *x, size_t n, bool owned)
+static void count_categories(const deploy_bins *bins, const deploy_histogram *h, cell *cells, const double *x, size_t n,
+	bool owned)
 {
-	cell *bins = cells + h->cell;
 	for (size_t i = 0; i < n; i++) {
-		uint32_t bin = 0;
-		for (uint32_t k = 0; k < h->n_edges; k++)
-			bin += x[i] > h->edges[k];
+		uint32_t bin = bins->find(x[i], h->edges, h->n_edges);
 		if (isnan(x[i]))
 			bin = h->n_edges + 1 + DEPLOY_AFTER_MISSING;
 		else if (x[i] == DEPLOY_UNKNOWN_CATEGORY)
 			bin = h->n_edges + 1 + DEPLOY_AFTER_UNKNOWN;
 		else if (bin < h->n_edges && x[i] != h->edges[bin])
 			bin = h->n_edges;
-		add(bins + bin, 1, owned);
+		add(cells + h->cell + bin, 1, owned);
 	}
 }
 
@@ -262,32 +240,22 @@ static void count_sum(const deploy_histogram *h, cell *cells, double sum, bool o
 	cell *after = cells + h->cell + h->n_edges + 1;
 	if (!(fabs(sum) < 0x1p62))
 		return;
-	const double whole = floor(sum);
-	add(after + DEPLOY_AFTER_WHOLE, (uint64_t)(int64_t)whole, owned);
-	add(after + DEPLOY_AFTER_FRACTION, (uint64_t)((sum - whole) * 0x1p32), owned);
+	int64_t whole = (int64_t)sum;
+	whole -= (double)whole > sum;
+	add(after + DEPLOY_AFTER_WHOLE, (uint64_t)whole, owned);
+	add(after + DEPLOY_AFTER_FRACTION, (uint64_t)((sum - (double)whole) * 0x1p32), owned);
 }
 
-static inline double sum_valid(const double *x, size_t n)
-{
-	double lanes[8] = { 0, 0, 0, 0, 0, 0, 0, 0 };
-	size_t i = 0;
-	for (; i + 8 <= n; i += 8) {
-		for (size_t k = 0; k < 8; k++)
-			lanes[k] += x[i + k] == x[i + k] ? x[i + k] : 0;
-	}
-	for (; i < n; i++)
-		lanes[0] += x[i] == x[i] ? x[i] : 0;
-	return ((lanes[0] + lanes[1]) + (lanes[2] + lanes[3])) + ((lanes[4] + lanes[5]) + (lanes[6] + lanes[7]));
-}
+#define SCORE_BLOCK 256 /* rows whose scores stay in the first cache while every edge passes over them */
 
-static void count_scores(const deploy_shape *shape, cell *cells, const double *out, size_t n_rows, size_t width,
+static void count_scores(const score_statistics *s, cell *cells, const double *out, size_t n_rows, size_t width,
 	bool owned)
 {
-	for (uint32_t i = 0; i < shape->n_scores; i++) {
-		const deploy_histogram *h = shape->histograms + shape->n_features + i;
-		double sum = 0, block[DEPLOY_BLOCK];
-		for (size_t r = 0; r < n_rows; r += DEPLOY_BLOCK) {
-			const size_t n = n_rows - r < DEPLOY_BLOCK ? n_rows - r : DEPLOY_BLOCK;
+	for (uint32_t i = 0; i < s->shape.n_scores; i++) {
+		const deploy_histogram *h = s->shape.histograms + s->shape.n_features + i;
+		double sum = 0, block[SCORE_BLOCK];
+		for (size_t r = 0; r < n_rows; r += SCORE_BLOCK) {
+			const size_t n = n_rows - r < SCORE_BLOCK ? n_rows - r : SCORE_BLOCK;
 			const double *x = out + r;
 			if (width > 1) {
 				for (size_t k = 0; k < n; k++)
@@ -295,10 +263,9 @@ static void count_scores(const deploy_shape *shape, cell *cells, const double *o
 				x = block;
 			}
 			if (h->type == SCORE_FEATURE_CATEGORY)
-				count_categories(h, cells, x, n, owned);
+				count_categories(&s->bins, h, cells, x, n, owned);
 			else
-				count_numbers(h, cells, x, n, owned);
-			sum += sum_valid(x, n);
+				count_numbers(&s->bins, h, cells, x, n, owned, &sum);
 		}
 		count_sum(h, cells, sum, owned);
 	}
@@ -308,14 +275,14 @@ static void count_scores(const deploy_shape *shape, cell *cells, const double *o
 
 static void look_at(const score_statistics *s, shard *own, const score_call *call, const int64_t *rows, size_t n)
 {
-	double x[DEPLOY_BLOCK];
+	double x[DEPLOY_BLOCK], sum = 0; /* of no use for features */
 	for (uint32_t i = 0; i < s->shape.n_features; i++) {
 		const deploy_histogram *h = s->shape.histograms + i;
 		deploy_values_take(s->model, call->input, call->plan, i, s->categories[i], rows, n, x);
 		if (s->categories[i])
-			count_categories(h, own->cells, x, n, true);
+			count_categories(&s->bins, h, own->cells, x, n, true);
 		else
-			count_numbers(h, own->cells, x, n, true);
+			count_numbers(&s->bins, h, own->cells, x, n, true, &sum);
 	}
 	add_owned(own->cells + DEPLOY_CELL_SAMPLED, n);
 }
@@ -372,7 +339,7 @@ static void count_call(const score_statistics *s, cell *cells, const score_call 
 	const size_t n_rows = (size_t)call->input->n_rows;
 	add(cells + DEPLOY_CELL_ROWS, n_rows, owned);
 	if (call->out && call->output == s->shape.output && call->out_width == s->out_width)
-		count_scores(&s->shape, cells, call->out, n_rows, call->out_width, owned);
+		count_scores(s, cells, call->out, n_rows, call->out_width, owned);
 	else
 		add(cells + DEPLOY_CELL_UNSCORED, n_rows, owned);
 }
