@@ -12,5 +12,6 @@
 
 #include <scoreline/call.h>
 #include <scoreline/endpoint.h>
+#include <scoreline/statistics.h>
 
 #endif
