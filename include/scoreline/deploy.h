@@ -11,5 +11,6 @@
 #define SCORELINE_DEPLOY_H
 
 #include <scoreline/call.h>
+#include <scoreline/capture.h>
 
 #endif
