@@ -61,13 +61,21 @@ static score_status read_model(log_cursor *c, uint32_t n_items, log_models *mode
 	m->labels = read_texts(c, arena, &m->n_labels);
 	if (c->failed || n_items < 10 || n_types != m->n_features)
 		return broken(c, "model", error);
-	models->by_number[number] = m;
+	for (const score_log_model *none = NULL; models->by_number.length <= number;)
+		if (!sl_vector_push(&models->by_number, &none, 1))
+			return sl_fail_memory(error, sizeof none);
+	((const score_log_model **)models->by_number.data)[number] = m;
 	return SCORE_OK;
+}
+
+static const score_log_model *find_model(const log_models *models, int64_t number)
+{
+	return number < (int64_t)models->by_number.length ? ((const score_log_model **)models->by_number.data)[number] : NULL;
 }
 
 static void read_fields(log_cursor *c, const log_models *models, score_log_call *call)
 {
-	call->model = models->by_number[deploy_log_integer(c, 0, LOG_MAX_MODELS - 1)];
+	call->model = find_model(models, deploy_log_integer(c, 0, LOG_MAX_MODELS - 1));
 	call->started_unix_ns = deploy_log_integer(c, INT64_MIN, INT64_MAX);
 	call->latency_ns = deploy_log_integer(c, INT64_MIN, INT64_MAX);
 	call->status = (score_status)deploy_log_integer(c, INT32_MIN, INT32_MAX);

@@ -40,7 +40,7 @@ enum { LOG_FRAME_HEADER, LOG_FRAME_MODEL, LOG_FRAME_CALL };
 /* Models of a segment. */
 typedef struct log_models {
 	sl_arena arena;
-	const score_log_model **by_number; /* LOG_MAX_MODELS of them */
+	sl_vector by_number; /* const score_log_model *, or NULL */
 } log_models;
 
 /* `body` is a frame's msgpack, whose checksum was right. SCORE_ERR_CORRUPT, VERSION, LIMIT or MEMORY. `*is_call` says whether

@@ -22,6 +22,8 @@
 static const char magic[8] = { '\x93', 'S', 'L', 'O', 'G', '\r', '\n', '\x01' };
 static const char closed_ending[] = ".slog", active_ending[] = ".slog.active";
 
+#define BUFFER_BYTES ((size_t)64 << 10)
+
 struct score_log {
 	score_allocator allocator;
 	uint64_t max_frame_bytes;
@@ -115,15 +117,13 @@ static score_status add_path(score_log *log, const char *path, score_error *erro
 
 /* ---- opening and closing ----------------------------------------------------------------------------- */
 
-static score_status start(score_log *log, score_error *error)
+static void start(score_log *log)
 {
-	const size_t bytes = LOG_MAX_MODELS * sizeof *log->models.by_number;
 	log->fd = -1;
 	sl_arena_init(&log->models.arena, &log->allocator, (size_t)log->max_memory_bytes);
 	sl_arena_init(&log->call_arena, &log->allocator, (size_t)log->max_memory_bytes);
 	sl_vector_init(&log->segments, &log->allocator, sizeof(score_log_segment));
-	log->models.by_number = sl_arena_alloc(&log->arena, LOG_MAX_MODELS, sizeof *log->models.by_number);
-	return log->models.by_number ? SCORE_OK : sl_fail_memory(error, bytes);
+	sl_vector_init(&log->models.by_number, &log->allocator, sizeof(score_log_model *));
 }
 
 score_status score_log_open(const char *const *paths, size_t n_paths, const score_log_options *options, score_log **out,
@@ -148,7 +148,7 @@ score_status score_log_open(const char *const *paths, size_t n_paths, const scor
 	log->arena = arena;
 	log->max_frame_bytes = o.max_frame_bytes ? o.max_frame_bytes : (uint64_t)64 << 20;
 	log->max_memory_bytes = o.max_memory_bytes ? o.max_memory_bytes : (uint64_t)1 << 30;
-	status = start(log, error);
+	start(log);
 	for (size_t i = 0; i < n_paths && status == SCORE_OK; i++)
 		status = add_path(log, paths[i], error);
 	if (status != SCORE_OK) {
@@ -174,6 +174,7 @@ void score_log_close(score_log *log)
 	close_file(log);
 	sl_free(&log->allocator, log->buffer, log->capacity, SL_CACHE_LINE);
 	sl_vector_free(&log->segments);
+	sl_vector_free(&log->models.by_number);
 	sl_arena_free(&log->models.arena);
 	sl_arena_free(&log->call_arena);
 	sl_arena arena = log->arena; /* holds the log itself */
@@ -204,7 +205,7 @@ static score_status open_segment(score_log *log, score_log_segment *segment, sco
 	log->begin = log->end = 0;
 	log->has_header = false;
 	sl_arena_free(&log->models.arena);
-	memset(log->models.by_number, 0, LOG_MAX_MODELS * sizeof *log->models.by_number);
+	log->models.by_number.length = 0;
 	return SCORE_OK;
 }
 
@@ -213,7 +214,7 @@ static score_status make_room(score_log *log, size_t wanted, score_error *error)
 {
 	const size_t unread = log->end - log->begin;
 	if (wanted > log->capacity) {
-		const size_t capacity = wanted < ((size_t)256 << 10) ? (size_t)256 << 10 : sl_round_up(wanted, 4096);
+		const size_t capacity = wanted < BUFFER_BYTES ? BUFFER_BYTES : sl_round_up(wanted, 4096);
 		uint8_t *larger = sl_alloc(&log->allocator, capacity, SL_CACHE_LINE);
 		if (!larger)
 			return sl_fail_memory(error, capacity);
