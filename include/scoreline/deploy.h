@@ -11,5 +11,6 @@
 #define SCORELINE_DEPLOY_H
 
 #include <scoreline/call.h>
+#include <scoreline/features.h>
 
 #endif
