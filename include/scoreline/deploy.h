@@ -14,6 +14,7 @@
 #include <scoreline/call.h>
 #include <scoreline/capture.h>
 #include <scoreline/endpoint.h>
+#include <scoreline/features.h>
 #include <scoreline/log.h>
 #include <scoreline/statistics.h>
 

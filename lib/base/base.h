@@ -181,6 +181,8 @@ uint32_t sl_category_hash_integer(uint64_t magnitude, bool negative);
 
 /* ---- files -------------------------------------------------------------------------------------- */
 
+/* "cannot WHAT 'PATH': why", from errno. */
+score_status sl_fail_io(score_error *error, const char *what, const char *path);
 /* Whole file in memory of `allocator`, at most `max_bytes` (0: 1 GiB). */
 score_status sl_read_file(const char *path, uint64_t max_bytes, const score_allocator *allocator, void **out,
 	size_t *out_size, score_error *error);

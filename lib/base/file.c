@@ -15,7 +15,7 @@
 
 #define DEFAULT_MAX_BYTES ((uint64_t)1 << 30)
 
-static score_status fail_io(score_error *error, const char *what, const char *path)
+score_status sl_fail_io(score_error *error, const char *what, const char *path)
 {
 	int code = errno;
 	char reason[96] = "";
@@ -39,7 +39,7 @@ score_status sl_identify_file(const char *path, sl_file_identity *out, score_err
 {
 	struct stat st;
 	if (stat(path, &st) != 0)
-		return fail_io(error, "open", path);
+		return sl_fail_io(error, "open", path);
 	*out = identity_of(&st);
 	return SCORE_OK;
 }
@@ -52,10 +52,10 @@ static score_status open_sized(const char *path, uint64_t max_bytes, int *out_fd
 	uint64_t limit = max_bytes ? max_bytes : DEFAULT_MAX_BYTES;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return fail_io(error, "open", path);
+		return sl_fail_io(error, "open", path);
 	score_status status = SCORE_OK;
 	if (fstat(fd, &st) != 0)
-		status = fail_io(error, "inspect", path);
+		status = sl_fail_io(error, "inspect", path);
 	else if (!S_ISREG(st.st_mode))
 		status = sl_fail(error, SCORE_ERR_IO, "'%.120s' is not a regular file", path);
 	else if (st.st_size == 0)
@@ -76,7 +76,7 @@ static score_status check_unchanged(int fd, const sl_file_identity *before, cons
 {
 	struct stat st;
 	if (fstat(fd, &st) != 0)
-		return fail_io(error, "inspect", path);
+		return sl_fail_io(error, "inspect", path);
 	sl_file_identity now = identity_of(&st);
 	if (now.size != before->size || now.changed_s != before->changed_s || now.changed_ns != before->changed_ns)
 		return sl_fail(error, SCORE_ERR_IO, "'%.120s' was changed while it was read: replace such files by rename", path);
@@ -90,7 +90,7 @@ static score_status read_all(int fd, char *to, size_t size, const char *path, sc
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return fail_io(error, "read", path);
+			return sl_fail_io(error, "read", path);
 		if (n == 0)
 			return sl_fail(error, SCORE_ERR_IO, "'%.120s' became shorter while it was read: %zu of %zu bytes", path,
 				done, size);
@@ -146,7 +146,7 @@ score_status sl_map_identified_file(const char *path, uint64_t max_bytes, const 
 		return status;
 	void *data = mmap(NULL, (size_t)identity->size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (data == MAP_FAILED)
-		status = fail_io(error, "map", path);
+		status = sl_fail_io(error, "map", path);
 	close(fd);
 	if (status != SCORE_OK)
 		return status;
@@ -191,14 +191,14 @@ score_status sl_write_file(const char *path, const void *data, size_t size, scor
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "the path is longer than %zu bytes", sizeof temporary - 32);
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0)
-		return fail_io(error, "create", temporary);
+		return sl_fail_io(error, "create", temporary);
 	score_status status = SCORE_OK;
 	if (!write_all(fd, data, size) || fsync(fd) != 0)
-		status = fail_io(error, "write", temporary);
+		status = sl_fail_io(error, "write", temporary);
 	if (close(fd) != 0 && status == SCORE_OK)
-		status = fail_io(error, "close", temporary);
+		status = sl_fail_io(error, "close", temporary);
 	if (status == SCORE_OK && rename(temporary, path) != 0)
-		status = fail_io(error, "rename to", path);
+		status = sl_fail_io(error, "rename to", path);
 	if (status != SCORE_OK)
 		unlink(temporary);
 	return status;

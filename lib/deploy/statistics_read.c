@@ -4,7 +4,7 @@
  */
 #include "statistics_parts.h"
 
-#include "../base/msgpack_value.h"
+#include "../base/msgpack.h"
 
 #include <math.h>
 
@@ -24,7 +24,7 @@ static score_status bad(reader *r, const char *key, const char *expected)
 	return sl_fail(r->error, SCORE_ERR_CORRUPT, "statistics: \"%s\" is damaged: expected %s", key, expected);
 }
 
-static const sl_value *get(const sl_value *map, const char *key, sl_type type)
+static const sl_value *get(const sl_value *map, const char *key, sl_value_type type)
 {
 	bool twice;
 	const sl_value *value = sl_map_get(map, key, &twice);

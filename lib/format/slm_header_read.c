@@ -6,7 +6,7 @@
  * unless the list `requires` names them.
  */
 #include "slm_layout.h"
-#include "../base/msgpack_value.h"
+#include "../base/msgpack.h"
 
 #include <stdlib.h>
 
@@ -26,7 +26,7 @@ static score_status corrupt(const reader *r, const char *key, const char *what)
 		sl_quote(key, strlen(key)).text, what);
 }
 
-static score_status get(const reader *r, const sl_value *map, const char *key, sl_type type, const sl_value **out)
+static score_status get(const reader *r, const sl_value *map, const char *key, sl_value_type type, const sl_value **out)
 {
 	bool twice;
 	const sl_value *value = sl_map_get(map, key, &twice);

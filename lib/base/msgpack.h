@@ -4,12 +4,12 @@
  * Relies on msgpack-c's decoder template, which keeps its own stack of 32 levels and never recurses. Memory is bounded
  * by the bytes: containers may not promise more items than bytes are left.
  */
-#ifndef SL_MSGPACK_VALUE_H
-#define SL_MSGPACK_VALUE_H
+#ifndef SL_MSGPACK_H
+#define SL_MSGPACK_H
 
 #include "base.h"
 
-typedef enum sl_type {
+typedef enum sl_value_type {
 	SL_NIL,
 	SL_BOOL,
 	SL_UINT,
@@ -19,11 +19,11 @@ typedef enum sl_type {
 	SL_BYTES, /* bin and ext: carried, never looked into */
 	SL_ARRAY,
 	SL_MAP
-} sl_type;
+} sl_value_type;
 
 typedef struct sl_value sl_value;
 struct sl_value {
-	sl_type type;
+	sl_value_type type;
 	uint32_t n; /* bytes of text, items of an array, pairs of a map */
 	union {
 		uint64_t uint;

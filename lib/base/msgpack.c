@@ -1,7 +1,7 @@
 /*
  * Decode msgpack by msgpack-c's template with callbacks of our own: it calls, we allocate from an arena and count.
  */
-#include "msgpack_value.h"
+#include "msgpack.h"
 
 #include <msgpack/unpack.h>
 #include <msgpack/unpack_define.h>
@@ -40,7 +40,7 @@ KEEP(_float, SL_FLOAT, number, (double)x, float)
 KEEP(_double, SL_FLOAT, number, x, double)
 #undef KEEP
 
-static int keep_bool(sl_value *out, sl_type type, uint64_t value)
+static int keep_bool(sl_value *out, sl_value_type type, uint64_t value)
 {
 	out->type = type;
 	out->n = 0;
@@ -72,7 +72,7 @@ static sl_value on_root(unpack_user *user)
 	return (sl_value){ .type = SL_NIL };
 }
 
-static int keep_bytes(sl_value *out, sl_type type, const char *text, unsigned int length)
+static int keep_bytes(sl_value *out, sl_value_type type, const char *text, unsigned int length)
 {
 	out->type = type;
 	out->n = length;
@@ -100,7 +100,7 @@ static int on_ext(unpack_user *user, const char *base, const char *bytes, unsign
 }
 
 /* Every item takes at least one byte, so honest containers never promise more items than there are bytes. */
-static int start_items(unpack_user *user, sl_type type, uint64_t values, sl_value *out)
+static int start_items(unpack_user *user, sl_value_type type, uint64_t values, sl_value *out)
 {
 	if (values > user->items_left)
 		return -1;
