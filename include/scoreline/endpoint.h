@@ -11,7 +11,8 @@
 #ifndef SCORELINE_ENDPOINT_H
 #define SCORELINE_ENDPOINT_H
 
-#include <scoreline/call.h>
+#include <scoreline/capture.h>
+#include <scoreline/statistics.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -100,11 +101,12 @@ typedef struct score_served_entity {
 	const score_model *model;   /* borrowed until `release` was called; or NULL and …            */
 	score_model_ref *model_ref; /* … a model of a cache: the endpoint takes a claim of its own   */
 	/* NULL, or called once when no configuration and no call uses the model any more, by the thread that then changes or
-	 * frees the endpoint. Not called for a model that was refused. With `model` only. */
+	 * frees the endpoint. Not called for a model that was refused. */
 	void (*release)(void *context);
 	void *release_context;
+	score_statistics *statistics; /* counts the calls of this version; borrowed like the model; or NULL */
 	score_observer observer;    /* of this version only; `finished` may be NULL                  */
-	void *reserved[4];          /* NULL                                                          */
+	void *reserved[3];          /* NULL                                                          */
 } score_served_entity;
 
 typedef struct score_route {
@@ -144,9 +146,12 @@ typedef struct score_endpoint_options {
 	uint64_t salt;                    /* of the hash of keys; 0: made of the name                              */
 	const score_observer *observers;  /* of all versions; what they point to outlives the endpoint             */
 	size_t n_observers;
+	/* Logs all calls, shadows too; outlives the endpoint; or NULL. The endpoint makes its models known to it, and unknown
+	 * before they go: endpoints that serve the same model object should not share a capture. */
+	score_capture *capture;
 } score_endpoint_options;
 
-#define SCORE_ENDPOINT_OPTIONS_INIT { sizeof(score_endpoint_options), NULL, NULL, 0, NULL, 0 }
+#define SCORE_ENDPOINT_OPTIONS_INIT { sizeof(score_endpoint_options), NULL, NULL, 0, NULL, 0, NULL }
 
 /* `options` may be NULL. The first configuration fixes the features for the life of the endpoint. */
 SCORE_API SCORE_MUST_CHECK score_status score_endpoint_new(const score_endpoint_options *options,
@@ -240,7 +245,7 @@ typedef struct score_request {
 	const score_plan *plan;     /* of score_endpoint_bind(), or NULL                                      */
 	void *scratch;              /* as in score_options; see score_endpoint_scratch_bytes()                */
 	size_t scratch_bytes;
-	const char *request_id;     /* for observers; or NULL                                                 */
+	const char *request_id;     /* for the log and observers; or NULL                                     */
 	const char *served_name;
 	const void *key;            /* sticky assignment; NULL: none                                          */
 	size_t key_length;
@@ -272,8 +277,8 @@ typedef struct score_answer {
  * `row_keys` says otherwise. `out` is as for score_batch(); with outputs whose width differs between versions (leaves), the
  * widest must fit. `request` and `answer` may be NULL. String columns must not carry `codes`, which belong to one model.
  *
- * Shadows are scored afterwards, in this call, into scratch (or 2 KiB of stack, a few rows at a time); their failures are
- * told to observers only.
+ * Statistics, capture and observers are told next. Shadows are scored afterwards, in this call, into scratch (or 2 KiB of
+ * stack, a few rows at a time), if there is anyone to tell; their failures are told, too, and fail nothing.
  * Never allocates, locks, blocks or starts threads, unless an observer does; uses at most 16 KiB of stack.
  */
 SCORE_API SCORE_MUST_CHECK score_status score_endpoint_batch(score_endpoint_reader *reader, const score_input *input,

@@ -111,27 +111,53 @@ static score_status new_owner(build *b, const score_served_entity *from, const s
 	return SCORE_OK;
 }
 
-/* Two entities of one configuration may serve one model. */
-static deploy_model *find_owner_here(const deploy_configuration *c, const score_served_entity *from)
+static bool fits_model(const deploy_model *o, const void *model)
 {
-	for (uint32_t i = 0; i < c->n_entities; i++) {
+	return o->model == model;
+}
+
+typedef bool fits(const deploy_model *owner, const void *what);
+
+static bool fits_entity(const deploy_model *o, const void *what)
+{
+	const score_served_entity *from = what;
+	return o->model == (from->model ? from->model : score_model_ref_model(from->model_ref)) && o->ref == from->model_ref &&
+		o->release == from->release && o->release_context == from->release_context;
+}
+
+/* Two entities of one configuration may serve one model. */
+static deploy_model *find_owner_in(const deploy_configuration *c, fits *does_fit, const void *what)
+{
+	for (uint32_t i = 0; c && i < c->n_entities; i++) {
 		deploy_model *o = c->entities[i].owner;
-		if (o && o->model == (from->model ? from->model : score_model_ref_model(from->model_ref)) &&
-			o->ref == from->model_ref && o->release == from->release && o->release_context == from->release_context)
+		if (o && o->n_users > 0 && does_fit(o, what))
 			return o;
 	}
 	return NULL;
 }
 
-deploy_model *deploy_find_owner(score_endpoint *e, const score_served_entity *from)
+static deploy_model *find_owner(score_endpoint *e, const deploy_configuration *in_the_making, fits *does_fit,
+	const void *what)
 {
-	const deploy_configuration *current = atomic_load(&e->current);
-	deploy_model *found = current ? find_owner_here(current, from) : NULL;
-	if (!found && e->previous)
-		found = find_owner_here(e->previous, from);
+	deploy_model *found = find_owner_in(in_the_making, does_fit, what);
+	if (!found)
+		found = find_owner_in(atomic_load(&e->current), does_fit, what);
+	if (!found)
+		found = find_owner_in(e->previous, does_fit, what);
 	for (const deploy_configuration *c = e->retired; c && !found; c = c->next)
-		found = find_owner_here(c, from);
+		found = find_owner_in(c, does_fit, what);
 	return found;
+}
+
+/* The log knows the models of all configurations. */
+static score_status make_known(build *b, const score_model *model, size_t i)
+{
+	score_error why;
+	score_capture *capture = b->endpoint->capture;
+	score_status status = capture ? score_capture_add_model(capture, model, &why) : SCORE_OK;
+	if (status != SCORE_OK)
+		return sl_fail(b->error, status, "served_entities[%zu].model: the capture refuses it: %.150s", i, why.message);
+	return SCORE_OK;
 }
 
 static void measure(deploy_configuration *c, deploy_entity *entity)
@@ -170,17 +196,15 @@ static score_status take_model(build *b, const score_served_entity *from, size_t
 	if (!model || (from->model && from->model_ref))
 		return sl_fail(b->error, SCORE_ERR_ARGUMENT, "served_entities[%zu].model: expected a model or a model_ref, found %s",
 			i, model ? "both" : "neither");
-	if (from->release && from->model_ref)
-		return sl_fail(b->error, SCORE_ERR_ARGUMENT, "served_entities[%zu].release: goes with model, not with model_ref", i);
 	const score_model *like = b->running ? b->running->entities[0].model : i ? c->entities[0].model : model;
 	score_status status = check_same_shape(b, model, like, &c->n_features, i);
 	if (status != SCORE_OK)
 		return status;
-	deploy_model *owner = find_owner_here(c, from);
-	if (!owner)
-		owner = deploy_find_owner(b->endpoint, from);
+	deploy_model *owner = find_owner(b->endpoint, c, fits_entity, from);
 	if (!owner) {
 		status = verify_golden(b, model, i);
+		if (status == SCORE_OK)
+			status = make_known(b, model, i);
 		if (status == SCORE_OK)
 			status = new_owner(b, from, model, &owner);
 		if (status != SCORE_OK)
@@ -205,7 +229,7 @@ static score_status take_entities(build *b)
 	c->shadows = sl_arena_alloc(&c->arena, n, 1);
 	if (!c->entities || !c->shadows)
 		return sl_fail_memory(b->error, n * sizeof *c->entities);
-	c->is_watched = b->endpoint->n_observers > 0;
+	c->is_watched = b->endpoint->n_observers > 0 || b->endpoint->capture;
 	for (size_t i = 0; i < n; i++) {
 		const score_served_entity *from = config->served_entities + i;
 		for (size_t r = 0; r < sizeof from->reserved / sizeof from->reserved[0]; r++) {
@@ -218,8 +242,9 @@ static score_status take_entities(build *b)
 			status = take_model(b, from, i);
 		if (status != SCORE_OK)
 			return status;
+		c->entities[i].statistics = from->statistics;
 		c->entities[i].observer = from->observer;
-		c->is_watched |= from->observer.finished != NULL;
+		c->is_watched |= from->statistics || from->observer.finished;
 	}
 	return SCORE_OK;
 }
@@ -360,7 +385,7 @@ score_status deploy_build_configuration(score_endpoint *e, const deploy_configur
 	}
 	/* Refused models stay the host's: their owners leave without a word. */
 	deploy_model *gone = NULL;
-	deploy_drop_configuration(c, &gone);
+	deploy_drop_configuration(e, c, &gone);
 	for (deploy_model *next; gone; gone = next) {
 		next = gone->next;
 		score_model_ref_release(gone->ref);
@@ -369,7 +394,7 @@ score_status deploy_build_configuration(score_endpoint *e, const deploy_configur
 	return status;
 }
 
-void deploy_drop_configuration(deploy_configuration *c, deploy_model **gone)
+void deploy_drop_configuration(score_endpoint *e, deploy_configuration *c, deploy_model **gone)
 {
 	for (uint32_t i = 0; i < c->n_entities; i++) {
 		deploy_model *owner = c->entities[i].owner;
@@ -377,6 +402,9 @@ void deploy_drop_configuration(deploy_configuration *c, deploy_model **gone)
 			continue;
 		owner->next = *gone;
 		*gone = owner;
+		/* The same model may have been handed in another time. */
+		if (e->capture && !find_owner(e, c, fits_model, owner->model))
+			score_capture_remove_model(e->capture, owner->model);
 	}
 	sl_arena arena = c->arena; /* it holds `c` too */
 	sl_arena_free(&arena);

@@ -42,7 +42,7 @@ static size_t reclaim(score_endpoint *e, deploy_model **gone)
 		deploy_configuration *c = *at;
 		if (c->retired_at < earliest) {
 			*at = c->next;
-			deploy_drop_configuration(c, gone);
+			deploy_drop_configuration(e, c, gone);
 		} else {
 			at = &c->next;
 			left++;
@@ -96,6 +96,7 @@ static score_status take_options(score_endpoint *e, const score_endpoint_options
 	if (!e->name || !e->observers)
 		return sl_fail_memory(error, length + o->n_observers * sizeof *o->observers);
 	e->n_observers = o->n_observers;
+	e->capture = o->capture;
 	e->salt = o->salt ? o->salt : XXH3_64bits(name, length);
 	return SCORE_OK;
 }
@@ -126,7 +127,7 @@ score_status score_endpoint_new(const score_endpoint_options *options, const sco
 		status = deploy_build_configuration(e, NULL, config, &first, error);
 	if (status == SCORE_OK && pthread_mutex_init(&e->lock, NULL) != 0) {
 		deploy_model *gone = NULL;
-		deploy_drop_configuration(first, &gone);
+		deploy_drop_configuration(e, first, &gone);
 		status = sl_fail(error, SCORE_ERR_MEMORY, "the system has no room for a mutex");
 	}
 	if (status != SCORE_OK) {
@@ -147,10 +148,12 @@ void score_endpoint_free(score_endpoint *e)
 	score_allocator a = e->allocator;
 	deploy_model *gone = NULL;
 	retire(e, e->previous);
-	retire(e, atomic_load(&e->current));
-	for (deploy_configuration *c = e->retired, *next; c; c = next) {
-		next = c->next;
-		deploy_drop_configuration(c, &gone);
+	retire(e, atomic_exchange(&e->current, NULL));
+	e->previous = NULL;
+	while (e->retired) {
+		deploy_configuration *c = e->retired;
+		e->retired = c->next;
+		deploy_drop_configuration(e, c, &gone);
 	}
 	release_models(&a, gone);
 	for (score_endpoint_reader *r = e->readers, *next; r; r = next) {

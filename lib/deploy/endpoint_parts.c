@@ -37,7 +37,8 @@ static score_status begin_draft(const score_endpoint *e, const deploy_configurat
 		const deploy_model *owner = from->owner;
 		d->entities[i] = (score_served_entity){.name = from->name, .entity_name = from->entity_name,
 			.entity_version = from->entity_version, .model = owner->ref ? NULL : owner->model, .model_ref = owner->ref,
-			.release = owner->release, .release_context = owner->release_context, .observer = from->observer};
+			.release = owner->release, .release_context = owner->release_context,
+			.statistics = from->statistics, .observer = from->observer};
 		d->routes[i] = (score_route){from->name, from->traffic_percentage, 0};
 	}
 	for (uint32_t i = 0; i < c->n_shadows; i++)

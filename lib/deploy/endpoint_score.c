@@ -44,6 +44,10 @@ static void tell(const deploy_call *call, const deploy_entity *entity, score_cal
 	finished->served_name = entity->name;
 	finished->entity_name = entity->entity_name;
 	finished->entity_version = entity->entity_version;
+	if (entity->statistics)
+		score_statistics_record(entity->statistics, finished);
+	if (e->capture)
+		(void)score_capture_record(e->capture, finished); /* counts what it loses */
 	if (entity->observer.finished)
 		entity->observer.finished(entity->observer.context, finished);
 	for (size_t i = 0; i < e->n_observers; i++)

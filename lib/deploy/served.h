@@ -42,6 +42,7 @@ typedef struct deploy_model {
 typedef struct deploy_entity {
 	const score_model *model;
 	deploy_model *owner;
+	score_statistics *statistics;
 	score_observer observer;
 	const char *name, *entity_name, *entity_version;
 	int32_t traffic_percentage;
@@ -81,6 +82,7 @@ struct score_endpoint {
 	uint64_t salt;
 	const score_observer *observers;
 	size_t n_observers;
+	score_capture *capture;
 	const char *name;
 	/* Of the changing side, under the lock. */
 	_Alignas(SL_CACHE_LINE) pthread_mutex_t lock;
@@ -96,10 +98,9 @@ struct score_endpoint {
  * the models' owners count one user more. */
 score_status deploy_build_configuration(score_endpoint *e, const deploy_configuration *running,
 	const score_endpoint_config *config, deploy_configuration **out, score_error *error);
-/* Free it, and put the owners of models that nobody uses any more in front of `*gone`. */
-void deploy_drop_configuration(deploy_configuration *c, deploy_model **gone);
-/* The owner that has this model already, in one of the endpoint's configurations, or NULL. */
-deploy_model *deploy_find_owner(score_endpoint *e, const score_served_entity *entity);
+/* Free it, and put the owners of models that nobody uses any more in front of `*gone`. It must stand in none of the endpoint's
+ * places any more. */
+void deploy_drop_configuration(score_endpoint *e, deploy_configuration *c, deploy_model **gone);
 /* Number of an entity, or UINT32_MAX. */
 uint32_t deploy_find_entity(const deploy_configuration *c, const char *name);
 

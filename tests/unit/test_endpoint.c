@@ -1,5 +1,5 @@
 /* Endpoints: what is refused, who answers, what observers see, when models are given back. */
-#define _POSIX_C_SOURCE 200809L
+#define _XOPEN_SOURCE 700
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -571,6 +571,66 @@ static void rows_by_key_are_observed_once(void **state)
 	free(t);
 }
 
+/* A capture into a folder of its own, and statistics of version 1. */
+static void statistics_and_capture_are_fed(void **state)
+{
+	char folder[] = "/tmp/scoreline-endpoint-XXXXXX", command[100];
+	score_capture_options to_folder = SCORE_CAPTURE_OPTIONS_INIT;
+	score_statistics_options every = SCORE_STATISTICS_OPTIONS_INIT;
+	score_capture *capture = NULL;
+	score_statistics *statistics = NULL;
+	score_snapshot *snapshot = NULL;
+	score_endpoint_options o = SCORE_ENDPOINT_OPTIONS_INIT;
+	score_capture_info captured = {.struct_size = sizeof captured};
+	score_snapshot_info counted = {.struct_size = sizeof counted};
+	const char *shadows[] = {"fraud_model-1"};
+	uint64_t n_records = 0;
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	to_folder.directory = folder;
+	assert_int_equal(score_capture_new(&to_folder, &capture, NULL), SCORE_OK);
+	o.capture = capture;
+	fixture f = serve(2, (const int32_t[]){100, 0}, &o);
+	assert_int_equal(score_statistics_new(f.models[2], &every, &statistics, NULL), SCORE_OK);
+	score_served_entity third = entity_of(&f, 2);
+	third.statistics = statistics;
+	assert_int_equal(score_endpoint_replace(f.endpoint, "fraud_model-2", &third, NULL), SCORE_OK);
+	assert_int_equal(score_endpoint_set_shadows(f.endpoint, shadows, 1, NULL), SCORE_OK);
+	set_traffic(&f, 2, (const int32_t[]){40, 60});
+	for (int i = 0; i < 100; i++)
+		ask(&f, NULL);
+	assert_int_equal(score_statistics_snapshot(statistics, &snapshot, NULL), SCORE_OK);
+	assert_int_equal(score_snapshot_get_info(snapshot, &counted), SCORE_OK);
+	assert_int_equal(counted.calls, 60);
+	assert_int_equal(counted.rows, 60);
+	score_snapshot_free(snapshot);
+	assert_int_equal(score_capture_drain(capture, &n_records, NULL), SCORE_OK);
+	assert_int_equal(n_records, 100 + 60); /* and the shadow of 60 */
+	/* A model that left is unknown to the log, one that two versions share is not. */
+	set_traffic(&f, 1, (const int32_t[]){100});
+	assert_int_equal(score_endpoint_remove(f.endpoint, "fraud_model-2", NULL), SCORE_OK);
+	assert_int_equal(score_endpoint_settle(f.endpoint), 0);
+	assert_int_equal(f.released[2], 1);
+	double row[2] = {0, 0}, out = 3.0;
+	score_input in = score_input_rows_f64(row, 1, 2);
+	score_call call = SCORE_CALL_INIT;
+	call.model = f.models[2];
+	call.input = &in;
+	call.out = &out;
+	call.out_width = 1;
+	assert_int_equal(score_capture_record(capture, &call), -1);
+	call.model = f.models[0];
+	assert_int_equal(score_capture_record(capture, &call), 1);
+	assert_int_equal(score_capture_get_info(capture, &captured), SCORE_OK);
+	assert_int_equal(captured.n_kept, 161);
+	assert_int_equal(captured.n_lost_full + captured.n_lost_size, 0);
+	stop(&f);
+	score_statistics_free(statistics);
+	score_capture_free(capture);
+	snprintf(command, sizeof command, "rm -r '%s'", folder);
+	assert_int_equal(system(command), 0);
+}
+
 static void nested_use_of_a_reader_is_refused(void *context, const score_call *call)
 {
 	const fixture *f = context;
@@ -736,7 +796,7 @@ static void bad_configurations_name_their_field(void **state)
 	entities[1].model = NULL;
 	refused(&f, &good, SCORE_ERR_ARGUMENT, "served_entities[1].model: expected a model or a model_ref, found neither");
 	entities[1] = entity_of(&f, 1);
-	entities[1].reserved[3] = &f;
+	entities[1].reserved[2] = &f;
 	refused(&f, &good, SCORE_ERR_VERSION, "served_entities[1].reserved");
 	stop(&f);
 }
@@ -863,6 +923,7 @@ int main(void)
 		cmocka_unit_test(observers_see_calls_and_shadows),
 		cmocka_unit_test(a_failing_shadow_fails_no_call),
 		cmocka_unit_test(rows_by_key_are_observed_once),
+		cmocka_unit_test(statistics_and_capture_are_fed),
 		cmocka_unit_test(readers_are_not_shared),
 		cmocka_unit_test(versions_come_go_and_come_back),
 		cmocka_unit_test(a_model_lives_until_its_last_call_ends),
