@@ -4,16 +4,19 @@
  *
  *   cc -O2 -Iinclude bench/endpoint.c -Lbuild/lib -lscoreline -o endpoint_cost && ./endpoint_cost MODEL.slm …
  *
- * Goes out: per number of rows the time of a bare call, and how much more an endpoint takes: alone, with a sticky key, and with
- * an observer that only counts.
+ * Goes out: per number of rows the time of a bare call, and how much more an endpoint takes: alone, with a sticky key, with
+ * statistics, and with statistics and a capture of every call (drained between the rounds, not in them) in the folder
+ * $TMPDIR or /tmp, from which its files are removed again.
  */
-#define _POSIX_C_SOURCE 200809L
-#include <scoreline/endpoint.h>
+#define _XOPEN_SOURCE 700
+#include <scoreline/deploy.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define N_ROUNDS 301
 #define MOST_ROWS 512
@@ -27,6 +30,7 @@ typedef struct subject {
 	double *out;
 	size_t out_len;
 	int calls;
+	score_capture *capture;
 } subject;
 
 static double now_ns(void)
@@ -42,15 +46,12 @@ static void fail(const char *what, const score_error *error)
 	exit(1);
 }
 
-static void count_call(void *context, const score_call *call)
-{
-	*(uint64_t *)context += (uint64_t)call->input->n_rows;
-}
-
 /* Nanoseconds per call. */
 static double time_round(subject *s)
 {
 	score_error error;
+	if (s->capture && score_capture_drain(s->capture, NULL, &error) != SCORE_OK)
+		fail("draining", &error);
 	double began = now_ns();
 	for (int i = 0; i < s->calls; i++) {
 		score_status status = s->reader ?
@@ -97,10 +98,16 @@ static void compare(subject *bare, subject *through, double *base, double *more)
 	*more = median(differences);
 }
 
-static score_endpoint *serve(const score_model *model, const score_observer *observer)
+/* What an endpoint does besides scoring. */
+typedef struct watch {
+	const char *what, *key;
+	bool has_statistics, has_capture;
+} watch;
+
+static score_endpoint *serve(const score_model *model, score_statistics *statistics, score_capture *capture)
 {
-	score_served_entity entities[] = {{.entity_name = "m", .entity_version = "1", .model = model},
-		{.entity_name = "m", .entity_version = "2", .model = model}};
+	score_served_entity entities[] = {{.entity_name = "m", .entity_version = "1", .model = model, .statistics = statistics},
+		{.entity_name = "m", .entity_version = "2", .model = model, .statistics = statistics}};
 	const score_route routes[] = {{"m-1", 90, 0}, {"m-2", 10, 0}};
 	score_endpoint_config config = SCORE_ENDPOINT_CONFIG_INIT;
 	score_endpoint_options options = SCORE_ENDPOINT_OPTIONS_INIT;
@@ -109,42 +116,82 @@ static score_endpoint *serve(const score_model *model, const score_observer *obs
 	config.served_entities = entities;
 	config.routes = routes;
 	config.n_served_entities = config.n_routes = 2;
-	options.observers = observer;
-	options.n_observers = observer != NULL;
+	options.capture = capture;
 	if (score_endpoint_new(&options, &config, &endpoint, &error) != SCORE_OK)
 		fail("an endpoint", &error);
 	return endpoint;
 }
 
-static void measure(subject *bare, const char *what, const score_observer *observer, const char *key)
+static score_capture *new_capture(char *folder)
+{
+	score_capture_options options = SCORE_CAPTURE_OPTIONS_INIT;
+	score_capture *capture = NULL;
+	score_error error;
+	const char *parent = getenv("TMPDIR");
+	snprintf(folder, 200, "%s/scoreline-bench-XXXXXX", parent && strlen(parent) < 150 ? parent : "/tmp");
+	options.directory = mkdtemp(folder);
+	options.ring_bytes = 64 << 20;
+	options.max_record_bytes = 1 << 20;
+	if (!options.directory || score_capture_new(&options, &capture, &error) != SCORE_OK)
+		fail("a capture", &error);
+	return capture;
+}
+
+static void end_capture(score_capture *capture, const char *folder)
+{
+	score_capture_info info = {.struct_size = sizeof info};
+	char command[300];
+	if (score_capture_get_info(capture, &info) == SCORE_OK && info.n_kept == 0)
+		printf("nothing was captured\n");
+	if (info.n_lost_full + info.n_lost_size + info.n_lost_invalid)
+		printf("%llu calls were lost, of %llu\n",
+			(unsigned long long)(info.n_lost_full + info.n_lost_size + info.n_lost_invalid),
+			(unsigned long long)info.n_kept);
+	score_capture_free(capture);
+	snprintf(command, sizeof command, "rm -r '%s'", folder);
+	if (system(command) != 0)
+		fprintf(stderr, "%s could not be removed\n", folder);
+}
+
+static void measure(subject *bare, const watch *w)
 {
 	subject through = *bare;
 	score_error error;
 	double base, more;
-	score_endpoint *endpoint = serve(bare->model, observer);
+	char folder[200];
+	score_statistics *statistics = NULL;
+	if (w->has_statistics && score_statistics_new(bare->model, NULL, &statistics, &error) != SCORE_OK)
+		fail("statistics", &error);
+	through.capture = w->has_capture ? new_capture(folder) : NULL;
+	score_endpoint *endpoint = serve(bare->model, statistics, through.capture);
 	if (score_endpoint_reader_new(endpoint, &through.reader, &error) != SCORE_OK)
 		fail("a reader", &error);
 	through.request = (score_request)SCORE_REQUEST_INIT;
 	through.request.scratch = bare->options.scratch;
 	through.request.scratch_bytes = bare->options.scratch_bytes;
-	through.request.key = key;
-	through.request.key_length = key ? strlen(key) : 0;
+	through.request.key = w->key;
+	through.request.key_length = w->key ? strlen(w->key) : 0;
 	compare(bare, &through, &base, &more);
-	printf("%6lld rows  %-28s bare %10.0f ns  endpoint %+8.0f ns  %+6.2f %%\n", (long long)bare->input.n_rows, what, base,
-		more, 100.0 * more / base);
+	printf("%6lld rows  %-32s bare %10.0f ns  endpoint %+8.0f ns  %+6.2f %%\n", (long long)bare->input.n_rows, w->what,
+		base, more, 100.0 * more / base);
 	score_endpoint_reader_free(through.reader);
 	score_endpoint_free(endpoint);
+	score_statistics_free(statistics);
+	if (through.capture)
+		end_capture(through.capture, folder);
 }
 
 static void measure_model(const char *path)
 {
 	static const int sizes[] = {1, 16, 512};
+	static const watch watches[] = {{"no key", NULL, false, false}, {"sticky key", "customer-4711", false, false},
+		{"sticky key, statistics", "customer-4711", true, false},
+		{"sticky key, capture", "customer-4711", false, true},
+		{"sticky key, statistics, capture", "customer-4711", true, true}};
 	score_model_info info = {.struct_size = sizeof info};
 	score_model *model = NULL;
 	score_error error;
 	const double *golden;
-	uint64_t counted = 0;
-	score_observer counter = {count_call, &counted};
 	if (score_model_open_file(path, NULL, &model, &error) != SCORE_OK)
 		fail(path, &error);
 	uint32_t n_golden = score_model_golden(model, &golden, NULL);
@@ -163,9 +210,8 @@ static void measure_model(const char *path)
 	bare.out = malloc(bare.out_len * sizeof *bare.out);
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
 		bare.input = score_input_rows_f32(rows, sizes[i], info.n_features);
-		measure(&bare, "no key, no observer", NULL, NULL);
-		measure(&bare, "sticky key", NULL, "customer-4711");
-		measure(&bare, "sticky key, one observer", &counter, "customer-4711");
+		for (size_t k = 0; k < sizeof watches / sizeof watches[0]; k++)
+			measure(&bare, watches + k);
 	}
 	free(rows);
 	free(bare.out);

@@ -233,18 +233,23 @@ static score_status serve(deploy_call *call, const score_input *input, double *o
 score_status score_endpoint_batch(score_endpoint_reader *reader, const score_input *input, double *out, size_t out_len,
 	const score_request *request, score_answer *answer, score_error *error)
 {
-	score_request r;
+	score_request older;
+	const score_request *r = request;
+	score_status status = SCORE_OK;
 	if (!reader || (answer && answer->struct_size < sizeof(size_t)))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_endpoint_batch: %s", reader ? "answer has no struct_size" :
 			"reader is NULL");
-	score_status status = sl_take_struct(&r, sizeof r, request, "score_request", error);
+	if (!request || request->struct_size != sizeof *request) {
+		status = sl_take_struct(&older, sizeof older, request, "score_request", error);
+		r = &older;
+	}
 	if (status == SCORE_OK)
-		status = check_request(reader, input, &r, error);
+		status = check_request(reader, input, r, error);
 	if (status != SCORE_OK)
 		return status;
 	score_endpoint *e = reader->endpoint;
 	atomic_store(&reader->slot, atomic_load(&e->epoch));
-	deploy_call call = {.endpoint = e, .c = atomic_load(&e->current), .reader = reader, .request = &r};
+	deploy_call call = {.endpoint = e, .c = atomic_load(&e->current), .reader = reader, .request = r};
 	status = serve(&call, input, out, out_len, answer, error);
 	atomic_store_explicit(&reader->slot, 0, memory_order_release);
 	return status;
