@@ -333,11 +333,13 @@ static void sample_rows(const score_statistics *s, shard *own, const score_call 
 static void count_call(const score_statistics *s, cell *cells, const score_call *call, bool owned)
 {
 	const uint64_t latency = call->latency_ns > 0 ? (uint64_t)call->latency_ns : 0;
-	add(cells + DEPLOY_CELL_CALLS, 1, owned);
-	add(cells + DEPLOY_CELL_LATENCY_SUM, latency, owned);
-	add(cells + DEPLOY_CELL_LATENCY + deploy_latency_bucket(call->latency_ns), 1, owned);
-	if (call->flags & SCORE_CALL_SHADOW)
-		add(cells + DEPLOY_CELL_SHADOW, 1, owned);
+	if (!(call->flags & SCORE_CALL_CONTINUED)) {
+		add(cells + DEPLOY_CELL_CALLS, 1, owned);
+		add(cells + DEPLOY_CELL_LATENCY_SUM, latency, owned);
+		add(cells + DEPLOY_CELL_LATENCY + deploy_latency_bucket(call->latency_ns), 1, owned);
+		if (call->flags & SCORE_CALL_SHADOW)
+			add(cells + DEPLOY_CELL_SHADOW, 1, owned);
+	}
 	if (call->status != SCORE_OK) {
 		const uint32_t last = DEPLOY_ERROR_CODES - 1;
 		const uint32_t code = call->status > 0 && call->status < (int32_t)last ? (uint32_t)call->status : last;
