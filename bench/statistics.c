@@ -128,7 +128,7 @@ static int run(const char *path, uint32_t every)
 	b.rows = rows;
 	b.out = malloc(MOST * b.width * sizeof *b.out);
 	fill_rows(&b, rows);
-	printf("%s, %s, 1 row in %u looked at\n%8s %12s %12s %12s %14s\n", path, score_isa_name(info.isa), every ? every : 64,
+	printf("%s, %s, 1 row in %u looked at\n%8s %12s %12s %12s %14s\n", path, score_isa_name(info.isa), every ? every : 128,
 		"rows", "bare ns/row", "with ns/row", "ratio", "more ns/call");
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
 		measure(&b, sizes[i]);

@@ -40,7 +40,7 @@ typedef struct score_statistics_options {
 	const char *entity_name;          /* NULL: the model's metadata "name"                                       */
 	const char *entity_version;
 	score_output output;              /* scores of this output are counted: prediction, margin or class          */
-	uint32_t sample_every;            /* one row in so many is looked at, on average; 1: all; 0 means 64         */
+	uint32_t sample_every;            /* one row in so many is looked at, on average; 1: all; 0 means 128        */
 	uint32_t n_shards;                /* threads that may record at once without sharing; 0 means 16, at most 256 */
 	uint32_t max_features;            /* only the first ones have histograms; 0 means 1,024                      */
 	uint32_t flags;                   /* SCORE_STATISTICS_*                                                      */

@@ -56,13 +56,15 @@ INLINE uint64_t count_valid(const double *x, size_t n, double *sum)
 	return sum_mask(&valid);
 }
 
-INLINE uint32_t find(double x, const double *edges, uint32_t n_edges)
+INLINE void place_each(const double *x, size_t n, const double *edges, uint32_t n_edges, uint32_t *bins)
 {
-	const vector value = { x, x, x, x };
-	mask below = { 0 };
-	for (uint32_t k = 0; k < n_edges; k += LANES)
-		below -= LOAD(edges + k) < value;
-	return (uint32_t)sum_mask(&below);
+	for (size_t i = 0; i < n; i++) {
+		const vector value = { x[i], x[i], x[i], x[i] };
+		mask below = { 0 };
+		for (uint32_t k = 0; k < n_edges; k += LANES)
+			below -= LOAD(edges + k) < value;
+		bins[i] = x[i] == x[i] ? (uint32_t)sum_mask(&below) : n_edges + 1;
+	}
 }
 
 #define VARIANT(NAME, TARGET) \
@@ -72,9 +74,9 @@ INLINE uint32_t find(double x, const double *edges, uint32_t n_edges)
 		count_vectors(x, n, edges, n_edges, above); \
 		return count_valid(x, n, sum); \
 	} \
-	TARGET static uint32_t find_##NAME(double x, const double *edges, uint32_t n_edges) \
+	TARGET static void place_##NAME(const double *x, size_t n, const double *edges, uint32_t n_edges, uint32_t *bins) \
 	{ \
-		return find(x, edges, n_edges); \
+		place_each(x, n, edges, n_edges, bins); \
 	}
 
 VARIANT(portable, )
@@ -86,7 +88,7 @@ deploy_bins deploy_bins_choose(void)
 {
 #if defined(__x86_64__)
 	if (score_isa_available(SCORE_ISA_AVX2))
-		return (deploy_bins){ above_avx2, find_avx2 };
+		return (deploy_bins){ above_avx2, place_avx2 };
 #endif
-	return (deploy_bins){ above_portable, find_portable };
+	return (deploy_bins){ above_portable, place_portable };
 }

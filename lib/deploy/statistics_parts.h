@@ -124,8 +124,9 @@ typedef struct deploy_bins {
 	/* n is a multiple of 4. above[k] receives how many of x lie above edges[k]; what is not NaN is
 	 * added to *sum. Returns how many are not. */
 	uint64_t (*count)(const double *x, size_t n, const double *edges, uint32_t n_edges, uint64_t *above, double *sum);
-	/* Number of edges below x; of NaN 0. The edges are padded by infinity to SCORE_MAX_EDGES. */
-	uint32_t (*find)(double x, const double *edges, uint32_t n_edges);
+	/* bins[i] receives how many edges lie below x[i]; of NaN n_edges + 1. The edges are padded by infinity to
+	 * SCORE_MAX_EDGES. */
+	void (*place)(const double *x, size_t n, const double *edges, uint32_t n_edges, uint32_t *bins);
 } deploy_bins;
 
 /* The fastest for this processor. */

@@ -52,7 +52,7 @@ static score_status take_options(const score_model *model, const score_statistic
 		return sl_fail(error, SCORE_ERR_LIMIT, "score_statistics_options.max_features is %u: at most 1,048,576 are possible",
 			o->max_features);
 	o->n_shards = o->n_shards ? o->n_shards : 16;
-	o->sample_every = o->sample_every ? o->sample_every : 64;
+	o->sample_every = o->sample_every ? o->sample_every : 128;
 	o->max_features = o->max_features ? o->max_features : 1024;
 	return SCORE_OK;
 }
@@ -196,39 +196,41 @@ static void count_block(const deploy_bins *bins, const deploy_histogram *h, cell
 		add(to + h->n_edges + 1 + DEPLOY_AFTER_MISSING, n - valid, owned);
 }
 
-static void count_one(const deploy_bins *bins, const deploy_histogram *h, cell *to, double x, bool owned, double *sum)
+#define FEW 16 /* values for which passing over all of them edge by edge does not pay */
+
+static void count_few(const deploy_bins *bins, const deploy_histogram *h, cell *to, const double *x, size_t n, bool owned,
+	double *sum)
 {
-	if (isnan(x)) {
-		add(to + h->n_edges + 1 + DEPLOY_AFTER_MISSING, 1, owned);
-		return;
+	uint32_t at[FEW];
+	bins->place(x, n, h->edges, h->n_edges, at);
+	for (size_t i = 0; i < n; i++) {
+		add(to + at[i], 1, owned); /* that of missing values stands behind the bins */
+		*sum += x[i] == x[i] ? x[i] : 0;
 	}
-	add(to + bins->find(x, h->edges, h->n_edges), 1, owned);
-	*sum += x;
 }
 
 static void count_numbers(const deploy_bins *bins, const deploy_histogram *h, cell *cells, const double *x, size_t n,
 	bool owned, double *sum)
 {
-	const size_t whole = n & ~(size_t)3;
-	cell *to = cells + h->cell;
+	const size_t whole = n < FEW ? 0 : n & ~(size_t)3;
 	if (whole)
-		count_block(bins, h, to, x, whole, owned, sum);
-	for (size_t i = whole; i < n; i++)
-		count_one(bins, h, to, x[i], owned, sum);
+		count_block(bins, h, cells + h->cell, x, whole, owned, sum);
+	if (whole < n)
+		count_few(bins, h, cells + h->cell, x + whole, n - whole, owned, sum);
 }
 
+/* n is at most DEPLOY_BLOCK. */
 static void count_categories(const deploy_bins *bins, const deploy_histogram *h, cell *cells, const double *x, size_t n,
 	bool owned)
 {
+	uint32_t at[DEPLOY_BLOCK];
+	bins->place(x, n, h->edges, h->n_edges, at);
 	for (size_t i = 0; i < n; i++) {
-		uint32_t bin = bins->find(x[i], h->edges, h->n_edges);
-		if (isnan(x[i]))
-			bin = h->n_edges + 1 + DEPLOY_AFTER_MISSING;
-		else if (x[i] == DEPLOY_UNKNOWN_CATEGORY)
-			bin = h->n_edges + 1 + DEPLOY_AFTER_UNKNOWN;
-		else if (bin < h->n_edges && x[i] != h->edges[bin])
-			bin = h->n_edges;
-		add(cells + h->cell + bin, 1, owned);
+		if (x[i] == DEPLOY_UNKNOWN_CATEGORY)
+			at[i] = h->n_edges + 1 + DEPLOY_AFTER_UNKNOWN;
+		else if (at[i] < h->n_edges && x[i] != h->edges[at[i]])
+			at[i] = h->n_edges;
+		add(cells + h->cell + at[i], 1, owned);
 	}
 }
 
@@ -248,6 +250,14 @@ static void count_sum(const deploy_histogram *h, cell *cells, double sum, bool o
 
 #define SCORE_BLOCK 256 /* rows whose scores stay in the first cache while every edge passes over them */
 
+/* Of classes. */
+static void count_codes(const score_statistics *s, const deploy_histogram *h, cell *cells, const double *x, size_t n,
+	bool owned)
+{
+	for (size_t i = 0; i < n; i += DEPLOY_BLOCK)
+		count_categories(&s->bins, h, cells, x + i, n - i < DEPLOY_BLOCK ? n - i : DEPLOY_BLOCK, owned);
+}
+
 static void count_scores(const score_statistics *s, cell *cells, const double *out, size_t n_rows, size_t width,
 	bool owned)
 {
@@ -263,7 +273,7 @@ static void count_scores(const score_statistics *s, cell *cells, const double *o
 				x = block;
 			}
 			if (h->type == SCORE_FEATURE_CATEGORY)
-				count_categories(&s->bins, h, cells, x, n, owned);
+				count_codes(s, h, cells, x, n, owned);
 			else
 				count_numbers(&s->bins, h, cells, x, n, owned, &sum);
 		}
@@ -323,11 +333,13 @@ static void sample_rows(const score_statistics *s, shard *own, const score_call 
 static void count_call(const score_statistics *s, cell *cells, const score_call *call, bool owned)
 {
 	const uint64_t latency = call->latency_ns > 0 ? (uint64_t)call->latency_ns : 0;
-	add(cells + DEPLOY_CELL_CALLS, 1, owned);
-	add(cells + DEPLOY_CELL_LATENCY_SUM, latency, owned);
-	add(cells + DEPLOY_CELL_LATENCY + deploy_latency_bucket(call->latency_ns), 1, owned);
-	if (call->flags & SCORE_CALL_SHADOW)
-		add(cells + DEPLOY_CELL_SHADOW, 1, owned);
+	if (!(call->flags & SCORE_CALL_CONTINUED)) {
+		add(cells + DEPLOY_CELL_CALLS, 1, owned);
+		add(cells + DEPLOY_CELL_LATENCY_SUM, latency, owned);
+		add(cells + DEPLOY_CELL_LATENCY + deploy_latency_bucket(call->latency_ns), 1, owned);
+		if (call->flags & SCORE_CALL_SHADOW)
+			add(cells + DEPLOY_CELL_SHADOW, 1, owned);
+	}
 	if (call->status != SCORE_OK) {
 		const uint32_t last = DEPLOY_ERROR_CODES - 1;
 		const uint32_t code = call->status > 0 && call->status < (int32_t)last ? (uint32_t)call->status : last;

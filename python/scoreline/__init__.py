@@ -24,19 +24,24 @@ from ._errors import (
 )
 from ._library import __version__, library_path
 from ._model import Model, ModelInfo, load
+from ._statistics import Drift, Histogram, Snapshot, Statistics, prometheus_text, reference_of
 
 __all__ = [
     "ArgumentError",
     "Builder",
     "CorruptError",
+    "Drift",
     "Explainer",
     "FileError",
+    "Histogram",
     "LimitError",
     "Model",
     "ModelInfo",
     "OutOfMemoryError",
     "ScorelineError",
     "ShapeError",
+    "Snapshot",
+    "Statistics",
     "Step",
     "UnsupportedError",
     "VerifyError",
@@ -45,4 +50,6 @@ __all__ = [
     "convert",
     "library_path",
     "load",
+    "prometheus_text",
+    "reference_of",
 ]
