@@ -149,9 +149,15 @@ typedef struct score_endpoint_options {
 	/* Logs all calls, shadows too; outlives the endpoint; or NULL. The endpoint makes its models known to it, and unknown
 	 * before they go: endpoints that serve the same model object should not share a capture. */
 	score_capture *capture;
+	uint32_t flags;                   /* SCORE_ENDPOINT_*                                                      */
+	uint32_t reserved;
 } score_endpoint_options;
 
-#define SCORE_ENDPOINT_OPTIONS_INIT { sizeof(score_endpoint_options), NULL, NULL, 0, NULL, 0, NULL }
+/* Refuse models whose labels of categories have other codes than those of the versions before. Then callers may encode
+ * strings once (score_encode()) for whoever answers. */
+#define SCORE_ENDPOINT_SAME_LABELS 1u
+
+#define SCORE_ENDPOINT_OPTIONS_INIT { sizeof(score_endpoint_options), NULL, NULL, 0, NULL, 0, NULL, 0, 0 }
 
 /* `options` may be NULL. The first configuration fixes the features for the life of the endpoint. */
 SCORE_API SCORE_MUST_CHECK score_status score_endpoint_new(const score_endpoint_options *options,
@@ -275,7 +281,8 @@ typedef struct score_answer {
 /*
  * score_batch() through an endpoint. One call is served by one configuration from start to end, and by one version unless
  * `row_keys` says otherwise. `out` is as for score_batch(); with outputs whose width differs between versions (leaves), the
- * widest must fit. `request` and `answer` may be NULL. String columns must not carry `codes`, which belong to one model.
+ * widest must fit. `request` and `answer` may be NULL. String columns may carry `codes` only with
+ * SCORE_ENDPOINT_SAME_LABELS.
  *
  * Statistics, capture and observers are told next. Shadows are scored afterwards, in this call, into scratch (or 2 KiB of
  * stack, a few rows at a time), if there is anyone to tell; their failures are told, too, and fail nothing.

@@ -91,6 +91,36 @@ static score_status check_same_shape(build *b, const score_model *model, const s
 	return SCORE_OK;
 }
 
+/* Labels of one feature, in any order. */
+static bool same_labels(const score_model *model, const score_model *like, uint32_t feature)
+{
+	uint32_t n = score_model_category_count(model, feature);
+	double unknown = score_model_category_unknown(model, feature), other = score_model_category_unknown(like, feature);
+	if (n != score_model_category_count(like, feature) ||
+		score_model_dictionary(model, feature) != score_model_dictionary(like, feature) ||
+		(unknown != other && !(unknown != unknown && other != other)))
+		return false;
+	for (uint32_t k = 0; k < n; k++) {
+		const char *label = score_model_category_name(model, feature, k);
+		double code;
+		if (!score_model_category_find(like, feature, label, strlen(label), &code) ||
+			code != score_model_category_code(model, feature, k))
+			return false;
+	}
+	return true;
+}
+
+static score_status check_labels(build *b, const score_model *model, const score_model *like, size_t i)
+{
+	for (uint32_t f = 0; b->endpoint->flags & SCORE_ENDPOINT_SAME_LABELS && f < b->c->n_features; f++) {
+		const char *name = score_model_feature_name(model, f);
+		if (!same_labels(model, like, f))
+			return sl_fail(b->error, SCORE_ERR_SHAPE, "served_entities[%zu].model: the labels of feature '%s' are not those of "
+				"the other versions, or have other codes", i, sl_quote(name, strlen(name)).text);
+	}
+	return SCORE_OK;
+}
+
 static score_status verify_golden(build *b, const score_model *model, size_t i)
 {
 	score_error why;
@@ -198,6 +228,8 @@ static score_status take_model(build *b, const score_served_entity *from, size_t
 			i, model ? "both" : "neither");
 	const score_model *like = b->running ? b->running->entities[0].model : i ? c->entities[0].model : model;
 	score_status status = check_same_shape(b, model, like, &c->n_features, i);
+	if (status == SCORE_OK)
+		status = check_labels(b, model, like, i);
 	if (status != SCORE_OK)
 		return status;
 	deploy_model *owner = find_owner(b->endpoint, c, fits_entity, from);

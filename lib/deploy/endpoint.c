@@ -87,6 +87,8 @@ static score_status take_options(score_endpoint *e, const score_endpoint_options
 	if (o->n_observers && !o->observers)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_endpoint_options.observers: NULL, but n_observers is %zu",
 			o->n_observers);
+	if (o->flags & ~SCORE_ENDPOINT_SAME_LABELS)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_endpoint_options.flags has unknown bits: 0x%x", o->flags);
 	for (size_t i = 0; i < o->n_observers; i++) {
 		if (!o->observers[i].finished)
 			return sl_fail(error, SCORE_ERR_ARGUMENT, "score_endpoint_options.observers[%zu].finished: NULL", i);
@@ -97,6 +99,7 @@ static score_status take_options(score_endpoint *e, const score_endpoint_options
 		return sl_fail_memory(error, length + o->n_observers * sizeof *o->observers);
 	e->n_observers = o->n_observers;
 	e->capture = o->capture;
+	e->flags = o->flags;
 	e->salt = o->salt ? o->salt : XXH3_64bits(name, length);
 	return SCORE_OK;
 }

@@ -213,7 +213,9 @@ static score_status serve(deploy_call *call, const score_input *input, double *o
 	const score_request *r = call->request;
 	uint32_t served = UINT32_MAX, n_served = 1;
 	deploy_room room = share_scratch(call);
-	score_status status = call->c->n_entities > 1 ? check_codes(input, error) : SCORE_OK;
+	score_status status = SCORE_OK;
+	if (!(call->endpoint->flags & SCORE_ENDPOINT_SAME_LABELS))
+		status = check_codes(input, error);
 	if (status != SCORE_OK)
 		return status;
 	if (r->row_keys && !r->served_name) {

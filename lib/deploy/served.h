@@ -83,6 +83,7 @@ struct score_endpoint {
 	const score_observer *observers;
 	size_t n_observers;
 	score_capture *capture;
+	uint32_t flags;
 	const char *name;
 	/* Of the changing side, under the lock. */
 	_Alignas(SL_CACHE_LINE) pthread_mutex_t lock;

@@ -10,6 +10,7 @@
 from ._build import Builder, Step
 from ._contributions import Explainer
 from ._convert import convert
+from ._endpoint import Endpoint, Scored
 from ._errors import (
     ArgumentError,
     CorruptError,
@@ -31,6 +32,7 @@ __all__ = [
     "Builder",
     "CorruptError",
     "Drift",
+    "Endpoint",
     "Explainer",
     "FileError",
     "Histogram",
@@ -38,6 +40,7 @@ __all__ = [
     "Model",
     "ModelInfo",
     "OutOfMemoryError",
+    "Scored",
     "ScorelineError",
     "ShapeError",
     "Snapshot",

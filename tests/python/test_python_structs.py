@@ -4,7 +4,7 @@ import ctypes
 import pathlib
 import subprocess
 
-from scoreline import _build, _library, _statistics
+from scoreline import _build, _endpoint, _library, _statistics
 
 INCLUDE = pathlib.Path(__file__).resolve().parents[2] / "include"
 STRUCTS = {
@@ -24,6 +24,13 @@ STRUCTS = {
     "score_step": _library.Step,
     "score_column_program": _library.ColumnProgram,
     "score_linear_leaf": _library.LinearLeaf,
+    "score_served_entity": _endpoint.ServedEntity,
+    "score_route": _endpoint.Route,
+    "score_endpoint_config": _endpoint.EndpointConfig,
+    "score_endpoint_options": _endpoint.EndpointOptions,
+    "score_served_info": _endpoint.ServedInfo,
+    "score_request": _endpoint.Request,
+    "score_answer": _endpoint.Answer,
     "score_call": _statistics.Call,
     "score_statistics_options": _statistics.StatisticsOptions,
     "score_snapshot_info": _statistics.SnapshotInfo,
