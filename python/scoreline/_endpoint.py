@@ -499,9 +499,12 @@ class _Draft:
     def _numbers(self, names: Sequence[str]) -> Any:
         served = [text(e.name) if e.name else f"{text(e.entity_name)}-{text(e.entity_version)}" for e in self.entities]
         try:
-            return (c_uint8 * N_SLOTS)(*(served.index(name) for name in names))
-        except (ValueError, IndexError):
-            raise ValueError(f"slots: expected {N_SLOTS} names of served entities, found {names!r}") from None
+            numbers = [served.index(name) for name in names]
+        except ValueError:
+            numbers = []
+        if len(numbers) != N_SLOTS:
+            raise ValueError(f"slots: expected {N_SLOTS} names of served entities, found {names!r}")
+        return (c_uint8 * N_SLOTS)(*numbers)
 
     def apply(self, change: Callable[[Any], Any]) -> Any:
         """Hold the objects, make the change; let go of those that it did not take."""

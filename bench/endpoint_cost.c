@@ -2,7 +2,7 @@
  * What does an endpoint cost beside score_batch()? Both score the same rows of the same model in turn, in one process; of every
  * pair of rounds the difference is taken, and the median of the differences is printed.
  *
- *   cc -O2 -Iinclude bench/endpoint.c -Lbuild/lib -lscoreline -o endpoint_cost && ./endpoint_cost MODEL.slm …
+ *   cc -O2 -Iinclude bench/endpoint_cost.c -Lbuild/lib -lscoreline -o endpoint_cost && ./endpoint_cost MODEL.slm …
  *
  * Goes out: per number of rows the time of a bare call, and how much more an endpoint takes: alone, with a sticky key, with
  * statistics, and with statistics and a capture of every call (drained between the rounds, not in them) in the folder
