@@ -126,7 +126,7 @@ build_race_checked() { build_in "$1" -Dbuildtype=debugoptimized -Db_sanitize=thr
 
 threads_race_checked() {
 	local name
-	for name in swap_versions test_endpoint test_model_cache; do
+	for name in swap_versions test_endpoint test_model_cache test_capture_threads; do
 		"$1/tests/$name" || return 1
 	done
 }
