@@ -32,7 +32,7 @@ void report_style(report_html *h)
 		".psi{display:inline-block;width:6rem;height:.7em;margin-right:.6em;background:linear-gradient(90deg,transparent "
 		"calc(20% - 1px),var(--soft) calc(20% - 1px) 20%,transparent 20% calc(50% - 1px),var(--soft) calc(50% - 1px) 50%,"
 		"transparent 50%),var(--line)}.psi i{display:block;height:100%;background:var(--bar);opacity:.75}\n"
-		"</style>\n");
+		".drift svg{width:26rem;max-width:none}.drift thead th:nth-child(n+4){text-align:right}\n</style>\n");
 }
 
 void report_name(report_html *h, const report_version *v)
