@@ -13,6 +13,7 @@ static const char general[] =
 	"Commands:\n"
 	"  convert   turn another library's model file into a compact .slm file\n"
 	"  inspect   say what a model is: source, features, outputs, trees, size\n"
+	"  report    make an HTML page of statistics files and capture logs: scores, drift, latency\n"
 	"  score     score the rows of a CSV, JSON lines or .npy file\n"
 	"  table     build, inspect and query feature tables: values by key for scoring\n"
 	"  verify    check a model's built-in test rows on every instruction set of this machine\n"
@@ -61,6 +62,23 @@ static const char inspect[] =
 	"Examples:\n"
 	"  scoreline inspect model.slm\n"
 	"  scoreline inspect model.json --json | jq .n_features\n";
+
+static const char report[] =
+	"Usage: scoreline report SOURCE … -o FILE.html [options]\n"
+	"\n"
+	"Make one HTML page, which needs nothing else, of what was scored: versions side by side, scores, drift from the\n"
+	"training data, latency. SOURCE is a file of statistics (.sls), a segment of a capture log (.slog), or a directory of\n"
+	"segments. Statistics of the same version are added up.\n"
+	"\n"
+	"Options:\n"
+	"  -o, --out FILE     where to write; needed\n"
+	"  -m, --model FILE   a model whose calls are in a log, for its training data's histograms; may be repeated\n"
+	"  -t, --title TEXT   heading of the page\n"
+	"  -h, --help         this text\n"
+	"\n"
+	"Example:\n"
+	"  scoreline report monday.sls tuesday.sls -o report.html\n"
+	"  scoreline report log/ --model model.slm -o report.html\n";
 
 static const char score[] =
 	"Usage: scoreline score FILE IN [options]\n"
@@ -142,8 +160,8 @@ const char *cli_help(const char *command)
 	static const struct {
 		const char *command;
 		const char *text;
-	} texts[] = { { "convert", convert }, { "inspect", inspect }, { "score", score }, { "verify", verify },
-		{ "table", table } };
+	} texts[] = { { "convert", convert }, { "inspect", inspect }, { "report", report }, { "score", score },
+		{ "table", table }, { "verify", verify } };
 	size_t i;
 	if (command == NULL)
 		return general;

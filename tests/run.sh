@@ -177,7 +177,7 @@ command_sanitized() { SCORELINE_BUILD=$PWD/build-asan python_tests tests/cli; }
 
 test_packages=(clang binutils universal-ctags g++ libsimde-dev)
 other_packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user-static
-	valgrind)
+	valgrind chromium)
 slow_checks=(check_big_endian.sh check_neon.sh check_instructions.py)
 step count_one "packages" install_packages || finish
 step count_one "build" build_in build || finish
