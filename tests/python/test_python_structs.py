@@ -4,7 +4,7 @@ import ctypes
 import pathlib
 import subprocess
 
-from scoreline import _build, _library
+from scoreline import _build, _library, _log_records
 
 INCLUDE = pathlib.Path(__file__).resolve().parents[2] / "include"
 STRUCTS = {
@@ -24,6 +24,11 @@ STRUCTS = {
     "score_step": _library.Step,
     "score_column_program": _library.ColumnProgram,
     "score_linear_leaf": _library.LinearLeaf,
+    "score_log_options": _log_records.LogOptions,
+    "score_log_model": _log_records.LogModel,
+    "score_log_value": _log_records.LogValue,
+    "score_log_call": _log_records.LogCall,
+    "score_log_segment": _log_records.LogSegment,
 }
 CONSTANTS = {
     "SCORE_F32": _library.F32,
@@ -65,7 +70,7 @@ def test_layout_and_constants(tmp_path):
     lines += [f'printf("{name} %d\\n", (int){name});' for name in CONSTANTS]
     source = tmp_path / "layout.c"
     source.write_text(
-        "#include <scoreline/build.h>\n#include <scoreline/import.h>\n#include <stdio.h>\n"
+        "#include <scoreline/build.h>\n#include <scoreline/import.h>\n#include <scoreline/log.h>\n#include <stdio.h>\n"
         "int main(void)\n{\n" + "\n".join(lines) + "\nreturn 0;\n}\n"
     )
     subprocess.run(["cc", "-I", str(INCLUDE), "-o", str(tmp_path / "layout"), str(source)], check=True)
