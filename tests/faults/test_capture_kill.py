@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import signal
 import struct
 import subprocess
@@ -43,9 +44,9 @@ def read_log(folder: pathlib.Path):
     for segment in segments:
         lines = subprocess.run([COMMAND, "log", "cat", "-q", segment["path"]], capture_output=True, check=True).stdout
         process = segment["path"].split("-")[-2]
-        calls = [json.loads(line) for line in lines.splitlines()]
-        assert len(calls) == segment["records"]
-        by_process.setdefault(process, []).extend(int(call["request_id"][1:]) for call in calls)
+        ids = [int(number) for number in re.findall(rb'^{"request_id":"r([0-9]+)"', lines, re.M)]
+        assert len(ids) == segment["records"]
+        by_process.setdefault(process, []).extend(ids)
     return by_process, segments
 
 
@@ -55,7 +56,7 @@ def test_kill_loses_no_complete_record(tmp_path):
     for first in range(0, KILLS, CHECK_EVERY):
         folder = tmp_path / f"log{first}"
         folder.mkdir()
-        written = [run_and_kill(folder, tmp_path / "progress", rng.uniform(0, 0.06))
+        written = [run_and_kill(folder, tmp_path / "progress", rng.uniform(0, 0.03))
                    for _ in range(min(CHECK_EVERY, KILLS - first))]
         by_process, segments = read_log(folder)
         assert len(by_process) == len(written)
