@@ -1,9 +1,11 @@
 /*
- * What score_capture_record() costs a thread that scores: one row of 28 features, by position and bound by name, with and without a
- * request id, sampled out, and lost because the ring is full. Prints nanoseconds per call: the best of many rounds, each as many calls as
- * fit into the ring; draining is not counted. Beside them stands what one memcpy of the same bytes costs.
+ * What score_capture_record() costs a thread that scores: one row of 28 features, by position and bound by
+ * name, with and without a request id, sampled out, and lost because the ring is full. Prints nanoseconds
+ * per call: the best of many rounds, each as many calls as fit into the ring; draining is not counted.
+ * Beside them stands what one memcpy of the same bytes costs.
  *
- *   cc -O2 -Iinclude bench/capture_cost.c -Lbuild/lib -lscoreline -o capture_cost && ./capture_cost DIRECTORY
+ *   cc -O2 -Iinclude bench/capture_cost.c -Lbuild/lib -lscoreline -o capture_cost && ./capture_cost
+ *   DIRECTORY
  */
 #define _POSIX_C_SOURCE 200809L
 #include <scoreline/build.h>

@@ -1,8 +1,9 @@
 /*
  * scoreline log: read a capture log: cat, stats, export.
  *
- * Comes in: directories and segment files. Goes out: rows of a view, or a summary. A segment that ends in the middle of a frame is a
- * warning, since processes die; one with bytes that are no frame is a failure, after everything readable was written.
+ * Comes in: directories and segment files. Goes out: rows of a view, or a summary. A segment that ends in
+ * the middle of a frame is a warning, since processes die; one with bytes that are no frame is a failure,
+ * after everything readable was written.
  */
 #include "log_table.h"
 
@@ -165,7 +166,8 @@ static int run(const log_job *job, char **paths, int n)
 
 static int check_job(log_job *job)
 {
-	if (job->action == ACTION_EXPORT && job->format == FORMAT_SQLITE && (job->out_path == NULL || strcmp(job->out_path, "-") == 0))
+	const bool to_stdout = job->out_path == NULL || strcmp(job->out_path, "-") == 0;
+	if (job->action == ACTION_EXPORT && job->format == FORMAT_SQLITE && to_stdout)
 		return cli_usage("log", "--format sqlite needs -o FILE");
 	if (job->action != ACTION_EXPORT && (job->out_path != NULL || job->format != FORMAT_JSONL))
 		return cli_usage("log", "-o and --format belong to scoreline log export");

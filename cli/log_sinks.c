@@ -13,7 +13,7 @@ static json_t *json_of(const log_cell *c)
 	case LOG_INTEGER:
 		return json_integer(c->integer);
 	case LOG_REAL:
-		return isfinite(c->real) ? json_real(c->real) : json_string(isnan(c->real) ? "NaN" : c->real > 0 ? "Infinity" : "-Infinity");
+		return cli_log_number(c->real);
 	case LOG_TEXT:
 		return cli_log_text(c->text, strlen(c->text));
 	case LOG_JSON:

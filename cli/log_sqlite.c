@@ -1,5 +1,6 @@
 /*
- * Rows of a capture log as a table of an SQLite database, which appears under its name only when it is complete.
+ * Rows of a capture log as a table of an SQLite database, which appears under its name only when it is
+ * complete.
  *
  * Relies on libsqlite3, which a build may lack.
  */

@@ -1,5 +1,6 @@
 /*
- * cli: a capture log as a table: log_views.c turns records into rows, log_sinks.c writes rows, cmd_log.c drives both.
+ * cli: a capture log as a table: log_views.c turns records into rows, log_sinks.c writes rows, cmd_log.c
+ * drives both.
  */
 #ifndef SCORELINE_CLI_LOG_TABLE_H
 #define SCORELINE_CLI_LOG_TABLE_H
@@ -63,6 +64,8 @@ int cli_log_stats(score_log *log, const char *name, bool json);
 
 /* JSON of text that need not be UTF-8: what JSON cannot hold becomes '?'. NULL gives null. */
 json_t *cli_log_text(const char *text, size_t length);
+/* Whole numbers without a point; what JSON cannot hold as "NaN", "Infinity" or "-Infinity". */
+json_t *cli_log_number(double x);
 /* "2026-11-27 11:33:01.000042", UTC: what DuckDB, PostgreSQL and SQLite take for a timestamp. */
 #define LOG_TIME_TEXT 40
 void cli_log_time(int64_t unix_ns, char text[LOG_TIME_TEXT]);

@@ -114,7 +114,7 @@ json_t *cli_log_text(const char *text, size_t length)
 }
 
 /* Whole numbers without a point. JSON has no infinities and no NaN: they are text. */
-static json_t *number(double x)
+json_t *cli_log_number(double x)
 {
 	if (isnan(x))
 		return json_string("NaN");
@@ -129,7 +129,7 @@ static json_t *input_value(const score_log_value *v)
 {
 	switch (v->kind) {
 	case SCORE_LOG_NUMBER:
-		return number(v->u.number);
+		return cli_log_number(v->u.number);
 	case SCORE_LOG_INTEGER:
 		return json_integer(v->u.integer);
 	case SCORE_LOG_UNSIGNED:
@@ -176,10 +176,10 @@ static json_t *outputs_of_row(const score_log_call *call, uint32_t row)
 	json_t *list;
 	uint32_t i;
 	if (call->out_width == 1)
-		return number(values[0]);
+		return cli_log_number(values[0]);
 	list = json_array();
 	for (i = 0; i < call->out_width; i++)
-		json_array_append_new(list, number(values[i]));
+		json_array_append_new(list, cli_log_number(values[i]));
 	return list;
 }
 
@@ -199,7 +199,8 @@ static json_t *inputs_of_row(const score_log_call *call, uint32_t row)
 	for (i = 0; i < n; i++) {
 		const char *name = call->model->features[i];
 		json_t *key = cli_log_text(name, strlen(name));
-		json_object_set_new(object, key == NULL ? "" : json_string_value(key), input_value(call->inputs + (uint64_t)row * n + i));
+		json_object_set_new(object, key == NULL ? "" : json_string_value(key),
+			input_value(call->inputs + (uint64_t)row * n + i));
 		json_decref(key);
 	}
 	return object;
@@ -328,7 +329,8 @@ static json_t *metadata_of(const score_log_call *call)
 {
 	const char *name = call->entity_name != NULL ? call->entity_name : call->model->name;
 	json_t *object = json_object();
-	json_object_set_new(object, "endpoint_name", cli_log_text(call->endpoint, call->endpoint ? strlen(call->endpoint) : 0));
+	json_object_set_new(object, "endpoint_name",
+		cli_log_text(call->endpoint, call->endpoint ? strlen(call->endpoint) : 0));
 	json_object_set_new(object, "model_name", cli_log_text(name, name ? strlen(name) : 0));
 	json_object_set_new(object, "model_version",
 		cli_log_text(call->entity_version, call->entity_version ? strlen(call->entity_version) : 0));

@@ -2,12 +2,14 @@
  * Writes a capture log for tests of other languages, and dies in the middle of it for tests/faults.
  *
  * capture_writer DIR N                   N calls, then a clean end
- * capture_writer DIR forever PROGRESS    four threads record until someone kills the process; PROGRESS (a file of a uint64_t, mapped)
- *                                        says how many records the library has called written
+ * capture_writer DIR forever PROGRESS    four threads record until someone kills the process; PROGRESS (a
+ *                                        file of a uint64_t, mapped) says how many records the library has
+ *                                        called written
  *
- * Call i has request id "r<i>", version "1" or "2" as i is even or odd, starts i minutes after 2026-11-27 22:00 UTC and takes
- * 1 + i % 7 milliseconds. Every tenth has three rows, every fifteenth is a shadow, every twenty-fifth failed. Row k has the
- * features amount = (i + k) * 1.5 % 300, merchant_category "grocery", "travel" or missing, distance_from_home = i / 8.
+ * Call i has request id "r<i>", version "1" or "2" as i is even or odd, starts i minutes after 2026-11-27
+ * 22:00 UTC and takes 1 + i % 7 milliseconds. Every tenth has three rows, every fifteenth is a shadow, every
+ * twenty-fifth failed. Row k has the features amount = (i + k) * 1.5 % 300, merchant_category "grocery",
+ * "travel" or missing, distance_from_home = i / 8.
  */
 #define _DEFAULT_SOURCE
 #include <scoreline/build.h>
