@@ -60,7 +60,7 @@ def check(rows, expected):
 
 
 def test_duckdb(folder, expected, tmp_path):
-    print(f"\nDuckDB {duckdb.__version__}")
+    print(f"\nhost: DuckDB {duckdb.__version__}")
     options = {"table": "fraud_detection", "score_name": "fraud_score"}
     n = scoreline.log.to_duckdb(folder, tmp_path / "ml.db", **options)
     assert n == sum(row[2] for row in expected)
@@ -130,7 +130,7 @@ def connect(root, database):
 
 def test_postgresql(folder, expected, postgres):
     with connect(postgres, "postgres") as connection:
-        print("\n" + connection.execute("SELECT version()").fetchone()[0])
+        print("\nhost: PostgreSQL " + connection.execute("SHOW server_version").fetchone()[0])
         connection.execute("CREATE DATABASE ml")
     with connect(postgres, "ml") as connection:
         connection.execute("SET TIME ZONE 'Pacific/Kiritimati'")  # days are UTC wherever the session is
