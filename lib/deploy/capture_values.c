@@ -1,8 +1,8 @@
 /*
  * The caller's rows as values to log, in the order of the model's features.
  *
- * Comes in: an input that score_batch() has accepted. Goes out: rows of floats, of doubles, or of tagged values where there are
- * strings and integers that a double cannot hold.
+ * Comes in: an input that score_batch() has accepted. Goes out: rows of floats, of doubles, or of tagged
+ * values where there are strings and integers that a double cannot hold.
  */
 #include "capture_parts.h"
 

@@ -1,6 +1,7 @@
 /*
- * Segment files and what can go wrong with them: rotation, dead processes, torn tails at every byte, every byte changed, hostile
- * frames with right checksums, a full and a failing disk (write() goes through this test), no memory.
+ * Segment files and what can go wrong with them: rotation, dead processes, torn tails at every byte, every
+ * byte changed, hostile frames with right checksums, a full and a failing disk (write() goes through this
+ * test), no memory.
  */
 #define _DEFAULT_SOURCE
 #define _XOPEN_SOURCE 700
@@ -22,7 +23,8 @@
 
 #include <xxhash.h>
 
-/* ---- write() and ftruncate() that fail -------------------------------------------------------------------- */
+/* ---- write() and ftruncate() that fail
+ * -------------------------------------------------------------------- */
 
 static long writes_left = -1; /* bytes until the disk is full; -1: it is not */
 static int write_errno = ENOSPC;
@@ -52,7 +54,8 @@ int __wrap_ftruncate(int fd, off_t size)
 	return truncate_errno ? -1 : __real_ftruncate(fd, size);
 }
 
-/* ---- helpers ------------------------------------------------------------------------------------------------ */
+/* ---- helpers
+ * ------------------------------------------------------------------------------------------------ */
 
 typedef struct setting {
 	fixture_directory directory;
@@ -153,7 +156,8 @@ static void temporary(char *path, size_t size)
 	close(fd);
 }
 
-/* ---- rotation and dead processes ------------------------------------------------------------------------------ */
+/* ---- rotation and dead processes
+ * ------------------------------------------------------------------------------ */
 
 static void segments_rotate_by_size_and_age(void **state)
 {
@@ -223,7 +227,8 @@ static void segments_of_dead_processes_are_closed(void **state)
 	end(&s);
 }
 
-/* ---- damage ----------------------------------------------------------------------------------------------------- */
+/* ---- damage
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void torn_tails_are_found_at_every_byte(void **state)
 {
@@ -376,7 +381,8 @@ static void paths_that_are_no_log_are_refused(void **state)
 	unlink(path);
 }
 
-/* ---- full and failing disks --------------------------------------------------------------------------------------- */
+/* ---- full and failing disks
+ * --------------------------------------------------------------------------------------- */
 
 /* Room for any number of bytes, then none, then enough: nothing that was kept is missing or there twice. */
 static void a_full_disk_loses_nothing_that_was_kept(void **state)
@@ -441,7 +447,8 @@ static void a_disk_that_stays_full_costs_counted_calls(void **state)
 	end(&s);
 }
 
-/* ---- no memory ------------------------------------------------------------------------------------------------------ */
+/* ---- no memory
+ * ------------------------------------------------------------------------------------------------------ */
 
 typedef struct counted {
 	long left, live;
