@@ -317,15 +317,24 @@ static score_status write_ends(output *o)
 	return deploy_write_at(o->fd, prelude, sizeof prelude, 0, o->name, o->error);
 }
 
-/* The hash of everything, from what the file really holds. */
+/* The hash of everything, from what the file really holds; the buffer of the entries is free by now. */
 static score_status write_hash(output *o)
 {
+	const uint64_t size = o->entries.at;
 	XXH128_canonical_t hash;
-	const void *data;
-	size_t size;
-	TRY(sl_map_file(o->name, UINT64_MAX, &data, &size, o->error));
-	XXH128_canonicalFromHash(&hash, XXH3_128bits(data, size));
-	sl_unmap_file(data, size);
+	XXH3_state_t *state = XXH3_createState();
+	if (!state)
+		return sl_fail_memory(o->error, sizeof hash);
+	score_status status = XXH3_128bits_reset(state) == XXH_OK ? SCORE_OK : sl_fail_memory(o->error, sizeof hash);
+	for (uint64_t at = 0; status == SCORE_OK && at < size; at += DEPLOY_STREAM_BUFFER) {
+		const size_t n = size - at < DEPLOY_STREAM_BUFFER ? (size_t)(size - at) : DEPLOY_STREAM_BUFFER;
+		status = deploy_read_at(o->fd, o->entries.buffer, n, at, o->name, o->error);
+		if (status == SCORE_OK)
+			(void)XXH3_128bits_update(state, o->entries.buffer, n);
+	}
+	XXH128_canonicalFromHash(&hash, XXH3_128bits_digest(state));
+	XXH3_freeState(state);
+	TRY(status);
 	return deploy_write_at(o->fd, hash.digest, sizeof hash.digest, size, o->name, o->error);
 }
 

@@ -11,7 +11,7 @@
 #include <msgpack/pack.h>
 #include <xxhash.h>
 
-const char *const sft_section_names[SFT_N_SECTIONS] = {"buckets", "entries", "key_text", "times", "rows"};
+const char *const deploy_section_names[SFT_N_SECTIONS] = {"buckets", "entries", "key_text", "times", "rows"};
 
 static const struct {
 	score_dtype type;
@@ -247,7 +247,7 @@ static score_status read_root(const reader *r, const sl_value *root, sft_layout 
 	TRY(read_columns(r, root, l));
 	deploy_place_columns(l);
 	for (uint32_t i = 0; i < SFT_N_SECTIONS; i++)
-		TRY(get_section(r, root, sft_section_names[i], l->sections + i));
+		TRY(get_section(r, root, deploy_section_names[i], l->sections + i));
 	if (l->n_buckets == 0)
 		return wrong(r, "n_buckets", "at least 1");
 	return check_sections(r, l);
@@ -372,6 +372,6 @@ score_status deploy_write_header(const sft_layout *l, sl_vector *out, score_erro
 	put_count(&w, "n_buckets", l->n_buckets);
 	put_columns(&w, l);
 	for (uint32_t i = 0; i < SFT_N_SECTIONS; i++)
-		put_section(&w, sft_section_names[i], l->sections + i);
+		put_section(&w, deploy_section_names[i], l->sections + i);
 	return w.out_of_memory ? sl_fail_memory(error, out->length) : SCORE_OK;
 }
