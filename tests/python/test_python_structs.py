@@ -4,7 +4,7 @@ import ctypes
 import pathlib
 import subprocess
 
-from scoreline import _build, _endpoint, _library, _log_records, _statistics
+from scoreline import _build, _capture, _endpoint, _library, _log_records, _statistics
 
 INCLUDE = pathlib.Path(__file__).resolve().parents[2] / "include"
 STRUCTS = {
@@ -24,6 +24,8 @@ STRUCTS = {
     "score_step": _library.Step,
     "score_column_program": _library.ColumnProgram,
     "score_linear_leaf": _library.LinearLeaf,
+    "score_capture_options": _capture.CaptureOptions,
+    "score_capture_info": _capture.CaptureInfo,
     "score_served_entity": _endpoint.ServedEntity,
     "score_route": _endpoint.Route,
     "score_endpoint_config": _endpoint.EndpointConfig,
