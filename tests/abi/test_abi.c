@@ -7,6 +7,7 @@
 #include <scoreline.h>
 #include <scoreline/build.h>
 #include <scoreline/import.h>
+#include <scoreline/statistics.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -339,6 +340,95 @@ VALUE(SCORE_FORMAT_CATBOOST_JSON, 4);
 VALUE(SCORE_FORMAT_ONNX, 5);
 VALUE(SCORE_ONNX_SPECIFICATION, 0);
 VALUE(SCORE_ONNX_RUNTIME, 1);
+
+SIZE(score_statistics_options, 80);
+AT(score_statistics_options, struct_size, 0);
+AT(score_statistics_options, allocator, 8);
+AT(score_statistics_options, reference, 16);
+AT(score_statistics_options, endpoint, 24);
+AT(score_statistics_options, served_name, 32);
+AT(score_statistics_options, entity_name, 40);
+AT(score_statistics_options, entity_version, 48);
+AT(score_statistics_options, output, 56);
+AT(score_statistics_options, sample_every, 60);
+AT(score_statistics_options, n_shards, 64);
+AT(score_statistics_options, max_features, 68);
+AT(score_statistics_options, flags, 72);
+
+SIZE(score_snapshot_info, 152);
+AT(score_snapshot_info, struct_size, 0);
+AT(score_snapshot_info, endpoint, 8);
+AT(score_snapshot_info, served_name, 16);
+AT(score_snapshot_info, entity_name, 24);
+AT(score_snapshot_info, entity_version, 32);
+AT(score_snapshot_info, model_hash, 40);
+AT(score_snapshot_info, first_unix_ns, 56);
+AT(score_snapshot_info, last_unix_ns, 64);
+AT(score_snapshot_info, calls, 72);
+AT(score_snapshot_info, rows, 80);
+AT(score_snapshot_info, errors, 88);
+AT(score_snapshot_info, shadow_calls, 96);
+AT(score_snapshot_info, sampled_rows, 104);
+AT(score_snapshot_info, unscored_rows, 112);
+AT(score_snapshot_info, latency_sum_ns, 120);
+AT(score_snapshot_info, expected_rows, 128);
+AT(score_snapshot_info, n_features, 136);
+AT(score_snapshot_info, n_scores, 140);
+AT(score_snapshot_info, output, 144);
+
+SIZE(score_histogram, 88);
+AT(score_histogram, struct_size, 0);
+AT(score_histogram, name, 8);
+AT(score_histogram, type, 16);
+AT(score_histogram, n_edges, 20);
+AT(score_histogram, edges, 24);
+AT(score_histogram, counts, 32);
+AT(score_histogram, missing, 40);
+AT(score_histogram, unknown, 48);
+AT(score_histogram, expected, 56);
+AT(score_histogram, expected_missing, 64);
+AT(score_histogram, expected_unknown, 72);
+AT(score_histogram, sum, 80);
+
+SIZE(score_reference_options, 32);
+AT(score_reference_options, struct_size, 0);
+AT(score_reference_options, plan, 8);
+AT(score_reference_options, output, 16);
+AT(score_reference_options, n_bins, 20);
+AT(score_reference_options, n_categories, 24);
+AT(score_reference_options, max_features, 28);
+
+SIZE(score_drift, 112);
+AT(score_drift, struct_size, 0);
+AT(score_drift, level, 8);
+AT(score_drift, chi2_df, 12);
+AT(score_drift, expected_rows, 16);
+AT(score_drift, actual_rows, 24);
+AT(score_drift, psi, 32);
+AT(score_drift, js_distance, 40);
+AT(score_drift, ks_statistic, 48);
+AT(score_drift, ks_p_value, 56);
+AT(score_drift, chi2, 64);
+AT(score_drift, chi2_p_value, 72);
+AT(score_drift, missing_rate, 80);
+AT(score_drift, missing_change, 88);
+AT(score_drift, unknown_rate, 96);
+AT(score_drift, noise, 104);
+
+SIZE(score_prometheus_options, 16);
+AT(score_prometheus_options, struct_size, 0);
+AT(score_prometheus_options, flags, 8);
+
+VALUE(SCORE_STATISTICS_NO_REFERENCE, 1);
+VALUE(SCORE_MAX_EDGES, 32);
+VALUE(SCORE_CALL_CONTINUED, 2);
+VALUE(SCORE_DRIFT_UNKNOWN, 0);
+VALUE(SCORE_DRIFT_STABLE, 1);
+VALUE(SCORE_DRIFT_MODERATE, 2);
+VALUE(SCORE_DRIFT_SHIFTED, 3);
+VALUE(SCORE_PROMETHEUS_OPENMETRICS, 1);
+VALUE(SCORE_PROMETHEUS_NO_FEATURES, 2);
+VALUE(SCORE_PROMETHEUS_FEATURE_BINS, 4);
 
 int main(void)
 {
