@@ -75,6 +75,7 @@ int cli_convert(int argc, char **argv);
 int cli_inspect(int argc, char **argv);
 int cli_report(int argc, char **argv);
 int cli_score(int argc, char **argv);
+int cli_log(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 
 /* ---- models ------------------------------------------------------------------------------------- */

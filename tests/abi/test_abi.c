@@ -6,8 +6,8 @@
  */
 #include <scoreline.h>
 #include <scoreline/build.h>
+#include <scoreline/deploy.h>
 #include <scoreline/import.h>
-#include <scoreline/statistics.h>
 
 #include <stdio.h>
 #include <string.h>
@@ -429,6 +429,123 @@ VALUE(SCORE_DRIFT_SHIFTED, 3);
 VALUE(SCORE_PROMETHEUS_OPENMETRICS, 1);
 VALUE(SCORE_PROMETHEUS_NO_FEATURES, 2);
 VALUE(SCORE_PROMETHEUS_FEATURE_BINS, 4);
+
+SIZE(score_call, 120);
+AT(score_call, struct_size, 0);
+AT(score_call, model, 8);
+AT(score_call, plan, 16);
+AT(score_call, input, 24);
+AT(score_call, out, 32);
+AT(score_call, out_width, 40);
+AT(score_call, output, 48);
+AT(score_call, status, 52);
+AT(score_call, started_unix_ns, 56);
+AT(score_call, latency_ns, 64);
+AT(score_call, request_id, 72);
+AT(score_call, endpoint, 80);
+AT(score_call, served_name, 88);
+AT(score_call, entity_name, 96);
+AT(score_call, entity_version, 104);
+AT(score_call, flags, 112);
+AT(score_call, reserved, 116);
+
+SIZE(score_capture_options, 80);
+AT(score_capture_options, struct_size, 0);
+AT(score_capture_options, allocator, 8);
+AT(score_capture_options, directory, 16);
+AT(score_capture_options, prefix, 24);
+AT(score_capture_options, sampling_fraction, 32);
+AT(score_capture_options, ring_bytes, 40);
+AT(score_capture_options, max_record_bytes, 48);
+AT(score_capture_options, segment_bytes, 56);
+AT(score_capture_options, segment_age_ns, 64);
+AT(score_capture_options, sync, 72);
+AT(score_capture_options, reserved, 76);
+
+SIZE(score_capture_info, 112);
+AT(score_capture_info, struct_size, 0);
+AT(score_capture_info, n_sampled_out, 8);
+AT(score_capture_info, n_kept, 16);
+AT(score_capture_info, n_lost_full, 24);
+AT(score_capture_info, n_lost_size, 32);
+AT(score_capture_info, n_lost_invalid, 40);
+AT(score_capture_info, n_records, 48);
+AT(score_capture_info, n_written, 56);
+AT(score_capture_info, n_bytes, 64);
+AT(score_capture_info, n_segments, 72);
+AT(score_capture_info, n_failed_drains, 80);
+AT(score_capture_info, ring_bytes, 88);
+AT(score_capture_info, ring_used, 96);
+AT(score_capture_info, last_drain, 104);
+AT(score_capture_info, reserved, 108);
+
+SIZE(score_log_options, 32);
+AT(score_log_options, struct_size, 0);
+AT(score_log_options, allocator, 8);
+AT(score_log_options, max_frame_bytes, 16);
+AT(score_log_options, max_memory_bytes, 24);
+
+SIZE(score_log_model, 80);
+AT(score_log_model, struct_size, 0);
+AT(score_log_model, hash, 8);
+AT(score_log_model, name, 24);
+AT(score_log_model, link, 32);
+AT(score_log_model, n_features, 40);
+AT(score_log_model, n_outputs, 44);
+AT(score_log_model, n_predictions, 48);
+AT(score_log_model, n_labels, 52);
+AT(score_log_model, features, 56);
+AT(score_log_model, types, 64);
+AT(score_log_model, labels, 72);
+
+SIZE(score_log_value, 16);
+AT(score_log_value, kind, 0);
+AT(score_log_value, length, 4);
+AT(score_log_value, u, 8);
+
+SIZE(score_log_call, 136);
+AT(score_log_call, struct_size, 0);
+AT(score_log_call, model, 8);
+AT(score_log_call, started_unix_ns, 16);
+AT(score_log_call, latency_ns, 24);
+AT(score_log_call, status, 32);
+AT(score_log_call, output, 36);
+AT(score_log_call, flags, 40);
+AT(score_log_call, out_width, 44);
+AT(score_log_call, sampling_fraction, 48);
+AT(score_log_call, request_id, 56);
+AT(score_log_call, endpoint, 64);
+AT(score_log_call, served_name, 72);
+AT(score_log_call, entity_name, 80);
+AT(score_log_call, entity_version, 88);
+AT(score_log_call, call_rows, 96);
+AT(score_log_call, first_row, 104);
+AT(score_log_call, n_rows, 112);
+AT(score_log_call, segment, 116);
+AT(score_log_call, inputs, 120);
+AT(score_log_call, outputs, 128);
+
+SIZE(score_log_segment, 304);
+AT(score_log_segment, struct_size, 0);
+AT(score_log_segment, path, 8);
+AT(score_log_segment, is_closed, 16);
+AT(score_log_segment, end, 20);
+AT(score_log_segment, bytes, 24);
+AT(score_log_segment, good_bytes, 32);
+AT(score_log_segment, n_records, 40);
+AT(score_log_segment, damage, 48);
+VALUE(SCORE_CALL_SHADOW, 1);
+VALUE(SCORE_CAPTURE_SYNC_NEVER, 0);
+VALUE(SCORE_CAPTURE_SYNC_SEGMENT, 1);
+VALUE(SCORE_CAPTURE_SYNC_DRAIN, 2);
+VALUE(SCORE_LOG_MISSING, 0);
+VALUE(SCORE_LOG_NUMBER, 1);
+VALUE(SCORE_LOG_INTEGER, 2);
+VALUE(SCORE_LOG_UNSIGNED, 3);
+VALUE(SCORE_LOG_TEXT, 4);
+VALUE(SCORE_LOG_WHOLE, 0);
+VALUE(SCORE_LOG_TORN, 1);
+VALUE(SCORE_LOG_CORRUPT, 2);
 
 int main(void)
 {
