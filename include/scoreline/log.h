@@ -109,7 +109,8 @@ typedef struct score_log_segment {
 SCORE_API SCORE_MUST_CHECK score_status score_log_open(const char *const *paths, size_t n_paths,
 	const score_log_options *options, score_log **out, score_error *error);
 
-/* The next record, valid until the next call; `*call` is NULL at the end. */
+/* The next record, valid until the next call; `*call` is NULL at the end. After an error (SCORE_ERR_IO, MEMORY, LIMIT) the
+ * rest of that segment is left out, and the next call goes on with the following one. */
 SCORE_API SCORE_MUST_CHECK score_status score_log_next(score_log *log, const score_log_call **call, score_error *error);
 
 SCORE_API uint32_t score_log_segment_count(const score_log *log);

@@ -185,11 +185,15 @@ static void adopt(int directory, const char *name)
 	const int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	/* The new name must be free: nothing is ever overwritten. */
 	if (n < sizeof closed && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+		struct stat mine, there;
 		memcpy(closed, name, n);
 		closed[n] = '\0';
-		if (linkat(directory, name, directory, closed, 0) == 0)
+		/* Nothing is ever overwritten: the new name must be free, or this file's already. */
+		const bool named = linkat(directory, name, directory, closed, 0) == 0 ||
+			(fstat(fd, &mine) == 0 && fstatat(directory, closed, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+				mine.st_dev == there.st_dev && mine.st_ino == there.st_ino);
+		if (named)
 			unlinkat(directory, name, 0);
 	}
 	close(fd);

@@ -31,7 +31,10 @@ static capture_cells columns_form(const score_input *in, const score_plan *plan,
 		const int64_t c = column_of(plan, i);
 		if (c < 0 || c >= in->n_columns)
 			return CELLS_NONE;
-		switch (in->u.columns.columns[c].dtype) {
+		const score_dtype dtype = in->u.columns.columns[c].dtype;
+		if (dtype < SCORE_F32 || dtype > SCORE_F16)
+			return CELLS_NONE;
+		switch (dtype) {
 		case SCORE_STRING:
 		case SCORE_I64:
 		case SCORE_U64:

@@ -227,6 +227,29 @@ static void segments_of_dead_processes_are_closed(void **state)
 	end(&s);
 }
 
+/* A process that dies while it closes what another left: both names, one file, each record once. */
+static void a_segment_with_both_names_is_one(void **state)
+{
+	setting s = begin_with(NULL);
+	char closed[600], active[700];
+	bool seen[1] = { false };
+	(void)state;
+	assert_int_equal(fixture_record(s.capture, s.model, 0), 1);
+	assert_int_equal(score_capture_rotate(s.capture, NULL), SCORE_OK);
+	fixture_segment(&s.directory, ".slog", closed, sizeof closed);
+	snprintf(active, sizeof active, "%s.active", closed);
+	assert_int_equal(link(closed, active), 0);
+	assert_int_equal(fixture_read(&s.directory, seen, 1), 1);
+	score_capture_free(fixture_capture(&s.directory));
+	assert_int_equal(fixture_count(&s.directory, ".active"), 0);
+	assert_int_equal(fixture_count(&s.directory, ".slog"), 1);
+	/* Another file of that name stays. */
+	write_whole(active, (const uint8_t *)"x", 1);
+	score_capture_free(fixture_capture(&s.directory));
+	assert_int_equal(fixture_count(&s.directory, ".active"), 1);
+	end(&s);
+}
+
 /* ---- damage
  * ----------------------------------------------------------------------------------------------------- */
 
@@ -517,6 +540,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(segments_rotate_by_size_and_age),
 		cmocka_unit_test(segments_of_dead_processes_are_closed),
+		cmocka_unit_test(a_segment_with_both_names_is_one),
 		cmocka_unit_test(torn_tails_are_found_at_every_byte),
 		cmocka_unit_test(changed_bytes_are_noticed),
 		cmocka_unit_test(hostile_frames_are_refused_or_read),
