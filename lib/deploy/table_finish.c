@@ -133,6 +133,13 @@ static score_status write_key(output *o, const deploy_record *r)
 	return deploy_stream_write(&o->entries, key, l->row_offset, o->error);
 }
 
+/* Zeros behind the key and `bytes` more of an entry. */
+static score_status pad_entry(output *o, uint32_t bytes)
+{
+	static const uint8_t zeros[SL_CACHE_LINE];
+	return deploy_stream_write(&o->entries, zeros, o->layout->entry_bytes - o->layout->row_offset - bytes, o->error);
+}
+
 static score_status write_group(output *o, const sorted *list, size_t n, uint64_t *n_rows_before)
 {
 	const sft_layout *l = o->layout;
@@ -142,10 +149,13 @@ static score_status write_group(output *o, const sorted *list, size_t n, uint64_
 	TRY(write_key(o, list[0].record));
 	TRY(deploy_stream_write(&o->hashes, &list[0].hash, 8, o->error));
 	o->layout->n_entries++;
-	if (!l->timestamp)
-		return deploy_stream_write(&o->entries, key_of(list[0].record) + l->row_offset, l->row_bytes, o->error);
+	if (!l->timestamp) {
+		TRY(deploy_stream_write(&o->entries, key_of(list[0].record) + l->row_offset, l->row_bytes, o->error));
+		return pad_entry(o, l->row_bytes);
+	}
 	const uint64_t span[2] = {*n_rows_before, n};
 	TRY(deploy_stream_write(&o->entries, span, sizeof span, o->error));
+	TRY(pad_entry(o, sizeof span));
 	for (size_t i = 0; i < n; i++) {
 		TRY(deploy_stream_write(&o->times, &list[i].record->time, 8, o->error));
 		TRY(deploy_stream_write(&o->rows, key_of(list[i].record) + l->row_offset, l->row_bytes, o->error));

@@ -35,6 +35,15 @@ score_dtype deploy_type_of_name(const char *text, size_t length)
 	return 0;
 }
 
+/* An entry of at most a cache line lies in one. */
+static uint32_t padded_entry(uint32_t bytes)
+{
+	uint32_t n = 8;
+	while (n < bytes)
+		n *= 2;
+	return n <= SL_CACHE_LINE ? n : bytes;
+}
+
 /* Wide values first, so that all of them stand at multiples of their size behind the validity bits. */
 void deploy_place_columns(sft_layout *l)
 {
@@ -56,7 +65,7 @@ void deploy_place_columns(sft_layout *l)
 		}
 	}
 	l->row_bytes = (row + 7) & ~7u;
-	l->entry_bytes = at + (l->timestamp ? SFT_SPAN_BYTES : l->row_bytes);
+	l->entry_bytes = padded_entry(at + (l->timestamp ? SFT_SPAN_BYTES : l->row_bytes));
 }
 
 bool deploy_same_layout(const sft_layout *a, const sft_layout *b)

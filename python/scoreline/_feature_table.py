@@ -30,14 +30,15 @@ class FeatureTable:
         path: the file. It may be replaced by rename; :meth:`refresh` then goes over to the new one.
         verify: read all of the file and compare its hash.
         preload: bring all of it into memory now.
+        copy: into memory of this process, in huge pages where the system has them; faster for large tables, not shared.
 
     Raises:
         FileError, CorruptError, VersionError: with the library's message.
     """
 
-    def __init__(self, path: _PathLike, *, verify: bool = False, preload: bool = False):
+    def __init__(self, path: _PathLike, *, verify: bool = False, preload: bool = False, copy: bool = False):
         options = filled(TableOptions)
-        options.flags = (_tables.VERIFY if verify else 0) | (_tables.PRELOAD if preload else 0)
+        options.flags = (_tables.VERIFY if verify else 0) | (_tables.PRELOAD if preload else 0) | (_tables.COPY if copy else 0)
         self._free = lib.score_table_source_free
         self._close = lib.score_table_close
         self._source: Optional[int] = None

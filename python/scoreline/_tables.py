@@ -16,7 +16,7 @@ import numpy as np
 from ._errors import ShapeError
 from ._library import BOOL, Column, Error, F32, F64, I32, I64, STRING, Strings, check, filled, lib, text
 
-VERIFY, PRELOAD = 1, 2
+VERIFY, PRELOAD, COPY = 1, 2, 4
 TYPES = {"f64": F64, "f32": F32, "i64": I64, "i32": I32, "bool": BOOL, "string": STRING}
 NAMES = {code: name for name, code in TYPES.items()}
 NUMPY = {F64: np.float64, F32: np.float32, I64: np.int64, I32: np.int32, BOOL: np.bool_, STRING: np.int32}

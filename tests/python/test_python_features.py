@@ -313,6 +313,9 @@ def test_streams_of_all_types_come_back(tmp_path):
     for name, column in values.items():
         assert list(column.objects()) == whole[name].to_pylist(), name
     table.verify()
+    for options in ({"preload": True}, {"copy": True}, {"verify": True}):
+        again = FeatureTable(tmp_path / "all.sft", **options)
+        assert again.get(whole["country"][77].as_py(), 77) == {name: whole[name][77].as_py() for name in table.columns}
 
 
 def test_replaced_files_are_picked_up(store, fraud, batch, customers):
