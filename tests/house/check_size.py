@@ -11,7 +11,7 @@ import subprocess
 import sys
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-SHARED_NAMES = {"meson.build", "README.md", "run.sh", "__init__.py", "__main__.py", "conftest.py"}
+SHARED_NAMES = {"meson.build", "README.md", "run.sh", "test.sh", "__init__.py", "__main__.py", "conftest.py"}
 
 
 def functions(files: list[pathlib.Path]) -> list[tuple[int, str]]:
