@@ -4,7 +4,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 build=build/hosts/lib
 [ -f $build/build.ninja ] || meson setup $build -Dtests=false >/dev/null
-meson configure $build -Dsqlite=enabled
+meson setup --reconfigure $build -Dsqlite=enabled >/dev/null
 ninja -C $build plugins/sqlite/scoreline.so >/dev/null
 sqlite3 -header -column <<SQL
 .load $build/plugins/sqlite/scoreline

@@ -21,7 +21,7 @@ host() { echo "host: $*"; }
 library_build() {
 	need_packages "${build_packages[@]}"
 	[ -f "$hosts_build/build.ninja" ] || meson setup "$hosts_build" -Dtests=false
-	((!$#)) || meson configure "$hosts_build" "$@"
+	((!$#)) || meson setup --reconfigure "$hosts_build" "$@"
 	ninja -C "$hosts_build"
 }
 
