@@ -15,6 +15,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* PostgreSQL 15 does not mark what it looks for in a module, so that one is compiled with everything visible but this. */
+#if defined(__GNUC__)
+#pragma GCC visibility push(hidden)
+#endif
+
 typedef struct plugin_model {
 	score_model *model;
 	uint32_t n_features;
@@ -51,5 +56,9 @@ void plugin_set_error(score_error *error, score_status code, const char *format,
 	__attribute__((format(printf, 3, 4)))
 #endif
 	;
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #endif
