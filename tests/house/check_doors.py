@@ -15,7 +15,8 @@ ARROWS = {
     "input": {"base", "forest"},
     "engine": {"base", "forest", "input"},
     "import": {"base", "forest"},
-    "api": {"base", "forest", "format", "input", "engine", "import"},
+    "export": {"base", "forest"},
+    "api": {"base", "forest", "format", "input", "engine", "import", "export"},
     "deploy": {"base"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
