@@ -7,6 +7,7 @@
 #include <scoreline.h>
 #include <scoreline/build.h>
 #include <scoreline/export.h>
+#include <scoreline/features.h>
 #include <scoreline/import.h>
 
 #include <stdio.h>
@@ -215,6 +216,74 @@ AT(score_import_options, iteration_begin, 32);
 AT(score_import_options, iteration_end, 36);
 AT(score_import_options, onnx_compat, 40);
 
+SIZE(score_table_options, 32);
+AT(score_table_options, struct_size, 0);
+AT(score_table_options, allocator, 8);
+AT(score_table_options, max_bytes, 16);
+AT(score_table_options, flags, 24);
+AT(score_table_options, reserved, 28);
+
+SIZE(score_table_info, 88);
+AT(score_table_info, struct_size, 0);
+AT(score_table_info, n_rows, 8);
+AT(score_table_info, n_keys, 16);
+AT(score_table_info, n_key_columns, 24);
+AT(score_table_info, n_columns, 28);
+AT(score_table_info, file_bytes, 32);
+AT(score_table_info, index_bytes, 40);
+AT(score_table_info, row_bytes, 48);
+AT(score_table_info, has_timestamp, 52);
+AT(score_table_info, timestamp_name, 56);
+AT(score_table_info, timestamp_unit, 64);
+AT(score_table_info, hash, 72);
+
+SIZE(score_table_output, 24);
+AT(score_table_output, column, 0);
+AT(score_table_output, reserved, 4);
+AT(score_table_output, values, 8);
+AT(score_table_output, validity, 16);
+
+SIZE(score_table_query, 40);
+AT(score_table_query, struct_size, 0);
+AT(score_table_query, keys, 8);
+AT(score_table_query, n_keys, 16);
+AT(score_table_query, timestamp, 24);
+AT(score_table_query, lookback, 32);
+
+SIZE(score_table_field, 16);
+AT(score_table_field, name, 0);
+AT(score_table_field, type, 8);
+AT(score_table_field, reserved, 12);
+
+SIZE(score_table_schema, 72);
+AT(score_table_schema, struct_size, 0);
+AT(score_table_schema, keys, 8);
+AT(score_table_schema, n_keys, 16);
+AT(score_table_schema, columns, 24);
+AT(score_table_schema, n_columns, 32);
+AT(score_table_schema, timestamp, 40);
+AT(score_table_schema, timestamp_unit, 48);
+AT(score_table_schema, allocator, 56);
+AT(score_table_schema, memory_bytes, 64);
+
+SIZE(score_feature_lookup, 112);
+AT(score_feature_lookup, struct_size, 0);
+AT(score_feature_lookup, table_name, 8);
+AT(score_feature_lookup, table, 16);
+AT(score_feature_lookup, source, 24);
+AT(score_feature_lookup, callback, 32);
+AT(score_feature_lookup, context, 40);
+AT(score_feature_lookup, lookup_key, 48);
+AT(score_feature_lookup, n_lookup_key, 56);
+AT(score_feature_lookup, feature_names, 64);
+AT(score_feature_lookup, n_feature_names, 72);
+AT(score_feature_lookup, output_names, 80);
+AT(score_feature_lookup, default_values, 88);
+AT(score_feature_lookup, timestamp_lookup_key, 96);
+AT(score_feature_lookup, lookback_window, 104);
+
+VALUE(SCORE_TABLE_VERIFY, 1);
+VALUE(SCORE_TABLE_PRELOAD, 2);
 VALUE(SCORE_OK, 0);
 VALUE(SCORE_ERR_ARGUMENT, 1);
 VALUE(SCORE_ERR_MEMORY, 2);
