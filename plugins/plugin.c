@@ -1,41 +1,25 @@
 /*
- * Models by name for the plug-ins: a cache for the process, and the one call that scores.
+ * Models by name for the plug-ins: one cache for the process, and the one call that scores.
  */
 #include "plugin.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#define KEPT_MODELS 64 /* opened and not in use */
-#define KEPT_SCRATCH 8 /* per model             */
+#define KEPT_SCRATCH 8
 
-/* Which file it was: another one under the same name differs. */
-typedef struct identity {
-	dev_t device;
-	ino_t inode;
-	off_t size;
-	struct timespec modified;
-} identity;
+typedef struct kept_scratch {
+	void *memory;
+	size_t bytes;
+} kept_scratch;
 
-typedef struct entry {
-	plugin_model model; /* first: what users hold */
-	char *spec;
-	identity file;
-	size_t users;
-	bool current; /* new users may have it */
-	size_t n_scratch;
-	void *scratch[KEPT_SCRATCH];
-	struct entry *next;
-} entry;
-
-/* Guards the list and what it leads to, the models themselves apart. */
+/* Guards the two below. The cache is made by the first call and stays as long as the process. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static entry *entries;
+static score_model_cache *cache;
+static kept_scratch kept[KEPT_SCRATCH];
 
 void plugin_set_error(score_error *error, score_status code, const char *format, ...)
 {
@@ -48,27 +32,6 @@ void plugin_set_error(score_error *error, score_status code, const char *format,
 	va_start(arguments, format);
 	vsnprintf(error->message, sizeof error->message, format, arguments);
 	va_end(arguments);
-}
-
-static bool identify(const char *path, identity *out, score_error *error)
-{
-	struct stat st;
-	if (stat(path, &st) != 0) {
-		plugin_set_error(error, SCORE_ERR_IO, "there is no model %.120s: %s", path, strerror(errno));
-		return false;
-	}
-	memset(out, 0, sizeof *out);
-	out->device = st.st_dev;
-	out->inode = st.st_ino;
-	out->size = st.st_size;
-	out->modified = st.st_mtim;
-	return true;
-}
-
-static bool same_file(const identity *a, const identity *b)
-{
-	return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-		a->modified.tv_sec == b->modified.tv_sec && a->modified.tv_nsec == b->modified.tv_nsec;
 }
 
 /* Which value of a row is the score; `choice` is the text behind '#', or NULL. */
@@ -99,130 +62,85 @@ static bool choose_value(plugin_model *m, const char *choice, score_error *error
 	return true;
 }
 
-static void free_entry(entry *e)
-{
-	while (e->n_scratch)
-		free(e->scratch[--e->n_scratch]);
-	score_model_free(e->model.model);
-	free(e->spec);
-	free(e);
-}
-
-static entry *open_entry(const char *spec, const char *path, const char *choice, score_error *error)
+static bool open_model(plugin_model *m, const char *path, score_error *error)
 {
 	score_model_info info = { .struct_size = sizeof info };
-	entry *e = calloc(1, sizeof *e);
-	if (e != NULL)
-		e->spec = strdup(spec);
-	if (e == NULL || e->spec == NULL) {
-		plugin_set_error(error, SCORE_ERR_MEMORY, "out of memory");
-		free(e);
-		return NULL;
-	}
-	e->current = true;
-	if (!identify(path, &e->file, error) || score_model_open_file(path, NULL, &e->model.model, error) != SCORE_OK ||
-		score_model_get_info(e->model.model, &info) != SCORE_OK || !choose_value(&e->model, choice, error)) {
-		free_entry(e);
-		return NULL;
-	}
-	e->model.n_features = info.n_features;
-	e->model.scratch_bytes = score_scratch_bytes(e->model.model);
-	return e;
-}
-
-/* Under the lock: forget replaced models, and the oldest ones when too many are idle. */
-static void forget_unused(void)
-{
-	size_t idle = 0;
-	entry **at = &entries;
-	while (*at != NULL) {
-		entry *e = *at;
-		if (e->users == 0 && (!e->current || ++idle > KEPT_MODELS)) {
-			*at = e->next;
-			free_entry(e);
-		} else {
-			at = &e->next;
-		}
-	}
-}
-
-/* Under the lock: the entry for `spec`, if its file is still the one that was opened. */
-static entry *find_entry(const char *spec, const identity *file)
-{
-	entry *e;
-	for (e = entries; e != NULL; e = e->next) {
-		if (!e->current || strcmp(e->spec, spec) != 0)
-			continue;
-		if (same_file(&e->file, file))
-			return e;
-		e->current = false;
-	}
-	return NULL;
+	score_status status = SCORE_OK;
+	pthread_mutex_lock(&lock);
+	if (cache == NULL)
+		status = score_model_cache_new(NULL, &cache, error);
+	pthread_mutex_unlock(&lock);
+	if (status == SCORE_OK)
+		status = score_model_cache_open(cache, path, &m->ref, error);
+	if (status != SCORE_OK)
+		return false;
+	m->model = score_model_ref_model(m->ref);
+	if (score_model_get_info(m->model, &info) != SCORE_OK)
+		return false;
+	m->n_features = info.n_features;
+	m->scratch_bytes = score_scratch_bytes(m->model);
+	return true;
 }
 
 const plugin_model *plugin_acquire(const char *spec, size_t length, score_error *error)
 {
-	char *name = malloc(length + 1), *path = malloc(length + 1), *choice;
-	entry *e = NULL;
-	identity file;
-	if (name == NULL || path == NULL) {
+	plugin_model *m = calloc(1, sizeof *m);
+	char *path = malloc(length + 1), *choice;
+	bool right = m != NULL && path != NULL;
+	if (!right) {
 		plugin_set_error(error, SCORE_ERR_MEMORY, "out of memory");
 	} else {
-		memcpy(name, spec, length);
-		name[length] = '\0';
-		strcpy(path, name);
+		memcpy(path, spec, length);
+		path[length] = '\0';
 		choice = strrchr(path, '#');
 		if (choice != NULL)
 			*choice++ = '\0';
-		/* Opening under the lock: two threads that ask for the same model open it once. */
-		pthread_mutex_lock(&lock);
-		if (identify(path, &file, error) && (e = find_entry(name, &file)) == NULL &&
-			(e = open_entry(name, path, choice, error)) != NULL) {
-			e->next = entries;
-			entries = e;
-		}
-		if (e != NULL)
-			e->users++;
-		forget_unused();
-		pthread_mutex_unlock(&lock);
+		right = open_model(m, path, error) && choose_value(m, choice, error);
 	}
-	free(name);
 	free(path);
-	return e != NULL ? &e->model : NULL;
+	if (right)
+		return m;
+	plugin_release(m);
+	return NULL;
 }
 
 void plugin_release(const plugin_model *model)
 {
-	entry *e = (entry *)(uintptr_t)model;
-	if (e == NULL)
-		return;
-	pthread_mutex_lock(&lock);
-	e->users--;
-	forget_unused();
-	pthread_mutex_unlock(&lock);
+	if (model != NULL)
+		score_model_ref_release(model->ref);
+	free((void *)(uintptr_t)model);
 }
 
 void *plugin_take_scratch(const plugin_model *model)
 {
-	entry *e = (entry *)(uintptr_t)model;
 	void *scratch = NULL;
+	int i;
 	pthread_mutex_lock(&lock);
-	if (e->n_scratch)
-		scratch = e->scratch[--e->n_scratch];
+	for (i = 0; i < KEPT_SCRATCH && scratch == NULL; i++) {
+		if (kept[i].bytes != model->scratch_bytes)
+			continue;
+		scratch = kept[i].memory;
+		kept[i] = (kept_scratch){ NULL, 0 };
+	}
 	pthread_mutex_unlock(&lock);
 	return scratch != NULL || model->scratch_bytes == 0 ? scratch : malloc(model->scratch_bytes);
 }
 
 void plugin_return_scratch(const plugin_model *model, void *scratch)
 {
-	entry *e = (entry *)(uintptr_t)model;
+	void *surplus = scratch;
+	int i;
 	pthread_mutex_lock(&lock);
-	if (scratch != NULL && e->n_scratch < KEPT_SCRATCH) {
-		e->scratch[e->n_scratch++] = scratch;
-		scratch = NULL;
+	for (i = 0; i < KEPT_SCRATCH && surplus != NULL; i++) {
+		/* In the last place the newest one pushes out another model's. */
+		if (kept[i].memory != NULL && i < KEPT_SCRATCH - 1)
+			continue;
+		surplus = kept[i].memory;
+		kept[i] = (kept_scratch){ scratch, model->scratch_bytes };
+		break;
 	}
 	pthread_mutex_unlock(&lock);
-	free(scratch);
+	free(surplus);
 }
 
 plugin_text plugin_text_value(const plugin_model *model, uint32_t feature, const char *text, size_t length, double *out,

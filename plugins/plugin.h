@@ -10,7 +10,7 @@
 #ifndef SCORELINE_PLUGIN_H
 #define SCORELINE_PLUGIN_H
 
-#include <scoreline.h>
+#include <scoreline/endpoint.h>
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,7 +21,8 @@
 #endif
 
 typedef struct plugin_model {
-	score_model *model;
+	const score_model *model;
+	score_model_ref *ref;
 	uint32_t n_features;
 	size_t scratch_bytes;
 	score_output output;

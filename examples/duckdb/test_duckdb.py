@@ -102,7 +102,7 @@ class DuckDB(unittest.TestCase):
         golden_set.compare("DuckDB", [self.iot.margin[2]] * len(found[1::3]), found[1::3])
 
     def test_errors(self):
-        self.refused("SELECT scoreline('/no/such.slm', 1, 2, 3)", "there is no model /no/such.slm")
+        self.refused("SELECT scoreline('/no/such.slm', 1, 2, 3)", "cannot open '/no/such.slm'")
         self.refused(f"SELECT scoreline('{__file__}', 1, 2, 3)", ".slm")
         self.refused(f"SELECT scoreline('{self.iot.path}', 1, 2)", "3 features (temperature, humidity, pressure), found 2")
         self.refused(f"SELECT scoreline('{self.iot.path}')", "found 0")

@@ -130,7 +130,7 @@ class PostgreSQL(unittest.TestCase):
             golden_set.compare("PostgreSQL", self.iot.prediction, scores)
 
     def test_errors(self):
-        self.refused("SELECT scoreline('nobody', 1, 2, 3)", "there is no model", "nobody.slm")
+        self.refused("SELECT scoreline('nobody', 1, 2, 3)", "cannot open", "nobody.slm")
         self.refused("SELECT scoreline('../iot', 1, 2, 3)", "without its directory")
         self.refused("SELECT scoreline('/etc/passwd', 1, 2, 3)", "without its directory")
         self.refused("SELECT scoreline('', 1, 2, 3)", "expected the name of a model")

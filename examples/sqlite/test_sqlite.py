@@ -94,7 +94,7 @@ class SQLite(unittest.TestCase):
         golden_set.compare("SQLite", [self.iot.prediction[2]], same)
 
     def test_errors(self):
-        self.refused("SELECT scoreline_load('f', '/no/such.slm')", "there is no model /no/such.slm")
+        self.refused("SELECT scoreline_load('f', '/no/such.slm')", "cannot open '/no/such.slm'")
         self.refused("SELECT scoreline_load('f', NULL)", "found NULL")
         self.refused(f"SELECT scoreline_load('f', '{__file__}')", "scoreline_load")
         self.refused(f"SELECT scoreline_load('f', '{self.iot.path}#7')", "number below 1", "#7")
