@@ -1,5 +1,5 @@
 /* Models as source code. */
-#include "../export/export.h"
+#include "../export/code.h"
 #include "../format/slm.h"
 #include "model.h"
 

@@ -5,7 +5,7 @@
  * evaluate them as forest/reference.c does. Text is written without a locale: whole numbers only, doubles as a mantissa
  * and an exponent of two.
  */
-#include "export.h"
+#include "code.h"
 #include "js_numbers.h"
 
 #include <math.h>

@@ -2,7 +2,7 @@
  * JavaScript, ECMAScript 5, that is the same for all exported models. js.c writes the model's own numbers between these parts,
  * as variables with the names that they use.
  */
-#include "export.h"
+#include "code.h"
 
 /* Reading arguments, powers of two, floats. */
 const char export_js_begin[] =

@@ -10,136 +10,12 @@
  * missing value; the score is NULL where the model, the list or the struct is. Relies on: plugin.c, and version 1.2 of
  * DuckDB's C interface for extensions, whose functions come in a table when the extension is loaded.
  */
-#include "../plugin.h"
+#include "duckdb_call.h"
 
-#include <duckdb_extension.h>
 #include <stdlib.h>
 #include <string.h>
 
 duckdb_ext_api_v1 duckdb_ext_api;
-
-/* One call of the function: what it allocates is freed at its end. */
-typedef struct call {
-	duckdb_function_info info;
-	const plugin_model *model;
-	idx_t begin, end;      /* rows of one model */
-	uint8_t *no_score;     /* [end] rows whose score is NULL */
-	score_column *columns; /* [model->n_features] */
-	double **converted;    /* [model->n_features], or NULL each */
-	score_error error;
-} call;
-
-static bool is_valid(uint64_t *validity, idx_t row)
-{
-	return validity == NULL || (validity[row / 64] >> (row % 64) & 1);
-}
-
-static bool out_of_memory(call *c)
-{
-	plugin_set_error(&c->error, SCORE_ERR_MEMORY, "out of memory");
-	return false;
-}
-
-/* ---- one vector → one column ---------------------------------------------------------------------- */
-
-/* What the library reads in place; 0 for others. */
-static score_dtype direct_type(duckdb_type type)
-{
-	switch (type) {
-	case DUCKDB_TYPE_BOOLEAN: return SCORE_BOOL;
-	case DUCKDB_TYPE_TINYINT: return SCORE_I8;
-	case DUCKDB_TYPE_SMALLINT: return SCORE_I16;
-	case DUCKDB_TYPE_INTEGER: return SCORE_I32;
-	case DUCKDB_TYPE_BIGINT: return SCORE_I64;
-	case DUCKDB_TYPE_UTINYINT: return SCORE_U8;
-	case DUCKDB_TYPE_USMALLINT: return SCORE_U16;
-	case DUCKDB_TYPE_UINTEGER: return SCORE_U32;
-	case DUCKDB_TYPE_UBIGINT: return SCORE_U64;
-	case DUCKDB_TYPE_FLOAT: return SCORE_F32;
-	case DUCKDB_TYPE_DOUBLE: return SCORE_F64;
-	default: return 0;
-	}
-}
-
-/* As DuckDB's own cast does it. */
-static double decimal_value(const void *data, idx_t row, duckdb_type stored, duckdb_decimal d)
-{
-	int64_t narrow = stored == DUCKDB_TYPE_SMALLINT ? ((const int16_t *)data)[row] :
-		stored == DUCKDB_TYPE_INTEGER ? ((const int32_t *)data)[row] :
-		stored == DUCKDB_TYPE_BIGINT ? ((const int64_t *)data)[row] : 0;
-	if (stored == DUCKDB_TYPE_HUGEINT) {
-		d.value = ((const duckdb_hugeint *)data)[row];
-	} else {
-		d.value.lower = (uint64_t)narrow;
-		d.value.upper = narrow < 0 ? -1 : 0;
-	}
-	return duckdb_decimal_to_double(d);
-}
-
-static bool text_value(call *c, uint32_t feature, duckdb_string_t *text, idx_t row, double *out)
-{
-	plugin_text kind = plugin_text_value(c->model, feature, duckdb_string_t_data(text), duckdb_string_t_length(*text), out,
-		&c->error);
-	if (kind == PLUGIN_NO_SCORE)
-		c->no_score[row] = 1;
-	return kind != PLUGIN_WRONG;
-}
-
-/* Rows [begin, end) of a vector as doubles; false without an error when there is no way. */
-static bool convert(call *c, uint32_t feature, duckdb_vector vector, duckdb_logical_type logical, idx_t begin, idx_t end,
-	double *out)
-{
-	duckdb_type type = duckdb_get_type_id(logical), stored = DUCKDB_TYPE_INVALID;
-	uint64_t *validity = duckdb_vector_get_validity(vector);
-	void *data = duckdb_vector_get_data(vector);
-	duckdb_decimal decimal = { 0 };
-	bool right = true;
-	idx_t row;
-	if (type == DUCKDB_TYPE_DECIMAL) {
-		stored = duckdb_decimal_internal_type(logical);
-		decimal.scale = duckdb_decimal_scale(logical);
-		decimal.width = duckdb_decimal_width(logical);
-	}
-	for (row = begin; right && row < end; row++) {
-		out[row] = NAN;
-		if (type == DUCKDB_TYPE_SQLNULL || !is_valid(validity, row))
-			continue;
-		if (type == DUCKDB_TYPE_DECIMAL)
-			out[row] = decimal_value(data, row, stored, decimal);
-		else if (type == DUCKDB_TYPE_HUGEINT)
-			out[row] = duckdb_hugeint_to_double(((duckdb_hugeint *)data)[row]);
-		else if (type == DUCKDB_TYPE_UHUGEINT)
-			out[row] = duckdb_uhugeint_to_double(((duckdb_uhugeint *)data)[row]);
-		else
-			right = type == DUCKDB_TYPE_VARCHAR && text_value(c, feature, (duckdb_string_t *)data + row, row, out + row);
-	}
-	return right;
-}
-
-/* The vector as a column for a feature. Rows [begin, end) are converted where the library cannot read them in place. */
-static bool take_column(call *c, uint32_t feature, duckdb_vector vector, idx_t begin, idx_t end, score_column *column)
-{
-	duckdb_logical_type logical = duckdb_vector_get_column_type(vector);
-	score_dtype type = direct_type(duckdb_get_type_id(logical));
-	double **buffer = &c->converted[feature];
-	bool right = true;
-	memset(column, 0, sizeof *column);
-	column->dtype = type;
-	if (type) {
-		column->values = duckdb_vector_get_data(vector);
-		column->validity = (const uint8_t *)duckdb_vector_get_validity(vector); /* little-endian words: Arrow's bitmap */
-	} else {
-		column->dtype = SCORE_F64;
-		column->values = *buffer = malloc((end ? end : 1) * sizeof **buffer);
-		right = *buffer == NULL ? out_of_memory(c) : convert(c, feature, vector, logical, begin, end, *buffer);
-		if (!right && c->error.code == SCORE_OK)
-			plugin_set_error(&c->error, SCORE_ERR_SHAPE,
-				"feature %u, \"%.60s\", has a type that is neither number nor text: cast it, as in x::DOUBLE or x::VARCHAR",
-				feature, score_model_feature_name(c->model->model, feature));
-	}
-	duckdb_destroy_logical_type(&logical);
-	return right;
-}
 
 /* ---- the three forms of arguments ------------------------------------------------------------------ */
 
@@ -150,7 +26,7 @@ static bool take_arguments(call *c, duckdb_data_chunk chunk)
 	if (n != c->model->n_features)
 		return plugin_wrong_count(c->model, n, "", &c->error) == SCORE_OK;
 	for (i = 0; i < n; i++) {
-		if (!take_column(c, i, duckdb_data_chunk_get_vector(chunk, i + 1), c->begin, c->end, c->columns + i))
+		if (!duckdb_take_column(c, i, duckdb_data_chunk_get_vector(chunk, i + 1), c->begin, c->end, c->columns + i))
 			return false;
 		c->columns[i].offset = (int64_t)c->begin;
 	}
@@ -176,7 +52,7 @@ static bool take_struct(call *c, duckdb_vector vector, duckdb_logical_type logic
 			plugin_set_error(&c->error, SCORE_ERR_SHAPE, "the struct has no field \"%.100s\", which the model needs", wanted);
 			return false;
 		}
-		if (!take_column(c, i, duckdb_struct_vector_get_child(vector, k - 1), c->begin, c->end, c->columns + i))
+		if (!duckdb_take_column(c, i, duckdb_struct_vector_get_child(vector, k - 1), c->begin, c->end, c->columns + i))
 			return false;
 		c->columns[i].offset = (int64_t)c->begin;
 	}

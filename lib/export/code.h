@@ -3,8 +3,8 @@
  *
  * Comes in: a checked forest. Goes out: text in a vector of bytes, or why the model cannot be written so.
  */
-#ifndef SL_EXPORT_H
-#define SL_EXPORT_H
+#ifndef SL_EXPORT_CODE_H
+#define SL_EXPORT_CODE_H
 
 #include "../forest/forest.h"
 
