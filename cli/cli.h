@@ -72,6 +72,7 @@ int cli_bad_option(const char *command, int code, char **argv);
 /* ---- commands ----------------------------------------------------------------------------------- */
 
 int cli_convert(int argc, char **argv);
+int cli_export(int argc, char **argv);
 int cli_inspect(int argc, char **argv);
 int cli_report(int argc, char **argv);
 int cli_score(int argc, char **argv);

@@ -12,6 +12,7 @@ static const char general[] =
 	"\n"
 	"Commands:\n"
 	"  convert   turn another library's model file into a compact .slm file\n"
+	"  export    write a model as source code for a host that takes no library\n"
 	"  inspect   say what a model is: source, features, outputs, trees, size\n"
 	"  log       read a log of scored calls: print, summarise, export\n"
 	"  report    make an HTML page of statistics files and capture logs: scores, drift, latency\n"
@@ -49,6 +50,22 @@ static const char convert[] =
 	"  scoreline convert model.json -o model.slm\n"
 	"  scoreline convert model.ubj -o model.slm --name fraud --meta owner=risk --meta ticket=4711\n"
 	"  scoreline convert lightgbm.txt -o first100.slm --iterations 0:100\n";
+
+static const char export[] =
+	"Usage: scoreline export FILE --js NAME [-o OUT.js] [options]\n"
+	"\n"
+	"Write the model FILE (.slm, or any file that convert reads) as one self-contained function of ECMAScript 5,\n"
+	"main(feature, ...), for hosts that take no library, such as Azure Stream Analytics. It gives the same bits.\n"
+	"null, undefined and NaN are missing values; strings are categories; it never throws.\n"
+	"\n"
+	"Options:\n"
+	"      --js NAME          what the host will call the function; needed; stands in a comment\n"
+	"  -o, --out FILE         where to write; default: standard output\n"
+	"      --output KIND      prediction (default) or margin (raw score)\n"
+	"  -h, --help             this text\n"
+	"\n"
+	"Example:\n"
+	"  scoreline export model.slm --js AnomalyScore -o AnomalyScore.js\n";
 
 static const char inspect[] =
 	"Usage: scoreline inspect FILE [options]\n"
@@ -195,8 +212,8 @@ const char *cli_help(const char *command)
 	static const struct {
 		const char *command;
 		const char *text;
-	} texts[] = { { "convert", convert }, { "inspect", inspect }, { "log", logs }, { "report", report },
-		{ "score", score }, { "table", table }, { "verify", verify } };
+	} texts[] = { { "convert", convert }, { "export", export }, { "inspect", inspect }, { "log", logs },
+		{ "report", report }, { "score", score }, { "table", table }, { "verify", verify } };
 	size_t i;
 	if (command == NULL)
 		return general;

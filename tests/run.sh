@@ -4,7 +4,7 @@
 #   tests/run.sh            everything that a change must pass
 #   tests/run.sh --quick    the same with fewer generated models and without the slow rebuilds
 #   tests/run.sh --long     more generated models, and the conformance tests under the sanitizers too
-#   tests/run.sh --hosts    reserved for tests inside other programs
+#   tests/run.sh --hosts    and the tests inside other programs (tests/hosts/run.sh), which install those; with any of the above
 #
 # Goes out: a table of what ran, then "N passed, N failed, N skipped" alone on the last line; 0 only if nothing failed.
 # Logs of all steps stand in build/test-logs/. With CI=true, what cannot be installed is a failure, not a skip.
@@ -12,12 +12,12 @@ set -uo pipefail
 cd "$(dirname "$0")/.."
 . tests/machine.sh
 
-mode=default
+mode=default hosts=no
 for argument in "$@"; do
 	case $argument in
 	--quick) mode=quick ;;
 	--long) mode=long ;;
-	--hosts) ;;
+	--hosts) hosts=yes ;;
 	*) echo "usage: tests/run.sh [--quick | --long] [--hosts]" >&2 && exit 2 ;;
 	esac
 done
@@ -58,6 +58,14 @@ count_meson() {
 	echo "$ok $bad 0"
 }
 
+# The last line is "N passed, N failed, N skipped", one per host.
+count_hosts() {
+	local line
+	line=$(tail -n 1 "$1" | grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$')
+	[ -n "$line" ] || { echo 0 1 0 && return; }
+	echo "$(number "$line" passed) $(number "$line" failed) $(number "$line" skipped)"
+}
+
 number() {
 	local n
 	n=$(grep -Eo "[0-9]+ $2" <<<"$1" | head -n 1 | cut -d' ' -f1)
@@ -95,6 +103,7 @@ finish() {
 		tail -n 40 "${entry#*|}"
 	done
 	[ -f "$logs/matrix.txt" ] && { echo; cat "$logs/matrix.txt"; }
+	[ -f "$logs/hosts.txt" ] && { echo; cat "$logs/hosts.txt"; }
 	printf '\n%s\n' "What ran ($mode, $SECONDS s):"
 	printf '  %s\n' "${table[@]}"
 	if [ -s "$SCORELINE_NOT_RUN" ]; then
@@ -223,5 +232,9 @@ fi
 if [ $mode != quick ] && step count_one "build as a vendor" build_vendor build-vendor; then
 	step count_meson "unit tests, vendor flags" unit_tests build-vendor
 	step count_one "denormals, vendor flags" keeps_denormals build-vendor
+fi
+if [ $hosts = yes ]; then
+	step count_hosts "hosts" tests/hosts/run.sh
+	grep -E '^[a-z_-]+ +(pass|fail|skip) ' "$logs/hosts.log" | sort -u >"$logs/hosts.txt"
 fi
 finish

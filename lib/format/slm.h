@@ -14,7 +14,10 @@
 score_status slm_write(const forest *f, const score_save_options *options, const score_allocator *allocator,
 	void **out, size_t *out_size, score_error *error);
 
-/* Give back what slm_write() made. */
+/* Bytes of other kinds for the same way back. */
+score_status slm_copy_bytes(const score_allocator *allocator, const void *bytes, size_t size, void **out, score_error *error);
+
+/* Give back what slm_write() or slm_copy_bytes() made. */
 void slm_free_bytes(const score_allocator *allocator, void *bytes, size_t size);
 
 /* Decode and check a whole file: linear time, memory bounded by a small multiple of `size` and by the arena's limit.

@@ -508,6 +508,16 @@ score_status slm_write(const forest *f, const score_save_options *options, const
 	return status;
 }
 
+score_status slm_copy_bytes(const score_allocator *allocator, const void *bytes, size_t size, void **out, score_error *error)
+{
+	const score_allocator a = sl_allocator(allocator);
+	*out = sl_alloc(&a, size, SLM_ALIGN);
+	if (*out == NULL)
+		return sl_fail_memory(error, size);
+	memcpy(*out, bytes, size);
+	return SCORE_OK;
+}
+
 void slm_free_bytes(const score_allocator *allocator, void *bytes, size_t size)
 {
 	const score_allocator a = sl_allocator(allocator);

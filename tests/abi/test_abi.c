@@ -7,6 +7,7 @@
 #include <scoreline.h>
 #include <scoreline/build.h>
 #include <scoreline/deploy.h>
+#include <scoreline/export.h>
 #include <scoreline/import.h>
 
 #include <stdio.h>
@@ -218,6 +219,11 @@ AT(score_save_options, n_metadata, 28);
 AT(score_save_options, metadata_keys, 32);
 AT(score_save_options, metadata_values, 40);
 AT(score_save_options, flags, 48);
+
+SIZE(score_export_options, 24);
+AT(score_export_options, struct_size, 0);
+AT(score_export_options, name, 8);
+AT(score_export_options, output, 16);
 
 SIZE(score_contract, 48);
 AT(score_contract, struct_size, 0);

@@ -32,7 +32,7 @@ def rows(tmp_path):
 
 # ---- command line -----------------------------------------------------------------------------------------------
 
-@pytest.mark.parametrize("command", ["convert", "inspect", "score", "verify"])
+@pytest.mark.parametrize("command", ["convert", "export", "inspect", "score", "verify"])
 def test_help(command):
     done = succeed(command, "--help")
     assert done.out.startswith(f"Usage: scoreline {command} ") and "Example" in done.out and done.err == ""

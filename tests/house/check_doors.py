@@ -15,7 +15,8 @@ ARROWS = {
     "input": {"base", "forest"},
     "engine": {"base", "forest", "input"},
     "import": {"base", "forest"},
-    "api": {"base", "forest", "format", "input", "engine", "import"},
+    "export": {"base", "forest"},
+    "api": {"base", "forest", "format", "input", "engine", "import", "export"},
     "deploy": {"base"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.M)
@@ -54,7 +55,7 @@ def check_outside(path: pathlib.Path) -> list[str]:
     wrong = []
     for line, quoted, name in included(path):
         target = (path.parent / name).resolve()
-        own = target.is_file() and target.parent == path.parent
+        own = target.is_file() and target.parent in (path.parent, ROOT / "plugins" if "plugins" in path.parts else None)
         if quoted and not own:
             wrong.append(f"{path.relative_to(ROOT)}:{line}: \"{name}\" is not public")
         elif not quoted and name.startswith("scoreline") and name not in PUBLIC:
@@ -71,7 +72,7 @@ def main() -> int:
             continue
         wrong += check_room(room, path)
         seen += 1
-    for folder in ("cli", "examples", "bench", "include"):
+    for folder in ("cli", "plugins", "examples", "bench", "include"):
         for path in sorted((ROOT / folder).rglob("*.[ch]")):
             wrong += check_outside(path)
             seen += 1

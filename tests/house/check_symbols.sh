@@ -12,7 +12,7 @@ wrong=$(grep -v '^score_' <<<"$exported" || true)
 diff <(sort tests/abi/exports.txt) <(echo "$exported") ||
 	{ echo "exports differ from tests/abi/exports.txt (< listed, > exported)" && exit 1; }
 
-prefix='^(score|sl|forest|slm|input|engine|import|deploy)_'
+prefix='^(score|sl|forest|slm|input|engine|import|export|deploy)_'
 wrong=$(nm --defined-only -g "$build/lib/libscoreline.a" | awk 'NF == 3 { print $3 }' | sort -u | grep -Ev "$prefix" || true)
 [ -z "$wrong" ] || { echo "global in the static library without a room's prefix:" $wrong && exit 1; }
 

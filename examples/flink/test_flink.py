@@ -1,0 +1,81 @@
+"""Pattern 1 in Flink SQL: a streaming job over files on Flink's own mini-cluster, with the golden set in its rows.
+
+Relies on: apache-flink and its Java (11 or 17); SCORELINE_LIBRARY; scoreline, golden_set and scoreline_flink on PYTHONPATH.
+"""
+import json
+import os
+import pathlib
+import tempfile
+import unittest
+
+import golden_set
+from pyflink.table import EnvironmentSettings, TableEnvironment
+
+import scoreline_flink
+
+# What must change in the pattern's query: brackets are not Flink's quotes, and INTO becomes INSERT INTO in front. The
+# function lives in the database udf of the catalog, so `udf.AnomalyScore` is a name like any other.
+FIXES = (("[iot-input]", "`iot-input`"), ("INTO [scored-output]\n", ""),
+         ("-- Stream Analytics with Azure ML\n", "INSERT INTO `scored-output`\n"))
+
+
+def text_of(value):
+    """JSON has no NaN and no infinities: numbers travel as text, in Java's words, and are cast by a view over the files."""
+    words = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+    return words.get(repr(value), repr(value)) if isinstance(value, float) else value
+
+
+class Flink(unittest.TestCase):
+    def setUp(self):
+        directory = tempfile.TemporaryDirectory()
+        self.addCleanup(directory.cleanup)
+        self.directory = pathlib.Path(directory.name)
+        self.env = TableEnvironment.create(EnvironmentSettings.in_streaming_mode())
+        for key, value in (("parallelism.default", "2"), ("python.execution-mode", os.environ.get("SCORELINE_FLINK_MODE", "process")),
+                           ("restart-strategy.type", "none"), ("python.fn-execution.bundle.size", "1000")):
+            self.env.get_config().set(key, value)
+        self.env.execute_sql("CREATE DATABASE udf")
+
+    def source(self, table, golden):
+        """Several files, so that the source is split between the workers."""
+        folder = self.directory / table
+        folder.mkdir()
+        for part in range(4):
+            lines = [json.dumps({"device_id": i, **{n: text_of(v) for n, v in zip(golden.names, row)}})
+                     for i, row in enumerate(golden.rows) if i % 4 == part]
+            (folder / f"{part}.json").write_text("\n".join(lines) + "\n")
+        columns = ", ".join(f"`{n}` STRING" for n in golden.names)
+        self.env.execute_sql(f"CREATE TEMPORARY TABLE `{table} files` (device_id INT, {columns}) WITH ('connector' = 'filesystem', "
+                             f"'path' = 'file://{folder}', 'format' = 'json')")
+        casts = ", ".join(f"CAST(`{n}` AS DOUBLE) AS `{n}`" if t == "double" else f"`{n}`" for n, t in zip(golden.names, golden.types))
+        self.env.execute_sql(f"CREATE TEMPORARY VIEW `{table}` AS SELECT device_id, {casts} FROM `{table} files`")
+
+    def collect(self, sql):
+        with self.env.execute_sql(sql).collect() as rows:
+            return [tuple(row) for row in rows]
+
+    def test_pattern_1(self):
+        iot = golden_set.load("iot")
+        self.source("iot-input", iot)
+        out = self.directory / "out"
+        self.env.create_temporary_function("udf.AnomalyScore", scoreline_flink.scorer(str(iot.path)))
+        self.env.execute_sql("CREATE TEMPORARY TABLE `scored-output` (device_id INT, temperature DOUBLE, humidity DOUBLE, "
+                             "pressure DOUBLE, anomaly_score DOUBLE, status STRING) WITH ('connector' = 'filesystem', "
+                             f"'path' = 'file://{out}', 'format' = 'csv')")
+        self.env.execute_sql(golden_set.replaced(golden_set.PATTERN_1, *FIXES)).wait(120000)
+        lines = [line for file in out.rglob("*") if file.is_file() for line in file.read_text().splitlines()]
+        rows = sorted((int(line.split(",")[0]), *line.rsplit(",", 2)[1:]) for line in lines)
+        golden_set.compare("Flink", iot.prediction, [float(score) for _, score, _ in rows])
+        self.assertEqual([golden_set.status(p) for p in iot.prediction], [status.strip('"') for *_, status in rows])
+        self.assertEqual({"CRITICAL", "WARNING", "NORMAL"}, {status for *_, status in rows})
+
+    def test_categories(self):
+        fraud = golden_set.load("fraud")
+        self.source("transactions", fraud)
+        self.env.create_temporary_function("fraud", scoreline_flink.scorer(str(fraud.path)))
+        rows = sorted(self.collect(f"SELECT device_id, fraud({', '.join(fraud.names)}) FROM transactions"))
+        golden_set.compare("Flink", fraud.prediction, [score for _, score in rows])
+
+
+if __name__ == "__main__":
+    unittest.main()
