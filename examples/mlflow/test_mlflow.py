@@ -106,7 +106,7 @@ def test_served(served, key):
     "body, text",
     [
         ({"dataframe_split": {"columns": ["amount"], "data": [[1.0]]}}, "missing inputs"),
-        ({"rows": []}, "must contain"),
+        ({"rows": []}, "must be a JSON dictionary"),
         ({"dataframe_records": [dict(zip(FRAUD.names, ["much", "travel", 1.0, 2.0]))]}, "amount"),
     ],
 )
