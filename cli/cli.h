@@ -75,6 +75,11 @@ int cli_convert(int argc, char **argv);
 int cli_inspect(int argc, char **argv);
 int cli_score(int argc, char **argv);
 int cli_verify(int argc, char **argv);
+int cli_table_command(int argc, char **argv);
+/* `scoreline table build`, `inspect` and `get`, each with its own arguments. */
+int cli_table_build(int argc, char **argv);
+int cli_table_inspect(int argc, char **argv);
+int cli_table_get(int argc, char **argv);
 
 /* ---- models ------------------------------------------------------------------------------------- */
 
@@ -166,11 +171,25 @@ typedef struct cli_npy_header {
 /* NULL if it was understood, else what is wrong with it, valid until the next call. */
 const char *cli_npy_parse_header(const char *text, size_t length, cli_npy_header *out);
 
-/* One record of a CSV file. */
+/* One record of a CSV file. Texts stand in the window, are not terminated and valid until it moves. */
+typedef struct cli_csv_field {
+	char *text;
+	size_t length;
+	bool quoted;
+} cli_csv_field;
+typedef struct cli_csv_record {
+	cli_csv_field *fields;
+	size_t n; /* 0: the end of the file */
+	size_t capacity;
+	int64_t line; /* of its first byte */
+} cli_csv_record;
+int cli_csv_read_record(cli_bytes *bytes, int64_t *line, cli_csv_record *out);
+void cli_csv_free_record(cli_csv_record *record);
+
+/* Column names of a CSV file. */
 typedef struct cli_csv_header {
 	char **names;
 	size_t n;
-	size_t capacity;
 } cli_csv_header;
 int cli_csv_read_header(cli_bytes *bytes, int64_t *line, cli_csv_header *out);
 void cli_csv_free_header(cli_csv_header *header);
@@ -190,6 +209,11 @@ bool cli_label_code(const score_model *model, uint32_t feature, const char *text
 #define CLI_NUMBER_TEXT 32
 /* Shortest text that reads back as the same double, or, with `single`, the same float. Returns its length. */
 size_t cli_format_number(double value, bool single, char text[CLI_NUMBER_TEXT]);
+
+/* A whole number as it is usually written: no sign but '-', no leading zeros, within int64. */
+bool cli_parse_integer(const char *text, size_t length, int64_t *out);
+/* "2024-01-15", "2024-01-15T10:30:00.25Z" or with a blank and "+02:00": microseconds since 1970 UTC. */
+bool cli_parse_time(const char *text, size_t length, int64_t *microseconds);
 
 /* ---- output ------------------------------------------------------------------------------------- */
 

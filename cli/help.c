@@ -14,6 +14,7 @@ static const char general[] =
 	"  convert   turn another library's model file into a compact .slm file\n"
 	"  inspect   say what a model is: source, features, outputs, trees, size\n"
 	"  score     score the rows of a CSV, JSON lines or .npy file\n"
+	"  table     build, inspect and query feature tables: values by key for scoring\n"
 	"  verify    check a model's built-in test rows on every instruction set of this machine\n"
 	"\n"
 	"scoreline COMMAND --help explains one command; scoreline --version prints the version.\n"
@@ -112,12 +113,37 @@ static const char verify[] =
 	"Example:\n"
 	"  scoreline verify model.slm\n";
 
+static const char table[] =
+	"Usage: scoreline table build FILE.csv --key NAME -o TABLE.sft [options]\n"
+	"       scoreline table inspect TABLE.sft [--json] [--verify]\n"
+	"       scoreline table get [--at TIME] TABLE.sft KEY …\n"
+	"\n"
+	"A feature table holds values by key, for lookups while scoring. build reads a CSV file with column names, twice, in bounded\n"
+	"memory; types are found by looking at all values. get prints one row as JSON; options stand before the table.\n"
+	"\n"
+	"Options of build:\n"
+	"  -o, --out FILE         where to write; replaced in one step, so that readers go on; needed\n"
+	"      --key NAME         key column; several make a composite key, in their order; needed\n"
+	"      --timestamp NAME   time column: whole numbers, or as 2024-01-15T10:30:00Z. A key then has rows over time\n"
+	"      --unit UNIT        what a timestamp in numbers counts: s, ms, us or ns since 1970\n"
+	"      --type NAME=TYPE   f64, f32, i64, i32, bool or string instead of the type found\n"
+	"      --memory MIB       upper bound of memory (512)\n"
+	"  -q, --quiet            print nothing when all is well\n"
+	"  -h, --help             this text\n"
+	"\n"
+	"Examples:\n"
+	"  scoreline table build profile.csv --key customer_id -o profile.sft\n"
+	"  scoreline table build balance.csv --key customer_id --timestamp ts -o balance.sft\n"
+	"  scoreline table inspect profile.sft --verify\n"
+	"  scoreline table get --at 2024-01-15T10:30:00Z balance.sft 4711\n";
+
 const char *cli_help(const char *command)
 {
 	static const struct {
 		const char *command;
 		const char *text;
-	} texts[] = { { "convert", convert }, { "inspect", inspect }, { "score", score }, { "verify", verify } };
+	} texts[] = { { "convert", convert }, { "inspect", inspect }, { "score", score }, { "verify", verify },
+		{ "table", table } };
 	size_t i;
 	if (command == NULL)
 		return general;

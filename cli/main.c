@@ -39,7 +39,8 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(int argc, char **argv);
 	} commands[] = {
-		{ "convert", cli_convert }, { "inspect", cli_inspect }, { "score", cli_score }, { "verify", cli_verify }
+		{ "convert", cli_convert }, { "inspect", cli_inspect }, { "score", cli_score }, { "verify", cli_verify },
+		{ "table", cli_table_command }
 	};
 	cli_quoted word;
 	size_t i;
@@ -47,7 +48,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	occupy_standard_files();
 	if (argc < 2)
-		return cli_usage(NULL, "expected a command: convert, inspect, score or verify");
+		return cli_usage(NULL, "expected a command: convert, inspect, score, verify or table");
 	if (is_help(argv[1]) || strcmp(argv[1], "help") == 0)
 		return print_help(argc > 2 ? argv[2] : NULL);
 	if (strcmp(argv[1], "--version") == 0) {
@@ -58,5 +59,5 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
 	word = cli_quote(argv[1], strlen(argv[1]), 40);
-	return cli_usage(NULL, "there is no command \"%s\": expected convert, inspect, score or verify", word.text);
+	return cli_usage(NULL, "there is no command \"%s\": expected convert, inspect, score, verify or table", word.text);
 }

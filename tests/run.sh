@@ -130,6 +130,19 @@ build_sanitized() {
 		-Dc_args=-fno-sanitize-recover=all
 }
 
+# Races between scoring and changing, which only a build of its own finds.
+build_race_checked() { build_in "$1" -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dcli=false -Dpython=false; }
+
+threads_race_checked() {
+	local name
+	for name in swap_versions test_endpoint test_model_cache; do
+		"$1/tests/$name" || return 1
+	done
+}
+
+# A minute at full load; the unit tests run a second of it.
+swap_for_a_minute() { "$1/tests/swap_versions" 60 10000; }
+
 # What a vendor may do: their flags must not change a bit, so the same unit tests must pass.
 build_vendor() { CFLAGS='-Ofast -march=native -ffast-math -ffp-contract=fast' build_in "$1" -Dbuildtype=plain; }
 
@@ -211,6 +224,11 @@ if step count_one "build with sanitizers" build_sanitized build-asan; then
 	[ $mode != quick ] && [ $have_venv = 0 ] && step count_pytest "command line, sanitizers" command_sanitized
 	[ $mode = long ] && [ $have_venv = 0 ] && step count_pytest "conformance, sanitizers" conformance_sanitized
 fi
+if [ $mode != quick ] && step count_one "build for races" build_race_checked build-tsan; then
+	step count_one "threads, races" threads_race_checked build-tsan
+	[ $mode = long ] && step count_one "versions swapped, races" swap_for_a_minute build-tsan
+fi
+[ $mode = long ] && step count_one "versions swapped, a minute" swap_for_a_minute build
 if [ $mode != quick ] && step count_one "build as a vendor" build_vendor build-vendor; then
 	step count_meson "unit tests, vendor flags" unit_tests build-vendor
 	step count_one "denormals, vendor flags" keeps_denormals build-vendor

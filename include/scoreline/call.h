@@ -35,6 +35,8 @@ typedef struct score_call {
 
 /* The outputs were computed beside those of another version and not returned to anyone. */
 #define SCORE_CALL_SHADOW 1u
+/* More rows of a call that was handed on before, as logs keep large calls: its rows count, but it is no call of its own. */
+#define SCORE_CALL_CONTINUED 2u
 
 #define SCORE_CALL_INIT \
 	{ sizeof(score_call), NULL, NULL, NULL, NULL, 0, 0, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, 0 }

@@ -15,7 +15,7 @@
 
 #define DEFAULT_MAX_BYTES ((uint64_t)1 << 30)
 
-static score_status fail_io(score_error *error, const char *what, const char *path)
+score_status sl_fail_io(score_error *error, const char *what, const char *path)
 {
 	int code = errno;
 	char reason[96] = "";
@@ -29,17 +29,33 @@ static score_status fail_io(score_error *error, const char *what, const char *pa
 	return sl_fail(error, SCORE_ERR_IO, "cannot %s '%.120s': %s", what, path, reason);
 }
 
+static sl_file_identity identity_of(const struct stat *st)
+{
+	return (sl_file_identity){(uint64_t)st->st_dev, (uint64_t)st->st_ino, (uint64_t)st->st_size,
+		(int64_t)st->st_mtim.tv_sec, (int64_t)st->st_mtim.tv_nsec};
+}
+
+score_status sl_identify_file(const char *path, sl_file_identity *out, score_error *error)
+{
+	struct stat st;
+	if (stat(path, &st) != 0)
+		return sl_fail_io(error, "open", path);
+	*out = identity_of(&st);
+	return SCORE_OK;
+}
+
 /* Open for reading and check that it is a regular file of acceptable size, and not empty. */
-static score_status open_sized(const char *path, uint64_t max_bytes, int *out_fd, size_t *out_size, score_error *error)
+static score_status open_sized(const char *path, uint64_t max_bytes, int *out_fd, sl_file_identity *out,
+	score_error *error)
 {
 	struct stat st;
 	uint64_t limit = max_bytes ? max_bytes : DEFAULT_MAX_BYTES;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return fail_io(error, "open", path);
+		return sl_fail_io(error, "open", path);
 	score_status status = SCORE_OK;
 	if (fstat(fd, &st) != 0)
-		status = fail_io(error, "inspect", path);
+		status = sl_fail_io(error, "inspect", path);
 	else if (!S_ISREG(st.st_mode))
 		status = sl_fail(error, SCORE_ERR_IO, "'%.120s' is not a regular file", path);
 	else if (st.st_size == 0)
@@ -52,7 +68,18 @@ static score_status open_sized(const char *path, uint64_t max_bytes, int *out_fd
 		return status;
 	}
 	*out_fd = fd;
-	*out_size = (size_t)st.st_size;
+	*out = identity_of(&st);
+	return SCORE_OK;
+}
+
+static score_status check_unchanged(int fd, const sl_file_identity *before, const char *path, score_error *error)
+{
+	struct stat st;
+	if (fstat(fd, &st) != 0)
+		return sl_fail_io(error, "inspect", path);
+	sl_file_identity now = identity_of(&st);
+	if (now.size != before->size || now.changed_s != before->changed_s || now.changed_ns != before->changed_ns)
+		return sl_fail(error, SCORE_ERR_IO, "'%.120s' was changed while it was read: replace such files by rename", path);
 	return SCORE_OK;
 }
 
@@ -63,7 +90,7 @@ static score_status read_all(int fd, char *to, size_t size, const char *path, sc
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return fail_io(error, "read", path);
+			return sl_fail_io(error, "read", path);
 		if (n == 0)
 			return sl_fail(error, SCORE_ERR_IO, "'%.120s' became shorter while it was read: %zu of %zu bytes", path,
 				done, size);
@@ -72,50 +99,69 @@ static score_status read_all(int fd, char *to, size_t size, const char *path, sc
 	return SCORE_OK;
 }
 
-score_status sl_read_file(const char *path, uint64_t max_bytes, const score_allocator *allocator, void **out,
-	size_t *out_size, score_error *error)
+score_status sl_read_identified_file(const char *path, uint64_t max_bytes, const score_allocator *allocator, void **out,
+	sl_file_identity *identity, score_error *error)
 {
 	score_allocator a = sl_allocator(allocator);
 	int fd = -1;
-	size_t size = 0;
 	*out = NULL;
-	*out_size = 0;
-	score_status status = open_sized(path, max_bytes, &fd, &size, error);
+	score_status status = open_sized(path, max_bytes, &fd, identity, error);
 	if (status != SCORE_OK)
 		return status;
+	size_t size = (size_t)identity->size;
 	char *data = sl_alloc(&a, size, SL_CACHE_LINE);
 	if (!data)
 		status = sl_fail_memory(error, size);
 	else
 		status = read_all(fd, data, size, path, error);
+	if (status == SCORE_OK)
+		status = check_unchanged(fd, identity, path, error);
 	close(fd);
 	if (status != SCORE_OK) {
 		sl_free(&a, data, size, SL_CACHE_LINE);
 		return status;
 	}
 	*out = data;
-	*out_size = size;
+	return SCORE_OK;
+}
+
+score_status sl_read_file(const char *path, uint64_t max_bytes, const score_allocator *allocator, void **out,
+	size_t *out_size, score_error *error)
+{
+	sl_file_identity identity = {0};
+	*out_size = 0;
+	score_status status = sl_read_identified_file(path, max_bytes, allocator, out, &identity, error);
+	if (status == SCORE_OK)
+		*out_size = (size_t)identity.size;
+	return status;
+}
+
+score_status sl_map_identified_file(const char *path, uint64_t max_bytes, const void **out, sl_file_identity *identity,
+	score_error *error)
+{
+	int fd = -1;
+	*out = NULL;
+	score_status status = open_sized(path, max_bytes, &fd, identity, error);
+	if (status != SCORE_OK)
+		return status;
+	void *data = mmap(NULL, (size_t)identity->size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (data == MAP_FAILED)
+		status = sl_fail_io(error, "map", path);
+	close(fd);
+	if (status != SCORE_OK)
+		return status;
+	*out = data;
 	return SCORE_OK;
 }
 
 score_status sl_map_file(const char *path, uint64_t max_bytes, const void **out, size_t *out_size, score_error *error)
 {
-	int fd = -1;
-	size_t size = 0;
-	*out = NULL;
+	sl_file_identity identity = {0};
 	*out_size = 0;
-	score_status status = open_sized(path, max_bytes, &fd, &size, error);
-	if (status != SCORE_OK)
-		return status;
-	void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (data == MAP_FAILED)
-		status = fail_io(error, "map", path);
-	close(fd);
-	if (status != SCORE_OK)
-		return status;
-	*out = data;
-	*out_size = size;
-	return SCORE_OK;
+	score_status status = sl_map_identified_file(path, max_bytes, out, &identity, error);
+	if (status == SCORE_OK)
+		*out_size = (size_t)identity.size;
+	return status;
 }
 
 void sl_unmap_file(const void *data, size_t size)
@@ -145,14 +191,14 @@ score_status sl_write_file(const char *path, const void *data, size_t size, scor
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "the path is longer than %zu bytes", sizeof temporary - 32);
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0)
-		return fail_io(error, "create", temporary);
+		return sl_fail_io(error, "create", temporary);
 	score_status status = SCORE_OK;
 	if (!write_all(fd, data, size) || fsync(fd) != 0)
-		status = fail_io(error, "write", temporary);
+		status = sl_fail_io(error, "write", temporary);
 	if (close(fd) != 0 && status == SCORE_OK)
-		status = fail_io(error, "close", temporary);
+		status = sl_fail_io(error, "close", temporary);
 	if (status == SCORE_OK && rename(temporary, path) != 0)
-		status = fail_io(error, "rename to", path);
+		status = sl_fail_io(error, "rename to", path);
 	if (status != SCORE_OK)
 		unlink(temporary);
 	return status;

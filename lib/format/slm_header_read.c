@@ -6,7 +6,7 @@
  * unless the list `requires` names them.
  */
 #include "slm_layout.h"
-#include "slm_msgpack.h"
+#include "../base/msgpack.h"
 
 #include <stdlib.h>
 
@@ -26,10 +26,10 @@ static score_status corrupt(const reader *r, const char *key, const char *what)
 		sl_quote(key, strlen(key)).text, what);
 }
 
-static score_status get(const reader *r, const slm_value *map, const char *key, slm_type type, const slm_value **out)
+static score_status get(const reader *r, const sl_value *map, const char *key, sl_value_type type, const sl_value **out)
 {
 	bool twice;
-	const slm_value *value = slm_map_get(map, key, &twice);
+	const sl_value *value = sl_map_get(map, key, &twice);
 	if (value == NULL)
 		return corrupt(r, key, "is missing; the file is damaged or not written by Scoreline");
 	if (twice)
@@ -41,10 +41,10 @@ static score_status get(const reader *r, const slm_value *map, const char *key, 
 	return SCORE_OK;
 }
 
-static score_status get_u64(const reader *r, const slm_value *map, const char *key, uint64_t max, uint64_t *out)
+static score_status get_u64(const reader *r, const sl_value *map, const char *key, uint64_t max, uint64_t *out)
 {
-	const slm_value *value = NULL;
-	const score_status status = get(r, map, key, SLM_UINT, &value);
+	const sl_value *value = NULL;
+	const score_status status = get(r, map, key, SL_UINT, &value);
 	if (status != SCORE_OK)
 		return status;
 	if (value->u.uint > max)
@@ -53,7 +53,7 @@ static score_status get_u64(const reader *r, const slm_value *map, const char *k
 	return SCORE_OK;
 }
 
-static score_status get_count(const reader *r, const slm_value *map, const char *key, uint32_t *out)
+static score_status get_count(const reader *r, const sl_value *map, const char *key, uint32_t *out)
 {
 	uint64_t value = 0;
 	const score_status status = get_u64(r, map, key, INT32_MAX, &value);
@@ -61,32 +61,32 @@ static score_status get_count(const reader *r, const slm_value *map, const char 
 	return status;
 }
 
-static score_status get_number(const reader *r, const slm_value *map, const char *key, double *out)
+static score_status get_number(const reader *r, const sl_value *map, const char *key, double *out)
 {
-	const slm_value *value = NULL;
-	const score_status status = get(r, map, key, SLM_FLOAT, &value);
+	const sl_value *value = NULL;
+	const score_status status = get(r, map, key, SL_FLOAT, &value);
 	if (status == SCORE_OK)
 		*out = value->u.number;
 	return status;
 }
 
-static score_status get_bool(const reader *r, const slm_value *map, const char *key, int32_t *out)
+static score_status get_bool(const reader *r, const sl_value *map, const char *key, int32_t *out)
 {
-	const slm_value *value = NULL;
-	const score_status status = get(r, map, key, SLM_BOOL, &value);
+	const sl_value *value = NULL;
+	const score_status status = get(r, map, key, SL_BOOL, &value);
 	if (status == SCORE_OK)
 		*out = value->u.uint != 0;
 	return status;
 }
 
-static score_status get_word(const reader *r, const slm_value *map, const char *key, const slm_words *words, int32_t *out)
+static score_status get_word(const reader *r, const sl_value *map, const char *key, const slm_words *words, int32_t *out)
 {
-	const slm_value *value = NULL;
-	const score_status status = get(r, map, key, SLM_TEXT, &value);
+	const sl_value *value = NULL;
+	const score_status status = get(r, map, key, SL_TEXT, &value);
 	if (status != SCORE_OK)
 		return status;
 	for (uint32_t i = 0; i < words->count; i++) {
-		if (words->names[i][0] != '\0' && slm_text_is(value, words->names[i])) {
+		if (words->names[i][0] != '\0' && sl_text_is(value, words->names[i])) {
 			*out = (int32_t)i;
 			return SCORE_OK;
 		}
@@ -97,9 +97,9 @@ static score_status get_word(const reader *r, const slm_value *map, const char *
 }
 
 /* A terminated copy in the arena. */
-static score_status copy_text(const reader *r, const slm_value *value, const char *key, const char **out)
+static score_status copy_text(const reader *r, const sl_value *value, const char *key, const char **out)
 {
-	if (value->type != SLM_TEXT)
+	if (value->type != SL_TEXT)
 		return corrupt(r, key, "expected text");
 	if (memchr(value->u.text, '\0', value->n) != NULL)
 		return corrupt(r, key, "text holds a zero byte");
@@ -107,16 +107,16 @@ static score_status copy_text(const reader *r, const slm_value *value, const cha
 	return *out == NULL ? sl_fail_memory(r->error, (size_t)value->n + 1) : SCORE_OK;
 }
 
-static score_status read_requires(const reader *r, const slm_value *root, slm_table *table)
+static score_status read_requires(const reader *r, const sl_value *root, slm_table *table)
 {
-	const slm_value *list = NULL;
-	TRY(get(r, root, "requires", SLM_ARRAY, &list));
+	const sl_value *list = NULL;
+	TRY(get(r, root, "requires", SL_ARRAY, &list));
 	for (uint32_t i = 0; i < list->n; i++) {
-		const slm_value *word = list->u.items + i;
+		const sl_value *word = list->u.items + i;
 		int known = 0;
-		if (word->type != SLM_TEXT)
+		if (word->type != SL_TEXT)
 			return corrupt(r, "requires", "expected a list of names");
-		while (known < SLM_N_REQUIREMENTS && !slm_text_is(word, slm_requirement_names[known]))
+		while (known < SLM_N_REQUIREMENTS && !sl_text_is(word, slm_requirement_names[known]))
 			known++;
 		if (known == SLM_N_REQUIREMENTS)
 			return sl_fail_at(r->error, SCORE_ERR_UNSUPPORTED, SLM_PRELUDE_BYTES, -1,
@@ -130,11 +130,11 @@ static score_status read_requires(const reader *r, const slm_value *root, slm_ta
 }
 
 /* `room` is the size of all sections: a derived column takes at least four bytes of them. */
-static score_status read_derived(reader *r, const slm_value *root, uint64_t room, forest *f, slm_table *table)
+static score_status read_derived(reader *r, const sl_value *root, uint64_t room, forest *f, slm_table *table)
 {
 	forest_derived *d = &f->derived;
-	const slm_value *map = NULL;
-	TRY(get(r, root, "derived", SLM_MAP, &map));
+	const sl_value *map = NULL;
+	TRY(get(r, root, "derived", SL_MAP, &map));
 	r->where = "derived";
 	TRY(get_count(r, map, "columns", &d->n));
 	TRY(get_count(r, map, "cuts", &table->n_derived_cuts));
@@ -148,10 +148,10 @@ static score_status read_derived(reader *r, const slm_value *root, uint64_t room
 	return SCORE_OK;
 }
 
-static score_status read_metadata(reader *r, const slm_value *root, forest *f)
+static score_status read_metadata(reader *r, const sl_value *root, forest *f)
 {
-	const slm_value *map = NULL;
-	TRY(get(r, root, "metadata", SLM_MAP, &map));
+	const sl_value *map = NULL;
+	TRY(get(r, root, "metadata", SL_MAP, &map));
 	forest_metadata *metadata = sl_arena_alloc(r->arena, map->n, sizeof *metadata);
 	if (metadata == NULL)
 		return sl_fail_memory(r->error, map->n * sizeof *metadata);
@@ -191,14 +191,14 @@ static score_status check_unique(const reader *r, const forest_feature *features
 }
 
 /* The optional key of feature `i` of `n`. */
-static score_status read_dictionary(const reader *r, const slm_value *feature, uint32_t i, uint32_t n, slm_table *table)
+static score_status read_dictionary(const reader *r, const sl_value *feature, uint32_t i, uint32_t n, slm_table *table)
 {
 	bool twice;
 	int32_t numbers = 0;
-	const slm_value *map = slm_map_get(feature, "dictionary", &twice);
+	const sl_value *map = sl_map_get(feature, "dictionary", &twice);
 	if (map == NULL)
 		return SCORE_OK;
-	TRY(get(r, feature, "dictionary", SLM_MAP, &map));
+	TRY(get(r, feature, "dictionary", SL_MAP, &map));
 	if (table->dictionaries == NULL)
 		table->dictionaries = sl_arena_alloc(r->arena, n, sizeof *table->dictionaries);
 	if (table->dictionaries == NULL)
@@ -214,10 +214,10 @@ static score_status read_dictionary(const reader *r, const slm_value *feature, u
 	return SCORE_OK;
 }
 
-static score_status read_features(reader *r, const slm_value *root, forest *f, slm_table *table)
+static score_status read_features(reader *r, const sl_value *root, forest *f, slm_table *table)
 {
-	const slm_value *list = NULL;
-	TRY(get(r, root, "features", SLM_ARRAY, &list));
+	const sl_value *list = NULL;
+	TRY(get(r, root, "features", SL_ARRAY, &list));
 	const size_t n_columns = (size_t)list->n + f->derived.n;
 	forest_feature *features = sl_arena_alloc(r->arena, n_columns, sizeof *features);
 	if (features == NULL)
@@ -225,12 +225,12 @@ static score_status read_features(reader *r, const slm_value *root, forest *f, s
 	uint64_t cuts = 0;
 	r->where = "features";
 	for (uint32_t i = 0; i < list->n; i++) {
-		const slm_value *map = list->u.items + i;
-		const slm_value *name;
+		const sl_value *map = list->u.items + i;
+		const sl_value *name;
 		int32_t type = 0;
-		if (map->type != SLM_MAP)
+		if (map->type != SL_MAP)
 			return corrupt(r, "features", "expected one map per feature");
-		TRY(get(r, map, "name", SLM_TEXT, &name));
+		TRY(get(r, map, "name", SL_TEXT, &name));
 		TRY(copy_text(r, name, "name", &features[i].name));
 		TRY(get_word(r, map, "type", &slm_words_feature, &type));
 		TRY(get_count(r, map, "cuts", &features[i].n_cuts));
@@ -250,22 +250,22 @@ static score_status read_features(reader *r, const slm_value *root, forest *f, s
 	return SCORE_OK;
 }
 
-static score_status read_link(reader *r, const slm_value *root, forest *f)
+static score_status read_link(reader *r, const sl_value *root, forest *f)
 {
-	const slm_value *map = NULL;
+	const sl_value *map = NULL;
 	TRY(get_count(r, root, "outputs", &f->contract.n_outputs));
-	TRY(get(r, root, "link", SLM_MAP, &map));
+	TRY(get(r, root, "link", SL_MAP, &map));
 	r->where = "link";
 	TRY(get_word(r, map, "name", &slm_words_link, &f->link));
 	TRY(get_number(r, map, "parameter", &f->link_parameter));
 	return get_count(r, map, "predictions", &f->n_predictions);
 }
 
-static score_status read_contract(reader *r, const slm_value *root, forest *f)
+static score_status read_contract(reader *r, const sl_value *root, forest *f)
 {
 	score_contract *c = &f->contract;
-	const slm_value *map = NULL;
-	TRY(get(r, root, "contract", SLM_MAP, &map));
+	const sl_value *map = NULL;
+	TRY(get(r, root, "contract", SL_MAP, &map));
 	r->where = "contract";
 	c->struct_size = sizeof *c;
 	TRY(get_word(r, map, "compare", &slm_words_dtype, &c->compare));
@@ -278,11 +278,11 @@ static score_status read_contract(reader *r, const slm_value *root, forest *f)
 	return get_bool(r, map, "linear_skip_missing", &f->linear_skip_missing);
 }
 
-static score_status read_counts(reader *r, const slm_value *root, forest *f, slm_table *table)
+static score_status read_counts(reader *r, const sl_value *root, forest *f, slm_table *table)
 {
-	const slm_value *map = NULL;
+	const sl_value *map = NULL;
 	uint32_t cuts;
-	TRY(get(r, root, "counts", SLM_MAP, &map));
+	TRY(get(r, root, "counts", SL_MAP, &map));
 	r->where = "counts";
 	TRY(get_count(r, map, "trees", &f->n_trees));
 	TRY(get_count(r, map, "splits", &f->n_splits));
@@ -303,10 +303,10 @@ static score_status read_counts(reader *r, const slm_value *root, forest *f, slm
 }
 
 /* "f32", "f64", "u1" … "u32". */
-static bool read_type(const slm_value *text, slm_section *s)
+static bool read_type(const sl_value *text, slm_section *s)
 {
 	uint32_t bits = 0;
-	if (text->type != SLM_TEXT || text->n < 2 || text->n > 3)
+	if (text->type != SL_TEXT || text->n < 2 || text->n > 3)
 		return false;
 	for (uint32_t i = 1; i < text->n; i++) {
 		const char c = text->u.text[i];
@@ -321,27 +321,27 @@ static bool read_type(const slm_value *text, slm_section *s)
 	return text->u.text[0] == 'u' && text->u.text[1] != '0' && bits >= 1 && bits <= 32;
 }
 
-static score_status read_section(const reader *r, const slm_value *map, uint64_t room, uint64_t *at, slm_table *table)
+static score_status read_section(const reader *r, const sl_value *map, uint64_t room, uint64_t *at, slm_table *table)
 {
-	const slm_value *name = NULL;
-	const slm_value *type = NULL;
+	const sl_value *name = NULL;
+	const sl_value *type = NULL;
 	slm_section s = { .present = true };
 	uint64_t bytes;
 	int id = 0;
-	TRY(get(r, map, "name", SLM_TEXT, &name));
+	TRY(get(r, map, "name", SL_TEXT, &name));
 	TRY(get_u64(r, map, "offset", room, &s.offset));
 	TRY(get_u64(r, map, "bytes", room - s.offset, &s.bytes));
 	if (s.offset != ((*at + SLM_ALIGN - 1) & ~(uint64_t)(SLM_ALIGN - 1)))
 		return corrupt(r, sl_quote(name->u.text, name->n).text,
 			"offset is not the first multiple of 64 after the section before it");
 	*at = s.offset + s.bytes;
-	while (id < SLM_N_SECTIONS && !slm_text_is(name, slm_section_names[id]))
+	while (id < SLM_N_SECTIONS && !sl_text_is(name, slm_section_names[id]))
 		id++;
 	if (id == SLM_N_SECTIONS)
 		return SCORE_OK;
 	if (table->sections[id].present)
 		return corrupt(r, slm_section_names[id], "section is there twice");
-	TRY(get(r, map, "type", SLM_TEXT, &type));
+	TRY(get(r, map, "type", SL_TEXT, &type));
 	TRY(get_u64(r, map, "count", UINT64_MAX, &s.count));
 	if (!read_type(type, &s))
 		return corrupt(r, slm_section_names[id], "type is none of f32, f64, u1 to u32");
@@ -351,14 +351,14 @@ static score_status read_section(const reader *r, const slm_value *map, uint64_t
 	return SCORE_OK;
 }
 
-static score_status read_sections(reader *r, const slm_value *root, uint64_t room, slm_table *table)
+static score_status read_sections(reader *r, const sl_value *root, uint64_t room, slm_table *table)
 {
-	const slm_value *list = NULL;
+	const sl_value *list = NULL;
 	uint64_t at = 0;
-	TRY(get(r, root, "sections", SLM_ARRAY, &list));
+	TRY(get(r, root, "sections", SL_ARRAY, &list));
 	r->where = "sections";
 	for (uint32_t i = 0; i < list->n; i++) {
-		if (list->u.items[i].type != SLM_MAP)
+		if (list->u.items[i].type != SL_MAP)
 			return corrupt(r, "sections", "expected one map per section");
 		TRY(read_section(r, list->u.items + i, room, &at, table));
 	}
@@ -368,15 +368,15 @@ static score_status read_sections(reader *r, const slm_value *root, uint64_t roo
 	return SCORE_OK;
 }
 
-static score_status read_root(reader *r, const slm_value *root, uint64_t room, forest *f, slm_table *table)
+static score_status read_root(reader *r, const sl_value *root, uint64_t room, forest *f, slm_table *table)
 {
 	static const char top[] = "top level";
-	const slm_value *name = NULL;
+	const sl_value *name = NULL;
 	r->where = top;
-	if (root->type != SLM_MAP)
+	if (root->type != SL_MAP)
 		return corrupt(r, "format", "the header is not a map");
-	TRY(get(r, root, "format", SLM_TEXT, &name));
-	if (!slm_text_is(name, "scoreline model"))
+	TRY(get(r, root, "format", SL_TEXT, &name));
+	if (!sl_text_is(name, "scoreline model"))
 		return corrupt(r, "format", "expected 'scoreline model'");
 	TRY(read_requires(r, root, table));
 	if (table->needs[SLM_NEEDS_DERIVED])
@@ -404,10 +404,10 @@ score_status slm_header_read(const uint8_t *header, size_t size, uint64_t sectio
 	slm_table *table, score_error *error)
 {
 	sl_arena scratch;
-	slm_value root;
+	sl_value root;
 	reader r = { arena, &scratch, error, "" };
 	sl_arena_init(&scratch, &arena->allocator, arena->limit - arena->used);
-	score_status status = slm_msgpack_parse(header, size, SLM_PRELUDE_BYTES, &scratch, &root, error);
+	score_status status = sl_msgpack_parse(header, size, SLM_PRELUDE_BYTES, &scratch, &root, error);
 	if (status == SCORE_OK)
 		status = read_root(&r, &root, section_bytes, f, table);
 	sl_arena_free(&scratch);

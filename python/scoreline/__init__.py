@@ -10,6 +10,7 @@
 from ._build import Builder, Step
 from ._contributions import Explainer
 from ._convert import convert
+from ._endpoint import Endpoint, Scored
 from ._errors import (
     ArgumentError,
     CorruptError,
@@ -24,19 +25,26 @@ from ._errors import (
 )
 from ._library import __version__, library_path
 from ._model import Model, ModelInfo, load
+from ._statistics import Drift, Histogram, Snapshot, Statistics, prometheus_text, reference_of
 
 __all__ = [
     "ArgumentError",
     "Builder",
     "CorruptError",
+    "Drift",
+    "Endpoint",
     "Explainer",
     "FileError",
+    "Histogram",
     "LimitError",
     "Model",
     "ModelInfo",
     "OutOfMemoryError",
+    "Scored",
     "ScorelineError",
     "ShapeError",
+    "Snapshot",
+    "Statistics",
     "Step",
     "UnsupportedError",
     "VerifyError",
@@ -45,4 +53,6 @@ __all__ = [
     "convert",
     "library_path",
     "load",
+    "prometheus_text",
+    "reference_of",
 ]

@@ -44,6 +44,7 @@ def convert(
     metadata: Optional[Mapping[str, str]] = None,
     golden: bool = True,
     onnx_compat: str = "specification",
+    reference: Any = None,
 ) -> Model:
     """Make a model of another library's model.
 
@@ -64,12 +65,21 @@ def convert(
         golden: ask a live booster for the margins of the golden rows, compare all bits and store them.
         onnx_compat: whose answers an ONNX file gives where onnxruntime departs from the specification: those of the
             "specification", or of "onnxruntime".
+        reference: the training rows, in any form that Model.predict() takes: their histograms go into the model, for
+            statistics and drift. Model.add_reference() does the same later.
 
     Raises:
         UnsupportedError: the model uses something that Scoreline does not have; the message names it.
         CorruptError, VersionError, FileError: the file cannot be read.
         VerifyError: the source library answers other margins than Scoreline.
     """
+    model = _convert(obj, name, metadata, golden, onnx_compat)
+    return model if reference is None else model.add_reference(reference)
+
+
+def _convert(
+    obj: Any, name: Optional[str], metadata: Optional[Mapping[str, str]], golden: bool, onnx_compat: str
+) -> Model:
     more: Dict[str, Optional[str]] = dict(metadata or {})
     if name is not None:
         more["name"] = name

@@ -404,14 +404,18 @@ def _check_version(loaded: ctypes.CDLL, path: str) -> None:
         )
 
 
-def _declare(loaded: ctypes.CDLL, path: str) -> bool:
-    """Give every function its types; False if the importers are not built in."""
-    for name, (result, arguments) in _FUNCTIONS.items():
+def _declare(loaded: ctypes.CDLL, path: str, functions: dict) -> None:
+    """Give every function its types."""
+    for name, (result, arguments) in functions.items():
         try:
             function = getattr(loaded, name)
         except AttributeError:
             raise ImportError(f"{path!r} has no function {name}: it does not fit this package") from None
         function.restype, function.argtypes = result, arguments
+
+
+def _declare_importers(loaded: ctypes.CDLL) -> bool:
+    """False if the importers are not built in."""
     for name, (result, arguments) in _IMPORT_FUNCTIONS.items():
         try:
             function = getattr(loaded, name)
@@ -423,11 +427,17 @@ def _declare(loaded: ctypes.CDLL, path: str) -> bool:
 
 lib, library_path = _open_library()
 _check_version(lib, library_path)
-has_importers = _declare(lib, library_path)
+_declare(lib, library_path, _FUNCTIONS)
+has_importers = _declare_importers(lib)
 
 # The same function without argument types: calls with ready-made ctypes objects skip the conversions.
 score_batch_prepared = lib["score_batch"]
 score_batch_prepared.restype = c_int32
+
+
+def declare(functions: dict) -> None:
+    """Types of more functions, by name: (result, arguments)."""
+    _declare(lib, library_path, functions)
 
 
 def check(status: int, error: Error) -> None:

@@ -602,6 +602,22 @@ class Model:
             options.n_golden_rows = len(rows)
         return load(self._to_bytes(options))
 
+    def add_reference(
+        self, X: Any, *, output: str = "prediction", n_bins: int = 10, absent: Optional[str] = None
+    ) -> "Model":
+        """The same model with histograms of its training data inside, for statistics and drift (docs/monitoring.md).
+
+        Args:
+            X: the training rows, as for :meth:`predict`, in one piece.
+            output: whose scores are counted: "prediction", "margin" or "class".
+            n_bins: of a numeric feature and of the score, with equal shares of the rows; at most 32.
+        """
+        from ._statistics import REFERENCE_KEY, reference_text
+
+        if output not in OUTPUTS:
+            raise ValueError(f"expected output 'prediction', 'margin' or 'class', found {output!r}")
+        return self._with({REFERENCE_KEY: reference_text(self, X, output=output, n_bins=n_bins, absent=absent)}, None)
+
     def __reduce__(self):
         return load, (self.to_bytes(),)
 

@@ -6,6 +6,8 @@
  */
 #include <scoreline.h>
 #include <scoreline/build.h>
+#include <scoreline/features.h>
+#include <scoreline/endpoint.h>
 #include <scoreline/import.h>
 
 #include <stdio.h>
@@ -15,6 +17,102 @@
 #define AT(type, member, n) \
 	_Static_assert(sizeof(void *) != 8 || offsetof(type, member) == (n), "offset of " #type "." #member)
 #define VALUE(name, n) _Static_assert((name) == (n), "value of " #name)
+
+SIZE(score_model_cache_options, 40);
+AT(score_model_cache_options, struct_size, 0);
+AT(score_model_cache_options, allocator, 8);
+AT(score_model_cache_options, max_bytes, 16);
+AT(score_model_cache_options, open_flags, 24);
+AT(score_model_cache_options, isa, 28);
+AT(score_model_cache_options, max_idle, 32);
+
+SIZE(score_model_cache_counts, 56);
+AT(score_model_cache_counts, struct_size, 0);
+AT(score_model_cache_counts, opened, 8);
+AT(score_model_cache_counts, found, 16);
+AT(score_model_cache_counts, found_bytes, 24);
+AT(score_model_cache_counts, evicted, 32);
+AT(score_model_cache_counts, n_claimed, 40);
+AT(score_model_cache_counts, n_idle, 44);
+AT(score_model_cache_counts, memory_bytes, 48);
+
+SIZE(score_observer, 16);
+AT(score_observer, finished, 0);
+AT(score_observer, context, 8);
+
+SIZE(score_served_entity, 104);
+AT(score_served_entity, name, 0);
+AT(score_served_entity, entity_name, 8);
+AT(score_served_entity, entity_version, 16);
+AT(score_served_entity, model, 24);
+AT(score_served_entity, model_ref, 32);
+AT(score_served_entity, release, 40);
+AT(score_served_entity, release_context, 48);
+AT(score_served_entity, statistics, 56);
+AT(score_served_entity, observer, 64);
+AT(score_served_entity, reserved, 80);
+
+SIZE(score_route, 16);
+AT(score_route, served_model_name, 0);
+AT(score_route, traffic_percentage, 8);
+
+SIZE(score_endpoint_config, 64);
+AT(score_endpoint_config, struct_size, 0);
+AT(score_endpoint_config, served_entities, 8);
+AT(score_endpoint_config, n_served_entities, 16);
+AT(score_endpoint_config, routes, 24);
+AT(score_endpoint_config, n_routes, 32);
+AT(score_endpoint_config, shadow_names, 40);
+AT(score_endpoint_config, n_shadows, 48);
+AT(score_endpoint_config, slots, 56);
+
+SIZE(score_endpoint_options, 64);
+AT(score_endpoint_options, struct_size, 0);
+AT(score_endpoint_options, name, 8);
+AT(score_endpoint_options, allocator, 16);
+AT(score_endpoint_options, salt, 24);
+AT(score_endpoint_options, observers, 32);
+AT(score_endpoint_options, n_observers, 40);
+AT(score_endpoint_options, capture, 48);
+AT(score_endpoint_options, flags, 56);
+
+SIZE(score_served_info, 432);
+AT(score_served_info, struct_size, 0);
+AT(score_served_info, generation, 8);
+AT(score_served_info, n_served_entities, 16);
+AT(score_served_info, traffic_percentage, 20);
+AT(score_served_info, is_shadow, 24);
+AT(score_served_info, hash, 32);
+AT(score_served_info, name, 48);
+AT(score_served_info, entity_name, 176);
+AT(score_served_info, entity_version, 304);
+
+SIZE(score_request, 88);
+AT(score_request, struct_size, 0);
+AT(score_request, output, 8);
+AT(score_request, flags, 12);
+AT(score_request, plan, 16);
+AT(score_request, scratch, 24);
+AT(score_request, scratch_bytes, 32);
+AT(score_request, request_id, 40);
+AT(score_request, served_name, 48);
+AT(score_request, key, 56);
+AT(score_request, key_length, 64);
+AT(score_request, row_keys, 72);
+AT(score_request, row_served, 80);
+
+SIZE(score_answer, 168);
+AT(score_answer, struct_size, 0);
+AT(score_answer, generation, 8);
+AT(score_answer, served, 16);
+AT(score_answer, n_served, 20);
+AT(score_answer, out_width, 24);
+AT(score_answer, scratch_bytes, 32);
+AT(score_answer, served_name, 40);
+
+VALUE(SCORE_TRAFFIC_SLOTS, 100);
+VALUE(SCORE_ENDPOINT_SAME_LABELS, 1);
+VALUE(SCORE_REQUEST_BY_ID, 1);
 
 SIZE(score_error, 256);
 AT(score_error, code, 0);
@@ -209,6 +307,74 @@ AT(score_import_options, iteration_begin, 32);
 AT(score_import_options, iteration_end, 36);
 AT(score_import_options, onnx_compat, 40);
 
+SIZE(score_table_options, 32);
+AT(score_table_options, struct_size, 0);
+AT(score_table_options, allocator, 8);
+AT(score_table_options, max_bytes, 16);
+AT(score_table_options, flags, 24);
+AT(score_table_options, reserved, 28);
+
+SIZE(score_table_info, 88);
+AT(score_table_info, struct_size, 0);
+AT(score_table_info, n_rows, 8);
+AT(score_table_info, n_keys, 16);
+AT(score_table_info, n_key_columns, 24);
+AT(score_table_info, n_columns, 28);
+AT(score_table_info, file_bytes, 32);
+AT(score_table_info, index_bytes, 40);
+AT(score_table_info, row_bytes, 48);
+AT(score_table_info, has_timestamp, 52);
+AT(score_table_info, timestamp_name, 56);
+AT(score_table_info, timestamp_unit, 64);
+AT(score_table_info, hash, 72);
+
+SIZE(score_table_output, 24);
+AT(score_table_output, column, 0);
+AT(score_table_output, reserved, 4);
+AT(score_table_output, values, 8);
+AT(score_table_output, validity, 16);
+
+SIZE(score_table_query, 40);
+AT(score_table_query, struct_size, 0);
+AT(score_table_query, keys, 8);
+AT(score_table_query, n_keys, 16);
+AT(score_table_query, timestamp, 24);
+AT(score_table_query, lookback, 32);
+
+SIZE(score_table_field, 16);
+AT(score_table_field, name, 0);
+AT(score_table_field, type, 8);
+AT(score_table_field, reserved, 12);
+
+SIZE(score_table_schema, 72);
+AT(score_table_schema, struct_size, 0);
+AT(score_table_schema, keys, 8);
+AT(score_table_schema, n_keys, 16);
+AT(score_table_schema, columns, 24);
+AT(score_table_schema, n_columns, 32);
+AT(score_table_schema, timestamp, 40);
+AT(score_table_schema, timestamp_unit, 48);
+AT(score_table_schema, allocator, 56);
+AT(score_table_schema, memory_bytes, 64);
+
+SIZE(score_feature_lookup, 112);
+AT(score_feature_lookup, struct_size, 0);
+AT(score_feature_lookup, table_name, 8);
+AT(score_feature_lookup, table, 16);
+AT(score_feature_lookup, source, 24);
+AT(score_feature_lookup, callback, 32);
+AT(score_feature_lookup, context, 40);
+AT(score_feature_lookup, lookup_key, 48);
+AT(score_feature_lookup, n_lookup_key, 56);
+AT(score_feature_lookup, feature_names, 64);
+AT(score_feature_lookup, n_feature_names, 72);
+AT(score_feature_lookup, output_names, 80);
+AT(score_feature_lookup, default_values, 88);
+AT(score_feature_lookup, timestamp_lookup_key, 96);
+AT(score_feature_lookup, lookback_window, 104);
+
+VALUE(SCORE_TABLE_VERIFY, 1);
+VALUE(SCORE_TABLE_PRELOAD, 2);
 VALUE(SCORE_OK, 0);
 VALUE(SCORE_ERR_ARGUMENT, 1);
 VALUE(SCORE_ERR_MEMORY, 2);

@@ -4,7 +4,7 @@ import ctypes
 import pathlib
 import subprocess
 
-from scoreline import _build, _library
+from scoreline import _build, _endpoint, _library, _statistics
 
 INCLUDE = pathlib.Path(__file__).resolve().parents[2] / "include"
 STRUCTS = {
@@ -24,6 +24,20 @@ STRUCTS = {
     "score_step": _library.Step,
     "score_column_program": _library.ColumnProgram,
     "score_linear_leaf": _library.LinearLeaf,
+    "score_served_entity": _endpoint.ServedEntity,
+    "score_route": _endpoint.Route,
+    "score_endpoint_config": _endpoint.EndpointConfig,
+    "score_endpoint_options": _endpoint.EndpointOptions,
+    "score_served_info": _endpoint.ServedInfo,
+    "score_request": _endpoint.Request,
+    "score_answer": _endpoint.Answer,
+    "score_call": _statistics.Call,
+    "score_statistics_options": _statistics.StatisticsOptions,
+    "score_snapshot_info": _statistics.SnapshotInfo,
+    "score_histogram": _statistics.HistogramStruct,
+    "score_reference_options": _statistics.ReferenceOptions,
+    "score_drift": _statistics.DriftStruct,
+    "score_prometheus_options": _statistics.PrometheusOptions,
 }
 CONSTANTS = {
     "SCORE_F32": _library.F32,
@@ -41,6 +55,11 @@ CONSTANTS = {
     "SCORE_OUTPUT_CLASS": _library.OUTPUTS["class"],
     "SCORE_OUTPUT_CONTRIBUTION": _library.OUTPUTS["contribution"],
     **{f"SCORE_DIRECTION_{name.upper()}": number for name, number in _library.DIRECTIONS.items()},
+    "SCORE_STATISTICS_NO_REFERENCE": _statistics.NO_REFERENCE,
+    "SCORE_CALL_SHADOW": _statistics.CALL_SHADOW,
+    "SCORE_PROMETHEUS_OPENMETRICS": _statistics.OPENMETRICS,
+    "SCORE_PROMETHEUS_NO_FEATURES": _statistics.NO_FEATURES,
+    "SCORE_PROMETHEUS_FEATURE_BINS": _statistics.FEATURE_BINS,
     "SCORE_OPEN_MMAP": _library.OPEN_MMAP,
     "SCORE_OPEN_VERIFY": _library.OPEN_VERIFY,
     **{f"SCORE_ISA_{name.upper()}": number for name, number in _library.ISAS.items()},
@@ -65,7 +84,7 @@ def test_layout_and_constants(tmp_path):
     lines += [f'printf("{name} %d\\n", (int){name});' for name in CONSTANTS]
     source = tmp_path / "layout.c"
     source.write_text(
-        "#include <scoreline/build.h>\n#include <scoreline/import.h>\n#include <stdio.h>\n"
+        "#include <scoreline/build.h>\n#include <scoreline/deploy.h>\n#include <scoreline/import.h>\n#include <stdio.h>\n"
         "int main(void)\n{\n" + "\n".join(lines) + "\nreturn 0;\n}\n"
     )
     subprocess.run(["cc", "-I", str(INCLUDE), "-o", str(tmp_path / "layout"), str(source)], check=True)

@@ -1,0 +1,213 @@
+/*
+ * Segment files: where frames go, in one directory, one file after the other.
+ *
+ * Comes in: complete frames. Goes out: PREFIX-TIME-PROCESS-NUMBER.slog, with ".active" behind it while it is written. The owner
+ * holds a lock (flock) on an active segment; one whose lock is free was left by a process that died.
+ * Relies on POSIX files. Everything here runs under the drain lock.
+ */
+#define _DEFAULT_SOURCE
+#define _POSIX_C_SOURCE 200809L
+#include "capture_parts.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define NAME_BYTES 128u
+
+static const char magic[8] = { '\x93', 'S', 'L', 'O', 'G', '\r', '\n', '\x01' };
+
+static score_status fail_io(score_error *error, const char *what, const char *path)
+{
+	const int code = errno;
+	const char *text = code == ENOSPC ? "no space left" : code == EFBIG ? "file size limit" :
+		code == EDQUOT ? "quota exceeded" : code == EIO ? "input/output error" : code == EACCES ? "permission denied" :
+		code == ENOENT ? "no such file" : "";
+	return sl_fail(error, SCORE_ERR_IO, "cannot %s '%.120s': errno %d%s%s", what, path, code, *text ? ", " : "", text);
+}
+
+static int64_t now_ns(clockid_t clock)
+{
+	struct timespec t;
+	clock_gettime(clock, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static score_status sync_directory(const score_capture *capture, score_error *error)
+{
+	if (capture->sync == SCORE_CAPTURE_SYNC_NEVER)
+		return SCORE_OK;
+	const int fd = open(capture->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const bool ok = fd >= 0 && fsync(fd) == 0;
+	const score_status status = ok ? SCORE_OK : fail_io(error, "sync the directory", capture->directory);
+	if (fd >= 0)
+		close(fd);
+	return status;
+}
+
+/* Names sort by time; process and number make them unique. */
+static void name_segment(score_capture *capture, int64_t unix_ns)
+{
+	char name[NAME_BYTES], stamp[32];
+	const time_t seconds = (time_t)(unix_ns / 1000000000);
+	struct tm utc;
+	gmtime_r(&seconds, &utc);
+	strftime(stamp, sizeof stamp, "%Y%m%dT%H%M%S", &utc);
+	snprintf(name, sizeof name, "%.63s-%s%09" PRId64 "Z-%" PRId64 "-%06" PRIu64 CAPTURE_SUFFIX, capture->prefix, stamp,
+		unix_ns % 1000000000, capture->process, capture->sequence);
+	const size_t size = strlen(capture->directory) + NAME_BYTES + sizeof CAPTURE_ACTIVE;
+	snprintf(capture->segment.closed, size, "%s/%s", capture->directory, name);
+	snprintf(capture->segment.active, size, "%s/%s" CAPTURE_ACTIVE, capture->directory, name);
+}
+
+/* Bytes of the file up to `bytes` stand: cut off what a failed write left behind them. If not even that works, the
+ * segment ends here, with a torn frame that readers report. */
+static void cut_back(score_capture *capture)
+{
+	capture_segment *s = &capture->segment;
+	if (ftruncate(s->fd, (off_t)s->bytes) == 0 && lseek(s->fd, (off_t)s->bytes, SEEK_SET) == (off_t)s->bytes)
+		return;
+	(void)deploy_segment_close(capture, NULL);
+}
+
+score_status deploy_segment_write(score_capture *capture, const void *bytes, size_t size, score_error *error)
+{
+	capture_segment *s = &capture->segment;
+	const char *from = bytes;
+	size_t left = size;
+	while (left > 0) {
+		const ssize_t n = write(s->fd, from, left);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			if (n == 0)
+				errno = ENOSPC;
+			const score_status status = fail_io(error, "write", s->active);
+			cut_back(capture);
+			return status;
+		}
+		from += n;
+		left -= (size_t)n;
+	}
+	s->bytes += size;
+	atomic_fetch_add_explicit(&capture->n_bytes, size, memory_order_relaxed);
+	return SCORE_OK;
+}
+
+static void forget(capture_segment *s)
+{
+	if (s->fd >= 0)
+		close(s->fd);
+	s->fd = -1;
+	s->bytes = 0;
+	memset(s->has_model, 0, sizeof s->has_model);
+}
+
+score_status deploy_segment_begin(score_capture *capture, score_error *error)
+{
+	capture_segment *s = &capture->segment;
+	unsigned char head[256];
+	size_t used = sizeof magic;
+	const int64_t unix_ns = now_ns(CLOCK_REALTIME);
+	name_segment(capture, unix_ns);
+	s->fd = open(s->active, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (s->fd < 0)
+		return fail_io(error, "create", s->active);
+	/* Without locks (some network file systems) segments of dead processes merely stay open. */
+	(void)flock(s->fd, LOCK_EX | LOCK_NB);
+	memcpy(head, magic, sizeof magic);
+	score_status status = SCORE_OK;
+	if (!deploy_frame_header(head, sizeof head, &used, capture, unix_ns))
+		status = sl_fail(error, SCORE_ERR_LIMIT, "the header of a segment has more than %zu bytes", sizeof head);
+	if (status == SCORE_OK)
+		status = deploy_segment_write(capture, head, used, error);
+	if (status == SCORE_OK)
+		status = sync_directory(capture, error);
+	if (status != SCORE_OK) {
+		unlink(s->active);
+		forget(s);
+		return status;
+	}
+	s->begun_ns = now_ns(CLOCK_MONOTONIC);
+	capture->sequence++;
+	atomic_fetch_add_explicit(&capture->n_segments, 1, memory_order_relaxed);
+	return SCORE_OK;
+}
+
+score_status deploy_segment_sync(score_capture *capture, score_error *error)
+{
+	if (capture->sync != SCORE_CAPTURE_SYNC_DRAIN || capture->segment.fd < 0 || fdatasync(capture->segment.fd) == 0)
+		return SCORE_OK;
+	return fail_io(error, "sync", capture->segment.active);
+}
+
+score_status deploy_segment_close(score_capture *capture, score_error *error)
+{
+	capture_segment *s = &capture->segment;
+	score_status status = SCORE_OK;
+	if (s->fd < 0)
+		return SCORE_OK;
+	if (capture->sync != SCORE_CAPTURE_SYNC_NEVER && fsync(s->fd) != 0)
+		status = fail_io(error, "sync", s->active);
+	if (rename(s->active, s->closed) != 0 && status == SCORE_OK)
+		status = fail_io(error, "rename", s->active);
+	forget(s);
+	return status == SCORE_OK ? sync_directory(capture, error) : status;
+}
+
+bool deploy_segment_is_due(const score_capture *capture)
+{
+	const capture_segment *s = &capture->segment;
+	return s->fd >= 0 && (s->bytes >= capture->segment_bytes ||
+		now_ns(CLOCK_MONOTONIC) - s->begun_ns >= capture->segment_age_ns);
+}
+
+/* ---- what dead processes left ---------------------------------------------------------------------- */
+
+static bool is_ours(const score_capture *capture, const char *name)
+{
+	static const char ending[] = CAPTURE_SUFFIX CAPTURE_ACTIVE;
+	const size_t n = strlen(name), prefix = strlen(capture->prefix), end = sizeof ending - 1;
+	return n > prefix + 1 + end && memcmp(name, capture->prefix, prefix) == 0 && name[prefix] == '-' &&
+		memcmp(name + n - end, ending, end) == 0;
+}
+
+static void adopt(int directory, const char *name)
+{
+	char closed[NAME_BYTES + 160];
+	const size_t n = strlen(name) - strlen(CAPTURE_ACTIVE);
+	const int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	/* The new name must be free: nothing is ever overwritten. */
+	if (n < sizeof closed && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+		memcpy(closed, name, n);
+		closed[n] = '\0';
+		if (linkat(directory, name, directory, closed, 0) == 0)
+			unlinkat(directory, name, 0);
+	}
+	close(fd);
+}
+
+score_status deploy_segment_adopt(score_capture *capture, score_error *error)
+{
+	const int fd = open(capture->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+	if (!directory) {
+		const score_status status = fail_io(error, "open the directory", capture->directory);
+		if (fd >= 0)
+			close(fd);
+		return status;
+	}
+	for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+		if (is_ours(capture, entry->d_name))
+			adopt(dirfd(directory), entry->d_name);
+	closedir(directory);
+	return SCORE_OK;
+}

@@ -1,0 +1,92 @@
+/*
+ * Files of a table that is being built: bytes in order, at places, and without a name.
+ *
+ * POSIX. Short writes and EINTR are retried; every failure names the path.
+ */
+#define _POSIX_C_SOURCE 200809L
+#include "table_builder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+score_status deploy_open_unnamed(const char *path, int *out_fd, score_error *error)
+{
+	char name[4096];
+	const int length = snprintf(name, sizeof name, "%s.%ld.part", path, (long)getpid());
+	if (length < 0 || (size_t)length >= sizeof name)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "the path is longer than %zu bytes", sizeof name - 32);
+	const int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return sl_fail_io(error, "create", name);
+	unlink(name);
+	*out_fd = fd;
+	return SCORE_OK;
+}
+
+score_status deploy_write_at(int fd, const void *data, size_t size, uint64_t at, const char *path, score_error *error)
+{
+	for (size_t done = 0; done < size;) {
+		const ssize_t n = pwrite(fd, (const char *)data + done, size - done, (off_t)(at + done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return sl_fail_io(error, "write", path);
+		done += (size_t)n;
+	}
+	return SCORE_OK;
+}
+
+score_status deploy_read_at(int fd, void *data, size_t size, uint64_t at, const char *path, score_error *error)
+{
+	for (size_t done = 0; done < size;) {
+		const ssize_t n = pread(fd, (char *)data + done, size - done, (off_t)(at + done));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return sl_fail_io(error, "read back", path);
+		done += (size_t)n;
+	}
+	return SCORE_OK;
+}
+
+score_status deploy_stream_open(deploy_stream *s, int fd, uint64_t at, const char *path, const score_allocator *a,
+	score_error *error)
+{
+	*s = (deploy_stream){fd, at, sl_alloc(a, DEPLOY_STREAM_BUFFER, SL_CACHE_LINE), 0, path};
+	return s->buffer ? SCORE_OK : sl_fail_memory(error, DEPLOY_STREAM_BUFFER);
+}
+
+score_status deploy_stream_flush(deploy_stream *s, score_error *error)
+{
+	const size_t used = s->used;
+	s->used = 0;
+	return deploy_write_at(s->fd, s->buffer, used, s->at - used, s->path, error);
+}
+
+score_status deploy_stream_write(deploy_stream *s, const void *data, size_t size, score_error *error)
+{
+	if (size > DEPLOY_STREAM_BUFFER - s->used)
+		TRY(deploy_stream_flush(s, error));
+	if (size > DEPLOY_STREAM_BUFFER) {
+		TRY(deploy_write_at(s->fd, data, size, s->at, s->path, error));
+	} else if (size) {
+		memcpy(s->buffer + s->used, data, size);
+		s->used += size;
+	}
+	s->at += size;
+	return SCORE_OK;
+}
+
+score_status deploy_stream_align(deploy_stream *s, score_error *error)
+{
+	static const uint8_t zeros[SL_CACHE_LINE];
+	return deploy_stream_write(s, zeros, (size_t)(-s->at & (SL_CACHE_LINE - 1)), error);
+}
+
+void deploy_stream_free(deploy_stream *s, const score_allocator *a)
+{
+	sl_free(a, s->buffer, DEPLOY_STREAM_BUFFER, SL_CACHE_LINE);
+	s->buffer = NULL;
+}
