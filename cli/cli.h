@@ -73,7 +73,9 @@ int cli_bad_option(const char *command, int code, char **argv);
 
 int cli_convert(int argc, char **argv);
 int cli_inspect(int argc, char **argv);
+int cli_report(int argc, char **argv);
 int cli_score(int argc, char **argv);
+int cli_log(int argc, char **argv);
 int cli_verify(int argc, char **argv);
 int cli_table_command(int argc, char **argv);
 /* `scoreline table build`, `inspect` and `get`, each with its own arguments. */

@@ -3,6 +3,8 @@
  */
 #include "cli.h"
 
+#include <scoreline/statistics.h>
+
 #include <getopt.h>
 #include <string.h>
 
@@ -139,6 +141,15 @@ static bool is_own_key(const char *key)
 	return false;
 }
 
+/* The reference is kilobytes of base64: of use to programs only. */
+static void print_value(const char *key, const char *value)
+{
+	if (strcmp(key, SCORE_REFERENCE_KEY) == 0)
+		printf("%s of text: histograms of training data", cli_format_size(strlen(value)).text);
+	else
+		cli_print_text(stdout, value);
+}
+
 static void print_metadata(const cli_model *m)
 {
 	uint32_t i, n = score_model_metadata_count(m->model);
@@ -150,7 +161,7 @@ static void print_metadata(const cli_model *m)
 		printf("%-14s", first ? "metadata" : "");
 		cli_print_text(stdout, key);
 		fputs(" = ", stdout);
-		cli_print_text(stdout, score_model_metadata_value(m->model, i));
+		print_value(key, score_model_metadata_value(m->model, i));
 		putchar('\n');
 		first = false;
 	}

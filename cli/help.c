@@ -13,6 +13,8 @@ static const char general[] =
 	"Commands:\n"
 	"  convert   turn another library's model file into a compact .slm file\n"
 	"  inspect   say what a model is: source, features, outputs, trees, size\n"
+	"  log       read a log of scored calls: print, summarise, export\n"
+	"  report    make an HTML page of statistics files and capture logs: scores, drift, latency\n"
 	"  score     score the rows of a CSV, JSON lines or .npy file\n"
 	"  table     build, inspect and query feature tables: values by key for scoring\n"
 	"  verify    check a model's built-in test rows on every instruction set of this machine\n"
@@ -62,6 +64,23 @@ static const char inspect[] =
 	"  scoreline inspect model.slm\n"
 	"  scoreline inspect model.json --json | jq .n_features\n";
 
+static const char report[] =
+	"Usage: scoreline report SOURCE … -o FILE.html [options]\n"
+	"\n"
+	"Make one HTML page, which needs nothing else, of what was scored: versions side by side, scores, drift from the\n"
+	"training data, latency. SOURCE is a file of statistics (.sls), a segment of a capture log (.slog), or a directory of\n"
+	"segments. Statistics of the same version are added up.\n"
+	"\n"
+	"Options:\n"
+	"  -o, --out FILE     where to write; needed\n"
+	"  -m, --model FILE   a model whose calls are in a log, for its training data's histograms; may be repeated\n"
+	"  -t, --title TEXT   heading of the page\n"
+	"  -h, --help         this text\n"
+	"\n"
+	"Example:\n"
+	"  scoreline report monday.sls tuesday.sls -o report.html\n"
+	"  scoreline report log/ --model model.slm -o report.html\n";
+
 static const char score[] =
 	"Usage: scoreline score FILE IN [options]\n"
 	"\n"
@@ -98,6 +117,40 @@ static const char score[] =
 	"  scoreline score model.slm rows.csv > scores.csv\n"
 	"  scoreline score model.slm rows.npy -o margins.npy --output margin\n"
 	"  zcat rows.jsonl.gz | scoreline score model.slm - --format jsonl -o scores.csv\n";
+
+static const char logs[] =
+	"Usage: scoreline log cat|stats|export LOG… [options]\n"
+	"\n"
+	"Read capture logs. LOG is a directory of segments (*.slog, *.slog.active) or a segment file.\n"
+	"\n"
+	"  cat      print the log as JSON lines\n"
+	"  stats    count calls, rows and failures per served version, and say how the segments end\n"
+	"  export   write the log as JSON lines, CSV or a table of an SQLite database\n"
+	"\n"
+	"A segment that ends in the middle of a record (its process died, or is writing) is reported on standard error with\n"
+	"the byte; everything before it is read. Bytes that are no record make the exit status 1, after the rest was read.\n"
+	"\n"
+	"Views:\n"
+	"  calls        a record each, as it was captured (default)\n"
+	"  payload      the columns of an inference table: databricks_request_id, request, response, …\n"
+	"  gateway      the columns of an AI gateway's inference table\n"
+	"  predictions  a row each: scored_at, model_version, latency_ms and the score\n"
+	"\n"
+	"Options:\n"
+	"      --view NAME          what a row is\n"
+	"      --score-name NAME    column of the score; implies --view predictions; default: score\n"
+	"      --score-index N      which output is the score, from 0 (default)\n"
+	"      --shadows            also calls of shadow versions, except in calls, which always has them\n"
+	"      --format KIND        export: jsonl (default), csv or sqlite\n"
+	"  -o, --out FILE           export: where to write; default: standard output\n"
+	"      --table NAME         export: table of the database; default: the name of the view\n"
+	"      --json               stats: one JSON object\n"
+	"  -q, --quiet              no warnings\n"
+	"  -h, --help               this text\n"
+	"\n"
+	"Examples:\n"
+	"  scoreline log cat calls/ | jq .latency_ns\n"
+	"  scoreline log export calls/ --score-name fraud_score --format sqlite --table fraud_detection -o log.db\n";
 
 static const char verify[] =
 	"Usage: scoreline verify FILE\n"
@@ -142,8 +195,8 @@ const char *cli_help(const char *command)
 	static const struct {
 		const char *command;
 		const char *text;
-	} texts[] = { { "convert", convert }, { "inspect", inspect }, { "score", score }, { "verify", verify },
-		{ "table", table } };
+	} texts[] = { { "convert", convert }, { "inspect", inspect }, { "log", logs }, { "report", report },
+		{ "score", score }, { "table", table }, { "verify", verify } };
 	size_t i;
 	if (command == NULL)
 		return general;

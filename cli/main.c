@@ -39,8 +39,8 @@ int main(int argc, char **argv)
 		const char *name;
 		int (*run)(int argc, char **argv);
 	} commands[] = {
-		{ "convert", cli_convert }, { "inspect", cli_inspect }, { "score", cli_score }, { "verify", cli_verify },
-		{ "table", cli_table_command }
+		{ "convert", cli_convert }, { "inspect", cli_inspect }, { "log", cli_log }, { "report", cli_report },
+		{ "score", cli_score }, { "table", cli_table_command }, { "verify", cli_verify }
 	};
 	cli_quoted word;
 	size_t i;
@@ -48,7 +48,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	occupy_standard_files();
 	if (argc < 2)
-		return cli_usage(NULL, "expected a command: convert, inspect, score, verify or table");
+		return cli_usage(NULL, "expected a command: convert, inspect, log, report, score, table or verify");
 	if (is_help(argv[1]) || strcmp(argv[1], "help") == 0)
 		return print_help(argc > 2 ? argv[2] : NULL);
 	if (strcmp(argv[1], "--version") == 0) {
@@ -59,5 +59,6 @@ int main(int argc, char **argv)
 		if (strcmp(argv[1], commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
 	word = cli_quote(argv[1], strlen(argv[1]), 40);
-	return cli_usage(NULL, "there is no command \"%s\": expected convert, inspect, score, verify or table", word.text);
+	return cli_usage(NULL, "there is no command \"%s\": expected convert, inspect, log, report, score, table or verify",
+		word.text);
 }

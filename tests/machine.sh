@@ -5,7 +5,7 @@ export LC_ALL=C.UTF-8 DEBIAN_FRONTEND=noninteractive PIP_DISABLE_PIP_VERSION_CHE
 
 # Packages that the build needs, as Debian names them.
 build_packages=(gcc libc6-dev meson ninja-build pkg-config libmsgpack-dev libxxhash-dev libyajl-dev
-	libprotobuf-c-dev protobuf-c-compiler libjansson-dev libcmocka-dev libsimde-dev python3 python3-venv)
+	libprotobuf-c-dev protobuf-c-compiler libjansson-dev libsqlite3-dev libcmocka-dev libsimde-dev python3 python3-venv)
 
 as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi

@@ -135,7 +135,7 @@ build_race_checked() { build_in "$1" -Dbuildtype=debugoptimized -Db_sanitize=thr
 
 threads_race_checked() {
 	local name
-	for name in swap_versions test_endpoint test_model_cache; do
+	for name in swap_versions test_endpoint test_model_cache test_capture_threads; do
 		"$1/tests/$name" || return 1
 	done
 }
@@ -186,7 +186,7 @@ command_sanitized() { SCORELINE_BUILD=$PWD/build-asan python_tests tests/cli; }
 
 test_packages=(clang binutils universal-ctags g++ libsimde-dev)
 other_packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user-static
-	valgrind)
+	valgrind chromium)
 slow_checks=(check_big_endian.sh check_neon.sh check_instructions.py)
 step count_one "packages" install_packages || finish
 step count_one "build" build_in build || finish

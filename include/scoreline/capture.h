@@ -1,14 +1,16 @@
 /*
  * Scoreline: the capture log. Finished calls go through a ring in memory into segment files.
  *
- * score_capture_record() is for the threads that score: it copies the call into the ring and returns; it never waits,
- * allocates nothing and enters the kernel for nothing. score_capture_drain() is for whoever has time: it moves what is in
- * the ring to disk. When the ring is full, because nobody drains or the disk is, calls are lost and counted; scoring goes on.
- * docs/capture.md says what stands in the files; <scoreline/log.h> reads them.
+ * score_capture_record() is for the threads that score: it copies the call into the ring and returns; it
+ * never waits, allocates nothing and enters the kernel for nothing. score_capture_drain() is for whoever has
+ * time: it moves what is in the ring to disk. When the ring is full, because nobody drains or the disk is,
+ * calls are lost and counted; scoring goes on. docs/capture.md says what stands in the files;
+ * <scoreline/log.h> reads them.
  *
- * Threads.  record, drain, add_model, remove_model, rotate and get_info may run at once in any threads. free is the last call.
- * Fork.     A capture belongs to the process that made it. In a child, drain and rotate fail and free writes nothing: make
- *           a new one there.
+ * Threads.  record, drain, add_model, remove_model, rotate and get_info may run at once in any threads. free
+ *           is the last call.
+ * Fork.     A capture belongs to the process that made it. In a child, drain and rotate fail and free writes
+ *           nothing: make a new one there.
  */
 #ifndef SCORELINE_CAPTURE_H
 #define SCORELINE_CAPTURE_H
@@ -21,7 +23,8 @@ extern "C" {
 
 typedef struct score_capture score_capture;
 
-/* When what was written is forced to the disk, so that it survives a loss of power (it survives the process anyway). */
+/* When what was written is forced to the disk, so that it survives a loss of power (it survives the process
+ * anyway). */
 typedef int32_t score_capture_sync;
 #define SCORE_CAPTURE_SYNC_NEVER 0   /* when the operating system likes     */
 #define SCORE_CAPTURE_SYNC_SEGMENT 1 /* when a segment is closed            */
@@ -44,45 +47,48 @@ typedef struct score_capture_options {
 
 #define SCORE_CAPTURE_OPTIONS_INIT { sizeof(score_capture_options), NULL, NULL, NULL, 0, 0, 0, 0, 0, 0, 0 }
 
-/* Allocates the ring. No file is made before there is something to write; segments that a dead process left open are
- * closed (renamed). SCORE_ERR_ARGUMENT names the option that is wrong; SCORE_ERR_IO: the directory is none. */
+/* Allocates the ring. No file is made before there is something to write; segments that a dead process left
+ * open are closed (renamed). SCORE_ERR_ARGUMENT names the option that is wrong; SCORE_ERR_IO: the directory
+ * is none. */
 SCORE_API SCORE_MUST_CHECK score_status score_capture_new(const score_capture_options *options, score_capture **out,
 	score_error *error);
 
-/* Stops the helper thread, drains a last time, closes the segment. What cannot be written then is lost: to know, drain
- * and look at score_capture_get_info() before. NULL is allowed. */
+/* Stops the helper thread, drains a last time, closes the segment. What cannot be written then is lost: to
+ * know, drain and look at score_capture_get_info() before. NULL is allowed. */
 SCORE_API void score_capture_free(score_capture *capture);
 
-/* Make a model known before its first call: its names are copied, so that the log can be read without it. Calls of an
- * unknown model are not kept. Adding a model again does nothing. Before a model is freed, remove it: another model may get its
- * address. At most 1,024 models at a time and 65,536 different ones (SCORE_ERR_LIMIT). */
+/* Make a model known before its first call: its names are copied, so that the log can be read without it.
+ * Calls of an unknown model are not kept. Adding a model again does nothing. Before a model is freed, remove
+ * it: another model may get its address. At most 1,024 models at a time and 65,536 different ones
+ * (SCORE_ERR_LIMIT). */
 SCORE_API SCORE_MUST_CHECK score_status score_capture_add_model(score_capture *capture, const score_model *model,
 	score_error *error);
 SCORE_API void score_capture_remove_model(score_capture *capture, const score_model *model);
 
-/* Keep a call: 1 if it was kept, 0 if the sampling left it out, -1 if it was lost, which is counted. Which calls a fraction
- * keeps depends on the request id alone (a hash other than the one that routes keys to versions), without one on a count. Of a
- * failed call (`status` not SCORE_OK) neither inputs nor outputs are read. Lock-free; allocates nothing; no system calls. */
+/* Keep a call: 1 if it was kept, 0 if the sampling left it out, -1 if it was lost, which is counted. Which
+ * calls a fraction keeps depends on the request id alone (a hash other than the one that routes keys to
+ * versions), without one on a count. Of a failed call (`status` not SCORE_OK) neither inputs nor outputs are
+ * read. Lock-free; allocates nothing; no system calls. */
 SCORE_API int score_capture_record(score_capture *capture, const score_call *call);
 
-/* Write what is in the ring to the segment file. `n_records`, if not NULL, receives how many records were written.
- * After SCORE_ERR_IO (full disk, failing disk) everything unwritten is still in the ring and the file ends behind a
- * complete record: drain again later. */
+/* Write what is in the ring to the segment file. `n_records`, if not NULL, receives how many records were
+ * written. After SCORE_ERR_IO (full disk, failing disk) everything unwritten is still in the ring and the
+ * file ends behind a complete record: drain again later. */
 SCORE_API SCORE_MUST_CHECK score_status score_capture_drain(score_capture *capture, uint64_t *n_records,
 	score_error *error);
 
 /* Drain, and close the segment, so that another program may take it away. */
 SCORE_API SCORE_MUST_CHECK score_status score_capture_rotate(score_capture *capture, score_error *error);
 
-/* A thread that drains every `interval_ns` (0: 100 ms), and sooner once more than half of the ring was in use. It blocks
- * all signals. SCORE_ERR_ARGUMENT if it runs already. */
+/* A thread that drains every `interval_ns` (0: 100 ms), and sooner once more than half of the ring was in
+ * use. It blocks all signals. SCORE_ERR_ARGUMENT if it runs already. */
 SCORE_API SCORE_MUST_CHECK score_status score_capture_start(score_capture *capture, int64_t interval_ns,
 	score_error *error);
 /* Ends the thread after a last drain. Returns what that drain returned; SCORE_OK if no thread runs. */
 SCORE_API SCORE_MUST_CHECK score_status score_capture_stop(score_capture *capture, score_error *error);
 
-/* Counts since the capture was made. A call is counted once: as sampled out, kept, or lost for one reason. A call of which
- * only some rows fitted in the ring counts as lost. */
+/* Counts since the capture was made. A call is counted once: as sampled out, kept, or lost for one reason. A
+ * call of which only some rows fitted in the ring counts as lost. */
 typedef struct score_capture_info {
 	size_t struct_size;      /* set by the caller                                                   */
 	uint64_t n_sampled_out;

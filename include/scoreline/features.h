@@ -37,6 +37,8 @@ typedef struct score_table_options {
 
 #define SCORE_TABLE_VERIFY 1u  /* read all of the file and compare its hash                       */
 #define SCORE_TABLE_PRELOAD 2u /* bring all pages into memory now, so that no lookup waits for one */
+#define SCORE_TABLE_COPY 4u    /* copy the file into memory of this process, in huge pages where the system has them: lookups
+                                * in large tables wait less for the translation of addresses, but processes share nothing */
 
 #define SCORE_TABLE_OPTIONS_INIT { sizeof(score_table_options), NULL, 0, 0, 0 }
 

@@ -1,9 +1,10 @@
 /*
  * Scoreline: read a capture log.
  *
- * Segment files are hostile until checked: lengths, checksums and every item are looked at before they are used, and
- * memory stays below what the options allow. A file that ends in the middle of a frame, or whose bytes were changed, is
- * read up to there; score_log_get_segment() says where that is. It is no error: a process may die at any moment.
+ * Segment files are hostile until checked: lengths, checksums and every item are looked at before they are
+ * used, and memory stays below what the options allow. A file that ends in the middle of a frame, or whose
+ * bytes were changed, is read up to there; score_log_get_segment() says where that is. It is no error: a
+ * process may die at any moment.
  *
  * Threads. A score_log belongs to one thread at a time. Other processes may write the segments meanwhile.
  */
@@ -27,7 +28,8 @@ typedef struct score_log_options {
 
 #define SCORE_LOG_OPTIONS_INIT { sizeof(score_log_options), NULL, 0, 0 }
 
-/* What the log says of a model. Text is UTF-8 as far as the writer gave UTF-8, terminated; NULL where it is not known. */
+/* What the log says of a model. Text is UTF-8 as far as the writer gave UTF-8, terminated; NULL where it is
+ * not known. */
 typedef struct score_log_model {
 	size_t struct_size;
 	uint8_t hash[16]; /* of the .slm file, or zero */
@@ -102,12 +104,13 @@ typedef struct score_log_segment {
 	score_error damage;  /* unless SCORE_LOG_WHOLE: what is wrong at good_bytes, with that offset */
 } score_log_segment;
 
-/* Paths are segment files, or directories, whose segments (*.slog, *.slog.active) are read in the order of their names. A
- * path that cannot be read is SCORE_ERR_IO. An empty directory gives an empty log. */
+/* Paths are segment files, or directories, whose segments (*.slog, *.slog.active) are read in the order of
+ * their names. A path that cannot be read is SCORE_ERR_IO. An empty directory gives an empty log. */
 SCORE_API SCORE_MUST_CHECK score_status score_log_open(const char *const *paths, size_t n_paths,
 	const score_log_options *options, score_log **out, score_error *error);
 
-/* The next record, valid until the next call; `*call` is NULL at the end. */
+/* The next record, valid until the next call; `*call` is NULL at the end. After an error (SCORE_ERR_IO, MEMORY, LIMIT) the
+ * rest of that segment is left out, and the next call goes on with the following one. */
 SCORE_API SCORE_MUST_CHECK score_status score_log_next(score_log *log, const score_log_call **call, score_error *error);
 
 SCORE_API uint32_t score_log_segment_count(const score_log *log);

@@ -112,8 +112,8 @@ static score_status allocate(score_capture *c, const score_capture_options *o, s
 	c->prefix = sl_arena_string(&c->arena, o->prefix, strlen(o->prefix));
 	c->segment.active = sl_arena_alloc(&c->arena, path_bytes, 1);
 	c->segment.closed = sl_arena_alloc(&c->arena, path_bytes, 1);
-	/* msgpack takes up to five bytes where the ring has one (a missing value among tagged ones has one in both), never
-	 * more than twice the record. */
+	/* msgpack takes up to five bytes where the ring has one (a missing value among tagged ones has one in
+	 * both), never more than twice the record. */
 	c->buffer_bytes = BUFFER_BYTES > 2 * c->max_record_bytes + KIB ? BUFFER_BYTES : 2 * c->max_record_bytes + KIB;
 	c->buffer = sl_alloc(&c->allocator, c->buffer_bytes, SL_CACHE_LINE);
 	if (!c->directory || !c->prefix || !c->segment.active || !c->segment.closed || !c->buffer)
@@ -126,9 +126,12 @@ static score_status allocate(score_capture *c, const score_capture_options *o, s
 static void release(score_capture *c)
 {
 	const score_allocator allocator = c->allocator;
-	pthread_mutex_destroy(&c->drain_lock);
-	pthread_mutex_destroy(&c->thread_lock);
-	pthread_cond_destroy(&c->thread_wake);
+	/* In a child of fork() they may be held by threads that do not exist there: destroying would wait for them. */
+	if (c->process == (int64_t)getpid()) {
+		pthread_mutex_destroy(&c->drain_lock);
+		pthread_mutex_destroy(&c->thread_lock);
+		pthread_cond_destroy(&c->thread_wake);
+	}
 	deploy_ring_free(&c->ring, &allocator);
 	sl_free(&allocator, c->buffer, c->buffer_bytes, SL_CACHE_LINE);
 	sl_arena_free(&c->arena);
@@ -206,8 +209,8 @@ static struct timespec after(int64_t ns)
 	return t;
 }
 
-/* Nobody wakes the thread, as producers make no system calls: it looks now and then whether calls come faster than the
- * interval allows for. After a failure it waits in any case. */
+/* Nobody wakes the thread, as producers make no system calls: it looks now and then whether calls come
+ * faster than the interval allows for. After a failure it waits in any case. */
 static void wait_for_work(score_capture *c, score_status status)
 {
 	for (int i = 0; i < LOOKS_PER_INTERVAL && !c->thread_ends; i++) {

@@ -1,8 +1,9 @@
 /*
  * Drain: records leave the ring and become frames in segment files.
  *
- * Comes in: the ring. Goes out: frames, in writes of up to a buffer. A record's room is given back only after its frame is
- * in the file, so that a failed write loses nothing but time: the ring fills, and then calls are lost, counted.
+ * Comes in: the ring. Goes out: frames, in writes of up to a buffer. A record's room is given back only
+ * after its frame is in the file, so that a failed write loses nothing but time: the ring fills, and then
+ * calls are lost, counted.
  */
 #define _POSIX_C_SOURCE 200809L
 #include "capture_parts.h"

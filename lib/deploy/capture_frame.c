@@ -1,7 +1,8 @@
 /*
  * Frames: what stands in a segment file. docs/capture.md is the description.
  *
- * Comes in: a record from the ring, a model. Goes out: length, msgpack, checksum. Relies on msgpack-c's packer and XXH3.
+ * Comes in: a record from the ring, a model. Goes out: length, msgpack, checksum. Relies on msgpack-c's
+ * packer and XXH3.
  */
 #include "capture_parts.h"
 

@@ -1,9 +1,9 @@
 /*
  * The models whose calls are captured: what the log says of each, found by address without a lock.
  *
- * Comes in: models, under the drain lock. Goes out: entries that never change and live as long as the capture, since records
- * in the ring point to them. The table is open addressing; a removed model's slot stays occupied until another takes it,
- * so that a reader's search never ends too early.
+ * Comes in: models, under the drain lock. Goes out: entries that never change and live as long as the
+ * capture, since records in the ring point to them. The table is open addressing; a removed model's slot
+ * stays occupied until another takes it, so that a reader's search never ends too early.
  */
 #include "capture_parts.h"
 

@@ -33,12 +33,14 @@ typedef struct deploy_ring {
 bool deploy_ring_init(deploy_ring *ring, const score_allocator *allocator, uint64_t bytes);
 void deploy_ring_free(deploy_ring *ring, const score_allocator *allocator);
 
-/* Any thread: room for `bytes`, 64-byte aligned, or NULL if there is none. What was reserved must be committed. */
+/* Any thread: room for `bytes`, 64-byte aligned, or NULL if there is none. What was reserved must be
+ * committed. */
 void *deploy_ring_reserve(deploy_ring *ring, size_t bytes, uint64_t *position);
 void deploy_ring_commit(deploy_ring *ring, uint64_t position);
 
-/* One thread at a time. The next committed record from `*cursor` on, which start is deploy_ring_begin(); NULL if there is
- * none. It is taken until deploy_ring_settle() gives the room of all taken records back, or keeps them for another time. */
+/* One thread at a time. The next committed record from `*cursor` on, which start is deploy_ring_begin();
+ * NULL if there is none. It is taken until deploy_ring_settle() gives the room of all taken records back, or
+ * keeps them for another time. */
 uint64_t deploy_ring_begin(const deploy_ring *ring);
 const void *deploy_ring_take(deploy_ring *ring, uint64_t *cursor);
 /* The record that was taken last is to stay: it was not looked at. */

@@ -8,7 +8,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-/* Endpoints choose a version by the hash of a key with seed 0; a sample by the same hash would be one of single versions. */
+/* Endpoints choose a version by the hash of a key with seed 0; a sample by the same hash would be one of
+ * single versions. */
 #define SAMPLING_SEED 0x73616d706c696e67u
 
 static void count(_Atomic uint64_t *counter)
@@ -26,7 +27,8 @@ static bool is_sampled(score_capture *capture, const char *request_id)
 {
 	if (capture->threshold == UINT64_MAX)
 		return true;
-	/* Multiples of the golden ratio spread evenly: n calls give n times the fraction, give or take one or two. */
+	/* Multiples of the golden ratio spread evenly: n calls give n times the fraction, give or take one or
+	 * two. */
 	const uint64_t hash = request_id ? XXH3_64bits_withSeed(request_id, strlen(request_id), SAMPLING_SEED) :
 		atomic_fetch_add_explicit(&capture->n_unnamed, 1, memory_order_relaxed) * 0x9e3779b97f4a7c15u;
 	return hash < capture->threshold;

@@ -3,27 +3,31 @@
  *
  * Comes in: sizes. Goes out: memory for a record, and later the record. Relies on C11 atomics only.
  *
- * The buffer is cut into granules of 64 bytes; positions count granules since the beginning and never wrap (a 64-bit
- * count). Beside the buffer stands a state word per granule: the lap it is for (position / n_granules), and, in the first
- * granule of a record, the record's length and kind:
+ * The buffer is cut into granules of 64 bytes; positions count granules since the beginning and never wrap
+ * (a 64-bit count). Beside the buffer stands a state word per granule: the lap it is for (position /
+ * n_granules), and, in the first granule of a record, the record's length and kind:
  *
- *   FREE → BUSY     a producer takes the place at `head` by compare-and-swap. The word holds the length from that moment on, so
- *                   that anyone can step over the record: other producers move `head` on, whoever was first. The lap in the
- *                   word makes the swap of a producer that slept for a lap fail.
+ *   FREE → BUSY     a producer takes the place at `head` by compare-and-swap. The word holds the length from
+ *                   that moment on, so that anyone can step over the record: other producers move `head` on,
+ *                   whoever was first. The lap in the word makes the swap of a producer that slept for a lap
+ *                   fail.
  *   BUSY → READY    the producer has filled the record
  *   READY → TAKEN   the consumer has read it; → DONE once it is in a file, or → READY again
  *   DONE → FREE     of the next lap, in all granules; then `tail` moves on
  *
- * A record does not wrap: what is left at the end of the buffer becomes a record of kind PAD, which is DONE from the start.
+ * A record does not wrap: what is left at the end of the buffer becomes a record of kind PAD, which is DONE
+ * from the start.
  *
- * Order. READY is stored with release and loaded with acquire: the consumer sees a whole record. `tail` is stored with release
- * after the words were freed, and loaded with acquire before a place is taken: a producer never writes where the consumer
- * still reads, and finds the words free. `tail` never passes `head`: the consumer moves `head` on too before it frees.
- * `head` itself only says where to look first and is relaxed; the state word decides.
+ * Order. READY is stored with release and loaded with acquire: the consumer sees a whole record. `tail` is
+ * stored with release after the words were freed, and loaded with acquire before a place is taken: a
+ * producer never writes where the consumer still reads, and finds the words free. `tail` never passes
+ * `head`: the consumer moves `head` on too before it frees. `head` itself only says where to look first and
+ * is relaxed; the state word decides.
  *
- * A producer that stops between BUSY and READY (a thread stopped in a debugger, left by longjmp) keeps its place. Records behind it
- * are still read and written; but their room comes free only after that place, so that the ring fills up within a lap,
- * and calls are then lost, counted, until it goes on. No other record is touched.
+ * A producer that stops between BUSY and READY (a thread stopped in a debugger, left by longjmp) keeps its
+ * place. Records behind it are still read and written; but their room comes free only after that place, so
+ * that the ring fills up within a lap, and calls are then lost, counted, until it goes on. No other record
+ * is touched.
  */
 #include "capture_parts.h"
 

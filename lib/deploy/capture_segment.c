@@ -1,9 +1,9 @@
 /*
  * Segment files: where frames go, in one directory, one file after the other.
  *
- * Comes in: complete frames. Goes out: PREFIX-TIME-PROCESS-NUMBER.slog, with ".active" behind it while it is written. The owner
- * holds a lock (flock) on an active segment; one whose lock is free was left by a process that died.
- * Relies on POSIX files. Everything here runs under the drain lock.
+ * Comes in: complete frames. Goes out: PREFIX-TIME-PROCESS-NUMBER.slog, with ".active" behind it while it is
+ * written. The owner holds a lock (flock) on an active segment; one whose lock is free was left by a process
+ * that died. Relies on POSIX files. Everything here runs under the drain lock.
  */
 #define _DEFAULT_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -66,8 +66,8 @@ static void name_segment(score_capture *capture, int64_t unix_ns)
 	snprintf(capture->segment.active, size, "%s/%s" CAPTURE_ACTIVE, capture->directory, name);
 }
 
-/* Bytes of the file up to `bytes` stand: cut off what a failed write left behind them. If not even that works, the
- * segment ends here, with a torn frame that readers report. */
+/* Bytes of the file up to `bytes` stand: cut off what a failed write left behind them. If not even that
+ * works, the segment ends here, with a torn frame that readers report. */
 static void cut_back(score_capture *capture)
 {
 	capture_segment *s = &capture->segment;
@@ -185,11 +185,15 @@ static void adopt(int directory, const char *name)
 	const int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	/* The new name must be free: nothing is ever overwritten. */
 	if (n < sizeof closed && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+		struct stat mine, there;
 		memcpy(closed, name, n);
 		closed[n] = '\0';
-		if (linkat(directory, name, directory, closed, 0) == 0)
+		/* Nothing is ever overwritten: the new name must be free, or this file's already. */
+		const bool named = linkat(directory, name, directory, closed, 0) == 0 ||
+			(fstat(fd, &mine) == 0 && fstatat(directory, closed, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+				mine.st_dev == there.st_dev && mine.st_ino == there.st_ino);
+		if (named)
 			unlinkat(directory, name, 0);
 	}
 	close(fd);

@@ -1,8 +1,8 @@
 /*
  * The caller's rows as values to log, in the order of the model's features.
  *
- * Comes in: an input that score_batch() has accepted. Goes out: rows of floats, of doubles, or of tagged values where there are
- * strings and integers that a double cannot hold.
+ * Comes in: an input that score_batch() has accepted. Goes out: rows of floats, of doubles, or of tagged
+ * values where there are strings and integers that a double cannot hold.
  */
 #include "capture_parts.h"
 
@@ -31,7 +31,10 @@ static capture_cells columns_form(const score_input *in, const score_plan *plan,
 		const int64_t c = column_of(plan, i);
 		if (c < 0 || c >= in->n_columns)
 			return CELLS_NONE;
-		switch (in->u.columns.columns[c].dtype) {
+		const score_dtype dtype = in->u.columns.columns[c].dtype;
+		if (dtype < SCORE_F32 || dtype > SCORE_F16)
+			return CELLS_NONE;
+		switch (dtype) {
 		case SCORE_STRING:
 		case SCORE_I64:
 		case SCORE_U64:

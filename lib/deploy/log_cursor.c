@@ -1,8 +1,8 @@
 /*
  * msgpack from untrusted bytes, item by item.
  *
- * A frame has one known shape, so that it needs no tree of values: nothing is allocated for what a container promises, and
- * nothing is deeper than two levels. msgpack-c's unpacker would do both.
+ * A frame has one known shape, so that it needs no tree of values: nothing is allocated for what a container
+ * promises, and nothing is deeper than two levels. msgpack-c's unpacker would do both.
  */
 #include "log_parts.h"
 

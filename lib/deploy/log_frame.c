@@ -1,8 +1,9 @@
 /*
  * A frame of a segment as a record.
  *
- * Comes in: msgpack whose checksum was right, which says little: anyone can compute one. Goes out: a record whose
- * pointers and sizes fit together, in an arena. Items behind those known here are left alone: later versions may append some.
+ * Comes in: msgpack whose checksum was right, which says little: anyone can compute one. Goes out: a record
+ * whose pointers and sizes fit together, in an arena. Items behind those known here are left alone: later
+ * versions may append some.
  */
 #include "log_parts.h"
 

@@ -1,6 +1,6 @@
 /*
- * The parts of the reader of capture logs: log_cursor.c walks msgpack, log_frame.c turns frames into records, log_reader.c
- * finds and reads the files.
+ * The parts of the reader of capture logs: log_cursor.c walks msgpack, log_frame.c turns frames into
+ * records, log_reader.c finds and reads the files.
  */
 #ifndef DEPLOY_LOG_PARTS_H
 #define DEPLOY_LOG_PARTS_H
@@ -43,8 +43,8 @@ typedef struct log_models {
 	sl_vector by_number; /* const score_log_model *, or NULL */
 } log_models;
 
-/* `body` is a frame's msgpack, whose checksum was right. SCORE_ERR_CORRUPT, VERSION, LIMIT or MEMORY. `*is_call` says whether
- * `*call` was filled. */
+/* `body` is a frame's msgpack, whose checksum was right. SCORE_ERR_CORRUPT, VERSION, LIMIT or MEMORY.
+ * `*is_call` says whether `*call` was filled. */
 score_status deploy_log_frame(const uint8_t *body, size_t size, bool is_first, log_models *models, sl_arena *arena,
 	score_log_call *call, bool *is_call, score_error *error);
 

@@ -1,8 +1,9 @@
 /*
  * Read capture logs: find the segments, read them frame by frame, and say where each ends.
  *
- * Comes in: paths. Goes out: records. Reads as much as a file had when it was opened; never more than a frame at a time is in
- * memory, and room for a frame is made only for bytes that the file really has. Relies on POSIX files and XXH3.
+ * Comes in: paths. Goes out: records. Reads as much as a file had when it was opened; never more than a
+ * frame at a time is in memory, and room for a frame is made only for bytes that the file really has. Relies
+ * on POSIX files and XXH3.
  */
 #define _DEFAULT_SOURCE
 #define _POSIX_C_SOURCE 200809L
@@ -188,8 +189,10 @@ static score_status open_segment(score_log *log, score_log_segment *segment, sco
 	struct stat st;
 	log->fd = open(segment->path, O_RDONLY | O_CLOEXEC);
 	if (log->fd < 0 && errno == ENOENT && ends_with(segment->path, active_ending)) {
-		/* Closed since the directory was read: the same file under its final name. The path is the log's own. */
-		char *path = sl_arena_string(&log->arena, segment->path, strlen(segment->path) - (sizeof active_ending - sizeof closed_ending));
+		/* Closed since the directory was read: the same file under its final name. The path is the log's
+		 * own. */
+		const size_t length = strlen(segment->path) - (sizeof active_ending - sizeof closed_ending);
+		char *path = sl_arena_string(&log->arena, segment->path, length);
 		if (!path)
 			return sl_fail_memory(error, strlen(segment->path));
 		log->fd = open(path, O_RDONLY | O_CLOEXEC);

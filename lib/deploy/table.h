@@ -52,7 +52,7 @@ typedef enum sft_section_number {
 	SFT_ROWS,     /* packed values per row: tables with a timestamp                */
 	SFT_N_SECTIONS
 } sft_section_number;
-extern const char *const sft_section_names[SFT_N_SECTIONS];
+extern const char *const deploy_section_names[SFT_N_SECTIONS];
 
 /* Bytes of the file. */
 typedef struct sft_section {

@@ -133,6 +133,13 @@ static score_status write_key(output *o, const deploy_record *r)
 	return deploy_stream_write(&o->entries, key, l->row_offset, o->error);
 }
 
+/* Zeros behind the key and `bytes` more of an entry. */
+static score_status pad_entry(output *o, uint32_t bytes)
+{
+	static const uint8_t zeros[SL_CACHE_LINE];
+	return deploy_stream_write(&o->entries, zeros, o->layout->entry_bytes - o->layout->row_offset - bytes, o->error);
+}
+
 static score_status write_group(output *o, const sorted *list, size_t n, uint64_t *n_rows_before)
 {
 	const sft_layout *l = o->layout;
@@ -142,10 +149,13 @@ static score_status write_group(output *o, const sorted *list, size_t n, uint64_
 	TRY(write_key(o, list[0].record));
 	TRY(deploy_stream_write(&o->hashes, &list[0].hash, 8, o->error));
 	o->layout->n_entries++;
-	if (!l->timestamp)
-		return deploy_stream_write(&o->entries, key_of(list[0].record) + l->row_offset, l->row_bytes, o->error);
+	if (!l->timestamp) {
+		TRY(deploy_stream_write(&o->entries, key_of(list[0].record) + l->row_offset, l->row_bytes, o->error));
+		return pad_entry(o, l->row_bytes);
+	}
 	const uint64_t span[2] = {*n_rows_before, n};
 	TRY(deploy_stream_write(&o->entries, span, sizeof span, o->error));
+	TRY(pad_entry(o, sizeof span));
 	for (size_t i = 0; i < n; i++) {
 		TRY(deploy_stream_write(&o->times, &list[i].record->time, 8, o->error));
 		TRY(deploy_stream_write(&o->rows, key_of(list[i].record) + l->row_offset, l->row_bytes, o->error));
@@ -317,15 +327,24 @@ static score_status write_ends(output *o)
 	return deploy_write_at(o->fd, prelude, sizeof prelude, 0, o->name, o->error);
 }
 
-/* The hash of everything, from what the file really holds. */
+/* The hash of everything, from what the file really holds; the buffer of the entries is free by now. */
 static score_status write_hash(output *o)
 {
+	const uint64_t size = o->entries.at;
 	XXH128_canonical_t hash;
-	const void *data;
-	size_t size;
-	TRY(sl_map_file(o->name, UINT64_MAX, &data, &size, o->error));
-	XXH128_canonicalFromHash(&hash, XXH3_128bits(data, size));
-	sl_unmap_file(data, size);
+	XXH3_state_t *state = XXH3_createState();
+	if (!state)
+		return sl_fail_memory(o->error, sizeof hash);
+	score_status status = XXH3_128bits_reset(state) == XXH_OK ? SCORE_OK : sl_fail_memory(o->error, sizeof hash);
+	for (uint64_t at = 0; status == SCORE_OK && at < size; at += DEPLOY_STREAM_BUFFER) {
+		const size_t n = size - at < DEPLOY_STREAM_BUFFER ? (size_t)(size - at) : DEPLOY_STREAM_BUFFER;
+		status = deploy_read_at(o->fd, o->entries.buffer, n, at, o->name, o->error);
+		if (status == SCORE_OK)
+			(void)XXH3_128bits_update(state, o->entries.buffer, n);
+	}
+	XXH128_canonicalFromHash(&hash, XXH3_128bits_digest(state));
+	XXH3_freeState(state);
+	TRY(status);
 	return deploy_write_at(o->fd, hash.digest, sizeof hash.digest, size, o->name, o->error);
 }
 

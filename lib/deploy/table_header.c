@@ -11,7 +11,7 @@
 #include <msgpack/pack.h>
 #include <xxhash.h>
 
-const char *const sft_section_names[SFT_N_SECTIONS] = {"buckets", "entries", "key_text", "times", "rows"};
+const char *const deploy_section_names[SFT_N_SECTIONS] = {"buckets", "entries", "key_text", "times", "rows"};
 
 static const struct {
 	score_dtype type;
@@ -35,6 +35,15 @@ score_dtype deploy_type_of_name(const char *text, size_t length)
 	return 0;
 }
 
+/* An entry of at most a cache line lies in one. */
+static uint32_t padded_entry(uint32_t bytes)
+{
+	uint32_t n = 8;
+	while (n < bytes)
+		n *= 2;
+	return n <= SL_CACHE_LINE ? n : bytes;
+}
+
 /* Wide values first, so that all of them stand at multiples of their size behind the validity bits. */
 void deploy_place_columns(sft_layout *l)
 {
@@ -56,7 +65,7 @@ void deploy_place_columns(sft_layout *l)
 		}
 	}
 	l->row_bytes = (row + 7) & ~7u;
-	l->entry_bytes = at + (l->timestamp ? SFT_SPAN_BYTES : l->row_bytes);
+	l->entry_bytes = padded_entry(at + (l->timestamp ? SFT_SPAN_BYTES : l->row_bytes));
 }
 
 bool deploy_same_layout(const sft_layout *a, const sft_layout *b)
@@ -247,7 +256,7 @@ static score_status read_root(const reader *r, const sl_value *root, sft_layout 
 	TRY(read_columns(r, root, l));
 	deploy_place_columns(l);
 	for (uint32_t i = 0; i < SFT_N_SECTIONS; i++)
-		TRY(get_section(r, root, sft_section_names[i], l->sections + i));
+		TRY(get_section(r, root, deploy_section_names[i], l->sections + i));
 	if (l->n_buckets == 0)
 		return wrong(r, "n_buckets", "at least 1");
 	return check_sections(r, l);
@@ -372,6 +381,6 @@ score_status deploy_write_header(const sft_layout *l, sl_vector *out, score_erro
 	put_count(&w, "n_buckets", l->n_buckets);
 	put_columns(&w, l);
 	for (uint32_t i = 0; i < SFT_N_SECTIONS; i++)
-		put_section(&w, sft_section_names[i], l->sections + i);
+		put_section(&w, deploy_section_names[i], l->sections + i);
 	return w.out_of_memory ? sl_fail_memory(error, out->length) : SCORE_OK;
 }

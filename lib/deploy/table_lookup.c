@@ -7,6 +7,8 @@
  */
 #include "table.h"
 
+/* Keys are short: what a call costs would be half of their hash. */
+#define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #if defined(__SSE2__)
@@ -138,6 +140,30 @@ static inline uint32_t lowest_bit(uint32_t mask)
 #endif
 }
 
+static bool is_packed_i64(const score_table_query *q)
+{
+	const score_column *key = q->keys;
+	return q->n_keys == 1 && key->dtype == SCORE_I64 && !key->validity && (key->stride_bytes == 0 || key->stride_bytes == 8) &&
+		(uintptr_t)key->values % sizeof(int64_t) == 0;
+}
+
+/* find_entry() for a key that is one int64. */
+static const uint8_t *find_integer(const score_table *t, const candidates *c, int64_t key)
+{
+	const uint8_t *first = t->entries + c->first * t->layout.entry_bytes;
+	for (uint32_t mask = c->mask; mask; mask &= mask - 1) {
+		const uint8_t *entry = first + (size_t)lowest_bit(mask) * t->layout.entry_bytes;
+		if ((int64_t)sl_load_u64(entry) == key)
+			return entry;
+	}
+	for (uint32_t i = SFT_FINGERPRINTS; i < c->count; i++) {
+		const uint8_t *entry = first + (size_t)i * t->layout.entry_bytes;
+		if ((int64_t)sl_load_u64(entry) == key)
+			return entry;
+	}
+	return NULL;
+}
+
 static const uint8_t *find_entry(const score_table *t, const candidates *c, const score_column *keys, size_t r)
 {
 	const uint8_t *first = t->entries + c->first * t->layout.entry_bytes;
@@ -198,9 +224,23 @@ static score_status damaged(score_error *error, const char *what)
 	return sl_fail(error, SCORE_ERR_CORRUPT, "a %s of the feature table points outside its section; the file is damaged", what);
 }
 
+/* The commonest key, one packed column of int64 without nulls, without asking for each row what it is. */
+static void hash_integers(const score_table *t, const int64_t *keys, size_t n, uint64_t *hashes, uint64_t *buckets)
+{
+	for (size_t i = 0; i < n; i++) {
+		hashes[i] = deploy_hash_i64(keys[i], 0);
+		buckets[i] = sft_bucket_of(hashes[i], t->layout.n_buckets);
+		PREFETCH(t->buckets + buckets[i] * SFT_BUCKET_BYTES);
+	}
+}
+
 static void hash_tile(const score_table *t, const score_table_query *q, size_t first, size_t n, uint64_t *hashes,
 	uint64_t *buckets)
 {
+	if (is_packed_i64(q)) {
+		hash_integers(t, (const int64_t *)q->keys->values + q->keys->offset + first, n, hashes, buckets);
+		return;
+	}
 	for (size_t i = 0; i < n; i++) {
 		buckets[i] = NOT_ASKED;
 		if (!hash_key(&t->layout, q->keys, first + i, hashes + i))
@@ -234,8 +274,9 @@ score_status deploy_find_rows(const score_table *t, const score_table_query *q, 
 		prefetch_entry(t, found + i);
 	}
 	const bool is_timed = t->layout.timestamp != NULL;
+	const int64_t *integers = is_packed_i64(q) ? (const int64_t *)q->keys->values + q->keys->offset + first : NULL;
 	for (size_t i = 0; i < n; i++) {
-		const uint8_t *entry = find_entry(t, found + i, q->keys, first + i);
+		const uint8_t *entry = integers ? find_integer(t, found + i, integers[i]) : find_entry(t, found + i, q->keys, first + i);
 		rows[i] = entry ? entry + t->layout.row_offset : NULL;
 		if (is_timed && entry && sl_load_u64(rows[i]) < t->layout.n_rows)
 			PREFETCH(t->times + sl_load_u64(rows[i]) * 8);

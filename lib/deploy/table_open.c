@@ -20,8 +20,26 @@ static void preload(const score_table *t)
 	(void)sum;
 }
 
+/* Pages of the file become pages of the process. What follows the bytes in the last page is zero in both. */
+static score_status copy_pages(score_table *t, score_error *error)
+{
+	void *copy = mmap(NULL, t->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (copy == MAP_FAILED)
+		return sl_fail_memory(error, t->size);
+#if defined(MADV_HUGEPAGE)
+	(void)madvise(copy, t->size, MADV_HUGEPAGE);
+#endif
+	memcpy(copy, t->data, t->size);
+	(void)mprotect(copy, t->size, PROT_READ);
+	sl_unmap_file(t->data, t->size);
+	t->data = copy;
+	return SCORE_OK;
+}
+
 static score_status fill_table(score_table *t, const score_table_options *options, score_error *error)
 {
+	if (options->flags & SCORE_TABLE_COPY)
+		TRY(copy_pages(t, error));
 	TRY(deploy_read_header(t->data, t->size, &t->arena, &t->layout, error));
 	const sft_section *s = t->layout.sections;
 	t->buckets = t->data + s[SFT_BUCKETS].offset;
@@ -72,7 +90,7 @@ score_status score_table_open(const char *path, const score_table_options *optio
 	if (!path)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "path is NULL");
 	TRY(sl_take_struct(&o, sizeof o, options, "score_table_options", error));
-	if (o.flags & ~(SCORE_TABLE_VERIFY | SCORE_TABLE_PRELOAD))
+	if (o.flags & ~(SCORE_TABLE_VERIFY | SCORE_TABLE_PRELOAD | SCORE_TABLE_COPY))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_table_options.flags has unknown bits: %#x", o.flags);
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
 	return sl_fail(error, SCORE_ERR_UNSUPPORTED, "feature tables are used in place, on little-endian processors only");

@@ -8,6 +8,7 @@
 """
 
 from ._build import Builder, Step
+from ._capture import Capture
 from ._contributions import Explainer
 from ._convert import convert
 from ._endpoint import Endpoint, Scored
@@ -30,6 +31,7 @@ from ._statistics import Drift, Histogram, Snapshot, Statistics, prometheus_text
 __all__ = [
     "ArgumentError",
     "Builder",
+    "Capture",
     "CorruptError",
     "Drift",
     "Endpoint",

@@ -16,6 +16,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Union
 import numpy as np
 
 from . import _input
+from ._capture import Capture
 from ._library import Column, Error, I64, Input, OUTPUTS, Options, STRING, Strings, c_text, check, declare, filled, lib
 from ._library import new_handle, text
 from ._model import Model, load
@@ -212,7 +213,7 @@ class Endpoint:
         models: where entities without "model" get theirs: a function of (entity_name, entity_version), or a dictionary
             from served name to a Model or a path.
         name: of the endpoint. salt: of the hash that gives keys their version; 0: made of the name.
-        capture: a capture log with a `_handle`, or None.
+        capture: a Capture that logs all calls, shadows too; or None.
 
     Raises:
         ArgumentError, ShapeError, VerifyError: the configuration is refused; the message begins with its field.
@@ -225,7 +226,7 @@ class Endpoint:
         models: Optional[Resolver] = None,
         name: str = "endpoint",
         salt: int = 0,
-        capture: Any = None,
+        capture: Optional[Capture] = None,
     ):
         self._changing = threading.Lock()
         self._readers: List[_Reader] = []

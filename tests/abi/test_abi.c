@@ -6,8 +6,7 @@
  */
 #include <scoreline.h>
 #include <scoreline/build.h>
-#include <scoreline/features.h>
-#include <scoreline/endpoint.h>
+#include <scoreline/deploy.h>
 #include <scoreline/import.h>
 
 #include <stdio.h>
@@ -375,6 +374,7 @@ AT(score_feature_lookup, lookback_window, 104);
 
 VALUE(SCORE_TABLE_VERIFY, 1);
 VALUE(SCORE_TABLE_PRELOAD, 2);
+VALUE(SCORE_TABLE_COPY, 4);
 VALUE(SCORE_OK, 0);
 VALUE(SCORE_ERR_ARGUMENT, 1);
 VALUE(SCORE_ERR_MEMORY, 2);
@@ -505,6 +505,212 @@ VALUE(SCORE_FORMAT_CATBOOST_JSON, 4);
 VALUE(SCORE_FORMAT_ONNX, 5);
 VALUE(SCORE_ONNX_SPECIFICATION, 0);
 VALUE(SCORE_ONNX_RUNTIME, 1);
+
+SIZE(score_statistics_options, 80);
+AT(score_statistics_options, struct_size, 0);
+AT(score_statistics_options, allocator, 8);
+AT(score_statistics_options, reference, 16);
+AT(score_statistics_options, endpoint, 24);
+AT(score_statistics_options, served_name, 32);
+AT(score_statistics_options, entity_name, 40);
+AT(score_statistics_options, entity_version, 48);
+AT(score_statistics_options, output, 56);
+AT(score_statistics_options, sample_every, 60);
+AT(score_statistics_options, n_shards, 64);
+AT(score_statistics_options, max_features, 68);
+AT(score_statistics_options, flags, 72);
+
+SIZE(score_snapshot_info, 152);
+AT(score_snapshot_info, struct_size, 0);
+AT(score_snapshot_info, endpoint, 8);
+AT(score_snapshot_info, served_name, 16);
+AT(score_snapshot_info, entity_name, 24);
+AT(score_snapshot_info, entity_version, 32);
+AT(score_snapshot_info, model_hash, 40);
+AT(score_snapshot_info, first_unix_ns, 56);
+AT(score_snapshot_info, last_unix_ns, 64);
+AT(score_snapshot_info, calls, 72);
+AT(score_snapshot_info, rows, 80);
+AT(score_snapshot_info, errors, 88);
+AT(score_snapshot_info, shadow_calls, 96);
+AT(score_snapshot_info, sampled_rows, 104);
+AT(score_snapshot_info, unscored_rows, 112);
+AT(score_snapshot_info, latency_sum_ns, 120);
+AT(score_snapshot_info, expected_rows, 128);
+AT(score_snapshot_info, n_features, 136);
+AT(score_snapshot_info, n_scores, 140);
+AT(score_snapshot_info, output, 144);
+
+SIZE(score_histogram, 88);
+AT(score_histogram, struct_size, 0);
+AT(score_histogram, name, 8);
+AT(score_histogram, type, 16);
+AT(score_histogram, n_edges, 20);
+AT(score_histogram, edges, 24);
+AT(score_histogram, counts, 32);
+AT(score_histogram, missing, 40);
+AT(score_histogram, unknown, 48);
+AT(score_histogram, expected, 56);
+AT(score_histogram, expected_missing, 64);
+AT(score_histogram, expected_unknown, 72);
+AT(score_histogram, sum, 80);
+
+SIZE(score_reference_options, 32);
+AT(score_reference_options, struct_size, 0);
+AT(score_reference_options, plan, 8);
+AT(score_reference_options, output, 16);
+AT(score_reference_options, n_bins, 20);
+AT(score_reference_options, n_categories, 24);
+AT(score_reference_options, max_features, 28);
+
+SIZE(score_drift, 112);
+AT(score_drift, struct_size, 0);
+AT(score_drift, level, 8);
+AT(score_drift, chi2_df, 12);
+AT(score_drift, expected_rows, 16);
+AT(score_drift, actual_rows, 24);
+AT(score_drift, psi, 32);
+AT(score_drift, js_distance, 40);
+AT(score_drift, ks_statistic, 48);
+AT(score_drift, ks_p_value, 56);
+AT(score_drift, chi2, 64);
+AT(score_drift, chi2_p_value, 72);
+AT(score_drift, missing_rate, 80);
+AT(score_drift, missing_change, 88);
+AT(score_drift, unknown_rate, 96);
+AT(score_drift, noise, 104);
+
+SIZE(score_prometheus_options, 16);
+AT(score_prometheus_options, struct_size, 0);
+AT(score_prometheus_options, flags, 8);
+
+VALUE(SCORE_STATISTICS_NO_REFERENCE, 1);
+VALUE(SCORE_MAX_EDGES, 32);
+VALUE(SCORE_CALL_CONTINUED, 2);
+VALUE(SCORE_DRIFT_UNKNOWN, 0);
+VALUE(SCORE_DRIFT_STABLE, 1);
+VALUE(SCORE_DRIFT_MODERATE, 2);
+VALUE(SCORE_DRIFT_SHIFTED, 3);
+VALUE(SCORE_PROMETHEUS_OPENMETRICS, 1);
+VALUE(SCORE_PROMETHEUS_NO_FEATURES, 2);
+VALUE(SCORE_PROMETHEUS_FEATURE_BINS, 4);
+
+SIZE(score_call, 120);
+AT(score_call, struct_size, 0);
+AT(score_call, model, 8);
+AT(score_call, plan, 16);
+AT(score_call, input, 24);
+AT(score_call, out, 32);
+AT(score_call, out_width, 40);
+AT(score_call, output, 48);
+AT(score_call, status, 52);
+AT(score_call, started_unix_ns, 56);
+AT(score_call, latency_ns, 64);
+AT(score_call, request_id, 72);
+AT(score_call, endpoint, 80);
+AT(score_call, served_name, 88);
+AT(score_call, entity_name, 96);
+AT(score_call, entity_version, 104);
+AT(score_call, flags, 112);
+AT(score_call, reserved, 116);
+
+SIZE(score_capture_options, 80);
+AT(score_capture_options, struct_size, 0);
+AT(score_capture_options, allocator, 8);
+AT(score_capture_options, directory, 16);
+AT(score_capture_options, prefix, 24);
+AT(score_capture_options, sampling_fraction, 32);
+AT(score_capture_options, ring_bytes, 40);
+AT(score_capture_options, max_record_bytes, 48);
+AT(score_capture_options, segment_bytes, 56);
+AT(score_capture_options, segment_age_ns, 64);
+AT(score_capture_options, sync, 72);
+AT(score_capture_options, reserved, 76);
+
+SIZE(score_capture_info, 112);
+AT(score_capture_info, struct_size, 0);
+AT(score_capture_info, n_sampled_out, 8);
+AT(score_capture_info, n_kept, 16);
+AT(score_capture_info, n_lost_full, 24);
+AT(score_capture_info, n_lost_size, 32);
+AT(score_capture_info, n_lost_invalid, 40);
+AT(score_capture_info, n_records, 48);
+AT(score_capture_info, n_written, 56);
+AT(score_capture_info, n_bytes, 64);
+AT(score_capture_info, n_segments, 72);
+AT(score_capture_info, n_failed_drains, 80);
+AT(score_capture_info, ring_bytes, 88);
+AT(score_capture_info, ring_used, 96);
+AT(score_capture_info, last_drain, 104);
+AT(score_capture_info, reserved, 108);
+
+SIZE(score_log_options, 32);
+AT(score_log_options, struct_size, 0);
+AT(score_log_options, allocator, 8);
+AT(score_log_options, max_frame_bytes, 16);
+AT(score_log_options, max_memory_bytes, 24);
+
+SIZE(score_log_model, 80);
+AT(score_log_model, struct_size, 0);
+AT(score_log_model, hash, 8);
+AT(score_log_model, name, 24);
+AT(score_log_model, link, 32);
+AT(score_log_model, n_features, 40);
+AT(score_log_model, n_outputs, 44);
+AT(score_log_model, n_predictions, 48);
+AT(score_log_model, n_labels, 52);
+AT(score_log_model, features, 56);
+AT(score_log_model, types, 64);
+AT(score_log_model, labels, 72);
+
+SIZE(score_log_value, 16);
+AT(score_log_value, kind, 0);
+AT(score_log_value, length, 4);
+AT(score_log_value, u, 8);
+
+SIZE(score_log_call, 136);
+AT(score_log_call, struct_size, 0);
+AT(score_log_call, model, 8);
+AT(score_log_call, started_unix_ns, 16);
+AT(score_log_call, latency_ns, 24);
+AT(score_log_call, status, 32);
+AT(score_log_call, output, 36);
+AT(score_log_call, flags, 40);
+AT(score_log_call, out_width, 44);
+AT(score_log_call, sampling_fraction, 48);
+AT(score_log_call, request_id, 56);
+AT(score_log_call, endpoint, 64);
+AT(score_log_call, served_name, 72);
+AT(score_log_call, entity_name, 80);
+AT(score_log_call, entity_version, 88);
+AT(score_log_call, call_rows, 96);
+AT(score_log_call, first_row, 104);
+AT(score_log_call, n_rows, 112);
+AT(score_log_call, segment, 116);
+AT(score_log_call, inputs, 120);
+AT(score_log_call, outputs, 128);
+
+SIZE(score_log_segment, 304);
+AT(score_log_segment, struct_size, 0);
+AT(score_log_segment, path, 8);
+AT(score_log_segment, is_closed, 16);
+AT(score_log_segment, end, 20);
+AT(score_log_segment, bytes, 24);
+AT(score_log_segment, good_bytes, 32);
+AT(score_log_segment, n_records, 40);
+AT(score_log_segment, damage, 48);
+VALUE(SCORE_CALL_SHADOW, 1);
+VALUE(SCORE_CAPTURE_SYNC_NEVER, 0);
+VALUE(SCORE_CAPTURE_SYNC_SEGMENT, 1);
+VALUE(SCORE_CAPTURE_SYNC_DRAIN, 2);
+VALUE(SCORE_LOG_MISSING, 0);
+VALUE(SCORE_LOG_NUMBER, 1);
+VALUE(SCORE_LOG_INTEGER, 2);
+VALUE(SCORE_LOG_UNSIGNED, 3);
+VALUE(SCORE_LOG_TEXT, 4);
+VALUE(SCORE_LOG_WHOLE, 0);
+VALUE(SCORE_LOG_TORN, 1);
+VALUE(SCORE_LOG_CORRUPT, 2);
 
 int main(void)
 {

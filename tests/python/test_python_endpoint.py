@@ -173,6 +173,23 @@ def test_statistics_count_their_version(endpoint):
     assert snapshot.calls == 2 and snapshot.rows == 10
 
 
+def test_all_calls_are_captured(tmp_path):
+    capture = scoreline.Capture(tmp_path, prefix="fraud_detection")
+    endpoint = scoreline.Endpoint({**CONFIG, "shadow_names": ["fraud_model-2"]}, models=models(), name="fraud", capture=capture)
+    for i in range(10):
+        endpoint.predict(ROWS, key=i, request_id=f"r{i}", served_name="fraud_model-1")
+    assert capture.drain() == 20 and capture.info["n_kept"] == 20
+    assert any(tmp_path.iterdir())
+    capture.start()
+    endpoint.predict(ROWS, served_name="fraud_model-1")
+    capture.stop()
+    assert capture.info["n_written"] == 22 and capture.info["n_lost_full"] == 0
+    with pytest.raises(ValueError, match="sampling_fraction"):
+        scoreline.Capture(tmp_path, sampling_fraction=0)
+    with pytest.raises(scoreline.FileError):
+        scoreline.Capture(tmp_path / "nowhere")
+
+
 def test_outputs_of_different_width_and_labels(endpoint):
     assert endpoint.predict(ROWS, "margin").shape == (5,)
     with pytest.raises(ValueError, match="expected output to be one of"):

@@ -4,7 +4,7 @@ import ctypes
 import pathlib
 import subprocess
 
-from scoreline import _build, _endpoint, _library, _statistics
+from scoreline import _build, _capture, _endpoint, _library, _log_records, _statistics
 
 INCLUDE = pathlib.Path(__file__).resolve().parents[2] / "include"
 STRUCTS = {
@@ -24,6 +24,8 @@ STRUCTS = {
     "score_step": _library.Step,
     "score_column_program": _library.ColumnProgram,
     "score_linear_leaf": _library.LinearLeaf,
+    "score_capture_options": _capture.CaptureOptions,
+    "score_capture_info": _capture.CaptureInfo,
     "score_served_entity": _endpoint.ServedEntity,
     "score_route": _endpoint.Route,
     "score_endpoint_config": _endpoint.EndpointConfig,
@@ -38,6 +40,11 @@ STRUCTS = {
     "score_reference_options": _statistics.ReferenceOptions,
     "score_drift": _statistics.DriftStruct,
     "score_prometheus_options": _statistics.PrometheusOptions,
+    "score_log_options": _log_records.LogOptions,
+    "score_log_model": _log_records.LogModel,
+    "score_log_value": _log_records.LogValue,
+    "score_log_call": _log_records.LogCall,
+    "score_log_segment": _log_records.LogSegment,
 }
 CONSTANTS = {
     "SCORE_F32": _library.F32,

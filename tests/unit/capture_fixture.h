@@ -9,7 +9,8 @@
 
 #include <stdbool.h>
 
-/* A linear model with a sigmoid, features "amount", "f1", …, metadata name "fraud_model". Never fails: asserts. */
+/* A linear model with a sigmoid, features "amount", "f1", …, metadata name "fraud_model". Never fails:
+ * asserts. */
 score_model *fixture_model(uint32_t n_features);
 /* Three features; the second and third take strings. */
 score_model *fixture_string_model(void);
@@ -37,8 +38,8 @@ score_call fixture_call(const score_model *model, const score_input *input, cons
 /* Record one row of values that follow from `i`, request id "r<i>". */
 int fixture_record(score_capture *capture, const score_model *model, uint64_t i);
 
-/* Read the whole directory; checks that the requests are those of fixture_record(), each once, with its values. Returns how many.
- * `seen`, if not NULL, has room for `n` flags. */
+/* Read the whole directory; checks that the requests are those of fixture_record(), each once, with its
+ * values. Returns how many. `seen`, if not NULL, has room for `n` flags. */
 uint64_t fixture_read(const fixture_directory *d, bool *seen, uint64_t n);
 
 #endif

@@ -13,6 +13,14 @@
 
 static char folder[64];
 
+static struct kept {
+	struct kept *next;
+	score_strings strings;
+	int64_t *offsets;
+	uint8_t *validity;
+	char *data;
+} *all_texts;
+
 const char *sample_path(const char *name)
 {
 	static char paths[4][512];
@@ -37,6 +45,14 @@ void sample_cleanup(void)
 	if (folder[0])
 		rmdir(folder);
 	folder[0] = '\0';
+	for (struct kept *k = all_texts, *next; k; k = next) {
+		next = k->next;
+		free(k->offsets);
+		free(k->validity);
+		free(k->data);
+		free(k);
+	}
+	all_texts = NULL;
 }
 
 score_status sample_table_build(const char *path, const sample_table *t, score_error *error)
@@ -76,10 +92,6 @@ score_column sample_column(score_dtype type, const void *values, const uint8_t *
 
 score_column sample_texts(const char *const *texts, size_t n)
 {
-	static struct kept {
-		struct kept *next;
-		score_strings strings;
-	} *all;
 	struct kept *k = calloc(1, sizeof *k);
 	int64_t *offsets = calloc(n + 1, sizeof *offsets);
 	uint8_t *validity = calloc(n / 8 + 1, 1);
@@ -98,8 +110,11 @@ score_column sample_texts(const char *const *texts, size_t n)
 	k->strings.offsets = offsets;
 	k->strings.data = data;
 	k->strings.offset_type = SCORE_I64;
-	k->next = all;
-	all = k;
+	k->offsets = offsets;
+	k->validity = validity;
+	k->data = data;
+	k->next = all_texts;
+	all_texts = k;
 	return sample_column(SCORE_STRING, &k->strings, validity);
 }
 

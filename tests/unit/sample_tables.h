@@ -19,14 +19,14 @@ typedef struct sample_table {
 
 /* Path of a file in the folder of this run, valid until the next four calls. */
 const char *sample_path(const char *name);
-/* Removes the folder and everything in it. */
+/* Removes the folder and everything in it, and frees the texts. */
 void sample_cleanup(void);
 score_status sample_table_build(const char *path, const sample_table *t, score_error *error);
 /* Build and open; never fails: asserts. */
 score_table *sample_table_make(const char *name, const sample_table *t);
 
 score_column sample_column(score_dtype type, const void *values, const uint8_t *validity);
-/* A SCORE_STRING column over an array of C strings (NULL: missing); memory is kept until the program ends. */
+/* A SCORE_STRING column over an array of C strings (NULL: missing); memory is kept until sample_cleanup(). */
 score_column sample_texts(const char *const *texts, size_t n);
 
 /* Whole files. */

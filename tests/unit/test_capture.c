@@ -1,6 +1,6 @@
 /*
- * The capture log from a call to what is read back: every layout of rows, sampling, splitting, counts, options, segments, and that
- * recording enters the kernel for nothing.
+ * The capture log from a call to what is read back: every layout of rows, sampling, splitting, counts,
+ * options, segments, and that recording enters the kernel for nothing.
  */
 #define _DEFAULT_SOURCE
 #include "capture_fixture.h"

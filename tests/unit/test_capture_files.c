@@ -1,6 +1,7 @@
 /*
- * Segment files and what can go wrong with them: rotation, dead processes, torn tails at every byte, every byte changed, hostile
- * frames with right checksums, a full and a failing disk (write() goes through this test), no memory.
+ * Segment files and what can go wrong with them: rotation, dead processes, torn tails at every byte, every
+ * byte changed, hostile frames with right checksums, a full and a failing disk (write() goes through this
+ * test), no memory.
  */
 #define _DEFAULT_SOURCE
 #define _XOPEN_SOURCE 700
@@ -22,7 +23,8 @@
 
 #include <xxhash.h>
 
-/* ---- write() and ftruncate() that fail -------------------------------------------------------------------- */
+/* ---- write() and ftruncate() that fail
+ * -------------------------------------------------------------------- */
 
 static long writes_left = -1; /* bytes until the disk is full; -1: it is not */
 static int write_errno = ENOSPC;
@@ -52,7 +54,8 @@ int __wrap_ftruncate(int fd, off_t size)
 	return truncate_errno ? -1 : __real_ftruncate(fd, size);
 }
 
-/* ---- helpers ------------------------------------------------------------------------------------------------ */
+/* ---- helpers
+ * ------------------------------------------------------------------------------------------------ */
 
 typedef struct setting {
 	fixture_directory directory;
@@ -153,7 +156,8 @@ static void temporary(char *path, size_t size)
 	close(fd);
 }
 
-/* ---- rotation and dead processes ------------------------------------------------------------------------------ */
+/* ---- rotation and dead processes
+ * ------------------------------------------------------------------------------ */
 
 static void segments_rotate_by_size_and_age(void **state)
 {
@@ -223,7 +227,31 @@ static void segments_of_dead_processes_are_closed(void **state)
 	end(&s);
 }
 
-/* ---- damage ----------------------------------------------------------------------------------------------------- */
+/* A process that dies while it closes what another left: both names, one file, each record once. */
+static void a_segment_with_both_names_is_one(void **state)
+{
+	setting s = begin_with(NULL);
+	char closed[600], active[700];
+	bool seen[1] = { false };
+	(void)state;
+	assert_int_equal(fixture_record(s.capture, s.model, 0), 1);
+	assert_int_equal(score_capture_rotate(s.capture, NULL), SCORE_OK);
+	fixture_segment(&s.directory, ".slog", closed, sizeof closed);
+	snprintf(active, sizeof active, "%s.active", closed);
+	assert_int_equal(link(closed, active), 0);
+	assert_int_equal(fixture_read(&s.directory, seen, 1), 1);
+	score_capture_free(fixture_capture(&s.directory));
+	assert_int_equal(fixture_count(&s.directory, ".active"), 0);
+	assert_int_equal(fixture_count(&s.directory, ".slog"), 1);
+	/* Another file of that name stays. */
+	write_whole(active, (const uint8_t *)"x", 1);
+	score_capture_free(fixture_capture(&s.directory));
+	assert_int_equal(fixture_count(&s.directory, ".active"), 1);
+	end(&s);
+}
+
+/* ---- damage
+ * ----------------------------------------------------------------------------------------------------- */
 
 static void torn_tails_are_found_at_every_byte(void **state)
 {
@@ -376,7 +404,8 @@ static void paths_that_are_no_log_are_refused(void **state)
 	unlink(path);
 }
 
-/* ---- full and failing disks --------------------------------------------------------------------------------------- */
+/* ---- full and failing disks
+ * --------------------------------------------------------------------------------------- */
 
 /* Room for any number of bytes, then none, then enough: nothing that was kept is missing or there twice. */
 static void a_full_disk_loses_nothing_that_was_kept(void **state)
@@ -441,7 +470,8 @@ static void a_disk_that_stays_full_costs_counted_calls(void **state)
 	end(&s);
 }
 
-/* ---- no memory ------------------------------------------------------------------------------------------------------ */
+/* ---- no memory
+ * ------------------------------------------------------------------------------------------------------ */
 
 typedef struct counted {
 	long left, live;
@@ -510,6 +540,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(segments_rotate_by_size_and_age),
 		cmocka_unit_test(segments_of_dead_processes_are_closed),
+		cmocka_unit_test(a_segment_with_both_names_is_one),
 		cmocka_unit_test(torn_tails_are_found_at_every_byte),
 		cmocka_unit_test(changed_bytes_are_noticed),
 		cmocka_unit_test(hostile_frames_are_refused_or_read),

@@ -1,5 +1,6 @@
 /*
- * The ring and the capture under threads. Built with a thread sanitizer too (tests/house/check_capture_threads.sh).
+ * The ring and the capture under threads. Built with a thread sanitizer too
+ * (tests/house/check_capture_threads.sh).
  */
 #define _DEFAULT_SOURCE
 #include "capture_fixture.h"
@@ -14,6 +15,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -49,7 +51,7 @@ static void *produce(void *argument)
 	return NULL;
 }
 
-#define PER_THREAD 50000u
+#define PER_THREAD 20000u
 
 typedef struct consumer {
 	uint8_t seen[N_THREADS][PER_THREAD];
@@ -208,12 +210,35 @@ static void threads_record_while_others_drain(void **state)
 	fixture_directory_remove(&d);
 }
 
+/* The child has no helper thread: free must not wait for it. */
+static void a_child_frees_what_the_parent_uses(void **state)
+{
+	fixture_directory d;
+	int status;
+	(void)state;
+	fixture_directory_make(&d);
+	score_capture *capture = fixture_capture(&d);
+	assert_int_equal(score_capture_start(capture, 0, NULL), SCORE_OK);
+	usleep(20000);
+	const pid_t child = fork();
+	if (child == 0) {
+		alarm(20);
+		score_capture_free(capture);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+	score_capture_free(capture);
+	fixture_directory_remove(&d);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_ring_keeps_every_record_whole),
 		cmocka_unit_test(a_stopped_producer_hides_nothing),
 		cmocka_unit_test(threads_record_while_others_drain),
+		cmocka_unit_test(a_child_frees_what_the_parent_uses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

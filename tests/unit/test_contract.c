@@ -16,6 +16,8 @@
 
 #include <cmocka.h>
 
+#include <scoreline/endpoint.h>
+
 #include "random_model.h"
 
 #if defined(__SSE2__)
@@ -143,6 +145,59 @@ static void same_bits(const double *a, const double *b, size_t n)
 }
 
 /* ---- tests ---------------------------------------------------------------------------------------------------------- */
+
+static void count_rows(void *context, const score_call *call)
+{
+	*(int64_t *)context += call->input->n_rows;
+}
+
+static void an_endpoint_allocates_nothing(void **state)
+{
+	subject s = open_subject(0, false);
+	score_served_entity entities[] = {{.entity_name = "m", .entity_version = "1", .model = s.model},
+		{.entity_name = "m", .entity_version = "2", .model = s.model}};
+	const score_route routes[] = {{"m-1", 50, 0}, {"m-2", 50, 0}};
+	const char *shadow = "m-2";
+	int64_t keys[N_ROWS], n_rows = 0;
+	const score_observer observer = {count_rows, &n_rows};
+	const score_column column = {.values = keys, .dtype = SCORE_I64};
+	score_endpoint_options options = SCORE_ENDPOINT_OPTIONS_INIT;
+	score_endpoint_config config = SCORE_ENDPOINT_CONFIG_INIT;
+	score_endpoint *endpoint = NULL;
+	score_endpoint_reader *reader = NULL;
+	score_request request = SCORE_REQUEST_INIT;
+	score_input in = score_input_rows_f64(s.rows, N_ROWS, s.spec.n_features);
+	double *out = malloc(N_ROWS * s.width * sizeof *out);
+	(void)state;
+	for (int64_t i = 0; i < N_ROWS; i++)
+		keys[i] = i;
+	options.observers = &observer;
+	options.n_observers = 1;
+	config.served_entities = entities;
+	config.routes = routes;
+	config.n_served_entities = config.n_routes = 2;
+	config.shadow_names = &shadow;
+	config.n_shadows = 1;
+	assert_int_equal(score_endpoint_new(&options, &config, &endpoint, NULL), SCORE_OK);
+	assert_int_equal(score_endpoint_reader_new(endpoint, &reader, NULL), SCORE_OK);
+	request.output = s.options.output;
+	request.scratch_bytes = score_endpoint_scratch_bytes(endpoint, request.output, s.spec.n_features);
+	request.scratch = malloc(request.scratch_bytes);
+	for (int i = 0; i < 4; i++) {
+		int before = n_allocations;
+		request.row_keys = i & 1 ? &column : NULL;
+		request.scratch_bytes = i & 2 ? 0 : request.scratch_bytes;
+		assert_int_equal(score_endpoint_batch(reader, &in, out, N_ROWS * s.width, &request, NULL, NULL), SCORE_OK);
+		assert_int_equal(n_allocations, before);
+		assert_memory_equal(out, s.expected, N_ROWS * s.width * sizeof *out);
+	}
+	assert_true(n_rows > 4 * N_ROWS); /* shadows too */
+	score_endpoint_reader_free(reader);
+	score_endpoint_free(endpoint);
+	free(request.scratch);
+	free(out);
+	close_subject(&s);
+}
 
 static void allocates_nothing(void **state)
 {
@@ -421,6 +476,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(allocates_nothing),
+		cmocka_unit_test(an_endpoint_allocates_nothing),
 		cmocka_unit_test(uses_little_stack),
 		cmocka_unit_test(contributions_allocate_nothing),
 		cmocka_unit_test(serves_threads),

@@ -126,7 +126,8 @@ class Deployments:
         for name in self.names():
             capture = self._by_name[name].capture
             if capture is not None:
-                capture.close()
+                capture.stop()
+                capture.rotate()
 
     # ---- configurations ------------------------------------------------------------------------------------------
 
@@ -178,7 +179,11 @@ class Deployments:
         levels = [self._check_name(given.get(key), f"auto_capture_config.{key}")
                   for key in ("catalog_name", "schema_name", "table_name_prefix")]
         directory = self._logs / levels[0] / levels[1] / f"{levels[2]}_payload"
-        return _answered(lambda: Capture(directory, background=self._drain))
+        directory.mkdir(parents=True, exist_ok=True)
+        capture = _answered(lambda: Capture(directory))
+        if self._drain:
+            capture.start()
+        return capture
 
 
 def _current_names(given: Mapping[str, Any]) -> Dict[str, Any]:

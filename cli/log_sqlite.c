@@ -1,0 +1,179 @@
+/*
+ * Rows of a capture log as a table of an SQLite database, which appears under its name only when it is
+ * complete.
+ *
+ * Relies on libsqlite3, which a build may lack.
+ */
+#include "log_table.h"
+
+#ifndef CLI_HAVE_SQLITE
+
+int cli_log_sqlite_open(const char *path, const char *name, const log_table *table, log_sink **out)
+{
+	(void)name;
+	(void)table;
+	*out = NULL;
+	return cli_fail(path, "this build of scoreline has no SQLite: build it with libsqlite3 (Debian: libsqlite3-dev), or "
+		"export --format csv");
+}
+
+#else
+
+#include <errno.h>
+#include <math.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+typedef struct sqlite_sink {
+	log_sink sink;
+	const char *name;
+	char *target, *temporary;
+	sqlite3 *database;
+	sqlite3_stmt *insert;
+} sqlite_sink;
+
+static int fail_sqlite(const sqlite_sink *s)
+{
+	return cli_fail(s->name, "SQLite: %s", s->database == NULL ? "out of memory" : sqlite3_errmsg(s->database));
+}
+
+static int bind(sqlite3_stmt *insert, int i, const log_cell *c)
+{
+	char *text;
+	switch (c->type) {
+	case LOG_INTEGER:
+		return sqlite3_bind_int64(insert, i, c->integer);
+	case LOG_REAL:
+		return sqlite3_bind_double(insert, i, c->real); /* NaN becomes NULL */
+	case LOG_TEXT:
+		return sqlite3_bind_text(insert, i, c->text, -1, SQLITE_TRANSIENT);
+	case LOG_JSON:
+		text = json_dumps(c->json, JSON_COMPACT | JSON_ENCODE_ANY);
+		return text == NULL ? SQLITE_NOMEM : sqlite3_bind_text(insert, i, text, -1, free);
+	default:
+		return sqlite3_bind_null(insert, i);
+	}
+}
+
+static int write_row(log_sink *sink, const log_table *table)
+{
+	sqlite_sink *s = (sqlite_sink *)sink;
+	size_t i;
+	for (i = 0; i < table->n_columns; i++)
+		if (bind(s->insert, (int)i + 1, table->cells + i) != SQLITE_OK)
+			return fail_sqlite(s);
+	if (sqlite3_step(s->insert) != SQLITE_DONE || sqlite3_reset(s->insert) != SQLITE_OK)
+		return fail_sqlite(s);
+	return CLI_OK;
+}
+
+static int commit(log_sink *sink)
+{
+	sqlite_sink *s = (sqlite_sink *)sink;
+	if (sqlite3_exec(s->database, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+		return fail_sqlite(s);
+	sqlite3_finalize(s->insert);
+	s->insert = NULL;
+	if (sqlite3_close(s->database) != SQLITE_OK)
+		return fail_sqlite(s);
+	s->database = NULL;
+	if (rename(s->temporary, s->target) != 0)
+		return cli_fail(s->name, "could not be put in its place: %s", strerror(errno));
+	s->temporary[0] = '\0';
+	return CLI_OK;
+}
+
+static void close_sqlite(log_sink *sink)
+{
+	sqlite_sink *s = (sqlite_sink *)sink;
+	sqlite3_finalize(s->insert);
+	sqlite3_close(s->database);
+	if (s->temporary != NULL && s->temporary[0] != '\0')
+		unlink(s->temporary);
+	free(s->temporary);
+	free(s->target);
+	free(s);
+}
+
+/* CREATE TABLE, or INSERT with a parameter for each column. */
+static char *statement(const char *name, const log_table *table, bool create)
+{
+	static const char *const types[] = { "", "INTEGER", "REAL", "TEXT", "TEXT" };
+	sqlite3_str *sql = sqlite3_str_new(NULL);
+	size_t i;
+	sqlite3_str_appendf(sql, create ? "CREATE TABLE \"%w\" (" : "INSERT INTO \"%w\" VALUES (", name);
+	for (i = 0; i < table->n_columns; i++) {
+		sqlite3_str_appendall(sql, i > 0 ? ", " : "");
+		if (create)
+			sqlite3_str_appendf(sql, "\"%w\" %s", table->columns[i].name, types[table->columns[i].type]);
+		else
+			sqlite3_str_appendall(sql, "?");
+	}
+	sqlite3_str_appendall(sql, ")");
+	return sqlite3_str_finish(sql);
+}
+
+static int prepare(sqlite_sink *s, const char *name, const log_table *table)
+{
+	char *create = statement(name, table, true), *insert = statement(name, table, false);
+	int code = CLI_OK;
+	if (create == NULL || insert == NULL)
+		code = cli_fail_memory(s->name);
+	else if (sqlite3_exec(s->database, "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; BEGIN", NULL, NULL, NULL) !=
+			SQLITE_OK || sqlite3_exec(s->database, create, NULL, NULL, NULL) != SQLITE_OK ||
+		sqlite3_prepare_v2(s->database, insert, -1, &s->insert, NULL) != SQLITE_OK)
+		code = fail_sqlite(s);
+	sqlite3_free(create);
+	sqlite3_free(insert);
+	return code;
+}
+
+static int open_beside(sqlite_sink *s)
+{
+	mode_t mask;
+	int fd;
+	s->target = cli_output_resolve(s->name);
+	if (s->target == NULL)
+		return CLI_FAILED;
+	s->temporary = malloc(strlen(s->target) + 32);
+	if (s->temporary == NULL)
+		return cli_fail_memory(s->name);
+	sprintf(s->temporary, "%s.tmp-XXXXXX", s->target);
+	fd = mkstemp(s->temporary);
+	if (fd < 0) {
+		s->temporary[0] = '\0';
+		return cli_fail(s->name, "cannot be created: %s", strerror(errno));
+	}
+	mask = umask(0);
+	umask(mask);
+	if (fchmod(fd, 0666 & ~mask) != 0 || close(fd) != 0)
+		return cli_fail(s->name, "cannot be created: %s", strerror(errno));
+	return sqlite3_open(s->temporary, &s->database) == SQLITE_OK ? CLI_OK : fail_sqlite(s);
+}
+
+int cli_log_sqlite_open(const char *path, const char *name, const log_table *table, log_sink **out)
+{
+	sqlite_sink *s = calloc(1, sizeof *s);
+	int code;
+	*out = NULL;
+	if (s == NULL)
+		return cli_fail_memory(path);
+	s->sink.write = write_row;
+	s->sink.commit = commit;
+	s->sink.close = close_sqlite;
+	s->name = path;
+	code = open_beside(s);
+	if (code == CLI_OK)
+		code = prepare(s, name, table);
+	if (code != CLI_OK) {
+		close_sqlite(&s->sink);
+		return code;
+	}
+	*out = &s->sink;
+	return CLI_OK;
+}
+
+#endif

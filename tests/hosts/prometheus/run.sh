@@ -1,0 +1,55 @@
+#!/bin/bash
+# Pattern: metrics and drift of served versions, scraped and queried
+#
+# Metrics of statistics under a real Prometheus: promtool's linter, prometheus-client's two parsers, a scrape on 127.0.0.1.
+# Comes in: a build directory with the shared library; build/venv. Installs the Debian package prometheus (its service is not
+# started) and a venv of its own. Ends within two minutes and leaves nothing running.
+set -euo pipefail
+cd "$(dirname "$0")/../../.."
+build=${1:-build}
+. tests/machine.sh
+
+missing() {
+	echo "NOT RUN: prometheus: $1 cannot be installed here"
+	exit 77
+}
+
+if ! command -v prometheus >/dev/null; then
+	policy=/usr/sbin/policy-rc.d # forbids the package to start a server with its own configuration
+	own=
+	[ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null && as_root chmod +x $policy && own=1; }
+	installed=1
+	need_packages prometheus || installed=
+	[ -z "$own" ] || as_root rm -f $policy
+	[ -n "$installed" ] || missing prometheus
+fi
+venv=build/venv-prometheus
+if ! cmp -s tests/hosts/prometheus/requirements.txt $venv/installed; then
+	python3 -m venv $venv && $venv/bin/pip install -q -r tests/hosts/prometheus/requirements.txt || missing prometheus-client
+	cp tests/hosts/prometheus/requirements.txt $venv/installed
+fi
+
+echo "host: Prometheus $(prometheus --version 2>&1 | sed -n '1s/.*version \([0-9.]*\).*/\1/p')"
+
+work=$(mktemp -d)
+trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
+export SCORELINE_LIBRARY=$PWD/$build/lib/libscoreline.so PYTHONPATH=$PWD/python
+timeout 110 build/venv/bin/python tests/hosts/prometheus/metrics_server.py "$work" &
+for _ in $(seq 100); do [ -s "$work/port" ] && break; sleep 0.1; done
+[ -s "$work/port" ] || { echo "the metrics server did not start" && exit 1; }
+
+promtool check metrics <"$work/metrics.txt"
+$venv/bin/python tests/hosts/prometheus/parse_metrics.py "$work"
+
+port=$(cat "$work/port")
+web=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+cat >"$work/prometheus.yml" <<YML
+global: { scrape_interval: 1s, scrape_timeout: 1s }
+scrape_configs:
+  - { job_name: text, metrics_path: /metrics, static_configs: [ { targets: [ "127.0.0.1:$port" ] } ] }
+  - { job_name: openmetrics, metrics_path: /openmetrics, static_configs: [ { targets: [ "127.0.0.1:$port" ] } ] }
+YML
+promtool check config "$work/prometheus.yml" >/dev/null
+timeout 110 prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/data" \
+	--web.listen-address="127.0.0.1:$web" --log.level=warn &
+timeout 90 python3 tests/hosts/prometheus/query_prometheus.py "127.0.0.1:$web" "$work"
