@@ -186,17 +186,18 @@ def test_payload_is_captured(client, url, logs):
         assert post(url, f"/serving-endpoints/{NAME}/invocations", body).status_code == 200
     client.serving_endpoints.delete(NAME)
     table = scoreline.log.read(logs / "ml" / "inference_logs" / "fraud_detection_payload", view="payload").read_all()
-    rows = [row for row in table.to_pylist() if row["client_request_id"] and row["client_request_id"].startswith("request ")]
-    assert sorted(row["client_request_id"] for row in rows)[-5:] == [f"request {i}" for i in range(5)]
+    rows = [row for row in table.to_pylist() if row["databricks_request_id"].startswith("request ")]
+    assert sorted(row["databricks_request_id"] for row in rows) == [f"request {i}" for i in range(5)]
     assert {row["status_code"] for row in rows} == {200}
 
 
 def test_metrics(client, url):
     create_by_pattern()
-    post(url, f"/serving-endpoints/{NAME}/invocations", {"dataframe_records": records(FRAUD.rows)})
+    rows, _ = json_rows()
+    post(url, f"/serving-endpoints/{NAME}/invocations", {"dataframe_records": records(rows)})
     text = requests.get(f"{url}/api/2.0/serving-endpoints/{NAME}/metrics", headers={"Authorization": f"Bearer {TOKEN}"}).text
     families = {family.name: family for family in text_string_to_metric_families(text)}
-    assert sum(sample.value for sample in families["scoreline_rows"].samples) == len(FRAUD.rows)
+    assert sum(sample.value for sample in families["scoreline_rows"].samples) == len(rows)
 
 
 @pytest.mark.parametrize("config, text", [
