@@ -326,6 +326,11 @@ class Endpoint:
         }
 
     @property
+    def model(self) -> Model:
+        """One of the models of the running configuration: all have the same features and outputs."""
+        return self._like
+
+    @property
     def generation(self) -> int:
         """Number of the running configuration, from 1. After a rollback it is the number of then."""
         return self._served(0).generation

@@ -36,18 +36,21 @@ def from_frame(frame: Any, model: Any) -> Rows:
     _refuse_text(frame, [i for i, code in enumerate(types) if code == STRING and not takes_text[i]])
     columns = range(len(dtypes)) if names is None else _bound(model, names, types).columns
     is_categorical = [i >= 0 and _is_categorical(dtypes[i]) for i in columns]
+    is_text = [i >= 0 and takes_text[i] and _is_text(frame, i, types[i]) for i in columns]
     if labels:
-        labels.check_columns(sum(is_categorical))
+        labels.check_columns(sum(is_categorical) + sum(is_text))
+    # LightGBM's lists are those of the columns of dtype category, in their order; text is looked up feature by feature.
+    by_list = bool(labels.lists) and not any(is_text)
     lists = iter(labels.lists)
     arrays = []
     for k, i in enumerate(columns):
         if i < 0:
             arrays.append(np.full(len(frame), np.nan))
-        elif is_categorical[k] and labels.lists:
+        elif is_categorical[k] and by_list:
             series = frame.iloc[:, i]
             arrays.append(translated_by_list(next(lists), list(series.cat.categories), series.cat.codes.to_numpy()))
         else:
-            arrays.append(_feature_values(frame.iloc[:, i], types[i] == STRING, labels, k))
+            arrays.append(_feature_values(frame.iloc[:, i], is_text[k], labels, k))
     return from_arrays(arrays, len(frame))
 
 
@@ -91,6 +94,12 @@ def _frame_names(frame: Any, features: List[str]) -> Optional[List[str]]:
 
 def _is_categorical(dtype: Any) -> bool:
     return not isinstance(dtype, np.dtype) and hasattr(dtype, "categories")
+
+
+def _is_text(frame: Any, position: int, code: int) -> bool:
+    """Labels as strings, or a column of objects in which all of them are missing."""
+    series = frame.iloc[:, position]
+    return code == STRING or series.dtype == np.dtype(object) and bool(series.isna().all())
 
 
 def _column_type(frame: Any, position: int, dtype: Any) -> int:

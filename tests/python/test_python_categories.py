@@ -282,3 +282,16 @@ def test_estimators():
         for estimator in estimators:
             ours = scoreline.convert(estimator).predict(reordered(new))
             np.testing.assert_allclose(ours, estimator.predict_proba(new)[:, 1], rtol=1e-6)
+
+
+def test_columns_of_strings_in_frames_of_lightgbm(trained_lightgbm):
+    """What hosts hand over: text columns as objects, in batches where a column may hold nothing at all."""
+    frame, _ = shop(seed=1)
+    model = scoreline.convert(trained_lightgbm)
+    own = trained_lightgbm.predict(frame)
+    text = frame.assign(city=frame.city.astype(object), kept=frame.kept.astype(object))
+    same_bits(model.predict(text), own)
+    same_bits(model.predict(text[text.columns[::-1]]), own)
+    empty = pd.Categorical([None] * len(frame), categories=frame.city.cat.categories)
+    nowhere = text.assign(city=np.full(len(frame), None))
+    same_bits(model.predict(nowhere), trained_lightgbm.predict(frame.assign(city=empty)))

@@ -1,0 +1,13 @@
+#!/bin/bash
+# Pattern: 2, model serving endpoint: the Databricks SDK, MLflow's deployments client and Triton's against our host
+# Installs the clients below build/hosts/ and asks a host on 127.0.0.1.
+cd "$(dirname "$0")/../.."
+. tests/hosts/hosts.sh
+
+library_build
+host_venv mlflow examples/mlflow/requirements.txt
+for package in databricks-sdk mlflow tritonclient starlette; do
+	host "$package" "$("$python" -c "import importlib.metadata as m; print(m.version('$package'))")"
+done
+export PYTHONPATH=$PYTHONPATH:$PWD/examples/azureml
+"$python" -m pytest -q -p no:cacheprovider "$@" examples/serving
