@@ -5,6 +5,7 @@
  * It compiles or it does not; the program itself checks what only a running library can tell.
  */
 #include <scoreline.h>
+#include <scoreline/bins.h>
 #include <scoreline/build.h>
 #include <scoreline/import.h>
 
@@ -95,6 +96,27 @@ AT(score_input, u.csr.values, 48);
 AT(score_input, u.csr.start_type, 56);
 AT(score_input, u.csr.number_type, 60);
 AT(score_input, u.csr.absent, 64);
+
+AT(score_input, u.binned.codes, 32);
+AT(score_input, u.binned.column_stride_bytes, 40);
+AT(score_input, u.binned.hash, 48);
+AT(score_input, u.binned.code_bytes, 64);
+
+SIZE(score_bins, 32);
+AT(score_bins, struct_size, 0);
+AT(score_bins, hash, 8);
+AT(score_bins, n_columns, 24);
+AT(score_bins, code_bytes, 28);
+
+SIZE(score_bin_column, 48);
+AT(score_bin_column, struct_size, 0);
+AT(score_bin_column, feature, 8);
+AT(score_bin_column, flags, 12);
+AT(score_bin_column, missing, 16);
+AT(score_bin_column, n_cuts, 20);
+AT(score_bin_column, n_categories, 24);
+AT(score_bin_column, cuts, 32);
+AT(score_bin_column, categories, 40);
 
 SIZE(score_options, 56);
 AT(score_options, struct_size, 0);
@@ -261,6 +283,10 @@ VALUE(SCORE_DICTIONARY_HASH, 4);
 VALUE(SCORE_ROWS, 1);
 VALUE(SCORE_COLUMNS, 2);
 VALUE(SCORE_CSR, 3);
+VALUE(SCORE_BINNED, 4);
+VALUE(SCORE_BIN_CATEGORY, 1);
+VALUE(SCORE_BIN_ZERO_IS_MISSING, 2);
+VALUE(SCORE_BIN_DERIVED, 4);
 VALUE(SCORE_ABSENT_ZERO, 1);
 VALUE(SCORE_ABSENT_MISSING, 2);
 VALUE(SCORE_OUTPUT_PREDICTION, 0);
