@@ -7,6 +7,7 @@
 >>> model = scoreline.load("model.slm")
 """
 
+from ._binned import BinColumn, Binned
 from ._build import Builder, Step
 from ._contributions import Explainer
 from ._convert import convert
@@ -27,6 +28,8 @@ from ._model import Model, ModelInfo, load
 
 __all__ = [
     "ArgumentError",
+    "BinColumn",
+    "Binned",
     "Builder",
     "CorruptError",
     "Explainer",
