@@ -100,6 +100,12 @@ static void leaves(const engine *e, const engine_call *call, int64_t row, double
 static void predict_row(const engine *e, const engine_call *call, int64_t row, double *out)
 {
 	uint32_t n_outputs = e->f->contract.n_outputs;
+	if (e->f->link == SCORE_LINK_PARTS) {
+		double few[FOREST_MAX_PART_OUTPUTS];
+		margins(e, call, row, 0, n_outputs, few);
+		engine_link_row(e->f, engine_iterations(e, call), few, out);
+		return;
+	}
 	if (n_outputs > e->f->n_predictions) {
 		out[0] = argmax(e, call, row);
 		return;

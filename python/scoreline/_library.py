@@ -312,6 +312,25 @@ class ColumnProgram(Structure):
     ]
 
 
+class PartStruct(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("first_output", c_uint32),
+        ("n_outputs", c_uint32),
+        ("divisor", c_double),
+        ("slopes", c_void_p),
+        ("offsets", c_void_p),
+        ("curve_ends", c_void_p),
+        ("curve_x", c_void_p),
+        ("curve_y", c_void_p),
+        ("link", c_int32),
+        ("vote", c_int32),
+        ("link_parameter", c_double),
+        ("weight", c_double),
+        ("columns", c_void_p),
+    ]
+
+
 _H = c_void_p  # opaque handles: model, plan, builder
 _OUT = POINTER(c_void_p)
 _ERROR = POINTER(Error)
@@ -383,6 +402,8 @@ _FUNCTIONS = {
     "score_builder_set_metadata": (c_int32, [_H, c_char_p, c_char_p, _ERROR]),
     "score_builder_add_column": (c_int32, [_H, POINTER(ColumnProgram), POINTER(c_uint32), _ERROR]),
     "score_builder_set_linear_columns": (c_int32, [_H, c_uint32, _ERROR]),
+    "score_builder_add_part": (c_int32, [_H, POINTER(PartStruct), _ERROR]),
+    "score_builder_combine": (c_int32, [_H, c_int32, c_double, c_uint32, _ERROR]),
     "score_builder_add_tree": (c_int32, [_H, POINTER(Tree), _ERROR]),
     "score_builder_set_linear": (c_int32, [_H, c_void_p, c_int32, _ERROR]),
     "score_builder_finish": (c_int32, [_H, _OUT, _ERROR]),

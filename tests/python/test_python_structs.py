@@ -26,6 +26,7 @@ STRUCTS = {
     "score_step": _library.Step,
     "score_column_program": _library.ColumnProgram,
     "score_linear_leaf": _library.LinearLeaf,
+    "score_part": _library.PartStruct,
 }
 CONSTANTS = {
     "SCORE_F32": _library.F32,
