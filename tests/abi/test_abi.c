@@ -5,6 +5,7 @@
  * It compiles or it does not; the program itself checks what only a running library can tell.
  */
 #include <scoreline.h>
+#include <scoreline/arrow.h>
 #include <scoreline/bins.h>
 #include <scoreline/build.h>
 #include <scoreline/import.h>
@@ -101,6 +102,11 @@ AT(score_input, u.binned.codes, 32);
 AT(score_input, u.binned.column_stride_bytes, 40);
 AT(score_input, u.binned.hash, 48);
 AT(score_input, u.binned.code_bytes, 64);
+
+/* Arrow's own, which every producer has. */
+SIZE(struct ArrowSchema, 72);
+SIZE(struct ArrowArray, 80);
+SIZE(struct ArrowArrayStream, 40);
 
 SIZE(score_bins, 32);
 AT(score_bins, struct_size, 0);
@@ -300,6 +306,7 @@ VALUE(SCORE_ROWS, 1);
 VALUE(SCORE_COLUMNS, 2);
 VALUE(SCORE_CSR, 3);
 VALUE(SCORE_BINNED, 4);
+VALUE(SCORE_ARROW_BY_POSITION, 1);
 VALUE(SCORE_BIN_CATEGORY, 1);
 VALUE(SCORE_BIN_ZERO_IS_MISSING, 2);
 VALUE(SCORE_BIN_DERIVED, 4);
