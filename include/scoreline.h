@@ -2,7 +2,7 @@
  * Scoreline: score rows with tree ensembles and linear models inside the host program.
  *
  * Everything a host needs to load a model and score rows. `scoreline/build.h` makes models by calls,
- * `scoreline/import.h` reads other libraries' model files.
+ * `scoreline/import.h` reads other libraries' model files, `scoreline/bins.h` bins rows once for many calls.
  *
  * Ownership.  The library frees only what it handed out through an `out` parameter. Inputs are borrowed
  *             for the duration of a call. Strings that a model returns live until score_model_free().
@@ -258,6 +258,7 @@ typedef int32_t score_layout;
 #define SCORE_ROWS 1    /* row-major, SCORE_F32 or SCORE_F64 */
 #define SCORE_COLUMNS 2 /* one array per column              */
 #define SCORE_CSR 3     /* compressed sparse rows            */
+#define SCORE_BINNED 4  /* codes that score_bin() made       */
 
 /* What an entry that a sparse row does not hold means. There is no default, since libraries differ: XGBoost takes it as
  * missing, LightGBM and scikit-learn as zero. */
@@ -293,8 +294,8 @@ typedef struct score_strings {
 
 #define SCORE_STRINGS_INIT { sizeof(score_strings), NULL, NULL, NULL, NULL, 0, SCORE_I32, 0 }
 
-/* Rows that the caller owns. Make it with score_input_rows_f32(), …_f64(), score_input_columns() or
- * score_input_csr(). */
+/* Rows that the caller owns. Make it with score_input_rows_f32(), …_f64(), score_input_columns(),
+ * score_input_csr() or score_input_binned(). */
 typedef struct score_input {
 	size_t struct_size;
 	score_layout layout;
@@ -321,6 +322,13 @@ typedef struct score_input {
 			score_absent absent;
 			int32_t reserved;
 		} csr;
+		struct { /* scoreline/bins.h */
+			const void *codes;
+			int64_t column_stride_bytes;
+			uint8_t hash[16];
+			uint32_t code_bytes;
+			uint32_t reserved;
+		} binned;
 		uint64_t reserved[8];
 	} u;
 } score_input;

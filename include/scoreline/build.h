@@ -95,6 +95,9 @@ typedef int32_t score_link;
 #define SCORE_LINK_EXP_SCALED 25        /* exp(x) * a                                                              */
 
 #define SCORE_LINK_ISOLATION 26 /* -pow(2, -(x / a))  (scikit-learn IsolationForest) */
+#define SCORE_LINK_PARTS 27      /* what score_builder_combine() says; never set otherwise                */
+#define SCORE_LINK_COMPLEMENT 28 /* one margin, two predictions: { 1 - x, x }                             */
+#define SCORE_LINK_NORMALISED 29 /* x divided by the sum over the row; zeros become 1 / n_outputs         */
 
 /* ---- builder ------------------------------------------------------------------------------------ */
 
@@ -211,6 +214,48 @@ typedef struct score_column_program {
 /* Adds a derived column, before the trees or weights that name it. `column`, if not NULL, receives its number. */
 SCORE_API SCORE_MUST_CHECK score_status score_builder_add_column(score_builder *builder,
 	const score_column_program *program, uint32_t *column, score_error *error);
+
+/* ---- parts: models whose answers are combined ------------------------------------------------------- */
+
+/*
+ * A model may consist of parts, each with outputs of its own: voting, bagging over ensembles, calibrated classifiers, AdaBoost's
+ * median. A part takes its margins, divides them, scales and shifts each, maps each by its curve, and applies a link; it may
+ * then vote for one of its values. The values of all parts, times their weights, are combined to predictions.
+ */
+typedef int32_t score_vote;
+#define SCORE_VOTE_NONE 0     /* the values themselves                                                  */
+#define SCORE_VOTE_LARGEST 1  /* 1 for the first largest value, 0 for the others                        */
+#define SCORE_VOTE_ABOVE 2    /* one output, link identity, two values: { 0, 1 } if x > 0, else { 1, 0 } */
+#define SCORE_VOTE_AT_LEAST 3 /* the same for x >= 0                                                    */
+
+typedef struct score_part {
+	size_t struct_size;
+	uint32_t first_output, n_outputs;
+	double divisor;             /* 0 means 1                                                         */
+	const double *slopes;       /* [n_outputs] x * slope + offset, each operation rounded; or NULL   */
+	const double *offsets;
+	const uint32_t *curve_ends; /* [n_outputs] the curve of output i ends before this point; or NULL */
+	const double *curve_x;      /* ascending within a curve; between points linear, beyond them flat */
+	const double *curve_y;
+	score_link link;
+	score_vote vote;
+	double link_parameter;      /* 0 means 1 */
+	double weight;
+	const uint32_t *columns;    /* [values] prediction that each value adds to; NULL: 0, 1, 2, …     */
+} score_part;
+
+#define SCORE_PART_INIT(first_output, n_outputs) \
+	{ sizeof(score_part), first_output, n_outputs, 1.0, NULL, NULL, NULL, NULL, NULL, 0, 0, 1.0, 1.0, NULL }
+
+typedef int32_t score_combine;
+#define SCORE_COMBINE_SUM 0    /* the sum in the order of the parts, divided by `total` unless that is 0   */
+#define SCORE_COMBINE_MEDIAN 1 /* of parts of one value each: the first, ascending, at which half of all weight is reached */
+
+/* The model's link becomes SCORE_LINK_PARTS. At most 64 outputs and predictions; sums in SCORE_F64. */
+SCORE_API SCORE_MUST_CHECK score_status score_builder_add_part(score_builder *builder, const score_part *part,
+	score_error *error);
+SCORE_API SCORE_MUST_CHECK score_status score_builder_combine(score_builder *builder, score_combine how, double total,
+	uint32_t n_predictions, score_error *error);
 
 /* ---- trees and weights ---------------------------------------------------------------------------- */
 

@@ -40,7 +40,7 @@ static score_status open_call(stage_call *c, const score_model *model, const sco
 	if (model->f->n_predictions < model->f->contract.n_outputs && model->f->contract.n_outputs > SL_MODEL_MARGINS &&
 		o->output == SCORE_OUTPUT_PREDICTION)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: too many outputs for this link; ask for margins", name);
-	return input_open(input, o->plan, model->f, &c->view, error);
+	return sl_model_open_input(model, input, o->plan, &c->view, error);
 }
 
 static score_status run(stage_call *c, const engine_stages *stages, score_error *error)

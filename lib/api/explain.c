@@ -44,7 +44,7 @@ score_status score_explainer_new(const score_model *model, const score_input *in
 	if (reason)
 		return sl_fail(error, SCORE_ERR_UNSUPPORTED, "no contributions: %s", reason);
 	input_refusal refusal = {-1, 0};
-	score_status status = input_open(input, plan, model->f, &view, error);
+	score_status status = sl_model_open_input(model, input, plan, &view, error);
 	if (status == SCORE_OK && view.n_rows == 0)
 		status = sl_fail(error, SCORE_ERR_SHAPE, "a background needs at least one row");
 	if (status != SCORE_OK)

@@ -31,6 +31,10 @@ score_status sl_model_make(sl_arena *arena, const forest *f, score_isa isa, scor
 score_status sl_model_take_options(const score_model *model, const score_options *given, score_options *o,
 	score_error *error);
 
+/* Check the rows, values or codes, against the model. */
+score_status sl_model_open_input(const score_model *model, const score_input *input, const score_plan *plan,
+	input_view *view, score_error *error);
+
 /* What the metadata say of classes: "class_labels", a JSON list of texts, numbers and booleans, and "class_rule". A list
  * that is something else counts as absent. */
 score_status sl_model_take_classes(score_model *model, sl_arena *arena, score_error *error);

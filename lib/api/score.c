@@ -114,7 +114,7 @@ score_status score_batch(const score_model *model, const score_input *input, dou
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_batch: model is NULL");
 	score_status status = sl_model_take_options(model, options, &o, error);
 	if (status == SCORE_OK)
-		status = input_open(input, o.plan, model->f, &view, error);
+		status = sl_model_open_input(model, input, o.plan, &view, error);
 	if (status != SCORE_OK || view.n_rows == 0)
 		return status;
 	input_refusal refusal = {-1, 0};

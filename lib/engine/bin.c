@@ -48,14 +48,15 @@ static uint32_t category_code(const engine *e, const code_column *column, double
 #define CODE_NAME(name) name##_u32
 #include "bin_template.h"
 
-static void bin_feature(const engine *e, uint32_t used, const values *v, void *codes)
+/* Column c starts at codes + c * stride codes. */
+static void bin_feature(const engine *e, uint32_t used, const values *v, void *codes, size_t stride)
 {
 	if (e->code_bytes == 1)
-		bin_feature_u8(e, used, v, codes);
+		bin_feature_u8(e, used, v, codes, stride);
 	else if (e->code_bytes == 2)
-		bin_feature_u16(e, used, v, codes);
+		bin_feature_u16(e, used, v, codes, stride);
 	else
-		bin_feature_u32(e, used, v, codes);
+		bin_feature_u32(e, used, v, codes, stride);
 }
 
 /* ---- a block, column by column ---------------------------------------------------------------------------- */
@@ -120,19 +121,20 @@ static void pad_codes(const engine *e, uint32_t first, uint32_t end, size_t n, c
 }
 
 /* As many used features as one 16-column tile covers, starting at used feature `used`; returns how many were binned. */
-static uint32_t bin_tile(const engine *e, const input_view *view, row_range rows, uint32_t used, float *tile, char *codes)
+static uint32_t bin_tile(const engine *e, const input_view *view, row_range rows, uint32_t used, float *tile,
+	size_t tile_rows, char *codes, size_t stride)
 {
 	uint32_t feature = e->used_features[used], end = used;
 	/* Near the right edge the tile starts earlier, so that it stays within the row. */
 	if (feature + ROW_TILE > e->f->n_features)
 		feature = e->f->n_features - ROW_TILE;
 	const char *from = view->data + rows.first * view->row_stride + (int64_t)feature * (int64_t)sizeof(float);
-	e->k->transpose16(from, view->row_stride, rows.n, tile, TILE_ROWS);
+	e->k->transpose16(from, view->row_stride, rows.n, tile, tile_rows);
 	for (; end < e->n_used_features && e->used_features[end] < feature + ROW_TILE; end++) {
-		values v = {tile + (size_t)(e->used_features[end] - feature) * TILE_ROWS, NULL, rows.n};
+		values v = {tile + (size_t)(e->used_features[end] - feature) * tile_rows, NULL, rows.n};
 		if (forest_is_hashed(e->f, e->used_features[end])) /* beside the transposed floats */
-			v = fetch(e, view, e->used_features[end], rows, tile + (size_t)ROW_TILE * TILE_ROWS);
-		bin_feature(e, end, &v, codes);
+			v = fetch(e, view, e->used_features[end], rows, tile + ROW_TILE * tile_rows);
+		bin_feature(e, end, &v, codes, stride);
 	}
 	return end - used;
 }
@@ -156,7 +158,7 @@ static void bin_sparse(const engine *e, const input_view *view, row_range rows, 
 		for (uint32_t i = u; i < end; i++) {
 			size_t at = (size_t)(e->used_features[i] - feature) * TILE_ROWS;
 			values v = {narrow ? (const float *)tile + at : NULL, narrow ? NULL : (const double *)tile + at, rows.n};
-			bin_feature(e, i, &v, codes);
+			bin_feature(e, i, &v, codes, BLOCK_ROWS);
 		}
 		pad_codes(e, e->first_column[u], e->first_column[end], rows.n, codes);
 	}
@@ -166,6 +168,10 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 {
 	bool tiles = e->f->n_features >= ROW_TILE && can_transpose(e, view, 0);
 	uint32_t u = 0;
+	if (view->codes) {
+		engine_copy_columns(e, view, rows, codes);
+		return;
+	}
 	if (view->is_csr && !view->column_of_feature && e->f->contract.category_rule != SCORE_CATEGORY_HASH) {
 		bin_sparse(e, view, rows, tile, codes);
 		u = e->n_used_inputs;
@@ -173,12 +179,40 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 	while (u < e->n_used_features) {
 		uint32_t first = u;
 		if (tiles && u < e->n_used_inputs) {
-			u += bin_tile(e, view, rows, u, tile, codes);
+			u += bin_tile(e, view, rows, u, tile, TILE_ROWS, codes, BLOCK_ROWS);
 		} else {
 			values v = fetch(e, view, e->used_features[u], rows, tile);
-			bin_feature(e, u++, &v, codes);
+			bin_feature(e, u++, &v, codes, BLOCK_ROWS);
 		}
 		pad_codes(e, e->first_column[first], e->first_column[u], rows.n, codes);
+	}
+}
+
+/* ---- all rows, into the caller's memory ------------------------------------------------------------------- */
+
+#define RUN_ROWS 64u                 /* so few that a tile of their values fits the stack */
+#define RUN_TILE_ROWS (RUN_ROWS + 16)
+
+static void bin_run(const engine *e, const input_view *view, row_range rows, char *codes, size_t stride)
+{
+	_Alignas(64) float tile[ROW_TILE * RUN_TILE_ROWS + 2 * RUN_ROWS]; /* and a column of doubles behind it */
+	bool tiles = e->f->n_features >= ROW_TILE && can_transpose(e, view, 0);
+	for (uint32_t u = 0; u < e->n_used_features;) {
+		if (tiles && u < e->n_used_inputs) {
+			u += bin_tile(e, view, rows, u, tile, RUN_TILE_ROWS, codes, stride);
+		} else {
+			values v = fetch(e, view, e->used_features[u], rows, tile);
+			bin_feature(e, u++, &v, codes, stride);
+		}
+	}
+}
+
+void engine_bin_table(const engine *e, const input_view *view, void *codes, size_t stride)
+{
+	for (int64_t first = 0; first < view->n_rows; first += RUN_ROWS) {
+		int64_t left = view->n_rows - first;
+		row_range rows = {first, left < (int64_t)RUN_ROWS ? (size_t)left : RUN_ROWS};
+		bin_run(e, view, rows, (char *)codes + (size_t)first * e->code_bytes, stride);
 	}
 }
 
@@ -210,6 +244,10 @@ static void bin_any_row(const engine *e, const input_view *view, int64_t row, vo
 void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *codes)
 {
 	bool narrow = engine_uses_narrow(e, view);
+	if (view->codes) {
+		engine_copy_row(e, view, row, codes);
+		return;
+	}
 	if (e->n_used_inputs < e->n_used_features || e->f->contract.category_rule == SCORE_CATEGORY_HASH) {
 		bin_any_row(e, view, row, codes);
 		return;

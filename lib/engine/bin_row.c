@@ -65,6 +65,10 @@ static void bin_some(const engine *e, const input_view *view, int64_t row, uint3
 
 void engine_bin_row8(const engine *e, const input_view *view, int64_t row, uint8_t *codes)
 {
+	if (view->codes) {
+		engine_copy_row(e, view, row, codes);
+		return;
+	}
 	bin_some(e, view, row, 0, e->n_used_inputs, engine_uses_narrow(e, view), codes);
 	if (e->n_used_inputs < e->n_used_features)
 		bin_some(e, view, row, e->n_used_inputs, e->n_used_features, engine_derives_narrow(e), codes);

@@ -51,9 +51,9 @@ static inline void CODE_NAME(bin_strided)(const engine *e, uint32_t used, const 
 	}
 }
 
-static void CODE_NAME(bin_feature)(const engine *e, uint32_t used, const values *v, void *codes)
+static void CODE_NAME(bin_feature)(const engine *e, uint32_t used, const values *v, void *codes, size_t stride)
 {
-	CODE_NAME(bin_strided)(e, used, v, codes, BLOCK_ROWS);
+	CODE_NAME(bin_strided)(e, used, v, codes, stride);
 }
 
 static void CODE_NAME(bin_one)(const engine *e, uint32_t used, const values *v, void *codes)

@@ -82,7 +82,12 @@ static double first_largest(const double *x, uint32_t n)
 static void classify(const forest *f, const engine_class_rule *rule, uint32_t iterations, double *values, double *out)
 {
 	uint32_t n = f->contract.n_outputs;
-	double both[2];
+	double both[2], predictions[FOREST_MAX_PART_OUTPUTS];
+	if (rule->kind == ENGINE_CLASS_LARGEST_PREDICTION && f->link == SCORE_LINK_PARTS) {
+		engine_link_row(f, iterations, values, predictions);
+		out[0] = first_largest(predictions, f->n_predictions);
+		return;
+	}
 	if (rule->kind == ENGINE_CLASS_LARGEST_PREDICTION && f->n_predictions > n) {
 		engine_link_row(f, iterations, values, both);
 		out[0] = first_largest(both, 2);

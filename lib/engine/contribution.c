@@ -219,9 +219,7 @@ static bool answers_right(const engine *e, const question *q, const char *codes)
 {
 	uint32_t code = e->code_bytes == 1 ? ((const uint8_t *)codes)[q->column] : e->code_bytes == 2
 		? ((const uint16_t *)(const void *)codes)[q->column] : ((const uint32_t *)(const void *)codes)[q->column];
-	if (e->columns[q->column].is_category)
-		return e->tables[q->cut][code / 64] >> (code % 64) & 1;
-	return code > q->cut;
+	return engine_answers_right(e, q, code);
 }
 
 /* What each tree answers for the rows on average. */

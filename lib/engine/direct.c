@@ -32,7 +32,10 @@ static uint32_t walk(const engine *e, const engine_call *call, uint32_t tree, in
 	while (at >= 0) {
 		uint32_t split = t->first_split + (uint32_t)at;
 		const forest_test *test = f->tests + f->split_test[split];
-		at = forest_goes_right(f, test, fetch(e, call, test->feature, row)) ? f->right[split] : f->left[split];
+		const question *q = e->questions + f->split_test[split];
+		bool right = call->view->codes ? engine_answers_right(e, q, engine_code_at(e, call->view, q->column, row))
+					       : forest_goes_right(f, test, fetch(e, call, test->feature, row));
+		at = right ? f->right[split] : f->left[split];
 	}
 	return t->first_leaf + (uint32_t)~at;
 }
@@ -97,6 +100,12 @@ static void leaves(const engine *e, const engine_call *call, int64_t row, double
 static void predict_row(const engine *e, const engine_call *call, int64_t row, double *out)
 {
 	uint32_t n_outputs = e->f->contract.n_outputs;
+	if (e->f->link == SCORE_LINK_PARTS) {
+		double few[FOREST_MAX_PART_OUTPUTS];
+		margins(e, call, row, 0, n_outputs, few);
+		engine_link_row(e->f, engine_iterations(e, call), few, out);
+		return;
+	}
 	if (n_outputs > e->f->n_predictions) {
 		out[0] = argmax(e, call, row);
 		return;

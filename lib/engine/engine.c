@@ -182,6 +182,8 @@ static score_status compile(const forest *f, score_isa isa, sl_arena *arena, eng
 	if (f->kind == SCORE_KIND_TREES) {
 		status = engine_make_columns(e, arena, error);
 		if (status == SCORE_OK)
+			engine_hash_bins(e);
+		if (status == SCORE_OK)
 			status = engine_make_walk(e, arena, error);
 		if (status == SCORE_OK)
 			status = engine_make_batch(e, arena, error);
@@ -229,6 +231,13 @@ void engine_serve(const engine *e, const engine_call *call, row_range rows)
 			engine_walk(e, call, rows);
 		break;
 	}
+}
+
+void engine_bin(const engine *e, const input_view *view, void *codes, size_t stride)
+{
+	unsigned host = enter_default_float();
+	engine_bin_table(e, view, codes, stride);
+	leave_default_float(host);
 }
 
 void engine_score(const engine *e, const engine_call *call)

@@ -106,6 +106,27 @@ score_status engine_make_background(const engine *e, const input_view *view, sl_
  * may be NULL. The scratch is large enough. */
 void engine_contribute(const engine *e, const engine_call *call, const engine_background *background);
 
+/* ---- codes instead of values ------------------------------------------------------------------------ */
+
+/* NULL if the model's trees can be asked with codes, else why not. */
+const char *engine_cannot_bin(const engine *e);
+uint32_t engine_n_columns(const engine *e);
+/* Of what the codes of all columns mean. */
+const uint8_t *engine_bins_hash(const engine *e);
+
+/* What the codes of one column mean, as in score_bin_column. */
+typedef struct engine_column {
+	uint32_t feature;
+	uint32_t missing;
+	bool is_category, zero_is_missing;
+	uint32_t n_categories;
+	const uint32_t *categories;
+} engine_column;
+engine_column engine_get_column(const engine *e, uint32_t column);
+
+/* Codes of all rows of the view, columns `stride` codes apart. */
+void engine_bin(const engine *e, const input_view *view, void *codes, size_t stride);
+
 /* Values per row of an output over `n_trees` trees. */
 size_t engine_output_width(const engine *e, score_output output, uint32_t n_trees);
 

@@ -277,11 +277,31 @@ static void score_block(const linear_plan *p, row_range rows, size_t width, doub
 	}
 }
 
+/* A model of parts that has fewer predictions than outputs: margins of a few rows at a time. */
+static void score_parts(const linear_plan *p, const engine_call *call, row_range rows, size_t width)
+{
+	enum { ROWS = 4 };
+	const forest *f = p->e->f;
+	double margins[ROWS * FOREST_MAX_PART_OUTPUTS], *out = engine_row_out(call, rows.first, width);
+	linear_plan plain = *p;
+	plain.tile = 0;
+	for (size_t done = 0, n; done < rows.n; done += n) {
+		n = rows.n - done < ROWS ? rows.n - done : ROWS;
+		score_block(&plain, (row_range){rows.first + (int64_t)done, n}, f->contract.n_outputs, margins);
+		for (size_t r = 0; r < n; r++, out += width)
+			engine_link_row(f, 1, margins + r * f->contract.n_outputs, out);
+	}
+}
+
 void engine_linear(const engine *e, const engine_call *call, row_range rows)
 {
 	const forest *f = e->f;
 	linear_plan plan = make_plan(e, call->view);
 	size_t width = engine_output_width(e, call->output, 0);
+	if (call->output == SCORE_OUTPUT_PREDICTION && f->link == SCORE_LINK_PARTS && width < f->contract.n_outputs) {
+		score_parts(&plan, call, rows, width);
+		return;
+	}
 	/* Columns and whole rows like long runs, and a single output leaves room for them. */
 	size_t block = (call->view->columns || plan.tile) && f->contract.n_outputs == 1 ? SUMS : LINEAR_ROWS;
 	bool links = call->output == SCORE_OUTPUT_PREDICTION && width >= f->contract.n_outputs &&

@@ -184,21 +184,29 @@ static float probit_onnx(float x)
 	return 1.41421356f * (sign * sqrtf(-v + sqrtf(v * v - v2)));
 }
 
+/* A link, the type that it is computed in, and the number of margins. */
+typedef struct link_spec {
+	score_link link;
+	double parameter;
+	score_dtype sum;
+	uint32_t n_outputs;
+} link_spec;
+
 /* Links that treat every output alone. */
-static double link_one(const forest *f, double x)
+static double link_one(const link_spec *l, double x)
 {
-	score_dtype type = f->contract.sum;
-	switch (f->link) {
+	score_dtype type = l->sum;
+	switch (l->link) {
 	case SCORE_LINK_SIGMOID_XGBOOST:
 		return (double)sigmoid_xgboost((float)x);
 	case SCORE_LINK_SIGMOID:
-		return sigmoid(type, f->link_parameter, x);
+		return sigmoid(type, l->parameter, x);
 	case SCORE_LINK_EXP:
 		return exponential(type, x);
 	case SCORE_LINK_EXP_F64:
 		return type == SCORE_F32 ? (double)(float)exp(x) : exp(x);
 	case SCORE_LINK_EXP_SCALED:
-		return type == SCORE_F32 ? (double)(expf((float)x) * (float)f->link_parameter) : exp(x) * f->link_parameter;
+		return type == SCORE_F32 ? (double)(expf((float)x) * (float)l->parameter) : exp(x) * l->parameter;
 	case SCORE_LINK_SIGMOID_ONNX:
 		return (double)sigmoid_onnx((float)x);
 	case SCORE_LINK_PROBIT_ONNX:
@@ -206,7 +214,7 @@ static double link_one(const forest *f, double x)
 	case SCORE_LINK_FLOAT:
 		return (double)(float)x;
 	case SCORE_LINK_ISOLATION:
-		return isolation(type, f->link_parameter, x);
+		return isolation(type, l->parameter, x);
 	case SCORE_LINK_HINGE:
 		return x > 0.0 ? 1.0 : 0.0;
 	case SCORE_LINK_SIGNED_SQUARE:
@@ -218,78 +226,102 @@ static double link_one(const forest *f, double x)
 	}
 }
 
-static void pair_onnx(const forest *f, double x, double *out)
+static void pair_onnx(const link_spec *l, double x, double *out)
 {
 	float narrow = (float)x;
-	if (f->link == SCORE_LINK_SIGMOID_PAIR_ONNX) {
+	if (l->link == SCORE_LINK_SIGMOID_PAIR_ONNX) {
 		out[0] = (double)sigmoid_onnx(-narrow);
 		out[1] = (double)sigmoid_onnx(narrow);
 		return;
 	}
-	if (f->link == SCORE_LINK_OPPOSITE_ONNX)
+	if (l->link == SCORE_LINK_OPPOSITE_ONNX)
 		out[0] = (double)-narrow;
 	else
-		out[0] = (double)(f->contract.sum == SCORE_F32 ? 1.0f - narrow : (float)(1.0 - x));
+		out[0] = (double)(l->sum == SCORE_F32 ? 1.0f - narrow : (float)(1.0 - x));
 	out[1] = (double)narrow;
 }
 
-static void pair(const forest *f, double x, double *out)
+static void pair(const link_spec *l, double x, double *out)
 {
-	if (f->link == SCORE_LINK_SOFTMAX_PAIR) {
+	if (l->link == SCORE_LINK_SOFTMAX_PAIR) {
 		double both[2] = {-x, x};
-		softmax(f->contract.sum, f->link_parameter, both, 2, out);
+		softmax(l->sum, l->parameter, both, 2, out);
 		return;
 	}
-	if (f->link != SCORE_LINK_BINARY_PAIR) {
-		pair_onnx(f, x, out);
+	if (l->link == SCORE_LINK_COMPLEMENT) {
+		out[0] = l->sum == SCORE_F32 ? (double)(1.0f - (float)x) : 1.0 - x;
+		out[1] = x;
 		return;
 	}
-	double p = sigmoid(f->contract.sum, f->link_parameter, x);
-	out[0] = f->contract.sum == SCORE_F32 ? (double)(1.0f - (float)p) : 1.0 - p;
+	if (l->link != SCORE_LINK_BINARY_PAIR) {
+		pair_onnx(l, x, out);
+		return;
+	}
+	double p = sigmoid(l->sum, l->parameter, x);
+	out[0] = l->sum == SCORE_F32 ? (double)(1.0f - (float)p) : 1.0 - p;
 	out[1] = p;
 }
 
-static void link_all(const forest *f, const double *x, double *out)
+static void link_values(const link_spec *l, const double *x, double *out)
 {
-	uint32_t n = f->contract.n_outputs;
-	switch (f->link) {
+	uint32_t n = l->n_outputs;
+	switch (l->link) {
 	case SCORE_LINK_SOFTMAX_XGBOOST:
 		softmax_xgboost(x, n, out);
 		return;
 	case SCORE_LINK_SOFTMAX:
-		softmax(f->contract.sum, f->link_parameter, x, n, out);
+		softmax(l->sum, l->parameter, x, n, out);
 		return;
 	case SCORE_LINK_SOFTMAX_ONNX:
 	case SCORE_LINK_SOFTMAX_ZERO_ONNX:
-		softmax_onnx(x, n, f->link == SCORE_LINK_SOFTMAX_ZERO_ONNX, out);
+		softmax_onnx(x, n, l->link == SCORE_LINK_SOFTMAX_ZERO_ONNX, out);
 		return;
 	case SCORE_LINK_ARGMAX:
 		out[0] = argmax(x, n);
 		return;
 	case SCORE_LINK_OVR_NORMALISED:
-		sigmoid_normalised(f->contract.sum, x, n, out);
+		sigmoid_normalised(l->sum, x, n, out);
 		return;
 	case SCORE_LINK_MODIFIED_HUBER:
 		modified_huber(x, n, out);
 		return;
+	case SCORE_LINK_NORMALISED:
+		memmove(out, x, n * sizeof *out);
+		normalise(n, out);
+		return;
 	case SCORE_LINK_BINARY_PAIR:
 	case SCORE_LINK_SOFTMAX_PAIR:
+	case SCORE_LINK_COMPLEMENT:
 	case SCORE_LINK_COMPLEMENT_ONNX:
 	case SCORE_LINK_OPPOSITE_ONNX:
 	case SCORE_LINK_SIGMOID_PAIR_ONNX:
-		pair(f, x[0], out);
+		pair(l, x[0], out);
 		return;
 	case SCORE_LINK_MEAN_VARIANCE:
 		out[0] = x[0];
-		out[1] = exponential(f->contract.sum, 2.0 * x[1]);
+		out[1] = exponential(l->sum, 2.0 * x[1]);
 		return;
 	default:
 		for (uint32_t i = 0; i < n; i++)
-			out[i] = link_one(f, x[i]);
-		if (f->link == SCORE_LINK_SORT)
+			out[i] = link_one(l, x[i]);
+		if (l->link == SCORE_LINK_SORT)
 			sort_ascending(out, n);
 		return;
 	}
+}
+
+void engine_link_values(score_link link, double parameter, score_dtype sum, uint32_t n, const double *x, double *out)
+{
+	const link_spec l = {link, parameter, sum, n};
+	link_values(&l, x, out);
+}
+
+static void link_all(const forest *f, const double *x, double *out)
+{
+	if (f->link == SCORE_LINK_PARTS)
+		engine_combine(f, x, out);
+	else
+		engine_link_values(f->link, f->link_parameter, f->contract.sum, f->contract.n_outputs, x, out);
 }
 
 void engine_link_row(const forest *f, uint32_t iterations, const double *margins, double *out)

@@ -148,6 +148,7 @@ struct engine {
 	const float *linear_narrow; /* weights of a linear model that sums in float, for kernels that take whole rows; or NULL */
 	term_plan terms; /* of a model with linear leaves */
 	const engine_bound *bounds; /* see engine_bounds() */
+	uint8_t bins_hash[16];      /* see engine_bins_hash() */
 };
 
 /* Rows [first, first + n) of the call. */
@@ -168,6 +169,8 @@ score_status engine_make_contribution(engine *e, sl_arena *arena, score_error *e
 score_status engine_make_linear(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_terms(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_bounds(engine *e, sl_arena *arena, score_error *error);
+/* Columns and bins are there. */
+void engine_hash_bins(engine *e);
 
 /* ---- bin ---------------------------------------------------------------------------------------------- */
 
@@ -198,6 +201,15 @@ static inline bool engine_is_missing(const code_column *column, double x)
 void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *codes);
 /* The same for byte codes of a model without categories, by kernels that have the row regime. */
 void engine_bin_row8(const engine *e, const input_view *view, int64_t row, uint8_t *codes);
+
+/* engine_bin() under the default control word. */
+void engine_bin_table(const engine *e, const input_view *view, void *codes, size_t stride);
+/* What the above do with rows that are codes already. */
+void engine_copy_columns(const engine *e, const input_view *view, row_range rows, void *codes);
+void engine_copy_row(const engine *e, const input_view *view, int64_t row, void *codes);
+uint32_t engine_code_at(const engine *e, const input_view *view, uint32_t column, int64_t row);
+/* Answer of a test: true is right. */
+bool engine_answers_right(const engine *e, const question *q, uint32_t code);
 
 /* ---- linear leaves --------------------------------------------------------------------------------------- */
 

@@ -376,6 +376,19 @@ static score_status add_numbers(assembly *a)
 	return f->base && (!b->has_linear || f->linear_weights) ? SCORE_OK : out_of_memory(a);
 }
 
+static score_status add_parts(assembly *a)
+{
+	const score_builder *b = a->b;
+	const score_part *from = b->parts.data;
+	score_part *list = sl_arena_alloc(a->arena, b->parts.length, sizeof *list);
+	score_status status = list ? SCORE_OK : out_of_memory(a);
+	for (size_t i = 0; i < b->parts.length && status == SCORE_OK; i++)
+		status = forest_copy_part(from + i, a->arena, list + i, a->error);
+	if (status == SCORE_OK && b->parts.length)
+		a->f->parts = (forest_parts){(uint32_t)b->parts.length, b->combine, b->total, list};
+	return status;
+}
+
 static void describe(assembly *a)
 {
 	const score_builder *b = a->b;
@@ -385,7 +398,7 @@ static void describe(assembly *a)
 	f->kind = SCORE_KIND_TREES;
 	f->link = b->link;
 	f->link_parameter = b->link_parameter;
-	f->n_predictions = forest_link_predictions(b->link, b->contract.n_outputs);
+	f->n_predictions = b->link == SCORE_LINK_PARTS ? b->n_predictions : forest_link_predictions(b->link, b->contract.n_outputs);
 	f->n_trees = (uint32_t)b->trees.length;
 	f->n_splits = (uint32_t)b->split_test.length;
 	f->n_leaves = (uint32_t)b->leaf_ids.length;
@@ -398,7 +411,7 @@ static score_status assemble(assembly *a)
 	describe(a);
 	if ((status = add_features(a)) != SCORE_OK || (status = add_metadata(a)) != SCORE_OK ||
 		(status = forest_assemble_derived(a->b, a->arena, a->f, a->error)) != SCORE_OK ||
-		(status = add_numbers(a)) != SCORE_OK || (status = list_used_tests(a)) != SCORE_OK ||
+		(status = add_numbers(a)) != SCORE_OK || (status = add_parts(a)) != SCORE_OK || (status = list_used_tests(a)) != SCORE_OK ||
 		(status = add_sets(a)) != SCORE_OK || (status = add_cuts_and_tests(a)) != SCORE_OK ||
 		(status = add_trees(a)) != SCORE_OK || (status = add_covers(a)) != SCORE_OK ||
 		(status = add_linear_leaves(a)) != SCORE_OK || (status = forest_check(a->f, a->error)) != SCORE_OK)

@@ -57,6 +57,7 @@ static void init_vectors(score_builder *b)
 	sl_vector_init(&b->split_covers, &b->allocator, sizeof(double));
 	sl_vector_init(&b->leaf_covers, &b->allocator, sizeof(double));
 	sl_vector_init(&b->programs, &b->allocator, sizeof(forest_program));
+	sl_vector_init(&b->parts, &b->allocator, sizeof(score_part));
 	sl_vector_init(&b->steps, &b->allocator, sizeof(forest_step));
 	sl_vector_init(&b->tables, &b->allocator, sizeof(raw_table));
 	sl_vector_init(&b->table_bytes, &b->allocator, sizeof(uint64_t));
@@ -112,7 +113,7 @@ void score_builder_free(score_builder *b)
 	if (!b)
 		return;
 	sl_vector *vectors[] = {&b->metadata, &b->tests, &b->sets, &b->members, &b->trees, &b->split_test, &b->left,
-		&b->right, &b->leaves, &b->leaf_ids, &b->split_covers, &b->leaf_covers, &b->programs, &b->steps, &b->tables,
+		&b->right, &b->parts, &b->leaves, &b->leaf_ids, &b->split_covers, &b->leaf_covers, &b->programs, &b->steps, &b->tables,
 		&b->table_bytes, &b->constants, &b->term_ends, &b->term_features, &b->coefficients};
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
 		sl_vector_free(vectors[i]);
@@ -244,6 +245,41 @@ score_status score_builder_set_link(score_builder *b, score_link link, double pa
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "the link's parameter is not finite");
 	b->link = link;
 	b->link_parameter = parameter == 0.0 ? 1.0 : parameter;
+	return SCORE_OK;
+}
+
+score_status score_builder_add_part(score_builder *b, const score_part *part, score_error *error)
+{
+	score_part given, copied;
+	score_status status = usable(b, "score_builder_add_part", error);
+	if (status == SCORE_OK && !part)
+		status = sl_fail(error, SCORE_ERR_ARGUMENT, "score_builder_add_part: part is NULL");
+	if (status == SCORE_OK)
+		status = sl_take_struct(&given, sizeof given, part, "score_part", error);
+	if (status == SCORE_OK)
+		status = forest_check_part(&given, b->contract.n_outputs, error);
+	if (status == SCORE_OK)
+		status = forest_copy_part(&given, &b->names, &copied, error);
+	if (status == SCORE_OK && !sl_vector_push(&b->parts, &copied, 1))
+		status = sl_fail_memory(error, sizeof copied);
+	return status;
+}
+
+score_status score_builder_combine(score_builder *b, score_combine how, double total, uint32_t n_predictions,
+	score_error *error)
+{
+	score_status status = usable(b, "score_builder_combine", error);
+	if (status != SCORE_OK)
+		return status;
+	if ((uint32_t)how > SCORE_COMBINE_MEDIAN || !isfinite(total) || n_predictions == 0 ||
+		n_predictions > FOREST_MAX_PART_OUTPUTS)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_builder_combine: expected SCORE_COMBINE_*, a finite total and 1 to "
+			"%u predictions, found %d, %g and %u", FOREST_MAX_PART_OUTPUTS, (int)how, total, n_predictions);
+	b->link = SCORE_LINK_PARTS;
+	b->link_parameter = 1.0;
+	b->combine = how;
+	b->total = total;
+	b->n_predictions = n_predictions;
 	return SCORE_OK;
 }
 

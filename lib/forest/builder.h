@@ -49,6 +49,10 @@ struct score_builder {
 	score_build_options options;
 	score_link link;
 	double link_parameter;
+	score_combine combine;   /* of link PARTS */
+	double total;
+	uint32_t n_predictions;
+	sl_vector parts;         /* score_part; what they point to is in `names` */
 	uint32_t leaf_width; /* 0 until the first tree */
 	bool spent;
 	bool has_linear;

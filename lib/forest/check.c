@@ -14,7 +14,7 @@ const char *const forest_link_names[FOREST_N_LINKS] = {"identity", "sigmoid_xgbo
 	"softmax_xgboost", "softmax", "argmax", "signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised",
 	"softmax_pair", "exp_f64", "mean_variance", "modified_huber",
 	"sigmoid_onnx", "softmax_onnx", "softmax_zero_onnx", "probit_onnx", "float", "complement_onnx",
-	"opposite_onnx", "sigmoid_pair_onnx", "exp_scaled", "isolation"};
+	"opposite_onnx", "sigmoid_pair_onnx", "exp_scaled", "isolation", "parts", "complement", "normalised"};
 
 uint32_t forest_link_predictions(score_link link, uint32_t n_outputs)
 {
@@ -38,12 +38,14 @@ uint32_t forest_link_predictions(score_link link, uint32_t n_outputs)
 	case SCORE_LINK_FLOAT:
 	case SCORE_LINK_EXP_SCALED:
 	case SCORE_LINK_ISOLATION:
+	case SCORE_LINK_NORMALISED:
 		return n_outputs;
 	case SCORE_LINK_ARGMAX:
 		return 1;
 	case SCORE_LINK_BINARY_PAIR:
 	case SCORE_LINK_SOFTMAX_PAIR:
 	case SCORE_LINK_COMPLEMENT_ONNX:
+	case SCORE_LINK_COMPLEMENT:
 	case SCORE_LINK_OPPOSITE_ONNX:
 	case SCORE_LINK_SIGMOID_PAIR_ONNX:
 		return n_outputs == 1 ? 2 : 0;
@@ -68,7 +70,8 @@ static score_status check_shape(const forest *f, score_error *error)
 		return sl_fail(error, CORRUPT, "the numeric contract has an unknown value");
 	if (c->base_position == SCORE_BASE_FIRST ? c->scale != 1.0 : !forest_fits(c->sum, c->scale))
 		return sl_fail(error, CORRUPT, "the scale does not fit the numeric contract");
-	if (f->n_predictions == 0 || f->n_predictions != forest_link_predictions(f->link, c->n_outputs))
+	if (f->link != SCORE_LINK_PARTS &&
+		(f->n_predictions == 0 || f->n_predictions != forest_link_predictions(f->link, c->n_outputs)))
 		return sl_fail(error, CORRUPT, "link %d does not give %u predictions of %u outputs", (int)f->link,
 			f->n_predictions, c->n_outputs);
 	if (f->leaf_width != 1 && f->leaf_width != c->n_outputs)
@@ -301,6 +304,8 @@ score_status forest_check(const forest *f, score_error *error)
 		status = forest_check_derived(f, error);
 	if (status == SCORE_OK)
 		status = check_numbers(f, error);
+	if (status == SCORE_OK)
+		status = forest_check_parts(f, error);
 	if (status == SCORE_OK)
 		status = check_covers(f, error);
 	if (status == SCORE_OK)

@@ -120,12 +120,24 @@ typedef struct forest_linear_leaves {
 	const double *coefficients;    /* [n_terms] */
 } forest_linear_leaves;
 
+/* What the parts of a model answer is combined. */
+typedef struct forest_parts {
+	uint32_t n;
+	score_combine combine;
+	double total;
+	const score_part *list; /* [n]; their columns are never NULL */
+} forest_parts;
+
+#define FOREST_MAX_PART_OUTPUTS 64u
+#define FOREST_MAX_CURVE 1000000u /* points of a part's curves */
+
 typedef struct forest {
 	score_contract contract;
 	score_model_kind kind;
 	score_link link;
 	double link_parameter;
 	uint32_t n_predictions; /* per row, after the link */
+	forest_parts parts;     /* of link PARTS */
 
 	uint32_t n_features;
 	uint32_t n_trees;
@@ -213,6 +225,14 @@ score_status forest_check(const forest *f, score_error *error);
 score_status forest_check_derived(const forest *f, score_error *error);
 /* The operation is known and its operands are numbers that it can work with. */
 bool forest_step_fits(const forest_step *step);
+/* The part of it that looks at parts (parts.c). */
+score_status forest_check_parts(const forest *f, score_error *error);
+/* One of them, for a model of so many outputs. A fault is ARGUMENT or LIMIT. */
+score_status forest_check_part(const score_part *p, uint32_t n_outputs, score_error *error);
+/* A checked part with all that it points to. */
+score_status forest_copy_part(const score_part *from, sl_arena *arena, score_part *to, score_error *error);
+/* Values that it gives; 0 if its link does not fit. */
+uint32_t forest_part_values(const score_part *p);
 /* Operands that the operation does not have become 0, so that equal steps are equal. */
 void forest_drop_operands(forest_step *step);
 
@@ -223,7 +243,7 @@ void forest_sum_covers(const forest *f, const double *leaf_covers, double *split
 uint32_t forest_link_predictions(score_link link, uint32_t n_outputs);
 
 /* Words for links, by number; part of the file format: a word never changes its meaning. */
-#define FOREST_N_LINKS 27
+#define FOREST_N_LINKS 30
 extern const char *const forest_link_names[FOREST_N_LINKS];
 
 /* ---- dictionaries --------------------------------------------------------------------------------- */

@@ -1,8 +1,8 @@
 /*
  * Golden rows: a model's own self-test.
  *
- * Rows that lie where implementations differ: exactly on thresholds, just below them, missing, zero, on known and unknown
- * categories. Chosen from the model alone by a fixed generator, so that the same model gives the same file. No infinities
+ * Rows that lie where implementations differ: exactly on thresholds, just below them, missing, zero, on known categories and
+ * on one that no set names. Chosen from the model alone by a fixed generator, so that the same model gives the same file. No infinities
  * and, where the source library refuses them, no NaN: the source must be able to score the rows too.
  */
 #include "golden.h"
@@ -70,6 +70,20 @@ static double pick_category(const forest *f, uint32_t feature, uint32_t test, ui
 	return (double)(beside && member < 16777215u ? member + 1 : member);
 }
 
+/* A category that no set of the feature names. */
+static double unseen_category(const forest *f, uint32_t feature, uint32_t test)
+{
+	uint32_t next = 0;
+	if (f->contract.category_rule == SCORE_CATEGORY_HASH)
+		return 1000003.0;
+	for (; test < f->n_tests && f->tests[test].feature == feature; test++) {
+		uint32_t set = f->tests[test].index, end = f->set_first[set + 1];
+		if (end > f->set_first[set] && f->set_members[end - 1] >= next)
+			next = f->set_members[end - 1] + 1;
+	}
+	return next < 16777216u ? (double)next : 16777215.0;
+}
+
 static double pick(const forest *f, const golden_askers *askers, uint32_t row, uint32_t feature, uint64_t *state)
 {
 	bool is_asked = askers->first && askers->first[feature] < askers->first[feature + 1];
@@ -77,9 +91,11 @@ static double pick(const forest *f, const golden_askers *askers, uint32_t row, u
 		(is_asked && forest_answers_missing(f, askers, feature));
 	if (row == 0)
 		return 0.0;
+	uint32_t test = find_set_test(f, feature);
+	if (row == 2 && test < f->n_tests)
+		return unseen_category(f, feature, test);
 	if (has_nan && (row == 1 || forest_golden_random(state) % 8 == 0))
 		return (double)NAN;
-	uint32_t test = find_set_test(f, feature);
 	if (is_asked && (test == f->n_tests || forest_golden_random(state) % 2))
 		return forest_pick_for_programs(f, askers, feature, state);
 	return test < f->n_tests ? pick_category(f, feature, test, state) : forest_golden_number(f, f->features + feature, state);

@@ -261,6 +261,92 @@ static score_status read_link(reader *r, const sl_value *root, forest *f)
 	return get_count(r, map, "predictions", &f->n_predictions);
 }
 
+/* A list of numbers, or NULL if it is empty. */
+static score_status get_numbers(const reader *r, const sl_value *map, const char *key, uint32_t n, const double **out)
+{
+	const sl_value *list = NULL;
+	*out = NULL;
+	TRY(get(r, map, key, SL_ARRAY, &list));
+	if (list->n == 0)
+		return SCORE_OK;
+	if (list->n != n)
+		return corrupt(r, key, "has another length than its part says");
+	double *values = sl_arena_alloc(r->arena, n, sizeof *values);
+	if (values == NULL)
+		return sl_fail_memory(r->error, n * sizeof *values);
+	for (uint32_t i = 0; i < n; i++) {
+		if (list->u.items[i].type != SL_FLOAT)
+			return corrupt(r, key, "expected floats");
+		values[i] = list->u.items[i].u.number;
+	}
+	*out = values;
+	return SCORE_OK;
+}
+
+static score_status get_integers(const reader *r, const sl_value *map, const char *key, uint32_t n, const uint32_t **out)
+{
+	const sl_value *list = NULL;
+	*out = NULL;
+	TRY(get(r, map, key, SL_ARRAY, &list));
+	if (list->n == 0)
+		return SCORE_OK;
+	if (list->n != n)
+		return corrupt(r, key, "has another length than its part says");
+	uint32_t *values = sl_arena_alloc(r->arena, n, sizeof *values);
+	if (values == NULL)
+		return sl_fail_memory(r->error, n * sizeof *values);
+	for (uint32_t i = 0; i < n; i++) {
+		if (list->u.items[i].type != SL_UINT || list->u.items[i].u.uint > INT32_MAX)
+			return corrupt(r, key, "expected counts");
+		values[i] = (uint32_t)list->u.items[i].u.uint;
+	}
+	*out = values;
+	return SCORE_OK;
+}
+
+static score_status read_part(const reader *r, const sl_value *map, uint32_t n_outputs, score_part *p)
+{
+	if (map->type != SL_MAP)
+		return corrupt(r, "list", "expected one map per part");
+	p->struct_size = sizeof *p;
+	TRY(get_count(r, map, "first_output", &p->first_output));
+	TRY(get_count(r, map, "outputs", &p->n_outputs));
+	TRY(get_number(r, map, "divisor", &p->divisor));
+	TRY(get_word(r, map, "link", &slm_words_link, &p->link));
+	TRY(get_number(r, map, "parameter", &p->link_parameter));
+	TRY(get_word(r, map, "vote", &slm_words_vote, &p->vote));
+	TRY(get_number(r, map, "weight", &p->weight));
+	if (p->n_outputs == 0 || p->n_outputs > n_outputs || p->divisor == 0.0 || p->link_parameter == 0.0)
+		return corrupt(r, "outputs", "a part has no outputs, more than the model, or divides by 0");
+	TRY(get_numbers(r, map, "slopes", p->n_outputs, &p->slopes));
+	TRY(get_numbers(r, map, "offsets", p->n_outputs, &p->offsets));
+	TRY(get_integers(r, map, "curve_ends", p->n_outputs, &p->curve_ends));
+	const uint32_t n_curve = p->curve_ends ? p->curve_ends[p->n_outputs - 1] : 0;
+	TRY(get_numbers(r, map, "curve_x", n_curve, &p->curve_x));
+	TRY(get_numbers(r, map, "curve_y", n_curve, &p->curve_y));
+	TRY(get_integers(r, map, "predictions", forest_part_values(p), &p->columns));
+	return p->columns ? SCORE_OK : corrupt(r, "predictions", "a part names none, or its link does not fit its outputs");
+}
+
+static score_status read_parts(reader *r, const sl_value *root, forest *f)
+{
+	const sl_value *map = NULL;
+	const sl_value *list = NULL;
+	TRY(get(r, root, "parts", SL_MAP, &map));
+	r->where = "parts";
+	TRY(get_word(r, map, "combine", &slm_words_combine, &f->parts.combine));
+	TRY(get_number(r, map, "total", &f->parts.total));
+	TRY(get(r, map, "list", SL_ARRAY, &list));
+	score_part *parts = sl_arena_alloc(r->arena, list->n, sizeof *parts);
+	if (parts == NULL)
+		return sl_fail_memory(r->error, list->n * sizeof *parts);
+	for (uint32_t i = 0; i < list->n; i++)
+		TRY(read_part(r, list->u.items + i, f->contract.n_outputs, parts + i));
+	f->parts.n = list->n;
+	f->parts.list = parts;
+	return SCORE_OK;
+}
+
 static score_status read_contract(reader *r, const sl_value *root, forest *f)
 {
 	score_contract *c = &f->contract;
@@ -392,6 +478,9 @@ static score_status read_root(reader *r, const sl_value *root, uint64_t room, fo
 	/* The first writers stored a slope that these links did not have. */
 	if (forest_needs_slope(f) && !table->needs[SLM_NEEDS_SLOPE])
 		f->link_parameter = 1.0;
+	r->where = top;
+	if (table->needs[SLM_NEEDS_PARTS])
+		TRY(read_parts(r, root, f));
 	r->where = top;
 	TRY(read_contract(r, root, f));
 	r->where = top;

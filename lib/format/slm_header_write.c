@@ -151,6 +151,49 @@ static void put_derived(writer *w, const forest *f)
 	put_count(w, "linear_first", f->linear_first);
 }
 
+static void put_numbers(writer *w, const char *key, const double *values, uint32_t n)
+{
+	put_array(w, key, values ? n : 0);
+	for (uint32_t i = 0; i < n && values; i++)
+		msgpack_pack_double(&w->pack, values[i]);
+}
+
+static void put_integers(writer *w, const char *key, const uint32_t *values, uint32_t n)
+{
+	put_array(w, key, values ? n : 0);
+	for (uint32_t i = 0; i < n && values; i++)
+		msgpack_pack_uint64(&w->pack, values[i]);
+}
+
+static void put_part(writer *w, const score_part *p)
+{
+	uint32_t n_curve = p->curve_ends ? p->curve_ends[p->n_outputs - 1] : 0;
+	msgpack_pack_map(&w->pack, 13);
+	put_count(w, "first_output", p->first_output);
+	put_count(w, "outputs", p->n_outputs);
+	put_number(w, "divisor", p->divisor);
+	put_word(w, "link", &slm_words_link, p->link);
+	put_number(w, "parameter", p->link_parameter);
+	put_word(w, "vote", &slm_words_vote, p->vote);
+	put_number(w, "weight", p->weight);
+	put_numbers(w, "slopes", p->slopes, p->n_outputs);
+	put_numbers(w, "offsets", p->offsets, p->n_outputs);
+	put_integers(w, "curve_ends", p->curve_ends, p->n_outputs);
+	put_numbers(w, "curve_x", p->curve_x, n_curve);
+	put_numbers(w, "curve_y", p->curve_y, n_curve);
+	put_integers(w, "predictions", p->columns, forest_part_values(p));
+}
+
+static void put_parts(writer *w, const forest_parts *parts)
+{
+	put_map(w, "parts", 3);
+	put_word(w, "combine", &slm_words_combine, parts->combine);
+	put_number(w, "total", parts->total);
+	put_array(w, "list", parts->n);
+	for (uint32_t i = 0; i < parts->n; i++)
+		put_part(w, parts->list + i);
+}
+
 static void put_section(writer *w, const char *name, const slm_section *s)
 {
 	char type[4] = { s->is_float ? 'f' : 'u', 0, 0, 0 };
@@ -198,7 +241,7 @@ score_status slm_header_write(const forest *f, const slm_table *table, sl_vector
 {
 	writer w = { .out = out, .error = error, .status = SCORE_OK };
 	msgpack_packer_init(&w.pack, &w, append);
-	msgpack_pack_map(&w.pack, f->derived.n > 0 ? 12 : 11);
+	msgpack_pack_map(&w.pack, 11u + (f->derived.n > 0) + (f->parts.n > 0));
 	put_text(&w, "format");
 	put_text(&w, "scoreline model");
 	put_requires(&w, table);
@@ -208,6 +251,8 @@ score_status slm_header_write(const forest *f, const slm_table *table, sl_vector
 	put_word(&w, "leaf_id_rule", &slm_words_leaf_rule, table->leaf_rule);
 	if (f->derived.n > 0)
 		put_derived(&w, f);
+	if (f->parts.n > 0)
+		put_parts(&w, &f->parts);
 	put_sections(&w, table);
 	return w.status;
 }

@@ -75,7 +75,7 @@ enum {
 };
 
 /* What a file may need that the first readers of version 1 do not know: the words of `requires`, in this order. */
-enum { SLM_NEEDS_DERIVED, SLM_NEEDS_SLOPE, SLM_NEEDS_LINEAR_LEAVES, SLM_N_REQUIREMENTS };
+enum { SLM_NEEDS_DERIVED, SLM_NEEDS_SLOPE, SLM_NEEDS_LINEAR_LEAVES, SLM_NEEDS_PARTS, SLM_N_REQUIREMENTS };
 extern const char *const slm_requirement_names[SLM_N_REQUIREMENTS];
 
 /* One array: `count` elements of `bits` bits, floats or unsigned integers. Offsets count from the first section. */
@@ -128,6 +128,8 @@ extern const slm_words slm_words_category;
 extern const slm_words slm_words_link;
 extern const slm_words slm_words_feature;
 extern const slm_words slm_words_leaf_rule;
+extern const slm_words slm_words_vote;
+extern const slm_words slm_words_combine;
 
 /* ---- bytes, the same on every host ---------------------------------------------------------------- */
 

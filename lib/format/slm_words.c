@@ -57,6 +57,7 @@ const char *const slm_requirement_names[SLM_N_REQUIREMENTS] = {
 	[SLM_NEEDS_DERIVED] = "derived_columns",
 	[SLM_NEEDS_SLOPE] = "link_slope",
 	[SLM_NEEDS_LINEAR_LEAVES] = "linear_leaves",
+	[SLM_NEEDS_PARTS] = "parts",
 };
 
 #define WORDS(NAME, ...) \
@@ -70,6 +71,8 @@ WORDS(base, "first", "last");
 WORDS(average, "none", "margin", "prediction", "scale");
 WORDS(category, "truncate", "nonnegative", "cityhash32", "exact");
 WORDS(feature, "numeric", "category");
+WORDS(vote, "none", "largest", "above", "at_least");
+WORDS(combine, "sum", "median");
 WORDS(leaf_rule, "leaf-order", "preorder", "level-order");
 
 /* The links' words are the library's own, which its users read too. */

@@ -477,6 +477,7 @@ static score_status write_file(writer *w, const score_save_options *options, sl_
 	place_sections(&w->table);
 	w->table.needs[SLM_NEEDS_DERIVED] = w->model.derived.n > 0;
 	w->table.needs[SLM_NEEDS_SLOPE] = forest_needs_slope(&w->model);
+	w->table.needs[SLM_NEEDS_PARTS] = w->model.parts.n > 0;
 	w->table.needs[SLM_NEEDS_LINEAR_LEAVES] = w->model.linear_leaves.first_term != NULL;
 	TRY(slm_header_write(&w->model, &w->table, header, w->error));
 	if (header->length > SLM_MAX_HEADER_BYTES)

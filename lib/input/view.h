@@ -38,6 +38,8 @@ typedef struct input_view {
 	score_dtype start_type, number_type; /* SCORE_CSR, as in score_input */
 	const void *row_starts, *column_numbers, *entries;
 	double absent;                      /* SCORE_CSR: 0 or NaN */
+	const char *codes;                  /* SCORE_BINNED: codes of the model's columns, instead of values */
+	int64_t code_stride;                /* from one column of them to the next, in bytes */
 	bool all_f32;                       /* every used value is a float */
 } input_view;
 

@@ -7,6 +7,7 @@
 >>> model = scoreline.load("model.slm")
 """
 
+from ._binned import BinColumn, Binned
 from ._build import Builder, Step
 from ._capture import Capture
 from ._contributions import Explainer
@@ -30,6 +31,8 @@ from ._statistics import Drift, Histogram, Snapshot, Statistics, prometheus_text
 
 __all__ = [
     "ArgumentError",
+    "BinColumn",
+    "Binned",
     "Builder",
     "Capture",
     "CorruptError",

@@ -14,13 +14,15 @@ import numpy as np
 
 from . import _library
 from ._errors import ShapeError
-from ._library import BuildOptions, ColumnProgram, Contract, Error, F32, F64, ISAS, LinearLeaf, Node, Tree, c_text
+from ._library import BuildOptions, ColumnProgram, PartStruct, Contract, Error, F32, F64, ISAS, LinearLeaf, Node, Tree, c_text
 from ._library import check, filled, lib, new_handle
 from ._model import Model
 
 _WIDTHS = {"f32": F32, "f64": F64}
 _BASE_POSITIONS = {"first": 0, "last": 1}
 _AVERAGES = {"none": 0, "margin": 1, "prediction": 2, "scale": 3}
+_VOTES = {"none": 0, "largest": 1, "above": 2, "at_least": 3}
+_COMBINATIONS = {"sum": 0, "median": 1}
 _CATEGORY_RULES = {"truncate": 0, "nonnegative": 1, "cityhash32": 2, "exact": 3}
 _TESTS = {"leaf": 0, "lt": 1, "le": 2, "in_left": 3, "in_right": 4}
 _TYPES = {"numeric": 0, "category": 1}
@@ -55,6 +57,9 @@ LINKS = {
             "sigmoid_pair_onnx",
             "exp_scaled",
             "isolation",
+            "parts",
+            "complement",
+            "normalised",
         )
     )
 }
@@ -422,6 +427,61 @@ class Builder:
         if first_column:
             self._call(lib.score_builder_set_linear_columns, first_column)
         self._call(lib.score_builder_set_linear, weights.ctypes.data, int(skip_missing))
+        return self
+
+    def add_part(
+        self,
+        first_output: int,
+        n_outputs: int,
+        *,
+        divisor: float = 1.0,
+        slopes: Any = None,
+        offsets: Any = None,
+        curves: Optional[Sequence[Tuple[Any, Any]]] = None,
+        link: str = "identity",
+        link_parameter: float = 1.0,
+        vote: str = "none",
+        weight: float = 1.0,
+        columns: Optional[Sequence[int]] = None,
+    ) -> "Builder":
+        """Add a part: outputs whose values, times a weight, are combined with those of other parts.
+
+        Args:
+            first_output, n_outputs: the margins that it takes.
+            divisor: each margin is divided by it.
+            slopes, offsets: [n_outputs] then x * slope + offset; None: x.
+            curves: [n_outputs] of (x, y), points with ascending x; then linear between them, flat beyond. None: no curves.
+            link, link_parameter: then, as of a model.
+            vote: "largest": 1 for the first largest value, 0 for the others; "above", "at_least": of one output and
+                without a link, two values: {0, 1} if x > 0 (x >= 0), else {1, 0}.
+            columns: the prediction that each value adds to; None: 0, 1, 2, …
+        """
+        part, kept = filled(PartStruct), []
+
+        def pointer(values: Any, dtype: Any) -> Optional[int]:
+            if values is None:
+                return None
+            kept.append(np.ascontiguousarray(values, dtype=dtype))
+            return kept[-1].ctypes.data
+
+        for name, values in (("slopes", slopes), ("offsets", offsets), ("curves", curves)):
+            if values is not None and len(values) != n_outputs:
+                raise ShapeError(f"expected {n_outputs} {name}, found {len(values)}")
+        part.first_output, part.n_outputs, part.divisor, part.weight = first_output, n_outputs, divisor, weight
+        part.slopes, part.offsets = pointer(slopes, np.float64), pointer(offsets, np.float64)
+        if curves is not None:
+            part.curve_ends = pointer(np.cumsum([len(x) for x, _ in curves]), np.uint32)
+            part.curve_x = pointer(np.concatenate([np.asarray(x, np.float64) for x, _ in curves]), np.float64)
+            part.curve_y = pointer(np.concatenate([np.asarray(y, np.float64) for _, y in curves]), np.float64)
+        part.link, part.link_parameter = _choice("link", LINKS, link), link_parameter
+        part.vote, part.columns = _choice("vote", _VOTES, vote), pointer(columns, np.uint32)
+        self._call(lib.score_builder_add_part, byref(part))
+        return self
+
+    def combine(self, how: str, n_predictions: int, *, total: float = 0.0) -> "Builder":
+        """Combine the parts: their "sum" per prediction, divided by `total` unless that is 0, or the weighted "median" of
+        parts of one value each."""
+        self._call(lib.score_builder_combine, _choice("a combination", _COMBINATIONS, how), total, n_predictions)
         return self
 
     def finish(self) -> Model:

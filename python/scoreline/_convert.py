@@ -57,7 +57,7 @@ def convert(
             - ``lightgbm.Booster`` or a LightGBM scikit-learn estimator (their best iteration, if any),
             - ``catboost.CatBoost`` and its estimators, trained on numeric and categorical features,
             - tree ensembles of scikit-learn: trees, forests, gradient boosting and histogram gradient boosting,
-              isolation forests, AdaBoost classifiers, bagging and soft votes over trees,
+              isolation forests, AdaBoost, bagging and votes over those, calibrated classifiers,
             - linear models of scikit-learn: regressors, generalised linear models and classifiers. These sum in the
               order of Scoreline's own contract, so they agree with scikit-learn to rounding, not to the bit.
         name: stored as metadata "name".

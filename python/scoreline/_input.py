@@ -12,7 +12,7 @@ from typing import Any, Generator, List, Optional, Sequence
 
 import numpy as np
 
-from . import _arrow, _pandas
+from . import _arrow, _binned, _pandas
 from ._errors import ShapeError, UnsupportedError
 from ._rows import Rows, from_array, from_columns, from_sparse
 
@@ -21,6 +21,11 @@ def tables(X: Any, model: Any, absent: Optional[str] = None) -> Generator[Rows, 
     """Rows of any supported kind; several only for Arrow streams."""
     if isinstance(X, np.ndarray) and absent is None:
         yield from_array(X)
+        return
+    if isinstance(X, _binned.Binned):
+        if absent is not None:
+            raise _absent_error(False)
+        yield X.rows()
         return
     is_sparse = hasattr(X, "tocsr") and hasattr(X, "nnz")
     if is_sparse != (absent is not None):

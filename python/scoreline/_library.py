@@ -20,7 +20,7 @@ __version__ = "0.1.0"
 
 # Values of the enumerations in the headers.
 F32, F64, I8, U8, I16, U16, I32, U32, I64, U64, BOOL, BOOL_BITS, STRING, F16 = range(1, 15)
-LAYOUT_ROWS, LAYOUT_COLUMNS, LAYOUT_CSR = 1, 2, 3
+LAYOUT_ROWS, LAYOUT_COLUMNS, LAYOUT_CSR, LAYOUT_BINNED = 1, 2, 3, 4
 ABSENT = {"zero": 1, "missing": 2}
 OUTPUTS = {"prediction": 0, "margin": 1, "leaf": 2, "class": 3, "contribution": 4}
 DIRECTIONS = {"both": 0, "up": 1, "down": 2}
@@ -136,8 +136,24 @@ class _InputCsr(Structure):
     ]
 
 
+class _InputBinned(Structure):
+    _fields_ = [
+        ("codes", c_void_p),
+        ("column_stride_bytes", c_int64),
+        ("hash", c_uint8 * 16),
+        ("code_bytes", c_uint32),
+        ("reserved", c_uint32),
+    ]
+
+
 class _InputUnion(Union):
-    _fields_ = [("rows", _InputRows), ("columns", _InputColumns), ("csr", _InputCsr), ("reserved", c_uint64 * 8)]
+    _fields_ = [
+        ("rows", _InputRows),
+        ("columns", _InputColumns),
+        ("csr", _InputCsr),
+        ("binned", _InputBinned),
+        ("reserved", c_uint64 * 8),
+    ]
 
 
 class Input(Structure):
@@ -148,6 +164,24 @@ class Input(Structure):
         ("n_rows", c_int64),
         ("n_columns", c_int64),
         ("u", _InputUnion),
+    ]
+
+
+class Bins(Structure):
+    _fields_ = [("struct_size", c_size_t), ("hash", c_uint8 * 16), ("n_columns", c_uint32), ("code_bytes", c_uint32)]
+
+
+class BinColumnStruct(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("feature", c_uint32),
+        ("flags", c_uint32),
+        ("missing", c_uint32),
+        ("n_cuts", c_uint32),
+        ("n_categories", c_uint32),
+        ("reserved", c_uint32),
+        ("cuts", c_void_p),
+        ("categories", c_void_p),
     ]
 
 
@@ -278,6 +312,25 @@ class ColumnProgram(Structure):
     ]
 
 
+class PartStruct(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("first_output", c_uint32),
+        ("n_outputs", c_uint32),
+        ("divisor", c_double),
+        ("slopes", c_void_p),
+        ("offsets", c_void_p),
+        ("curve_ends", c_void_p),
+        ("curve_x", c_void_p),
+        ("curve_y", c_void_p),
+        ("link", c_int32),
+        ("vote", c_int32),
+        ("link_parameter", c_double),
+        ("weight", c_double),
+        ("columns", c_void_p),
+    ]
+
+
 _H = c_void_p  # opaque handles: model, plan, builder
 _OUT = POINTER(c_void_p)
 _ERROR = POINTER(Error)
@@ -320,6 +373,9 @@ _FUNCTIONS = {
     "score_output_width": (c_size_t, [_H, POINTER(Options)]),
     "score_scratch_bytes": (c_size_t, [_H]),
     "score_batch": (c_int32, [_H, POINTER(Input), c_void_p, c_size_t, POINTER(Options), _ERROR]),
+    "score_model_get_bins": (c_int32, [_H, POINTER(Bins)]),
+    "score_model_get_bin_column": (c_int32, [_H, c_uint32, POINTER(BinColumnStruct), _ERROR]),
+    "score_bin": (c_int32, [_H, POINTER(Input), _H, c_void_p, c_size_t, c_int64, _ERROR]),
     "score_stage_count": (c_size_t, [_H, c_uint32, POINTER(Options)]),
     "score_staged": (c_int32, [_H, POINTER(Input), c_uint32, c_void_p, c_size_t, POINTER(Options), _ERROR]),
     "score_early_stop": (
@@ -346,6 +402,8 @@ _FUNCTIONS = {
     "score_builder_set_metadata": (c_int32, [_H, c_char_p, c_char_p, _ERROR]),
     "score_builder_add_column": (c_int32, [_H, POINTER(ColumnProgram), POINTER(c_uint32), _ERROR]),
     "score_builder_set_linear_columns": (c_int32, [_H, c_uint32, _ERROR]),
+    "score_builder_add_part": (c_int32, [_H, POINTER(PartStruct), _ERROR]),
+    "score_builder_combine": (c_int32, [_H, c_int32, c_double, c_uint32, _ERROR]),
     "score_builder_add_tree": (c_int32, [_H, POINTER(Tree), _ERROR]),
     "score_builder_set_linear": (c_int32, [_H, c_void_p, c_int32, _ERROR]),
     "score_builder_finish": (c_int32, [_H, _OUT, _ERROR]),

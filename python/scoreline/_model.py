@@ -20,7 +20,7 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 
 import numpy as np
 
-from . import _input
+from . import _binned, _input
 from ._contributions import Explainer, explainer_of, top_reasons
 from ._errors import ShapeError
 from ._library import ABSENT, Error, F64, ISAS, Info, Input, LAYOUT_ROWS, OPEN_MMAP, OPEN_VERIFY, OUTPUTS, OpenOptions, Options
@@ -305,6 +305,7 @@ class Model:
                - a SciPy sparse matrix, columns in the order of :attr:`features`; `absent` must be given.
                - a dictionary from feature name to number or label, or a list of them.
                - nested lists, as an array.
+               - what :meth:`bin` made of rows, with this model or one of the same bins.
             output: "prediction" (link applied), "margin" (raw score), "class" (number of the class; predict_class()
                 gives its label), "leaf" (a leaf number per tree, as the source library numbers leaves) or
                 "contribution" (what contributions() gives, one output behind the other).
@@ -343,6 +344,25 @@ class Model:
             self._workers.append(worker)
             return result
         return self._predict(X, output, tree_range, out, absent)
+
+    def bin(self, X: Any, *, absent: Optional[str] = None) -> "_binned.Binned":
+        """Turn rows into codes once, for many calls: other outputs, other ranges of trees, other models of the same bins.
+
+        Args:
+            X, absent: the rows, as for :meth:`predict`.
+
+        Returns:
+            What every call takes for rows. Its memory is a byte (with many cuts 2 or 4) per row and column of codes.
+
+        Raises:
+            UnsupportedError: a linear model, or one with linear leaves.
+        """
+        return _binned.bin_rows(self, _input.tables(X, self, absent))
+
+    @property
+    def bin_columns(self) -> List["_binned.BinColumn"]:
+        """What the codes of :meth:`bin` mean, column by column."""
+        return _binned.columns_of(self)
 
     def contributions(
         self,

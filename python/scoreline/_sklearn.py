@@ -19,8 +19,9 @@ import numpy as np
 
 from . import _sklearn_combined, _sklearn_hist, _sklearn_trees
 from ._build import Builder
-from ._errors import UnsupportedError
+from ._errors import UnsupportedError, VerifyError
 from ._sklearn_ensemble import Ensemble, require_fitted
+from ._sklearn_parts import Combined, differs
 
 SUPPORTED: Dict[str, Callable[[Any], Ensemble]] = {
     **_sklearn_trees.KINDS,
@@ -60,6 +61,19 @@ def _version(name: str) -> str:
     return version
 
 
+def verify_predictions(model: Any, ensemble: Combined, rows: np.ndarray, asked: Any = None) -> None:
+    """Compare the predictions of a model of parts with the estimator's own, to rows that it takes."""
+    if asked is None:
+        rows = asked = ensemble.acceptable(rows)
+    with np.errstate(all="ignore"):
+        theirs = ensemble.predictions(asked)
+    if differs(model.predict(rows), theirs):
+        raise VerifyError(
+            f"{ensemble.metadata['objective']} of scikit-learn {ensemble.metadata['source.version']} answers other predictions "
+            "than its parts say: it is not supported in this form"
+        )
+
+
 def of_sklearn_ensemble(estimator: Any) -> Tuple[Any, Callable, dict]:
     """A converter for convert(): the model, its source's margins, more metadata."""
     ensemble = ensemble_of(estimator)
@@ -72,6 +86,11 @@ def of_sklearn_ensemble(estimator: Any) -> Tuple[Any, Callable, dict]:
         **ensemble.contract,
     )
     ensemble.add_to(builder)
+
+    if isinstance(ensemble, Combined):
+        model = builder.finish()
+        verify_predictions(model, ensemble, model.golden()[0])
+        return model, None, {}
 
     def margins_of(rows: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         rows = ensemble.acceptable(rows)

@@ -1,7 +1,7 @@
 """Ensembles of scikit-learn that combine trees in ways of their own: isolation forests, bagging, boosting by votes.
 
-Comes in: a fitted estimator. Goes out: an ``Ensemble``. One sum per output is all that a model has, so what combines
-ensembles instead of trees is refused by name.
+Comes in: a fitted estimator. Goes out: an ``Ensemble``. What adds up the leaves of trees is one sum per output; what combines
+the answers of ensembles has a part for each (``_sklearn_parts``).
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from typing import Any, Callable, Dict, Iterator, Sequence
 
 import numpy as np
 
-from ._sklearn_ensemble import Ensemble, class_metadata, single_threaded, unsupported
+from ._sklearn_ensemble import Ensemble, class_metadata, require_fitted, single_threaded, unsupported
+from ._sklearn_parts import Combined, combined, part_of, votes_of
 from ._sklearn_trees import AVERAGED, TREES, allows_missing, is_classifier, leaf_values, tree_arguments, with_leaves
 
 
@@ -104,8 +105,38 @@ def _bagged_trees(estimator: Any, n_outputs: int) -> Iterator[Dict[str, Any]]:
         yield with_leaves(tree_arguments(one.tree_, features), leaves)
 
 
+def _ensemble_inside(one: Any, who: Any) -> Ensemble:
+    """An ensemble among the parts of another estimator."""
+    from . import _sklearn
+
+    if not any(kind.__name__ in _sklearn.SUPPORTED for kind in type(one).__mro__):
+        raise unsupported(
+            who, f"{type(one).__name__} as a part", "parts must be ensembles of trees that are converted by themselves"
+        )
+    require_fitted(one)
+    return _sklearn.SUPPORTED[next(kind.__name__ for kind in type(one).__mro__ if kind.__name__ in _sklearn.SUPPORTED)](one)
+
+
+def _of_bagged_ensembles(estimator: Any) -> Combined:
+    parts = []
+    for one, features in zip(estimator.estimators_, estimator.estimators_features_):
+        part = part_of(one, _ensemble_inside(one, estimator), estimator)
+        part.features = np.asarray(features)
+        if is_classifier(estimator):
+            part.keywords["columns"] = one.classes_
+        parts.append(part)
+    twin = single_threaded(estimator)
+    if is_classifier(estimator):
+        n, answer = len(estimator.classes_), twin.predict_proba
+        metadata = class_metadata(estimator.classes_, "largest prediction" if n > 1 else "prediction > 1")
+    else:
+        n, answer, metadata = parts[0].ensemble.n_outputs, twin.predict, {}
+    return combined(estimator, parts, ("sum", n, float(len(parts))), answer, metadata)
+
+
 def _of_bagging(estimator: Any) -> Ensemble:
-    _require_trees(estimator, estimator.estimators_)
+    if not all(_is_tree(one) for one in estimator.estimators_):
+        return _of_bagged_ensembles(estimator)
     twin = single_threaded(estimator)
     metadata: Dict[str, str] = {}
     answer, n_outputs = twin.predict, estimator.estimators_[0].n_outputs_
@@ -163,16 +194,58 @@ def _of_adaboost_classifier(estimator: Any) -> Ensemble:
     )
 
 
+def _of_adaboost_regressor(estimator: Any) -> Combined:
+    """The weighted median of what the regressors answer."""
+    parts = []
+    for one, weight in zip(estimator.estimators_, estimator.estimator_weights_):
+        parts.append(part_of(one, _ensemble_inside(one, estimator), estimator, weight=float(weight)))
+    return combined(estimator, parts, ("median", 1, 0.0), single_threaded(estimator).predict, {})
+
+
 # ---- votes -----------------------------------------------------------------------------------------------------------
 
 
+def _voters(estimator: Any, factors: np.ndarray) -> list:
+    return [
+        part_of(one, _ensemble_inside(one, estimator), estimator, weight=float(factor))
+        for one, factor in zip(estimator.estimators_, factors)
+    ]
+
+
+def _of_hard_votes(estimator: Any, factors: np.ndarray) -> Combined:
+    """The weight of the votes for each class is the prediction."""
+    parts = [votes_of(part, one, estimator) for part, one in zip(_voters(estimator, factors), estimator.estimators_)]
+    n, twin = len(estimator.classes_), single_threaded(estimator)
+
+    def votes(rows: np.ndarray) -> np.ndarray:
+        said = np.column_stack([one.predict(rows) for one in twin.estimators_])
+        return np.array([np.bincount(row, weights=factors, minlength=n) for row in said])
+
+    metadata = class_metadata(estimator.classes_, "largest prediction")
+    return combined(estimator, parts, ("sum", n, 0.0), votes, metadata)
+
+
+def _of_voting_ensembles(estimator: Any, factors: np.ndarray) -> Combined:
+    twin = single_threaded(estimator)
+    twin.estimators_ = [single_threaded(part) for part in estimator.estimators_]
+    soft = is_classifier(estimator)
+    return combined(
+        estimator,
+        _voters(estimator, factors),
+        ("sum", len(estimator.classes_) if soft else 1, float(factors.sum())),
+        twin.predict_proba if soft else twin.predict,
+        class_metadata(estimator.classes_, "largest prediction") if soft else {},
+    )
+
+
 def _of_voting(estimator: Any) -> Ensemble:
-    if getattr(estimator, "voting", "soft") == "hard":
-        raise unsupported(estimator, "voting='hard'", "train with voting='soft'")
     parts = estimator.estimators_
-    _require_trees(estimator, parts)
     weights = estimator._weights_not_none
     factors = np.ones(len(parts)) if weights is None else np.asarray(weights, dtype=np.float64)
+    if getattr(estimator, "voting", "soft") == "hard":
+        return _of_hard_votes(estimator, factors)
+    if not all(_is_tree(one) for one in parts):
+        return _of_voting_ensembles(estimator, factors)
     total = np.average(np.zeros((1, len(parts))), axis=1, weights=factors, returned=True)[1][0]
     twin = single_threaded(estimator)
     twin.estimators_ = [single_threaded(part) for part in parts]
@@ -212,11 +285,11 @@ KINDS: Dict[str, Callable[[Any], Ensemble]] = {
     "BaggingRegressor": _of_bagging,
     "BaggingClassifier": _of_bagging,
     "AdaBoostClassifier": _of_adaboost_classifier,
+    "AdaBoostRegressor": _of_adaboost_regressor,
     "VotingRegressor": _of_voting,
     "VotingClassifier": _of_voting,
 }
 REFUSED: Dict[str, Callable[[Any], Ensemble]] = {
-    "AdaBoostRegressor": _refuse("a weighted median of its trees' answers", "convert its trees one by one"),
     "StackingRegressor": _refuse("a model over the answers of other models", "convert the parts one by one"),
     "StackingClassifier": _refuse("a model over the answers of other models", "convert the parts one by one"),
     "RandomTreesEmbedding": _refuse("leaves as its answer", "convert a forest and ask for the output 'leaf'"),

@@ -63,6 +63,7 @@ class Linear(NamedTuple):
     rounding: float  # relative difference that the estimator's own arithmetic allows
     names: Optional[Sequence[str]] = None
     classes: Dict[str, str] = {}  # metadata of a classifier
+    finish: Optional[Callable[[Builder], Any]] = None  # tells a builder about parts, instead of a link
 
     @property
     def n_outputs(self) -> int:
@@ -199,6 +200,56 @@ def calibrated(calibration: Any, estimator: Any) -> Linear:
     )
 
 
+def calibrated_parts(calibrations: Sequence[Tuple[Any, Any]], classes: Any, keywords_of: Callable) -> Linear:
+    """Linear classifiers behind calibrators that are no sigmoids, or several of them: a part for each. `calibrations` are
+    pairs of a member of a CalibratedClassifierCV and what it calibrates, `keywords_of` gives those of Builder.add_part()."""
+    bases = [linear_of(estimator) for _, estimator in calibrations]
+    for (one, estimator), base in zip(calibrations, bases):
+        if list(estimator.classes_) != list(one.classes) or base.n_outputs != len(one.calibrators):
+            raise UnsupportedError(
+                f"CalibratedClassifierCV over {base.name} is not supported in this form: expected linear classifiers that "
+                "were trained on all classes, with a decision_function()"
+            )
+
+    def margins_of(rows: Any) -> np.ndarray:
+        return np.hstack([np.asarray(e.decision_function(rows)).reshape(len(rows), -1) for _, e in calibrations])
+
+    def finish(builder: Builder) -> None:
+        first = 0
+        for (one, _), base in zip(calibrations, bases):
+            builder.add_part(first, base.n_outputs, **keywords_of(one))
+            first += base.n_outputs
+        builder.combine("sum", len(classes), total=float(len(bases)))
+
+    return bases[0]._replace(
+        name="CalibratedClassifierCV",
+        weights=np.hstack([base.weights for base in bases]),
+        bias=np.concatenate([base.bias for base in bases]),
+        links=("identity",),
+        margins_of=margins_of,
+        predictions_of=mean_of(calibrations),
+        rounding=max(base.rounding for base in bases),
+        classes=class_metadata(classes, "largest prediction"),
+        finish=finish,
+    )
+
+
+def mean_of(calibrations: Sequence[Tuple[Any, Any]]) -> Callable[[Any], np.ndarray]:
+    """The mean of calibrated probabilities, without the steps of pipelines before the classifiers."""
+    alone = []
+    for one, estimator in calibrations:
+        alone.append(copy.copy(one))
+        alone[-1].estimator = estimator
+
+    def predictions(rows: Any) -> np.ndarray:
+        total = 0.0
+        for one in alone:
+            total = total + one.predict_proba(rows)
+        return total / len(alone)
+
+    return predictions
+
+
 def _class_metadata(estimator: Any, n_outputs: int, multilabel: bool) -> Dict[str, str]:
     if multilabel:  # 0 or 1 per label
         return {"class_rule": "margin > 0"}
@@ -284,7 +335,10 @@ def build(linear: Linear) -> Model:
             link=link,
             metadata=metadata_of(linear),
         )
-        model = builder.set_linear(linear.weights).finish()
+        builder.set_linear(linear.weights)
+        if linear.finish is not None:
+            linear.finish(builder)
+        model = builder.finish()
         if answers(linear, model, rows, asked):
             return model
     raise VerifyError(

@@ -16,8 +16,10 @@ from ._build import Builder
 from ._errors import UnsupportedError, VerifyError
 from ._model import Model
 from ._sklearn import KINDS, SUPPORTED, ensemble_of
+from ._sklearn_ensemble import Ensemble, class_metadata
 from ._sklearn_columns import Column, Inputs, Norm, Placed, Table, members_of
-from ._sklearn_linear import READERS, Linear, answers, calibrated, linear_of, metadata_of
+from ._sklearn_linear import READERS, Linear, answers, calibrated, calibrated_parts, linear_of, mean_of, metadata_of
+from ._sklearn_parts import Combined, calibrated_ensemble, calibration_keywords, differs, frozen_in
 from ._sklearn_transformers import transform
 
 N_PROBES = 64
@@ -34,7 +36,7 @@ class Chain(NamedTuple):
 
     stages: List[Any]
     last: Any
-    calibration: Optional[Any] = None
+    calibration: Optional[Any] = None  # a CalibratedClassifierCV; `last` is what its first member calibrates
 
     def transformed(self, rows: Any) -> Any:
         for stage in self.stages:
@@ -57,26 +59,30 @@ def chain_of(obj: Any) -> Chain:
         elif _is(obj, "FrozenEstimator"):
             obj = obj.estimator
         elif _is(obj, "CalibratedClassifierCV") and calibration is None:
-            calibration = _only_calibration(obj)
-            obj = calibration.estimator
+            calibration = obj
+            obj = _members_of(obj)[0].estimator
         else:
             return Chain(stages, obj, calibration)
 
 
-def _only_calibration(classifier: Any) -> Any:
+def _members_of(classifier: Any) -> List[Any]:
     if not hasattr(classifier, "calibrated_classifiers_"):
         raise ValueError("this CalibratedClassifierCV is not fitted yet: call fit() first")
     found = classifier.calibrated_classifiers_
-    if len(found) != 1:
+    if len(found) > 1 and any(_is(frozen_in(one.estimator), "Pipeline", *_SEARCHES) for one in found):
         raise UnsupportedError(
-            f"CalibratedClassifierCV averages the probabilities of {len(found)} classifiers, which is not supported: "
-            "train it with ensemble=False"
+            f"CalibratedClassifierCV over {len(found)} pipelines, each with steps of its own, is not supported: train it with "
+            "ensemble=False, or put the steps before it"
         )
-    if found[0].method != "sigmoid":
-        raise UnsupportedError(
-            f"CalibratedClassifierCV with method={found[0].method!r} is not supported: train it with method='sigmoid'"
-        )
-    return found[0]
+    return found
+
+
+def _calibrations(chain: Chain) -> List[Tuple[Any, Any]]:
+    """Members of the CalibratedClassifierCV, each with what it calibrates."""
+    members = _members_of(chain.calibration)
+    if len(members) == 1:
+        return [(members[0], chain.last)]
+    return [(one, frozen_in(one.estimator)) for one in members]
 
 
 def of_sklearn_pipeline(obj: Any) -> Tuple[Model, Optional[Callable], dict]:
@@ -91,11 +97,6 @@ def of_sklearn_pipeline(obj: Any) -> Tuple[Model, Optional[Callable], dict]:
     if _is(chain.last, *READERS):
         return _of_linear(chain, inputs, columns), None, {}
     if _is(chain.last, *KINDS):
-        if chain.calibration is not None:
-            raise UnsupportedError(
-                f"CalibratedClassifierCV over {last} is not supported: it calibrates linear classifiers here. Convert "
-                f"the {last} itself, and apply the sigmoid to its predictions"
-            )
         _refuse_rounded_norms(columns, last)
         return _of_trees(chain, inputs, columns)
     raise UnsupportedError(
@@ -179,7 +180,7 @@ def _scheme(inputs: Inputs, columns: Sequence[Column]) -> Scheme:
 
 
 def _of_trees(chain: Chain, inputs: Inputs, columns: Tuple[Column, ...]) -> Tuple[Model, Callable, dict]:
-    ensemble = ensemble_of(chain.last)
+    ensemble = _ensemble_of(chain)
     scheme = _scheme(inputs, columns)
     builder, placed = scheme.builder(ensemble.n_outputs, metadata=ensemble.metadata, **ensemble.contract)
     ensemble.add_to(builder, [placed.place(column) for column in columns])
@@ -188,17 +189,50 @@ def _of_trees(chain: Chain, inputs: Inputs, columns: Tuple[Column, ...]) -> Tupl
         made = _dense(made)
         if not np.array_equal(made, ensemble.acceptable(made), equal_nan=True):
             raise ValueError("the estimator refuses such rows")
-        return ensemble.margins(made)
+        return ensemble.predictions(made) if isinstance(ensemble, Combined) else ensemble.margins(made)
 
     def margins_of(rows: np.ndarray) -> Tuple[np.ndarray, np.ndarray]:
         rows = np.vstack([rows, _probes(scheme, columns)])
         return accepted(chain, scheme, columns, rows, answer)
 
-    return builder.finish(), margins_of, {}
+    model = builder.finish()
+    if isinstance(ensemble, Combined):
+        rows, theirs = margins_of(model.golden()[0])
+        if len(rows) and differs(model.predict(rows), theirs):
+            raise VerifyError(
+                f"a pipeline of scikit-learn that ends in {ensemble.metadata['objective']} answers other predictions than its "
+                "parts say: it is not supported in this form"
+            )
+        return model, None, {}
+    return model, margins_of, {}
+
+
+def _ensemble_of(chain: Chain) -> Ensemble:
+    if chain.calibration is None:
+        return ensemble_of(chain.last)
+    calibrations, classes = _calibrations(chain), chain.calibration.classes_
+    first = ensemble_of(chain.last).metadata
+    metadata = {
+        **{key: first[key] for key in ("source.library", "source.version")},
+        "objective": type(chain.calibration).__name__,
+        **class_metadata(classes, "largest prediction"),
+    }
+    return calibrated_ensemble(chain.calibration, calibrations, ensemble_of, metadata, mean_of(calibrations))
+
+
+def _linear_of(chain: Chain) -> Linear:
+    if chain.calibration is None:
+        return linear_of(chain.last)
+    calibrations = _calibrations(chain)
+    if len(calibrations) == 1 and calibrations[0][0].method == "sigmoid":
+        return calibrated(*calibrations[0])
+    return calibrated_parts(
+        calibrations, chain.calibration.classes_, lambda one: calibration_keywords(one, chain.calibration)
+    )
 
 
 def _of_linear(chain: Chain, inputs: Inputs, columns: Tuple[Column, ...]) -> Model:
-    linear = linear_of(chain.last) if chain.calibration is None else calibrated(chain.calibration, chain.last)
+    linear = _linear_of(chain)
     scheme = _scheme(inputs, columns)
     for link in linear.links:
         builder, placed = scheme.builder(
@@ -210,6 +244,8 @@ def _of_linear(chain: Chain, inputs: Inputs, columns: Tuple[Column, ...]) -> Mod
             placed.prepare(columns)
             first = [placed.add(column) for column in columns][0]
             builder.set_linear(linear.weights, first_column=first)
+        if linear.finish is not None:
+            linear.finish(builder)
         model = builder.finish()
         if _agrees(chain, scheme, columns, linear, model):
             return model

@@ -5,6 +5,8 @@
  * It compiles or it does not; the program itself checks what only a running library can tell.
  */
 #include <scoreline.h>
+#include <scoreline/arrow.h>
+#include <scoreline/bins.h>
 #include <scoreline/build.h>
 #include <scoreline/deploy.h>
 #include <scoreline/export.h>
@@ -194,6 +196,32 @@ AT(score_input, u.csr.start_type, 56);
 AT(score_input, u.csr.number_type, 60);
 AT(score_input, u.csr.absent, 64);
 
+AT(score_input, u.binned.codes, 32);
+AT(score_input, u.binned.column_stride_bytes, 40);
+AT(score_input, u.binned.hash, 48);
+AT(score_input, u.binned.code_bytes, 64);
+
+/* Arrow's own, which every producer has. */
+SIZE(struct ArrowSchema, 72);
+SIZE(struct ArrowArray, 80);
+SIZE(struct ArrowArrayStream, 40);
+
+SIZE(score_bins, 32);
+AT(score_bins, struct_size, 0);
+AT(score_bins, hash, 8);
+AT(score_bins, n_columns, 24);
+AT(score_bins, code_bytes, 28);
+
+SIZE(score_bin_column, 48);
+AT(score_bin_column, struct_size, 0);
+AT(score_bin_column, feature, 8);
+AT(score_bin_column, flags, 12);
+AT(score_bin_column, missing, 16);
+AT(score_bin_column, n_cuts, 20);
+AT(score_bin_column, n_categories, 24);
+AT(score_bin_column, cuts, 32);
+AT(score_bin_column, categories, 40);
+
 SIZE(score_options, 56);
 AT(score_options, struct_size, 0);
 AT(score_options, output, 8);
@@ -301,6 +329,22 @@ AT(score_column_program, n_hashes, 48);
 AT(score_column_program, steps, 56);
 AT(score_column_program, n_steps, 64);
 AT(score_column_program, least, 72);
+
+SIZE(score_part, 96);
+AT(score_part, struct_size, 0);
+AT(score_part, first_output, 8);
+AT(score_part, n_outputs, 12);
+AT(score_part, divisor, 16);
+AT(score_part, slopes, 24);
+AT(score_part, offsets, 32);
+AT(score_part, curve_ends, 40);
+AT(score_part, curve_x, 48);
+AT(score_part, curve_y, 56);
+AT(score_part, link, 64);
+AT(score_part, vote, 68);
+AT(score_part, link_parameter, 72);
+AT(score_part, weight, 80);
+AT(score_part, columns, 88);
 
 SIZE(score_import_options, 48);
 AT(score_import_options, struct_size, 0);
@@ -433,6 +477,11 @@ VALUE(SCORE_DICTIONARY_HASH, 4);
 VALUE(SCORE_ROWS, 1);
 VALUE(SCORE_COLUMNS, 2);
 VALUE(SCORE_CSR, 3);
+VALUE(SCORE_BINNED, 4);
+VALUE(SCORE_ARROW_BY_POSITION, 1);
+VALUE(SCORE_BIN_CATEGORY, 1);
+VALUE(SCORE_BIN_ZERO_IS_MISSING, 2);
+VALUE(SCORE_BIN_DERIVED, 4);
 VALUE(SCORE_ABSENT_ZERO, 1);
 VALUE(SCORE_ABSENT_MISSING, 2);
 VALUE(SCORE_OUTPUT_PREDICTION, 0);
@@ -495,6 +544,15 @@ VALUE(SCORE_LINK_OPPOSITE_ONNX, 23);
 VALUE(SCORE_LINK_SIGMOID_PAIR_ONNX, 24);
 VALUE(SCORE_LINK_EXP_SCALED, 25);
 VALUE(SCORE_LINK_ISOLATION, 26);
+VALUE(SCORE_LINK_PARTS, 27);
+VALUE(SCORE_LINK_COMPLEMENT, 28);
+VALUE(SCORE_LINK_NORMALISED, 29);
+VALUE(SCORE_VOTE_NONE, 0);
+VALUE(SCORE_VOTE_LARGEST, 1);
+VALUE(SCORE_VOTE_ABOVE, 2);
+VALUE(SCORE_VOTE_AT_LEAST, 3);
+VALUE(SCORE_COMBINE_SUM, 0);
+VALUE(SCORE_COMBINE_MEDIAN, 1);
 VALUE(SCORE_TEST_LEAF, 0);
 VALUE(SCORE_TEST_LT, 1);
 VALUE(SCORE_TEST_LE, 2);

@@ -9,10 +9,13 @@ import pathlib
 from typing import Callable
 
 import numpy as np
+import scipy.sparse
 
 import c_interface as lib
+import scoreline
 
 SLM = b"\x89SLM"  # how a file of ours begins
+N_OTHERS = 300  # rows for what is compared on one instruction set only
 REPRODUCERS = lib.ROOT / "build/test-logs/reproducers"
 
 
@@ -62,6 +65,61 @@ def leave_reproducer(name: str, data: bytes, rows: np.ndarray, expected: np.ndar
     return folder
 
 
+def sparse(rows: np.ndarray) -> scipy.sparse.csr_matrix:
+    """The same rows, in which what is missing is absent and zeros are not."""
+    known = ~np.isnan(rows)
+    starts = np.concatenate([[0], np.cumsum(known.sum(axis=1))])
+    return scipy.sparse.csr_matrix((rows[known], np.nonzero(known)[1], starts), rows.shape)
+
+
+class Others:
+    """Calls beyond score_batch() on whole rows, against the same oracle: sparse rows, rows as codes, stages and decisions.
+    `rows` are floats, `margins` the oracle's for them, `margin_of_range` takes the ends of a range of iterations."""
+
+    def __init__(self, name: str, slm: bytes, rows: np.ndarray, margins: np.ndarray, tally: Tally, margin_of_range=None):
+        self.model, self.name, self.tally = scoreline.load(slm), name, tally
+        self.rows, self.margins, self.margin_of_range = rows[:N_OTHERS], margins[:N_OTHERS], margin_of_range
+        self.is_trees = self.model.info.kind == "trees"
+
+    def run(self) -> None:
+        self.same(self.model.predict(sparse(self.rows), "margin", absent="missing"), "rows f32, sparse")
+        if self.is_trees:
+            self.decisions()
+            self.stages()
+        if self.model.bin_columns:
+            codes = self.model.bin(self.rows)
+            self.same(self.model.predict(codes, "margin"), "codes")
+            self.same(self.model.predict(codes[:5], "margin"), "codes", self.margins[:5])
+
+    def same(self, got, layout: str, want=None, output: str = "margin") -> None:
+        want = self.margins if want is None else want
+        got = as_doubles(got, want.shape[1])
+        wrong = differing(got, want)
+        self.tally.add(layout, len(got), output)
+        assert not len(wrong), f"{self.name}: {output} of {layout}: {len(wrong)} of {len(got)} rows differ, row {wrong[0]}: " \
+                               f"{got[wrong[0]]} instead of {want[wrong[0]]}; the row is {self.rows[wrong[0]].tolist()}"
+
+    def decisions(self) -> None:
+        known = self.margins[np.isfinite(self.margins)]
+        if self.margins.shape[1] > 1 or not len(known):
+            return
+        for cutoff in np.quantile(known, [0.5, 0.98], method="nearest"):  # a row's own margin is not above itself
+            self.same(self.model.decide(self.rows, cutoff), "rows f32", as_doubles(self.margins > cutoff), "decision")
+
+    def stages(self) -> None:
+        info = self.model.info
+        iterations = info.n_trees // info.trees_per_iteration
+        if self.margin_of_range is None or iterations < 2:
+            return
+        step = -(-iterations // 3)
+        got = self.model.staged_predict(self.rows, step, "margin").reshape(len(self.rows), -1, self.margins.shape[1])
+        assert got.shape[1] == -(-iterations // step)
+        for stage in range(got.shape[1]):
+            end = min(iterations, (stage + 1) * step)
+            want = self.margins if end == iterations else as_doubles(self.margin_of_range(0, end))[:N_OTHERS]
+            self.same(got[:, stage], "rows f32", want, "stages")
+
+
 class Checker:
     """One model against its oracle. `data`: a file that can be imported, or the bytes of a model of our own."""
 
@@ -96,6 +154,9 @@ class Checker:
             self.predictions(model)
             self.classes(model)
             self.ranges(model)
+        of_range = self.oracle.margin_of_range
+        Others(self.name, slm, self.values["f32"], expected["f32"], self.tally,
+               None if of_range is None else lambda begin, end: of_range(self.values["f32"], begin, end)).run()
         return imported
 
     def regimes(self, model: lib.Model) -> list[int]:

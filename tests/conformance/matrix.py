@@ -4,7 +4,7 @@
 The conformance tests add every scored row to it (conftest.py), print it at their end and leave it as JSON. From that file
 
     matrix.py page JSON     writes docs/conformance.md
-    matrix.py check JSON    fails if the page names other cells than the run had
+    matrix.py check JSON    fails if the page names other cells than the run had, or a source has fewer than 300 models
 
 Counts on the page are those of the machine that wrote it; more instruction sets mean more rows.
 """
@@ -16,6 +16,7 @@ import sys
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs/conformance.md"
 DISTRIBUTIONS = {"XGBoost": "xgboost-cpu", "LightGBM": "lightgbm", "CatBoost": "catboost", "scikit-learn": "scikit-learn",
                  "onnxruntime": "onnxruntime"}
+LEAST_MODELS = 300  # of each source, in every run but a quick one
 HEAD = """# What is compared with the source libraries
 
 Every number counts rows that were scored and compared in one run of `tests/run.sh`, over all instruction sets, regimes and
@@ -60,12 +61,17 @@ class Matrix:
                         + "".join(f"{short(cell['rows'].get(layout, 0)):>{len(layout) + 2}}" for layout in layouts))
         return text
 
-    def totals(self) -> tuple[int, int]:
-        """Models and rows. A model counts once, by its margins or whatever it has."""
+    def models(self, only: str | None = None) -> int:
+        """Models of one source or of all. A model counts once, by its margins or whatever it has."""
         most: dict[tuple, int] = {}
         for (source, version, kind, _), cell in self.cells.items():
-            most[source, version, kind] = max(most.get((source, version, kind), 0), cell["models"])
-        return sum(most.values()), sum(n for cell in self.cells.values() for n in cell["rows"].values())
+            if only in (None, source):
+                most[source, version, kind] = max(most.get((source, version, kind), 0), cell["models"])
+        return sum(most.values())
+
+    def totals(self) -> tuple[int, int]:
+        """Models and rows."""
+        return self.models(), sum(n for cell in self.cells.values() for n in cell["rows"].values())
 
     def save(self, path: pathlib.Path) -> None:
         path.write_text(json.dumps([[*key, cell] for key, cell in sorted(self.cells.items())], indent=0) + "\n")
@@ -93,7 +99,7 @@ def page(matrix: Matrix) -> str:
     for source in sorted({key[0] for key in matrix.cells}):
         cells = {key: cell for key, cell in matrix.cells.items() if key[0] == source}
         layouts = sorted({layout for cell in cells.values() for layout in cell["rows"]})
-        text += f"\n## {source}\n\n| version | kind | output | models | " + " | ".join(layouts) + " |\n"
+        text += f"\n## {source}\n\n{matrix.models(source):,} models.\n\n| version | kind | output | models | " + " | ".join(layouts) + " |\n"
         text += "|---|---|---|---:|" + "---:|" * len(layouts) + "\n"
         for (_, version, kind, output), cell in sorted(cells.items()):
             numbers = " | ".join(short(cell["rows"].get(layout, 0)) for layout in layouts)
@@ -126,8 +132,11 @@ def main(command: str, path: str) -> int:
         print("on the page, but nothing was compared:", ", ".join(cell))
     for cell in sorted(in_run - on_page):
         print("compared, but not on the page (matrix.py page adds it):", ", ".join(cell))
+    few = [source for source in DISTRIBUTIONS if matrix.models(source) < LEAST_MODELS]
+    for source in few:
+        print(f"{source}: {matrix.models(source)} models, expected at least {LEAST_MODELS}")
     print(f"{len(in_run)} cells with numbers, {len(on_page)} on the page")
-    return int(on_page != in_run)
+    return int(on_page != in_run or bool(few))
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import city_hash
 import msgpack
 import numpy as np
 
-REQUIREMENTS = {"derived_columns", "link_slope", "linear_leaves"}
+REQUIREMENTS = {"derived_columns", "link_slope", "linear_leaves", "parts"}
 MAGIC = b"\x89SLM\r\n\x1a\n"
 FLOATS = {"cuts", "leaves", "base", "linear_weights", "golden_rows", "golden_margins", "label_codes", "derived_least",
           "step_a", "step_b", "table_values", "leaf_constants", "term_coefficients"}

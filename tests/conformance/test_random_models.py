@@ -1,6 +1,6 @@
-"""Models whose trainer's parameters, objective, data and rows are drawn at random, many and small: margins and predictions
-against XGBoost and LightGBM, bit for bit, on every instruction set, in blocks and row by row. Every model comes from its
-seed alone.
+"""Models whose trainer's parameters, objective, data and rows are drawn at random, many and small: every output against XGBoost
+and LightGBM, bit for bit (contributions: see test_contributions.py), margins and predictions on every instruction set, in
+blocks and row by row. Every model comes from its seed alone.
 """
 import json
 
@@ -12,6 +12,8 @@ import xgboost as xgb
 import bit_check
 import c_interface as lib
 import probe_rows
+import scoreline
+import test_contributions
 import test_lightgbm_models as lightgbm_models
 import test_xgboost_models as xgboost_models
 from conftest import MODE
@@ -21,7 +23,8 @@ N_TESTS = {"quick": 1, "default": 14, "long": 60}[MODE]
 N_ROWS = 160
 
 
-def compare(name, data, oracle, rows, tally):
+def compare(name, data, oracle, rows, tally, leaf=None, contributions=None):
+    """`leaf` and `contributions`: functions of rows without infinities."""
     with np.errstate(over="ignore"):
         narrow = rows.astype(np.float32)
     expected = [(lib.MARGIN, "margin", bit_check.as_doubles(oracle.margin(narrow))),
@@ -41,6 +44,17 @@ def compare(name, data, oracle, rows, tally):
                     folder = bit_check.leave_reproducer(name, data, narrow, wanted)
                     raise AssertionError(f"{name}: {lib.ISA_NAMES[isa]}, {layout}, {word}: {len(wrong)} of {len(got)} rows "
                                          f"differ, row {wrong[0]}: {got[wrong[0]]} instead of {wanted[wrong[0]]}; {folder}")
+    margins, of_range = expected[0][2], oracle.margin_of_range
+    others = bit_check.Others(name, slm, narrow, margins, tally,
+                              None if of_range is None else lambda begin, end: of_range(narrow, begin, end))
+    others.run()
+    finite = np.isfinite(np.where(np.isnan(narrow), 0, narrow)).all(axis=1)
+    if leaf is not None and finite.any():
+        want = bit_check.as_doubles(leaf(narrow[finite]))
+        others.same(others.model.predict(narrow[finite], "leaf"), "rows f32", want, "leaf")
+    if contributions is not None and others.model.info.has_covers and finite.any():
+        test_contributions.compare(others.model, narrow[finite], contributions(narrow[finite]), margins[finite])
+        tally.add("rows f32", int(finite.sum()), "contribution")
 
 
 def draw_categories(rng, n_features):
@@ -86,8 +100,19 @@ def test_lightgbm(test, tally):
         text = booster.model_to_string()
         rows = probe_rows.probe(rng, x, lightgbm_models.thresholds_of(text), N_ROWS, categories=set(n_categories or ()),
                                 nan_rate=0.15)
-        oracle = bit_check.Oracle(margin=lambda x: booster.predict(x, raw_score=True), prediction=booster.predict)
-        compare(f"lgb-random-{seed}", text.encode(), oracle, rows, tally("LightGBM", "drawn at random"))
+        oracle = bit_check.Oracle(
+            margin=lambda x: booster.predict(x, raw_score=True), prediction=booster.predict,
+            margin_of_range=lambda x, begin, end: booster.predict(x, raw_score=True, start_iteration=begin,
+                                                                  num_iteration=end - begin))
+        is_linear = "is_linear=1" in text
+        compare(f"lgb-random-{seed}", text.encode(), oracle, rows, tally("LightGBM", "drawn at random"),
+                leaf=lambda x: booster.predict(x, pred_leaf=True),
+                contributions=None if is_linear else lambda x: booster.predict(x, pred_contrib=True))
+        if is_linear and k % 5 == 0:  # neither library has contributions of these
+            with pytest.raises(lgb.basic.LightGBMError, match="not implemented for linear trees"):
+                booster.predict(rows[:1], pred_contrib=True)
+            with pytest.raises(scoreline.UnsupportedError, match="linear"):
+                scoreline.convert(text.encode()).contributions(rows[:1])
 
 
 # ---- XGBoost -------------------------------------------------------------------------------------------------------
@@ -136,5 +161,13 @@ def test_xgboost(test, tally):
         rows = probe_rows.probe(rng, x, thresholds, N_ROWS, categories=set(n_categories or ()), nan_rate=0.15,
                                 endless=not matrix_only)
         types = ["c" if j in n_categories else "float" for j in range(x.shape[1])] if n_categories else None
+        kind = json.loads(booster.save_config())["learner"]["gradient_booster"]["name"]
+        with_vectors = "multi_output_tree" in booster.save_config()
+
+        def ask(x, **how):
+            return booster.predict(xgb.DMatrix(x, feature_types=types, enable_categorical=True), **how)
+
         compare(f"xgb-random-{seed}", bytes(booster.save_raw(str(rng.choice(["json", "ubj"])))),
-                xgboost_models.oracle_of(booster, types, matrix_only), rows, tally("XGBoost", "drawn at random"))
+                xgboost_models.oracle_of(booster, types, matrix_only), rows, tally("XGBoost", "drawn at random"),
+                leaf=None if kind == "gblinear" else lambda x: ask(x, pred_leaf=True),
+                contributions=None if kind == "gblinear" or with_vectors else lambda x: ask(x, pred_contribs=True))

@@ -12,9 +12,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before scikit-learn: several te
 
 import numpy as np
 import pytest
-from sklearn import ensemble, tree
+from sklearn import calibration, ensemble, tree
 
 import bit_check
+import c_interface
 import probe_rows
 import read_slm
 import scoreline
@@ -390,3 +391,120 @@ def test_histogram_categories(seed, tally):
     # A column of categories must be finite.
     check(tally, "categories", f"sk-categories-{seed}", estimator, x, rng, margin=hist_raw, nan_rate=0.1, ulp=ulp,
           prediction=probabilities if target != "number" else lambda e, x: e.predict(x), categories=set(columns.tolist()))
+
+
+# ---- parts: models that combine the answers of others ----------------------------------------------------------------
+
+def part_classifier(rng, exact):
+    seed = int(rng.integers(1 << 30))
+    kinds = [lambda: ensemble.RandomForestClassifier(int(rng.integers(1, 6)), **shape_of_trees(rng)),
+             lambda: ensemble.ExtraTreesClassifier(int(rng.integers(1, 6)), **shape_of_trees(rng)),
+             lambda: tree.DecisionTreeClassifier(**shape_of_trees(rng)),
+             lambda: ensemble.BaggingClassifier(tree.DecisionTreeClassifier(max_depth=3), int(rng.integers(1, 5)),
+                                                max_features=0.6, random_state=seed),
+             lambda: ensemble.GradientBoostingClassifier(n_estimators=int(rng.integers(1, 5)), random_state=seed),
+             lambda: ensemble.HistGradientBoostingClassifier(max_iter=int(rng.integers(1, 5)), min_samples_leaf=3),
+             lambda: ensemble.AdaBoostClassifier(n_estimators=int(rng.integers(2, 5)), random_state=seed)]
+    return kinds[rng.integers(0, len(kinds) - (1 if exact else 0))]()
+
+
+def part_regressor(rng):
+    seed = int(rng.integers(1 << 30))
+    kinds = [lambda: ensemble.RandomForestRegressor(int(rng.integers(1, 6)), **shape_of_trees(rng)),
+             lambda: tree.ExtraTreeRegressor(**shape_of_trees(rng)),
+             lambda: ensemble.BaggingRegressor(tree.DecisionTreeRegressor(max_depth=4), 3, max_features=0.6, random_state=seed),
+             lambda: ensemble.GradientBoostingRegressor(n_estimators=int(rng.integers(1, 6)), random_state=seed),
+             lambda: ensemble.HistGradientBoostingRegressor(max_iter=int(rng.integers(1, 6)), min_samples_leaf=3)]
+    return kinds[rng.integers(0, len(kinds))]()
+
+
+def check_parts(tally, kind, name, estimator, seen, rng, prediction, ulp=0, n=500):
+    """Predictions and classes; margins are those of parts, which scikit-learn does not show."""
+    model = quiet(scoreline.convert, estimator)
+    assert model.info.link == "parts"
+    data = model.to_bytes()
+    rows = probe_rows.probe(rng, seen, thresholds_of(read_slm.Model(data)), n, nan_rate=0.0, endless=False)
+    wanted = bit_check.as_doubles(quiet(prediction, rows))
+    count = tally("scikit-learn", kind)
+    table, columns = c_interface.Rows(rows), c_interface.Columns(rows)
+    for isa in c_interface.available_isas():
+        one = c_interface.Model.opened(data, isa)
+        one.verify(isa)
+        for layout, given, how in (("rows f64", table, {}), ("columns f64", columns, {}), ("rows f64", table, {"scratch": False}),
+                                   ("rows f64", table, {"batch": 1, "n": 40})):
+            got = one.score(given, output=c_interface.PREDICTION, **how)
+            want = wanted[:len(got)]
+            close = np.abs(got - want) <= ulp * np.spacing(np.abs(want)) if ulp else got == want
+            assert (close | (np.isnan(got) & np.isnan(want))).all(), f"{name}: {c_interface.ISA_NAMES[isa]}, {layout}"
+            count.add(layout, len(got), "prediction")
+        if "class_labels" in model.metadata:
+            numbers = one.score(table, output=c_interface.CLASS)[:, 0]
+            assert (numbers == class_numbers(model, estimator)(rows)).all(), f"{name}: classes"
+            count.add("rows f64", len(numbers), "class")
+
+
+@pytest.mark.parametrize("seed", range(5 * N_SEEDS))
+@pytest.mark.parametrize("kind", ["regressor", "soft", "hard"])
+def test_voting_over_ensembles(kind, seed, tally):
+    rng = seeds("vote", kind, seed)
+    x, n = training_rows(rng), int(rng.integers(2, 6))
+    weights = [None, rng.uniform(0.1, 3, n).tolist()][rng.integers(0, 2)]
+    if kind == "regressor":
+        parts = [part_regressor(rng) for _ in range(n - 1)] + [ensemble.RandomForestRegressor(3, random_state=seed)]
+        estimator = ensemble.VotingRegressor([(str(i), one) for i, one in enumerate(parts)], weights=weights)
+        quiet(estimator.fit, x, targets(rng, x, "number"))
+        check_parts(tally, "voting over ensembles", f"sk-vote-{kind}-{seed}", estimator, x, rng, estimator.predict)
+        return
+    n_classes = int(rng.choice([2, 3, 5]))
+    parts = [part_classifier(rng, False) for _ in range(n - 1)] + [ensemble.RandomForestClassifier(3, random_state=seed)]
+    estimator = ensemble.VotingClassifier([(str(i), one) for i, one in enumerate(parts)], voting=kind, weights=weights)
+    quiet(estimator.fit, x, labels(rng, targets(rng, x, n_classes)))
+
+    def votes(rows):
+        said = np.column_stack([one.predict(rows) for one in estimator.estimators_])
+        return np.array([np.bincount(row, weights=weights, minlength=n_classes) for row in said])
+
+    check_parts(tally, "hard votes" if kind == "hard" else "voting over ensembles", f"sk-vote-{kind}-{seed}", estimator, x, rng,
+                votes if kind == "hard" else estimator.predict_proba, ulp=0 if kind == "hard" else SOFTMAX_ULP)
+
+
+@pytest.mark.parametrize("seed", range(5 * N_SEEDS))
+@pytest.mark.parametrize("kind", ["regressor", "classifier"])
+def test_bagging_over_ensembles(kind, seed, tally):
+    rng = seeds("bag", kind, seed)
+    x = training_rows(rng)
+    how = {"n_estimators": int(rng.integers(1, 6)), "max_features": float(rng.choice([1.0, 0.5])), "random_state": seed}
+    if kind == "regressor":
+        estimator = ensemble.BaggingRegressor([ensemble.RandomForestRegressor(3, **shape_of_trees(rng)),
+                                               ensemble.GradientBoostingRegressor(n_estimators=4)][seed % 2], **how)
+        quiet(estimator.fit, x, targets(rng, x, "number"))
+        answer = estimator.predict
+    else:
+        estimator = ensemble.BaggingClassifier([ensemble.ExtraTreesClassifier(3, **shape_of_trees(rng)),
+                                                ensemble.GradientBoostingClassifier(n_estimators=3)][seed % 2], **how)
+        quiet(estimator.fit, x, labels(rng, targets(rng, x, int(rng.choice([2, 3])))))
+        answer = estimator.predict_proba
+    check_parts(tally, "bagging over ensembles", f"sk-bag-{kind}-{seed}", estimator, x, rng, answer,
+                ulp=SOFTMAX_ULP if kind == "classifier" else 0)
+
+
+@pytest.mark.parametrize("seed", range(10 * N_SEEDS))
+def test_adaboost_regressor(seed, tally):
+    rng = seeds("adaboost regressor", seed)
+    x = training_rows(rng)
+    base = [tree.DecisionTreeRegressor(max_depth=int(rng.integers(1, 5))), ensemble.RandomForestRegressor(2, max_depth=3)][seed % 5 == 0]
+    estimator = ensemble.AdaBoostRegressor(base, n_estimators=int(rng.integers(1, 40)), random_state=seed,
+                                           loss=str(rng.choice(["linear", "square", "exponential"])))
+    quiet(estimator.fit, x, targets(rng, x, "number"))
+    check_parts(tally, "AdaBoost", f"sk-adaboost-regressor-{seed}", estimator, x, rng, estimator.predict)
+
+
+@pytest.mark.parametrize("seed", range(10 * N_SEEDS))
+@pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+def test_calibrated_ensembles(method, seed, tally):
+    rng = seeds("calibrated", method, seed)
+    x = training_rows(rng)
+    estimator = calibration.CalibratedClassifierCV(part_classifier(rng, True), method=method, ensemble=bool(rng.integers(2)),
+                                                   cv=int(rng.integers(2, 4)))
+    quiet(estimator.fit, x, labels(rng, targets(rng, x, int(rng.choice([2, 3, 5])))))
+    check_parts(tally, f"calibration, {method}", f"sk-calibrated-{method}-{seed}", estimator, x, rng, estimator.predict_proba)

@@ -126,12 +126,10 @@ def test_calibrations_that_are_refused(y):
     X = np.random.default_rng(1).normal(size=(300, 3))
     labels = X[:, 0] > 0
     linear = linear_model.LogisticRegression()
-    several = calibration.CalibratedClassifierCV(linear, cv=3)
-    refused(several, X, labels, "averages the probabilities of 3 classifiers.* ensemble=False")
-    isotonic = calibration.CalibratedClassifierCV(linear, method="isotonic", ensemble=False)
-    refused(isotonic, X, labels, "method='isotonic' is not supported.*method='sigmoid'")
-    trees = calibration.CalibratedClassifierCV(ensemble.RandomForestClassifier(3), ensemble=False)
-    refused(trees, X, labels, "CalibratedClassifierCV over RandomForestClassifier is not supported")
+    pipelines = calibration.CalibratedClassifierCV(pipeline.make_pipeline(preprocessing.StandardScaler(), linear), cv=3)
+    refused(pipelines, X, labels, "over 3 pipelines, each with steps of its own.*ensemble=False")
+    temperature = calibration.CalibratedClassifierCV(linear, method="temperature", ensemble=False)
+    refused(temperature, X, labels, "method='temperature' is not supported.*method='sigmoid' or 'isotonic'")
 
 
 def test_strings_that_reach_the_model_are_refused(frame, y):

@@ -15,6 +15,8 @@ STRUCTS = {
     "score_column": _library.Column,
     "score_input": _library.Input,
     "score_options": _library.Options,
+    "score_bins": _library.Bins,
+    "score_bin_column": _library.BinColumnStruct,
     "score_reason": _library.Reason,
     "score_save_options": _library.SaveOptions,
     "score_contract": _library.Contract,
@@ -45,6 +47,7 @@ STRUCTS = {
     "score_log_value": _log_records.LogValue,
     "score_log_call": _log_records.LogCall,
     "score_log_segment": _log_records.LogSegment,
+    "score_part": _library.PartStruct,
 }
 CONSTANTS = {
     "SCORE_F32": _library.F32,
@@ -56,6 +59,7 @@ CONSTANTS = {
     "SCORE_STRING": _library.STRING,
     "SCORE_ROWS": _library.LAYOUT_ROWS,
     "SCORE_COLUMNS": _library.LAYOUT_COLUMNS,
+    "SCORE_BINNED": _library.LAYOUT_BINNED,
     "SCORE_OUTPUT_PREDICTION": _library.OUTPUTS["prediction"],
     "SCORE_OUTPUT_MARGIN": _library.OUTPUTS["margin"],
     "SCORE_OUTPUT_LEAF": _library.OUTPUTS["leaf"],
@@ -91,7 +95,8 @@ def test_layout_and_constants(tmp_path):
     lines += [f'printf("{name} %d\\n", (int){name});' for name in CONSTANTS]
     source = tmp_path / "layout.c"
     source.write_text(
-        "#include <scoreline/build.h>\n#include <scoreline/deploy.h>\n#include <scoreline/import.h>\n#include <stdio.h>\n"
+        "#include <scoreline/bins.h>\n#include <scoreline/build.h>\n#include <scoreline/deploy.h>\n"
+        "#include <scoreline/import.h>\n#include <stdio.h>\n"
         "int main(void)\n{\n" + "\n".join(lines) + "\nreturn 0;\n}\n"
     )
     subprocess.run(["cc", "-I", str(INCLUDE), "-o", str(tmp_path / "layout"), str(source)], check=True)
