@@ -22,7 +22,7 @@ import numpy as np
 import models
 import peers
 
-QUICK_BATCHES = (1, 64, 1_000, 100_000)
+QUICK_BATCHES = (1, 8, 32, 64, 200, 512, 1_000, 10_000, 100_000)
 
 
 class Progress:

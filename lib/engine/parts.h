@@ -142,6 +142,7 @@ struct engine {
 	const question *questions;     /* [f->n_tests] */
 	const uint64_t *const *tables; /* bit tables of set questions */
 	batch_plan batch;
+	const level_tree *levels;      /* of a model of oblivious trees whose kernels need no planes for them; or NULL */
 	walk_plan walk;
 	row_plan rows;
 	contribution_plan contribution;
@@ -163,6 +164,8 @@ score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error)
 bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t);
 score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error);
+/* After the batch plan. */
+score_status engine_make_levels(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_contribution(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_linear(engine *e, sl_arena *arena, score_error *error);
