@@ -55,6 +55,7 @@ typedef struct tree_program {
 typedef struct batch_plan {
 	bool usable;
 	uint32_t n_groups, n_slots; /* slots of the largest group */
+	uint32_t least_rows;        /* of a call that is faster here than by the walk */
 	const tree_group *groups;
 	const predicate_run *runs;
 	const uint8_t *cuts8;
