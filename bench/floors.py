@@ -62,13 +62,16 @@ def own_floors(report: dict, models: dict) -> list[dict]:
             plain = model["layouts"]["float rows"]["ns"]
             rows += [simple(f"{model['title']}: {name} beside float rows", 1, plain / t["ns"])
                      for name, t in model["layouts"].items() if "olumns" in name]
+    for key in TREES:
         flat = speed(models, key, 512), speed(models, key, 100_000)
         if all(flat):
-            rows.append(simple(f"{model['title']}: 512 rows per call beside 100,000", 0.9, flat[1] / flat[0]))
-    points = {p["trees"]: p["ns"] / p["trees"] for p in report.get("scaling", {}).get("points", [])
-              if p["side"] == "Scoreline"}
-    if points:
-        rows.append(simple("cost per tree, 1,000 trees beside 10,000", 0.9, points[1_000] / points[10_000]))
+            rows.append(simple(f"{models[key]['title']}: 512 rows per call beside 100,000", 0.9, flat[1] / flat[0]))
+    # What one more tree costs, since binning costs the same for 10 trees and for 10,000.
+    ns = {p["trees"]: p["ns"] for p in report.get("scaling", {}).get("points", []) if p["side"] == "Scoreline"}
+    if ns:
+        rows += [simple(f"a tree more, from {a:,} to {b:,}, beside 1,000 to 10,000", 0.9,
+                        (ns[b] - ns[a]) / (b - a) * 9_000 / (ns[10_000] - ns[1_000])) for a, b in ((10, 100), (100, 1_000))]
+    rows.append(simple("NEON beside AVX-512: one machine has not got both, and an emulator tells no speed", 1 / 10, None))
     for model in models.values():
         for m in model.get("memory", []):
             used, allowed = m["resident_scoring"], m["model_bytes"] + 4_000_000 * m["threads"]

@@ -1,9 +1,10 @@
 """Measure Scoreline beside its peers and write one JSON file: all that report.py knows.
 
-    python bench/measure.py BUILD OUT.json [--quick] [--only KEY,KEY…]
+    python bench/measure.py BUILD OUT.json [--quick] [--only KEY,KEY…] [--without PEER,PEER…]
 
 Every model is measured in a process of its own, so that a peer that crashes costs one model. All sides of a contest take
-turns, repetition by repetition (A B C A B C …); a slow one leaves when its time is used up: the report says how many turns
+turns, repetition by repetition (A B C A B C …), and are timed by the processor's time, so that other work on the machine
+does not count; a slow one leaves when its time is used up: the report says how many turns
 it had. Every margin is compared with the source library's, bit for bit.
 """
 import argparse
@@ -22,7 +23,7 @@ import numpy as np
 import models
 import peers
 
-QUICK_BATCHES = (1, 64, 1_000, 100_000)
+QUICK_BATCHES = (1, 8, 32, 64, 200, 512, 1_000, 10_000, 100_000)
 
 
 class Progress:
@@ -67,8 +68,8 @@ def difference(margins: np.ndarray, judge: np.ndarray) -> dict:
 
 
 class Contest:
-    def __init__(self, build: pathlib.Path, key: str, quick: bool):
-        self.lib, self.quick = peers.harness(build), quick
+    def __init__(self, build: pathlib.Path, key: str, quick: bool, without=()):
+        self.lib, self.quick, self.without = peers.harness(build), quick, without
         self.build, self.model = build, models.MODELS[key]
         self.place = peers.Place(self.model, build / "models" / key)
         x = models.rows_to_score(self.model)
@@ -78,7 +79,7 @@ class Contest:
         self.n_rows = len(x)
 
     def open(self) -> bool:
-        self.sides, self.result["missing"] = peers.open_peers(self.lib, self.table, self.place)
+        self.sides, self.result["missing"] = peers.open_peers(self.lib, self.table, self.place, self.without)
         try:
             self.own = peers.open_scoreline(self.lib, self.table, self.place)
         except RuntimeError as error:
@@ -309,14 +310,15 @@ def main() -> int:
     parser.add_argument("out")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only")
+    parser.add_argument("--without", default="", help="peers as their open_… functions call them, such as gtil")
     parser.add_argument("--child", type=pathlib.Path)
     a = parser.parse_args()
     if a.child:
-        result = scaling(a.build, a.quick) if a.out == "scale" else Contest(a.build, a.out, a.quick).run()
+        result = scaling(a.build, a.quick) if a.out == "scale" else Contest(a.build, a.out, a.quick, a.without.split(",")).run()
         a.child.write_text(json.dumps(result))
         return 0
     keys = a.only.split(",") if a.only else [k for k, m in models.MODELS.items() if m.quick or not a.quick]
-    quick = ["--quick"] if a.quick else []
+    quick = [*(["--quick"] if a.quick else []), *(["--without", a.without] if a.without else [])]
     report = {"machine": machine(), "quick": a.quick, "models": []}
     for key in keys:
         if not (a.build / "models" / key / "made.json").exists():

@@ -98,7 +98,9 @@ def machine_text(report: dict) -> str:
 
 
 METHOD = """One thread. All libraries take turns, repetition by repetition, in one process per model; medians over the
-rounds; rows are `float` and warm. Libraries are called by their C entry points where they have one. Where only Python
+rounds; rows are `float` and warm. Times are the process's processor time, so that what else the machine does counts
+little; only single calls' latencies and two threads are timed by the clock. Libraries are called by their C entry points
+where they have one. Where only Python
 calls exist, an empty call (or one row through one tree) is timed apart and subtracted. tl2cgen, lleaves and pylignum
 get rows converted to their own format beforehand, which is not counted; CatBoost gets prepared pools.
 """

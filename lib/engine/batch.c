@@ -9,6 +9,7 @@
 /* Where things lie in the scratch. */
 typedef struct workspace {
 	const kernels *k; /* of the block at hand */
+	const level_tree *levels; /* they serve it instead of planes; or NULL */
 	size_t sum_words; /* of 64 rows, that the sums work on */
 	void *tile;      /* of the bin stage, then of the predicate stage */
 	char *codes;
@@ -168,9 +169,21 @@ static void sum_linear(const engine *e, const workspace *w, uint32_t first, uint
 	}
 }
 
+/* Oblivious trees, straight from the columns' codes. */
+static void run_levels(const engine *e, const workspace *w, uint32_t first, uint32_t end, size_t n_rows)
+{
+	for (uint32_t t = first; t < end; t += SUM_TREES)
+		e->k->level_sum_f64((const uint8_t *)w->codes, w->levels + t, end - t < SUM_TREES ? end - t : SUM_TREES, n_rows,
+			w->sums);
+}
+
 static void run_trees(const engine *e, const workspace *w, uint32_t first, uint32_t end, size_t words, size_t n_rows)
 {
 	const batch_plan *plan = &e->batch;
+	if (w->levels) {
+		run_levels(e, w, first, end, n_rows);
+		return;
+	}
 	for (uint32_t t = first; t < end; t += SUM_TREES) {
 		uint32_t n = end - t < SUM_TREES ? end - t : SUM_TREES;
 		for (uint32_t i = 0; i < n; i++) {
@@ -210,8 +223,12 @@ static void start_sums(const engine *e, const workspace *w)
 	}
 }
 
-static void order_sums(const engine *e, const workspace *w)
+static void order_sums(const engine *e, const workspace *w, size_t n_rows)
 {
+	if (w->levels) {
+		e->k->level_order_f64(w->sums, n_rows);
+		return;
+	}
 	for (uint32_t o = 0; o < e->f->contract.n_outputs; o++) {
 		if (e->f->contract.sum == SCORE_F32 && w->k->order_f32)
 			w->k->order_f32((float *)w->sums + (size_t)o * BLOCK_ROWS);
@@ -263,7 +280,7 @@ static bool show_sums(const engine *e, const workspace *w, row_range rows, const
 	copy.sums = stage->sums;
 	memcpy(copy.sums, w->sums, e->f->contract.n_outputs * BLOCK_ROWS * sum_bytes(e));
 	if (!engine_has_linear_leaves(e))
-		order_sums(e, &copy);
+		order_sums(e, &copy, rows.n);
 	write_sums(e, &copy, rows.n, stage->listed);
 	return stage->stages->visit(stage->stages->context, rows.first, rows.n, stage->listed, tree_end);
 }
@@ -300,14 +317,15 @@ static void score_block(const engine *e, const engine_call *call, const workspac
 		end = end < call->tree_end ? end : call->tree_end;
 		if (first >= end)
 			continue;
-		compute_predicates(e, group, w, words);
+		if (!w->levels)
+			compute_predicates(e, group, w, words);
 		if (!run_group(e, call, w, rows, first, end, words, stage))
 			return;
 	}
 	if (stage)
 		return;
 	if (!engine_has_linear_leaves(e))
-		order_sums(e, w);
+		order_sums(e, w, rows.n);
 	write_rows(e, call, w, rows);
 }
 
@@ -317,7 +335,8 @@ static void score_blocks(const engine *e, const engine_call *call, row_range row
 	lay_out(e, (char *)sl_round_up((uintptr_t)call->scratch, SL_CACHE_LINE), &w);
 	for (size_t done = 0, n; done < rows.n; done += n) {
 		size_t left = rows.n - done;
-		w.k = e->k->narrow && left <= e->k->narrow_rows ? e->k->narrow : e->k;
+		w.levels = left <= e->k->level_rows ? e->levels : NULL;
+		w.k = e->k->narrow && left <= e->k->narrow_rows && !w.levels ? e->k->narrow : e->k;
 		n = (size_t)64 * w.k->plane_words;
 		n = left < n ? left : n;
 		w.sum_words = sl_round_up((n + 63) / 64, w.k->sum_words);

@@ -5,13 +5,13 @@
 #include <xmmintrin.h>
 #endif
 
-/* Rows from which on the batch regime is faster than the walk: bench/regimes.c found 12 on a Zen 3 for portable C and AVX2,
- * 500 trees of depth 6 and of 31 leaves alike. */
-#define BATCH_ROWS 12u
-/* The same where the row regime could serve instead. On a Zen 4 a row costs the row regime 1.4 us whatever their number, 500
+/* Rows from which on the batch regime is faster where the row regime could serve too. On a Zen 4 a row costs the row regime 1.4 us whatever their number, 500
  * trees of depth 6, and 1.85 us, 500 trees of 31 leaves. The batch regime needs 1.7 and 3.1 us at 16 rows, 1.2 and 2.1 us at
  * 24, 0.9 and 1.6 us at 32: they meet at 19 and at 27 rows. */
 #define BATCH_INSTEAD_OF_ROW_ROWS 24u
+/* The same for oblivious trees that need no planes: on a Zen 4, 1,000 trees of depth 6, a call of up to 8 rows takes 7.2 us and
+ * one row of the row regime 2.6 us. */
+#define BATCH_OF_LEVELS_ROWS 3u
 
 const kernels *engine_kernels(score_isa isa)
 {
@@ -109,6 +109,14 @@ const char *engine_cannot_serve(const engine *e, const engine_call *call)
 	}
 }
 
+/* docs/engine.md has this as a table. */
+static uint32_t batch_rows(const engine *e, bool row)
+{
+	if (e->levels)
+		return BATCH_OF_LEVELS_ROWS;
+	return row ? BATCH_INSTEAD_OF_ROW_ROWS : e->batch.least_rows;
+}
+
 static score_regime choose(const engine *e, const engine_call *call, size_t n_rows)
 {
 	if (call->regime != SCORE_REGIME_AUTO)
@@ -116,7 +124,7 @@ static score_regime choose(const engine *e, const engine_call *call, size_t n_ro
 	if (e->f->kind == SCORE_KIND_LINEAR)
 		return SCORE_REGIME_LINEAR;
 	bool row = !engine_rows_cannot(e, call);
-	if (n_rows >= (row ? BATCH_INSTEAD_OF_ROW_ROWS : BATCH_ROWS) && !engine_batch_cannot(e, call))
+	if (n_rows >= batch_rows(e, row) && !engine_batch_cannot(e, call))
 		return SCORE_REGIME_BATCH;
 	return row ? SCORE_REGIME_ROW : SCORE_REGIME_WALK;
 }
@@ -187,6 +195,8 @@ static score_status compile(const forest *f, score_isa isa, sl_arena *arena, eng
 			status = engine_make_walk(e, arena, error);
 		if (status == SCORE_OK)
 			status = engine_make_batch(e, arena, error);
+		if (status == SCORE_OK)
+			status = engine_make_levels(e, arena, error);
 		if (status == SCORE_OK)
 			status = engine_make_rows(e, arena, error);
 		if (status == SCORE_OK)

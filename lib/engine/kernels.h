@@ -72,6 +72,19 @@ typedef struct leaf_table {
 	uint32_t n_planes;
 } leaf_table;
 
+/* A level of an oblivious tree asks a block of byte codes: those from `first` on > cut; `cuts` is the cut in all four bytes. */
+typedef struct level_question {
+	uint32_t first, cuts;
+} level_question;
+
+#define LEVELS 6 /* of an oblivious tree, at most */
+
+/* An oblivious tree: the answer to question k is bit k of a row's leaf code. */
+typedef struct level_tree {
+	level_question questions[LEVELS];
+	const void *values; /* as in leaf_table, of LEVELS planes */
+} level_tree;
+
 /* How many tables from the first on have as many planes as it: they are summed together. */
 static inline size_t equal_tables(const leaf_table *tables, size_t n)
 {
@@ -201,6 +214,13 @@ struct kernels {
 	/* Put a block of sums into the order of the rows, in place; NULL if they are. */
 	void (*order_f32)(float *sums);
 	void (*order_f64)(double *sums);
+
+	/* Add to `n_rows` rows the leaves of n oblivious trees over columns of byte codes, BLOCK_ROWS apart; codes and sums are
+	 * there, in whatever state, for whole 64 rows. Sums stand in an order of its own, which depends on n_rows and level_order_f64
+	 * makes that of the rows. NULL: none. */
+	void (*level_sum_f64)(const uint8_t *codes, const level_tree *trees, size_t n, size_t n_rows, double *sums);
+	void (*level_order_f64)(double *sums, size_t n_rows);
+	uint32_t level_rows; /* of a call or its end, at most: more go to the planes */
 
 	/* The row regime, or NULL: leaves of trees [ROW_TREES * portion, …) for the codes of one row, ROW_COLUMNS of them,
 	 * aligned to a cache line. */

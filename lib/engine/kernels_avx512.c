@@ -22,6 +22,7 @@
 
 #include "kernels_template.h"
 #include "isa/bin_avx512.h"
+#include "isa/levels_avx512.h"
 #include "rows_template.h"
 
 #if !defined(SL_SIMULATED_AVX512)
@@ -69,6 +70,9 @@ const kernels engine_kernels_avx512 = {
 	.sum_f64 = sum_f64_avx512,
 	.order_f32 = order_f32_avx512,
 	.order_f64 = order_f64_avx512,
+	.level_sum_f64 = level_sum_f64_avx512,
+	.level_rows = 448,
+	.level_order_f64 = level_order_f64_avx512,
 	.row_leaves = row_leaves_avx512,
 	.rank_f32 = ranks_f32_avx512,
 	.rank_f64 = ranks_f64_avx512,

@@ -9,7 +9,8 @@
  *   ISA_NAME(name)                          name with the instruction set's suffix
  *
  * PLANES_ONLY leaves out what does not depend on the width of a plane: binning, transposition, linear models. A
- * vocabulary may define its own sum and transpose16 with a HAVE_ macro; the plain C below is the reference. With
+ * vocabulary may define its own sum and transpose16 with a HAVE_ macro; the plain C below is the reference. With FEW_CUTS it
+ * has above8, comparisons of codes with so few cuts. With
  * HAVE_TILES it has F32 and F64, vectors of F32_LANES floats and F64_LANES doubles: load, store, step, has_nan and
  * transpose.
  */
@@ -85,6 +86,12 @@ static ALWAYS_INLINE void ISA_NAME(combine8)(const uint8_t *cuts, size_t n, size
 static void ISA_NAME(predicates8)(const uint8_t *codes, size_t words, const uint8_t *cuts, size_t n, uint64_t *work,
 	uint64_t *planes)
 {
+#ifdef FEW_CUTS
+	if (n <= FEW_CUTS) {
+		ISA_NAME(above8)(codes, words, cuts, n, planes);
+		return;
+	}
+#endif
 	ISA_NAME(split8)(codes, words, work + 64 * PLANE_WORDS);
 	ISA_NAME(expand)(2, words, work);
 	if (words == PLANE_WORDS)

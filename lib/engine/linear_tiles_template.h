@@ -5,7 +5,7 @@
  * TILE_NAME(name) for this file's. Whole groups of rows only.
  */
 
-/* Cache lines of a row that TILE_LANES tiles in a row cover: each tile asks for those of one of its rows. */
+/* Cache lines that a tile is made of, if rows lie densely. */
 #define TILE_LINES (TILE_LANES * TILE_LANES * sizeof(TILE_VALUE) / SL_CACHE_LINE)
 
 static ALWAYS_INLINE void TILE_NAME(load_tile)(const linear_rows *in, const char *from, TILE_VECTOR tile[TILE_LANES])
@@ -40,25 +40,14 @@ static ALWAYS_INLINE bool TILE_NAME(is_long)(const linear_rows *in)
 }
 
 /*
- * Processors do not foresee where the values lie that are needed next when rows are long: each tile asks for one row's part
- * of the next TILE_LANES tiles, be it of these rows or, at their end, of those behind them.
+ * Processors do not foresee where the values lie that are needed next when rows are long: each tile of a group of rows asks for
+ * as much of the rows behind the group, from their beginning on, so that memory is read in one go.
  */
-static ALWAYS_INLINE void TILE_NAME(ask_ahead)(const linear_rows *in, const char *rows, size_t feature, size_t n_rows,
-	bool more_rows)
+static ALWAYS_INLINE void TILE_NAME(ask_ahead)(const char *behind, size_t tile)
 {
-	size_t row = feature / TILE_LANES % TILE_LANES;
-	size_t next = feature - row * TILE_LANES + (size_t)TILE_LANES * TILE_LANES;
-	if (next >= in->n_features) {
-		if (!more_rows)
-			return;
-		next = 0;
-		rows += (int64_t)n_rows * in->row_stride;
-	}
-	for (; row < n_rows; row += TILE_LANES) {
-		const char *at = rows + (int64_t)row * in->row_stride + (int64_t)(next * sizeof(TILE_VALUE));
-		for (size_t i = 0; i < TILE_LINES; i++)
-			__builtin_prefetch(at + i * SL_CACHE_LINE);
-	}
+	const char *at = behind + tile * TILE_LANES * TILE_LANES * sizeof(TILE_VALUE);
+	for (size_t i = 0; i < TILE_LINES; i++)
+		__builtin_prefetch(at + i * SL_CACHE_LINE, 0, 2);
 }
 
 /* `groups` times TILE_LANES rows from `row` on: their sums do not wait for each other. */
@@ -72,8 +61,8 @@ static ALWAYS_INLINE void TILE_NAME(add_rows)(const linear_rows *in, size_t row,
 	bool more_rows = row + 2 * groups * TILE_LANES <= in->n_following;
 	size_t f = 0;
 	for (; f + TILE_LANES <= in->n_features; f += TILE_LANES) {
-		if (long_rows)
-			TILE_NAME(ask_ahead)(in, rows, f, groups * TILE_LANES, more_rows);
+		if (long_rows && more_rows)
+			TILE_NAME(ask_ahead)(rows + (int64_t)groups * group_stride, f / TILE_LANES);
 		for (size_t g = 0; g < groups; g++) {
 			TILE_NAME(load_tile)(in, rows + (int64_t)g * group_stride + f * sizeof(TILE_VALUE), tile);
 			TILE_NAME(add_tile)(in, tile, 0, weights + f * in->n_outputs, skip_missing, n_sums, sums + g * n_sums);

@@ -55,6 +55,7 @@ typedef struct tree_program {
 typedef struct batch_plan {
 	bool usable;
 	uint32_t n_groups, n_slots; /* slots of the largest group */
+	uint32_t least_rows;        /* of a call that is faster here than by the walk */
 	const tree_group *groups;
 	const predicate_run *runs;
 	const uint8_t *cuts8;
@@ -142,6 +143,7 @@ struct engine {
 	const question *questions;     /* [f->n_tests] */
 	const uint64_t *const *tables; /* bit tables of set questions */
 	batch_plan batch;
+	const level_tree *levels;      /* of a model of oblivious trees whose kernels need no planes for them; or NULL */
 	walk_plan walk;
 	row_plan rows;
 	contribution_plan contribution;
@@ -164,6 +166,8 @@ score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error)
 bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t);
 score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error);
+/* After the batch plan. */
+score_status engine_make_levels(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_contribution(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_linear(engine *e, sl_arena *arena, score_error *error);

@@ -6,7 +6,6 @@
  */
 #include "parts.h"
 
-#define BATCH_ROWS 12u   /* as for scores */
 #define BATCH_OUTPUTS 16u /* more make the room for sums too large */
 
 static bool may_batch(const engine *e)
@@ -36,7 +35,7 @@ bool engine_serve_stages(const engine *e, const engine_call *call, const engine_
 		rest.scratch_bytes -= kept;
 	}
 	bool batch = fits && may_batch(e) && !engine_batch_cannot(e, &rest) && call->regime != SCORE_REGIME_WALK;
-	if (call->regime == SCORE_REGIME_BATCH || (batch && call->view->n_rows >= BATCH_ROWS)) {
+	if (call->regime == SCORE_REGIME_BATCH || (batch && call->view->n_rows >= e->batch.least_rows)) {
 		if (batch)
 			engine_batch_stages(e, &rest, stages, room);
 		return batch;

@@ -158,6 +158,24 @@ static void add_terms(const random_spec *spec, scratch *s, score_tree *tree, uin
 	tree->term_coefficients = s->coefficients;
 }
 
+/* Level after level of a full tree, whose splits all ask what the first one does. */
+static void make_levels(const random_spec *spec, scratch *s, uint64_t *state)
+{
+	uint32_t first = 0, depth = below(state, spec->most_levels + 1);
+	for (uint32_t level = 0; level < depth; level++) {
+		uint32_t end = s->n_nodes;
+		for (uint32_t i = first; i < end; i++) {
+			score_node *node = s->nodes + i, *asked = s->nodes + first;
+			make_split(spec, s, i, state);
+			node->test = asked->test;
+			node->feature = asked->feature;
+			node->value = asked->value;
+			node->missing = asked->missing;
+		}
+		first = end;
+	}
+}
+
 static void add_tree(const random_spec *spec, score_builder *b, uint32_t number, scratch *s, uint64_t *state)
 {
 	uint32_t n_leaves = 1 + below(state, spec->max_leaves);
@@ -165,7 +183,9 @@ static void add_tree(const random_spec *spec, score_builder *b, uint32_t number,
 	s->n_categories = s->n_leaves = 0;
 	s->depth[0] = 0;
 	make_leaf(spec, s, 0, state);
-	for (uint32_t i = 1; i < n_leaves; i++)
+	if (spec->most_levels)
+		make_levels(spec, s, state);
+	for (uint32_t i = 1; i < n_leaves && !spec->most_levels; i++)
 		make_split(spec, s, pick_leaf(spec, s, state), state);
 	score_tree tree = SCORE_TREE_INIT;
 	tree.nodes = s->nodes;

@@ -52,7 +52,7 @@ static void check(const bench *b, const score_input *in, size_t n, const score_o
 
 static void check_sizes(const bench *b, score_regime regime, bool with_scratch, bool narrow)
 {
-	static const size_t sizes[] = {1, 2, 7, 8, 9, 63, 64, 65, 130, 256, 511, 512, 513, N_ROWS};
+	static const size_t sizes[] = {1, 2, 7, 8, 9, 32, 33, 63, 64, 65, 130, 256, 511, 512, 513, N_ROWS};
 	score_options o = SCORE_OPTIONS_INIT;
 	o.output = SCORE_OUTPUT_MARGIN;
 	o.regime = regime;
@@ -262,6 +262,26 @@ static void leafwise_trees_f64(void **state)
 		s.max_leaves = seed % 2 ? 31 : 255;
 		s.compare = s.sum = SCORE_F64;
 		s.zero_is_missing = 1;
+		check_spec(s);
+	}
+}
+
+/* Six levels are what kernels without planes take; with more, or sums in float, planes serve the model. */
+static void oblivious_trees(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 15; seed < 19; seed++) {
+		random_spec s = base_spec(seed);
+		s.most_levels = seed == 17 ? 8 : 6;
+		s.max_leaves = 256;
+		s.sum = seed == 18 ? SCORE_F32 : SCORE_F64;
+		s.compare = seed & 1 ? SCORE_F32 : SCORE_F64;
+		s.cuts_per_feature = seed == 16 ? 250 : 60;
+		s.base_position = seed == 16 ? SCORE_BASE_LAST : SCORE_BASE_FIRST;
+		s.isa = SCORE_ISA_AUTO;
+		score_model *model = random_model(&s);
+		assert_int_equal(model->e->levels != NULL, model->e->k->level_sum_f64 != NULL && (seed == 15 || seed == 16));
+		score_model_free(model);
 		check_spec(s);
 	}
 }
@@ -573,7 +593,7 @@ int main(void)
 			score_isa_available(isas[i]) ? "tested" : "NOT TESTED, this processor has not got them");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(level_trees_f32),
-		cmocka_unit_test(leafwise_trees_f64),
+		cmocka_unit_test(leafwise_trees_f64), cmocka_unit_test(oblivious_trees),
 		cmocka_unit_test(many_cuts),
 		cmocka_unit_test(categories),
 		cmocka_unit_test(many_outputs),

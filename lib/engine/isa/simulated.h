@@ -81,6 +81,33 @@ static inline simde__m512i simulated_cvttpd_epi64(simde__m512d a)
 #undef _mm512_cvttpd_epi64
 #define _mm512_cvttpd_epi64 simulated_cvttpd_epi64
 
+static inline uint16_t simulated_cmpgt_epu8_mask(simde__m128i a, simde__m128i b)
+{
+	uint8_t x[16], y[16];
+	unsigned mask = 0;
+	memcpy(x, &a, sizeof x);
+	memcpy(y, &b, sizeof y);
+	for (unsigned i = 0; i < 16; i++)
+		mask |= (unsigned)(x[i] > y[i]) << i;
+	return (uint16_t)mask;
+}
+#undef _mm_cmpgt_epu8_mask
+#define _mm_cmpgt_epu8_mask simulated_cmpgt_epu8_mask
+
+static inline simde__m512i simulated_cvtepu8_epi16(simde__m256i a)
+{
+	uint8_t x[32];
+	uint16_t y[32];
+	simde__m512i result;
+	memcpy(x, &a, sizeof x);
+	for (unsigned i = 0; i < 32; i++)
+		y[i] = x[i];
+	memcpy(&result, y, sizeof result);
+	return result;
+}
+#undef _mm512_cvtepu8_epi16
+#define _mm512_cvtepu8_epi16 simulated_cvtepu8_epi16
+
 /* The processor faults on a misaligned aligned access; so does the simulation. */
 static inline const void *simulated_aligned(const void *p)
 {

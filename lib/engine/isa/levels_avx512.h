@@ -1,0 +1,122 @@
+/*
+ * Oblivious trees by AVX-512: the codes of 64 rows are compared with a level's cut by one instruction, whose answers become a
+ * bit of 64 leaf codes; leaf values are looked up and added at once, so that codes never leave their register. Up to 32 rows,
+ * and calls of up to 8, take fewer or narrower instructions. Included after avx512_blocks.h.
+ *
+ * Of 64 sums, vector 4 o + 2 h + g, 128-bit lane L, double p is row 16 L + 8 h + 4 g + 2 p + o; of 32, vector 2 h + g is row
+ * 8 L + 4 h + 2 g + p; 8 are in order.
+ */
+
+#define LEVEL_FEW_ROWS 32
+#define LEVEL_FEWEST_ROWS 8
+
+static ALWAYS_INLINE __m512i level_codes(const uint8_t *codes, const level_question *q)
+{
+	__m512i code = _mm512_setzero_si512();
+	for (unsigned k = 0; k < LEVELS; k++) {
+		uint64_t above = _mm512_cmpgt_epu8_mask(_mm512_load_si512((const void *)(codes + q[k].first)),
+			_mm512_set1_epi32((int)q[k].cuts));
+		code = _mm512_mask_add_epi8(code, above, code, _mm512_set1_epi8((char)(1u << k)));
+	}
+	return code;
+}
+
+static ALWAYS_INLINE __m128i level_codes8(const uint8_t *codes, const level_question *q)
+{
+	__m128i code = _mm_setzero_si128();
+	for (unsigned k = 0; k < LEVELS; k++) {
+		uint16_t above = _mm_cmpgt_epu8_mask(_mm_loadl_epi64((const void *)(codes + q[k].first)),
+			_mm_set1_epi32((int)q[k].cuts));
+		code = _mm_mask_add_epi8(code, above, code, _mm_set1_epi8((char)(1u << k)));
+	}
+	return _mm_cvtepu8_epi16(code);
+}
+
+/* Add the doubles that 32 codes pick from a table of 16-bit words. A code is the low byte of a word of `at`; what stands in the
+ * high one does not matter. */
+static ALWAYS_INLINE void level_add(const uint8_t *values, __m512i at, __m512d s[4])
+{
+	__m512i w[4];
+	for (size_t k = 0; k < 4; k++)
+		w[k] = _mm512_permutex2var_epi16(_mm512_loadu_si512((const void *)(values + 128 * k)), at,
+			_mm512_loadu_si512((const void *)(values + 128 * k + 64)));
+	__m512i low[2] = {_mm512_unpacklo_epi16(w[0], w[1]), _mm512_unpackhi_epi16(w[0], w[1])};
+	__m512i high[2] = {_mm512_unpacklo_epi16(w[2], w[3]), _mm512_unpackhi_epi16(w[2], w[3])};
+	for (size_t h = 0; h < 2; h++) {
+		s[2 * h] = _mm512_add_pd(s[2 * h], _mm512_castsi512_pd(_mm512_unpacklo_epi32(low[h], high[h])));
+		s[2 * h + 1] = _mm512_add_pd(s[2 * h + 1], _mm512_castsi512_pd(_mm512_unpackhi_epi32(low[h], high[h])));
+	}
+}
+
+static ALWAYS_INLINE void level_rows(const uint8_t *codes, const level_tree *trees, size_t n, bool few, double *sums)
+{
+	size_t vectors = few ? 4 : 8;
+	__m512d s[8];
+	for (size_t k = 0; k < vectors; k++)
+		s[k] = _mm512_load_pd(sums + 8 * k);
+	for (size_t t = 0; t < n; t++) {
+		__m512i code = level_codes(codes, trees[t].questions);
+		if (few) {
+			level_add(trees[t].values, _mm512_cvtepu8_epi16(_mm512_castsi512_si256(code)), s);
+			continue;
+		}
+		level_add(trees[t].values, code, s);
+		level_add(trees[t].values, _mm512_srli_epi16(code, 8), s + 4);
+	}
+	for (size_t k = 0; k < vectors; k++)
+		_mm512_store_pd(sums + 8 * k, s[k]);
+}
+
+/* Up to 8 rows: one 128-bit lane of everything but the look-ups. */
+static void level_rows8(const uint8_t *codes, const level_tree *trees, size_t n, double *sums)
+{
+	__m128d s[4];
+	for (size_t k = 0; k < 4; k++)
+		s[k] = _mm_load_pd(sums + 2 * k);
+	for (size_t t = 0; t < n; t++) {
+		const uint8_t *values = trees[t].values;
+		__m512i at = _mm512_castsi128_si512(level_codes8(codes, trees[t].questions));
+		__m128i w[4];
+		for (size_t k = 0; k < 4; k++)
+			w[k] = _mm512_castsi512_si128(_mm512_permutex2var_epi16(_mm512_loadu_si512((const void *)(values + 128 * k)),
+				at, _mm512_loadu_si512((const void *)(values + 128 * k + 64))));
+		__m128i low[2] = {_mm_unpacklo_epi16(w[0], w[1]), _mm_unpackhi_epi16(w[0], w[1])};
+		__m128i high[2] = {_mm_unpacklo_epi16(w[2], w[3]), _mm_unpackhi_epi16(w[2], w[3])};
+		for (size_t h = 0; h < 2; h++) {
+			s[2 * h] = _mm_add_pd(s[2 * h], _mm_castsi128_pd(_mm_unpacklo_epi32(low[h], high[h])));
+			s[2 * h + 1] = _mm_add_pd(s[2 * h + 1], _mm_castsi128_pd(_mm_unpackhi_epi32(low[h], high[h])));
+		}
+	}
+	for (size_t k = 0; k < 4; k++)
+		_mm_store_pd(sums + 2 * k, s[k]);
+}
+
+static void level_sum_f64_avx512(const uint8_t *codes, const level_tree *trees, size_t n, size_t n_rows, double *sums)
+{
+	size_t r = 0;
+	if (n_rows <= LEVEL_FEWEST_ROWS) {
+		level_rows8(codes, trees, n, sums);
+		return;
+	}
+	for (; r + LEVEL_FEW_ROWS < n_rows; r += 64)
+		level_rows(codes + r, trees, n, false, sums + r);
+	if (r < n_rows)
+		level_rows(codes + r, trees, n, true, sums + r);
+}
+
+static void level_order_f64_avx512(double *sums, size_t n_rows)
+{
+	double rows[64];
+	size_t r = 0;
+	if (n_rows <= LEVEL_FEWEST_ROWS)
+		return;
+	for (; r + LEVEL_FEW_ROWS < n_rows; r += 64) {
+		for (size_t i = 0; i < 64; i++)
+			rows[16 * (i / 2 % 4) + 4 * (i / 8 % 4) + 2 * (i % 2) + i / 32] = sums[r + i];
+		memcpy(sums + r, rows, 64 * sizeof *rows);
+	}
+	for (size_t i = 0; i < LEVEL_FEW_ROWS && r < n_rows; i++)
+		rows[8 * (i / 2 % 4) + 2 * (i / 8) + i % 2] = sums[r + i];
+	if (r < n_rows)
+		memcpy(sums + r, rows, LEVEL_FEW_ROWS * sizeof *rows);
+}
