@@ -179,9 +179,10 @@ static int score_file(const char *path)
 			return 1;
 		n_isas++;
 	}
-	fprintf(stderr, "%s: %d instruction sets\n", path, n_isas);
-	printf("%s margins %016llx leaves %016llx golden %llu\n", name ? name + 1 : path, (unsigned long long)margins,
-		(unsigned long long)leaves, (unsigned long long)n_checked);
+	fprintf(stderr, "%s: %d instruction sets, %llu golden margins on the last\n", path, n_isas,
+		(unsigned long long)n_checked);
+	printf("%s margins %016llx leaves %016llx\n", name ? name + 1 : path, (unsigned long long)margins,
+		(unsigned long long)leaves);
 	return n_isas == 0;
 }
 
