@@ -95,6 +95,10 @@ finish() {
 		tail -n 40 "${entry#*|}"
 	done
 	[ -f "$logs/matrix.txt" ] && { echo; cat "$logs/matrix.txt"; }
+	[ -f "$logs/fuzz.txt" ] && { printf '\nFuzzed, seconds per target:\n'; sed 's/^/  /' "$logs/fuzz.txt"; }
+	[ -f "$logs/coverage.txt" ] && { printf '\nCoverage of lib/ by the unit tests:\n'; tail -n 3 "$logs/coverage.txt"; }
+	grep -hE '^[a-z0-9_/.-]+: [0-9]+ faults$' build/meson-logs/testlog.txt 2>/dev/null |
+		awk '{ n += $2 } END { if (n) printf "\nAllocations failed in turn: %d\n", n }'
 	printf '\n%s\n' "What ran ($mode, $SECONDS s):"
 	printf '  %s\n' "${table[@]}"
 	if [ -s "$SCORELINE_NOT_RUN" ]; then
@@ -160,12 +164,25 @@ keeps_denormals() {
 
 command_sanitized() { SCORELINE_BUILD=$PWD/build-asan python_tests tests/cli; }
 
+# Seconds per target in FUZZ_SECONDS; a table of executions and edges.
+fuzz() { tests/fuzz/run.sh "${FUZZ_SECONDS:-60}" >"$logs/fuzz.txt" && cat "$logs/fuzz.txt"; }
+
+# Lines and branches of lib/ that the unit tests reach.
+coverage() {
+	need_packages "${long_packages[@]}" || return 1
+	build_in build-coverage -Dbuildtype=debug -Db_coverage=true && unit_tests build-coverage || return 1
+	gcovr -r . --object-directory build-coverage --filter 'lib/' --print-summary --txt "$logs/coverage.txt"
+	tail -n 3 "$logs/coverage.txt"
+}
+
 # ---- the run -----------------------------------------------------------------------------------------------------
 
-test_packages=(clang binutils universal-ctags g++ libsimde-dev)
+test_packages=(clang libclang-rt-14-dev binutils universal-ctags g++ libsimde-dev locales)
 other_packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user-static
-	valgrind)
-slow_checks=(check_big_endian.sh check_neon.sh check_instructions.py)
+	gcc-riscv64-linux-gnu libc6-dev-riscv64-cross gcc-i686-linux-gnu libc6-dev-i386-cross musl-tools valgrind)
+long_packages=(gcovr)
+slow_checks=(check_big_endian.sh check_neon.sh check_instructions.py check_amalgamation.sh check_architectures.sh
+	check_supply.sh)
 step count_one "packages" install_packages || finish
 step count_one "build" build_in build || finish
 step count_one "venv" make_venv
@@ -205,5 +222,9 @@ fi
 if [ $mode != quick ] && step count_one "build as a vendor" build_vendor build-vendor; then
 	step count_meson "unit tests, vendor flags" unit_tests build-vendor
 	step count_one "denormals, vendor flags" keeps_denormals build-vendor
+fi
+if [ $mode = long ]; then
+	step count_one "fuzzing" fuzz
+	step count_one "coverage" coverage
 fi
 finish
