@@ -35,6 +35,17 @@ need_packages() {
 			apt-get install -q -y --no-install-recommends "${missing[@]}" </dev/null
 }
 
+# need_servers NAME…: the same for packages whose services must not be started: the tests run servers of their own.
+need_servers() {
+	local policy=/usr/sbin/policy-rc.d own='' code=0
+	if ! [ -e $policy ]; then
+		printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null && as_root chmod +x $policy && own=1
+	fi
+	need_packages "$@" || code=$?
+	[ -z "$own" ] || as_root rm -f $policy
+	return $code
+}
+
 # build_in DIRECTORY [MESON OPTION…]: configure once, then build.
 build_in() {
 	local directory=$1

@@ -52,6 +52,9 @@ HEAD = """/*
 #if !defined(_POSIX_C_SOURCE) && !defined(_GNU_SOURCE)
 #define _POSIX_C_SOURCE 200809L
 #endif
+#if !defined(_DEFAULT_SOURCE) && !defined(_GNU_SOURCE)
+#define _DEFAULT_SOURCE
+#endif
 #if defined(__clang__)
 #pragma STDC FP_CONTRACT OFF
 #pragma clang fp contract(off)
@@ -156,7 +159,7 @@ class Library:
             match = INCLUDE.match(token.text) if token.kind == "directive" else None
             target = match and self.resolve(path, match[1], match[2])
             if not target:
-                if token.kind == "directive" and "_POSIX_C_SOURCE" in token.text:
+                if token.kind == "directive" and re.search("_(POSIX_C|DEFAULT)_SOURCE", token.text):
                     continue
                 out.append(token)
                 continue

@@ -4,7 +4,7 @@
 cd "$(dirname "$0")/../.."
 . tests/hosts/hosts.sh
 . examples/postgres/server.sh
-need_packages postgresql-15 postgresql-server-dev-15 python3 python3-venv ||
+need_servers postgresql-15 postgresql-server-dev-15 python3 python3-venv ||
 	cannot_run PostgreSQL "its packages could not be installed"
 host_venv postgres examples/postgres/requirements.txt
 library_build -Dpostgres=enabled

@@ -15,7 +15,7 @@ uint32_t forest_part_values(const score_part *p)
 	return p->link == SCORE_LINK_PARTS ? 0 : forest_link_predictions(p->link, p->n_outputs);
 }
 
-static bool finite(const double *x, size_t n)
+static bool are_finite(const double *x, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!isfinite(x[i]))
@@ -55,7 +55,7 @@ score_status forest_check_part(const score_part *p, uint32_t n_outputs, score_er
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "link %d or vote %d of a part is unknown or does not fit its %u outputs",
 			(int)p->link, (int)p->vote, p->n_outputs);
 	if (!isfinite(p->divisor) || !isfinite(p->weight) || !isfinite(p->link_parameter) || p->weight < 0.0 ||
-		!p->slopes != !p->offsets || (p->slopes && (!finite(p->slopes, p->n_outputs) || !finite(p->offsets, p->n_outputs))))
+		!p->slopes != !p->offsets || (p->slopes && (!are_finite(p->slopes, p->n_outputs) || !are_finite(p->offsets, p->n_outputs))))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "a part's divisor, weight, slopes and offsets must be finite, the weight "
 			"not negative, and slopes and offsets come together");
 	if (!curves_fit(p))

@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 # Optimising would only cost time: what could differ are paths, dates and orders.
 for name in one another/longer; do
 	mkdir -p "$work/$name"
-	cp -r meson.build meson_options.txt include lib cli pkgconfig docs "$work/$name"
+	cp -r meson.build meson_options.txt include lib plugins cli pkgconfig docs "$work/$name"
 	meson setup "$work/$name/build" "$work/$name" -Dbuildtype=plain -Dtests=false >"$work/log" 2>&1 || { cat "$work/log" && exit 1; }
 	ninja -C "$work/$name/build" >"$work/log" 2>&1 || { tail -n 20 "$work/log" && exit 1; }
 done

@@ -249,7 +249,8 @@ static void signals_change_nothing(void **state)
 	assert_true(n_signals >= 40);
 }
 
-/* A decimal comma: a model whose numbers were text must not change. Any such locale that the machine has. */
+/* A decimal comma: a model whose numbers were text must not change. Any such locale that the machine has;
+ * tests/house/check_locale.sh makes one and runs this with it. */
 static void locales_change_nothing(void **state)
 {
 	static const char *const names[] = {"de_DE.UTF-8", "de_DE.utf8", "de_DE", "fr_FR.UTF-8", "fr_FR.utf8"};
@@ -257,8 +258,6 @@ static void locales_change_nothing(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof names / sizeof names[0] && !found; i++)
 		found = setlocale(LC_ALL, names[i]);
-	if (!found && getenv("CI") && strcmp(getenv("CI"), "true") == 0)
-		fail_msg("no locale with a decimal comma is installed (Debian: locales)");
 	if (!found)
 		skip();
 	assert_string_equal(localeconv()->decimal_point, ",");

@@ -1,9 +1,11 @@
 #!/bin/bash
+# Pattern: feature store: lookups in LMDB and Redis behind a feature plan
+#
 # The feature sources of examples/feature_sources against the real stores: LMDB in a folder of its own, Redis on a unix socket
-# of its own, both gone afterwards. Comes in: the build directory (build). What is not installed is named, and fails with CI=true.
-set -euo pipefail
+# of its own, both gone afterwards.
 cd "$(dirname "$0")/../../.."
-build=$(realpath "${1:-build}")
+. tests/hosts/hosts.sh
+build=$hosts_build
 work=$(mktemp -d)
 server=
 stop() {
@@ -12,15 +14,10 @@ stop() {
 }
 trap stop EXIT
 
-missing=()
-[ -f /usr/include/lmdb.h ] || missing+=(liblmdb-dev)
-[ -f /usr/include/hiredis/hiredis.h ] || missing+=(libhiredis-dev)
-command -v redis-server >/dev/null || missing+=(redis-server)
-if [ ${#missing[@]} -gt 0 ]; then
-	echo "not run, Debian packages are missing: ${missing[*]}"
-	[ "${CI:-}" != true ] || exit 1
-	exit 0
-fi
+need_servers liblmdb-dev libhiredis-dev redis-server || cannot_run "feature sources" "LMDB or Redis could not be installed"
+library_build >/dev/null
+host LMDB "$(dpkg-query -W -f='${Version}' liblmdb-dev | cut -d- -f1)"
+host Redis "$(redis-server --version | sed 's/.* v=\([0-9.]*\).*/\1/')"
 
 sources=examples/feature_sources
 cc -std=c11 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -Iinclude -I$sources/lmdb -I$sources/redis tests/hosts/features/check_sources.c \

@@ -20,13 +20,13 @@ unavailable() {
 	exit 77
 }
 
-need_packages postgresql-15 || unavailable "postgresql-15 could not be installed"
+need_servers postgresql-15 || unavailable "postgresql-15 could not be installed"
 if ! cmp -s $here/requirements.txt $venv/requirements.installed; then
 	mkdir -p build
 	[ -x $venv/bin/pip ] || python3 -m venv $venv
 	$venv/bin/pip install -q -r $here/requirements.txt </dev/null || unavailable "its Python packages could not be installed"
 	cp $here/requirements.txt $venv/requirements.installed
 fi
-ninja -C "$build" >/dev/null
+build_in "$build" >/dev/null
 SCORELINE_BUILD=$PWD/${build#"$PWD/"} SCORELINE_LIBRARY=$PWD/${build#"$PWD/"}/lib/libscoreline.so PYTHONPATH=$PWD/python \
 	$venv/bin/python -m pytest -q -s -p no:cacheprovider $here "$@"

@@ -14,15 +14,8 @@ missing() {
 	exit 77
 }
 
-if ! command -v prometheus >/dev/null; then
-	policy=/usr/sbin/policy-rc.d # forbids the package to start a server with its own configuration
-	own=
-	[ -e $policy ] || { printf '#!/bin/sh\nexit 101\n' | as_root tee $policy >/dev/null && as_root chmod +x $policy && own=1; }
-	installed=1
-	need_packages prometheus || installed=
-	[ -z "$own" ] || as_root rm -f $policy
-	[ -n "$installed" ] || missing prometheus
-fi
+need_servers prometheus || missing prometheus
+build_in build >/dev/null && make_venv
 venv=build/venv-prometheus
 if ! cmp -s tests/hosts/prometheus/requirements.txt $venv/installed; then
 	python3 -m venv $venv && $venv/bin/pip install -q -r tests/hosts/prometheus/requirements.txt || missing prometheus-client
