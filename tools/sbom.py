@@ -12,7 +12,7 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # pkg-config's names and the licences that their authors declare.
-LIBRARIES = {"msgpack": "BSL-1.0", "libxxhash": "BSD-2-Clause", "yajl": "ISC", "libprotobuf-c": "BSD-2-Clause", "jansson": "MIT"}
+LIBRARIES = {"msgpack": "BSL-1.0", "libxxhash": "BSD-2-Clause", "yajl": "ISC", "libprotobuf-c": "BSD-2-Clause", "jansson": "MIT", "sqlite3": "blessing"}
 
 
 def version_of(library: str) -> str:
