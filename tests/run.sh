@@ -104,6 +104,10 @@ finish() {
 	done
 	[ -f "$logs/matrix.txt" ] && { echo; cat "$logs/matrix.txt"; }
 	[ -f "$logs/hosts.txt" ] && { echo; cat "$logs/hosts.txt"; }
+	[ -f "$logs/fuzz.txt" ] && { printf '\nFuzzed, seconds per target:\n'; sed 's/^/  /' "$logs/fuzz.txt"; }
+	[ -f "$logs/coverage.txt" ] && { printf '\nCoverage of lib/ by the unit tests:\n'; tail -n 3 "$logs/coverage.txt"; }
+	grep -hE '^[a-z0-9_/.-]+: [0-9]+ faults$' build/meson-logs/testlog.txt 2>/dev/null |
+		awk '{ n += $2 } END { if (n) printf "\nAllocations failed in turn: %d\n", n }'
 	printf '\n%s\n' "What ran ($mode, $SECONDS s):"
 	printf '  %s\n' "${table[@]}"
 	if [ -s "$SCORELINE_NOT_RUN" ]; then
@@ -182,12 +186,25 @@ keeps_denormals() {
 
 command_sanitized() { SCORELINE_BUILD=$PWD/build-asan python_tests tests/cli; }
 
+# Seconds per target in FUZZ_SECONDS; a table of executions and edges.
+fuzz() { tests/fuzz/run.sh "${FUZZ_SECONDS:-60}" >"$logs/fuzz.txt" && cat "$logs/fuzz.txt"; }
+
+# Lines and branches of lib/ that the unit tests reach.
+coverage() {
+	need_packages "${long_packages[@]}" || return 1
+	build_in build-coverage -Dbuildtype=debug -Db_coverage=true && unit_tests build-coverage || return 1
+	gcovr -r . --object-directory build-coverage --filter 'lib/' --print-summary --txt "$logs/coverage.txt"
+	tail -n 3 "$logs/coverage.txt"
+}
+
 # ---- the run -----------------------------------------------------------------------------------------------------
 
-test_packages=(clang binutils universal-ctags g++ libsimde-dev)
+test_packages=(clang libclang-rt-14-dev binutils universal-ctags g++ libsimde-dev locales)
 other_packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user-static
-	valgrind chromium)
-slow_checks=(check_big_endian.sh check_neon.sh check_instructions.py)
+	gcc-riscv64-linux-gnu libc6-dev-riscv64-cross gcc-i686-linux-gnu libc6-dev-i386-cross musl-tools valgrind chromium)
+long_packages=(gcovr)
+slow_checks=(check_big_endian.sh check_neon.sh check_instructions.py check_amalgamation.sh check_architectures.sh
+	check_supply.sh)
 step count_one "packages" install_packages || finish
 step count_one "build" build_in build || finish
 step count_one "venv" make_venv
@@ -208,6 +225,7 @@ done
 if [ $have_venv = 0 ]; then
 	[ -d tests/cli ] && step count_pytest "command line" python_tests tests/cli
 	[ -d tests/python ] && step count_pytest "Python package" python_tests tests/python
+	step count_pytest "killed while logging" python_tests tests/faults
 	step count_pytest "conformance" conformance
 	[ $mode = quick ] || step count_one "conformance page" conformance_page
 	if [ $mode != quick ] && ! grep -q avx512_vbmi /proc/cpuinfo; then
@@ -236,5 +254,9 @@ fi
 if [ $hosts = yes ]; then
 	step count_hosts "hosts" tests/hosts/run.sh
 	grep -E '^[a-z_-]+ +(pass|fail|skip) ' "$logs/hosts.log" | sort -u >"$logs/hosts.txt"
+fi
+if [ $mode = long ]; then
+	step count_one "fuzzing" fuzz
+	step count_one "coverage" coverage
 fi
 finish

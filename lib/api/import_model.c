@@ -43,7 +43,9 @@ static score_status import_bytes(const void *data, size_t size, const score_impo
 	score_error *error)
 {
 	score_builder *b = NULL;
+	unsigned host = sl_enter_default_float();
 	score_status status = read_builder(data, size, o, &b, error);
+	sl_leave_default_float(host);
 	if (status != SCORE_OK)
 		return status;
 	status = score_builder_finish(b, out, error);

@@ -15,7 +15,9 @@ static score_status open_bytes(const void *data, size_t size, const score_open_o
 	uint8_t hash[16];
 	size_t limit = size > (SIZE_MAX - MEMORY_FIXED) / MEMORY_PER_BYTE ? SIZE_MAX : size * MEMORY_PER_BYTE + MEMORY_FIXED;
 	sl_arena_init(&arena, o->allocator, limit);
+	unsigned host = sl_enter_default_float();
 	score_status status = slm_read(data, size, &arena, &f, hash, error);
+	sl_leave_default_float(host);
 	if (status != SCORE_OK) {
 		sl_arena_free(&arena);
 		return status;

@@ -30,7 +30,12 @@ score_status score_model_save_memory(const score_model *model, const score_save_
 	if (!model)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_model_save_memory: model is NULL");
 	score_status status = take_options(options, &o, error);
-	return status == SCORE_OK ? slm_write(model->f, &o, &model->arena.allocator, out, out_size, error) : status;
+	if (status != SCORE_OK)
+		return status;
+	unsigned host = sl_enter_default_float();
+	status = slm_write(model->f, &o, &model->arena.allocator, out, out_size, error);
+	sl_leave_default_float(host);
+	return status;
 }
 
 void score_model_free_bytes(const score_model *model, void *bytes, size_t size)

@@ -172,6 +172,18 @@ static inline double sl_f64_from_bits(uint64_t u)
 	return x;
 }
 
+/* ---- floating point ----------------------------------------------------------------------------- */
+
+/* Whatever compares or computes with a model's numbers stands between these two: denormals count, rounding is to nearest.
+ * The first returns the host's control word, the second restores it. */
+unsigned sl_enter_default_float(void);
+void sl_leave_default_float(unsigned host);
+
+/* ---- sorting ------------------------------------------------------------------------------------ */
+
+/* As qsort() does, but without memory, and in n log n steps at worst. */
+void sl_sort(void *elements, size_t n, size_t size, int (*compare)(const void *, const void *));
+
 /* ---- hashes ------------------------------------------------------------------------------------- */
 
 /* The low 32 bits of the text's CityHash64, version 1.0: CatBoost's hash of a category. */

@@ -99,7 +99,7 @@ static score_status add_directory(score_log *log, const char *path, score_error 
 			status = add_segment(log, path, entry->d_name, error);
 	closedir(directory);
 	if (status == SCORE_OK && log->segments.length > first) {
-		qsort(segment_at(log, (uint32_t)first), log->segments.length - first, sizeof(score_log_segment), by_path);
+		sl_sort(segment_at(log, (uint32_t)first), log->segments.length - first, sizeof(score_log_segment), by_path);
 		drop_doubles(log, first);
 	}
 	return status;

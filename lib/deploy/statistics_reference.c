@@ -82,7 +82,7 @@ static uint32_t category_edges(const double *x, size_t n, uint32_t limit, double
 	}
 	for (uint32_t k = 0; k < n_top; k++)
 		edges[k] = top[k].code;
-	qsort(edges, n_top, sizeof *edges, compare_doubles);
+	sl_sort(edges, n_top, sizeof *edges, compare_doubles);
 	return n_top;
 }
 
@@ -94,7 +94,7 @@ static size_t sort_finite(double *x, size_t n)
 		if (isfinite(x[i]))
 			x[kept++] = x[i];
 	}
-	qsort(x, kept, sizeof *x, compare_doubles);
+	sl_sort(x, kept, sizeof *x, compare_doubles);
 	return kept;
 }
 

@@ -144,7 +144,7 @@ static uint32_t category_edges(const score_model *model, uint32_t feature, doubl
 		if (isfinite(code))
 			edges[n++] = code;
 	}
-	qsort(edges, n, sizeof *edges, compare_doubles);
+	sl_sort(edges, n, sizeof *edges, compare_doubles);
 	for (uint32_t k = 0; k < n; k++) {
 		if (distinct == 0 || edges[k] != edges[distinct - 1])
 			edges[distinct++] = edges[k];

@@ -33,7 +33,7 @@ score_status deploy_categories_of(const score_model *model, uint32_t feature, sl
 		if (!isnan(code))
 			codes[out->n_codes++] = code;
 	}
-	qsort(codes, out->n_codes, sizeof *codes, compare_codes);
+	sl_sort(codes, out->n_codes, sizeof *codes, compare_codes);
 	out->codes = codes;
 	return SCORE_OK;
 }

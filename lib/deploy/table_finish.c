@@ -204,7 +204,7 @@ static score_status write_part(output *o, const deploy_part *part, uint64_t *n_r
 			list[i] = (sorted){r->hash, r};
 			at += (size_t)r->bytes;
 		}
-		qsort(list, (size_t)part->n_records, sizeof *list, compare_hashes);
+		sl_sort(list, (size_t)part->n_records, sizeof *list, compare_hashes);
 		status = write_sorted(o, list, (size_t)part->n_records, n_rows_before);
 	}
 	sl_free(a, records, bytes, SL_CACHE_LINE);

@@ -6,7 +6,6 @@
 #include "parts.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 #define MAX_CATEGORY_CODE 65000u
 
@@ -86,7 +85,7 @@ static score_status unite_sets(making *m, code_column *column, uint32_t first, u
 	}
 	uint32_t *list = all.data, kept = 0;
 	if (all.length)
-		qsort(list, all.length, sizeof *list, compare_u32);
+		sl_sort(list, all.length, sizeof *list, compare_u32);
 	for (size_t i = 0; i < all.length; i++) {
 		if (kept == 0 || list[kept - 1] != list[i])
 			list[kept++] = list[i];

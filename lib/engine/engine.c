@@ -1,10 +1,6 @@
 /* The engine's front: compile once, then choose a regime for each call. */
 #include "parts.h"
 
-#if defined(__SSE2__)
-#include <xmmintrin.h>
-#endif
-
 /* Rows from which on the batch regime is faster where the row regime could serve too. On a Zen 4 a row costs the row regime 1.4 us whatever their number, 500
  * trees of depth 6, and 1.85 us, 500 trees of 31 leaves. The batch regime needs 1.7 and 3.1 us at 16 rows, 1.2 and 2.1 us at
  * 24, 0.9 and 1.6 us at 32: they meet at 19 and at 27 rows. */
@@ -129,54 +125,6 @@ static score_regime choose(const engine *e, const engine_call *call, size_t n_ro
 	return row ? SCORE_REGIME_ROW : SCORE_REGIME_WALK;
 }
 
-/*
- * A host may have told the processor to flush denormals to zero, or to round otherwise than to nearest. Cuts and sums can be
- * denormal, so every call runs under the default control word and gives the host's back.
- */
-#if defined(__SSE2__)
-#define DEFAULT_MXCSR 0x1f80u
-#define MXCSR_FLAGS 0x3fu
-
-static unsigned enter_default_float(void)
-{
-	unsigned host = _mm_getcsr();
-	if ((host & ~MXCSR_FLAGS) != DEFAULT_MXCSR)
-		_mm_setcsr(DEFAULT_MXCSR);
-	return host;
-}
-
-static void leave_default_float(unsigned host)
-{
-	if ((host & ~MXCSR_FLAGS) != DEFAULT_MXCSR)
-		_mm_setcsr(host);
-}
-#elif defined(__aarch64__)
-static unsigned enter_default_float(void)
-{
-	uint64_t host;
-	__asm__ volatile("mrs %0, fpcr" : "=r"(host));
-	if (host)
-		__asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)0));
-	return (unsigned)host;
-}
-
-static void leave_default_float(unsigned host)
-{
-	if (host)
-		__asm__ volatile("msr fpcr, %0" : : "r"((uint64_t)host));
-}
-#else
-static unsigned enter_default_float(void)
-{
-	return 0;
-}
-
-static void leave_default_float(unsigned host)
-{
-	(void)host;
-}
-#endif
-
 static score_status compile(const forest *f, score_isa isa, sl_arena *arena, engine **out, score_error *error)
 {
 	*out = NULL;
@@ -216,9 +164,9 @@ static score_status compile(const forest *f, score_isa isa, sl_arena *arena, eng
 /* Cuts can be denormal: tables are made under the control word that scores run under. */
 score_status engine_compile(const forest *f, score_isa isa, sl_arena *arena, engine **out, score_error *error)
 {
-	unsigned host = enter_default_float();
+	unsigned host = sl_enter_default_float();
 	score_status status = compile(f, isa, arena, out, error);
-	leave_default_float(host);
+	sl_leave_default_float(host);
 	return status;
 }
 
@@ -245,46 +193,46 @@ void engine_serve(const engine *e, const engine_call *call, row_range rows)
 
 void engine_bin(const engine *e, const input_view *view, void *codes, size_t stride)
 {
-	unsigned host = enter_default_float();
+	unsigned host = sl_enter_default_float();
 	engine_bin_table(e, view, codes, stride);
-	leave_default_float(host);
+	sl_leave_default_float(host);
 }
 
 void engine_score(const engine *e, const engine_call *call)
 {
-	unsigned host = enter_default_float();
+	unsigned host = sl_enter_default_float();
 	engine_serve(e, call, (row_range){0, (size_t)call->view->n_rows});
-	leave_default_float(host);
+	sl_leave_default_float(host);
 }
 
 bool engine_score_classes(const engine *e, const engine_call *call, const engine_class_rule *rule)
 {
-	unsigned host = enter_default_float();
+	unsigned host = sl_enter_default_float();
 	bool done = engine_classes(e, call, rule);
-	leave_default_float(host);
+	sl_leave_default_float(host);
 	return done;
 }
 
 bool engine_score_stages(const engine *e, const engine_call *call, const engine_stages *stages)
 {
-	unsigned host = enter_default_float();
+	unsigned host = sl_enter_default_float();
 	bool done = engine_serve_stages(e, call, stages);
-	leave_default_float(host);
+	sl_leave_default_float(host);
 	return done;
 }
 
 void engine_contribute(const engine *e, const engine_call *call, const engine_background *background)
 {
-	unsigned host = enter_default_float();
+	unsigned host = sl_enter_default_float();
 	engine_contribute_rows(e, call, background);
-	leave_default_float(host);
+	sl_leave_default_float(host);
 }
 
 score_status engine_make_background(const engine *e, const input_view *view, sl_arena *arena,
 	const engine_background **out, score_error *error)
 {
-	unsigned host = enter_default_float();
+	unsigned host = sl_enter_default_float();
 	score_status status = engine_compile_background(e, view, arena, out, error);
-	leave_default_float(host);
+	sl_leave_default_float(host);
 	return status;
 }

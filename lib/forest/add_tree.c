@@ -286,7 +286,7 @@ static void roll_back(score_builder *b, const mark *start)
 		b->leaf_width = 0;
 }
 
-score_status score_builder_add_tree(score_builder *b, const score_tree *tree, score_error *error)
+static score_status add_tree(score_builder *b, const score_tree *tree, score_error *error)
 {
 	score_tree t;
 	sl_error_clear(error);
@@ -322,5 +322,13 @@ score_status score_builder_add_tree(score_builder *b, const score_tree *tree, sc
 	sl_free(&b->allocator, w.seen, t.n_nodes, 64);
 	sl_free(&b->allocator, w.members, members, 64);
 	sl_vector_free(&w.stack);
+	return status;
+}
+
+score_status score_builder_add_tree(score_builder *b, const score_tree *tree, score_error *error)
+{
+	unsigned host = sl_enter_default_float();
+	score_status status = add_tree(b, tree, error);
+	sl_leave_default_float(host);
 	return status;
 }

@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 typedef struct assembly {
 	score_builder *b;
@@ -38,7 +37,7 @@ static score_status check_unique(assembly *a, const forest_feature *features)
 		return out_of_memory(a);
 	for (uint32_t i = 0; i < n; i++)
 		names[i] = features[i].name;
-	qsort(names, n, sizeof *names, compare_names);
+	sl_sort(names, n, sizeof *names, compare_names);
 	score_status status = SCORE_OK;
 	for (uint32_t i = 1; i < n && status == SCORE_OK; i++) {
 		if (strcmp(names[i - 1], names[i]) == 0)
@@ -99,7 +98,7 @@ static score_status add_metadata(assembly *a)
 			return out_of_memory(a);
 	}
 	if (n)
-		qsort(to, n, sizeof *to, compare_keys);
+		sl_sort(to, n, sizeof *to, compare_keys);
 	a->f->metadata = to;
 	a->f->n_metadata = n;
 	return SCORE_OK;
@@ -170,7 +169,7 @@ static score_status add_sets(assembly *a)
 		return out_of_memory(a);
 	uint32_t kept = n ? list_used_sets(a, views) : 0;
 	if (kept)
-		qsort(views, kept, sizeof *views, compare_sets);
+		sl_sort(views, kept, sizeof *views, compare_sets);
 	score_status status = copy_sets(a, views, kept);
 	sl_free(&a->b->allocator, views, n * sizeof *views, 64);
 	return status;
@@ -258,7 +257,7 @@ static score_status add_cuts_and_tests(assembly *a)
 			a->used[t].set = a->set_number[a->used[t].set];
 	}
 	if (f->n_tests)
-		qsort(a->used, f->n_tests, sizeof *a->used, compare_tests);
+		sl_sort(a->used, f->n_tests, sizeof *a->used, compare_tests);
 	uint32_t n_cuts = 0;
 	for (uint32_t t = 0; t < f->n_tests; t++)
 		n_cuts += is_new_cut(a->used, t);

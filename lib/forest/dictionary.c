@@ -8,7 +8,6 @@
 #include "forest.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <xxhash.h>
 
 #define MAX_LABELS (1u << 24)
@@ -78,7 +77,7 @@ static void fill_index(const forest_dictionary *d, forest_label *by_hash, uint32
 		by_hash[i] = (forest_label){XXH3_64bits(label_text(d, i), length), i, length};
 	}
 	if (d->n_labels)
-		qsort(by_hash, d->n_labels, sizeof *by_hash, compare_labels);
+		sl_sort(by_hash, d->n_labels, sizeof *by_hash, compare_labels);
 	size_t n_buckets = (size_t)1 << (64 - d->shift);
 	for (uint32_t i = 0; i < d->n_labels; i++)
 		buckets[(by_hash[i].hash >> d->shift) + 1]++;

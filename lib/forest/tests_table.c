@@ -5,7 +5,6 @@
  */
 #include "builder.h"
 
-#include <stdlib.h>
 
 #define NONE UINT32_MAX
 
@@ -152,7 +151,7 @@ static size_t sort_unique(uint32_t *members, size_t n)
 {
 	size_t kept = 0;
 	if (n)
-		qsort(members, n, sizeof *members, compare_u32);
+		sl_sort(members, n, sizeof *members, compare_u32);
 	for (size_t i = 0; i < n; i++) {
 		if (kept == 0 || members[kept - 1] != members[i])
 			members[kept++] = members[i];

@@ -8,7 +8,6 @@
 #include "slm_layout.h"
 #include "../base/msgpack.h"
 
-#include <stdlib.h>
 
 typedef struct reader {
 	sl_arena *arena;
@@ -181,7 +180,7 @@ static score_status check_unique(const reader *r, const forest_feature *features
 		return sl_fail_memory(r->error, n * sizeof *names);
 	for (uint32_t i = 0; i < n; i++)
 		names[i] = features[i].name;
-	qsort(names, n, sizeof *names, compare_names);
+	sl_sort(names, n, sizeof *names, compare_names);
 	for (uint32_t i = 1; i < n; i++) {
 		if (strcmp(names[i - 1], names[i]) == 0)
 			return sl_fail_at(r->error, SCORE_ERR_CORRUPT, SLM_PRELUDE_BYTES, -1,

@@ -232,7 +232,7 @@ static score_status put_covers(writer *w)
 
 static score_status put_labels(writer *w)
 {
-	slm_labels labels;
+	slm_labels labels = {0};
 	TRY(slm_list_labels(&w->model, &w->arena, &labels, w->error));
 	TRY(put_ints(w, SLM_LABEL_SIZES, labels.sizes, labels.n));
 	if (labels.n_bytes > 0) {

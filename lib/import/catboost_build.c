@@ -360,7 +360,8 @@ static score_status take_covers(build *b, const cb_tree *tree, const double **ou
 {
 	const cb_file *f = b->file;
 	const score_node *nodes = b->nodes.data;
-	const cb_node *from = (const cb_node *)f->nodes.data + tree->first_node;
+	/* A tree of levels has no nodes in the file. */
+	const cb_node *from = tree->n_nodes ? (const cb_node *)f->nodes.data + tree->first_node : NULL;
 	size_t n = b->nodes.length, leaf = n / 2 + 1;
 	*out = NULL;
 	if (!tree->n_nodes && tree->n_covers != leaf)

@@ -67,7 +67,7 @@ static score_status sort_names(ctr_build *b)
 		names[i] = (named_table){import_cb_text(b->file, table->name), table};
 	}
 	if (n)
-		qsort(names, n, sizeof *names, compare_names);
+		sl_sort(names, n, sizeof *names, compare_names);
 	for (size_t i = 1; i < n; i++) {
 		if (strcmp(names[i - 1].name, names[i].name) == 0)
 			return corrupt(b, names[i].table->offset, "\"ctr_data\": a name is there twice");
@@ -102,7 +102,7 @@ static score_status sort_table(ctr_build *b, const cb_table *table)
 	}
 	bucket *sorted = b->buckets.data;
 	if (b->buckets.length)
-		qsort(sorted, b->buckets.length, sizeof *sorted, compare_hashes);
+		sl_sort(sorted, b->buckets.length, sizeof *sorted, compare_hashes);
 	for (size_t i = 0; i < b->buckets.length; i++) {
 		if (i && sorted[i].hash == sorted[i - 1].hash)
 			return corrupt(b, table->offset, "\"hash_map\": a hash is there twice");
@@ -292,7 +292,7 @@ static score_status refuse_ambiguous(ctr_build *b)
 	}
 	cb_ctr *sorted = b->copies.data;
 	if (b->copies.length)
-		qsort(sorted, b->copies.length, sizeof *sorted, compare_ctrs);
+		sl_sort(sorted, b->copies.length, sizeof *sorted, compare_ctrs);
 	for (size_t i = 1; i < b->copies.length; i++) {
 		if (compare_ctrs(sorted + i - 1, sorted + i) == 0)
 			return ambiguous(b, sorted[i].offset);

@@ -6,7 +6,6 @@
  */
 #include "onnx_graph.h"
 
-#include <stdlib.h>
 
 /* ---- joined, selected, cast --------------------------------------------------------------------------- */
 
@@ -368,7 +367,7 @@ static score_status make_table(onnx_graph *g, const onnx_op *op, const onnx_real
 			out->b = values->v[i];
 	}
 	if (n > 1)
-		qsort(entries, n, sizeof *entries, compare_entries);
+		sl_sort(entries, n, sizeof *entries, compare_entries);
 	for (size_t i = 0; i < n; i++) {
 		if (i && entries[i].key == entries[i - 1].key)
 			return import_onnx_fail(g->file, op, SCORE_ERR_CORRUPT, "the key %.9g is there twice", entries[i].key);

@@ -10,7 +10,6 @@
 #include "onnx.h"
 
 #include <math.h>
-#include <stdlib.h>
 
 typedef struct pending {
 	uint32_t source;
@@ -238,7 +237,7 @@ static bool sort_out(emit *m, const double *values, size_t n)
 	double *v = m->others.data;
 	size_t kept = 0;
 	if (m->others.length > 1)
-		qsort(v, m->others.length, sizeof *v, compare_doubles);
+		sl_sort(v, m->others.length, sizeof *v, compare_doubles);
 	for (size_t i = 0; i < m->others.length; i++) {
 		if (i == 0 || v[i] != v[kept - 1])
 			v[kept++] = v[i];

@@ -57,7 +57,7 @@ static score_status sort_keys(reader *r)
 		sorted = sorted && (i == 0 || compare_keys(r->keys + i - 1, r->keys + i) < 0);
 	}
 	if (!sorted)
-		qsort(r->keys, n, sizeof *r->keys, compare_keys);
+		sl_sort(r->keys, n, sizeof *r->keys, compare_keys);
 	for (size_t i = 1; i < n && !sorted; i++) {
 		if (compare_keys(r->keys + i - 1, r->keys + i) == 0)
 			return import_onnx_fail(r->file, r->op, SCORE_ERR_CORRUPT, "tree %lld has two nodes %lld",

@@ -315,10 +315,10 @@ static void fill_node(
 /* NULL if the tree has none that can be kept. */
 static score_status take_covers(const build *b, const xgb_tree *tree, tree_room *room, const double **out)
 {
-	const float *from = (const float *)b->file->covers.data + tree->first_cover;
 	*out = NULL;
 	if (!tree->has_covers)
 		return SCORE_OK;
+	const float *from = (const float *)b->file->covers.data + tree->first_cover;
 	room->covers.length = 0;
 	double *covers = sl_vector_grow(&room->covers, tree->n_nodes);
 	if (!covers)

@@ -2,7 +2,6 @@
 #include "plan.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 typedef struct named {
 	const char *name;
@@ -113,7 +112,7 @@ score_status input_bind(const forest *f, const score_allocator *allocator, const
 		plan->n_columns = (uint32_t)n_columns;
 		for (size_t i = 0; i < n_columns; i++)
 			sorted[i] = (named){names[i], (uint32_t)i};
-		qsort(sorted, n_columns, sizeof *sorted, compare_named);
+		sl_sort(sorted, n_columns, sizeof *sorted, compare_named);
 		status = resolve(f, sorted, n_columns, types, plan, error);
 	}
 	sl_free(allocator, sorted, sorted_bytes, 64);

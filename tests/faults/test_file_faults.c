@@ -1,0 +1,216 @@
+/*
+ * Files that misbehave: short reads and writes, interrupted calls, a disk that is full or broken, a file that shrinks, a mapping
+ * that is refused. The linker sends the library's system calls here. A failed save leaves neither the file nor a part of it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "random_model.h"
+
+/* What to do with the calls of the library: the `at`-th of all (from 0) fails with `code`; 0 with code 0: ends early. */
+typedef enum call { NONE, READ, WRITE, FSYNC, MMAP, RENAME, OPEN, CLOSE, FSTAT } call;
+static struct plan {
+	call which;
+	int at, code;
+	int n_short;  /* reads and writes take at most so many bytes; 0: all */
+	int interrupt; /* every second read and write is interrupted first */
+	int n_calls;
+} plan;
+
+static int fails(call which)
+{
+	if (which != plan.which || plan.n_calls++ != plan.at)
+		return 0;
+	errno = plan.code;
+	return 1;
+}
+
+static int interrupted(void)
+{
+	if (!plan.interrupt || plan.interrupt++ % 2 == 0)
+		return 0;
+	errno = EINTR;
+	return 1;
+}
+
+static size_t shortened(size_t n)
+{
+	return plan.n_short && n > (size_t)plan.n_short ? (size_t)plan.n_short : n;
+}
+
+ssize_t __real_read(int fd, void *to, size_t n);
+ssize_t __wrap_read(int fd, void *to, size_t n);
+ssize_t __real_write(int fd, const void *from, size_t n);
+ssize_t __wrap_write(int fd, const void *from, size_t n);
+int __real_fsync(int fd);
+int __wrap_fsync(int fd);
+/* What mmap() is called where files may be large. */
+void *__real_mmap64(void *at, size_t n, int protection, int flags, int fd, off_t from);
+void *__wrap_mmap64(void *at, size_t n, int protection, int flags, int fd, off_t from);
+int __real_rename(const char *from, const char *to);
+int __wrap_rename(const char *from, const char *to);
+int __real_close(int fd);
+int __wrap_close(int fd);
+
+ssize_t __wrap_read(int fd, void *to, size_t n)
+{
+	if (fails(READ))
+		return plan.code ? -1 : 0;
+	return interrupted() ? -1 : __real_read(fd, to, shortened(n));
+}
+
+ssize_t __wrap_write(int fd, const void *from, size_t n)
+{
+	if (fails(WRITE))
+		return -1;
+	return interrupted() ? -1 : __real_write(fd, from, shortened(n));
+}
+
+int __wrap_fsync(int fd)
+{
+	return fails(FSYNC) ? -1 : __real_fsync(fd);
+}
+
+void *__wrap_mmap64(void *at, size_t n, int protection, int flags, int fd, off_t from)
+{
+	return fails(MMAP) ? MAP_FAILED : __real_mmap64(at, n, protection, flags, fd, from);
+}
+
+int __wrap_rename(const char *from, const char *to)
+{
+	return fails(RENAME) ? -1 : __real_rename(from, to);
+}
+
+int __wrap_close(int fd)
+{
+	int bad = fails(CLOSE), code = __real_close(fd);
+	errno = bad ? plan.code : errno;
+	return bad ? -1 : code;
+}
+
+/* ---- tests ---------------------------------------------------------------------------------------------------------- */
+
+static char folder[] = "/tmp/scoreline_faults_XXXXXX";
+static char path[64];
+static score_model *model;
+
+static int set_up(void **state)
+{
+	random_spec spec = {.seed = 9, .n_features = 5, .n_outputs = 1, .n_trees = 20, .max_leaves = 30, .cuts_per_feature = 20,
+		.compare = SCORE_F32, .sum = SCORE_F32};
+	(void)state;
+	if (!mkdtemp(folder))
+		return 1;
+	snprintf(path, sizeof path, "%s/model.slm", folder);
+	model = random_model(&spec);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	score_model_free(model);
+	unlink(path);
+	return rmdir(folder); /* fails if anything else was left */
+}
+
+static void save(void)
+{
+	score_error error;
+	memset(&plan, 0, sizeof plan);
+	if (score_model_save_file(model, path, NULL, &error) != SCORE_OK)
+		fail_msg("%s", error.message);
+}
+
+static score_status open_again(uint32_t flags, score_error *error)
+{
+	score_open_options options = SCORE_OPEN_OPTIONS_INIT;
+	score_model *out = model;
+	options.flags = flags;
+	score_status status = score_model_open_file(path, &options, &out, error);
+	assert_true((status == SCORE_OK) == (out != NULL));
+	score_model_free(out);
+	return status;
+}
+
+static void slow_files_are_read_and_written(void **state)
+{
+	score_error error;
+	(void)state;
+	for (int n = 1; n < 4000; n = n * 3 + 1) {
+		plan = (struct plan){.n_short = n, .interrupt = 1};
+		assert_int_equal(score_model_save_file(model, path, NULL, &error), SCORE_OK);
+		assert_int_equal(open_again(0, &error), SCORE_OK);
+	}
+}
+
+static void broken_reads_are_reported(void **state)
+{
+	static const struct plan plans[] = {
+		{READ, 0, EIO, 0, 0, 0}, {READ, 3, EIO, 100, 0, 0}, {READ, 0, 0, 0, 0, 0}, {READ, 2, 0, 100, 0, 0}};
+	score_error error;
+	(void)state;
+	save();
+	for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
+		plan = plans[i];
+		assert_int_equal(open_again(0, &error), SCORE_ERR_IO);
+		assert_non_null(strstr(error.message, "model.slm"));
+	}
+	plan = (struct plan){.which = MMAP, .code = ENOMEM};
+	assert_int_equal(open_again(SCORE_OPEN_MMAP, &error), SCORE_ERR_IO);
+	assert_non_null(strstr(error.message, "map"));
+}
+
+static void broken_writes_leave_nothing(void **state)
+{
+	static const struct plan plans[] = {{WRITE, 0, ENOSPC, 0, 0, 0}, {WRITE, 5, ENOSPC, 64, 0, 0}, {WRITE, 0, EIO, 0, 0, 0},
+		{FSYNC, 0, EIO, 0, 0, 0}, {CLOSE, 0, EIO, 0, 0, 0}, {RENAME, 0, EACCES, 0, 0, 0}};
+	score_error error;
+	(void)state;
+	unlink(path);
+	for (size_t i = 0; i < sizeof plans / sizeof plans[0]; i++) {
+		plan = plans[i];
+		assert_int_equal(score_model_save_file(model, path, NULL, &error), SCORE_ERR_IO);
+		assert_non_null(strstr(error.message, "model.slm"));
+		if (plan.code == ENOSPC)
+			assert_non_null(strstr(error.message, "no space left"));
+		memset(&plan, 0, sizeof plan);
+		assert_int_equal(access(path, F_OK), -1);
+		assert_int_equal(rmdir(folder), 0); /* empty: no temporary file either */
+		assert_int_equal(mkdir(folder, 0700), 0);
+	}
+}
+
+static void a_failed_save_keeps_the_old_file(void **state)
+{
+	score_error error;
+	(void)state;
+	save();
+	plan = (struct plan){.which = FSYNC, .code = EIO};
+	assert_int_equal(score_model_save_file(model, path, NULL, &error), SCORE_ERR_IO);
+	memset(&plan, 0, sizeof plan);
+	assert_int_equal(open_again(SCORE_OPEN_VERIFY, &error), SCORE_OK);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(slow_files_are_read_and_written),
+		cmocka_unit_test(broken_reads_are_reported),
+		cmocka_unit_test(broken_writes_leave_nothing),
+		cmocka_unit_test(a_failed_save_keeps_the_old_file),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}

@@ -1,0 +1,113 @@
+/*
+ * Valid random forests of every shape that the generator of the unit tests knows: written, read, and scored on every
+ * instruction set by every regime, compared bit for bit with plain C's walk.
+ */
+#include "fuzz.h"
+#include "random_model.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static random_spec spec_of(fuzz_bytes *in)
+{
+	random_spec s = {.seed = fuzz_take(in, 4)};
+	s.n_features = 1 + fuzz_below(in, fuzz_below(in, 16) == 0 ? 400 : 40);
+	s.n_outputs = 1 + fuzz_below(in, 4) * fuzz_below(in, 2);
+	s.n_trees = s.n_outputs * (1 + fuzz_below(in, 40));
+	s.max_leaves = 1 + fuzz_below(in, fuzz_below(in, 8) == 0 ? 600 : 70);
+	s.cuts_per_feature = 1 + fuzz_below(in, fuzz_below(in, 8) == 0 ? 3000 : 200);
+	s.leafwise = fuzz_below(in, 2);
+	s.category_features = fuzz_below(in, 3) == 0 ? fuzz_below(in, s.n_features + 1) : 0;
+	s.zero_is_missing = fuzz_below(in, 2);
+	s.compare = fuzz_below(in, 2) ? SCORE_F32 : SCORE_F64;
+	s.sum = fuzz_below(in, 2) ? SCORE_F32 : SCORE_F64;
+	s.vector_leaves = fuzz_below(in, 4) == 0;
+	s.linear_leaves = !s.vector_leaves && s.compare == SCORE_F64 && s.sum == SCORE_F64 && fuzz_below(in, 3) == 0;
+	s.n_derived = fuzz_below(in, 4) == 0 ? fuzz_below(in, 6) : 0;
+	s.isa = SCORE_ISA_PORTABLE;
+	return s;
+}
+
+typedef struct run {
+	const double *rows;
+	int64_t n_rows;
+	uint32_t n_features;
+	size_t width;
+} run;
+
+/* False if the regime does not serve this model. */
+static int score_rows(const score_model *model, const run *r, score_output output, score_regime regime, double *out)
+{
+	score_error error;
+	score_options options = SCORE_OPTIONS_INIT;
+	score_input in = score_input_rows_f64(r->rows, r->n_rows, r->n_features);
+	options.output = output;
+	options.regime = regime;
+	options.scratch_bytes = score_scratch_bytes(model);
+	options.scratch = malloc(options.scratch_bytes + 1);
+	score_status status = score_batch(model, &in, out, (size_t)r->n_rows * r->width, &options, &error);
+	free(options.scratch);
+	if (status != SCORE_OK && (status != SCORE_ERR_ARGUMENT || regime == SCORE_REGIME_AUTO))
+		fuzz_fail("scoring failed: %s", error.message);
+	return status == SCORE_OK;
+}
+
+static void compare(const double *expected, const double *got, size_t n, score_isa isa, score_regime regime)
+{
+	for (size_t i = 0; i < n; i++)
+		if (memcmp(expected + i, got + i, sizeof *got) != 0 && !(isnan(expected[i]) && isnan(got[i])))
+			fuzz_fail("value %zu on %s by %s: %a, expected %a", i, score_isa_name(isa), score_regime_name(regime), got[i],
+				expected[i]);
+}
+
+static void try_isa(const void *bytes, size_t size, score_isa isa, const run *r, score_output output, const double *expected)
+{
+	static const score_regime regimes[] = {SCORE_REGIME_AUTO, SCORE_REGIME_BATCH, SCORE_REGIME_WALK, SCORE_REGIME_ROW};
+	score_error error;
+	score_model *model = NULL;
+	score_open_options options = SCORE_OPEN_OPTIONS_INIT;
+	size_t n = (size_t)r->n_rows * r->width;
+	double *got = malloc(n * sizeof *got);
+	options.isa = isa;
+	options.flags = SCORE_OPEN_VERIFY;
+	if (score_model_open_memory(bytes, size, &options, &model, &error) != SCORE_OK)
+		fuzz_fail("a written forest cannot be read: %s", error.message);
+	for (size_t i = 0; i < sizeof regimes / sizeof regimes[0]; i++)
+		if (score_rows(model, r, output, regimes[i], got))
+			compare(expected, got, n, isa, regimes[i]);
+	score_model_free(model);
+	free(got);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const score_isa isas[] = {SCORE_ISA_PORTABLE, SCORE_ISA_SSE42, SCORE_ISA_AVX2, SCORE_ISA_AVX512, SCORE_ISA_NEON};
+	fuzz_bytes in = {data, size};
+	random_spec spec = spec_of(&in);
+	score_model *model = random_model(&spec);
+	score_output output = fuzz_below(&in, 3) == 0 ? SCORE_OUTPUT_LEAF : SCORE_OUTPUT_MARGIN;
+	run r = {NULL, 1 + (int64_t)fuzz_below(&in, fuzz_below(&in, 4) == 0 ? 700 : 40), spec.n_features, 0};
+	score_options options = SCORE_OPTIONS_INIT;
+	void *bytes = NULL;
+	size_t n_bytes = 0;
+	score_error error;
+	double *rows = malloc((size_t)r.n_rows * r.n_features * sizeof *rows);
+	random_rows(&spec, spec.seed + 1, (size_t)r.n_rows, rows);
+	r.rows = rows;
+	options.output = output;
+	r.width = score_output_width(model, &options);
+	double *expected = malloc((size_t)r.n_rows * r.width * sizeof *expected);
+	if (!score_rows(model, &r, output, SCORE_REGIME_WALK, expected))
+		fuzz_fail("the walk refuses a forest");
+	if (score_model_save_memory(model, NULL, &bytes, &n_bytes, &error) != SCORE_OK)
+		fuzz_fail("a forest cannot be written: %s", error.message);
+	for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++)
+		if (score_isa_available(isas[i]))
+			try_isa(bytes, n_bytes, isas[i], &r, output, expected);
+	score_model_free_bytes(model, bytes, n_bytes);
+	score_model_free(model);
+	free(rows);
+	free(expected);
+	return 0;
+}

@@ -1,0 +1,103 @@
+#!/bin/bash
+# Fuzz every target of targets.list for some seconds each, one after the other, under AddressSanitizer and UBSan.
+#
+#   tests/fuzz/run.sh [SECONDS] [--afl] [TARGET…]     60 seconds each; with AFL++ instead of libFuzzer; only these targets
+#
+# Goes out: a table of executions and covered edges; build-fuzz/found/TARGET/ holds what crashed, and the exit code is 1 then.
+# Found inputs belong, once the defect is fixed, into corpus/TARGET/, which the unit tests replay.
+# A target is a line of targets.list: name | fuzz_*.c and what it links besides (cli, random) | flags | seeds below tests/data.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+. tests/machine.sh
+seconds=60 engine=libfuzzer wanted=()
+for argument in "$@"; do
+	case $argument in
+	--afl) engine=afl ;;
+	[0-9]*) seconds=$argument ;;
+	*) wanted+=("$argument") ;;
+	esac
+done
+build=build-fuzz compiler=clang
+[ $engine = afl ] && build=build-afl compiler=afl-clang-fast
+if ! command -v $compiler >/dev/null; then
+	not_run "fuzzing ($engine)" "needs $compiler (Debian: clang libclang-rt-14-dev, or afl++)"
+	exit
+fi
+export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1:abort_on_error=1:symbolize=0 UBSAN_OPTIONS=halt_on_error=1
+
+# Without link arguments meson's own test programs would miss the fuzzer's symbols.
+instrument=-fsanitize=fuzzer-no-link
+if [ ! -f $build/build.ninja ]; then
+	CC=$compiler meson setup $build -Dbuildtype=plain -Db_sanitize=address,undefined -Db_lundef=false \
+		-Ddefault_library=static -Dcli=false -Dtests=false \
+		-Dc_args="-O1 -g $instrument -fno-sanitize-recover=all" >/dev/null
+fi
+ninja -C $build >/dev/null
+mkdir -p $build/found $build/live
+
+# link NAME SOURCES FLAGS
+link() {
+	local sources=() word main=-fsanitize=fuzzer,address,undefined
+	for word in $2; do
+		case $word in
+		cli) sources+=(cli/{csv_header,csv_reader,csv_record,jsonl_reader,npy_header,npy_reader,rows_open,input_bytes,label_code,message,number_text,progress}.c) ;;
+		random) sources+=(tests/unit/random_model.c tests/unit/random_columns.c) ;;
+		*) sources+=("tests/fuzz/$word") ;;
+		esac
+	done
+	$compiler -std=c11 -O1 -g -D_XOPEN_SOURCE=700 -D_FILE_OFFSET_BITS=64 $main -fno-sanitize-recover=all $3 \
+		-Iinclude -Ilib -Icli -Itests/fuzz -Itests/unit "${sources[@]}" tests/fuzz/fuzz.c $build/lib/libscoreline.a \
+		$(pkg-config --libs msgpack libxxhash yajl libprotobuf-c jansson cmocka) -lm -o "$build/fuzz_$1"
+}
+
+# seeds NAME PATTERN: fills $build/seeds/NAME with small files.
+seeds() {
+	local file
+	mkdir -p "$build/seeds/$1"
+	for file in tests/fuzz/corpus/"$1"/* tests/data/${2:-none}; do
+		[ -d "$file" ] && cp -n "$file"/* "$build/seeds/$1"/ && continue
+		[ -f "$file" ] && [ "$(stat -c %s "$file")" -lt 60000 ] && cp -n "$file" "$build/seeds/$1"/
+	done
+	[ -n "$(ls "$build/seeds/$1")" ] || head -c 64 /dev/zero >"$build/seeds/$1/zeros"
+}
+
+run_libfuzzer() {
+	mkdir -p "$build/live/$1" "$build/found/$1"
+	"$build/fuzz_$1" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
+		-close_fd_mask=1 -artifact_prefix="$build/found/$1/" "$build/live/$1" "$build/seeds/$1" >"$build/$1.log" 2>&1 || return 1
+}
+
+figures_libfuzzer() {
+	local n edges
+	n=$(grep -a 'stat::number_of_executed_units' "$build/$1.log" | tail -n 1 | awk '{ print $2 }')
+	edges=$(grep -a ' cov: ' "$build/$1.log" | tail -n 1 | sed 's/.* cov: \([0-9]*\) ft: \([0-9]*\).*/\1 edges, \2 features/')
+	echo "${n:-0} executions, ${edges:-no figures}"
+}
+
+run_afl() {
+	rm -rf "$build/live/$1"
+	AFL_SKIP_CPUFREQ=1 AFL_NO_UI=1 AFL_I_DONT_CARE_ABOUT_MISSING_CRASHES=1 timeout $((seconds + 60)) \
+		afl-fuzz -m none -V "$seconds" -i "$build/seeds/$1" -o "$build/live/$1" -- "$build/fuzz_$1" >"$build/$1.log" 2>&1 || return 1
+	[ -z "$(ls "$build/live/$1/default/crashes" | grep -v README)" ]
+}
+
+figures_afl() {
+	local stats=$build/live/$1/default/fuzzer_stats
+	[ -f "$stats" ] || { echo "no figures" && return; }
+	awk -F' *: *' '$1 == "execs_done" { n = $2 } $1 == "edges_found" { e = $2 } END { print n " executions, " e " edges" }' "$stats"
+}
+
+bad=0 n=0
+while IFS='|' read -r name sources flags pattern; do
+	name=${name// /} pattern=${pattern// /}
+	[ -n "$name" ] || continue
+	((${#wanted[@]})) && [[ " ${wanted[*]} " != *" $name "* ]] && continue
+	link "$name" "$sources" "$flags"
+	seeds "$name" "$pattern"
+	verdict=clean
+	run_$engine "$name" || { verdict="FAILED, see $build/$name.log and $build/found/$name" && bad=1; }
+	printf '%-16s %5d s  %s  %s\n' "$name" "$seconds" "$(figures_$engine "$name")" "$verdict"
+	n=$((n + 1))
+done <tests/fuzz/targets.list
+((n > 0)) || { echo "no such target: ${wanted[*]}" && exit 1; }
+exit $bad
