@@ -237,7 +237,7 @@ static score_status put_value(score_table_builder *b, uint32_t i, const score_co
 		return SCORE_OK;
 	if (column->type == SCORE_STRING) {
 		size_t length;
-		uint32_t number;
+		uint32_t number = 0;
 		const char *text = deploy_text_at(c, r, &length);
 		*is_null = text == NULL;
 		if (!text)
