@@ -30,7 +30,7 @@ DEFINE = re.compile(r"\s*#\s*define\s+(\w+)(\(?)")
 CONDITIONS = {"dep_yajl.found()": (1, "SCORELINE_IMPORT"), "have_onnx": (2, "SL_HAVE_ONNX")}
 CONDITION_MACRO = dict(CONDITIONS.values())
 # What POSIX declares in headers that other files, or libraries that they include, ask for.
-POSIX = set("""accept access alarm bind brk clone connect dup environ getenv index j0 j1 jn kill link listen lseek pause
+POSIX = set("""accept access alarm bind brk clone connect dup environ finite getenv index j0 j1 jn kill link listen lseek pause
     pipe pread profil read recv remove rename rindex rmdir select send shutdown signal sleep socket stat step sync tee
     truncate unlink wait write y0 y1 yn""".split())
 NOT_A_FUNCTION = {"_Static_assert", "__attribute__", "__declspec", "sizeof", "_Alignas", "defined"}
@@ -52,7 +52,7 @@ HEAD = """/*
 #if !defined(_POSIX_C_SOURCE) && !defined(_GNU_SOURCE)
 #define _POSIX_C_SOURCE 200809L
 #endif
-#if !defined(_DEFAULT_SOURCE) && !defined(_GNU_SOURCE)
+#if !defined(_DEFAULT_SOURCE)
 #define _DEFAULT_SOURCE
 #endif
 #if defined(__clang__)
@@ -159,7 +159,7 @@ class Library:
             match = INCLUDE.match(token.text) if token.kind == "directive" else None
             target = match and self.resolve(path, match[1], match[2])
             if not target:
-                if token.kind == "directive" and re.search("_(POSIX_C|DEFAULT)_SOURCE", token.text):
+                if token.kind == "directive" and re.search("define _(POSIX_C|DEFAULT)_SOURCE", token.text):
                     continue
                 out.append(token)
                 continue

@@ -1,7 +1,7 @@
 """A model as a vectorised function of Flink SQL.
 
 Flink hands over a pandas Series per argument, of 1,000 rows or so, and takes one back. Missing values arrive as NaN or None.
-The model is loaded once per Python worker, by its path, when the first rows come.
+A worker opens the model once, by its path, when the first rows come.
 """
 import functools
 
@@ -21,16 +21,16 @@ def _model(path: str) -> scoreline.Model:
 def scorer(path: str, output: str = "prediction"):
     """A function for `create_temporary_function`: the model's features in its order → DOUBLE.
 
-    The number of arguments is checked by every batch: another one fails the job with a message that names the features.
+    The model is opened here once, so that a wrong path fails at once, and so that Flink knows the arguments: it refuses another
+    number or another type of them when it plans the query, before a job starts. The workers open `path` for themselves.
     """
+    model = _model(path)
+    names = model.features
+    types = [DataTypes.STRING() if name in model.categories else DataTypes.DOUBLE() for name in names]
 
-    @udf(result_type=DataTypes.DOUBLE(), func_type="pandas", name="scoreline")
+    @udf(input_types=types, result_type=DataTypes.DOUBLE(), func_type="pandas", name="scoreline")
     def score(*columns: pd.Series) -> pd.Series:
-        model = _model(path)
-        names = model.features
-        if len(columns) != len(names):
-            raise ValueError(f"the model takes {len(names)} features ({', '.join(names)}), found {len(columns)}")
         table = pyarrow.table([pyarrow.array(column, from_pandas=True) for column in columns], names=names)
-        return pd.Series(model.predict(table, output))
+        return pd.Series(_model(path).predict(table, output))
 
     return score

@@ -5,12 +5,14 @@ Relies on: apache-flink and its Java (11 or 17); SCORELINE_LIBRARY; scoreline, g
 import json
 import os
 import pathlib
+import re
 import tempfile
 import unittest
 
 import golden_set
 from pyflink.table import EnvironmentSettings, TableEnvironment
 
+import scoreline
 import scoreline_flink
 
 # What must change in the pattern's query: brackets are not Flink's quotes, and INTO becomes INSERT INTO in front. The
@@ -75,6 +77,19 @@ class Flink(unittest.TestCase):
         self.env.create_temporary_function("fraud", scoreline_flink.scorer(str(fraud.path)))
         rows = sorted(self.collect(f"SELECT device_id, fraud({', '.join(fraud.names)}) FROM transactions"))
         golden_set.compare("Flink", fraud.prediction, [score for _, score in rows])
+
+    def test_errors(self):
+        """Wrong inputs are refused before a job starts."""
+        iot = golden_set.load("iot")
+        with self.assertRaisesRegex(scoreline.ScorelineError, "cannot open '/no/such.slm'"):
+            scoreline_flink.scorer("/no/such.slm")
+        self.env.create_temporary_function("udf.AnomalyScore", scoreline_flink.scorer(str(iot.path)))
+        takes = re.escape("AnomalyScore(arg0 => DOUBLE, arg1 => DOUBLE, arg2 => DOUBLE)")
+        for arguments in ("1E0, 2E0", "1E0, 2E0, TRUE"):
+            with self.subTest(arguments), self.assertRaisesRegex(Exception, takes):
+                self.env.execute_sql(f"SELECT udf.AnomalyScore({arguments})")
+        with self.assertRaisesRegex(Exception, "No match found for function signature nobody"):
+            self.env.execute_sql("SELECT nobody(1E0)")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@
 # A host is a directory with tests/hosts/NAME/run.sh or examples/NAME/test.sh. The script prints "host: NAME VERSION" for
 # what really runs, has a comment "# Pattern: WHAT IT SHOWS", and exits with 0 (passed), 77 (the machine cannot have the
 # host; with CI=true a failure) or anything else (failed). It starts and stops its own servers.
-# HOST_SECONDS bounds each (default 900). Goes out: a table, then "N passed, N failed, N skipped" alone on the last line;
-# 0 only if nothing failed. Logs: build/test-logs/hosts/.
+# HOST_SECONDS bounds each (default 900, or what a comment "# Seconds: N" of the script says, where installing takes longer).
+# Goes out: a table, then "N passed, N failed, N skipped" alone on the last line; 0 only if nothing failed.
+# Logs: build/test-logs/hosts/.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 logs=$PWD/build/test-logs/hosts
@@ -34,12 +35,14 @@ all_hosts() {
 
 # run_host NAME SCRIPT: run it, count it, add its row.
 run_host() {
-	local name=$1 script=$2 log=$logs/$1.log began=$SECONDS code=0 result version shows
-	timeout -k 20 "${HOST_SECONDS:-900}" bash "$script" >"$log" 2>&1 </dev/null || code=$?
+	local name=$1 script=$2 log=$logs/$1.log began=$SECONDS code=0 result version shows bound
+	bound=$(sed -n 's/^# Seconds: //p' "$script" | head -n 1)
+	bound=${HOST_SECONDS:-${bound:-900}}
+	timeout -k 20 "$bound" bash "$script" >"$log" 2>&1 </dev/null || code=$?
 	case $code in
 	0) result=pass passed=$((passed + 1)) ;;
 	77) result=skip ;;
-	124 | 137) result=fail && echo "stopped after ${HOST_SECONDS:-900} s" >>"$log" ;;
+	124 | 137) result=fail && echo "stopped after $bound s" >>"$log" ;;
 	*) result=fail ;;
 	esac
 	[ $result = skip ] && [ "${CI:-}" = true ] && result=fail
