@@ -302,7 +302,7 @@ score_status score_capture_get_info(const score_capture *capture, score_capture_
 		.n_lost_full = read_count(&capture->n_lost_full),
 		.n_lost_size = read_count(&capture->n_lost_size),
 		.n_lost_invalid = read_count(&capture->n_lost_invalid),
-		.n_records = read_count(&capture->n_records),
+		.n_records = read_count(&capture->n_kept) + read_count(&capture->n_parts),
 		.n_written = read_count(&capture->n_written),
 		.n_bytes = read_count(&capture->n_bytes),
 		.n_segments = read_count(&capture->n_segments),

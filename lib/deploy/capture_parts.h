@@ -146,7 +146,8 @@ struct score_capture {
 	deploy_ring ring;
 	capture_slot slots[CAPTURE_MODEL_SLOTS];
 	_Atomic uint64_t n_unnamed; /* calls without a request id: what they are sampled by */
-	_Atomic uint64_t n_sampled_out, n_kept, n_lost_full, n_lost_size, n_lost_invalid, n_records;
+	_Atomic uint64_t n_sampled_out, n_kept, n_lost_full, n_lost_size, n_lost_invalid;
+	_Atomic uint64_t n_parts;   /* records, beside the last one of every kept call */
 	_Atomic uint64_t n_written, n_bytes, n_segments, n_failed_drains;
 	_Atomic score_status last_drain;
 

@@ -3,6 +3,7 @@
  *
  * Comes in: a score_call, borrowed. Goes out: 1, 0 or -1 and a count. No locks, no memory, no system calls.
  */
+#include "call_texts.h"
 #include "capture_parts.h"
 
 #define XXH_INLINE_ALL
@@ -39,27 +40,54 @@ typedef struct source {
 	const score_call *call;
 	capture_record record;
 	const char *texts[N_TEXTS];
+	const deploy_call_texts *joined; /* all but the request id; NULL: as they are in `texts` */
 	size_t fixed_bytes; /* of a record, beside outputs and cells */
 	size_t row_bytes;   /* of outputs and cells; of tagged cells: outputs only */
 	uint64_t n_rows;
 } source;
 
-static bool describe(const score_call *call, const capture_model *model, source *s)
+static bool measure_texts(source *s)
 {
-	const bool scored = call->status == SCORE_OK;
-	const int64_t n_rows = call->input ? call->input->n_rows : 0;
-	*s = (source){ .call = call,
-		.record = { model, call->started_unix_ns, call->latency_ns, n_rows > 0 ? (uint64_t)n_rows : 0, 0, 0, 0,
-			call->status, call->output, call->flags, CELLS_NONE, 0, { 0 } },
-		.texts = { call->request_id, call->endpoint, call->served_name, call->entity_name, call->entity_version } };
+	const int n_measured = s->joined ? TEXT_ENDPOINT : N_TEXTS;
 	s->fixed_bytes = sizeof(capture_record);
-	for (int i = 0; i < N_TEXTS; i++) {
+	for (int i = 0; i < n_measured; i++) {
 		const size_t n = s->texts[i] ? strlen(s->texts[i]) : 0;
 		if (n >= TEXT_NULL)
 			return false;
 		s->record.text_bytes[i] = s->texts[i] ? (uint32_t)n : TEXT_NULL;
 		s->fixed_bytes += n;
 	}
+	if (s->joined) {
+		memcpy(s->record.text_bytes + TEXT_ENDPOINT, s->joined->bytes, sizeof s->joined->bytes);
+		s->fixed_bytes += s->joined->joined_bytes;
+	}
+	return true;
+}
+
+static void put_texts(const source *s, unsigned char *to)
+{
+	const int n_single = s->joined ? TEXT_ENDPOINT : N_TEXTS;
+	for (int i = 0; i < n_single; i++) {
+		if (!s->texts[i])
+			continue;
+		memcpy(to, s->texts[i], s->record.text_bytes[i]);
+		to += s->record.text_bytes[i];
+	}
+	if (s->joined)
+		memcpy(to, s->joined->joined, s->joined->joined_bytes);
+}
+
+static bool describe(const score_call *call, const capture_model *model, const deploy_call_texts *texts, source *s)
+{
+	const bool scored = call->status == SCORE_OK;
+	const int64_t n_rows = call->input ? call->input->n_rows : 0;
+	*s = (source){ .call = call,
+		.record = { model, call->started_unix_ns, call->latency_ns, n_rows > 0 ? (uint64_t)n_rows : 0, 0, 0, 0,
+			call->status, call->output, call->flags, CELLS_NONE, 0, { 0 } },
+		.texts = { call->request_id, call->endpoint, call->served_name, call->entity_name, call->entity_version },
+		.joined = texts };
+	if (!measure_texts(s))
+		return false;
 	if (!scored)
 		return true;
 	s->record.cells = deploy_cells_form(call->input, call->plan, model->n_features);
@@ -104,6 +132,8 @@ static bool put_record(score_capture *capture, const source *s, uint64_t first, 
 	unsigned char *to = deploy_ring_reserve(&capture->ring, s->fixed_bytes + out_bytes + cell_bytes, &position);
 	if (!to)
 		return false;
+	/* Before the bytes: a locked instruction waits until everything stored before it has left the core. */
+	count(first + n >= s->n_rows ? &capture->n_kept : &capture->n_parts);
 	capture_record *record = (capture_record *)(void *)to;
 	*record = s->record;
 	record->first_row = first;
@@ -116,28 +146,20 @@ static bool put_record(score_capture *capture, const source *s, uint64_t first, 
 	if (n)
 		to = deploy_cells_write(s->call->input, s->call->plan, s->record.model->n_features, s->record.cells,
 			(int64_t)first, (int64_t)n, to);
-	for (int i = 0; i < N_TEXTS; i++) {
-		if (!s->texts[i])
-			continue;
-		memcpy(to, s->texts[i], s->record.text_bytes[i]);
-		to += s->record.text_bytes[i];
-	}
-	count(&capture->n_records);
+	put_texts(s, to);
 	deploy_ring_commit(&capture->ring, position);
 	return true;
 }
 
-int score_capture_record(score_capture *capture, const score_call *call)
+int deploy_capture_record(score_capture *capture, const score_call *call, const deploy_call_texts *texts)
 {
-	if (!capture || !call || call->struct_size < sizeof *call)
-		return capture ? lose(&capture->n_lost_invalid) : -1;
 	if (!is_sampled(capture, call->request_id)) {
 		count(&capture->n_sampled_out);
 		return 0;
 	}
 	source s;
 	const capture_model *model = deploy_capture_find_model(capture, call->model);
-	if (!model || !describe(call, model, &s))
+	if (!model || !describe(call, model, texts, &s))
 		return lose(&capture->n_lost_invalid);
 	if (s.fixed_bytes > capture->max_record_bytes)
 		return lose(&capture->n_lost_size);
@@ -151,6 +173,12 @@ int score_capture_record(score_capture *capture, const score_call *call)
 			return lose(&capture->n_lost_full);
 		first += n;
 	} while (first < s.n_rows);
-	count(&capture->n_kept);
 	return 1;
+}
+
+int score_capture_record(score_capture *capture, const score_call *call)
+{
+	if (!capture || !call || call->struct_size < sizeof *call)
+		return capture ? lose(&capture->n_lost_invalid) : -1;
+	return deploy_capture_record(capture, call, NULL);
 }

@@ -39,6 +39,23 @@ static score_status take_name(build *b, const char *text, size_t i, const char *
 	return *out ? SCORE_OK : sl_fail_memory(b->error, length);
 }
 
+/* All texts are short: an endpoint's name too is checked when it is made. */
+static score_status join_texts(build *b, deploy_entity *entity)
+{
+	const char *const texts[DEPLOY_CALL_TEXTS] = {b->endpoint->name, entity->name, entity->entity_name,
+		entity->entity_version};
+	char joined[DEPLOY_CALL_TEXTS * DEPLOY_NAME_BYTES];
+	uint32_t n = 0;
+	for (int i = 0; i < DEPLOY_CALL_TEXTS; i++) {
+		entity->texts.bytes[i] = (uint32_t)strlen(texts[i]);
+		memcpy(joined + n, texts[i], entity->texts.bytes[i]);
+		n += entity->texts.bytes[i];
+	}
+	entity->texts.joined_bytes = n;
+	entity->texts.joined = sl_arena_string(&b->c->arena, joined, n);
+	return entity->texts.joined ? SCORE_OK : sl_fail_memory(b->error, n);
+}
+
 static score_status take_names(build *b, const score_served_entity *from, size_t i)
 {
 	deploy_entity *entity = b->c->entities + i;
@@ -58,7 +75,7 @@ static score_status take_names(build *b, const score_served_entity *from, size_t
 		return sl_fail(b->error, SCORE_ERR_ARGUMENT, "served_entities[%zu].name: '%s' is the name of served_entities[%u] "
 			"too", i, sl_quote(name, strlen(name)).text, before);
 	entity->name = name;
-	return SCORE_OK;
+	return join_texts(b, entity);
 }
 
 /* ---- models ------------------------------------------------------------------------------------------------------ */

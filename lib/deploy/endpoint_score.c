@@ -47,7 +47,7 @@ static void tell(const deploy_call *call, const deploy_entity *entity, score_cal
 	if (entity->statistics)
 		score_statistics_record(entity->statistics, finished);
 	if (e->capture)
-		(void)score_capture_record(e->capture, finished); /* counts what it loses */
+		(void)deploy_capture_record(e->capture, finished, &entity->texts); /* counts what it loses */
 	if (entity->observer.finished)
 		entity->observer.finished(entity->observer.context, finished);
 	for (size_t i = 0; i < e->n_observers; i++)

@@ -18,6 +18,7 @@
 #define DEPLOY_SERVED_H
 
 #include "../base/base.h"
+#include "call_texts.h"
 
 #include <scoreline/endpoint.h>
 
@@ -45,6 +46,7 @@ typedef struct deploy_entity {
 	score_statistics *statistics;
 	score_observer observer;
 	const char *name, *entity_name, *entity_version;
+	deploy_call_texts texts;
 	int32_t traffic_percentage;
 	bool is_shadow;
 	size_t width[DEPLOY_OUTPUTS]; /* values per row of each output; 0: the model does not give it */
