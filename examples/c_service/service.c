@@ -8,7 +8,7 @@
  * Numbers are in the machine's byte order. An error is a line of text, with status 400, 404, 405 or 413.
  * Relies on: libmicrohttpd, whose threads score; they share the model. SIGTERM or SIGINT ends it.
  */
-#include "scoreline.h"
+#include <scoreline.h>
 
 #include <arpa/inet.h>
 #include <microhttpd.h>

@@ -9,6 +9,6 @@ mkdir -p $made
 cp examples/c_service/service.c $made/
 python3 tools/amalgamate.py $made --no-onnx
 (cd $made && gcc -O2 -Wall -Wextra -Werror -c scoreline.c &&
-	gcc -O2 -Wall -Wextra -Werror service.c scoreline.o -o service -lmicrohttpd -lxxhash -pthread -lm)
+	gcc -O2 -Wall -Wextra -Werror -I. service.c scoreline.o -o service -lmicrohttpd -lxxhash -pthread -lm)
 host libmicrohttpd "$(pkg-config --modversion libmicrohttpd)"
 python3 examples/c_service/test_service.py -v $made/service
