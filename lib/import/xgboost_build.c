@@ -66,7 +66,8 @@ static score_status read_shape(build *b)
 	if (status != SCORE_OK)
 		return status;
 	if (classes > 1 && targets > 1)
-		return sl_fail(b->error, SCORE_ERR_UNSUPPORTED, "the model has both %u classes and %u targets",
+		return sl_fail_at(b->error, SCORE_ERR_UNSUPPORTED, b->file->integers[XGB_NUM_TARGET].offset, -1,
+			"the model has both %u classes and %u targets; supported is one of \"num_class\" and \"num_target\" above 1",
 			classes, targets);
 	b->n_outputs = classes > targets ? classes : targets;
 	if (b->n_outputs == 0)
@@ -93,7 +94,7 @@ static score_status read_booster(build *b)
 	b->objective = import_xgb_objective(name);
 	if (!b->objective)
 		return sl_fail_at(b->error, SCORE_ERR_UNSUPPORTED, objective->offset, -1,
-			"the objective \"%s\" is not supported", sl_quote(name, strlen(name)).text);
+			"the objective \"%s\" is not supported; supported are those of XGBoost up to 3.2", sl_quote(name, strlen(name)).text);
 	return SCORE_OK;
 }
 
