@@ -100,6 +100,7 @@ typedef struct cli_model_options {
 	uint32_t iteration_begin; /* importable files only; both 0: all */
 	uint32_t iteration_end;
 	score_onnx_compat onnx_compat;
+	const double *missing;    /* NULL: NaN only */
 } cli_model_options;
 
 int cli_model_open(const char *path, const cli_model_options *options, cli_model *out);

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_ITERATIONS = 256, OPTION_NAME, OPTION_META, OPTION_NO_COVERS, OPTION_ONNX };
+enum { OPTION_ITERATIONS = 256, OPTION_NAME, OPTION_META, OPTION_NO_COVERS, OPTION_ONNX, OPTION_MISSING };
 
 typedef struct convert_job {
 	const char *in_path;
@@ -21,6 +21,7 @@ typedef struct convert_job {
 	cli_model_options model_options;
 	bool quiet;
 	bool no_covers;
+	double missing;
 } convert_job;
 
 static int add_metadata(convert_job *job, char *entry)
@@ -67,6 +68,11 @@ static int parse_option(int c, char **argv, convert_job *job)
 			return cli_usage("convert", "--onnx-compat: expected specification or onnxruntime, found \"%s\"",
 				cli_quote(optarg, strlen(optarg), 60).text);
 		return CLI_OK;
+	case OPTION_MISSING:
+		if (*optarg == '\0' || !cli_field_value(optarg, strlen(optarg), &job->missing))
+			return cli_usage("convert", "--missing: expected a number, found \"%s\"", cli_quote(optarg, strlen(optarg), 60).text);
+		job->model_options.missing = &job->missing;
+		return CLI_OK;
 	default:
 		return cli_bad_option("convert", c, argv);
 	}
@@ -77,7 +83,7 @@ static int parse_options(int argc, char **argv, convert_job *job, bool *help)
 	static const struct option options[] = { { "out", required_argument, NULL, 'o' },
 		{ "iterations", required_argument, NULL, OPTION_ITERATIONS }, { "name", required_argument, NULL, OPTION_NAME },
 		{ "meta", required_argument, NULL, OPTION_META }, { "onnx-compat", required_argument, NULL, OPTION_ONNX },
-		{ "no-covers", no_argument, NULL, OPTION_NO_COVERS }, { "quiet", no_argument, NULL, 'q' },
+		{ "missing", required_argument, NULL, OPTION_MISSING }, { "no-covers", no_argument, NULL, OPTION_NO_COVERS }, { "quiet", no_argument, NULL, 'q' },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
 	int c;
 	opterr = 0;
@@ -182,7 +188,8 @@ static int run(const convert_job *job, const cli_model *m)
 
 int cli_convert(int argc, char **argv)
 {
-	convert_job job = { NULL, NULL, NULL, NULL, 0, { SCORE_ISA_AUTO, 0, 0, SCORE_ONNX_SPECIFICATION }, false, false };
+	convert_job job = { NULL, NULL, NULL, NULL, 0, { SCORE_ISA_AUTO, 0, 0, SCORE_ONNX_SPECIFICATION, NULL }, false,
+		false, 0.0 };
 	cli_model m;
 	bool help = false;
 	int code = CLI_OK;

@@ -40,6 +40,7 @@ static const char convert[] =
 	"      --iterations A:B   only boosting iterations A to B-1 (not for .slm or ONNX)\n"
 	"      --onnx-compat WHO  where onnxruntime departs from the ONNX specification: answers of the specification\n"
 	"                         (default) or of onnxruntime\n"
+	"      --missing VALUE    an XGBoost model's missing=: this value is missing, as NaN is\n"
 	"      --name NAME        name of the model, shown by inspect\n"
 	"      --meta KEY=VALUE   metadata to store; may be given many times\n"
 	"      --no-covers        leave out the weights of training rows: a smaller file, without contributions\n"

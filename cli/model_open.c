@@ -51,6 +51,7 @@ static score_status open_any(const char *path, const cli_model_options *options,
 		import.iteration_begin = options->iteration_begin;
 		import.iteration_end = options->iteration_end;
 		import.onnx_compat = options->onnx_compat;
+		import.missing = options->missing;
 		return score_import_file(path, &import, &out->model, error);
 	}
 }
@@ -71,6 +72,8 @@ int cli_model_open(const char *path, const cli_model_options *options, cli_model
 	out->format = score_import_detect(start, length);
 	if (out->is_slm && options->iteration_end != 0)
 		return cli_fail(path, "--iterations works only on model files of other libraries");
+	if (out->is_slm && options->missing != NULL)
+		return cli_fail(path, "--missing works only on model files of XGBoost");
 	if (open_any(path, options, out, &error) != SCORE_OK)
 		return cli_fail_library(path, &error, NULL);
 	out->info.struct_size = sizeof out->info;

@@ -34,9 +34,10 @@ typedef struct score_import_options {
 	uint32_t iteration_end;
 	score_onnx_compat onnx_compat;    /* SCORE_FORMAT_ONNX only                                         */
 	uint32_t reserved;
+	const double *missing;            /* XGBoost only: the value, as float, that counts as missing beside NaN   */
 } score_import_options;
 
-#define SCORE_IMPORT_OPTIONS_INIT { sizeof(score_import_options), NULL, 0, 0, SCORE_ISA_AUTO, 0, 0, 0, 0 }
+#define SCORE_IMPORT_OPTIONS_INIT { sizeof(score_import_options), NULL, 0, 0, SCORE_ISA_AUTO, 0, 0, 0, 0, NULL }
 
 /* Errors name the byte offset or line where there is one. `options` may be NULL. */
 SCORE_API SCORE_MUST_CHECK score_status score_import_file(const char *path, const score_import_options *options,

@@ -6,6 +6,8 @@
 
 #include "model.h"
 
+#include <math.h>
+
 static score_status read_onnx(const void *data, size_t size, const score_import_options *o, score_builder **out,
 	score_error *error)
 {
@@ -22,6 +24,10 @@ static score_status read_builder(const void *data, size_t size, const score_impo
 	score_error *error)
 {
 	score_format format = o->format == SCORE_FORMAT_AUTO ? import_detect(data, size) : o->format;
+	bool is_xgboost = format == SCORE_FORMAT_XGBOOST_JSON || format == SCORE_FORMAT_XGBOOST_UBJSON;
+	if (o->missing && !is_xgboost && format != SCORE_FORMAT_AUTO)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_import_options.missing is for XGBoost models, the file is %s: "
+			"leave it out, such a model says itself what is missing", score_format_name(format));
 	switch (format) {
 	case SCORE_FORMAT_XGBOOST_JSON:
 	case SCORE_FORMAT_XGBOOST_UBJSON:
@@ -71,6 +77,10 @@ static score_status take_options(const score_import_options *given, score_import
 			score_isa_name(o->isa));
 	if (status == SCORE_OK && o->onnx_compat != SCORE_ONNX_SPECIFICATION && o->onnx_compat != SCORE_ONNX_RUNTIME)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_import_options.onnx_compat is the unknown %d", (int)o->onnx_compat);
+	if (status == SCORE_OK && o->missing && *o->missing != *o->missing)
+		o->missing = NULL; /* NaN is missing in any case */
+	if (status == SCORE_OK && o->missing && isinf((float)*o->missing) && !isinf(*o->missing))
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_import_options.missing is %g, expected a float value", *o->missing);
 	o->max_bytes = o->max_bytes ? o->max_bytes : (uint64_t)1 << 30;
 	return status;
 }

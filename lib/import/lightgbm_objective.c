@@ -209,7 +209,8 @@ score_status import_lgbm_objective(lgbm_reader *in, const lgbm_text *line, uint3
 	score_status status = SCORE_OK;
 
 	if (!find_kind(line, &kind))
-		return LGBM_FAIL(in, line, SCORE_ERR_UNSUPPORTED, "unknown objective \"%s\"",
+		return LGBM_FAIL(in, line, SCORE_ERR_UNSUPPORTED,
+			"unknown objective \"%s\"; supported are those of LightGBM up to 4.6, and \"custom\", which predicts margins",
 			sl_quote(line->text, line->length).text);
 	*link = links[kind];
 	*parameter = 1.0;

@@ -161,6 +161,18 @@ static inline bool import_xgb_before(const xgb_file *file, int64_t major, int64_
 	return version->length == 3 && (v[0] < major || (v[0] == major && v[1] < minor));
 }
 
+/* ---- missing values ------------------------------------------------------------------------------ */
+
+typedef struct xgb_range { /* of trees */
+	size_t begin;
+	size_t end;
+} xgb_range;
+
+/* Derived columns in which `missing` is NaN; column[i] becomes the one to ask for feature i. Only features that these trees
+ * ask get one; without trees (NULL) all do, in their order. */
+score_status import_xgb_add_missing(const xgb_file *file, float missing, const xgb_range *trees, uint32_t n_features,
+	score_builder *builder, uint32_t *column, score_error *error);
+
 /* ---- objectives --------------------------------------------------------------------------------- */
 
 typedef struct xgb_objective xgb_objective;

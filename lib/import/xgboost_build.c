@@ -21,8 +21,8 @@ typedef struct build {
 	uint32_t n_features;
 	uint32_t n_outputs;
 	uint32_t trees_per_iteration;
-	size_t tree_begin; /* the trees of the iterations that are wanted */
-	size_t tree_end;
+	xgb_range trees;   /* of the iterations that are wanted */
+	uint32_t *column;  /* [n_features] what to ask for each feature; NULL: itself */
 	score_builder *builder;
 } build;
 
@@ -66,7 +66,8 @@ static score_status read_shape(build *b)
 	if (status != SCORE_OK)
 		return status;
 	if (classes > 1 && targets > 1)
-		return sl_fail(b->error, SCORE_ERR_UNSUPPORTED, "the model has both %u classes and %u targets",
+		return sl_fail_at(b->error, SCORE_ERR_UNSUPPORTED, b->file->integers[XGB_NUM_TARGET].offset, -1,
+			"the model has both %u classes and %u targets; supported is one of \"num_class\" and \"num_target\" above 1",
 			classes, targets);
 	b->n_outputs = classes > targets ? classes : targets;
 	if (b->n_outputs == 0)
@@ -93,7 +94,7 @@ static score_status read_booster(build *b)
 	b->objective = import_xgb_objective(name);
 	if (!b->objective)
 		return sl_fail_at(b->error, SCORE_ERR_UNSUPPORTED, objective->offset, -1,
-			"the objective \"%s\" is not supported", sl_quote(name, strlen(name)).text);
+			"the objective \"%s\" is not supported; supported are those of XGBoost up to 3.2", sl_quote(name, strlen(name)).text);
 	return SCORE_OK;
 }
 
@@ -174,8 +175,8 @@ static score_status choose_iterations(build *b)
 			status = check_range(b, n_trees(b) / layer, &begin, &end);
 		if (status != SCORE_OK)
 			return status;
-		b->tree_begin = begin * layer;
-		b->tree_end = end * layer;
+		b->trees.begin = begin * layer;
+		b->trees.end = end * layer;
 		b->trees_per_iteration = (uint32_t)layer;
 		return SCORE_OK;
 	}
@@ -185,8 +186,8 @@ static score_status choose_iterations(build *b)
 	if (status != SCORE_OK)
 		return status;
 	const int64_t *first = c->values.data;
-	b->tree_begin = (size_t)first[begin];
-	b->tree_end = (size_t)first[end];
+	b->trees.begin = (size_t)first[begin];
+	b->trees.end = (size_t)first[end];
 	/* Continued training may have changed their size; then only single trees are a common measure. */
 	int64_t size = end > begin ? first[begin + 1] - first[begin] : 1;
 	for (size_t i = begin; i < end; i++)
@@ -285,8 +286,8 @@ static double weighted(float leaf, const float *weight)
 	return (double)product;
 }
 
-static void fill_node(
-	const xgb_file *f, const xgb_tree *tree, uint32_t i, const float *weight, score_node *out)
+static void fill_node(const xgb_file *f, const xgb_tree *tree, uint32_t i, const float *weight, const uint32_t *column,
+	score_node *out)
 {
 	const xgb_node *node = (const xgb_node *)f->nodes.data + tree->first_node + i;
 	memset(out, 0, sizeof *out);
@@ -301,7 +302,7 @@ static void fill_node(
 	}
 	out->left = node->left;
 	out->right = node->left + 1;
-	out->feature = node->feature;
+	out->feature = column ? column[node->feature] : node->feature;
 	out->missing = node->default_left ? SCORE_MISSING_LEFT : SCORE_MISSING_RIGHT;
 	if (node->test == SCORE_TEST_LT) {
 		out->value = (double)node->u.value;
@@ -345,7 +346,7 @@ static score_status add_tree(const build *b, size_t i, tree_room *room)
 	if (!nodes || (n_values && !vectors))
 		return sl_fail_memory(b->error, tree->n_nodes * sizeof *nodes);
 	for (uint32_t k = 0; k < tree->n_nodes; k++)
-		fill_node(f, tree, k, weight, nodes + k);
+		fill_node(f, tree, k, weight, b->column, nodes + k);
 	for (size_t k = 0; k < n_values; k++)
 		vectors[k] = weighted(((const float *)f->vectors.data)[tree->first_vector + k], weight);
 	score_tree t = SCORE_TREE_INIT;
@@ -374,7 +375,7 @@ static score_status add_trees(const build *b)
 	sl_vector_init(&room.nodes, &b->file->allocator, sizeof(score_node));
 	sl_vector_init(&room.vectors, &b->file->allocator, sizeof(double));
 	sl_vector_init(&room.covers, &b->file->allocator, sizeof(double));
-	for (size_t i = b->tree_begin; i < b->tree_end && status == SCORE_OK; i++)
+	for (size_t i = b->trees.begin; i < b->trees.end && status == SCORE_OK; i++)
 		status = add_tree(b, i, &room);
 	sl_vector_free(&room.nodes);
 	sl_vector_free(&room.vectors);
@@ -406,7 +407,10 @@ static score_status add_weights(const build *b)
 		return sl_fail_memory(b->error, bytes);
 	for (size_t i = 0; i < n; i++)
 		weights[i] = (double)from[i];
-	score_status status = score_builder_set_linear(b->builder, weights, 1, &inner);
+	score_status status =
+		b->column ? score_builder_set_linear_columns(b->builder, b->n_features, &inner) : SCORE_OK;
+	if (status == SCORE_OK)
+		status = score_builder_set_linear(b->builder, weights, 1, &inner);
 	sl_free(a, weights, bytes, 64);
 	return from_builder(b, status, &inner, b->file->columns[XGB_WEIGHTS].offset);
 }
@@ -487,6 +491,22 @@ static score_status set_labels(const build *b)
 	return from_builder(b, import_xgb_set_labels(b->file, b->n_features, b->builder, &inner), &inner, -1);
 }
 
+/* ---- missing values ------------------------------------------------------------------------------ */
+
+static score_status add_missing(build *b)
+{
+	score_error inner;
+	sl_error_clear(&inner);
+	if (!b->options->missing || b->n_features == 0)
+		return SCORE_OK;
+	b->column = sl_alloc(&b->file->allocator, b->n_features * sizeof *b->column, 64);
+	if (!b->column)
+		return sl_fail_memory(b->error, b->n_features * sizeof *b->column);
+	score_status status = import_xgb_add_missing(b->file, (float)*b->options->missing, b->is_linear ? NULL : &b->trees,
+		b->n_features, b->builder, b->column, &inner);
+	return from_builder(b, status, &inner, inner.offset);
+}
+
 /* ---- all together ------------------------------------------------------------------------------- */
 
 /* Until 1.2, with DART until 1.3, XGBoost summed a row's trees from zero and added that to the base. */
@@ -531,6 +551,8 @@ static score_status build_model(build *b)
 	score_status (*const steps[])(const build *) = {set_features, set_base, set_link, set_metadata, set_labels,
 		b->is_linear ? add_weights : add_trees};
 	score_status status = new_builder(b);
+	if (status == SCORE_OK)
+		status = add_missing(b);
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0] && status == SCORE_OK; i++)
 		status = steps[i](b);
 	return status;
@@ -549,6 +571,7 @@ score_status import_xgboost(const void *data, size_t size, score_format format,
 		status = read_heads(&b);
 	if (status == SCORE_OK)
 		status = build_model(&b);
+	sl_free(&file.allocator, b.column, b.n_features * sizeof *b.column, 64);
 	import_xgb_free(&file);
 	if (status != SCORE_OK)
 		score_builder_free(b.builder);

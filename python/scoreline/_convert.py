@@ -10,11 +10,10 @@ itself says, and a difference in one bit is an error.
 from __future__ import annotations
 
 import json
-import math
 import os
 import sys
 import tempfile
-from ctypes import byref
+from ctypes import byref, c_double, pointer
 from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 import numpy as np
@@ -44,6 +43,7 @@ def convert(
     metadata: Optional[Mapping[str, str]] = None,
     golden: bool = True,
     onnx_compat: str = "specification",
+    missing: Optional[float] = None,
     reference: Any = None,
 ) -> Model:
     """Make a model of another library's model.
@@ -65,6 +65,8 @@ def convert(
         golden: ask a live booster for the margins of the golden rows, compare all bits and store them.
         onnx_compat: whose answers an ONNX file gives where onnxruntime departs from the specification: those of the
             "specification", or of "onnxruntime".
+        missing: for XGBoost, a value that counts as missing beside NaN, as its own ``missing=`` says; compared as float32.
+            Estimators bring theirs along, files and boosters do not hold it.
         reference: the training rows, in any form that Model.predict() takes: their histograms go into the model, for
             statistics and drift. Model.add_reference() does the same later.
 
@@ -73,26 +75,33 @@ def convert(
         CorruptError, VersionError, FileError: the file cannot be read.
         VerifyError: the source library answers other margins than Scoreline.
     """
-    model = _convert(obj, name, metadata, golden, onnx_compat)
+    model = _convert(obj, name, metadata, golden, onnx_compat, missing)
     return model if reference is None else model.add_reference(reference)
 
 
 def _convert(
-    obj: Any, name: Optional[str], metadata: Optional[Mapping[str, str]], golden: bool, onnx_compat: str
+    obj: Any,
+    name: Optional[str],
+    metadata: Optional[Mapping[str, str]],
+    golden: bool,
+    onnx_compat: str,
+    missing: Optional[float],
 ) -> Model:
     more: Dict[str, Optional[str]] = dict(metadata or {})
     if name is not None:
         more["name"] = name
     if isinstance(obj, (str, os.PathLike)):
-        model = _import(lib.score_import_file, c_path(obj), onnx_compat=onnx_compat)
+        model = _import(lib.score_import_file, c_path(obj), onnx_compat=onnx_compat, missing=missing)
         return _labelled(model, more)
     if isinstance(obj, (bytes, bytearray, memoryview)):
-        model = _import(lib.score_import_memory, *borrowed(obj), onnx_compat=onnx_compat)
+        model = _import(lib.score_import_memory, *borrowed(obj), onnx_compat=onnx_compat, missing=missing)
         return _labelled(model, more)
     for kind in type(obj).__mro__:
         converter = _CONVERTERS.get((kind.__module__.partition(".")[0], kind.__name__))
         if converter is not None:
-            model, margins_of, found = converter(obj)
+            if missing is not None and converter not in (_of_xgboost, _of_xgboost_estimator):
+                raise ValueError(f"missing= is for models of XGBoost, not for {type(obj).__qualname__}: leave it out")
+            model, margins_of, found = converter(obj) if missing is None else converter(obj, missing=missing)
             pair = _golden_of(model, margins_of) if golden and margins_of is not None else None
             return _labelled(model, {**found, **more}, pair)
     raise UnsupportedError(
@@ -101,7 +110,13 @@ def _convert(
     )
 
 
-def _import(function: Callable, *source: Any, iterations: Tuple[int, int] = (0, 0), onnx_compat: str = "specification") -> Model:
+def _import(
+    function: Callable,
+    *source: Any,
+    iterations: Tuple[int, int] = (0, 0),
+    onnx_compat: str = "specification",
+    missing: Optional[float] = None,
+) -> Model:
     if not has_importers:
         raise UnsupportedError("this Scoreline library was built without importers (meson option `import`)")
     options = filled(ImportOptions)
@@ -109,6 +124,8 @@ def _import(function: Callable, *source: Any, iterations: Tuple[int, int] = (0, 
     if onnx_compat not in _ONNX_COMPAT:
         raise ValueError(f"onnx_compat must be one of {', '.join(_ONNX_COMPAT)}, not {onnx_compat!r}")
     options.onnx_compat = _ONNX_COMPAT[onnx_compat]
+    if missing is not None:
+        options.missing = pointer(c_double(missing))
     return Model._of_handle(new_handle(function, *source, byref(options)))
 
 
@@ -138,29 +155,35 @@ def _golden_of(model: Model, margins_of: Callable[[np.ndarray], Golden]) -> Opti
 # ---- XGBoost -------------------------------------------------------------------------------------------------------
 
 
-def _of_xgboost_estimator(estimator: Any):
-    missing = getattr(estimator, "missing", None)
-    if missing is not None and not math.isnan(missing):
-        raise UnsupportedError(
-            f"this {type(estimator).__name__} counts {missing!r} as missing (missing=), and a model knows only NaN: convert "
-            "its get_booster(), and put NaN in place of that value in the rows"
-        )
+def _of_xgboost_estimator(estimator: Any, missing: Optional[float] = None):
+    if missing is None:
+        missing = getattr(estimator, "missing", None)
     booster = estimator.get_booster()
     best = getattr(estimator, "best_iteration", None)
     iterations = (0, 0) if best is None or estimator.booster == "gblinear" else (0, best + 1)
-    return _of_xgboost(booster, iterations, _classes(estimator))
+    return _of_xgboost(booster, iterations, _classes(estimator), missing)
 
 
-def _of_xgboost(booster: Any, iterations: Tuple[int, int] = (0, 0), found: Optional[dict] = None):
+def _of_xgboost(
+    booster: Any,
+    iterations: Tuple[int, int] = (0, 0),
+    found: Optional[dict] = None,
+    missing: Optional[float] = None,
+):
     raw = bytes(booster.save_raw("ubj"))
-    model = _import(lib.score_import_memory, *borrowed(raw), iterations=iterations)
+    model = _import(lib.score_import_memory, *borrowed(raw), iterations=iterations, missing=missing)
+    given = np.nan if missing is None else float(missing)
     kind = json.loads(booster.save_config())["learner"]["gradient_booster"]["name"]
 
     def margins_of(rows: np.ndarray) -> Golden:
         # DART's in-place path rounds differently from its DMatrix path, and gblinear has none.
         if kind == "gbtree":
             return rows, booster.inplace_predict(
-                rows.astype(np.float32), iteration_range=iterations, predict_type="margin", validate_features=False
+                rows.astype(np.float32),
+                iteration_range=iterations,
+                predict_type="margin",
+                validate_features=False,
+                missing=given,
             )
         import xgboost
 
@@ -168,7 +191,7 @@ def _of_xgboost(booster: Any, iterations: Tuple[int, int] = (0, 0), found: Optio
             rows = rows[~np.isinf(rows.astype(np.float32)).any(axis=1)]  # a DMatrix refuses infinities
         if len(rows) == 0:
             return rows, np.empty(0)
-        matrix = xgboost.DMatrix(rows.astype(np.float32))
+        matrix = xgboost.DMatrix(rows.astype(np.float32), missing=given)
         return rows, booster.predict(matrix, output_margin=True, iteration_range=iterations, validate_features=False)
 
     return model, margins_of, found or {}

@@ -59,6 +59,7 @@ class ImportOptions(Structure):
         ("iteration_end", c_uint32),
         ("onnx_compat", c_int32),
         ("reserved", c_uint32),
+        ("missing", POINTER(c_double)),
     ]
 
 

@@ -346,7 +346,7 @@ AT(score_part, link_parameter, 72);
 AT(score_part, weight, 80);
 AT(score_part, columns, 88);
 
-SIZE(score_import_options, 48);
+SIZE(score_import_options, 56);
 AT(score_import_options, struct_size, 0);
 AT(score_import_options, allocator, 8);
 AT(score_import_options, max_bytes, 16);
@@ -355,6 +355,7 @@ AT(score_import_options, isa, 28);
 AT(score_import_options, iteration_begin, 32);
 AT(score_import_options, iteration_end, 36);
 AT(score_import_options, onnx_compat, 40);
+AT(score_import_options, missing, 48);
 
 SIZE(score_table_options, 32);
 AT(score_table_options, struct_size, 0);

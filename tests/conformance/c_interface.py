@@ -38,7 +38,8 @@ class OpenOptions(c.Structure):
 class ImportOptions(c.Structure):
     _fields_ = [("struct_size", c.c_size_t), ("allocator", c.c_void_p), ("max_bytes", c.c_uint64),
                 ("format", c.c_int32), ("isa", c.c_int32), ("iteration_begin", c.c_uint32),
-                ("iteration_end", c.c_uint32), ("onnx_compat", c.c_int32), ("reserved", c.c_uint32)]
+                ("iteration_end", c.c_uint32), ("onnx_compat", c.c_int32), ("reserved", c.c_uint32),
+                ("missing", c.POINTER(c.c_double))]
 
 
 class Info(c.Structure):
@@ -176,9 +177,10 @@ class Model:
         self.scratch = np.zeros(lib.score_scratch_bytes(handle) + 1, np.uint8)
 
     @classmethod
-    def imported(cls, data: bytes, isa: int = AUTO, onnx_compat: int = 0) -> "Model":
+    def imported(cls, data: bytes, isa: int = AUTO, onnx_compat: int = 0, missing: float | None = None) -> "Model":
         handle, error = c.c_void_p(), Error()
-        options = ImportOptions(c.sizeof(ImportOptions), None, 0, 0, isa, 0, 0, onnx_compat, 0)
+        options = ImportOptions(c.sizeof(ImportOptions), None, 0, 0, isa, 0, 0, onnx_compat, 0,
+                                None if missing is None else c.pointer(c.c_double(missing)))
         check(lib.score_import_memory(data, len(data), options, handle, error), error)
         return cls(handle)
 

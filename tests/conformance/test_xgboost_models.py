@@ -166,6 +166,53 @@ def test_depth(depth, seed, tally):
     check(tally, f"depth {depth}", f"xgb-depth-{depth}-{seed}", booster, x, rng, n=n)
 
 
+MISSING = [0.0, -999.0, 0.1, 1e-40, math.inf]
+
+
+@pytest.mark.parametrize("seed", range(N_SEEDS))
+@pytest.mark.parametrize("value", MISSING)
+@pytest.mark.parametrize("kind", ["gbtree", "categories", "dart", "gblinear"])
+def test_missing_value(kind, value, seed, tally):
+    """missing= other than NaN, which XGBoost compares as float, in whatever path; its files do not hold it."""
+    rng = seeds("missing value", kind, value, seed)
+    n_categories = {1: 6, 3: 20} if kind == "categories" else {}
+    x = training_rows(rng, 700, 7, 0.1, n_categories)
+    y = signal(rng, x)
+    x = np.where(rng.random(x.shape) < 0.15, np.float32(value), x)
+    types = ["c" if j in n_categories else "float" for j in range(x.shape[1])] if n_categories else None
+    about = {"feature_types": types, "enable_categorical": bool(types), "missing": value}
+    params = {"booster": "gbtree" if types else kind, "max_depth": 4, "rate_drop": 0.3, "max_cat_to_onehot": 4, **CPU}
+    if kind in ("gbtree", "categories", "gblinear"):
+        del params["rate_drop"]
+    booster = xgb.train(params, xgb.DMatrix(x, y, **about), 10)
+    seen = np.where(x == np.float32(value), np.nan, x)
+    rows = probe_rows.probe(rng, seen, thresholds_of(json.loads(bytes(booster.save_raw("json")))), 1100,
+                            categories=set(n_categories), nan_rate=0.1, endless=kind not in ("dart", "gblinear"))
+    near = [value, float(np.float32(value)), float(np.nextafter(np.float32(value), np.float32(9))), -value]
+    chosen = rng.random(rows.shape) < 0.2
+    for j in range(rows.shape[1]):  # a category's value beside the missing one would be another category, or none
+        rows[chosen[:, j], j] = rng.choice([value] if j in n_categories else near, chosen[:, j].sum())
+    if kind in ("dart", "gblinear") and value != math.inf:
+        rows[np.isinf(rows)] = 1.0
+    rows[rows == -math.inf] = -2.0  # refused by XGBoost where missing= is infinite
+
+    def ask(rows, **how):
+        output = how.pop("prediction", False)
+        with np.errstate(over="ignore"):
+            rows = rows if kind in ("gbtree", "categories") else rows.astype(np.float32)
+        if kind in ("gbtree", "categories"):
+            return booster.inplace_predict(rows, predict_type="value" if output else "margin", validate_features=False,
+                                           missing=value, **how)
+        return booster.predict(xgb.DMatrix(rows, **about), output_margin=not output, **how)
+
+    oracle = bit_check.Oracle(
+        margin=ask, prediction=lambda rows: ask(rows, prediction=True), prediction_type=np.float32,
+        margin_of_range=None if kind == "gblinear" else lambda rows, begin, end: ask(rows, iteration_range=(begin, end)))
+    raw = bytes(booster.save_raw("ubj"))
+    bit_check.Checker(f"xgb-missing-value-{kind}-{value}-{seed}", raw, oracle, rows, tally("XGBoost", "missing="),
+                      missing=value).run()
+
+
 @pytest.mark.parametrize("seed", range(N_SEEDS))
 @pytest.mark.parametrize("nan_rate", [0.0, 0.01, 0.5, 0.95])
 def test_missing(nan_rate, seed, tally):

@@ -1,6 +1,8 @@
 """convert(): margins of live objects and of their files, bit for bit against the libraries that trained them."""
 
 import json
+import pathlib
+import subprocess
 
 import lightgbm
 import numpy as np
@@ -10,6 +12,9 @@ import xgboost
 import scoreline
 from conftest import NAMES, make_rows, same_bits, target
 from scoreline import _convert
+
+
+COMMAND = pathlib.Path(__file__).resolve().parents[2] / "build/cli/scoreline"
 
 
 def xgboost_margins(booster, X, **more):
@@ -259,10 +264,39 @@ def test_catboost_objects_answer_their_own_golden_rows(labels):
 
 
 def test_xgboost_estimators_that_count_a_value_as_missing(rows):
-    """Their boosters see NaN in its place; converted as they are, the value would be scored as a number."""
     holes = np.where(np.isnan(rows), -999, rows).astype(np.float32)
     source = xgboost.XGBRegressor(n_estimators=4, missing=-999).fit(holes, target(rows))
-    with pytest.raises(scoreline.UnsupportedError, match="-999.*get_booster"):
-        scoreline.convert(source)
-    model = scoreline.convert(source.get_booster())
-    same_bits(model.predict(np.where(holes == -999, np.nan, holes)), source.predict(holes))
+    model = scoreline.convert(source)
+    same_bits(model.predict(holes), source.predict(holes))
+    same_bits(model.predict(rows), source.predict(holes))
+    assert (scoreline.convert(source, missing=np.nan).predict(holes) != source.predict(holes)).any()
+
+
+@pytest.mark.parametrize("booster", ["gbtree", "dart", "gblinear"])
+def test_xgboost_boosters_and_files_with_a_missing_value(rows, booster, tmp_path):
+    """0.1 is missing as float, so that the double 0.1 is too; a booster and a file are told so."""
+    holes = np.where(np.isnan(rows), 0.1, rows)
+    matrix = xgboost.DMatrix(holes, target(rows), missing=0.1)
+    source = xgboost.train({"booster": booster, "nthread": 1}, matrix, 4)
+    path, out = tmp_path / "model.json", tmp_path / "model.slm"
+    source.save_model(path)
+    subprocess.run([COMMAND, "convert", path, "-o", out, "--missing", "0.1"], check=True, capture_output=True)
+    expected = source.predict(matrix, output_margin=True)
+    for model in (scoreline.convert(source, missing=0.1), scoreline.convert(path, missing=0.1), scoreline.load(out)):
+        same_bits(model.predict(holes, "margin"), expected)
+        same_bits(model.predict(rows, "margin"), expected)
+    assert (scoreline.convert(path).predict(holes, "margin") != expected).any()
+    scoreline.load(out).verify()
+
+
+def test_a_missing_value_is_for_xgboost(rows, tmp_path):
+    source = lightgbm.train({"verbose": -1, "num_threads": 1}, lightgbm.Dataset(rows, target(rows)), 2)
+    path = tmp_path / "model.txt"
+    source.save_model(path)
+    with pytest.raises(ValueError, match="missing= is for models of XGBoost, not for Booster"):
+        scoreline.convert(source, missing=0)
+    with pytest.raises(scoreline.ArgumentError, match="missing is for XGBoost models, the file is LightGBM text"):
+        scoreline.convert(path, missing=0)
+    for value, message in (("0", "missing is for XGBoost"), ("none", '--missing: expected a number, found "none"')):
+        done = subprocess.run([COMMAND, "convert", path, "-o", tmp_path / "out.slm", "--missing", value], capture_output=True)
+        assert done.returncode in (1, 2) and message in done.stderr.decode()

@@ -234,8 +234,11 @@ static void refuses_wrong_heads(void **state)
 		{"\"num_class\":\"0\"", "\"num_class\":\"-1\"", "\"num_class\" is -1", 0, false},
 		{"\"num_class\":\"0\"", "\"num_class\":\"70000\"", "n_outputs is 70000", SCORE_ERR_LIMIT, true},
 		{"\"num_class\":\"0\",\"num_feature\":\"2\",\"num_target\":\"1\"",
-			"\"num_class\":\"3\",\"num_feature\":\"2\",\"num_target\":\"2\"", "3 classes and 2 targets",
-			SCORE_ERR_UNSUPPORTED, true},
+			"\"num_class\":\"3\",\"num_feature\":\"2\",\"num_target\":\"2\"",
+			"3 classes and 2 targets; supported is one of \"num_class\" and \"num_target\" above 1",
+			SCORE_ERR_UNSUPPORTED, false},
+		{"reg:squarederror", "reg:newer", "the objective \"reg:newer\" is not supported; supported are those of XGBoost",
+			SCORE_ERR_UNSUPPORTED, false},
 		{"\"base_score\":\"5E-1\",", "", "\"base_score\" is \"\" or missing", 0, true},
 		{"\"5E-1\"", "\"half\"", "\"base_score\" is \"half\"", 0, false},
 		{"\"5E-1\"", "\"[5E-1\"", "\"base_score\" is \"[5E-1\"", 0, false},
@@ -394,6 +397,27 @@ static void sums_linear_models_from_the_bias(void **state)
 	same_margin(margin_of(linear_file, NULL, 0.3, NAN), (double)sum);
 }
 
+static void counts_a_value_as_missing(void **state)
+{
+	const double half = 0.5 + 1e-12; /* as float, 0.5 */
+	score_import_options options = SCORE_IMPORT_OPTIONS_INIT;
+	score_error error;
+	score_model *model;
+	(void)state;
+	options.missing = &half;
+	same_margin(margin_of(trees_file, &options, 0.5, 7.0), margin_of(trees_file, NULL, NAN, 7.0));
+	same_margin(margin_of(trees_file, &options, 0.5, 0.5), margin_of(trees_file, NULL, NAN, NAN));
+	same_margin(margin_of(trees_file, &options, NAN, 7.0), margin_of(trees_file, NULL, NAN, 7.0));
+	same_margin(margin_of(trees_file, &options, 0.25, 7.0), margin_of(trees_file, NULL, 0.25, 7.0));
+	same_margin(margin_of(linear_file, &options, 0.3, 0.5), margin_of(linear_file, NULL, 0.3, NAN));
+	/* Feature 2 does not exist, but the first column made for a missing value would be called so. */
+	char *bad = replaced(trees_file, "[0,0,1,0,0]", "[2,0,1,0,0]");
+	assert_int_equal(import_text(bad, strlen(bad), SCORE_FORMAT_XGBOOST_JSON, &options, &model, &error), SCORE_ERR_CORRUPT);
+	assert_non_null(strstr(error.message, "tree 0: node 0 tests feature 2, the model has 2"));
+	assert_true(error.offset > 0);
+	free(bad);
+}
+
 static void takes_a_range_of_iterations(void **state)
 {
 	score_import_options options = SCORE_IMPORT_OPTIONS_INIT;
@@ -430,6 +454,7 @@ int main(void)
 		cmocka_unit_test(takes_weights_of_dart_from_three_places),
 		cmocka_unit_test(sums_linear_models_from_the_bias),
 		cmocka_unit_test(takes_a_range_of_iterations),
+		cmocka_unit_test(counts_a_value_as_missing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -106,26 +106,45 @@ static const float *compare(const char *name, const char *what, const score_mode
 	return answer + N_ROWS * width;
 }
 
+static const uint8_t *compare_all(const char *name, const score_model *model, const float *rows, const blob *answers)
+{
+	score_model_info info;
+	info.struct_size = sizeof info;
+	const float *end = compare(name, "margin", model, rows, SCORE_OUTPUT_MARGIN, (const float *)(void *)answers->data, 0);
+	end = compare(name, "prediction", model, rows, SCORE_OUTPUT_PREDICTION, end, 1);
+	assert_int_equal(score_model_get_info(model, &info), SCORE_OK);
+	if (info.kind == SCORE_KIND_TREES)
+		end = compare(name, "leaf", model, rows, SCORE_OUTPUT_LEAF, end, 0);
+	return (const uint8_t *)end;
+}
+
+/* The same rows and answers with a value, no float, that stands for NaN. */
+static void check_missing(const char *name, float *rows, const blob *answers)
+{
+	const double missing = -777.1;
+	score_import_options options = SCORE_IMPORT_OPTIONS_INIT;
+	options.missing = &missing;
+	score_model *model = import_named(name, &options);
+	for (size_t i = 0; i < N_ROWS * N_FEATURES; i++)
+		rows[i] = rows[i] != rows[i] ? -777.1f : rows[i];
+	compare_all(name, model, rows, answers);
+	score_model_free(model);
+}
+
 /* Margins and leaves have the same bits; a prediction may differ in the last one, by another mathematical
  * library. */
 static void check_file(const char *stem, const char *ending)
 {
 	char name[128];
-	score_model_info info;
-	info.struct_size = sizeof info;
 	blob rows = read_data("rows.f32");
 	assert_int_equal(rows.size, N_ROWS * N_FEATURES * sizeof(float));
 	snprintf(name, sizeof name, "%s.f32", stem);
 	blob answers = read_data(name);
 	snprintf(name, sizeof name, "%s.%s", stem, ending);
 	score_model *model = import_named(name, NULL);
-	const float *x = (const float *)(void *)rows.data, *answer = (const float *)(void *)answers.data, *end;
-	end = compare(name, "margin", model, x, SCORE_OUTPUT_MARGIN, answer, 0);
-	end = compare(name, "prediction", model, x, SCORE_OUTPUT_PREDICTION, end, 1);
-	assert_int_equal(score_model_get_info(model, &info), SCORE_OK);
-	if (info.kind == SCORE_KIND_TREES)
-		end = compare(name, "leaf", model, x, SCORE_OUTPUT_LEAF, end, 0);
-	assert_int_equal((const uint8_t *)end - answers.data, answers.size);
+	float *x = (float *)(void *)rows.data;
+	assert_int_equal(compare_all(name, model, x, &answers) - answers.data, answers.size);
+	check_missing(name, x, &answers);
 	assert_string_equal(score_model_metadata_get(model, "best_iteration"), "1");
 	assert_string_equal(score_model_metadata_get(model, "note"), "f\xC3\xBCr den Test");
 	assert_string_equal(score_model_metadata_get(model, "source.library"), "xgboost");
