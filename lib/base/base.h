@@ -108,6 +108,11 @@ void sl_vector_init(sl_vector *v, const score_allocator *allocator, size_t eleme
 void *sl_vector_grow(sl_vector *v, size_t n);
 /* Append `n` elements copied from `from`. */
 bool sl_vector_push(sl_vector *v, const void *from, size_t n);
+/* Element `i`, or the end. NULL of a vector that never held anything: C forbids NULL + 0. */
+static inline void *sl_vector_at(const sl_vector *v, size_t i)
+{
+	return v->data ? (char *)v->data + i * v->element : NULL;
+}
 void sl_vector_free(sl_vector *v);
 
 /* ---- bytes -------------------------------------------------------------------------------------- */

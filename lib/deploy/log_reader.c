@@ -44,7 +44,7 @@ struct score_log {
 
 static score_log_segment *segment_at(const score_log *log, uint32_t i)
 {
-	return (score_log_segment *)log->segments.data + i;
+	return sl_vector_at(&log->segments, i);
 }
 
 static bool ends_with(const char *text, const char *ending)

@@ -28,7 +28,7 @@ static const char *text_at(const deploy_texts *t, uint32_t i, size_t *length)
 {
 	const uint32_t *starts = t->starts.data;
 	*length = starts[i + 1] - starts[i];
-	return (const char *)t->text.data + starts[i];
+	return sl_vector_at(&t->text, starts[i]);
 }
 
 /* The slot that has the text, or the empty one where it belongs. */

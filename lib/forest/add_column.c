@@ -21,7 +21,7 @@ typedef struct adding {
 
 static const forest_program *program_of(const score_builder *b, uint32_t column)
 {
-	return (const forest_program *)b->programs.data + (column - b->contract.n_features);
+	return sl_vector_at(&b->programs, column - b->contract.n_features);
 }
 
 static score_status check_source(const adding *a, uint32_t source, bool is_plain)
@@ -38,7 +38,7 @@ static score_status check_source(const adding *a, uint32_t source, bool is_plain
 
 static score_status intern(const adding *a, raw_table_kind kind, const void *elements, size_t n, uint32_t *number)
 {
-	uint64_t limit = a->b->options.max_bytes, have = (uint64_t)a->b->table_bytes.length * 8;
+	uint64_t limit = a->b->options.max_bytes, have = (uint64_t)a->b->table_words.length * 8;
 	if (n > MAX_TABLE || have > limit || n * forest_table_element(kind) > limit - have)
 		return sl_fail(a->error, SCORE_ERR_LIMIT,
 			"the tables of the derived columns need more than %llu bytes (max_bytes)", (unsigned long long)limit);
@@ -88,7 +88,7 @@ static score_status take_over(adding *a)
 	if (n && !to)
 		return sl_fail_memory(a->error, n * sizeof *to);
 	if (n)
-		memcpy(to, (const forest_step *)b->steps.data + from, n * sizeof *to);
+		memcpy(to, sl_vector_at(&b->steps, from), n * sizeof *to);
 	return SCORE_OK;
 }
 

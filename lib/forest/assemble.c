@@ -134,7 +134,7 @@ static uint32_t list_used_sets(const assembly *a, set_view *views)
 	}
 	for (uint32_t i = 0; i < a->b->sets.length; i++) {
 		if (a->set_number[i])
-			views[n++] = (set_view){(const uint32_t *)a->b->members.data + sets[i].first, sets[i].length, i};
+			views[n++] = (set_view){sl_vector_at(&a->b->members, sets[i].first), sets[i].length, i};
 	}
 	return n;
 }

@@ -88,7 +88,7 @@ static void *copy_tables(assembly *a, raw_table_kind kind, const uint32_t **firs
 	for (uint32_t i = 0; i < a->n[kind]; i++) {
 		const raw_table *t = tables + a->order[kind][i];
 		if (t->n)
-			memcpy(to + places[i] * element, (const char *)a->b->table_bytes.data + t->first, t->n * element);
+			memcpy(to + places[i] * element, sl_vector_at(&a->b->table_words, t->first), t->n * element);
 		places[i + 1] = places[i] + t->n;
 	}
 	*first = places;
@@ -119,5 +119,5 @@ score_status forest_assemble_derived(const score_builder *b, sl_arena *arena, fo
 	sl_arena_init(&scratch, &b->allocator, (size_t)b->options.max_bytes);
 	bool ok = assemble(&a, &scratch);
 	sl_arena_free(&scratch);
-	return ok ? SCORE_OK : sl_fail_memory(error, b->table_bytes.length * 8);
+	return ok ? SCORE_OK : sl_fail_memory(error, b->table_words.length * 8);
 }

@@ -60,7 +60,7 @@ static void init_vectors(score_builder *b)
 	sl_vector_init(&b->parts, &b->allocator, sizeof(score_part));
 	sl_vector_init(&b->steps, &b->allocator, sizeof(forest_step));
 	sl_vector_init(&b->tables, &b->allocator, sizeof(raw_table));
-	sl_vector_init(&b->table_bytes, &b->allocator, sizeof(uint64_t));
+	sl_vector_init(&b->table_words, &b->allocator, sizeof(uint64_t));
 	sl_vector_init(&b->constants, &b->allocator, sizeof(double));
 	sl_vector_init(&b->term_ends, &b->allocator, sizeof(uint32_t));
 	sl_vector_init(&b->term_features, &b->allocator, sizeof(uint32_t));
@@ -114,7 +114,7 @@ void score_builder_free(score_builder *b)
 		return;
 	sl_vector *vectors[] = {&b->metadata, &b->tests, &b->sets, &b->members, &b->trees, &b->split_test, &b->left,
 		&b->right, &b->parts, &b->leaves, &b->leaf_ids, &b->split_covers, &b->leaf_covers, &b->programs, &b->steps, &b->tables,
-		&b->table_bytes, &b->constants, &b->term_ends, &b->term_features, &b->coefficients};
+		&b->table_words, &b->constants, &b->term_ends, &b->term_features, &b->coefficients};
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
 		sl_vector_free(vectors[i]);
 	forest_index_free(b, &b->test_index);

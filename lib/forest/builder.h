@@ -23,7 +23,7 @@ typedef struct raw_set {
 typedef enum raw_table_kind { RAW_LIST, RAW_TABLE, RAW_HASHES, RAW_TABLE_KINDS } raw_table_kind;
 
 typedef struct raw_table {
-	size_t first;  /* byte of table_bytes, multiple of 8 */
+	size_t first;  /* of table_words */
 	uint32_t n;    /* elements */
 	uint32_t kind;
 	uint32_t number; /* among those of its kind */
@@ -69,7 +69,7 @@ struct score_builder {
 	sl_vector programs;      /* forest_program */
 	sl_vector steps;         /* forest_step */
 	sl_vector tables;        /* raw_table */
-	sl_vector table_bytes;   /* uint64_t */
+	sl_vector table_words;   /* uint64_t */
 	uint32_t table_counts[RAW_TABLE_KINDS];
 	uint32_t linear_first;
 	sl_vector trees;         /* forest_tree */

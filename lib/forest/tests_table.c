@@ -38,27 +38,27 @@ static bool same_test(const raw_test *a, const raw_test *b)
 
 static const raw_test *test_at(const score_builder *b, uint32_t i)
 {
-	return (const raw_test *)b->tests.data + i;
+	return sl_vector_at(&b->tests, i);
 }
 
 static const raw_set *set_at(const score_builder *b, uint32_t i)
 {
-	return (const raw_set *)b->sets.data + i;
+	return sl_vector_at(&b->sets, i);
 }
 
 static const uint32_t *members_of(const score_builder *b, const raw_set *s)
 {
-	return (const uint32_t *)b->members.data + s->first;
+	return sl_vector_at(&b->members, s->first);
 }
 
 static const raw_table *table_at(const score_builder *b, uint32_t i)
 {
-	return (const raw_table *)b->tables.data + i;
+	return sl_vector_at(&b->tables, i);
 }
 
 static const void *elements_of(const score_builder *b, const raw_table *t)
 {
-	return (const char *)b->table_bytes.data + t->first;
+	return sl_vector_at(&b->table_words, t->first);
 }
 
 size_t forest_table_element(uint32_t kind)
@@ -193,8 +193,8 @@ uint32_t forest_intern_table(score_builder *b, raw_table_kind kind, const void *
 		if (t->kind == kind && t->n == n && (n == 0 || memcmp(elements_of(b, t), elements, bytes) == 0))
 			return t->number;
 	}
-	raw_table fresh = {b->table_bytes.length * 8, n, kind, b->table_counts[kind], 0};
-	uint64_t *to = words ? sl_vector_grow(&b->table_bytes, words) : NULL;
+	raw_table fresh = {b->table_words.length, n, kind, b->table_counts[kind], 0};
+	uint64_t *to = words ? sl_vector_grow(&b->table_words, words) : NULL;
 	if ((words && !to) || !sl_vector_push(&b->tables, &fresh, 1))
 		return NONE;
 	if (words) {

@@ -128,7 +128,7 @@ score_status import_cb_add_ctrs(cb_file *file, score_builder *builder, uint32_t 
 
 static inline const char *import_cb_text(const cb_file *file, size_t at)
 {
-	return (const char *)file->text.data + at;
+	return sl_vector_at(&file->text, at);
 }
 
 #endif

@@ -108,9 +108,9 @@ static score_status count_outputs(build *b)
 	const cb_tree *tree = b->file->trees.data;
 	size_t values = 1;
 	if (b->file->trees.length && tree->n_nodes) {
-		const cb_node *node = (const cb_node *)b->file->nodes.data + tree->first_node;
+		const cb_node *node = sl_vector_at(&b->file->nodes, tree->first_node);
 		while (!node->n_values) /* the grammar gave every split a left child behind itself */
-			node = (const cb_node *)b->file->nodes.data + tree->first_node + node->left;
+			node = sl_vector_at(&b->file->nodes, tree->first_node + (size_t)node->left);
 		values = node->n_values;
 	} else if (b->file->trees.length && tree->n_splits <= MAX_SYMMETRIC_DEPTH) {
 		values = tree->n_values >> tree->n_splits;
@@ -214,7 +214,7 @@ static score_status check_number(const build *b, const cb_tree *tree, const cb_s
 	if (split->number < 0)
 		return SCORE_OK;
 	const numbered *n = (uint64_t)split->number < b->numbered.length ?
-		(const numbered *)b->numbered.data + split->number : NULL;
+		sl_vector_at(&b->numbered, (size_t)split->number) : NULL;
 	if (n && n->kind == split->kind && n->feature == split->feature && (n->kind == CB_FLOAT ?
 		((const float *)f->borders.data)[n->at] == split->border :
 		((const uint32_t *)f->values.data)[n->at] == split->value))
@@ -243,8 +243,8 @@ static score_status fill_one_hot(build *b, const cb_feature *feature, const cb_s
 static score_status fill_ctr(const build *b, const cb_tree *tree, const cb_split *split, score_node *out)
 {
 	const numbered *n = (uint64_t)split->number < b->numbered.length ?
-		(const numbered *)b->numbered.data + split->number : NULL;
-	const cb_ctr *ctr = n && n->kind == CB_CTR ? (const cb_ctr *)b->file->ctrs.data + n->feature : NULL;
+		sl_vector_at(&b->numbered, (size_t)split->number) : NULL;
+	const cb_ctr *ctr = n && n->kind == CB_CTR ? sl_vector_at(&b->file->ctrs, n->feature) : NULL;
 	if (!ctr || ((const float *)b->file->borders.data)[n->at] != split->border ||
 		(split->target != INT64_MIN && split->target != ctr->target))
 		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree->offset, -1,
@@ -268,7 +268,7 @@ static score_status fill_split(build *b, const cb_tree *tree, const cb_split *sp
 		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree->offset, -1,
 			"\"%s_feature_index\" is %u, the model has %zu %s features", is_float ? "float" : "cat", split->feature,
 			features->length, is_float ? "float" : "categorical");
-	const cb_feature *feature = (const cb_feature *)features->data + split->feature;
+	const cb_feature *feature = sl_vector_at(features, split->feature);
 	score_status status = check_number(b, tree, split);
 	if (status != SCORE_OK)
 		return status;
@@ -314,7 +314,7 @@ static score_status fill_symmetric(build *b, size_t number, const cb_tree *tree)
 	if (!nodes)
 		return sl_fail_memory(b->error, (size_t)n_leaves * 2 * sizeof *nodes);
 	for (size_t level = 0; level < tree->n_splits; level++) {
-		const cb_split *split = (const cb_split *)f->splits.data + tree->first_split + tree->n_splits - 1 - level;
+		const cb_split *split = sl_vector_at(&f->splits, tree->first_split + tree->n_splits - 1 - level);
 		score_node node;
 		score_status status = fill_split(b, tree, split, &node);
 		if (status != SCORE_OK)
@@ -325,7 +325,7 @@ static score_status fill_symmetric(build *b, size_t number, const cb_tree *tree)
 			nodes[at] = node;
 		}
 	}
-	const double *values = (const double *)f->leaf_values.data + tree->first_value;
+	const double *values = sl_vector_at(&f->leaf_values, tree->first_value);
 	for (uint32_t leaf = 0; leaf < n_leaves; leaf++)
 		fill_leaf(b, values + (size_t)leaf * b->n_outputs, leaf, nodes + at + leaf);
 	return SCORE_OK;
@@ -334,14 +334,15 @@ static score_status fill_symmetric(build *b, size_t number, const cb_tree *tree)
 static score_status fill_nodes(build *b, size_t number, const cb_tree *tree)
 {
 	const cb_file *f = b->file;
-	const cb_node *from = (const cb_node *)f->nodes.data + tree->first_node;
+	const cb_node *from = sl_vector_at(&f->nodes, tree->first_node);
 	score_node *nodes = sl_vector_grow(&b->nodes, tree->n_nodes);
 	if (!nodes)
 		return sl_fail_memory(b->error, tree->n_nodes * sizeof *nodes);
 	uint32_t leaves = 0;
 	for (size_t i = 0; i < tree->n_nodes; i++) {
 		if (from[i].n_values == 0) {
-			score_status status = fill_split(b, tree, (const cb_split *)f->splits.data + from[i].split, nodes + i);
+			const cb_split *split = sl_vector_at(&f->splits, (size_t)from[i].split);
+			score_status status = fill_split(b, tree, split, nodes + i);
 			if (status != SCORE_OK)
 				return status;
 			nodes[i].left = from[i].left;
@@ -350,7 +351,7 @@ static score_status fill_nodes(build *b, size_t number, const cb_tree *tree)
 		}
 		if (from[i].n_values != b->n_outputs)
 			return bad_leaves(b, number, tree);
-		fill_leaf(b, (const double *)f->leaf_values.data + from[i].first_value, leaves++, nodes + i);
+		fill_leaf(b, sl_vector_at(&f->leaf_values, from[i].first_value), leaves++, nodes + i);
 	}
 	return SCORE_OK;
 }
@@ -361,7 +362,7 @@ static score_status take_covers(build *b, const cb_tree *tree, const double **ou
 	const cb_file *f = b->file;
 	const score_node *nodes = b->nodes.data;
 	/* A tree of levels has no nodes in the file. */
-	const cb_node *from = tree->n_nodes ? (const cb_node *)f->nodes.data + tree->first_node : NULL;
+	const cb_node *from = tree->n_nodes ? sl_vector_at(&f->nodes, tree->first_node) : NULL;
 	size_t n = b->nodes.length, leaf = n / 2 + 1;
 	*out = NULL;
 	if (!tree->n_nodes && tree->n_covers != leaf)
@@ -385,7 +386,7 @@ static score_status take_covers(build *b, const cb_tree *tree, const double **ou
 
 static score_status add_tree(build *b, size_t i)
 {
-	const cb_tree *tree = (const cb_tree *)b->file->trees.data + i;
+	const cb_tree *tree = sl_vector_at(&b->file->trees, i);
 	b->nodes.length = b->categories.length = 0;
 	score_status status = tree->n_nodes ? fill_nodes(b, i, tree) : fill_symmetric(b, i, tree);
 	if (status != SCORE_OK)
@@ -397,7 +398,7 @@ static score_status add_tree(build *b, size_t i)
 	t.categories = b->categories.data;
 	t.n_categories = b->categories.length;
 	if (b->n_outputs > 1) {
-		t.vectors = (const double *)b->file->leaf_values.data + tree->first_value;
+		t.vectors = sl_vector_at(&b->file->leaf_values, tree->first_value);
 		t.n_vectors = tree->n_values / b->n_outputs;
 	}
 	status = take_covers(b, tree, &t.covers);
@@ -447,7 +448,7 @@ static score_status set_base(build *b)
 	score_error inner;
 	if (v->length < 2)
 		return SCORE_OK;
-	score_status status = score_builder_set_base(b->builder, (const double *)v->data + 1, v->length - 1, &inner);
+	score_status status = score_builder_set_base(b->builder, sl_vector_at(v, 1), v->length - 1, &inner);
 	return from_builder(b, status, &inner, b->file->scale_offset);
 }
 

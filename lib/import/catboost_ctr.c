@@ -63,7 +63,7 @@ static score_status sort_names(ctr_build *b)
 	if (!names && n)
 		return sl_fail_memory(b->file->error, n * sizeof *names);
 	for (size_t i = 0; i < n; i++) {
-		const cb_table *table = (const cb_table *)b->file->tables.data + i;
+		const cb_table *table = sl_vector_at(&b->file->tables, i);
 		names[i] = (named_table){import_cb_text(b->file, table->name), table};
 	}
 	if (n)
@@ -91,8 +91,8 @@ static int compare_hashes(const void *x, const void *y)
 
 static score_status sort_table(ctr_build *b, const cb_table *table)
 {
-	const uint64_t *hashes = (const uint64_t *)b->file->hashes.data + table->first_hash;
-	const double *counts = (const double *)b->file->counts.data + table->first_count;
+	const uint64_t *hashes = sl_vector_at(&b->file->hashes, table->first_hash);
+	const double *counts = sl_vector_at(&b->file->counts, table->first_count);
 	b->sorted = table;
 	b->buckets.length = b->hashes.length = 0;
 	for (size_t i = 0; i < table->n_hashes; i++) {
@@ -147,7 +147,7 @@ static score_status check_table(const ctr_build *b, const cb_ctr *ctr, const cb_
 		return corrupt(b, table->offset, "\"hash_stride\" does not fit the type of the CTR");
 	if (ctr->target < 0 || ctr->target >= targets)
 		return corrupt(b, ctr->offset, "\"target_border_idx\" is none of the table's");
-	const double *counts = (const double *)b->file->counts.data + table->first_count;
+	const double *counts = sl_vector_at(&b->file->counts, table->first_count);
 	for (size_t i = 0; i < table->n_hashes * stride; i++) {
 		bool is_sum = ctr->type == CB_MEAN && i % 2 == 0;
 		if (is_sum ? !isfinite(counts[i]) : !(fabs(counts[i]) <= INT32_MAX && counts[i] == floor(counts[i])))
@@ -200,7 +200,7 @@ static score_status add_bit(ctr_build *b, const cb_split *element, const cb_feat
 static score_status fill_sources(ctr_build *b, const cb_ctr *ctr)
 {
 	static const cb_split_kind order[] = {CB_CATEGORY, CB_FLOAT, CB_ONE_HOT};
-	const cb_split *elements = (const cb_split *)b->file->elements.data + ctr->first_element;
+	const cb_split *elements = sl_vector_at(&b->file->elements, ctr->first_element);
 	b->sources.length = 0;
 	for (size_t k = 0; k < sizeof order / sizeof order[0]; k++) {
 		const sl_vector *features = order[k] == CB_FLOAT ? &b->file->float_features : &b->file->cat_features;
@@ -209,7 +209,7 @@ static score_status fill_sources(ctr_build *b, const cb_ctr *ctr)
 				continue;
 			if (elements[i].feature >= features->length)
 				return corrupt(b, ctr->offset, "\"elements\": a feature that the model does not have");
-			const cb_feature *feature = (const cb_feature *)features->data + elements[i].feature;
+			const cb_feature *feature = sl_vector_at(features, elements[i].feature);
 			uint32_t column = (uint32_t)feature->column;
 			score_status status = order[k] == CB_CATEGORY ? SCORE_OK : add_bit(b, &elements[i], feature, &column);
 			if (status != SCORE_OK)
@@ -312,7 +312,7 @@ score_status import_cb_add_ctrs(cb_file *file, score_builder *builder, uint32_t 
 	if (status == SCORE_OK)
 		status = refuse_ambiguous(&b);
 	for (size_t i = 0; i < file->ctrs.length && status == SCORE_OK; i++)
-		status = add_ctr(&b, (const cb_ctr *)file->ctrs.data + i, columns + i);
+		status = add_ctr(&b, sl_vector_at(&file->ctrs, i), columns + i);
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
 		sl_vector_free(vectors[i]);
 	return status;

@@ -103,7 +103,7 @@ static score_status begin_node(reader *r, frame *f)
 	if (number >= INT32_MAX)
 		return sl_fail_at(file->error, SCORE_ERR_LIMIT, f->offset, -1, "a tree has too many nodes");
 	if (f->key) {
-		cb_node *parent = (cb_node *)file->nodes.data + r->frames[r->depth - 2].node;
+		cb_node *parent = sl_vector_at(&file->nodes, r->frames[r->depth - 2].node);
 		*(f->key->name[0] == 'l' ? &parent->left : &parent->right) = (int32_t)number;
 	}
 	return sl_vector_push(&file->nodes, &node, 1) ? SCORE_OK : no_memory(r);

@@ -211,7 +211,7 @@ static score_status end_table(reader *r, const frame *f)
 
 static score_status end_node(reader *r, const frame *f)
 {
-	const cb_node *node = (const cb_node *)r->file->nodes.data + f->node;
+	const cb_node *node = sl_vector_at(&r->file->nodes, f->node);
 	bool is_split = node->split >= 0 && node->left >= 0 && node->right >= 0;
 	bool is_bare = node->split < 0 && node->left < 0 && node->right < 0;
 	if (node->n_values ? !is_bare : !is_split)
@@ -239,7 +239,7 @@ score_status import_cb_end_object(reader *r)
 	else if (f->place == IN_TABLE)
 		status = end_table(r, f);
 	if (status == SCORE_OK && (f->place == IN_SYMMETRIC || (f->place == IN_NODE && !f->key))) {
-		cb_tree *tree = (cb_tree *)file->trees.data + file->trees.length - 1;
+		cb_tree *tree = sl_vector_at(&file->trees, file->trees.length - 1);
 		tree->n_splits = file->splits.length - tree->first_split;
 		tree->n_values = file->leaf_values.length - tree->first_value;
 		tree->n_nodes = file->nodes.length - tree->first_node;

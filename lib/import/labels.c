@@ -67,7 +67,7 @@ score_status import_labels_set(const import_labels *labels, score_builder *build
 	if (n && !texts)
 		return sl_fail_memory(error, bytes);
 	for (size_t i = 0; i < n; i++)
-		texts[i] = (const char *)labels->text.data + starts[i];
+		texts[i] = sl_vector_at(&labels->text, starts[i]);
 	uint32_t flags = n == 0 || labels->has_text ? 0 : SCORE_DICTIONARY_NUMBERS;
 	score_status status = score_builder_set_dictionary(builder, feature, texts, NULL, n, unknown, flags, error);
 	sl_free(&labels->text.allocator, texts, bytes, 64);

@@ -32,7 +32,7 @@ static score_status begin_list(reader *r)
 
 static score_status add_label(reader *r, const import_event *e)
 {
-	import_labels *list = (import_labels *)r->lists.data + r->lists.length - 1;
+	import_labels *list = sl_vector_at(&r->lists, r->lists.length - 1);
 	bool added = true;
 	if (e->kind == IMPORT_STRING)
 		added = import_labels_add_text(list, e->text, e->length);
@@ -108,7 +108,7 @@ score_status import_lgbm_labels(const lgbm_trees *trees, const lgbm_text *json, 
 	if (status == SCORE_OK && fits(&r, trees, infos))
 		status = set_all(&r, trees);
 	for (size_t i = 0; i < r.lists.length; i++)
-		import_labels_free((import_labels *)r.lists.data + i);
+		import_labels_free(sl_vector_at(&r.lists, i));
 	sl_vector_free(&r.lists);
 	/* The line is a comment to LightGBM, which scores without it. */
 	if (status == SCORE_OK || (!r.strange && status != SCORE_ERR_CORRUPT && status != SCORE_ERR_LIMIT))

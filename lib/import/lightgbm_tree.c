@@ -312,7 +312,7 @@ static score_status read_splits(lgbm_trees *t, const lgbm_text *head, const lgbm
 static score_status read_constants(lgbm_trees *t, const lgbm_field *fields, int64_t n_splits)
 {
 	lgbm_text constants = fields[LEAF_CONST].value, counts = fields[NUM_FEATURES].value;
-	score_linear_leaf *leaves = (score_linear_leaf *)t->linear_leaves.data + n_splits;
+	score_linear_leaf *leaves = sl_vector_at(&t->linear_leaves, (size_t)n_splits);
 	uint64_t n_terms = 0;
 	for (int64_t i = 0; i <= n_splits; i++) {
 		int64_t count;
@@ -347,7 +347,8 @@ static score_status read_terms(lgbm_trees *t, const lgbm_field *fields)
 		status = import_lgbm_next_i64(&t->in, &features, "leaf_features", 0, (int64_t)t->n_features - 1, &feature);
 		((uint32_t *)t->term_features.data)[i] = (uint32_t)feature;
 		if (status == SCORE_OK)
-			status = import_lgbm_next_f64(&t->in, &coefficients, "leaf_coeff", (double *)t->coefficients.data + i);
+			status = import_lgbm_next_f64(&t->in, &coefficients, "leaf_coeff",
+				sl_vector_at(&t->coefficients, i));
 	}
 	if (status == SCORE_OK)
 		status = import_lgbm_no_more(&t->in, &features, "leaf_features");
@@ -375,7 +376,7 @@ static score_status read_linear_leaves(lgbm_trees *t, const lgbm_text *head, con
 static score_status read_leaves(lgbm_trees *t, const lgbm_field *field, int64_t n_splits)
 {
 	lgbm_text rest = field->value;
-	score_node *leaves = (score_node *)t->nodes.data + n_splits;
+	score_node *leaves = sl_vector_at(&t->nodes, (size_t)n_splits);
 	for (int64_t i = 0; i <= n_splits; i++) {
 		leaves[i].leaf_id = (uint32_t)i;
 		score_status status = import_lgbm_next_f64(&t->in, &rest, field->key, &leaves[i].value);

@@ -323,7 +323,7 @@ static score_status emit_node(emit *m, const pending *p)
 	const onnx_node *node = m->e->nodes + p->source;
 	uint32_t at = (uint32_t)m->nodes.length;
 	if (p->parent != UINT32_MAX) {
-		score_node *parent = (score_node *)m->nodes.data + p->parent;
+		score_node *parent = sl_vector_at(&m->nodes, p->parent);
 		*(p->is_right ? &parent->right : &parent->left) = (int32_t)at;
 	}
 	if (m->copies_left-- == 0)

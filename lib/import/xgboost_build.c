@@ -289,7 +289,7 @@ static double weighted(float leaf, const float *weight)
 static void fill_node(const xgb_file *f, const xgb_tree *tree, uint32_t i, const float *weight, const uint32_t *column,
 	score_node *out)
 {
-	const xgb_node *node = (const xgb_node *)f->nodes.data + tree->first_node + i;
+	const xgb_node *node = sl_vector_at(&f->nodes, tree->first_node + i);
 	memset(out, 0, sizeof *out);
 	out->test = node->test;
 	out->leaf_id = i;
@@ -307,7 +307,7 @@ static void fill_node(const xgb_file *f, const xgb_tree *tree, uint32_t i, const
 	if (node->test == SCORE_TEST_LT) {
 		out->value = (double)node->u.value;
 	} else {
-		const xgb_set *set = (const xgb_set *)f->sets.data + tree->first_set + node->u.index;
+		const xgb_set *set = sl_vector_at(&f->sets, tree->first_set + node->u.index);
 		out->categories = set->first;
 		out->n_categories = set->count;
 	}
@@ -319,7 +319,7 @@ static score_status take_covers(const build *b, const xgb_tree *tree, tree_room 
 	*out = NULL;
 	if (!tree->has_covers)
 		return SCORE_OK;
-	const float *from = (const float *)b->file->covers.data + tree->first_cover;
+	const float *from = sl_vector_at(&b->file->covers, tree->first_cover);
 	room->covers.length = 0;
 	double *covers = sl_vector_grow(&room->covers, tree->n_nodes);
 	if (!covers)
@@ -333,9 +333,9 @@ static score_status take_covers(const build *b, const xgb_tree *tree, tree_room 
 static score_status add_tree(const build *b, size_t i, tree_room *room)
 {
 	const xgb_file *f = b->file;
-	const xgb_tree *tree = (const xgb_tree *)f->trees.data + i;
+	const xgb_tree *tree = sl_vector_at(&f->trees, i);
 	const sl_vector *weights = &f->columns[XGB_WEIGHT_DROP].values;
-	const float *weight = weights->length ? (const float *)weights->data + i : NULL;
+	const float *weight = weights->length ? sl_vector_at(weights, i) : NULL;
 	if (tree->leaf_size > 1 && tree->leaf_size != b->n_outputs)
 		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree->offset, -1,
 			"tree %zu has leaves of %u values, the model has %u outputs", i, tree->leaf_size, b->n_outputs);
@@ -352,7 +352,7 @@ static score_status add_tree(const build *b, size_t i, tree_room *room)
 	score_tree t = SCORE_TREE_INIT;
 	t.nodes = nodes;
 	t.n_nodes = tree->n_nodes;
-	t.categories = tree->n_categories ? (const uint32_t *)f->categories.data + tree->first_category : NULL;
+	t.categories = tree->n_categories ? sl_vector_at(&f->categories, tree->first_category) : NULL;
 	t.n_categories = tree->n_categories;
 	t.vectors = vectors;
 	t.n_vectors = vectors ? tree->n_vectors : 0;

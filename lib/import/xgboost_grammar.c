@@ -443,7 +443,7 @@ void import_xgb_free(xgb_file *f)
 		sl_vector_free(&f->lists[i].starts);
 	}
 	for (size_t i = 0; i < f->labels.length; i++)
-		import_labels_free((import_labels *)f->labels.data + i);
+		import_labels_free(sl_vector_at(&f->labels, i));
 	sl_vector_free(&f->labels);
 	sl_vector_free(&f->trees);
 	sl_vector_free(&f->nodes);
@@ -455,5 +455,5 @@ void import_xgb_free(xgb_file *f)
 
 const char *import_xgb_string(const xgb_list *list, size_t i)
 {
-	return (const char *)list->text.data + ((const size_t *)list->starts.data)[i];
+	return sl_vector_at(&list->text, ((const size_t *)list->starts.data)[i]);
 }

@@ -223,7 +223,7 @@ static score_status read_vectors(tree_reader *t)
 		if (row < 0 || (size_t)row >= rows || used == rows)
 			return corrupt(f, XGB_RIGHT, i, "the leaf's vector does not exist");
 		t->nodes[i].u.index = (uint32_t)used++;
-		if (!sl_vector_push(&f->vectors, (const float *)values->data + (size_t)row * size, size))
+		if (!sl_vector_push(&f->vectors, sl_vector_at(values, (size_t)row * size), size))
 			return sl_fail_memory(f->error, size * sizeof(float));
 	}
 	t->tree.n_vectors = (uint32_t)used;
