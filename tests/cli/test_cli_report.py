@@ -125,22 +125,12 @@ def test_statistics_of_one_version_are_added_up(model, tmp_path):
 # ---- logs --------------------------------------------------------------------------------------------------------
 
 
-class CaptureOptions(ctypes.Structure):
-    _fields_ = [
-        ("struct_size", ctypes.c_size_t), ("allocator", ctypes.c_void_p), ("directory", ctypes.c_char_p),
-        ("prefix", ctypes.c_char_p), ("sampling_fraction", ctypes.c_double), ("ring_bytes", ctypes.c_uint64),
-        ("max_record_bytes", ctypes.c_uint64), ("segment_bytes", ctypes.c_uint64), ("segment_age_ns", ctypes.c_int64),
-        ("sync", ctypes.c_int32), ("reserved", ctypes.c_uint32)]
-
-
 def write_log(model, rows, directory, latency_ns):
     """One call, larger than a record."""
     lib = _library.lib
-    options, error = _library.filled(CaptureOptions), _library.Error()
-    options.directory = os.fsencode(directory)
-    capture = ctypes.c_void_p()
-    _library.check(lib.score_capture_new(ctypes.byref(options), ctypes.byref(capture), ctypes.byref(error)), error)
-    _library.check(lib.score_capture_add_model(capture, ctypes.c_void_p(model._handle), ctypes.byref(error)), error)
+    capture, error = scoreline.Capture(directory), _library.Error()
+    handle = ctypes.c_void_p(capture._handle)
+    _library.check(lib.score_capture_add_model(handle, ctypes.c_void_p(model._handle), ctypes.byref(error)), error)
     values = model.predict(rows)
     struct = _library.filled(_library.Input)
     struct.layout, struct.dtype, (struct.n_rows, struct.n_columns) = _library.LAYOUT_ROWS, _library.F64, rows.shape
@@ -149,9 +139,8 @@ def write_log(model, rows, directory, latency_ns):
     call = _library.filled(_statistics.Call)
     call.model, call.input, call.out, call.out_width = model._handle, ctypes.pointer(struct), values.ctypes.data, 1
     call.latency_ns, call.started_unix_ns, call.entity_name, call.entity_version = latency_ns, 10**18, b"logged", b"5"
-    assert lib.score_capture_record(capture, ctypes.byref(call)) == 1
-    _library.check(lib.score_capture_rotate(capture, ctypes.byref(error)), error)
-    lib.score_capture_free(capture)
+    assert lib.score_capture_record(handle, ctypes.byref(call)) == 1
+    capture.rotate()
 
 
 def test_a_page_of_a_log(model, tmp_path):
