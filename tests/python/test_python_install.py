@@ -34,7 +34,7 @@ def test_pip_install(tmp_path):
     package = {path for path in installed if not path.split(os.sep)[0].endswith(".dist-info") and ".pyc" not in path}
     sources = {
         str(path.relative_to(ROOT / "python"))
-        for path in (ROOT / "python" / "scoreline").glob("*")
+        for path in (ROOT / "python" / "scoreline").rglob("*")
         if path.suffix in (".py", ".typed")
     }
     assert package == sources | {"scoreline/libscoreline.so"}
