@@ -23,7 +23,7 @@ typedef struct score_call {
 	score_output output;         /* what `out` holds                                             */
 	score_status status;         /* of the call                                                  */
 	int64_t started_unix_ns;     /* UTC, nanoseconds since 1970                                  */
-	int64_t latency_ns;          /* from the host's monotonic clock                              */
+	int64_t latency_ns;          /* of a monotonic clock                                         */
 	const char *request_id;      /* UTF-8, or NULL                                               */
 	const char *endpoint;        /* name, or NULL                                                */
 	const char *served_name;     /* "fraud_model-1", or NULL                                     */

@@ -242,6 +242,7 @@ score_status score_endpoint_reader_new(score_endpoint *e, score_endpoint_reader 
 	memset(r, 0, sizeof *r);
 	atomic_init(&r->slot, 0);
 	r->endpoint = e;
+	deploy_clock_init(&r->clock);
 	pthread_mutex_lock(&e->lock);
 	/* Readers that score one call each should not all begin with the same version. */
 	r->turn = e->n_readers_made++ * 61 % SCORE_TRAFFIC_SLOTS;

@@ -3,31 +3,9 @@
  * shadows follow. No lock, no loop that another thread could prolong, no allocation; how a configuration stays alive meanwhile is
  * told in served.h.
  */
-#define _POSIX_C_SOURCE 200809L
 #include "served.h"
 
-#include <time.h>
-
-/* How long a reader goes by its own idea of the difference between the clocks: reading a third clock in every call would
- * cost more than the rest of it. */
-#define OFFSET_GOOD_NS 100000000
 #define STACK_DOUBLES 256
-
-static int64_t clock_ns(clockid_t which)
-{
-	struct timespec t;
-	clock_gettime(which, &t);
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static int64_t utc_of(score_endpoint_reader *reader, int64_t monotonic)
-{
-	if (monotonic >= reader->offset_good_to) {
-		reader->clock_offset = clock_ns(CLOCK_REALTIME) - clock_ns(CLOCK_MONOTONIC);
-		reader->offset_good_to = monotonic + OFFSET_GOOD_NS;
-	}
-	return monotonic + reader->clock_offset;
-}
 
 /* ---- scoring and telling ----------------------------------------------------------------------------------------- */
 
@@ -61,11 +39,13 @@ static score_status score_and_tell(const deploy_call *call, const deploy_entity 
 		.scratch = call->model_scratch, .scratch_bytes = call->model_scratch_bytes};
 	if (!call->c->is_watched)
 		return score_batch(entity->model, input, out, out_len, &o, error);
-	int64_t began = clock_ns(CLOCK_MONOTONIC);
+	deploy_clock *clock = &call->reader->clock;
+	const int64_t began = deploy_clock_now(clock);
 	score_status status = score_batch(entity->model, input, out, out_len, &o, error);
 	score_call finished = {.input = input, .out = status == SCORE_OK ? out : NULL, .status = status, .flags = flags};
-	finished.latency_ns = clock_ns(CLOCK_MONOTONIC) - began;
-	finished.started_unix_ns = utc_of(call->reader, began);
+	const int64_t took = deploy_clock_now(clock) - began;
+	finished.latency_ns = took > 0 ? took : 0; /* a thread may have moved to a processor that is a tick behind */
+	finished.started_unix_ns = deploy_clock_utc(clock, began);
 	tell(call, entity, &finished);
 	return status;
 }
@@ -79,7 +59,7 @@ static void score_shadow(const deploy_call *call, const deploy_entity *entity, c
 	if (most == 0) {
 		score_call refused = {.input = input, .status = width ? SCORE_ERR_LIMIT : SCORE_ERR_UNSUPPORTED,
 			.flags = SCORE_CALL_SHADOW};
-		refused.started_unix_ns = utc_of(call->reader, clock_ns(CLOCK_MONOTONIC));
+		refused.started_unix_ns = deploy_clock_utc(&call->reader->clock, deploy_clock_now(&call->reader->clock));
 		tell(call, entity, &refused);
 		return;
 	}
@@ -89,7 +69,7 @@ static void score_shadow(const deploy_call *call, const deploy_entity *entity, c
 		n = input->n_rows - begin < most ? input->n_rows - begin : most;
 		if (n < input->n_rows && !deploy_slice(input, begin, n, &rest, &part)) {
 			score_call refused = {.input = input, .status = SCORE_ERR_LIMIT, .flags = SCORE_CALL_SHADOW};
-			refused.started_unix_ns = utc_of(call->reader, clock_ns(CLOCK_MONOTONIC));
+			refused.started_unix_ns = deploy_clock_utc(&call->reader->clock, deploy_clock_now(&call->reader->clock));
 			tell(call, entity, &refused);
 			return;
 		}

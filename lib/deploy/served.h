@@ -18,6 +18,7 @@
 #define DEPLOY_SERVED_H
 
 #include "../base/base.h"
+#include "reader_clock.h"
 #include "call_texts.h"
 
 #include <scoreline/endpoint.h>
@@ -74,8 +75,7 @@ struct score_endpoint_reader {
 	score_endpoint *endpoint;
 	score_endpoint_reader *next;
 	uint32_t turn;          /* of calls without a key */
-	int64_t clock_offset;   /* from the monotonic clock to UTC … */
-	int64_t offset_good_to; /* … until then */
+	deploy_clock clock;
 };
 
 struct score_endpoint {
