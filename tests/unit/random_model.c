@@ -26,6 +26,9 @@ static uint32_t below(uint64_t *state, uint32_t n)
 	return (uint32_t)((random_u64(state) >> 32) * n >> 32);
 }
 
+/* A float without a conversion at run time, which would be zero where the host flushes denormals. */
+static const double denormal_float = (double)1e-40f;
+
 /* Threshold k of a feature: the same for models and rows of one spec. */
 static double threshold(const random_spec *spec, uint32_t feature, uint32_t k)
 {
@@ -36,8 +39,7 @@ static double threshold(const random_spec *spec, uint32_t feature, uint32_t k)
 		x = 0.0;
 		break;
 	case 1:
-		x = spec->compare == SCORE_F32 ? 1e-40 : 1e-310;
-		break;
+		return spec->compare == SCORE_F32 ? denormal_float : 1e-310;
 	case 2:
 		x = 1e30;
 		break;
