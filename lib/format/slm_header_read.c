@@ -260,23 +260,37 @@ static score_status read_link(reader *r, const sl_value *root, forest *f)
 	return get_count(r, map, "predictions", &f->n_predictions);
 }
 
-/* A list of numbers, or NULL if it is empty. */
-static score_status get_numbers(const reader *r, const sl_value *map, const char *key, uint32_t n, const double **out)
+/* A list of n elements and memory for them of `size` bytes each; both NULL if it is empty. */
+static score_status get_list(const reader *r, const sl_value *map, const char *key, uint32_t n, size_t size,
+	const sl_value **items, void **memory)
 {
 	const sl_value *list = NULL;
-	*out = NULL;
+	*items = NULL;
+	*memory = NULL;
 	TRY(get(r, map, key, SL_ARRAY, &list));
 	if (list->n == 0)
 		return SCORE_OK;
 	if (list->n != n)
 		return corrupt(r, key, "has another length than its part says");
-	double *values = sl_arena_alloc(r->arena, n, sizeof *values);
-	if (values == NULL)
-		return sl_fail_memory(r->error, n * sizeof *values);
-	for (uint32_t i = 0; i < n; i++) {
-		if (list->u.items[i].type != SL_FLOAT)
+	*memory = sl_arena_alloc(r->arena, n, size);
+	if (*memory == NULL)
+		return sl_fail_memory(r->error, n * size);
+	*items = list->u.items;
+	return SCORE_OK;
+}
+
+/* A list of numbers, or NULL if it is empty. */
+static score_status get_numbers(const reader *r, const sl_value *map, const char *key, uint32_t n, const double **out)
+{
+	const sl_value *items;
+	void *memory;
+	*out = NULL;
+	TRY(get_list(r, map, key, n, sizeof(double), &items, &memory));
+	double *values = memory;
+	for (uint32_t i = 0; items != NULL && i < n; i++) {
+		if (items[i].type != SL_FLOAT)
 			return corrupt(r, key, "expected floats");
-		values[i] = list->u.items[i].u.number;
+		values[i] = items[i].u.number;
 	}
 	*out = values;
 	return SCORE_OK;
@@ -284,20 +298,15 @@ static score_status get_numbers(const reader *r, const sl_value *map, const char
 
 static score_status get_integers(const reader *r, const sl_value *map, const char *key, uint32_t n, const uint32_t **out)
 {
-	const sl_value *list = NULL;
+	const sl_value *items;
+	void *memory;
 	*out = NULL;
-	TRY(get(r, map, key, SL_ARRAY, &list));
-	if (list->n == 0)
-		return SCORE_OK;
-	if (list->n != n)
-		return corrupt(r, key, "has another length than its part says");
-	uint32_t *values = sl_arena_alloc(r->arena, n, sizeof *values);
-	if (values == NULL)
-		return sl_fail_memory(r->error, n * sizeof *values);
-	for (uint32_t i = 0; i < n; i++) {
-		if (list->u.items[i].type != SL_UINT || list->u.items[i].u.uint > INT32_MAX)
+	TRY(get_list(r, map, key, n, sizeof(uint32_t), &items, &memory));
+	uint32_t *values = memory;
+	for (uint32_t i = 0; items != NULL && i < n; i++) {
+		if (items[i].type != SL_UINT || items[i].u.uint > INT32_MAX)
 			return corrupt(r, key, "expected counts");
-		values[i] = (uint32_t)list->u.items[i].u.uint;
+		values[i] = (uint32_t)items[i].u.uint;
 	}
 	*out = values;
 	return SCORE_OK;
