@@ -5,6 +5,7 @@
  * values where there are strings and integers that a double cannot hold.
  */
 #include "capture_parts.h"
+#include "column_value.h"
 
 #include <math.h>
 
@@ -19,16 +20,11 @@ typedef struct cell {
 	} u;
 } cell;
 
-static int64_t column_of(const score_plan *plan, uint32_t feature)
-{
-	return plan ? score_plan_column(plan, feature) : (int64_t)feature;
-}
-
 static capture_cells columns_form(const score_input *in, const score_plan *plan, uint32_t n_features)
 {
 	capture_cells form = CELLS_F32;
 	for (uint32_t i = 0; i < n_features; i++) {
-		const int64_t c = column_of(plan, i);
+		const int64_t c = deploy_column_of(plan, i);
 		if (c < 0 || c >= in->n_columns)
 			return CELLS_NONE;
 		const score_dtype dtype = in->u.columns.columns[c].dtype;
@@ -64,127 +60,34 @@ capture_cells deploy_cells_form(const score_input *input, const score_plan *plan
 
 /* ---- columns -------------------------------------------------------------------------------------- */
 
-static int64_t integer_at(const void *values, score_dtype type, int64_t i)
+static cell text_cell(const score_column *c, int64_t row)
 {
-	const char *p = values;
-	int64_t wide;
-	int32_t four;
-	uint32_t four_u;
-	int16_t two;
-	uint16_t two_u;
-	switch (type) {
-	case SCORE_I8:
-		return ((const int8_t *)values)[i];
-	case SCORE_U8:
-		return ((const uint8_t *)values)[i];
-	case SCORE_I16:
-		memcpy(&two, p + i * 2, sizeof two);
-		return two;
-	case SCORE_U16:
-		memcpy(&two_u, p + i * 2, sizeof two_u);
-		return two_u;
-	case SCORE_I32:
-		memcpy(&four, p + i * 4, sizeof four);
-		return four;
-	case SCORE_U32:
-		memcpy(&four_u, p + i * 4, sizeof four_u);
-		return four_u;
-	default:
-		memcpy(&wide, p + i * 8, sizeof wide);
-		return wide;
-	}
-}
-
-static double half_at(const void *p)
-{
-	uint16_t h;
-	memcpy(&h, p, sizeof h);
-	const int exponent = h >> 10 & 31, fraction = h & 1023;
-	double value = exponent == 31 ? (fraction ? (double)NAN : (double)INFINITY) :
-		exponent ? ldexp(1024 + fraction, exponent - 25) : ldexp(fraction, -24);
-	return h >> 15 ? -value : value;
-}
-
-static cell text_at(const score_strings *s, int64_t i)
-{
-	if (s->indices) {
-		i = integer_at(s->indices, s->index_type, i);
-		if (i < 0 || i >= s->n_strings)
-			return (cell){ .tag = CELL_MISSING };
-	}
-	const int64_t begin = integer_at(s->offsets, s->offset_type, i), end = integer_at(s->offsets, s->offset_type, i + 1);
-	const int64_t n = end > begin ? end - begin : 0;
-	if (n >= (int64_t)TEXT_NULL)
+	size_t n;
+	const char *text = deploy_text_at(c, (size_t)row, &n);
+	if (!text || n >= TEXT_NULL)
 		return (cell){ .tag = CELL_MISSING };
-	return (cell){ .tag = CELL_TEXT, .length = (uint32_t)n, .u.text = n ? s->data + begin : "" };
+	return (cell){ .tag = CELL_TEXT, .length = (uint32_t)n, .u.text = text };
 }
 
 static cell column_cell(const score_column *c, int64_t row)
 {
-	static const uint8_t sizes[] = { 0, 4, 8, 1, 1, 2, 2, 4, 4, 8, 8, 1, 0, 0, 2 };
-	const int64_t e = c->offset + row;
-	if (c->validity && !(c->validity[e / 8] >> (e % 8) & 1))
-		return (cell){ .tag = CELL_MISSING };
 	if (c->dtype == SCORE_STRING)
-		return text_at(c->values, e);
-	if (c->dtype == SCORE_BOOL_BITS)
-		return (cell){ .tag = CELL_F64, .u.f64 = ((const uint8_t *)c->values)[e / 8] >> (e % 8) & 1 };
-	const void *p = (const char *)c->values + e * (c->stride_bytes ? c->stride_bytes : sizes[c->dtype]);
-	cell out = { .tag = CELL_F64 };
-	switch (c->dtype) {
-	case SCORE_F32:
-		out.u.f64 = (double)sl_f32_from_bits(sl_load_u32(p));
-		break;
-	case SCORE_F64:
-		out.u.f64 = sl_f64_from_bits(sl_load_u64(p));
-		break;
-	case SCORE_F16:
-		out.u.f64 = half_at(p);
-		break;
-	case SCORE_BOOL:
-		out.u.f64 = *(const uint8_t *)p != 0;
-		break;
-	case SCORE_I64:
-		out.tag = CELL_I64;
-		out.u.i64 = integer_at(p, SCORE_I64, 0);
-		break;
-	case SCORE_U64:
-		out.tag = CELL_U64;
-		out.u.u64 = sl_load_u64(p);
-		break;
-	default:
-		out.u.f64 = (double)integer_at(p, c->dtype, 0);
-		break;
-	}
-	return out;
+		return text_cell(c, row);
+	if (!deploy_is_valid(c, (size_t)row))
+		return (cell){ .tag = CELL_MISSING };
+	if (c->dtype == SCORE_I64)
+		return (cell){ .tag = CELL_I64, .u.i64 = deploy_integer_at(c, (size_t)row) };
+	if (c->dtype == SCORE_U64)
+		return (cell){ .tag = CELL_U64, .u.u64 = (uint64_t)deploy_integer_at(c, (size_t)row) };
+	return (cell){ .tag = CELL_F64, .u.f64 = deploy_number_at(c, (size_t)row) };
 }
 
 /* ---- rows and sparse rows -------------------------------------------------------------------------- */
 
-static double entry_at(const score_input *in, int64_t row, int64_t column)
-{
-	const int64_t end = integer_at(in->u.csr.row_starts, in->u.csr.start_type, row + 1);
-	int64_t low = integer_at(in->u.csr.row_starts, in->u.csr.start_type, row), high = end;
-	while (low < high) {
-		const int64_t middle = low + (high - low) / 2;
-		if (integer_at(in->u.csr.column_numbers, in->u.csr.number_type, middle) < column)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	if (low == end || integer_at(in->u.csr.column_numbers, in->u.csr.number_type, low) != column)
-		return in->u.csr.absent == SCORE_ABSENT_ZERO ? 0 : (double)NAN;
-	const char *values = in->u.csr.values;
-	return in->dtype == SCORE_F32 ? (double)sl_f32_from_bits(sl_load_u32(values + low * 4)) :
-		sl_f64_from_bits(sl_load_u64(values + low * 8));
-}
-
 static double value_at(const score_input *in, int64_t row, int64_t column)
 {
-	if (in->layout == SCORE_CSR)
-		return entry_at(in, row, column);
-	const cell c = column_cell(in->u.columns.columns + column, row);
-	return c.tag == CELL_F64 ? c.u.f64 : (double)NAN;
+	return in->layout == SCORE_CSR ? deploy_sparse_at(in, row, column) :
+		deploy_number_at(in->u.columns.columns + column, (size_t)row);
 }
 
 /* Row-major values of the width that they have in the record already. */
@@ -199,7 +102,7 @@ static unsigned char *write_row(const score_input *in, const score_plan *plan, u
 		return to + n_features * (size_t)size;
 	}
 	for (uint32_t i = 0; i < n_features; i++, to += size)
-		memcpy(to, from + column_of(plan, i) * stride, (size_t)size);
+		memcpy(to, from + deploy_column_of(plan, i) * stride, (size_t)size);
 	return to;
 }
 
@@ -221,7 +124,7 @@ static unsigned char *write_values(const score_input *in, const score_plan *plan
 	capture_cells form, int64_t row, unsigned char *to)
 {
 	for (uint32_t i = 0; i < n_features; i++) {
-		const int64_t column = column_of(plan, i);
+		const int64_t column = deploy_column_of(plan, i);
 		if (form == CELLS_TAGGED) {
 			const cell c = column_cell(in->u.columns.columns + column, row);
 			to = write_cell(&c, to);
@@ -245,7 +148,7 @@ size_t deploy_cells_row_bytes(const score_input *input, const score_plan *plan, 
 	if (form != CELLS_TAGGED)
 		return (size_t)n_features * (form == CELLS_F32 ? sizeof(float) : sizeof(double));
 	for (uint32_t i = 0; i < n_features; i++) {
-		const cell c = column_cell(input->u.columns.columns + column_of(plan, i), row);
+		const cell c = column_cell(input->u.columns.columns + deploy_column_of(plan, i), row);
 		sum += c.tag == CELL_TEXT ? 5 + (size_t)c.length : c.tag == CELL_MISSING ? 1 : 9;
 	}
 	return sum;

@@ -1,44 +1,67 @@
-/*
- * One value of a caller's score_column, whatever its type: for keys, times, and values that a request has itself.
- *
- * The caller's arrays are trusted to be as long as the call says, as in score_batch().
- */
-#include "table.h"
+/* One value of a caller's rows, whatever their layout and type. */
+#include "column_value.h"
 
 #include <math.h>
+
+size_t deploy_type_bytes(score_dtype type)
+{
+	switch (type) {
+	case SCORE_I8: case SCORE_U8: case SCORE_BOOL:
+		return 1;
+	case SCORE_I16: case SCORE_U16: case SCORE_F16:
+		return 2;
+	case SCORE_F32: case SCORE_I32: case SCORE_U32:
+		return 4;
+	case SCORE_F64: case SCORE_I64: case SCORE_U64:
+		return 8;
+	default:
+		return 0;
+	}
+}
 
 bool deploy_is_integer(score_dtype type)
 {
 	return type >= SCORE_I8 && type <= SCORE_U64;
 }
 
-int64_t deploy_integer_at(const score_column *c, size_t r)
+static const char *element(const score_column *c, size_t r)
 {
-#define CASE(TYPE, C) \
-	case TYPE: { \
-		C v; \
-		memcpy(&v, deploy_element(c, r, sizeof v), sizeof v); \
-		return (int64_t)v; \
-	}
-	switch (c->dtype) {
-		CASE(SCORE_I8, int8_t)
-		CASE(SCORE_U8, uint8_t)
-		CASE(SCORE_I16, int16_t)
-		CASE(SCORE_U16, uint16_t)
-		CASE(SCORE_I32, int32_t)
-		CASE(SCORE_U32, uint32_t)
-		CASE(SCORE_I64, int64_t)
-		CASE(SCORE_U64, uint64_t)
-	}
-#undef CASE
-	return 0;
+	const int64_t stride = c->stride_bytes ? c->stride_bytes : (int64_t)deploy_type_bytes(c->dtype);
+	return (const char *)c->values + (c->offset + (int64_t)r) * stride;
 }
 
-static int64_t offset_at(const score_strings *s, int64_t i)
+#define INTEGER_CASE(TYPE, C) \
+	case TYPE: { \
+		C v; \
+		memcpy(&v, p, sizeof v); \
+		return (int64_t)v; \
+	}
+
+static int64_t integer_of(const char *p, score_dtype type)
 {
-	if (s->offset_type == SCORE_I64)
-		return ((const int64_t *)s->offsets)[i];
-	return ((const int32_t *)s->offsets)[i];
+	switch (type) {
+		INTEGER_CASE(SCORE_I8, int8_t)
+		INTEGER_CASE(SCORE_U8, uint8_t)
+		INTEGER_CASE(SCORE_I16, int16_t)
+		INTEGER_CASE(SCORE_U16, uint16_t)
+		INTEGER_CASE(SCORE_I32, int32_t)
+		INTEGER_CASE(SCORE_U32, uint32_t)
+		INTEGER_CASE(SCORE_I64, int64_t)
+		INTEGER_CASE(SCORE_U64, uint64_t)
+	}
+	return 0;
+}
+#undef INTEGER_CASE
+
+/* Of an array that lies densely: offsets, dictionary indices, row starts, column numbers. */
+static int64_t entry(const void *values, score_dtype type, int64_t i)
+{
+	return integer_of((const char *)values + i * (int64_t)deploy_type_bytes(type), type);
+}
+
+int64_t deploy_integer_at(const score_column *c, size_t r)
+{
+	return integer_of(element(c, r), c->dtype);
 }
 
 const char *deploy_text_at(const score_column *c, size_t r, size_t *length)
@@ -49,13 +72,12 @@ const char *deploy_text_at(const score_column *c, size_t r, size_t *length)
 	if (!deploy_is_valid(c, r))
 		return NULL;
 	if (s->indices) {
-		const score_column indices = {s->indices, NULL, 0, 0, s->index_type, 0};
-		i = deploy_integer_at(&indices, (size_t)i);
+		i = entry(s->indices, s->index_type, i);
 		if (i < 0 || i >= s->n_strings)
 			return NULL;
 	}
-	const int64_t begin = offset_at(s, i);
-	*length = (size_t)(offset_at(s, i + 1) - begin);
+	const int64_t begin = entry(s->offsets, s->offset_type, i), end = entry(s->offsets, s->offset_type, i + 1);
+	*length = end > begin ? (size_t)(end - begin) : 0;
 	return *length ? s->data + begin : "";
 }
 
@@ -71,31 +93,42 @@ double deploy_number_at(const score_column *c, size_t r)
 {
 	if (!deploy_is_valid(c, r))
 		return (double)NAN;
-	if (c->dtype == SCORE_F64) {
-		double v;
-		memcpy(&v, deploy_element(c, r, sizeof v), sizeof v);
-		return v;
+	if (c->dtype == SCORE_BOOL_BITS)
+		return deploy_bit_at(c->values, c->offset + (int64_t)r);
+	const char *p = element(c, r);
+	uint16_t half;
+	switch (c->dtype) {
+	case SCORE_F64:
+		return sl_f64_from_bits(sl_load_u64(p));
+	case SCORE_F32:
+		return (double)sl_f32_from_bits(sl_load_u32(p));
+	case SCORE_F16:
+		memcpy(&half, p, sizeof half);
+		return half_value(half);
+	case SCORE_BOOL:
+		return *p != 0;
+	case SCORE_U64:
+		return (double)sl_load_u64(p);
+	default:
+		return (double)integer_of(p, c->dtype);
 	}
-	if (c->dtype == SCORE_F32) {
-		float v;
-		memcpy(&v, deploy_element(c, r, sizeof v), sizeof v);
-		return (double)v;
+}
+
+double deploy_sparse_at(const score_input *input, int64_t row, int64_t column)
+{
+	const score_dtype starts = input->u.csr.start_type, numbers = input->u.csr.number_type;
+	const int64_t end = entry(input->u.csr.row_starts, starts, row + 1);
+	int64_t low = entry(input->u.csr.row_starts, starts, row), high = end;
+	while (low < high) {
+		const int64_t middle = low + (high - low) / 2;
+		if (entry(input->u.csr.column_numbers, numbers, middle) < column)
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	if (c->dtype == SCORE_F16) {
-		uint16_t v;
-		memcpy(&v, deploy_element(c, r, sizeof v), sizeof v);
-		return half_value(v);
-	}
-	if (c->dtype == SCORE_BOOL)
-		return *deploy_element(c, r, 1) != 0;
-	if (c->dtype == SCORE_BOOL_BITS) {
-		const int64_t bit = c->offset + (int64_t)r;
-		return ((const uint8_t *)c->values)[bit >> 3] >> (bit & 7) & 1;
-	}
-	if (c->dtype == SCORE_U64) {
-		uint64_t v;
-		memcpy(&v, deploy_element(c, r, sizeof v), sizeof v);
-		return (double)v;
-	}
-	return (double)deploy_integer_at(c, r);
+	if (low >= end || entry(input->u.csr.column_numbers, numbers, low) != column)
+		return input->u.csr.absent == SCORE_ABSENT_ZERO ? 0 : (double)NAN;
+	const char *values = input->u.csr.values;
+	return input->dtype == SCORE_F32 ? (double)sl_f32_from_bits(sl_load_u32(values + low * 4)) :
+		sl_f64_from_bits(sl_load_u64(values + low * 8));
 }

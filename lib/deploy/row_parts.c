@@ -4,23 +4,8 @@
  * Comes in: an input and row numbers. Goes out: an input over the same memory, or over copies in the given room. Strings are
  * never copied: rows refer to them by number.
  */
+#include "column_value.h"
 #include "served.h"
-
-static size_t size_of(score_dtype dtype)
-{
-	switch (dtype) {
-	case SCORE_I8: case SCORE_U8: case SCORE_BOOL:
-		return 1;
-	case SCORE_I16: case SCORE_U16: case SCORE_F16:
-		return 2;
-	case SCORE_F32: case SCORE_I32: case SCORE_U32:
-		return 4;
-	case SCORE_F64: case SCORE_I64: case SCORE_U64:
-		return 8;
-	default:
-		return 0;
-	}
-}
 
 bool deploy_slice(const score_input *input, int64_t begin, int64_t n, deploy_room *room, score_input *out)
 {
@@ -29,7 +14,7 @@ bool deploy_slice(const score_input *input, int64_t begin, int64_t n, deploy_roo
 	if (input->layout == SCORE_ROWS) {
 		out->u.rows.data = (const char *)input->u.rows.data + begin * input->u.rows.row_stride_bytes;
 	} else if (input->layout == SCORE_CSR) {
-		size_t size = size_of(input->u.csr.start_type);
+		size_t size = deploy_type_bytes(input->u.csr.start_type);
 		out->u.csr.row_starts = (const char *)input->u.csr.row_starts + (size_t)begin * size;
 	} else {
 		size_t bytes = (size_t)input->n_columns * sizeof(score_column);
@@ -68,7 +53,7 @@ static void copy_sized(char *to, const char *from, int64_t stride, size_t size, 
 static bool gather_rows(const score_input *input, int64_t begin, const uint16_t *rows, int64_t n, deploy_room *room,
 	score_input *out)
 {
-	size_t size = size_of(input->dtype), row_bytes, bytes;
+	size_t size = deploy_type_bytes(input->dtype), row_bytes, bytes;
 	int64_t across = input->u.rows.column_stride_bytes, down = input->u.rows.row_stride_bytes;
 	if (size < 4 || !input->u.rows.data || !sl_mul((size_t)input->n_columns, size, &row_bytes) ||
 		!sl_mul(row_bytes, (size_t)n, &bytes))
@@ -91,11 +76,6 @@ static bool gather_rows(const score_input *input, int64_t begin, const uint16_t 
 	return true;
 }
 
-static bool bit_at(const uint8_t *bits, int64_t i)
-{
-	return bits[i >> 3] >> (i & 7) & 1;
-}
-
 static bool gather_validity(score_column *column, int64_t begin, const uint16_t *rows, int64_t n, deploy_room *room)
 {
 	if (!column->validity)
@@ -105,7 +85,7 @@ static bool gather_validity(score_column *column, int64_t begin, const uint16_t 
 		return false;
 	memset(bits, 0, (size_t)(n + 7) / 8);
 	for (int64_t i = 0; i < n; i++) {
-		if (bit_at(column->validity, column->offset + begin + rows[i]))
+		if (deploy_bit_at(column->validity, column->offset + begin + rows[i]))
 			bits[i >> 3] = (uint8_t)(bits[i >> 3] | 1u << (i & 7));
 	}
 	column->validity = bits;
@@ -120,7 +100,7 @@ static bool gather_strings(score_column *column, int64_t begin, const uint16_t *
 	if (!to || !from || from->struct_size < sizeof *from)
 		return false;
 	*to = *from;
-	size_t size = from->indices ? size_of(from->index_type) : 8;
+	size_t size = from->indices ? deploy_type_bytes(from->index_type) : 8;
 	char *indices = size ? deploy_take(room, (size_t)n * size) : NULL;
 	if (!indices)
 		return false;
@@ -146,7 +126,7 @@ static bool gather_bits(score_column *column, int64_t begin, const uint16_t *row
 	if (!bytes)
 		return false;
 	for (int64_t i = 0; i < n; i++)
-		bytes[i] = bit_at(column->values, column->offset + begin + rows[i]);
+		bytes[i] = deploy_bit_at(column->values, column->offset + begin + rows[i]);
 	column->values = bytes;
 	column->dtype = SCORE_BOOL;
 	return true;
@@ -154,7 +134,7 @@ static bool gather_bits(score_column *column, int64_t begin, const uint16_t *row
 
 static bool gather_values(score_column *column, int64_t begin, const uint16_t *rows, int64_t n, deploy_room *room)
 {
-	size_t size = size_of(column->dtype);
+	size_t size = deploy_type_bytes(column->dtype);
 	char *values = size ? deploy_take(room, (size_t)n * size) : NULL;
 	if (!values)
 		return false;
@@ -169,7 +149,7 @@ static bool gather_column(score_column *column, int64_t begin, const uint16_t *r
 {
 	/* Left as it is, so that score_batch() says what is wrong with it. */
 	if (!column->values || column->offset < 0 ||
-		(size_of(column->dtype) == 0 && column->dtype != SCORE_STRING && column->dtype != SCORE_BOOL_BITS))
+		(deploy_type_bytes(column->dtype) == 0 && column->dtype != SCORE_STRING && column->dtype != SCORE_BOOL_BITS))
 		return true;
 	if (!gather_validity(column, begin, rows, n, room))
 		return false;
@@ -191,7 +171,7 @@ static bool gather_columns(const deploy_call *call, const score_input *input, in
 		return false;
 	memcpy(columns, input->u.columns.columns, bytes);
 	for (uint32_t feature = 0; feature < call->c->n_features; feature++) {
-		int64_t i = plan ? score_plan_column(plan, feature) : (int64_t)feature;
+		int64_t i = deploy_column_of(plan, feature);
 		if (i < 0 || i >= input->n_columns || columns[i].values != input->u.columns.columns[i].values)
 			continue; /* no such column, or copied already */
 		if (!gather_column(columns + i, begin, rows, n, room))

@@ -7,7 +7,7 @@
 #ifndef DEPLOY_TABLE_H
 #define DEPLOY_TABLE_H
 
-#include "../base/base.h"
+#include "column_value.h"
 
 #include <scoreline/features.h>
 
@@ -172,25 +172,5 @@ static inline bool deploy_has_value(const uint8_t *row, uint32_t column)
 {
 	return row[column >> 3] >> (column & 7) & 1;
 }
-
-/* One value of a column of integers as int64; false: null. */
-static inline bool deploy_is_valid(const score_column *c, size_t r)
-{
-	const int64_t bit = c->offset + (int64_t)r;
-	return !c->validity || c->validity[bit >> 3] >> (bit & 7) & 1;
-}
-
-static inline const char *deploy_element(const score_column *c, size_t r, size_t bytes)
-{
-	const int64_t stride = c->stride_bytes ? c->stride_bytes : (int64_t)bytes;
-	return (const char *)c->values + (c->offset + (int64_t)r) * stride;
-}
-
-bool deploy_is_integer(score_dtype type);
-int64_t deploy_integer_at(const score_column *c, size_t r);
-/* Text of a row of a SCORE_STRING column; NULL where it is missing. */
-const char *deploy_text_at(const score_column *c, size_t r, size_t *length);
-/* A row of any numeric column; NaN where it is missing. */
-double deploy_number_at(const score_column *c, size_t r);
 
 #endif
