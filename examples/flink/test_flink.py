@@ -78,6 +78,18 @@ class Flink(unittest.TestCase):
         rows = sorted(self.collect(f"SELECT device_id, fraud({', '.join(fraud.names)}) FROM transactions"))
         golden_set.compare("Flink", fraud.prediction, [score for _, score in rows])
 
+    def test_wide_models(self):
+        """All features in an array; one that is NULL gives NULL."""
+        wide = golden_set.load("wide")
+        self.source("rows", wide)
+        self.env.create_temporary_function("wide", scoreline_flink.array_scorer(str(wide.path)))
+        array = f"ARRAY[{', '.join(f'`{name}`' for name in wide.names)}]"
+        rows = sorted(self.collect(f"SELECT device_id, wide({array}) FROM `rows`"))
+        golden_set.compare("Flink", wide.prediction, [score for _, score in rows])
+        self.assertEqual([(None,)], self.collect("SELECT wide(CAST(NULL AS ARRAY<DOUBLE>))"))
+        with self.assertRaisesRegex(Exception, "expected an array of 300 features, found 2"):
+            self.collect("SELECT wide(ARRAY[1E0, 2E0])")
+
     def test_errors(self):
         """Wrong inputs are refused before a job starts."""
         iot = golden_set.load("iot")

@@ -2,7 +2,9 @@
 
 Comes in: the golden fraud rows as a Delta table. What must come out: the golden predictions, bit for bit, once each.
 """
+import os
 import pathlib
+import subprocess
 import time
 
 import pytest
@@ -11,8 +13,11 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 import golden_set
+import scoreline
+import scoreline.log
 from scoreline.spark import with_scores
 
+MONITORING = (pathlib.Path(golden_set.__file__).parent / "monitoring" / "monitoring.sql").read_text()
 PATTERN_3 = (pathlib.Path(__file__).parent / "pattern3.txt").read_text()
 # Names of three levels are those of Unity Catalog; the catalog of open-source Spark has two.
 TWO_LEVELS = [('"ml.scores.transactions"', '"scores.transactions"'), ('"ml.alerts.fraud"', '"alerts.fraud"')]
@@ -131,3 +136,25 @@ def test_nulls_are_missing_values(spark, fraud):
     assert rows, "the golden set has rows with NULL"
     scored = with_scores(frame_of(spark, fraud).filter(F.col("transaction_id").isin(rows)), fraud.path)
     assert scored.filter(F.col("prediction").isNull()).count() == 0
+
+
+EXPORT = "import sys, scoreline.log; scoreline.log.to_delta(sys.argv[1], sys.argv[2], score_name='fraud_score')"
+
+
+def test_the_monitoring_query_over_a_capture_log_in_delta(spark, fraud, tmp_path):
+    """Calls that an endpoint captured, in a Delta table that delta-rs has written: Spark reads it, and what was appended later."""
+    capture = scoreline.Capture(tmp_path)
+    config = {"served_entities": [{"entity_name": "fraud_model", "entity_version": "1", "model": scoreline.load(fraud.path)}]}
+    endpoint = scoreline.Endpoint(config, capture=capture)
+    rows = frame_of(spark, fraud).drop("transaction_id").toArrow()
+    query = golden_set.replaced(MONITORING, ("FROM ml.inference_logs.fraud_detection", f"FROM delta.`{tmp_path}/table`")).rstrip(";\n ")
+    for n_calls in (1, 2):
+        endpoint.predict(rows)
+        capture.drain()
+        subprocess.run([os.environ["EXPORT_PYTHON"], "-c", EXPORT, tmp_path, tmp_path / "table"], check=True)
+        found = spark.sql(query).collect()
+        assert {row.model_version for row in found} == {"1"}
+        assert sum(row.predictions for row in found) == n_calls * len(fraud.rows)
+        assert sum(row.flagged_count for row in found) == n_calls * sum(score > 0.5 for score in fraud.prediction) > 0
+    scores = spark.sql(f"SELECT row, fraud_score FROM delta.`{tmp_path}/table` ORDER BY row").collect()
+    golden_set.compare("Spark", [score for score in fraud.prediction for _ in range(2)], [row.fraud_score for row in scores])

@@ -161,7 +161,7 @@ def pack_texts(texts: Sequence[Optional[str]]) -> Packed:
     return Packed(column, (strings, offsets, data, bits))
 
 
-def _objects(values: Any) -> List[Any]:
+def plain_objects(values: Any) -> List[Any]:
     """Python objects with None for every kind of missing."""
     if hasattr(values, "to_pylist"):
         return values.to_pylist()
@@ -179,7 +179,7 @@ def pack_key(values: Any, code: int, what: str) -> Packed:
         array = values.to_numpy()
     if code == I64 and array is not None and array.dtype.kind in "iu" and array.dtype != np.uint64:
         return pack(array.astype(np.int64, copy=False), I64, None)
-    objects = _objects(values)
+    objects = plain_objects(values)
     if code == STRING:
         wrong = next((value for value in objects if value is not None and not isinstance(value, str)), None)
         if wrong is not None:

@@ -21,13 +21,16 @@ from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple
 import numpy as np
 
 from ._errors import FileError, ShapeError
+from ._feature_source import FeatureSource, Fetched
 from ._feature_table import FeatureTable
 from ._model import Model, load
 from ._tables import Values
 
 _PathLike = Union[str, "os.PathLike[str]"]
 
-__all__ = ["FeatureEngineeringClient", "FeatureLookup", "FeatureTable", "score_batch"]
+__all__ = ["FeatureEngineeringClient", "FeatureLookup", "FeatureSource", "FeatureTable", "Fetched", "score_batch"]
+
+_Table = Union[FeatureTable, FeatureSource]
 
 
 # ---- lookups ---------------------------------------------------------------------------------------------------------
@@ -38,7 +41,7 @@ class FeatureLookup:
     """What to take from a table, with the names of Databricks' class.
 
     Attributes:
-        table_name: name that the resolver knows, a path, or a :class:`FeatureTable`.
+        table_name: name that the resolver knows, a path, a :class:`FeatureTable`, or a :class:`FeatureSource`.
         lookup_key: columns of ``df``, in the order of the table's keys; their names may differ from the table's.
         feature_names: columns of the table; None: all.
         rename_outputs: names that features get in the answer, by their name in the table.
@@ -67,7 +70,7 @@ class FeatureLookup:
             raise ValueError(f"timestamp_lookup_key names one column, found {list(name)!r}")
         return name[0]
 
-    def _names(self, table: FeatureTable) -> List[str]:
+    def _names(self, table: _Table) -> List[str]:
         if self.feature_names is None:
             return list(table.columns)
         return [self.feature_names] if isinstance(self.feature_names, str) else list(self.feature_names)
@@ -79,7 +82,7 @@ class FeatureLookup:
                 raise ValueError(f"{what} names {unknown[0]!r}, which is not looked up in {self.table_name!r}")
 
 
-def _fetch(lookup: FeatureLookup, table: FeatureTable, columns: "_Frame") -> Dict[str, Values]:
+def _fetch(lookup: FeatureLookup, table: _Table, columns: "_Frame") -> Dict[str, Values]:
     """Looked-up columns by their output names, with defaults in place of what is missing."""
     names = lookup._names(table)
     lookup._checked(names)
@@ -358,7 +361,8 @@ class FeatureEngineeringClient:
 
     Args:
         tables: where ``ml.features.customer_profile`` is: a folder (``ml/features/customer_profile.sft`` or
-            ``ml.features.customer_profile.sft`` below it), a mapping from names to paths or :class:`FeatureTable`, or a function.
+            ``ml.features.customer_profile.sft`` below it), a mapping from names to paths, :class:`FeatureTable` or
+            :class:`FeatureSource`, or a function.
             None: the folder that SCORELINE_FEATURE_TABLES names, or names are paths.
         registry: mapping from ``name/version`` to a path or model, or a function of (name, version). None: the folder that
             SCORELINE_MODELS names (``fraud_model/Production.slm``), or MLflow if it is installed.
@@ -373,7 +377,7 @@ class FeatureEngineeringClient:
     ):
         self._tables = os.environ.get("SCORELINE_FEATURE_TABLES") if tables is None else tables
         self._registry = registry
-        self._open: Dict[str, FeatureTable] = {}
+        self._open: Dict[str, _Table] = {}
 
     def score_batch(
         self, *, model_uri: Any, df: Any, feature_lookups: Sequence[FeatureLookup] = (), result_type: str = "double"
@@ -393,15 +397,15 @@ class FeatureEngineeringClient:
         predictions = model.predict(frame.rows(model)) if len(frame.df) else np.empty(0)
         return frame.add("prediction", _result(predictions, result_type))
 
-    def _table(self, name: Any) -> FeatureTable:
-        if isinstance(name, FeatureTable):
+    def _table(self, name: Any) -> _Table:
+        if isinstance(name, (FeatureTable, FeatureSource)):
             return name
         known = self._open.get(name)
         if known is not None:
             known.refresh()
             return known
         place = self._place(os.fspath(name))
-        table = place if isinstance(place, FeatureTable) else FeatureTable(place)
+        table = place if isinstance(place, (FeatureTable, FeatureSource)) else FeatureTable(place)
         self._open[name] = table
         return table
 

@@ -1,25 +1,28 @@
-"""Capture logs as Arrow streams, and as tables of DuckDB and PostgreSQL.
+"""Capture logs as Arrow streams, and as tables of DuckDB, PostgreSQL and Delta Lake.
 
 >>> import scoreline.log
 >>> scoreline.log.read("calls/").read_all()                                    # a record per call
 >>> scoreline.log.read("calls/", "predictions", score_name="fraud_score")      # a row per prediction
 >>> scoreline.log.to_duckdb("calls/", "ml.db", "fraud_detection", score_name="fraud_score")
+>>> scoreline.log.to_delta("calls/", "lake/fraud_detection", score_name="fraud_score")     # what is new since last time
 
-Relies on pyarrow; on duckdb or psycopg (3) only where a database is written.
+Relies on pyarrow; on duckdb, psycopg (3) or deltalake only where their tables are written.
 """
 
 from __future__ import annotations
 
+import os
 import re
+import time
 import warnings
-from typing import Any, Callable, Dict, Iterator, List, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Tuple, Union
 
 import pyarrow as pa
 
-from ._errors import CorruptError
+from ._errors import CorruptError, FileError
 from ._log_records import Log, Paths, Record, Segment, dump
 
-__all__ = ["Segment", "read", "segments", "to_duckdb", "to_postgres"]
+__all__ = ["Segment", "read", "segments", "to_delta", "to_duckdb", "to_postgres"]
 
 _STRING, _DOUBLE, _LONG, _INT = pa.string(), pa.float64(), pa.int64(), pa.int32()
 # UTC without a zone, so that DATE(…) in a database does not depend on the session.
@@ -178,20 +181,43 @@ def _report(found: List[Segment], on_damage: str) -> None:
         warnings.warn(message, RuntimeWarning, stacklevel=2)
 
 
-def _batches(log: Log, schema: pa.Schema, rows_of, shadows: bool, batch_rows: int, on_damage: str):
-    columns: List[list] = [[] for _ in schema]
-    for record in log:
-        if record.shadow and not shadows:
-            continue
-        for row in rows_of(record):
-            for column, value in zip(columns, row):
+class _Rows:
+    """Rows of records, column by column, until they become a batch."""
+
+    def __init__(self, schema: pa.Schema, rows_of: Callable[[Record], Iterator[Row]], shadows: bool):
+        self._schema, self._rows_of, self._shadows = schema, rows_of, shadows
+        self._columns: List[list] = [[] for _ in schema]
+
+    def __len__(self) -> int:
+        return len(self._columns[0])
+
+    def add(self, record: Record) -> None:
+        if record.shadow and not self._shadows:
+            return
+        for row in self._rows_of(record):
+            for column, value in zip(self._columns, row):
                 column.append(value)
-        if len(columns[0]) >= batch_rows:
-            yield pa.record_batch([pa.array(c, f.type) for c, f in zip(columns, schema)], schema=schema)
-            columns = [[] for _ in schema]
-    if columns[0]:
-        yield pa.record_batch([pa.array(c, f.type) for c, f in zip(columns, schema)], schema=schema)
+
+    def take(self) -> pa.RecordBatch:
+        columns, self._columns = self._columns, [[] for _ in self._schema]
+        return pa.record_batch([pa.array(c, f.type) for c, f in zip(columns, self._schema)], schema=self._schema)
+
+
+def _batches(log: Log, rows: _Rows, batch_rows: int, on_damage: str) -> Iterator[pa.RecordBatch]:
+    for record in log:
+        rows.add(record)
+        if len(rows) >= batch_rows:
+            yield rows.take()
+    if len(rows):
+        yield rows.take()
     _report(log.segments(), on_damage)
+
+
+def _checked(view: str, score_name: str, score_index: int, shadows: "bool | None", on_damage: str) -> Tuple[pa.Schema, _Rows]:
+    if on_damage not in ("warn", "raise", "ignore"):
+        raise ValueError(f"on_damage is {on_damage!r}: expected warn, raise or ignore")
+    schema, rows_of = _view(view, score_name, score_index)
+    return schema, _Rows(schema, rows_of, view == "calls" if shadows is None else shadows)
 
 
 def read(paths: Paths, view: str = "calls", *, score_name: str = "score", score_index: int = 0,
@@ -212,14 +238,10 @@ def read(paths: Paths, view: str = "calls", *, score_name: str = "score", score_
     Raises:
         FileError: a path cannot be read. CorruptError: see ``on_damage``. ValueError: a bad argument.
     """
-    if on_damage not in ("warn", "raise", "ignore"):
-        raise ValueError(f"on_damage is {on_damage!r}: expected warn, raise or ignore")
     if batch_rows < 1:
         raise ValueError(f"batch_rows is {batch_rows}: expected at least 1")
-    schema, rows_of = _view(view, score_name, score_index)
-    with_shadows = view == "calls" if shadows is None else shadows
-    batches = _batches(Log(paths), schema, rows_of, with_shadows, batch_rows, on_damage)
-    return pa.RecordBatchReader.from_batches(schema, batches)
+    schema, rows = _checked(view, score_name, score_index, shadows, on_damage)
+    return pa.RecordBatchReader.from_batches(schema, _batches(Log(paths), rows, batch_rows, on_damage))
 
 
 def segments(paths: Paths) -> List[Segment]:
@@ -326,3 +348,107 @@ def to_postgres(paths: Paths, connection, table: str, *, schema: str = "inferenc
                     copy.write_row(row)
                     n_rows += 1
     return n_rows
+
+
+# ---- Delta Lake ------------------------------------------------------------------------------------------------------
+
+_ACTIVE = ".active"
+
+
+class _DeltaSink:
+    """Rows and how far their segments were read, in one commit: a Delta table that has the one has the other.
+
+    A segment's progress is the version of a Delta transaction of its name: twice the records taken, and one more when the
+    segment is closed and was read to its end.
+    """
+
+    def __init__(self, table: Any, storage_options: Optional[Mapping[str, str]]):
+        import deltalake
+
+        self._lake, self._options = deltalake, None if storage_options is None else dict(storage_options)
+        self._table = os.fspath(table)
+        if deltalake.DeltaTable.is_deltatable(self._table, self._options):
+            self._table = deltalake.DeltaTable(self._table, storage_options=self._options)
+        self.n_rows = 0
+
+    def taken(self, name: str) -> int:
+        return 0 if isinstance(self._table, str) else self._table.transaction_version(name) or 0
+
+    def write(self, batch: pa.RecordBatch, progress: Dict[str, int]) -> None:
+        """One commit. Another process that took one of these segments since this one began makes it fail."""
+        lake, now = self._lake, int(time.time() * 1000)
+        properties = lake.CommitProperties(
+            app_transactions=[lake.Transaction(name, version, now) for name, version in progress.items()])
+        schema = pa.schema([field.with_type(_delta_type(field.type)) for field in batch.schema])
+        rows = pa.Table.from_batches([batch]).cast(schema, safe=False)  # nanoseconds become microseconds
+        lake.write_deltalake(self._table, rows, mode="append", commit_properties=properties, storage_options=self._options)
+        self.n_rows += batch.num_rows
+        if isinstance(self._table, str):
+            self._table = lake.DeltaTable(self._table, storage_options=self._options)
+        else:
+            self._table.update_incremental()
+
+
+def _delta_type(kind: pa.DataType) -> pa.DataType:
+    return pa.timestamp("us", kind.tz) if pa.types.is_timestamp(kind) else kind
+
+
+def _segment_log(path: str) -> Log:
+    """A segment that was closed since it was listed has lost the end of its name."""
+    try:
+        return Log(path)
+    except FileError:
+        if not path.endswith(_ACTIVE):
+            raise
+        return Log(path[: -len(_ACTIVE)])
+
+
+def to_delta(paths: Paths, table: "Union[str, os.PathLike[str]]", *, view: str = "predictions", score_name: str = "score",
+             score_index: int = 0, shadows: "bool | None" = None, commit_rows: int = 250_000, on_damage: str = "warn",
+             storage_options: Optional[Mapping[str, str]] = None) -> int:
+    """Append to a Delta table what it does not have yet, by delta-rs (``deltalake``), without Java.
+
+    Each commit holds rows and, as Delta transactions (``txn``), how far their segments were read. So it may be run again and
+    again, also while segments are written, and after a crash at any point: every record is in the table exactly once. Keep one
+    table for one view, and segments' names as they are. Times of the view "calls" are cut to microseconds.
+
+    Args:
+        paths, view, score_name, score_index, shadows, on_damage: as in :func:`read`.
+        table: where; made if it does not exist.
+        commit_rows: rows after which a commit is made; memory holds as many.
+        storage_options: as in ``deltalake``, for tables in object stores.
+
+    Returns:
+        The number of rows appended.
+
+    Raises:
+        deltalake.exceptions.CommitFailedError: another process appended the same segments meanwhile. What this commit had is
+            not written; run again.
+    """
+    if commit_rows < 1:
+        raise ValueError(f"commit_rows is {commit_rows}: expected at least 1")
+    _, rows = _checked(view, score_name, score_index, shadows, on_damage)
+    sink = _DeltaSink(table, storage_options)
+    progress: Dict[str, int] = {}
+    found: List[Segment] = []
+    for listed in Log(paths).segments():
+        name = os.path.basename(listed.path).removesuffix(_ACTIVE)
+        before = sink.taken(name)
+        if before % 2:
+            continue
+        log, n = _segment_log(listed.path), 0
+        for n, record in enumerate(log, 1):
+            if n <= before // 2:
+                continue
+            rows.add(record)
+            progress[name] = 2 * n
+            if len(rows) >= commit_rows:
+                sink.write(rows.take(), progress)
+                progress = {}
+        found += log.segments()
+        if found[-1].closed and found[-1].end == "whole":
+            progress[name] = 2 * n + 1
+    if len(rows):
+        sink.write(rows.take(), progress)
+    _report(found, on_damage)
+    return sink.n_rows

@@ -10,7 +10,7 @@ import pytest
 
 import scoreline
 from scoreline import _tables
-from scoreline.features import FeatureEngineeringClient, FeatureLookup, FeatureTable, score_batch
+from scoreline.features import FeatureEngineeringClient, FeatureLookup, FeatureSource, FeatureTable, Fetched, score_batch
 
 FEATURES = ["amount", "avg_transaction_amount", "transaction_frequency", "merchant_risk_score", "chargeback_rate"]
 
@@ -358,3 +358,75 @@ def test_structs_are_the_headers(tmp_path):
     subprocess.run(["cc", "-std=c99", f"-I{include}", source, "-o", tmp_path / "structs"], check=True)
     printed = subprocess.run([tmp_path / "structs"], check=True, capture_output=True, text=True).stdout
     assert [int(line) for line in printed.split()] == expected
+
+
+class Shelf(FeatureSource):
+    """A source of one text column and one number by two keys, with times."""
+
+    path, keys, columns = "shelf", ["shop", "item"], {"kind": "string", "price": "i64"}
+
+    def __init__(self, rows, ttl=None, has_times=True):
+        self.rows, self.ttl, self.has_times, self.asked = rows, ttl, has_times, []
+
+    def fetch(self, keys, columns):
+        self.asked.append((list(zip(*keys)), columns))
+        rows = [self.rows.get(key) for key in zip(*keys)]
+        times = np.array([row["time"] if row else None for row in rows], dtype="datetime64[us]")
+        picked = {name: [row[name] if row else None for row in rows] for name in columns}
+        return Fetched(picked, [row is not None for row in rows], times if self.has_times else None)
+
+
+DAY = datetime.datetime(2024, 3, 10)
+ROWS = {(1, "a"): {"time": DAY, "kind": "old", "price": 3},
+        (2, "b"): {"time": DAY + datetime.timedelta(days=2), "kind": None, "price": None}}
+
+
+def look_up(source, **options):
+    events = pandas.DataFrame({
+        "at": [DAY, DAY, DAY + datetime.timedelta(days=9), pandas.NaT, DAY - datetime.timedelta(microseconds=1)],
+        "shop_id": [1, 2, 1, 1, np.nan], "item_id": ["a", "b", "a", "a", None],
+    })
+    lookup = FeatureLookup(table_name="shelf", lookup_key=["shop_id", "item_id"], **options)
+    model = _constant()
+    out = FeatureEngineeringClient({"shelf": source}).score_batch(model_uri=model, df=events, feature_lookups=[lookup])
+    return [None if value is None or value is pandas.NA or value != value else value for value in out["price"].tolist()], out
+
+
+def _constant():
+    builder = scoreline.Builder(1, feature_names=["price"])
+    builder.set_linear([[1.0]])
+    return builder.finish()
+
+
+def test_sources_of_other_stores():
+    source = Shelf(ROWS)
+    prices, out = look_up(source)
+    assert prices == [3, None, 3, 3, None]
+    assert out["kind"].isna().tolist() == [False, True, False, False, True] and set(out["kind"].dropna()) == {"old"}
+    assert source.asked == [([(1, "a"), (2, "b"), (1, "a"), (1, "a"), (None, None)], ["kind", "price"])]
+    assert [type(part) for key in source.asked[0][0][:4] for part in key] == [int, str] * 4
+    assert look_up(source, default_values={"price": 8})[0] == [3, 8, 3, 3, 8]
+
+
+def test_sources_as_of_a_time():
+    source = Shelf(ROWS)
+    assert look_up(source, timestamp_lookup_key="at")[0] == [3, None, 3, None, None]
+    week = datetime.timedelta(days=7)
+    assert look_up(source, timestamp_lookup_key="at", lookback_window=week)[0] == [3, None, None, None, None]
+    assert look_up(Shelf(ROWS, ttl=week), timestamp_lookup_key="at")[0] == [3, None, None, None, None]
+    assert look_up(Shelf(ROWS, ttl=week), timestamp_lookup_key="at", lookback_window=datetime.timedelta(days=9))[0] == [3, None, 3, None, None]
+    assert look_up(Shelf(ROWS, ttl=week))[0] == [None] * 5, "rows of 2024 are too old by now"
+    assert look_up(Shelf(ROWS, ttl=datetime.timedelta(0)))[0] == [3, None, 3, 3, None]
+    with pytest.raises(scoreline.ShapeError, match="'shelf' keeps no times"):
+        look_up(Shelf(ROWS, has_times=False), timestamp_lookup_key="at")
+
+
+def test_sources_refuse_by_name():
+    with pytest.raises(scoreline.ShapeError, match="'shelf' has no column 'cost'; it has 'kind', 'price'"):
+        look_up(Shelf(ROWS), feature_names=["cost"])
+    with pytest.raises(scoreline.ShapeError, match="key columns shop, item; found 1"):
+        Shelf(ROWS).lookup([[1]])
+    with pytest.raises(scoreline.ShapeError, match="key column 'shop' of 'shelf' takes whole numbers or texts, found 1.5"):
+        Shelf(ROWS).lookup([[1.5], ["a"]])
+    with pytest.raises(scoreline.ShapeError, match="window as timedelta, found 3"):
+        look_up(Shelf(ROWS), timestamp_lookup_key="at", lookback_window=3)

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The monitoring query, verbatim, over logs of calls, in DuckDB and in a PostgreSQL 15 of its own. Asks nothing.
+# The monitoring query, verbatim, over logs of calls, in DuckDB, in a PostgreSQL 15 of its own, and over a Delta table. Asks nothing.
 #
 # Pattern: monitoring of captured calls (ml.inference_logs.fraud_detection)
 #
@@ -28,5 +28,5 @@ if ! cmp -s $here/requirements.txt $venv/requirements.installed; then
 	cp $here/requirements.txt $venv/requirements.installed
 fi
 build_in "$build" >/dev/null
-SCORELINE_BUILD=$PWD/${build#"$PWD/"} SCORELINE_LIBRARY=$PWD/${build#"$PWD/"}/lib/libscoreline.so PYTHONPATH=$PWD/python \
+SCORELINE_BUILD=$PWD/${build#"$PWD/"} SCORELINE_LIBRARY=$PWD/${build#"$PWD/"}/lib/libscoreline.so PYTHONPATH=$PWD/python:$PWD/tests/hosts \
 	$venv/bin/python -m pytest -q -s -p no:cacheprovider $here "$@"

@@ -1,15 +1,15 @@
 #!/bin/bash
-# Pattern: feature store: lookups in LMDB and Redis behind a feature plan
-#
-# The feature sources of examples/feature_sources against the real stores: LMDB in a folder of its own, Redis on a unix socket
-# of its own, both gone afterwards.
-cd "$(dirname "$0")/../../.."
+# Pattern: feature store: lookups in LMDB and Redis behind a feature plan, in Feast behind FeatureLookup and score_batch
+# Seconds: 1800
+# The feature sources of this directory against the real stores: LMDB in a folder of its own, Redis on a unix socket of its
+# own, both gone afterwards; Feast with its SQLite online store, installed below build/hosts/.
+cd "$(dirname "$0")/../.."
 . tests/hosts/hosts.sh
 build=$hosts_build
 work=$(mktemp -d)
 server=
 stop() {
-	[ -z "$server" ] || kill "$server" 2>/dev/null || true
+	[ -z "$server" ] || { kill "$server" && wait "$server"; } 2>/dev/null || true
 	rm -rf "$work"
 }
 trap stop EXIT
@@ -20,7 +20,7 @@ host LMDB "$(dpkg-query -W -f='${Version}' liblmdb-dev | cut -d- -f1)"
 host Redis "$(redis-server --version | sed 's/.* v=\([0-9.]*\).*/\1/')"
 
 sources=examples/feature_sources
-cc -std=c11 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -Iinclude -I$sources/lmdb -I$sources/redis tests/hosts/features/check_sources.c \
+cc -std=c11 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -Iinclude -I$sources/lmdb -I$sources/redis $sources/check_sources.c \
 	$sources/lmdb/lmdb_source.c $sources/redis/redis_source.c -L"$build/lib" -lscoreline -llmdb -lhiredis -lm \
 	-Wl,-rpath,"$build/lib" -o "$work/check_sources"
 
@@ -37,3 +37,8 @@ for _ in $(seq 100); do
 done
 echo -n "Redis  "
 timeout 60 "$work/check_sources" redis "$work/redis.sock"
+
+host_venv feast $sources/feast/requirements.txt
+host Feast "$("$python" -c 'from importlib.metadata import version; print(version("feast"))') (SQLite $("$python" -c 'import sqlite3; print(sqlite3.sqlite_version)'))"
+export PYTHONPATH=$PYTHONPATH:$PWD/$sources/feast
+"$python" -m pytest -q -p no:cacheprovider "$@" $sources/feast
