@@ -7,6 +7,8 @@ those that meet are renamed, each after its file. What lib/ shares between its f
 
     tools/amalgamate.py OUT            both files, importers included, switched by macros (see the head of scoreline.c)
     tools/amalgamate.py OUT --no-onnx  without the ONNX importer, whose messages need protoc-c to generate
+    tools/amalgamate.py OUT --memory-only  for systems without POSIX files and threads, such as WebAssembly: no deployment,
+                                           and no function that takes a path
 """
 from __future__ import annotations
 
@@ -29,6 +31,9 @@ DEFINE = re.compile(r"\s*#\s*define\s+(\w+)(\(?)")
 # Build conditions of lib/*/meson.build, from the widest to the narrowest, and the macros that stand for them here.
 CONDITIONS = {"dep_yajl.found()": (1, "SCORELINE_IMPORT"), "have_onnx": (2, "SL_HAVE_ONNX")}
 CONDITION_MACRO = dict(CONDITIONS.values())
+# What needs an operating system: files by their paths, and the room that logs, maps and locks them.
+WITH_FILES = {"lib/base/file.c", "lib/api/model_file.c", "lib/api/import_file.c"}
+DEPLOYMENT = ROOT / "lib/deploy"
 # What POSIX declares in headers that other files, or libraries that they include, ask for.
 POSIX = set("""accept access alarm bind brk clone connect dup environ finite getenv index j0 j1 jn kill link listen lseek pause
     pipe pread profil read recv remove rename rindex rmdir select send shutdown signal sleep socket stat step sync tee
@@ -355,6 +360,14 @@ def rendered(f: Fragment, rename: dict[str, str]) -> str:
     return before + "".join(out).strip("\n") + "\n" + after
 
 
+def needs_system(path: pathlib.Path) -> bool:
+    """Is this file of lib/ or include/ left out of a copy that works in memory only?"""
+    if path.suffix == ".h" and path.parent == ROOT / "include/scoreline":
+        listed = re.findall(r"#include <(scoreline/\w+\.h)>", (ROOT / "include/scoreline/deploy.h").read_text())
+        return path.name == "deploy.h" or f"scoreline/{path.name}" in listed
+    return DEPLOYMENT in path.parents or str(path.relative_to(ROOT)) in WITH_FILES
+
+
 def sources() -> list[tuple[pathlib.Path, int]]:
     """(file, level of its build condition) in the order of the build."""
     rooms = re.search(r"foreach room : \[(.*?)\]", (ROOT / "lib/meson.build").read_text(), re.S)
@@ -372,7 +385,7 @@ def sources() -> list[tuple[pathlib.Path, int]]:
     return found
 
 
-def public_header(library: Library) -> str:
+def public_header(library: Library, memory_only: bool) -> str:
     """All public headers, one after another, and the names that a namespace changes."""
     order: list[Fragment] = []
 
@@ -384,9 +397,12 @@ def public_header(library: Library) -> str:
 
     paths = [ROOT / "include/scoreline.h", *sorted((ROOT / "include/scoreline").glob("*.h"))]
     for path in paths:
-        visit(library.fragment(path))
+        if not (memory_only and needs_system(path)):
+            visit(library.fragment(path))
     names = sorted(set().union(*(f.external for f in order)))
     lines = ["/* Scoreline's public headers in one file, made by tools/amalgamate.py: do not edit. Apache License 2.0. */",
+             *(["/* This copy works in memory only: functions that take a path are declared, but not there to be linked. */"]
+               if memory_only else []),
              "#ifndef SCORELINE_AMALGAMATED_H", "#define SCORELINE_AMALGAMATED_H", "", "#if defined(SCORELINE_NAMESPACE)",
              "#define SCORELINE_JOIN2(a, b) a##b", "#define SCORELINE_JOIN(a, b) SCORELINE_JOIN2(a, b)",
              "#define SCORELINE_NAME(name) SCORELINE_JOIN(SCORELINE_NAMESPACE, name)"]
@@ -405,8 +421,9 @@ def onnx_messages(folder: pathlib.Path) -> pathlib.Path:
     return folder
 
 
-def source(library: Library, with_onnx: bool) -> str:
-    listed = [(path, level) for path, level in sources() if level < 2 or with_onnx]
+def source(library: Library, with_onnx: bool, memory_only: bool) -> str:
+    listed = [(path, level) for path, level in sources()
+              if (level < 2 or with_onnx) and not (memory_only and needs_system(path))]
     if with_onnx:
         listed.append((library.generated / "onnx.pb-c.c", 2))
     for path, level in listed:
@@ -451,12 +468,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=pathlib.Path, help="folder for scoreline.c and scoreline.h")
     parser.add_argument("--no-onnx", action="store_true", help="leave the ONNX importer out")
+    parser.add_argument("--memory-only", action="store_true", help="leave deployment and all use of files out")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         generated = pathlib.Path("/nonexistent") if options.no_onnx else onnx_messages(pathlib.Path(folder).resolve())
         library = Library(generated)
-        header = public_header(library)
-        text = source(library, not options.no_onnx)
+        header = public_header(library, options.memory_only)
+        text = source(library, not options.no_onnx, options.memory_only)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "scoreline.h").write_text(header)
     (options.out / "scoreline.c").write_text(text)

@@ -4,6 +4,7 @@
 #include <scoreline/build.h>
 #include <scoreline/import.h>
 
+#include "import_model.h"
 #include "model.h"
 
 #include <math.h>
@@ -65,7 +66,7 @@ static score_status import_bytes(const void *data, size_t size, const score_impo
 	return status;
 }
 
-static score_status take_options(const score_import_options *given, score_import_options *o, score_error *error)
+score_status sl_import_take_options(const score_import_options *given, score_import_options *o, score_error *error)
 {
 	score_status status = sl_take_struct(o, sizeof *o, given, "score_import_options", error);
 	o->struct_size = sizeof *o; /* whatever the caller's was, or none: importers get a whole one */
@@ -95,34 +96,11 @@ score_status score_import_memory(const void *data, size_t size, const score_impo
 	*out = NULL;
 	if (!data || size == 0)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_import_memory: there is no data");
-	score_status status = take_options(options, &o, error);
+	score_status status = sl_import_take_options(options, &o, error);
 	if (status == SCORE_OK && size > o.max_bytes)
 		status = sl_fail(error, SCORE_ERR_LIMIT, "the file has %zu bytes, the limit (max_bytes) is %llu", size,
 			(unsigned long long)o.max_bytes);
 	return status == SCORE_OK ? import_bytes(data, size, &o, out, error) : status;
-}
-
-score_status score_import_file(const char *path, const score_import_options *options, score_model **out,
-	score_error *error)
-{
-	score_import_options o;
-	void *data = NULL;
-	size_t size = 0;
-	sl_error_clear(error);
-	if (!out)
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_import_file: out is NULL");
-	*out = NULL;
-	if (!path)
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_import_file: path is NULL");
-	score_status status = take_options(options, &o, error);
-	if (status != SCORE_OK)
-		return status;
-	score_allocator a = sl_allocator(o.allocator);
-	status = sl_read_file(path, o.max_bytes, &a, &data, &size, error);
-	if (status == SCORE_OK)
-		status = import_bytes(data, size, &o, out, error);
-	sl_free(&a, data, size, SL_CACHE_LINE);
-	return status;
 }
 
 score_format score_import_detect(const void *data, size_t size)

@@ -24,6 +24,9 @@ struct score_explainer {
 /* Compile `f`, which lives in `arena`, into a model that takes over the arena. On failure the arena is freed. */
 score_status sl_model_make(sl_arena *arena, const forest *f, score_isa isa, score_model **out, score_error *error);
 
+/* Options of opening with their defaults, checked. */
+score_status sl_model_take_open_options(const score_open_options *given, score_open_options *o, score_error *error);
+
 /* Margins of a row whose number of outputs does not fit the output: so many fit the stack. */
 #define SL_MODEL_MARGINS 64u
 

@@ -1,4 +1,4 @@
-/* Opening `.slm` models from a file or from memory. */
+/* Opening `.slm` models from memory. */
 #include "../format/slm.h"
 #include "model.h"
 
@@ -37,7 +37,7 @@ static score_status open_bytes(const void *data, size_t size, const score_open_o
 	return status;
 }
 
-static score_status take_options(const score_open_options *given, score_open_options *o, score_error *error)
+score_status sl_model_take_open_options(const score_open_options *given, score_open_options *o, score_error *error)
 {
 	score_status status = sl_take_struct(o, sizeof *o, given, "score_open_options", error);
 	if (status == SCORE_OK && o->flags & ~(SCORE_OPEN_MMAP | SCORE_OPEN_VERIFY))
@@ -56,40 +56,9 @@ score_status score_model_open_memory(const void *data, size_t size, const score_
 	*out = NULL;
 	if (!data)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_model_open_memory: data is NULL");
-	score_status status = take_options(options, &o, error);
+	score_status status = sl_model_take_open_options(options, &o, error);
 	if (status == SCORE_OK && size > o.max_bytes)
 		status = sl_fail(error, SCORE_ERR_LIMIT, "the model has %zu bytes, the limit (max_bytes) is %llu", size,
 			(unsigned long long)o.max_bytes);
 	return status == SCORE_OK ? open_bytes(data, size, &o, out, error) : status;
-}
-
-score_status score_model_open_file(const char *path, const score_open_options *options, score_model **out,
-	score_error *error)
-{
-	score_open_options o;
-	sl_error_clear(error);
-	if (!out)
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_model_open_file: out is NULL");
-	*out = NULL;
-	if (!path)
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_model_open_file: path is NULL");
-	score_status status = take_options(options, &o, error);
-	if (status != SCORE_OK)
-		return status;
-	size_t size = 0;
-	if (o.flags & SCORE_OPEN_MMAP) {
-		const void *mapped = NULL;
-		status = sl_map_file(path, o.max_bytes, &mapped, &size, error);
-		if (status == SCORE_OK)
-			status = open_bytes(mapped, size, &o, out, error);
-		sl_unmap_file(mapped, size);
-		return status;
-	}
-	void *data = NULL;
-	score_allocator a = sl_allocator(o.allocator);
-	status = sl_read_file(path, o.max_bytes, &a, &data, &size, error);
-	if (status == SCORE_OK)
-		status = open_bytes(data, size, &o, out, error);
-	sl_free(&a, data, size, SL_CACHE_LINE);
-	return status;
 }

@@ -1,4 +1,4 @@
-/* Saving models as `.slm`. */
+/* Saving models as `.slm`, into memory. */
 #include "../format/slm.h"
 #include "model.h"
 
@@ -42,19 +42,4 @@ void score_model_free_bytes(const score_model *model, void *bytes, size_t size)
 {
 	if (model)
 		slm_free_bytes(&model->arena.allocator, bytes, size);
-}
-
-score_status score_model_save_file(const score_model *model, const char *path, const score_save_options *options,
-	score_error *error)
-{
-	void *bytes = NULL;
-	size_t size = 0;
-	sl_error_clear(error);
-	if (!path)
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_model_save_file: path is NULL");
-	score_status status = score_model_save_memory(model, options, &bytes, &size, error);
-	if (status == SCORE_OK)
-		status = sl_write_file(path, bytes, size, error);
-	score_model_free_bytes(model, bytes, size);
-	return status;
 }

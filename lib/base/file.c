@@ -4,7 +4,7 @@
  * POSIX. A short read or EINTR is retried; every failure names the path.
  */
 #define _POSIX_C_SOURCE 200809L
-#include "base.h"
+#include "file.h"
 
 #include <errno.h>
 #include <fcntl.h>

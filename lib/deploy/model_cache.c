@@ -9,7 +9,7 @@
  * The cache lives until the host freed it and the last claim is gone.
  */
 #define _POSIX_C_SOURCE 200809L
-#include "../base/base.h"
+#include "../base/file.h"
 
 #include <scoreline/endpoint.h>
 

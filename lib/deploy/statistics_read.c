@@ -4,6 +4,7 @@
  */
 #include "statistics_parts.h"
 
+#include "../base/file.h"
 #include "../base/msgpack.h"
 
 #include <math.h>

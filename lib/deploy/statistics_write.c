@@ -3,6 +3,8 @@
  */
 #include "statistics_parts.h"
 
+#include "../base/file.h"
+
 #include <msgpack/pack.h>
 
 typedef struct writer {

@@ -6,6 +6,8 @@
 #define _DEFAULT_SOURCE
 #include "table.h"
 
+#include "../base/file.h"
+
 #include <sys/mman.h>
 #include <xxhash.h>
 

@@ -6,6 +6,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "table_builder.h"
 
+#include "../base/file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

@@ -6,6 +6,7 @@
  */
 #include "sample_forests.h"
 
+#include "base/file.h"
 #include "format/slm.h"
 
 #include <inttypes.h>

@@ -1,7 +1,8 @@
 #!/bin/bash
 # The two-file library: made twice it has the same bytes; one plain compiler command builds it, with gcc and clang, without
 # a warning; it scores the golden models with the bits of the library of the build, from C and C++, under a vendor's
-# fast-math flags too (in long runs); two versions of it live in one program, each in its namespace.
+# fast-math flags too (in long runs); two versions of it live in one program, each in its namespace; a copy
+# without files wants nothing of the system.
 # Comes in: the build directory. Goes out: amalgamation/ in it, with the two files.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -72,6 +73,14 @@ done
 # Nothing but the public names is visible, and with a namespace all of them carry it.
 gcc -O0 -shared -fPIC -fvisibility=hidden -DSCORELINE_IMPORT_ONNX "$out/scoreline.c" -o "$work/visible.so" $libraries -lm
 diff tests/abi/exports.txt <(nm -D --defined-only "$work/visible.so" | awk '{ print $3 }' | LC_ALL=C sort)
+# The copy that works in memory only asks the system for nothing but memory, texts and exponentials.
+python3 tools/amalgamate.py "$work/memory" --memory-only >/dev/null
+gcc -O0 -Wall -Wextra -Werror -DXXH_INLINE_ALL -c "$work/memory/scoreline.c" -o "$work/memory.o"
+wants=$(nm -u "$work/memory.o" | awk '{ print $2 }' | LC_ALL=C sort | tr '\n' ' ')
+if echo "$wants" | grep -E '\<(open|read|write|f?stat|mmap|rename|unlink|f(open|write|printf)|pthread_\w+|getenv|time|clock_gettime) '; then
+	echo "in memory only, and yet it wants: $wants" && exit 1
+fi
+echo "in memory only: wants $wants"
 mkdir "$work/old"
 for file in scoreline.c scoreline.h; do
 	sed 's/SCORE_VERSION_STRING "[^"]*"/SCORE_VERSION_STRING "0.0.0"/' "$out/$file" >"$work/old/$file"

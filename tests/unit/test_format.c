@@ -3,6 +3,7 @@
  */
 #include "sample_forests.h"
 
+#include "base/file.h"
 #include "format/slm.h"
 
 #include <setjmp.h>
