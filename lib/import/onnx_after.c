@@ -8,7 +8,16 @@
 
 #include <math.h>
 
-/* Reshape, Flatten, Squeeze, Unsqueeze: a row stays a row as long as the number of columns stays. */
+/* Three dimensions become two. */
+static score_status as_columns(onnx_graph *g, const onnx_op *op, const onnx_value *first)
+{
+	onnx_value v = *first;
+	if (v.kind == ONNX_ENCODED || v.kind == ONNX_PLANES)
+		v.kind = ONNX_COLUMNS;
+	return import_onnx_add(g, op, 0, v);
+}
+
+/* Reshape: a row stays a row as long as the number of columns stays. */
 score_status import_onnx_reshape(onnx_graph *g, const onnx_op *op, const onnx_value *first)
 {
 	const onnx_value *shape;
@@ -26,7 +35,16 @@ score_status import_onnx_reshape(onnx_graph *g, const onnx_op *op, const onnx_va
 	bool rows_stay = dims.n > 0 && (dims.v[0] == -1 || dims.v[0] == 0);
 	if (!rows_stay || dims.n > 2 || (dims.n == 1 ? first->n != 1 : dims.v[1] != first->n))
 		return import_onnx_refuse(g, op, "changes the number of columns, which is not supported");
-	return import_onnx_add(g, op, 0, *first);
+	return as_columns(g, op, first);
+}
+
+score_status import_onnx_flatten(onnx_graph *g, const onnx_op *op, const onnx_value *first)
+{
+	int64_t axis;
+	score_status status = import_onnx_int(g->file, op, "axis", 1, &axis);
+	if (status == SCORE_OK && axis != 1)
+		return import_onnx_refuse(g, op, "changes the number of rows; only axis 1 is supported");
+	return status == SCORE_OK ? as_columns(g, op, first) : status;
 }
 
 score_status import_onnx_same_value(onnx_graph *g, const onnx_op *op, const onnx_value *first)

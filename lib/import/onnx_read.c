@@ -318,6 +318,18 @@ score_status import_onnx_tensor_reals(onnx_file *file, const onnx_op *op, const 
 	return SCORE_OK;
 }
 
+score_status import_onnx_tensor_texts(onnx_file *file, const onnx_op *op, const onnx_tensor *t, onnx_texts *out)
+{
+	size_t n = 0;
+	*out = (onnx_texts){NULL, 0};
+	if (t->data_type != ONNX_STRING || t->has_raw_data)
+		return import_onnx_fail(file, op, SCORE_ERR_CORRUPT, "the tensor '%s' is of type %d; expected text",
+			quote(t->name).text, (int)t->data_type);
+	score_status status = count(file, op, t, 1, t->n_string_data, &n);
+	*out = (onnx_texts){t->string_data, n};
+	return status;
+}
+
 score_status import_onnx_tensor_ints(onnx_file *file, const onnx_op *op, const onnx_tensor *t, onnx_ints *out)
 {
 	bool wide = t->data_type == ONNX_I64, is_byte = t->data_type == ONNX_U8 || t->data_type == ONNX_BOOL;
