@@ -19,7 +19,7 @@ static score_status concat(onnx_graph *g, const onnx_op *op, const onnx_value *f
 		if (status != SCORE_OK)
 			return status;
 		if (part->kind != first->kind || part->type != first->type || part->narrowed != first->narrowed)
-			return import_onnx_refuse(g, op, "joins values of different kinds or types; only columns of one type are supported, so cast them to float before");
+			return import_onnx_refuse(g, op, "joins values of different kinds or types; supported are columns of one type: cast them to float before");
 		n += part->n;
 		v.rounded = v.rounded && part->rounded;
 	}
@@ -43,7 +43,7 @@ score_status import_onnx_concat(onnx_graph *g, const onnx_op *op, const onnx_val
 	if (status != SCORE_OK)
 		return status;
 	if (axis != (first->kind == ONNX_ENCODED ? 2 : 1) && axis != -1)
-		return import_onnx_refuse(g, op, "joins along another axis than the last; only columns can be joined (axis -1)");
+		return import_onnx_refuse(g, op, "joins along another axis than the last; supported is joining columns (axis -1)");
 	return concat(g, op, first);
 }
 
@@ -51,7 +51,7 @@ score_status import_onnx_concat(onnx_graph *g, const onnx_op *op, const onnx_val
 score_status import_onnx_vectorizer(onnx_graph *g, const onnx_op *op, const onnx_value *first)
 {
 	if (first->type != ONNX_F32)
-		return import_onnx_refuse(g, op, "supported for float columns only; use Concat");
+		return import_onnx_refuse(g, op, "joins columns that are not of type float; use Concat, or cast them to float before");
 	return concat(g, op, first);
 }
 
@@ -68,7 +68,7 @@ score_status import_onnx_select(onnx_graph *g, const onnx_op *op, const onnx_val
 	if (status != SCORE_OK)
 		return status;
 	if (which->kind != ONNX_CONSTANT || (axis != (first->kind == ONNX_ENCODED ? 2 : 1) && axis != -1))
-		return import_onnx_refuse(g, op, "selects by what it computes, or by row; only constant columns of the last axis are supported");
+		return import_onnx_refuse(g, op, "selects by what the graph computes, or rows; supported are constant columns of the last axis");
 	status = import_onnx_tensor_ints(g->file, op, which->constant, &numbers);
 	if (status == SCORE_OK)
 		status = import_onnx_new_columns(g, numbers.n, &v);
@@ -94,16 +94,16 @@ score_status import_onnx_cast(onnx_graph *g, const onnx_op *op, const onnx_value
 	if (first->kind == ONNX_LABEL)
 		return import_onnx_add(g, op, 0, v);
 	if (to != ONNX_F32 && to != ONNX_F64)
-		return to == first->type ? import_onnx_add(g, op, 0, v) : import_onnx_refuse(g, op, "a cast to other types than float and double is not supported");
+		return to == first->type ? import_onnx_add(g, op, 0, v) : import_onnx_refuse(g, op, "casts to another type than float and double; cast to one of those, or leave the cast out");
 	if (first->kind == ONNX_COLUMNS && first->type == ONNX_STRING)
-		return import_onnx_refuse(g, op, "numbers in text are not supported; convert the columns before scoring");
+		return import_onnx_refuse(g, op, "reads numbers in text; make the graph's input one of numbers");
 	if (to == ONNX_F32 && !v.narrowed) {
 		v.narrowed = true;
 		v.rounded = false;
 	}
 	if (first->kind == ONNX_SCORES && to == ONNX_F32 && first->type == ONNX_F64) {
 		if (first->link != SCORE_LINK_IDENTITY)
-			return import_onnx_refuse(g, op, "predictions of type double can not be rounded to float");
+			return import_onnx_refuse(g, op, "rounds transformed predictions from double to float; leave the cast out");
 		v.link = SCORE_LINK_FLOAT;
 	}
 	return import_onnx_add(g, op, 0, v);
@@ -173,7 +173,7 @@ score_status import_onnx_round(onnx_graph *g, onnx_value *v)
 
 static score_status need_numbers(const onnx_graph *g, const onnx_op *op, const onnx_value *first)
 {
-	return first->type == ONNX_STRING ? import_onnx_refuse(g, op, "computes with text") : SCORE_OK;
+	return first->type == ONNX_STRING ? import_onnx_refuse(g, op, "computes with text; encode it before, by a LabelEncoder or a OneHotEncoder") : SCORE_OK;
 }
 
 /* Add, Sub, Mul and Div by constants. */
@@ -189,12 +189,12 @@ score_status import_onnx_arithmetic(onnx_graph *g, const onnx_op *op, const onnx
 	if (status != SCORE_OK)
 		return status;
 	if (second->kind != ONNX_CONSTANT || second->type != first->type)
-		return import_onnx_refuse(g, op, "is supported between columns and constants of the same type only");
+		return import_onnx_refuse(g, op, "computes with two columns, or with a constant of another type; supported are constants of the columns' type");
 	for (int i = 0; i < 4; i++)
 		step.operation = import_onnx_is(op->op_type, names[i]) ? operations[i] : step.operation;
 	status = import_onnx_tensor_reals(g->file, op, second->constant, &step.a);
 	if (status == SCORE_OK && step.a.n != 1 && step.a.n != first->n)
-		return import_onnx_refuse(g, op, "needs one number, or one per column");
+		return import_onnx_refuse(g, op, "has a constant of another size; supported is one number, or one per column");
 	if (status == SCORE_OK)
 		status = apply(g, op, &step, 1, &v);
 	v.narrowed = v.rounded = first->type == ONNX_F32;
@@ -304,7 +304,7 @@ score_status import_onnx_normalizer(onnx_graph *g, const onnx_op *op, const onnx
 	if (status != SCORE_OK)
 		return status;
 	if (first->type != ONNX_F32)
-		return import_onnx_refuse(g, op, "is supported for float columns only; cast them to float");
+		return import_onnx_refuse(g, op, "normalises columns that are not of type float; cast them to float before");
 	status = import_onnx_round(g, &from);
 	if (status == SCORE_OK)
 		status = import_onnx_new_columns(g, from.n, &v);

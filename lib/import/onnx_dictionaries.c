@@ -66,13 +66,20 @@ static score_status keep_labels(onnx_graph *g, onnx_text *all, size_t n)
 		return import_onnx_no_memory(g->file, kept * sizeof *g->label_strings);
 	for (size_t i = 0; i < kept; i++) {
 		const char *text = (const char *)all[i].data;
-		if (!import_onnx_is_text(all[i]))
-			return sl_fail(g->file->error, SCORE_ERR_UNSUPPORTED,
-				"an encoder of the graph names the category '%s', which is not UTF-8 or has a zero byte; "
-				"rename it before training", sl_quote(text, all[i].len).text);
 		g->label_strings[i] = sl_arena_string(&g->file->arena, all[i].len ? text : "", all[i].len);
 		if (!g->label_strings[i])
 			return import_onnx_no_memory(g->file, all[i].len + 1);
+	}
+	return SCORE_OK;
+}
+
+static score_status check_texts(const onnx_graph *g, const onnx_op *op, const onnx_text *texts, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!import_onnx_is_text(texts[i]))
+			return import_onnx_fail(g->file, op, SCORE_ERR_UNSUPPORTED,
+				"names the category '%s', which is not UTF-8 or has a zero byte; rename it before training",
+				sl_quote((const char *)texts[i].data, texts[i].len).text);
 	}
 	return SCORE_OK;
 }
@@ -90,8 +97,13 @@ score_status import_onnx_collect_labels(onnx_graph *g)
 		return import_onnx_no_memory(g->file, n * sizeof *all);
 	all[0] = (onnx_text){sizeof unused - 1, word};
 	n = 1;
-	for (size_t i = 0; i < from->n_node; i++)
-		n += is_encoder(from->node[i]) ? texts_of(from->node[i], all + n) : 0;
+	for (size_t i = 0; i < from->n_node; i++) {
+		size_t found = is_encoder(from->node[i]) ? texts_of(from->node[i], all + n) : 0;
+		score_status status = check_texts(g, from->node[i], all + n, found);
+		if (status != SCORE_OK)
+			return status;
+		n += found;
+	}
 	return keep_labels(g, all, n);
 }
 

@@ -317,7 +317,7 @@ score_status import_onnx_one_hot(onnx_graph *g, const onnx_op *op, const onnx_va
 	if (categories.type == 0)
 		return import_onnx_fail(g->file, op, SCORE_ERR_CORRUPT, "has no categories; expected cats_strings or cats_int64s");
 	if ((first->type == ONNX_STRING) != (categories.type == ONNX_STRING))
-		return import_onnx_refuse(g, op, "compares text with numbers; expected cats_strings for text, cats_int64s for numbers");
+		return import_onnx_refuse(g, op, "compares text with numbers; supported are cats_strings of text, cats_int64s of numbers");
 	status = spend_keys(g, op, categories.v.n, first->n);
 	if (status == SCORE_OK)
 		status = make_table(g, op, &categories, &categories, &table);

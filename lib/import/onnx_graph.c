@@ -67,12 +67,12 @@ score_status import_onnx_take_columns(onnx_graph *g, const onnx_op *op, const on
 	onnx_model *m = g->model;
 	if (m->op)
 		return import_onnx_fail(g->file, op, SCORE_ERR_UNSUPPORTED,
-			"is a second model beside '%s'; only graphs with one are supported",
+			"is a second model beside '%s'; supported is one: convert each step alone",
 			sl_quote((const char *)m->op->name.data, m->op->name.len).text);
 	m->op = op;
 	m->columns = (onnx_columns){first->column, first->n, first->type == ONNX_F64, first->narrowed};
 	if (first->type == ONNX_STRING)
-		return import_onnx_refuse(g, op, "scores text");
+		return import_onnx_refuse(g, op, "scores text; encode it before, by a LabelEncoder or a OneHotEncoder");
 	return SCORE_OK;
 }
 
@@ -151,8 +151,8 @@ static const struct operator {
 static const struct refused {
 	const char *name, *why;
 } refused[] = {
-	{"SVMClassifier", "support vector machines are not supported, only trees and linear models"},
-	{"SVMRegressor", "support vector machines are not supported, only trees and linear models"},
+	{"SVMClassifier", "is a support vector machine; supported are trees and linear models (LinearSVC instead of SVC)"},
+	{"SVMRegressor", "is a support vector machine; supported are trees and linear models (LinearSVC instead of SVC)"},
 };
 
 static score_status refuse_operator(const onnx_graph *g, const onnx_op *op, const onnx_value *first)
@@ -163,7 +163,7 @@ static score_status refuse_operator(const onnx_graph *g, const onnx_op *op, cons
 			return import_onnx_refuse(g, op, refused[i].why);
 	}
 	return import_onnx_fail(g->file, op, SCORE_ERR_UNSUPPORTED,
-		"this operator is not supported%s%s; export the model's own step alone", first ? " on " : "",
+		"this operator is not supported%s%s; export the model's own step alone, and do before it what this step does", first ? " on " : "",
 		first ? kinds[first->kind] : "");
 }
 
@@ -210,7 +210,7 @@ static score_status read_shape(const onnx_graph *g, const Import__Onnx__ValueInf
 	const Import__Onnx__TensorType *t = in->n_type == 1 && in->type[0]->n_tensor_type == 1 ? in->type[0]->tensor_type[0] :
 		NULL;
 	if (!t)
-		return sl_fail(g->file->error, SCORE_ERR_UNSUPPORTED, "the graph's input '%s' is no tensor", name.text);
+		return sl_fail(g->file->error, SCORE_ERR_UNSUPPORTED, "the graph's input '%s' is no tensor; expected tensors of [rows, columns]", name.text);
 	*type = t->elem_type;
 	*width = g->guessed_width;
 	bool known = *type == ONNX_F32 || *type == ONNX_F64 || *type == ONNX_I64 || *type == ONNX_I32 || *type == ONNX_BOOL ||
@@ -222,7 +222,7 @@ static score_status read_shape(const onnx_graph *g, const Import__Onnx__ValueInf
 	if (t->n_shape != 1)
 		return SCORE_OK;
 	if (t->shape[0]->n_dim != 2)
-		return sl_fail(g->file->error, SCORE_ERR_UNSUPPORTED, "the graph's input '%s' has %zu dimensions, expected 2",
+		return sl_fail(g->file->error, SCORE_ERR_UNSUPPORTED, "the graph's input '%s' has %zu dimensions, expected 2: [rows, columns]",
 			name.text, t->shape[0]->n_dim);
 	const Import__Onnx__Dimension *d = t->shape[0]->dim[1];
 	if (!d->has_dim_value)
@@ -300,7 +300,7 @@ static score_status read_outputs(onnx_graph *g)
 	}
 	if (!g->model->op)
 		return sl_fail(g->file->error, SCORE_ERR_UNSUPPORTED,
-			"the ONNX graph has no tree ensemble and no linear model; neural networks and preprocessing alone are not supported");
+			"the ONNX graph of %zu operators has no tree ensemble and no linear model, which are what is supported; export the pipeline with its model", from->n_node);
 	if (prediction) {
 		g->model->scores.link = prediction->link;
 		g->model->scores.parameter = prediction->parameter;
