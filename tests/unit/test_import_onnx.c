@@ -375,7 +375,7 @@ static void test_wrong_trees(void **state)
 	WITH(t.n_ids = 2, corrupt, "nodes_nodeids has 2");
 	WITH(t.transform = "TANH", corrupt, "TANH");
 	WITH(t.more = "MIN", unsupported, "MIN");
-	WITH(t.kind = "SVMRegressor", unsupported, "support vector machines");
+	WITH(t.kind = "SVMRegressor", unsupported, "support vector machine");
 	WITH(t.kind = "Nonsense", unsupported, "Nonsense");
 	WITH(t.width = 0, SCORE_ERR_LIMIT, "columns");
 	WITH(t.width = INT64_MAX, SCORE_ERR_LIMIT, "columns");
