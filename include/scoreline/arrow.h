@@ -5,9 +5,9 @@
  *     score_arrow_batch(binding, &batch, out, out_len, NULL, &error);
  *
  * Nothing is copied, nothing of Arrow's is linked. Schemas and batches are borrowed for the call. Taken are all integers,
- * half, single and double floats, booleans, null columns, utf8 and large_utf8, and dictionaries of these strings, for features
- * whose labels the model knows; a dictionary's strings are looked up once per batch. Nulls are missing values. Columns of other
- * types are refused by name where the model uses them.
+ * half, single and double floats, booleans, null columns, utf8, large_utf8 and utf8_view, and dictionaries of these strings, for
+ * features whose labels the model knows; the strings of dictionaries and of views become codes once per batch. Nulls are missing
+ * values. Columns of other types are refused by name where the model uses them.
  */
 #ifndef SCORELINE_ARROW_H
 #define SCORELINE_ARROW_H
@@ -76,10 +76,17 @@ SCORE_API SCORE_MUST_CHECK score_status score_arrow_bind(const score_model *mode
 /* NULL is allowed. */
 SCORE_API void score_arrow_binding_free(score_arrow_binding *binding);
 
-/* score_batch() for a record batch of the bound schema; `options` without a plan. Descriptors, and the codes of dictionaries, are
+/* score_batch() for a record batch of the bound schema; `options` without a plan. Descriptors, and the codes of text, are
  * allocated through the model's allocator and freed before it returns. */
 SCORE_API SCORE_MUST_CHECK score_status score_arrow_batch(const score_arrow_binding *binding, const struct ArrowArray *batch,
 	double *out, size_t out_len, const score_options *options, score_error *error);
+
+/* Codes of rows first_row … first_row + n_rows - 1 of a column of text, under the dictionary of `feature`: utf8, large_utf8,
+ * utf8_view, or a dictionary of them. NaN for nulls; what the model's rule says for texts that are no label, SCORE_ERR_SHAPE where
+ * it refuses them. For hosts that take tables apart themselves: the codes are values of a SCORE_F64 column. */
+SCORE_API SCORE_MUST_CHECK score_status score_arrow_encode(const score_model *model, uint32_t feature,
+	const struct ArrowSchema *schema, const struct ArrowArray *column, int64_t first_row, int64_t n_rows, double *codes,
+	score_error *error);
 
 /* What score_arrow_stream() does with the values [n_rows, width] of rows first_row …: 0 to go on, anything else to stop. The
  * values are gone when it returns. */

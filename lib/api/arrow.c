@@ -6,17 +6,14 @@
  */
 #include "../input/plan.h"
 #include "../input/view.h"
-#include "model.h"
-
-#include <scoreline/arrow.h>
+#include "arrow_text.h"
 
 #include <math.h>
 
 /* One column of the schema. */
 typedef struct bound_column {
 	score_dtype dtype;      /* 0: nothing that can be scored */
-	score_dtype index_type; /* of a dictionary, else 0 */
-	score_dtype offset_type; /* of strings */
+	arrow_text text;        /* of SCORE_STRING */
 	bool is_null;
 	int64_t feature;        /* that it feeds, or -1 */
 } bound_column;
@@ -36,33 +33,16 @@ typedef struct batch_view {
 	score_error *error;
 } batch_view;
 
-static score_dtype plain_type(const char *format)
-{
-	static const char formats[] = "cCsSiIlLfgbe";
-	static const score_dtype types[] = {SCORE_I8, SCORE_U8, SCORE_I16, SCORE_U16, SCORE_I32, SCORE_U32, SCORE_I64, SCORE_U64,
-		SCORE_F32, SCORE_F64, SCORE_BOOL_BITS, SCORE_F16};
-	const char *at = format[0] && !format[1] ? strchr(formats, format[0]) : NULL;
-	return at ? types[at - formats] : 0;
-}
-
-static score_dtype offset_type(const char *format)
-{
-	return strcmp(format, "u") == 0 ? SCORE_I32 : strcmp(format, "U") == 0 ? SCORE_I64 : 0;
-}
-
 static bound_column describe(const struct ArrowSchema *s)
 {
-	bound_column c = {0, 0, 0, false, -1};
-	const struct ArrowSchema *values = s->dictionary ? s->dictionary : s;
-	if (!s->format || !values->format)
+	bound_column c = {0, {false, 0, 0}, false, -1};
+	if (!s->format)
 		return c;
 	c.is_null = strcmp(s->format, "n") == 0;
-	c.offset_type = offset_type(values->format);
-	c.index_type = s->dictionary ? plain_type(s->format) : 0;
-	if (c.offset_type)
-		c.dtype = s->dictionary && (c.index_type < SCORE_I8 || c.index_type > SCORE_U64) ? 0 : SCORE_STRING;
+	if (sl_arrow_is_text(s, &c.text))
+		c.dtype = SCORE_STRING;
 	else
-		c.dtype = s->dictionary ? 0 : c.is_null ? SCORE_F64 : plain_type(s->format);
+		c.dtype = s->dictionary ? 0 : c.is_null ? SCORE_F64 : sl_arrow_plain_type(s->format);
 	return c;
 }
 
@@ -119,8 +99,9 @@ static score_status bind_columns(score_arrow_binding *b, const struct ArrowSchem
 		const char *format = s->children[i]->format ? s->children[i]->format : "", *name = s->children[i]->name;
 		if (b->columns[i].feature >= 0 && !b->columns[i].dtype)
 			status = sl_fail(error, SCORE_ERR_SHAPE, "column '%s' has the Arrow format '%s'%s, which cannot be scored: expected "
-				"numbers, booleans, utf8, or a dictionary of utf8", sl_quote(name ? name : "", name ? strlen(name) : 0).text,
-				sl_quote(format, strlen(format)).text, s->children[i]->dictionary ? " with a dictionary" : "");
+				"numbers, booleans, utf8, or a dictionary of utf8%s", sl_quote(name ? name : "", name ? strlen(name) : 0).text,
+				sl_quote(format, strlen(format)).text, s->children[i]->dictionary ? " with a dictionary" : "",
+				strcmp(format, "+r") == 0 ? "; decode the runs first (pyarrow: run_end_decode)" : "");
 	}
 	return status;
 }
@@ -160,17 +141,6 @@ void score_arrow_binding_free(score_arrow_binding *binding)
 
 /* ---- batches ----------------------------------------------------------------------------------------------------- */
 
-static const void *buffer(const struct ArrowArray *a, int64_t i)
-{
-	return a->buffers && i < a->n_buffers ? a->buffers[i] : NULL;
-}
-
-/* A bitmap that marks something, or NULL. */
-static const uint8_t *validity(const struct ArrowArray *a)
-{
-	return a->null_count ? buffer(a, 0) : NULL;
-}
-
 /* Codes of a dictionary's strings; NaN for those that are null. */
 static score_status encode(const batch_view *v, const score_model *model, const bound_column *c, const struct ArrowArray *values,
 	score_strings *strings)
@@ -179,7 +149,7 @@ static score_status encode(const batch_view *v, const score_model *model, const 
 	if (!codes)
 		return sl_fail_memory(v->error, (size_t)values->length * sizeof *codes);
 	score_status status = score_encode(model, (uint32_t)c->feature, strings, codes, v->error);
-	const uint8_t *valid = validity(values);
+	const uint8_t *valid = sl_arrow_validity(values);
 	for (int64_t i = 0; i < values->length && valid && status == SCORE_OK; i++) {
 		if (input_all_valid(valid, values->offset + i, 1))
 			continue;
@@ -192,7 +162,7 @@ static score_status encode(const batch_view *v, const score_model *model, const 
 static score_status take_strings(const batch_view *v, const score_model *model, const bound_column *c, const struct ArrowArray *a,
 	score_column *column)
 {
-	const struct ArrowArray *values = c->index_type ? a->dictionary : a;
+	const struct ArrowArray *values = c->text.index_type ? a->dictionary : a;
 	score_strings *strings = sl_arena_alloc(v->arena, 1, sizeof *strings);
 	if (!strings)
 		return sl_fail_memory(v->error, sizeof *strings);
@@ -200,18 +170,31 @@ static score_status take_strings(const batch_view *v, const score_model *model, 
 	if (!values || values->length < 0 || values->offset < 0)
 		return sl_fail(v->error, SCORE_ERR_SHAPE, "a column that the schema calls a dictionary has none in this batch");
 	*strings = (score_strings)SCORE_STRINGS_INIT;
-	strings->offset_type = c->offset_type;
-	strings->offsets = buffer(values, 1);
-	strings->data = buffer(values, 2) ? buffer(values, 2) : "";
-	if (!c->index_type)
+	strings->offset_type = c->text.offset_type;
+	strings->offsets = sl_arrow_buffer(values, 1);
+	strings->data = sl_arrow_buffer(values, 2) ? sl_arrow_buffer(values, 2) : "";
+	if (!c->text.index_type)
 		return SCORE_OK;
-	size_t size = c->offset_type == SCORE_I32 ? sizeof(int32_t) : sizeof(int64_t);
+	size_t size = c->text.offset_type == SCORE_I32 ? sizeof(int32_t) : sizeof(int64_t);
 	static const int64_t none[1] = {0}; /* of a dictionary without strings */
 	strings->offsets = strings->offsets ? (const char *)strings->offsets + (size_t)values->offset * size : (const void *)none;
-	strings->indices = buffer(a, 1);
-	strings->index_type = c->index_type;
+	strings->indices = sl_arrow_buffer(a, 1);
+	strings->index_type = c->text.index_type;
 	strings->n_strings = values->length;
 	return encode(v, model, c, values, strings);
+}
+
+/* String views become numbers: their codes. */
+static score_status take_views(const batch_view *v, const score_arrow_binding *b, uint32_t i, const struct ArrowArray *batch,
+	score_column *column)
+{
+	const bound_column *c = b->columns + i;
+	uint32_t feature = (uint32_t)c->feature;
+	double *codes = sl_arena_alloc(v->arena, (size_t)batch->length + 1, sizeof *codes);
+	if (!codes)
+		return sl_fail_memory(v->error, (size_t)batch->length * sizeof *codes);
+	*column = (score_column){.values = codes, .dtype = SCORE_F64};
+	return sl_arrow_text_codes(b->model, feature, &c->text, batch->children[i], batch->offset, batch->length, codes, v->error);
 }
 
 /* Missing in every row. */
@@ -239,11 +222,16 @@ static score_status take_column(const batch_view *v, const score_arrow_binding *
 		return SCORE_OK;
 	if (c->is_null)
 		return take_nulls(v, batch->length, column);
+	if (c->dtype == SCORE_STRING && !input_takes_strings(b->model->f, (uint32_t)c->feature)) /* bound by position */
+		return sl_fail(v->error, SCORE_ERR_SHAPE, "feature '%.100s' is a number, and column %u holds text",
+			b->model->f->features[c->feature].name, i);
+	if (c->text.is_view)
+		return take_views(v, b, i, batch, column);
 	column->offset = a->offset + batch->offset;
-	column->validity = validity(a);
+	column->validity = sl_arrow_validity(a);
 	if (c->dtype == SCORE_STRING)
 		return take_strings(v, b->model, c, a, column);
-	column->values = buffer(a, 1);
+	column->values = sl_arrow_buffer(a, 1);
 	return SCORE_OK;
 }
 
@@ -257,7 +245,7 @@ static score_status check_batch(const score_arrow_binding *b, const struct Arrow
 		(batch->n_children && !batch->children))
 		return sl_fail(error, SCORE_ERR_SHAPE, "the batch has %lld rows and %lld columns, its schema had %u columns",
 			(long long)batch->length, (long long)batch->n_children, b->n_columns);
-	const uint8_t *valid = validity(batch);
+	const uint8_t *valid = sl_arrow_validity(batch);
 	if (valid && !input_all_valid(valid, batch->offset, (size_t)batch->length))
 		return sl_fail(error, SCORE_ERR_SHAPE, "the batch has rows that are null as a whole: give a record batch");
 	return SCORE_OK;

@@ -162,10 +162,10 @@ static const struct signature {
 	{"BZh", 3, COMPRESSED},
 	{"\xFD""7zXZ", 5, COMPRESSED},
 	{"\x28\xB5\x2F\xFD", 4, COMPRESSED},
-	{"\x89HDF", 4, "an HDF5 file (Keras?), which is not supported"},
+	{"\x89HDF", 4, "an HDF5 file (Keras?); supported are trees and linear models: export those as ONNX"},
 	{"booster[", 8, "a text dump of XGBoost, which is not exact; save the model with save_model()"},
-	{"<?xml", 5, "XML (PMML?), which is not supported"},
-	{"<PMML", 5, "PMML, which is not supported"},
+	{"<?xml", 5, "XML (PMML?); save the model by the library that trained it, or as ONNX"},
+	{"<PMML", 5, "PMML; save the model by the library that trained it, or as ONNX"},
 };
 
 /* The old binary format has no magic; behind 136 bytes of numbers stand objective and booster. */
@@ -186,7 +186,7 @@ static const char *what_json(span s)
 {
 	if (contains(s, "\"tree_info\"") && contains(s, "\"num_tree_per_iteration\""))
 		return "a JSON dump of LightGBM; save the model with save_model() instead, as text";
-	return "JSON without the key \"learner\" of XGBoost or \"oblivious_trees\" or \"scale_and_bias\" of CatBoost";
+	return "JSON without the key \"learner\" of XGBoost or \"oblivious_trees\" or \"scale_and_bias\" of CatBoost; save the model with save_model()";
 }
 
 static const char *what_is(span raw, span text)
@@ -200,7 +200,7 @@ static const char *what_is(span raw, span text)
 	if (starts_with(text, "[", 1) && contains(text, "\"nodeid\""))
 		return "a JSON dump of XGBoost, which is not exact; save the model with save_model()";
 	if (is_ubjson_object(raw))
-		return "UBJSON without the key \"learner\", so no XGBoost model";
+		return "UBJSON without the key \"learner\", so no XGBoost model; save the model with save_model()";
 	return is_old_xgboost(raw) ? OLD_XGBOOST : NULL;
 }
 

@@ -28,26 +28,37 @@ static score_status new_builder(const onnx_file *file, const onnx_model *m, scor
 }
 
 /* One input of several columns leaves its features unnamed; otherwise a column has its input's name, and its number. */
+static score_status set_name(const onnx_file *file, const onnx_model *m, const onnx_input *in, uint32_t k, score_builder *b)
+{
+	char name[240] = "";
+	int length = (int)in->name.len;
+	score_error inner;
+	if (m->n_inputs > 1 && in->n > 1)
+		snprintf(name, sizeof name, "%.*s[%u]", length, (const char *)in->name.data, k);
+	else if (in->n == 1)
+		snprintf(name, sizeof name, "%.*s", length, (const char *)in->name.data);
+	score_feature_type type = in->dictionaries ? SCORE_FEATURE_CATEGORY : SCORE_FEATURE_NUMERIC;
+	score_status status = score_builder_set_feature(b, in->first + k, name, type, &inner);
+	if (status == SCORE_OK && in->dictionaries) {
+		const onnx_dictionary *d = in->dictionaries + k;
+		status = score_builder_set_dictionary(b, in->first + k, d->labels, NULL, d->n, d->unknown, 0, &inner);
+	}
+	return import_onnx_from_builder(file, m->op, status, &inner);
+}
+
 static score_status set_names(const onnx_file *file, const onnx_model *m, score_builder *b)
 {
-	score_error inner;
+	score_status status = SCORE_OK;
 	for (size_t i = 0; i < m->n_inputs; i++) {
 		const onnx_input *in = m->inputs + i;
-		if (m->n_inputs == 1 && in->n > 1)
+		if (m->n_inputs == 1 && in->n > 1 && !in->dictionaries)
 			return SCORE_OK;
 		if (in->name.len == 0 || in->name.len > 200 || !import_onnx_is_text(in->name))
 			return sl_fail(file->error, SCORE_ERR_CORRUPT, "the name of input %zu is no text of 1 to 200 bytes", i);
-		for (uint32_t k = 0; k < in->n; k++) {
-			char name[240];
-			int length = (int)in->name.len;
-			if (in->n == 1)
-				snprintf(name, sizeof name, "%.*s", length, (const char *)in->name.data);
-			else
-				snprintf(name, sizeof name, "%.*s[%u]", length, (const char *)in->name.data, k);
-			score_status status = score_builder_set_feature(b, in->first + k, name, SCORE_FEATURE_NUMERIC, &inner);
-			if (status != SCORE_OK)
-				return import_onnx_from_builder(file, m->op, status, &inner);
-		}
+		for (uint32_t k = 0; k < in->n && status == SCORE_OK; k++)
+			status = set_name(file, m, in, k, b);
+		if (status != SCORE_OK)
+			return status;
 	}
 	return SCORE_OK;
 }

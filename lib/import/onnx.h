@@ -4,7 +4,8 @@
  *     onnx.c         all together
  *     onnx_read.c    bytes → messages, by protobuf-c; attributes and tensors as plain arrays
  *     onnx_graph.c   the graph, node by node: which columns reach the model, what becomes of its scores;
- *                    with it onnx_columns.c, onnx_linear.c, onnx_after.c (onnx_graph.h)
+ *                    with it onnx_columns.c, onnx_encoders.c, onnx_dictionaries.c, onnx_linear.c, onnx_after.c
+ *                    (onnx_graph.h)
  *     onnx_trees.c   TreeEnsembleRegressor and -Classifier → onnx_ensemble
  *     onnx_trees5.c  TreeEnsemble → onnx_ensemble
  *     onnx_scores.c  post_transform, base values and two-class forms → outputs, bases and link
@@ -93,8 +94,9 @@ score_status import_onnx_word(const onnx_file *file, const onnx_op *op, const ch
 	size_t n_words, uint32_t *out);
 /* Tensor attribute; NULL if absent. */
 score_status import_onnx_tensor(const onnx_file *file, const onnx_op *op, const char *name, const onnx_tensor **out);
-/* Values of a tensor of f32 or f64; of u8, bool, i32 or i64. */
+/* Values of a tensor of f32 or f64; of texts; of u8, bool, i32 or i64. */
 score_status import_onnx_tensor_reals(onnx_file *file, const onnx_op *op, const onnx_tensor *t, onnx_reals *out);
+score_status import_onnx_tensor_texts(onnx_file *file, const onnx_op *op, const onnx_tensor *t, onnx_texts *out);
 score_status import_onnx_tensor_ints(onnx_file *file, const onnx_op *op, const onnx_tensor *t, onnx_ints *out);
 
 /* ---- tree ensembles ------------------------------------------------------------------------------ */
@@ -190,10 +192,20 @@ typedef struct onnx_linear {
 	int32_t chosen; /* only this output, or -1 */
 } onnx_linear;
 
+/* Labels of a text feature; their codes are 0, 1, 2, … */
+typedef struct onnx_dictionary {
+	struct onnx_text_use *uses; /* what reads the feature; NULL in the end */
+	const double *places;       /* of the labels among all texts of the graph */
+	const char **labels;
+	size_t n;
+	double unknown;             /* code of other texts */
+} onnx_dictionary;
+
 typedef struct onnx_input {
 	onnx_text name;
 	uint32_t first; /* of its features */
 	uint32_t n;
+	onnx_dictionary *dictionaries; /* [n] of text, or NULL */
 } onnx_input;
 
 /* What the graph as a whole says. */

@@ -8,7 +8,16 @@
 
 #include <math.h>
 
-/* Reshape, Flatten, Squeeze, Unsqueeze: a row stays a row as long as the number of columns stays. */
+/* Three dimensions become two. */
+static score_status as_columns(onnx_graph *g, const onnx_op *op, const onnx_value *first)
+{
+	onnx_value v = *first;
+	if (v.kind == ONNX_ENCODED || v.kind == ONNX_PLANES)
+		v.kind = ONNX_COLUMNS;
+	return import_onnx_add(g, op, 0, v);
+}
+
+/* Reshape: a row stays a row as long as the number of columns stays. */
 score_status import_onnx_reshape(onnx_graph *g, const onnx_op *op, const onnx_value *first)
 {
 	const onnx_value *shape;
@@ -19,14 +28,23 @@ score_status import_onnx_reshape(onnx_graph *g, const onnx_op *op, const onnx_va
 	if (status != SCORE_OK)
 		return status;
 	if (shape->kind != ONNX_CONSTANT)
-		return import_onnx_refuse(g, op, "a computed shape is not supported");
+		return import_onnx_refuse(g, op, "reshapes by a shape that the graph computes; export it with a constant shape");
 	status = import_onnx_tensor_ints(g->file, op, shape->constant, &dims);
 	if (status != SCORE_OK)
 		return status;
 	bool rows_stay = dims.n > 0 && (dims.v[0] == -1 || dims.v[0] == 0);
 	if (!rows_stay || dims.n > 2 || (dims.n == 1 ? first->n != 1 : dims.v[1] != first->n))
-		return import_onnx_refuse(g, op, "changes the number of columns, which is not supported");
-	return import_onnx_add(g, op, 0, *first);
+		return import_onnx_refuse(g, op, "changes the number of columns; supported is the constant shape [-1, columns], with as many as before");
+	return as_columns(g, op, first);
+}
+
+score_status import_onnx_flatten(onnx_graph *g, const onnx_op *op, const onnx_value *first)
+{
+	int64_t axis;
+	score_status status = import_onnx_int(g->file, op, "axis", 1, &axis);
+	if (status == SCORE_OK && axis != 1)
+		return import_onnx_refuse(g, op, "changes the number of rows; supported is axis 1");
+	return status == SCORE_OK ? as_columns(g, op, first) : status;
 }
 
 score_status import_onnx_same_value(onnx_graph *g, const onnx_op *op, const onnx_value *first)
@@ -38,7 +56,7 @@ score_status import_onnx_exp(onnx_graph *g, const onnx_op *op, const onnx_value 
 {
 	onnx_value v = *first;
 	if (first->link != SCORE_LINK_IDENTITY)
-		return import_onnx_refuse(g, op, "is supported on scores without another transform only");
+		return import_onnx_refuse(g, op, "reads scores that were transformed before; supported on plain scores: export with post_transform NONE");
 	v.link = SCORE_LINK_EXP;
 	return import_onnx_add(g, op, 0, v);
 }
@@ -47,7 +65,7 @@ score_status import_onnx_sigmoid(onnx_graph *g, const onnx_op *op, const onnx_va
 {
 	onnx_value v = *first;
 	if (first->link != SCORE_LINK_IDENTITY)
-		return import_onnx_refuse(g, op, "is supported on scores without another transform only");
+		return import_onnx_refuse(g, op, "reads scores that were transformed before; supported on plain scores: export with post_transform NONE");
 	v.link = SCORE_LINK_SIGMOID;
 	return import_onnx_add(g, op, 0, v);
 }
@@ -62,7 +80,7 @@ score_status import_onnx_mul(onnx_graph *g, const onnx_op *op, const onnx_value 
 	if (status != SCORE_OK)
 		return status;
 	if (factor->kind != ONNX_CONSTANT)
-		return import_onnx_refuse(g, op, "multiplies scores by what it computes; only a constant number is supported");
+		return import_onnx_refuse(g, op, "multiplies scores by what the graph computes; supported is a constant number");
 	status = import_onnx_tensor_reals(g->file, op, factor->constant, &x);
 	if (status != SCORE_OK)
 		return status;
@@ -85,12 +103,12 @@ score_status import_onnx_choose(onnx_graph *g, const onnx_op *op, const onnx_val
 	if (status != SCORE_OK)
 		return status;
 	if (which->kind != ONNX_CONSTANT || !g->model->linear.weights || first->link != SCORE_LINK_IDENTITY || first->chosen >= 0)
-		return import_onnx_refuse(g, op, "is supported on columns, and on the untransformed scores of a linear model");
+		return import_onnx_refuse(g, op, "selects some of the scores; supported of a linear model's untransformed ones: export all scores");
 	status = import_onnx_tensor_ints(g->file, op, which->constant, &numbers);
 	if (status != SCORE_OK)
 		return status;
 	if (numbers.n != 1 || numbers.v[0] < 0 || numbers.v[0] >= first->n)
-		return import_onnx_refuse(g, op, "selects other than one of the scores");
+		return import_onnx_refuse(g, op, "selects several of the scores; supported is one of them, or export all");
 	v.chosen = (int32_t)numbers.v[0];
 	v.n = 1;
 	return import_onnx_add(g, op, 0, v);
@@ -108,7 +126,7 @@ score_status import_onnx_normalise(onnx_graph *g, const onnx_op *op, const onnx_
 	if (norm == 1 && first->link == SCORE_LINK_SIGMOID_ONNX)
 		v.link = SCORE_LINK_OVR_NORMALISED;
 	else if (norm != 1 || (first->link != SCORE_LINK_SOFTMAX_ONNX && first->link != SCORE_LINK_SIGMOID_PAIR_ONNX))
-		return import_onnx_refuse(g, op, "is supported with norm L1 behind LOGISTIC and SOFTMAX only");
+		return import_onnx_refuse(g, op, "normalises scores; supported is norm L1 behind LOGISTIC and SOFTMAX: export the scores before it");
 	return import_onnx_add(g, op, 0, v);
 }
 
@@ -127,6 +145,6 @@ score_status import_onnx_name_classes(onnx_graph *g, const onnx_op *op, const on
 	onnx_value label = {.kind = ONNX_LABEL, .n = 1, .type = first->type};
 	score_status status = import_onnx_input(g, op, 1, &which);
 	if (status == SCORE_OK && which->kind != ONNX_LABEL)
-		return import_onnx_refuse(g, op, "selects of a constant; supported are the classes of a label");
+		return import_onnx_refuse(g, op, "selects of a constant by what is no label; supported are the classes of a label");
 	return status == SCORE_OK ? import_onnx_add(g, op, 0, label) : status;
 }

@@ -18,14 +18,15 @@ static score_status concat(onnx_graph *g, const onnx_op *op, const onnx_value *f
 		score_status status = import_onnx_input(g, op, i, &part);
 		if (status != SCORE_OK)
 			return status;
-		if (part->kind != ONNX_COLUMNS || part->type != first->type || part->narrowed != first->narrowed)
-			return import_onnx_refuse(g, op, "joins values of different kinds or types; only columns of one type are supported");
+		if (part->kind != first->kind || part->type != first->type || part->narrowed != first->narrowed)
+			return import_onnx_refuse(g, op, "joins values of different kinds or types; supported are columns of one type: cast them to float before");
 		n += part->n;
 		v.rounded = v.rounded && part->rounded;
 	}
 	score_status status = import_onnx_new_columns(g, n, &v);
 	if (status != SCORE_OK)
 		return status;
+	v.kind = first->kind;
 	n = 0;
 	for (size_t i = 0; i < op->n_input; i++) {
 		part = import_onnx_find(g, op->input[i]);
@@ -41,8 +42,8 @@ score_status import_onnx_concat(onnx_graph *g, const onnx_op *op, const onnx_val
 	score_status status = import_onnx_int(g->file, op, "axis", 1, &axis);
 	if (status != SCORE_OK)
 		return status;
-	if (axis != 1 && axis != -1)
-		return import_onnx_refuse(g, op, "joins rows; only columns (axis 1) can be joined");
+	if (axis != (first->kind == ONNX_ENCODED ? 2 : 1) && axis != -1)
+		return import_onnx_refuse(g, op, "joins along another axis than the last; supported is joining columns (axis -1)");
 	return concat(g, op, first);
 }
 
@@ -50,7 +51,7 @@ score_status import_onnx_concat(onnx_graph *g, const onnx_op *op, const onnx_val
 score_status import_onnx_vectorizer(onnx_graph *g, const onnx_op *op, const onnx_value *first)
 {
 	if (first->type != ONNX_F32)
-		return import_onnx_refuse(g, op, "supported for float columns only; use Concat");
+		return import_onnx_refuse(g, op, "joins columns that are not of type float; use Concat, or cast them to float before");
 	return concat(g, op, first);
 }
 
@@ -59,18 +60,19 @@ score_status import_onnx_select(onnx_graph *g, const onnx_op *op, const onnx_val
 {
 	const onnx_value *which;
 	onnx_ints numbers;
-	int64_t axis = 1;
+	int64_t axis = -1;
 	onnx_value v = {.type = first->type, .narrowed = first->narrowed, .rounded = first->rounded};
 	score_status status = import_onnx_input(g, op, 1, &which);
 	if (status == SCORE_OK && import_onnx_is(op->op_type, "Gather"))
 		status = import_onnx_int(g->file, op, "axis", 0, &axis);
 	if (status != SCORE_OK)
 		return status;
-	if (which->kind != ONNX_CONSTANT || (axis != 1 && axis != -1))
-		return import_onnx_refuse(g, op, "selects by what it computes, or by row; only constant columns are supported");
+	if (which->kind != ONNX_CONSTANT || (axis != (first->kind == ONNX_ENCODED ? 2 : 1) && axis != -1))
+		return import_onnx_refuse(g, op, "selects by what the graph computes, or rows; supported are constant columns of the last axis");
 	status = import_onnx_tensor_ints(g->file, op, which->constant, &numbers);
 	if (status == SCORE_OK)
 		status = import_onnx_new_columns(g, numbers.n, &v);
+	v.kind = first->kind;
 	for (size_t i = 0; i < numbers.n && status == SCORE_OK; i++) {
 		int64_t at = numbers.v[i] < 0 ? numbers.v[i] + first->n : numbers.v[i];
 		if (at < 0 || at >= first->n)
@@ -92,16 +94,16 @@ score_status import_onnx_cast(onnx_graph *g, const onnx_op *op, const onnx_value
 	if (first->kind == ONNX_LABEL)
 		return import_onnx_add(g, op, 0, v);
 	if (to != ONNX_F32 && to != ONNX_F64)
-		return to == first->type ? import_onnx_add(g, op, 0, v) : import_onnx_refuse(g, op, "a cast to other types than float and double is not supported");
+		return to == first->type ? import_onnx_add(g, op, 0, v) : import_onnx_refuse(g, op, "casts to another type than float and double; cast to one of those, or leave the cast out");
 	if (first->kind == ONNX_COLUMNS && first->type == ONNX_STRING)
-		return import_onnx_refuse(g, op, "numbers in text are not supported; convert the columns before scoring");
+		return import_onnx_refuse(g, op, "reads numbers in text; make the graph's input one of numbers");
 	if (to == ONNX_F32 && !v.narrowed) {
 		v.narrowed = true;
 		v.rounded = false;
 	}
 	if (first->kind == ONNX_SCORES && to == ONNX_F32 && first->type == ONNX_F64) {
 		if (first->link != SCORE_LINK_IDENTITY)
-			return import_onnx_refuse(g, op, "predictions of type double can not be rounded to float");
+			return import_onnx_refuse(g, op, "rounds transformed predictions from double to float; leave the cast out");
 		v.link = SCORE_LINK_FLOAT;
 	}
 	return import_onnx_add(g, op, 0, v);
@@ -171,7 +173,7 @@ score_status import_onnx_round(onnx_graph *g, onnx_value *v)
 
 static score_status need_numbers(const onnx_graph *g, const onnx_op *op, const onnx_value *first)
 {
-	return first->type == ONNX_STRING ? import_onnx_refuse(g, op, "computes with text") : SCORE_OK;
+	return first->type == ONNX_STRING ? import_onnx_refuse(g, op, "computes with text; encode it before, by a LabelEncoder or a OneHotEncoder") : SCORE_OK;
 }
 
 /* Add, Sub, Mul and Div by constants. */
@@ -187,12 +189,12 @@ score_status import_onnx_arithmetic(onnx_graph *g, const onnx_op *op, const onnx
 	if (status != SCORE_OK)
 		return status;
 	if (second->kind != ONNX_CONSTANT || second->type != first->type)
-		return import_onnx_refuse(g, op, "is supported between columns and constants of the same type only");
+		return import_onnx_refuse(g, op, "computes with two columns, or with a constant of another type; supported are constants of the columns' type");
 	for (int i = 0; i < 4; i++)
 		step.operation = import_onnx_is(op->op_type, names[i]) ? operations[i] : step.operation;
 	status = import_onnx_tensor_reals(g->file, op, second->constant, &step.a);
 	if (status == SCORE_OK && step.a.n != 1 && step.a.n != first->n)
-		return import_onnx_refuse(g, op, "needs one number, or one per column");
+		return import_onnx_refuse(g, op, "has a constant of another size; supported is one number, or one per column");
 	if (status == SCORE_OK)
 		status = apply(g, op, &step, 1, &v);
 	v.narrowed = v.rounded = first->type == ONNX_F32;
@@ -223,13 +225,19 @@ score_status import_onnx_scaler(onnx_graph *g, const onnx_op *op, const onnx_val
 	return status == SCORE_OK ? import_onnx_add(g, op, 0, v) : status;
 }
 
-static score_status as_reals(const onnx_graph *g, const onnx_ints *ints, onnx_reals *out)
+score_status import_onnx_as_reals(const onnx_graph *g, const onnx_op *op, const onnx_ints *ints, onnx_reals *out)
 {
+	const int64_t most = (int64_t)1 << 53;
 	double *v = sl_arena_alloc(&g->file->arena, ints->n, sizeof *v);
 	if (!v)
 		return import_onnx_no_memory(g->file, ints->n * sizeof *v);
-	for (size_t i = 0; i < ints->n; i++)
+	for (size_t i = 0; i < ints->n; i++) {
+		if (ints->v[i] < -most || ints->v[i] > most)
+			return import_onnx_fail(g->file, op, SCORE_ERR_UNSUPPORTED,
+				"names the integer %lld; values are read as doubles, which tell integers apart up to 2^53: "
+				"number the categories anew before training", (long long)ints->v[i]);
 		v[i] = (double)ints->v[i];
+	}
 	*out = (onnx_reals){v, ints->n, true};
 	return SCORE_OK;
 }
@@ -253,7 +261,7 @@ score_status import_onnx_imputer(onnx_graph *g, const onnx_op *op, const onnx_va
 	if (status == SCORE_OK && !is_real)
 		status = import_onnx_int(g->file, op, "replaced_value_int64", 0, &replaced_int);
 	if (status == SCORE_OK && !is_real)
-		status = as_reals(g, &ints, &step.b);
+		status = import_onnx_as_reals(g, op, &ints, &step.b);
 	if (status != SCORE_OK)
 		return status;
 	if (step.b.n == 0)
@@ -296,7 +304,7 @@ score_status import_onnx_normalizer(onnx_graph *g, const onnx_op *op, const onnx
 	if (status != SCORE_OK)
 		return status;
 	if (first->type != ONNX_F32)
-		return import_onnx_refuse(g, op, "is supported for float columns only; cast them to float");
+		return import_onnx_refuse(g, op, "normalises columns that are not of type float; cast them to float before");
 	status = import_onnx_round(g, &from);
 	if (status == SCORE_OK)
 		status = import_onnx_new_columns(g, from.n, &v);
@@ -313,107 +321,5 @@ score_status import_onnx_normalizer(onnx_graph *g, const onnx_op *op, const onnx
 		status = import_onnx_derive(g, &p, v.column + i);
 	}
 	v.narrowed = v.rounded = true;
-	return status == SCORE_OK ? import_onnx_add(g, op, 0, v) : status;
-}
-
-/* ---- LabelEncoder: numbers to numbers ---------------------------------------------------------------------- */
-
-typedef struct entry {
-	double key, value;
-} entry;
-
-static int compare_entries(const void *a, const void *b)
-{
-	double x = ((const entry *)a)->key, y = ((const entry *)b)->key;
-	return (x > y) - (x < y);
-}
-
-/* `name`_floats or `name`_int64s. */
-static score_status get_list(onnx_graph *g, const onnx_op *op, const char *floats, const char *int64s, onnx_reals *out,
-	bool *is_int)
-{
-	onnx_ints ints;
-	score_status status = import_onnx_reals(g->file, op, floats, out);
-	if (status == SCORE_OK)
-		status = import_onnx_ints(g->file, op, int64s, &ints);
-	*is_int = status == SCORE_OK && ints.n > 0;
-	return *is_int ? as_reals(g, &ints, out) : status;
-}
-
-/* NaN finds a key that is NaN since version 4 of the operator set. */
-static bool finds_nan(const onnx_file *file)
-{
-	for (size_t i = 0; i < file->model->n_opset_import; i++) {
-		const Import__Onnx__OperatorSet *set = file->model->opset_import[i];
-		if (import_onnx_is(set->domain, "ai.onnx.ml"))
-			return set->version >= 4;
-	}
-	return false;
-}
-
-/* Keys ascending; the value of a NaN among them is the step's own for NaN. */
-static score_status make_table(onnx_graph *g, const onnx_op *op, const onnx_reals *keys, const onnx_reals *values,
-	score_step *out)
-{
-	entry *entries = sl_arena_alloc(&g->file->arena, keys->n, sizeof *entries);
-	double *k = sl_arena_alloc(&g->file->arena, keys->n, sizeof *k), *v = sl_arena_alloc(&g->file->arena, keys->n, sizeof *v);
-	size_t n = 0;
-	if (!entries || !k || !v)
-		return import_onnx_no_memory(g->file, keys->n * sizeof *entries);
-	for (size_t i = 0; i < keys->n; i++) {
-		if (keys->v[i] == keys->v[i])
-			entries[n++] = (entry){keys->v[i] + 0.0, values->v[i]};
-		else if (finds_nan(g->file))
-			out->b = values->v[i];
-	}
-	if (n > 1)
-		sl_sort(entries, n, sizeof *entries, compare_entries);
-	for (size_t i = 0; i < n; i++) {
-		if (i && entries[i].key == entries[i - 1].key)
-			return import_onnx_fail(g->file, op, SCORE_ERR_CORRUPT, "the key %.9g is there twice", entries[i].key);
-		k[i] = entries[i].key;
-		v[i] = entries[i].value;
-	}
-	out->keys = k;
-	out->values = v;
-	out->n_keys = n;
-	return SCORE_OK;
-}
-
-score_status import_onnx_encoder(onnx_graph *g, const onnx_op *op, const onnx_value *first)
-{
-	onnx_reals keys, values;
-	bool int_keys, int_values;
-	float otherwise_float = -0.0f;
-	int64_t otherwise_int = -1;
-	score_status status = get_list(g, op, "keys_floats", "keys_int64s", &keys, &int_keys);
-	if (status == SCORE_OK)
-		status = get_list(g, op, "values_floats", "values_int64s", &values, &int_values);
-	if (status == SCORE_OK)
-		status = import_onnx_real(g->file, op, "default_float", -0.0f, &otherwise_float);
-	if (status == SCORE_OK)
-		status = import_onnx_int(g->file, op, "default_int64", -1, &otherwise_int);
-	if (status != SCORE_OK)
-		return status;
-	if (keys.n == 0 || values.n != keys.n || first->type != (int_keys ? ONNX_I64 : ONNX_F32))
-		return import_onnx_refuse(g, op, "is supported from numbers to numbers only; replace the text's categories before scoring");
-	onnx_value from = *first, v = *first;
-	score_step step = {.operation = SCORE_STEP_LOOKUP,
-		.a = int_values ? (double)otherwise_int : (double)otherwise_float};
-	step.b = step.a;
-	status = make_table(g, op, &keys, &values, &step);
-	if (status == SCORE_OK)
-		status = import_onnx_round(g, &from);
-	if (status == SCORE_OK)
-		status = import_onnx_new_columns(g, from.n, &v);
-	for (uint32_t i = 0; i < from.n && status == SCORE_OK; i++) {
-		score_column_program p = SCORE_COLUMN_PROGRAM_INIT;
-		p.source = from.column[i];
-		p.steps = &step;
-		p.n_steps = 1;
-		status = import_onnx_derive(g, &p, v.column + i);
-	}
-	v.type = int_values ? ONNX_I64 : ONNX_F32;
-	v.narrowed = v.rounded = !int_values;
 	return status == SCORE_OK ? import_onnx_add(g, op, 0, v) : status;
 }

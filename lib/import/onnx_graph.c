@@ -67,12 +67,12 @@ score_status import_onnx_take_columns(onnx_graph *g, const onnx_op *op, const on
 	onnx_model *m = g->model;
 	if (m->op)
 		return import_onnx_fail(g->file, op, SCORE_ERR_UNSUPPORTED,
-			"is a second model beside '%s'; only graphs with one are supported",
+			"is a second model beside '%s'; supported is one: convert each step alone",
 			sl_quote((const char *)m->op->name.data, m->op->name.len).text);
 	m->op = op;
 	m->columns = (onnx_columns){first->column, first->n, first->type == ONNX_F64, first->narrowed};
 	if (first->type == ONNX_STRING)
-		return import_onnx_refuse(g, op, "scores text");
+		return import_onnx_refuse(g, op, "scores text; encode it before, by a LabelEncoder or a OneHotEncoder");
 	return SCORE_OK;
 }
 
@@ -112,11 +112,12 @@ static const struct operator {
 	uint32_t kinds; /* of the first input, ON(…) */
 	onnx_reader *read;
 } operators[] = {
-	{"", "Identity", ON(COLUMNS) | ON(CONSTANT) | ON(SCORES) | ON(LABEL), import_onnx_same_value},
-	{"", "Cast", ON(COLUMNS) | ON(SCORES) | ON(LABEL), import_onnx_cast},
-	{"", "Concat", ON(COLUMNS), import_onnx_concat},
-	{"", "Gather", ON(COLUMNS), import_onnx_select},
-	{"", "Reshape", ON(COLUMNS) | ON(SCORES) | ON(LABEL), import_onnx_reshape},
+	{"", "Identity", ON(COLUMNS) | ON(ENCODED) | ON(PLANES) | ON(CONSTANT) | ON(SCORES) | ON(LABEL), import_onnx_same_value},
+	{"", "Cast", ON(COLUMNS) | ON(ENCODED) | ON(PLANES) | ON(SCORES) | ON(LABEL), import_onnx_cast},
+	{"", "Concat", ON(COLUMNS) | ON(ENCODED), import_onnx_concat},
+	{"", "Gather", ON(COLUMNS) | ON(ENCODED), import_onnx_select},
+	{"", "Reshape", ON(COLUMNS) | ON(ENCODED) | ON(PLANES) | ON(SCORES) | ON(LABEL), import_onnx_reshape},
+	{"", "Flatten", ON(COLUMNS) | ON(ENCODED) | ON(PLANES), import_onnx_flatten},
 	{"", "Add", ON(COLUMNS), import_onnx_arithmetic},
 	{"", "Sub", ON(COLUMNS), import_onnx_arithmetic},
 	{"", "Mul", ON(COLUMNS), import_onnx_arithmetic},
@@ -127,7 +128,7 @@ static const struct operator {
 	{"", "Sigmoid", ON(SCORES), import_onnx_sigmoid},
 	{"", "Mul", ON(SCORES), import_onnx_mul},
 	{"", "ArgMax", ON(SCORES), import_onnx_argmax},
-	{"ai.onnx.ml", "ArrayFeatureExtractor", ON(COLUMNS), import_onnx_select},
+	{"ai.onnx.ml", "ArrayFeatureExtractor", ON(COLUMNS) | ON(ENCODED), import_onnx_select},
 	{"ai.onnx.ml", "ArrayFeatureExtractor", ON(SCORES), import_onnx_choose},
 	{"ai.onnx.ml", "ArrayFeatureExtractor", ON(CONSTANT), import_onnx_name_classes},
 	{"ai.onnx.ml", "FeatureVectorizer", ON(COLUMNS), import_onnx_vectorizer},
@@ -137,6 +138,8 @@ static const struct operator {
 	{"ai.onnx.ml", "Normalizer", ON(COLUMNS), import_onnx_normalizer},
 	{"ai.onnx.ml", "Normalizer", ON(SCORES), import_onnx_normalise},
 	{"ai.onnx.ml", "LabelEncoder", ON(COLUMNS), import_onnx_encoder},
+	{"ai.onnx.ml", "CategoryMapper", ON(COLUMNS), import_onnx_mapper},
+	{"ai.onnx.ml", "OneHotEncoder", ON(COLUMNS), import_onnx_one_hot},
 	{"ai.onnx.ml", "ZipMap", ON(SCORES), import_onnx_same_value},
 	{"ai.onnx.ml", "LinearRegressor", ON(COLUMNS), import_onnx_linear_regressor},
 	{"ai.onnx.ml", "LinearClassifier", ON(COLUMNS), import_onnx_linear_classifier},
@@ -148,20 +151,19 @@ static const struct operator {
 static const struct refused {
 	const char *name, *why;
 } refused[] = {
-	{"OneHotEncoder", "categories as columns of 0 and 1 are not supported yet; encode them before scoring"},
-	{"SVMClassifier", "support vector machines are not supported, only trees and linear models"},
-	{"SVMRegressor", "support vector machines are not supported, only trees and linear models"},
+	{"SVMClassifier", "is a support vector machine; supported are trees and linear models (LinearSVC instead of SVC)"},
+	{"SVMRegressor", "is a support vector machine; supported are trees and linear models (LinearSVC instead of SVC)"},
 };
 
 static score_status refuse_operator(const onnx_graph *g, const onnx_op *op, const onnx_value *first)
 {
-	static const char *const kinds[] = {"columns", "a constant", "scores", "a label"};
+	static const char *const kinds[] = {"columns", "one-hot columns of three dimensions", "one-hot columns of three dimensions", "a constant", "scores", "a label"};
 	for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
 		if (import_onnx_is(op->op_type, refused[i].name))
 			return import_onnx_refuse(g, op, refused[i].why);
 	}
 	return import_onnx_fail(g->file, op, SCORE_ERR_UNSUPPORTED,
-		"this operator is not supported%s%s; export the model's own step alone", first ? " on " : "",
+		"this operator is not supported%s%s; export the model's own step alone, and do before it what this step does", first ? " on " : "",
 		first ? kinds[first->kind] : "");
 }
 
@@ -208,7 +210,7 @@ static score_status read_shape(const onnx_graph *g, const Import__Onnx__ValueInf
 	const Import__Onnx__TensorType *t = in->n_type == 1 && in->type[0]->n_tensor_type == 1 ? in->type[0]->tensor_type[0] :
 		NULL;
 	if (!t)
-		return sl_fail(g->file->error, SCORE_ERR_UNSUPPORTED, "the graph's input '%s' is no tensor", name.text);
+		return sl_fail(g->file->error, SCORE_ERR_UNSUPPORTED, "the graph's input '%s' is no tensor; expected tensors of [rows, columns]", name.text);
 	*type = t->elem_type;
 	*width = g->guessed_width;
 	bool known = *type == ONNX_F32 || *type == ONNX_F64 || *type == ONNX_I64 || *type == ONNX_I32 || *type == ONNX_BOOL ||
@@ -220,7 +222,7 @@ static score_status read_shape(const onnx_graph *g, const Import__Onnx__ValueInf
 	if (t->n_shape != 1)
 		return SCORE_OK;
 	if (t->shape[0]->n_dim != 2)
-		return sl_fail(g->file->error, SCORE_ERR_UNSUPPORTED, "the graph's input '%s' has %zu dimensions, expected 2",
+		return sl_fail(g->file->error, SCORE_ERR_UNSUPPORTED, "the graph's input '%s' has %zu dimensions, expected 2: [rows, columns]",
 			name.text, t->shape[0]->n_dim);
 	const Import__Onnx__Dimension *d = t->shape[0]->dim[1];
 	if (!d->has_dim_value)
@@ -250,9 +252,11 @@ static score_status add_input(onnx_graph *g, const Import__Onnx__ValueInfo *in)
 		v.column[i] = m->n_features + i;
 	v.narrowed = v.type == ONNX_F32;
 	g->values[g->n_values++] = v;
-	m->inputs[m->n_inputs++] = (onnx_input){in->name, m->n_features, width};
+	m->inputs[m->n_inputs++] = (onnx_input){in->name, m->n_features, width, NULL};
+	if (v.type == ONNX_STRING)
+		status = import_onnx_text_input(g, m->inputs + m->n_inputs - 1);
 	m->n_features += width;
-	return SCORE_OK;
+	return status;
 }
 
 static score_status read_inputs(onnx_graph *g)
@@ -296,7 +300,7 @@ static score_status read_outputs(onnx_graph *g)
 	}
 	if (!g->model->op)
 		return sl_fail(g->file->error, SCORE_ERR_UNSUPPORTED,
-			"the ONNX graph has no tree ensemble and no linear model; neural networks and preprocessing alone are not supported");
+			"the ONNX graph of %zu operators has no tree ensemble and no linear model, which are what is supported; export the pipeline with its model", from->n_node);
 	if (prediction) {
 		g->model->scores.link = prediction->link;
 		g->model->scores.parameter = prediction->parameter;
@@ -307,9 +311,13 @@ static score_status read_outputs(onnx_graph *g)
 
 score_status import_onnx_graph(onnx_file *file, onnx_model *out)
 {
-	onnx_graph g = {.file = file, .model = out, .columns_left = ONNX_MAX_DERIVED};
+	onnx_graph g = {.file = file, .model = out, .columns_left = ONNX_MAX_DERIVED, .keys_left = ONNX_MAX_KEYS};
 	score_status status = read_inputs(&g);
+	if (status == SCORE_OK)
+		status = import_onnx_collect_labels(&g);
 	for (size_t i = 0; i < file->graph->n_node && status == SCORE_OK; i++)
 		status = read_operator(&g, file->graph->node[i]);
+	if (status == SCORE_OK)
+		status = import_onnx_make_dictionaries(&g);
 	return status == SCORE_OK ? read_outputs(&g) : status;
 }

@@ -36,7 +36,7 @@ static score_status listen(onnx_graph *g, const onnx_op *op, const onnx_value *f
 	if (status == SCORE_OK)
 		status = import_onnx_word(g->file, op, "post_transform", import_onnx_transforms, 5, &out->transform);
 	if (status == SCORE_OK && first->type == ONNX_F64)
-		return import_onnx_refuse(g, op, "of double columns is not supported; cast them to float");
+		return import_onnx_refuse(g, op, "reads double columns; cast them to float before");
 	return status;
 }
 
@@ -85,7 +85,7 @@ static score_status one_row(onnx_graph *g, const onnx_op *op, onnx_transform tra
 	else if (transform == ONNX_SOFTMAX)
 		out->link = SCORE_LINK_SOFTMAX_PAIR;
 	else
-		return import_onnx_refuse(g, op, "post_transform of one score for two classes is not supported; give both classes coefficients");
+		return import_onnx_refuse(g, op, "transforms one score for two classes; supported are NONE and LOGISTIC: give both classes coefficients");
 	return SCORE_OK;
 }
 
@@ -128,7 +128,7 @@ score_status import_onnx_matmul(onnx_graph *g, const onnx_op *op, const onnx_val
 	if (status != SCORE_OK)
 		return status;
 	if (second->kind != ONNX_CONSTANT || second->type != first->type)
-		return import_onnx_refuse(g, op, "is supported between columns and a constant of the same type only");
+		return import_onnx_refuse(g, op, "multiplies by what is no constant of the columns' type; supported are constant coefficients");
 	status = import_onnx_take_columns(g, op, first);
 	if (status == SCORE_OK)
 		status = import_onnx_tensor_reals(g->file, op, second->constant, &w);
@@ -153,7 +153,7 @@ score_status import_onnx_bias(onnx_graph *g, const onnx_op *op, const onnx_value
 	if (status != SCORE_OK)
 		return status;
 	if (second->kind != ONNX_CONSTANT || !g->model->linear.weights || scores->base || first->link != SCORE_LINK_IDENTITY)
-		return import_onnx_refuse(g, op, "is supported as the constant behind MatMul only");
+		return import_onnx_refuse(g, op, "adds to scores; supported is one constant behind MatMul: give the model an intercept instead");
 	status = import_onnx_tensor_reals(g->file, op, second->constant, &b);
 	if (status != SCORE_OK)
 		return status;

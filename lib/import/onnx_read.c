@@ -65,10 +65,11 @@ static score_status find_graph(onnx_file *file)
 		return sl_fail(file->error, SCORE_ERR_CORRUPT, "the ONNX file has %zu graphs, expected one", m->n_graph);
 	if (m->n_functions)
 		return sl_fail(file->error, SCORE_ERR_UNSUPPORTED,
-			"the ONNX file defines functions of its own; inline them (onnx.inliner) and convert again");
+			"the ONNX file defines %zu functions of its own; inline them (onnx.inliner) and convert again", m->n_functions);
 	file->graph = m->graph[0];
 	if (file->graph->n_sparse_initializer)
-		return sl_fail(file->error, SCORE_ERR_UNSUPPORTED, "the ONNX file has sparse constants; make them dense");
+		return sl_fail(file->error, SCORE_ERR_UNSUPPORTED, "the ONNX graph has %zu sparse constants (sparse_initializer); make them dense initializers",
+			file->graph->n_sparse_initializer);
 	return SCORE_OK;
 }
 
@@ -130,6 +131,9 @@ score_status import_onnx_fail(const onnx_file *file, const onnx_op *op, score_st
 	va_end(args);
 	if (op->name.len)
 		return sl_fail(file->error, code, "%s '%s': %s", quote(op->op_type).text, quote(op->name).text, n < 0 ? "" : text);
+	if (op->n_output && op->output[0].len) /* each result has a name of its own */
+		return sl_fail(file->error, code, "%s, which makes '%s': %s", quote(op->op_type).text, quote(op->output[0]).text,
+			n < 0 ? "" : text);
 	return sl_fail(file->error, code, "%s: %s", quote(op->op_type).text, n < 0 ? "" : text);
 }
 
@@ -298,7 +302,7 @@ score_status import_onnx_tensor_reals(onnx_file *file, const onnx_op *op, const 
 	size_t n = 0, width = wide ? 8 : 4;
 	*out = (onnx_reals){NULL, 0, wide};
 	if (!wide && t->data_type != ONNX_F32)
-		return import_onnx_fail(file, op, SCORE_ERR_UNSUPPORTED, "the tensor '%s' is of type %d; expected float or double",
+		return import_onnx_fail(file, op, SCORE_ERR_UNSUPPORTED, "the tensor '%s' is of type %d (TensorProto.DataType); expected float or double",
 			quote(t->name).text, (int)t->data_type);
 	score_status status = count(file, op, t, width, wide ? t->n_double_data : t->n_float_data, &n);
 	if (status != SCORE_OK)
@@ -318,13 +322,25 @@ score_status import_onnx_tensor_reals(onnx_file *file, const onnx_op *op, const 
 	return SCORE_OK;
 }
 
+score_status import_onnx_tensor_texts(onnx_file *file, const onnx_op *op, const onnx_tensor *t, onnx_texts *out)
+{
+	size_t n = 0;
+	*out = (onnx_texts){NULL, 0};
+	if (t->data_type != ONNX_STRING || t->has_raw_data)
+		return import_onnx_fail(file, op, SCORE_ERR_CORRUPT, "the tensor '%s' is of type %d; expected text",
+			quote(t->name).text, (int)t->data_type);
+	score_status status = count(file, op, t, 1, t->n_string_data, &n);
+	*out = (onnx_texts){t->string_data, n};
+	return status;
+}
+
 score_status import_onnx_tensor_ints(onnx_file *file, const onnx_op *op, const onnx_tensor *t, onnx_ints *out)
 {
 	bool wide = t->data_type == ONNX_I64, is_byte = t->data_type == ONNX_U8 || t->data_type == ONNX_BOOL;
 	size_t n = 0, width = wide ? 8 : is_byte ? 1 : 4;
 	*out = (onnx_ints){NULL, 0};
 	if (!wide && !is_byte && t->data_type != ONNX_I32)
-		return import_onnx_fail(file, op, SCORE_ERR_UNSUPPORTED, "the tensor '%s' is of type %d; expected integers",
+		return import_onnx_fail(file, op, SCORE_ERR_UNSUPPORTED, "the tensor '%s' is of type %d (TensorProto.DataType); expected int64, int32, uint8 or bool",
 			quote(t->name).text, (int)t->data_type);
 	score_status status = count(file, op, t, width, wide ? t->n_int64_data : t->n_int32_data, &n);
 	if (status != SCORE_OK)

@@ -143,7 +143,7 @@ static score_status check_votes(onnx_file *file, const onnx_ensemble *e)
 	for (uint32_t i = e->is_classifier ? 1 : 0; i < e->n_targets; i++) {
 		if (!is_sure[i])
 			return import_onnx_fail(file, e->op, SCORE_ERR_UNSUPPORTED,
-				"onnxruntime answers otherwise in rows where no leaf votes for target %u; use the specification's answers", i);
+				"onnxruntime answers otherwise in rows where no leaf votes for target %u; convert with the specification's answers (the default)", i);
 	}
 	return SCORE_OK;
 }
@@ -209,7 +209,7 @@ score_status import_onnx_ensemble_scores(onnx_file *file, onnx_ensemble *e, bool
 		used[e->votes[i].target] = true;
 	if (e->base.n == 2 && file->like_runtime)
 		return import_onnx_fail(file, e->op, SCORE_ERR_UNSUPPORTED,
-			"onnxruntime mixes up the base values of two classes; use the specification's answers");
+			"onnxruntime mixes up the base values of two classes; convert with the specification's answers (the default)");
 	if (used[1] && used[0] && file->like_runtime)
 		status = check_votes(file, e);
 	if (status != SCORE_OK)

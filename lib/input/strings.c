@@ -41,7 +41,7 @@ score_status input_check_strings(const score_strings *given, bool has_no_rows, c
 }
 
 /* Bytes of string `i`; some producers leave `data` NULL when all strings are empty. */
-static const char *string_at(const score_strings *s, int64_t i, size_t *length)
+const char *input_string_at(const score_strings *s, int64_t i, size_t *length)
 {
 	int64_t begin, end;
 	if (s->offset_type == SCORE_I32) {
@@ -62,14 +62,14 @@ static const char *string_at(const score_strings *s, int64_t i, size_t *length)
 #define INDEX_AS(type) \
 	{ \
 		type v; \
-		memcpy(&v, (const char *)s->indices + e * (int64_t)sizeof v, sizeof v); \
+		memcpy(&v, (const char *)indices + e * (int64_t)sizeof v, sizeof v); \
 		return (int64_t)v; \
 	}
 
 /* A number beyond int64_t comes out negative, which is no string either. */
-static int64_t index_at(const score_strings *s, int64_t e)
+int64_t input_index_at(const void *indices, score_dtype type, int64_t e)
 {
-	switch (s->index_type) {
+	switch (type) {
 	case SCORE_I8:
 		INDEX_AS(int8_t)
 	case SCORE_U8:
@@ -102,7 +102,7 @@ static int64_t string_number(const score_column *c, int64_t e)
 		return -1;
 	if (!s->indices)
 		return e;
-	int64_t i = index_at(s, e);
+	int64_t i = input_index_at(s->indices, s->index_type, e);
 	return i < s->n_strings ? i : -1;
 }
 
@@ -124,7 +124,7 @@ static double code_of(const forest *f, uint32_t feature, const score_strings *s,
 {
 	size_t length;
 	double code;
-	const char *text = string_at(s, number, &length);
+	const char *text = input_string_at(s, number, &length);
 	(void)input_string_code(f, feature, text, length, &code);
 	return code;
 }
@@ -168,7 +168,7 @@ score_status input_refuse(const input_view *view, score_error *error)
 	const score_column *c = view->columns + input_column(view, r->feature);
 	const char *name = view->f->features[r->feature].name;
 	size_t length;
-	const char *text = string_at(c->values, string_number(c, c->offset + r->row), &length);
+	const char *text = input_string_at(c->values, string_number(c, c->offset + r->row), &length);
 	return sl_fail(error, SCORE_ERR_SHAPE,
 		"feature '%s' has the category '%s' in row %lld, and the model was trained without it",
 		sl_quote(name, strlen(name)).text, sl_quote(text, length).text, (long long)r->row);

@@ -4,8 +4,8 @@ Comes in: an object with `__arrow_c_stream__` or `__arrow_c_array__` (pyarrow, p
 columns that point into the producer's memory; every release callback is called once the batch was scored.
 
 Numbers, booleans (bits), halves and null columns are taken, with validity bitmaps and offsets. Columns of strings, plain
-or dictionary-encoded, are taken for features whose labels the model knows; a dictionary's strings are looked up once per
-batch. Other columns are refused by name where the model uses them: the indices of a dictionary belong to that table, not
+or dictionary-encoded, are taken for features whose labels the model knows; the strings of dictionaries and of string views are
+looked up once per batch. Other columns are refused by name where the model uses them: the indices of a dictionary belong to that table, not
 to the model.
 """
 
@@ -86,6 +86,8 @@ _CODES = {
 }
 
 _OFFSETS = {b"u": I32, b"U": I64}  # strings, by the type of their offsets
+_VIEW = b"vu"
+_HINTS = {b"+r": ", which is run-end encoded: decode the runs first"}
 
 _pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
 _pointer_of.restype, _pointer_of.argtypes = c_void_p, [py_object, c_char_p]
@@ -166,7 +168,7 @@ def _stream_check(stream: ArrowArrayStream, errno: int) -> None:
 class _Table:
     """Names and types of a table's columns."""
 
-    __slots__ = ("names", "types", "formats", "inner", "feature", "handle")
+    __slots__ = ("names", "types", "formats", "inner", "feature", "handle", "views")
 
     def __init__(self, schema: ArrowSchema, model: Any):
         if schema.format != b"+s":
@@ -186,9 +188,17 @@ class _Table:
         places = {name: i for i, name in enumerate(model._features)}
         self.feature = [places.get(name, -1) for name in self.names]
         self._refuse(model._labels.flags)
+        # Columns whose strings become numbers before they are scored: schemas, which live as long as the table's.
+        self.views = {
+            i: child
+            for i, child in enumerate(children)
+            if self.feature[i] >= 0 and (self.inner[i] or self.formats[i]) == _VIEW
+        }
+        for i in self.views:
+            self.types[i] = F64
 
     def is_label(self, i: int, flags: List[int]) -> bool:
-        return bool(flags[self.feature[i]]) and (self.inner[i] or self.formats[i]) in _OFFSETS
+        return bool(flags[self.feature[i]]) and (self.inner[i] or self.formats[i]) in (*_OFFSETS, _VIEW)
 
     def _refuse(self, flags: List[int]) -> None:
         wrong = [
@@ -202,7 +212,7 @@ class _Table:
                 f"dictionary-encoded columns are not supported: {', '.join(encoded)}. Their codes belong to this table, "
                 "and the model does not know labels for them; pass integer columns with the codes of the training data"
             )
-        text = [f"{self.names[i]!r} (Arrow format {self.formats[i].decode('ascii', 'replace')})" for i in wrong]
+        text = [f"{self.names[i]!r} (Arrow format {self.formats[i].decode('ascii', 'replace')}{_HINTS.get(self.formats[i], '')})" for i in wrong]
         if text:
             raise ShapeError(f"expected numbers, found columns that are not: {', '.join(text)}")
 
@@ -221,6 +231,10 @@ def _batch(table: _Table, array: ArrowArray) -> Batch:
             owned.append(np.full(array.length, np.nan))
             column.values = owned[-1].ctypes.data
             continue
+        if i in table.views:
+            owned.append(_codes_of_views(table, i, child, array))
+            column.values = owned[-1].ctypes.data
+            continue
         column.offset = child.offset + array.offset
         if child.null_count != 0 and child.buffers[0]:
             column.validity = child.buffers[0]
@@ -231,6 +245,18 @@ def _batch(table: _Table, array: ArrowArray) -> Batch:
             owned.append(strings)
             column.values = ctypes.addressof(strings[0])
     return Batch(table.names, table.types, columns, array.length, owned)
+
+
+def _codes_of_views(table: _Table, i: int, child: ArrowArray, array: ArrowArray) -> np.ndarray:
+    codes, error = np.empty(array.length), Error()
+    schema, rows = table.views[i], (array.offset, array.length)
+    check(
+        lib.score_arrow_encode(
+            table.handle, table.feature[i], byref(schema), byref(child), *rows, codes.ctypes.data, byref(error)
+        ),
+        error,
+    )
+    return codes
 
 
 def _strings(table: _Table, i: int, child: ArrowArray) -> Tuple[Strings, Any]:

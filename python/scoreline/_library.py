@@ -353,6 +353,7 @@ _FUNCTIONS = {
     "score_model_category_name": (c_char_p, [_H, c_uint32, c_uint32]),
     "score_model_category_code": (c_double, [_H, c_uint32, c_uint32]),
     "score_model_category_find": (c_int, [_H, c_uint32, c_char_p, c_size_t, POINTER(c_double)]),
+    "score_arrow_encode": (c_int32, [_H, c_uint32, c_void_p, c_void_p, c_int64, c_int64, c_void_p, _ERROR]),
     "score_encode": (c_int32, [_H, c_uint32, POINTER(Strings), c_void_p, _ERROR]),
     "score_builder_set_dictionary": (
         c_int32,

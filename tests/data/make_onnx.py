@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Small ONNX files for the unit tests, made by this script alone (Apache-2.0, as the rest): the three generations of the tree
-operators, and preprocessing before a linear model.
+operators, and preprocessing and encoders of text before linear models.
 
     build/venv/bin/python tests/data/make_onnx.py        writes tests/data/onnx/*.onnx
 """
@@ -25,6 +25,21 @@ def pipeline() -> bytes:
                     [("label", TensorProto.STRING), ("y", TensorProto.FLOAT)])
 
 
+def categories() -> bytes:
+    """Text that two encoders read, one of which fails at unknown ones, and an integer; behind them a linear model."""
+    ml = {"domain": "ai.onnx.ml"}
+    nodes = [helper.make_node("OneHotEncoder", ["city"], ["cube"], cats_strings=["Oslo", "", "Bern"], zeros=0, **ml),
+             helper.make_node("Flatten", ["cube"], ["hot"]),
+             helper.make_node("LabelEncoder", ["city"], ["rank"], keys_strings=["Bern", "Rome"], values_floats=[2.0, 3.0],
+                              default_float=-1.0, **ml),
+             helper.make_node("LabelEncoder", ["count"], ["name"], keys_int64s=[1, 2], values_strings=["one", "two"], **ml),
+             helper.make_node("LabelEncoder", ["name"], ["number"], keys_strings=["two", "_Unused"], values_floats=[0.5, 0.25], **ml),
+             helper.make_node("Concat", ["hot", "rank", "number"], ["columns"], axis=1),
+             helper.make_node("LinearRegressor", ["columns"], ["y"], coefficients=[1.0, 2.0, 4.0, 8.0, 16.0], intercepts=[0.5], **ml)]
+    return om.graph(nodes, [("city", TensorProto.STRING, [None, 1]), ("count", TensorProto.INT64, [None, 1])],
+                    [("y", TensorProto.FLOAT)], version=2)
+
+
 def main() -> None:
     rng = np.random.default_rng(7)
     small = {"n_trees": 3, "depth": 2, "n_features": 3, "specials": False, "integral": {2}}
@@ -33,7 +48,7 @@ def main() -> None:
     h = om.random_forest(rng, dtype=np.float64, modes=["BRANCH_LT", "BRANCH_MEMBER"], **small)
     files = {"regressor": om.single(om.regressor(f, base=[0.5]), f),
              "classifier": om.single(om.classifier(g, labels=["a", "b", "c"], post_transform="SOFTMAX"), g),
-             "ensemble5": om.single(om.ensemble5(h), h, 5), "pipeline": pipeline()}
+             "ensemble5": om.single(om.ensemble5(h), h, 5), "pipeline": pipeline(), "categories": categories()}
     for name, data in files.items():
         (HERE / "onnx" / f"{name}.onnx").write_bytes(data)
 

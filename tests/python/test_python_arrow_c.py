@@ -95,27 +95,97 @@ def test_names_and_columns_that_nobody_needs(model, rows):
     same_bits(margins_of(model, pa.RecordBatch.from_pydict(columns)), model.predict(rows, "margin"))
 
 
+def label(x):
+    """Texts on both sides of the twelve bytes that a string view holds itself."""
+    return f"day {x:.0f}" + " of the week" * (int(x) % 2) + "," * (8 if x == 2 else 7 if x == 4 else 0)
+
+
 def text_model():
     import lightgbm
 
     frame = pandas.DataFrame(make_rows(seed=4), columns=NAMES)
-    frame["weekday"] = pandas.Categorical(frame["weekday"].map(lambda x: None if x != x else f"day {x:.0f}"))
+    frame["weekday"] = pandas.Categorical(frame["weekday"].map(lambda x: None if x != x else label(x)))
     data = lightgbm.Dataset(frame, target(make_rows(seed=4)))
     booster = lightgbm.train({"verbosity": -1, "num_threads": 1, "min_data_per_group": 1, "cat_smooth": 1}, data, 20)
     frame["weekday"] = frame["weekday"].astype(object).where(np.arange(len(frame)) % 7 > 0, "never seen")
     return scoreline.convert(booster), frame, booster.predict(frame.assign(weekday=frame.weekday.astype("category")), raw_score=True)
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), pa.string()),
-                                  pa.dictionary(pa.uint32(), pa.large_string())], ids=str)
+def text_column(frame, kind):
+    column = pa.array(frame["weekday"], from_pandas=True)
+    if not pa.types.is_dictionary(kind):
+        return column.cast(kind)
+    encoded = column.dictionary_encode()
+    return pa.DictionaryArray.from_arrays(encoded.indices.cast(kind.index_type), encoded.dictionary.cast(kind.value_type))
+
+
+TEXT_TYPES = [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string()),
+              pa.dictionary(pa.uint32(), pa.large_string()), pa.dictionary(pa.int16(), pa.string_view())]
+
+
+@pytest.mark.parametrize("kind", TEXT_TYPES, ids=str)
 def test_strings(kind):
     model, frame, wanted = text_model()
+    assert {len(text) > 12 for text in frame["weekday"].dropna()} == {True, False} and "day 2,,,,,,,," in set(frame["weekday"])
     table = pa.RecordBatch.from_pandas(frame, preserve_index=False)
-    column = pa.array(frame["weekday"], from_pandas=True)
-    column = column.dictionary_encode().cast(kind) if pa.types.is_dictionary(kind) else column.cast(kind)
-    batch = table.set_column(NAMES.index("weekday"), "weekday", column)
+    batch = table.set_column(NAMES.index("weekday"), "weekday", text_column(frame, kind))
+    assert batch.schema.field("weekday").type == kind
     same_bits(margins_of(model, batch), wanted)
     same_bits(margins_of(model, batch.slice(31, 50)), wanted[31:81])
+    same_bits(model.predict(batch, "margin"), wanted)  # the Python package's own way through the interface
+    same_bits(model.predict(pa.Table.from_batches([batch.slice(7, 40), batch.slice(100, 3)]), "margin"),
+              np.r_[wanted[7:47], wanted[100:103]])
+    parts = stream_of(model, pa.Table.from_batches([batch]).to_reader(max_chunksize=64))
+    same_bits(np.concatenate(parts)[:, 0], wanted)
+    shuffled = batch.select(NAMES[::-1])
+    same_bits(margins_of(model, shuffled), wanted)
+    with pytest.raises(Refused, match="7: .*weekday|7: .*number"):
+        margins_of(model, shuffled, BY_POSITION)  # text for a feature of numbers
+
+
+@pytest.mark.parametrize("kind", TEXT_TYPES, ids=str)
+def test_strings_that_the_model_refuses(kind):
+    """XGBoost fails at categories that training did not have."""
+    import xgboost
+
+    frame = pandas.DataFrame({"x": np.arange(60.0), "weekday": pandas.Categorical([label(i % 7) for i in range(60)])})
+    booster = xgboost.train({"max_depth": 3}, xgboost.DMatrix(frame, np.arange(60) % 7, enable_categorical=True), 3)
+    model = scoreline.convert(booster)
+    texts = frame.assign(weekday=frame["weekday"].astype(object))
+    batch = pa.RecordBatch.from_pandas(texts, preserve_index=False).set_column(1, "weekday", text_column(texts, kind))
+    same_bits(margins_of(model, batch), model.predict(frame, "margin"))
+    texts.loc[17, "weekday"] = "a day that never was"
+    batch = batch.set_column(1, "weekday", text_column(texts, kind))
+    with pytest.raises(Refused, match="'weekday' has the category 'a day that never was' in row 17"):
+        margins_of(model, batch)
+    same_bits(margins_of(model, batch.slice(18)), model.predict(frame[18:], "margin"))
+    with pytest.raises(scoreline.ShapeError, match="'a day that never was'"):
+        model.predict(batch)
+
+
+def test_string_views_that_lie(model):
+    """Lengths below 0, and buffers that are not there."""
+    model, frame, wanted = text_model()
+    batch = pa.RecordBatch.from_pandas(frame[:4], preserve_index=False)
+    good = np.zeros((4, 4), np.int32)
+    good[:, 0] = 13
+    text = pa.py_buffer(b"day 1 of the week")
+    for row, field, value in ((0, 0, -1), (3, 2, 1), (2, 2, -1), (1, 3, -4)):
+        wrong = good.copy()
+        wrong[row, field] = value
+        column = pa.Array.from_buffers(pa.string_view(), 4, [None, pa.py_buffer(wrong.tobytes()), text])
+        with pytest.raises(Refused, match=f"7: the string view at element {row} "):
+            margins_of(model, batch.set_column(3, "weekday", column))
+
+
+def test_columns_of_runs(model, rows):
+    numbers = [pa.array(rows[:, i], from_pandas=True) for i in range(5)]
+    runs = pa.RunEndEncodedArray.from_arrays([len(rows)], [1.5])
+    batch = pa.RecordBatch.from_arrays([*numbers[:4], runs], names=NAMES)
+    with pytest.raises(Refused, match=r"7: column 'distance' has the Arrow format '\+r'.*decode the runs first"):
+        margins_of(model, batch)
+    with pytest.raises(scoreline.ShapeError, match="'distance'.*run-end encoded: decode the runs first"):
+        model.predict(batch)
 
 
 def test_dictionaries_with_nulls_and_slices():

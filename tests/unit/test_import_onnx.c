@@ -56,7 +56,8 @@ static score_status import_bytes(const void *data, size_t size, score_model **ou
 
 /* ---- whole files ------------------------------------------------------------------------------------------ */
 
-static const char *const names[] = {"regressor", "classifier", "ensemble5", "pipeline"};
+#define N_FILES 5
+static const char *const names[N_FILES] = {"regressor", "classifier", "ensemble5", "pipeline", "categories"};
 
 static unsigned char *read_file(const char *name, size_t *size)
 {
@@ -75,7 +76,7 @@ static unsigned char *read_file(const char *name, size_t *size)
 static void test_files(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < N_FILES; i++) {
 		size_t size;
 		score_error error;
 		score_model *model;
@@ -85,7 +86,7 @@ static void test_files(void **state)
 		if (import_bytes(data, size, &model, &error) != SCORE_OK)
 			fail_msg("%s: %s", names[i], error.message);
 		assert_int_equal(score_model_get_info(model, &info), SCORE_OK);
-		assert_int_equal(info.n_features, 3);
+		assert_int_equal(info.n_features, i < 4 ? 3 : 2);
 		assert_int_equal(info.n_trees, i < 3 ? 3 : 0);
 		assert_int_equal(info.n_outputs, i == 1 ? 3 : 1);
 		score_model_free(model);
@@ -113,13 +114,47 @@ static void test_pipeline(void **state)
 	free(data);
 }
 
+/* A text that two encoders read and a number that becomes text, in make_onnx.py; the sums by hand. */
+static void test_categories(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *city;
+		double count, margin;
+	} rows[] = {{"Bern", 2, 4.0 + 2.0 * 8.0 + 0.5 * 16.0 + 0.5}, {"", 7, 2.0 - 8.0 + 0.25 * 16.0 + 0.5},
+		{"Oslo", 1, 1.0 - 8.0 + 0.0 * 16.0 + 0.5}};
+	size_t size;
+	score_error error;
+	score_model *model;
+	double code, margin;
+	unsigned char *data = read_file("categories", &size);
+	assert_int_equal(import_bytes(data, size, &model, &error), SCORE_OK);
+	assert_int_equal(score_model_category_count(model, 0), 3);
+	assert_string_equal(score_model_category_name(model, 0, 0), "");
+	assert_string_equal(score_model_category_name(model, 0, 2), "Oslo");
+	assert_true(score_model_category_unknown(model, 0) == SCORE_REFUSE);
+	/* The encoder that fails at unknown texts does not know it, the other one does. */
+	assert_false(score_model_category_find(model, 0, "Rome", 4, &code));
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		double row[2] = {0.0, rows[i].count};
+		score_options options = SCORE_OPTIONS_INIT;
+		options.output = SCORE_OUTPUT_MARGIN;
+		assert_true(score_model_category_find(model, 0, rows[i].city, strlen(rows[i].city), row));
+		score_input input = score_input_rows_f64(row, 1, 2);
+		assert_int_equal(score_batch(model, &input, &margin, 1, &options, &error), SCORE_OK);
+		assert_true(margin == rows[i].margin);
+	}
+	score_model_free(model);
+	free(data);
+}
+
 /* Cut off, and with each byte changed in several ways: an answer or an error, never more than the bound. */
 static void test_damage(void **state)
 {
 	(void)state;
 	static const unsigned char masks[] = {0xFF, 0x80, 0x01, 0x07};
 	size_t refused = 0;
-	for (size_t i = 0; i < 4; i++) {
+	for (size_t i = 0; i < N_FILES; i++) {
 		size_t size;
 		score_error error;
 		score_model *model;
@@ -340,7 +375,7 @@ static void test_wrong_trees(void **state)
 	WITH(t.n_ids = 2, corrupt, "nodes_nodeids has 2");
 	WITH(t.transform = "TANH", corrupt, "TANH");
 	WITH(t.more = "MIN", unsupported, "MIN");
-	WITH(t.kind = "SVMRegressor", unsupported, "support vector machines");
+	WITH(t.kind = "SVMRegressor", unsupported, "support vector machine");
 	WITH(t.kind = "Nonsense", unsupported, "Nonsense");
 	WITH(t.width = 0, SCORE_ERR_LIMIT, "columns");
 	WITH(t.width = INT64_MAX, SCORE_ERR_LIMIT, "columns");
@@ -394,6 +429,7 @@ static void test_bombs(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_files), cmocka_unit_test(test_pipeline),
+		cmocka_unit_test(test_categories),
 		cmocka_unit_test(test_damage), cmocka_unit_test(test_wrong_trees), cmocka_unit_test(test_wide_leaves),
 		cmocka_unit_test(test_bombs)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
