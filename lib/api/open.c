@@ -7,26 +7,34 @@
 #define MEMORY_PER_BYTE 64u
 #define MEMORY_FIXED ((size_t)64 << 20)
 
-static score_status open_bytes(const void *data, size_t size, const score_open_options *o, score_model **out,
-	score_error *error)
-{
+/* What was read from a file, which is not needed any more: it is let go before the forest is compiled. */
+typedef struct decoded {
 	sl_arena arena;
-	forest *f = NULL;
+	forest *f;
+	size_t size;
 	uint8_t hash[16];
+} decoded;
+
+static score_status decode(const void *data, size_t size, const score_open_options *o, decoded *d, score_error *error)
+{
 	size_t limit = size > (SIZE_MAX - MEMORY_FIXED) / MEMORY_PER_BYTE ? SIZE_MAX : size * MEMORY_PER_BYTE + MEMORY_FIXED;
-	sl_arena_init(&arena, o->allocator, limit);
+	d->size = size;
+	sl_arena_init(&d->arena, o->allocator, limit);
 	unsigned host = sl_enter_default_float();
-	score_status status = slm_read(data, size, &arena, &f, hash, error);
+	score_status status = slm_read(data, size, &d->arena, &d->f, d->hash, error);
 	sl_leave_default_float(host);
-	if (status != SCORE_OK) {
-		sl_arena_free(&arena);
-		return status;
-	}
-	status = sl_model_make(&arena, f, o->isa, out, error);
+	if (status != SCORE_OK)
+		sl_arena_free(&d->arena);
+	return status;
+}
+
+static score_status make(decoded *d, const score_open_options *o, score_model **out, score_error *error)
+{
+	score_status status = sl_model_make(&d->arena, d->f, o->isa, out, error);
 	if (status != SCORE_OK)
 		return status;
-	(*out)->file_bytes = size;
-	memcpy((*out)->hash, hash, sizeof hash);
+	(*out)->file_bytes = d->size;
+	memcpy((*out)->hash, d->hash, sizeof d->hash);
 	if (o->flags & SCORE_OPEN_VERIFY) {
 		status = score_model_verify(*out, SCORE_ISA_AUTO, NULL, error);
 		if (status != SCORE_OK) {
@@ -60,7 +68,33 @@ score_status score_model_open_memory(const void *data, size_t size, const score_
 	if (status == SCORE_OK && size > o.max_bytes)
 		status = sl_fail(error, SCORE_ERR_LIMIT, "the model has %zu bytes, the limit (max_bytes) is %llu", size,
 			(unsigned long long)o.max_bytes);
-	return status == SCORE_OK ? open_bytes(data, size, &o, out, error) : status;
+	decoded d;
+	if (status == SCORE_OK)
+		status = decode(data, size, &o, &d, error);
+	return status == SCORE_OK ? make(&d, &o, out, error) : status;
+}
+
+static score_status decode_mapped(const char *path, const score_open_options *o, decoded *d, score_error *error)
+{
+	const void *mapped = NULL;
+	size_t size = 0;
+	score_status status = sl_map_file(path, o->max_bytes, &mapped, &size, error);
+	if (status == SCORE_OK)
+		status = decode(mapped, size, o, d, error);
+	sl_unmap_file(mapped, size);
+	return status;
+}
+
+static score_status decode_file(const char *path, const score_open_options *o, decoded *d, score_error *error)
+{
+	void *data = NULL;
+	size_t size = 0;
+	score_allocator a = sl_allocator(o->allocator);
+	score_status status = sl_read_file(path, o->max_bytes, &a, &data, &size, error);
+	if (status == SCORE_OK)
+		status = decode(data, size, o, d, error);
+	sl_free(&a, data, size, SL_CACHE_LINE);
+	return status;
 }
 
 score_status score_model_open_file(const char *path, const score_open_options *options, score_model **out,
@@ -76,20 +110,7 @@ score_status score_model_open_file(const char *path, const score_open_options *o
 	score_status status = take_options(options, &o, error);
 	if (status != SCORE_OK)
 		return status;
-	size_t size = 0;
-	if (o.flags & SCORE_OPEN_MMAP) {
-		const void *mapped = NULL;
-		status = sl_map_file(path, o.max_bytes, &mapped, &size, error);
-		if (status == SCORE_OK)
-			status = open_bytes(mapped, size, &o, out, error);
-		sl_unmap_file(mapped, size);
-		return status;
-	}
-	void *data = NULL;
-	score_allocator a = sl_allocator(o.allocator);
-	status = sl_read_file(path, o.max_bytes, &a, &data, &size, error);
-	if (status == SCORE_OK)
-		status = open_bytes(data, size, &o, out, error);
-	sl_free(&a, data, size, SL_CACHE_LINE);
-	return status;
+	decoded d;
+	status = o.flags & SCORE_OPEN_MMAP ? decode_mapped(path, &o, &d, error) : decode_file(path, &o, &d, error);
+	return status == SCORE_OK ? make(&d, &o, out, error) : status;
 }

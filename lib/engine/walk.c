@@ -86,7 +86,7 @@ static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *co
 
 static uint32_t leaf_at(const engine *e, uint32_t tree, uint32_t node)
 {
-	return e->f->trees[tree].first_leaf + e->walk.leaf_of_node[node];
+	return e->f->trees[tree].first_leaf + engine_leaf_of_node(&e->walk, node);
 }
 
 /* Add the leaf at a node to the sums of one row of the call. */
