@@ -29,12 +29,7 @@ static void put(node_maker *m, size_t at, uint32_t left, uint32_t column, uint32
 
 static void put_leaf(node_maker *m, size_t at, uint32_t first_leaf, uint32_t leaf)
 {
-	if (m->leaf_bytes == 1)
-		((uint8_t *)m->leaf_of_node)[at] = (uint8_t)leaf;
-	else if (m->leaf_bytes == 2)
-		((uint16_t *)m->leaf_of_node)[at] = (uint16_t)leaf;
-	else
-		((uint32_t *)m->leaf_of_node)[at] = leaf;
+	forest_put_number(m->leaf_of_node, m->leaf_bytes, at, leaf);
 	if (m->values_f32)
 		m->values_f32[at] = (float)m->e->f->leaves[first_leaf + leaf];
 	if (m->values_f64)
@@ -83,7 +78,7 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	walk_tree *trees = sl_arena_alloc(arena, f->n_trees, sizeof *trees);
 	for (uint32_t t = 0; t < f->n_trees; t++)
 		most = f->trees[t].n_splits > most ? f->trees[t].n_splits : most;
-	m.leaf_bytes = most <= UINT8_MAX ? 1 : most <= UINT16_MAX ? 2 : 4;
+	m.leaf_bytes = forest_number_bytes((uint32_t)most);
 	m.leaf_of_node = sl_arena_alloc(arena, n_nodes, m.leaf_bytes);
 	if (small_nodes_fit(e, most))
 		m.small = sl_arena_alloc(arena, n_nodes, sizeof *m.small);
@@ -110,7 +105,7 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 		first += 2 * (size_t)f->trees[t].n_splits + 1;
 	}
 	sl_free(&arena->allocator, m.queue, queue_bytes, 64);
-	e->walk = (walk_plan){m.small, m.nodes, m.wide, m.leaf_of_node, m.leaf_bytes, m.values_f32, m.values_f64, trees, false};
+	e->walk = (walk_plan){m.small, m.nodes, m.wide, {m.leaf_of_node, m.leaf_bytes}, m.values_f32, m.values_f64, trees, false};
 	for (uint32_t c = 0; c < e->n_columns; c++)
 		e->walk.has_sets |= e->columns[c].is_category;
 	return SCORE_OK;

@@ -98,20 +98,12 @@ typedef struct walk_plan {
 	const walk_small_node *small_nodes; /* one of the three; wide ones when code_bytes is 4 */
 	const walk_node *nodes;
 	const walk_wide_node *wide_nodes;
-	const void *leaf_of_node;         /* counted within the tree; parallel to nodes; engine_leaf_of_node() reads it */
-	uint32_t leaf_bytes;              /* of one of them: 1, 2 or 4 */
+	forest_numbers leaf_of_node;      /* counted within the tree; parallel to nodes */
 	const float *values_f32;          /* leaf values, parallel to nodes: one of the two, none for vector leaves */
 	const double *values_f64;
 	const walk_tree *trees;
 	bool has_sets;
 } walk_plan;
-
-static inline uint32_t engine_leaf_of_node(const walk_plan *p, size_t node)
-{
-	if (p->leaf_bytes == 1)
-		return ((const uint8_t *)p->leaf_of_node)[node];
-	return p->leaf_bytes == 2 ? ((const uint16_t *)p->leaf_of_node)[node] : ((const uint32_t *)p->leaf_of_node)[node];
-}
 
 /* Features of linear leaves: a block's values are fetched once. */
 typedef struct term_plan {
