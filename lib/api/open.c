@@ -30,7 +30,9 @@ static score_status decode(const void *data, size_t size, const score_open_optio
 
 static score_status make(decoded *d, const score_open_options *o, score_model **out, score_error *error)
 {
+	unsigned host = sl_enter_default_float();
 	score_status status = sl_model_make(&d->arena, d->f, o->isa, out, error);
+	sl_leave_default_float(host);
 	if (status != SCORE_OK)
 		return status;
 	(*out)->file_bytes = d->size;
