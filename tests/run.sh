@@ -199,7 +199,8 @@ coverage() {
 
 # ---- the run -----------------------------------------------------------------------------------------------------
 
-test_packages=(clang libclang-rt-14-dev binutils universal-ctags g++ libsimde-dev locales)
+test_packages=(clang libclang-rt-14-dev binutils universal-ctags g++ libsimde-dev locales libsodium-dev openssl
+	abigail-tools)
 other_packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user-static
 	gcc-riscv64-linux-gnu libc6-dev-riscv64-cross gcc-i686-linux-gnu libc6-dev-i386-cross musl-tools valgrind chromium)
 long_packages=(gcovr)
