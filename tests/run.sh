@@ -205,7 +205,7 @@ other_packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu 
 	gcc-riscv64-linux-gnu libc6-dev-riscv64-cross gcc-i686-linux-gnu libc6-dev-i386-cross musl-tools valgrind chromium)
 long_packages=(gcovr)
 slow_checks=(check_big_endian.sh check_neon.sh check_instructions.py check_amalgamation.sh check_architectures.sh
-	check_supply.sh)
+	check_supply.sh check_abi.sh)
 step count_one "packages" install_packages || finish
 step count_one "build" build_in build || finish
 step count_one "venv" make_venv
