@@ -104,11 +104,21 @@ typedef struct cli_model_options {
 } cli_model_options;
 
 int cli_model_open(const char *path, const cli_model_options *options, cli_model *out);
+/* The same from a `.slm` file whose signature is checked before anything else of it is looked at. */
+int cli_model_open_signed(const char *path, const char *signature, const char *public_key, cli_model *out);
 void cli_model_close(cli_model *model);
 /* "Scoreline .slm", or the name of the other library's format. */
 const char *cli_model_format_name(const cli_model *model);
 /* `scoreline inspect --json`. */
 int cli_inspect_json(const char *path, const cli_model *model);
+
+/* ---- signatures ---------------------------------------------------------------------------------- */
+
+/* All bytes of a file, at most `limit`; free() them. */
+int cli_read_whole(const char *path, size_t limit, unsigned char **out, size_t *size);
+/* CLI_OK only if the owner of the public key signed these bytes; `path` is for messages. */
+int cli_check_signature(const char *path, const unsigned char *bytes, size_t size, const char *signature_path,
+	const char *key_path);
 
 /* ---- bytes of an input -------------------------------------------------------------------------- */
 

@@ -1,5 +1,5 @@
 /*
- * scoreline verify: the model's golden rows on every instruction set of this machine.
+ * scoreline verify: the model's golden rows on every instruction set of this machine, and before them its signature.
  */
 #include "cli.h"
 
@@ -47,9 +47,11 @@ static int verify_all(const char *path, const cli_model *m, bool quiet)
 int cli_verify(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "signature", required_argument, NULL, 's' }, { "public-key", required_argument, NULL, 'k' },
 		{ "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
 	};
 	const cli_model_options model_options = { SCORE_ISA_AUTO, 0, 0, SCORE_ONNX_SPECIFICATION, NULL };
+	const char *signature = NULL, *public_key = NULL;
 	bool quiet = false;
 	cli_model m;
 	int c, code;
@@ -59,15 +61,25 @@ int cli_verify(int argc, char **argv)
 			fputs(cli_help("verify"), stdout);
 			return cli_flush_stdout();
 		}
-		if (c != 'q')
+		if (c != 'q' && c != 's' && c != 'k')
 			return cli_bad_option("verify", c, argv);
-		quiet = true;
+		signature = c == 's' ? optarg : signature;
+		public_key = c == 'k' ? optarg : public_key;
+		quiet = quiet || c == 'q';
 	}
 	if (argc - optind != 1)
 		return cli_usage("verify", "expected one FILE, found %d", argc - optind);
-	code = cli_model_open(argv[optind], &model_options, &m);
+	if ((signature == NULL) != (public_key == NULL))
+		return cli_usage("verify", "--signature and --public-key go together");
+	code = signature != NULL ? cli_model_open_signed(argv[optind], signature, public_key, &m)
+				 : cli_model_open(argv[optind], &model_options, &m);
 	if (code != CLI_OK)
 		return code;
+	if (signature != NULL && !quiet) {
+		fputs("signature  ok: Ed25519, made with the key of ", stdout);
+		cli_print_text(stdout, public_key);
+		putchar('\n');
+	}
 	code = verify_all(argv[optind], &m, quiet);
 	cli_model_close(&m);
 	return code;

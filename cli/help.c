@@ -171,18 +171,23 @@ static const char logs[] =
 	"  scoreline log export calls/ --score-name fraud_score --format sqlite --table fraud_detection -o log.db\n";
 
 static const char verify[] =
-	"Usage: scoreline verify FILE\n"
+	"Usage: scoreline verify FILE [--signature FILE.sig --public-key KEY]\n"
 	"\n"
 	"Score the test rows inside the model on every instruction set and compare all bits with the stored margins.\n"
 	"Prints one line per instruction set, also for those that this machine does not have.\n"
 	"Exit status 0 only if every available one agrees.\n"
 	"\n"
 	"Options:\n"
-	"  -q, --quiet   print only differences\n"
-	"  -h, --help    this text\n"
+	"      --signature FILE   before anything else, check this detached Ed25519 signature of the .slm file:\n"
+	"                         64 bytes as `openssl pkeyutl -sign -rawin` writes them, or their base64\n"
+	"      --public-key KEY   of whoever may sign: PEM as `openssl pkey -pubout` writes it, its DER, or the\n"
+	"                         key's 32 bytes, plain or in base64\n"
+	"  -q, --quiet            print only differences\n"
+	"  -h, --help             this text\n"
 	"\n"
-	"Example:\n"
-	"  scoreline verify model.slm\n";
+	"Examples:\n"
+	"  scoreline verify model.slm\n"
+	"  scoreline verify model.slm --signature model.slm.sig --public-key public.pem\n";
 
 static const char table[] =
 	"Usage: scoreline table build FILE.csv --key NAME -o TABLE.sft [options]\n"

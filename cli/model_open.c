@@ -7,12 +7,14 @@
 #include "cli.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
 /* docs/format.md */
 #define SLM_MAGIC "\x89SLM"
 #define SLM_MAGIC_BYTES 4
+#define MOST_SIGNED_BYTES ((size_t)1 << 30) /* what the library opens by default */
 /* Enough to name the format of an imported file. The importer itself looks at all of it. */
 #define DETECT_BYTES 65536
 
@@ -56,6 +58,41 @@ static score_status open_any(const char *path, const cli_model_options *options,
 	}
 }
 
+static bool is_slm(const unsigned char *start, size_t length)
+{
+	return length >= SLM_MAGIC_BYTES && memcmp(start, SLM_MAGIC, SLM_MAGIC_BYTES) == 0;
+}
+
+static int describe(const char *path, cli_model *out)
+{
+	out->info.struct_size = sizeof out->info;
+	if (score_model_get_info(out->model, &out->info) == SCORE_OK)
+		return CLI_OK;
+	cli_model_close(out);
+	return cli_fail(path, "the library does not describe the model; is it older than this command?");
+}
+
+int cli_model_open_signed(const char *path, const char *signature, const char *public_key, cli_model *out)
+{
+	unsigned char *bytes;
+	size_t size;
+	score_error error;
+	int code = cli_read_whole(path, MOST_SIGNED_BYTES, &bytes, &size);
+	memset(out, 0, sizeof *out);
+	if (code != CLI_OK)
+		return code;
+	code = cli_check_signature(path, bytes, size, signature, public_key);
+	if (code == CLI_OK && !is_slm(bytes, size))
+		code = cli_fail(path, "is signed, but is no .slm file; signatures are for what `scoreline convert` wrote");
+	out->is_slm = true;
+	out->file_bytes = size;
+	/* From the bytes that were checked: the file may be another one by now. */
+	if (code == CLI_OK && score_model_open_memory(bytes, size, NULL, &out->model, &error) != SCORE_OK)
+		code = cli_fail_library(path, &error, NULL);
+	free(bytes);
+	return code == CLI_OK ? describe(path, out) : code;
+}
+
 int cli_model_open(const char *path, const cli_model_options *options, cli_model *out)
 {
 	static unsigned char start[DETECT_BYTES];
@@ -68,7 +105,7 @@ int cli_model_open(const char *path, const cli_model_options *options, cli_model
 	code = read_start(path, start, &length, &out->file_bytes);
 	if (code != CLI_OK)
 		return code;
-	out->is_slm = length >= SLM_MAGIC_BYTES && memcmp(start, SLM_MAGIC, SLM_MAGIC_BYTES) == 0;
+	out->is_slm = is_slm(start, length);
 	out->format = score_import_detect(start, length);
 	if (out->is_slm && options->iteration_end != 0)
 		return cli_fail(path, "--iterations works only on model files of other libraries");
@@ -76,12 +113,7 @@ int cli_model_open(const char *path, const cli_model_options *options, cli_model
 		return cli_fail(path, "--missing works only on model files of XGBoost");
 	if (open_any(path, options, out, &error) != SCORE_OK)
 		return cli_fail_library(path, &error, NULL);
-	out->info.struct_size = sizeof out->info;
-	if (score_model_get_info(out->model, &out->info) != SCORE_OK) {
-		cli_model_close(out);
-		return cli_fail(path, "the library does not describe the model; is it older than this command?");
-	}
-	return CLI_OK;
+	return describe(path, out);
 }
 
 void cli_model_close(cli_model *model)

@@ -199,12 +199,13 @@ coverage() {
 
 # ---- the run -----------------------------------------------------------------------------------------------------
 
-test_packages=(clang libclang-rt-14-dev binutils universal-ctags g++ libsimde-dev locales)
+test_packages=(clang libclang-rt-14-dev binutils universal-ctags g++ libsimde-dev locales libsodium-dev openssl
+	abigail-tools)
 other_packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user-static
 	gcc-riscv64-linux-gnu libc6-dev-riscv64-cross gcc-i686-linux-gnu libc6-dev-i386-cross musl-tools valgrind chromium)
 long_packages=(gcovr)
 slow_checks=(check_big_endian.sh check_neon.sh check_instructions.py check_amalgamation.sh check_architectures.sh
-	check_supply.sh)
+	check_supply.sh check_abi.sh)
 step count_one "packages" install_packages || finish
 step count_one "build" build_in build || finish
 step count_one "venv" make_venv

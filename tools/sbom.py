@@ -12,7 +12,13 @@ import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # pkg-config's names and the licences that their authors declare.
-LIBRARIES = {"msgpack": "BSL-1.0", "libxxhash": "BSD-2-Clause", "yajl": "ISC", "libprotobuf-c": "BSD-2-Clause", "jansson": "MIT", "sqlite3": "blessing"}
+LIBRARIES = {"msgpack": "BSL-1.0", "libxxhash": "BSD-2-Clause", "yajl": "ISC", "libprotobuf-c": "BSD-2-Clause", "jansson": "MIT", "sqlite3": "blessing",
+             "libsodium": "ISC"}
+OPTIONAL = ("libsodium",)  # the command is built without it where it is not installed
+
+
+def is_installed(library: str) -> bool:
+    return subprocess.run(["pkg-config", "--exists", library]).returncode == 0
 
 
 def version_of(library: str) -> str:
@@ -33,6 +39,7 @@ def main() -> None:
     version = re.search(r'SCORE_VERSION_STRING "(.*?)"', (ROOT / "include/scoreline.h").read_text())[1]
     sources = sorted(p for folder in ("include", "lib", "cli") for p in (ROOT / folder).rglob("*")
                      if p.suffix in {".c", ".h", ".proto"})
+    libraries = {name: licence for name, licence in LIBRARIES.items() if name not in OPTIONAL or is_installed(name)}
     digests = {p: hashlib.sha256(p.read_bytes()).hexdigest() for p in sources}
     whole = hashlib.sha256("".join(f"{p.relative_to(ROOT)} {d}\n" for p, d in digests.items()).encode()).hexdigest()
     document = {
@@ -41,14 +48,14 @@ def main() -> None:
         # No clock: a bill of the same sources is the same bill.
         "creationInfo": {"created": "1970-01-01T00:00:00Z", "creators": ["Tool: scoreline-sbom"]},
         "packages": [package("scoreline", version, "Apache-2.0"),
-                     *(package(name, version_of(name), licence) for name, licence in LIBRARIES.items())],
+                     *(package(name, version_of(name), licence) for name, licence in libraries.items())],
         "files": [{"SPDXID": f"SPDXRef-file-{i}", "fileName": f"./{p.relative_to(ROOT)}", "copyrightText": "NOASSERTION",
                    "licenseConcluded": "Apache-2.0", "checksums": [{"algorithm": "SHA256", "checksumValue": digest}]}
                   for i, (p, digest) in enumerate(digests.items())],
         "relationships": [{"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES",
                            "relatedSpdxElement": "SPDXRef-scoreline"},
                           *({"spdxElementId": "SPDXRef-scoreline", "relationshipType": "DEPENDS_ON",
-                             "relatedSpdxElement": f"SPDXRef-{name}"} for name in LIBRARIES)],
+                             "relatedSpdxElement": f"SPDXRef-{name}"} for name in libraries)],
     }
     print(json.dumps(document, indent=1))
 

@@ -27,7 +27,7 @@ static score_status make_explainer(const score_model *model, const input_view *v
 	return SCORE_OK;
 }
 
-score_status score_explainer_new(const score_model *model, const score_input *input, const score_plan *plan,
+static score_status new_explainer(const score_model *model, const score_input *input, const score_plan *plan,
 	score_explainer **out, score_error *error)
 {
 	input_view view;
@@ -56,6 +56,15 @@ score_status score_explainer_new(const score_model *model, const score_input *in
 		*out = NULL;
 		status = input_refuse(&view, error);
 	}
+	return status;
+}
+
+score_status score_explainer_new(const score_model *model, const score_input *input, const score_plan *plan,
+	score_explainer **out, score_error *error)
+{
+	unsigned host = sl_enter_default_float();
+	score_status status = new_explainer(model, input, plan, out, error);
+	sl_leave_default_float(host);
 	return status;
 }
 
@@ -99,7 +108,9 @@ score_status score_top_reasons(const score_model *model, const double *contribut
 	if (direction < SCORE_DIRECTION_BOTH || direction > SCORE_DIRECTION_DOWN)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "unknown direction %d", (int)direction);
 	size_t width = (size_t)model->f->n_features + 1;
+	unsigned host = sl_enter_default_float(); /* a denormal is no zero */
 	for (size_t r = 0; r < n_rows && k; r++)
 		choose_reasons(model->f, contributions + (r * model->f->contract.n_outputs + output) * width, direction, k, out + r * k);
+	sl_leave_default_float(host);
 	return SCORE_OK;
 }

@@ -21,7 +21,7 @@ static score_status take_options(const score_model *model, const score_export_op
 	return SCORE_OK;
 }
 
-score_status score_model_export_js(const score_model *model, const score_export_options *options, void **out, size_t *out_size,
+static score_status write_js(const score_model *model, const score_export_options *options, void **out, size_t *out_size,
 	score_error *error)
 {
 	score_export_options o;
@@ -43,5 +43,14 @@ score_status score_model_export_js(const score_model *model, const score_export_
 	if (status == SCORE_OK)
 		*out_size = text.length;
 	sl_vector_free(&text);
+	return status;
+}
+
+score_status score_model_export_js(const score_model *model, const score_export_options *options, void **out, size_t *out_size,
+	score_error *error)
+{
+	unsigned host = sl_enter_default_float();
+	score_status status = write_js(model, options, out, out_size, error);
+	sl_leave_default_float(host);
 	return status;
 }

@@ -75,7 +75,7 @@ score_status score_model_get_info(const score_model *model, score_model_info *ou
 		.file_bytes = model->file_bytes,
 		.margin_is_f32 = f->contract.sum == SCORE_F32,
 		.n_categories = f->n_set_members,
-		.has_covers = f->leaf_covers != NULL,
+		.has_covers = f->leaf_covers.values != NULL,
 		.n_derived = f->derived.n,
 	};
 	find_maxima(f, &info);

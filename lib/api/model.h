@@ -27,6 +27,21 @@ score_status sl_model_make(sl_arena *arena, const forest *f, score_isa isa, scor
 /* Options of opening with their defaults, checked. */
 score_status sl_model_take_open_options(const score_open_options *given, score_open_options *o, score_error *error);
 
+/* What stands in the bytes of a file; those may go before the forest is compiled. */
+typedef struct sl_model_decoded {
+	sl_arena arena;
+	forest *f;
+	size_t size;
+	uint8_t hash[16];
+} sl_model_decoded;
+
+/* On failure nothing is held. */
+score_status sl_model_decode(const void *data, size_t size, const score_open_options *o, sl_model_decoded *d,
+	score_error *error);
+/* Compile it; the model takes over the arena. On failure *out is NULL and the arena is freed. */
+score_status sl_model_finish_open(sl_model_decoded *d, const score_open_options *o, score_model **out,
+	score_error *error);
+
 /* Margins of a row whose number of outputs does not fit the output: so many fit the stack. */
 #define SL_MODEL_MARGINS 64u
 

@@ -2,6 +2,30 @@
 #include "../base/file.h"
 #include "model.h"
 
+static score_status decode_mapped(const char *path, const score_open_options *o, sl_model_decoded *d,
+	score_error *error)
+{
+	const void *mapped = NULL;
+	size_t size = 0;
+	score_status status = sl_map_file(path, o->max_bytes, &mapped, &size, error);
+	if (status == SCORE_OK)
+		status = sl_model_decode(mapped, size, o, d, error);
+	sl_unmap_file(mapped, size);
+	return status;
+}
+
+static score_status decode_file(const char *path, const score_open_options *o, sl_model_decoded *d, score_error *error)
+{
+	void *data = NULL;
+	size_t size = 0;
+	score_allocator a = sl_allocator(o->allocator);
+	score_status status = sl_read_file(path, o->max_bytes, &a, &data, &size, error);
+	if (status == SCORE_OK)
+		status = sl_model_decode(data, size, o, d, error);
+	sl_free(&a, data, size, SL_CACHE_LINE);
+	return status;
+}
+
 score_status score_model_open_file(const char *path, const score_open_options *options, score_model **out,
 	score_error *error)
 {
@@ -15,22 +39,9 @@ score_status score_model_open_file(const char *path, const score_open_options *o
 	score_status status = sl_model_take_open_options(options, &o, error);
 	if (status != SCORE_OK)
 		return status;
-	size_t size = 0;
-	if (o.flags & SCORE_OPEN_MMAP) {
-		const void *mapped = NULL;
-		status = sl_map_file(path, o.max_bytes, &mapped, &size, error);
-		if (status == SCORE_OK)
-			status = score_model_open_memory(mapped, size, options, out, error);
-		sl_unmap_file(mapped, size);
-		return status;
-	}
-	void *data = NULL;
-	score_allocator a = sl_allocator(o.allocator);
-	status = sl_read_file(path, o.max_bytes, &a, &data, &size, error);
-	if (status == SCORE_OK)
-		status = score_model_open_memory(data, size, options, out, error);
-	sl_free(&a, data, size, SL_CACHE_LINE);
-	return status;
+	sl_model_decoded d;
+	status = o.flags & SCORE_OPEN_MMAP ? decode_mapped(path, &o, &d, error) : decode_file(path, &o, &d, error);
+	return status == SCORE_OK ? sl_model_finish_open(&d, &o, out, error) : status;
 }
 
 score_status score_model_save_file(const score_model *model, const char *path, const score_save_options *options,

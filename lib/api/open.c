@@ -7,26 +7,30 @@
 #define MEMORY_PER_BYTE 64u
 #define MEMORY_FIXED ((size_t)64 << 20)
 
-static score_status open_bytes(const void *data, size_t size, const score_open_options *o, score_model **out,
+score_status sl_model_decode(const void *data, size_t size, const score_open_options *o, sl_model_decoded *d,
 	score_error *error)
 {
-	sl_arena arena;
-	forest *f = NULL;
-	uint8_t hash[16];
 	size_t limit = size > (SIZE_MAX - MEMORY_FIXED) / MEMORY_PER_BYTE ? SIZE_MAX : size * MEMORY_PER_BYTE + MEMORY_FIXED;
-	sl_arena_init(&arena, o->allocator, limit);
+	d->size = size;
+	sl_arena_init(&d->arena, o->allocator, limit);
 	unsigned host = sl_enter_default_float();
-	score_status status = slm_read(data, size, &arena, &f, hash, error);
+	score_status status = slm_read(data, size, &d->arena, &d->f, d->hash, error);
 	sl_leave_default_float(host);
-	if (status != SCORE_OK) {
-		sl_arena_free(&arena);
-		return status;
-	}
-	status = sl_model_make(&arena, f, o->isa, out, error);
+	if (status != SCORE_OK)
+		sl_arena_free(&d->arena);
+	return status;
+}
+
+score_status sl_model_finish_open(sl_model_decoded *d, const score_open_options *o, score_model **out,
+	score_error *error)
+{
+	unsigned host = sl_enter_default_float();
+	score_status status = sl_model_make(&d->arena, d->f, o->isa, out, error);
+	sl_leave_default_float(host);
 	if (status != SCORE_OK)
 		return status;
-	(*out)->file_bytes = size;
-	memcpy((*out)->hash, hash, sizeof hash);
+	(*out)->file_bytes = d->size;
+	memcpy((*out)->hash, d->hash, sizeof d->hash);
 	if (o->flags & SCORE_OPEN_VERIFY) {
 		status = score_model_verify(*out, SCORE_ISA_AUTO, NULL, error);
 		if (status != SCORE_OK) {
@@ -60,5 +64,8 @@ score_status score_model_open_memory(const void *data, size_t size, const score_
 	if (status == SCORE_OK && size > o.max_bytes)
 		status = sl_fail(error, SCORE_ERR_LIMIT, "the model has %zu bytes, the limit (max_bytes) is %llu", size,
 			(unsigned long long)o.max_bytes);
-	return status == SCORE_OK ? open_bytes(data, size, &o, out, error) : status;
+	sl_model_decoded d;
+	if (status == SCORE_OK)
+		status = sl_model_decode(data, size, &o, &d, error);
+	return status == SCORE_OK ? sl_model_finish_open(&d, &o, out, error) : status;
 }

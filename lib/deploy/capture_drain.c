@@ -125,7 +125,9 @@ static score_status drain(score_capture *capture, bool close_segment, uint64_t *
 		return sl_fail(error, SCORE_ERR_ARGUMENT,
 			"this capture belongs to process %lld, which forked: make a new one here", (long long)capture->process);
 	pthread_mutex_lock(&capture->drain_lock);
+	const unsigned host = sl_enter_default_float();
 	score_status status = drain_ring(capture, &n_written, error);
+	sl_leave_default_float(host);
 	if (status == SCORE_OK && close_segment)
 		status = deploy_segment_close(capture, error);
 	if (status != SCORE_OK)

@@ -143,9 +143,11 @@ static bool put_record(score_capture *capture, const source *s, uint64_t first, 
 	if (out_bytes)
 		memcpy(to, s->call->out + first * s->record.out_width, out_bytes);
 	to += out_bytes;
+	const unsigned host = sl_enter_default_float(); /* denormals are written as they are */
 	if (n)
 		to = deploy_cells_write(s->call->input, s->call->plan, s->record.model->n_features, s->record.cells,
 			(int64_t)first, (int64_t)n, to);
+	sl_leave_default_float(host);
 	put_texts(s, to);
 	deploy_ring_commit(&capture->ring, position);
 	return true;

@@ -165,7 +165,7 @@ static score_status check_request(const score_feature_plan *plan, const score_in
 	return SCORE_OK;
 }
 
-score_status score_feature_lookup_batch(const score_feature_plan *plan, const score_input *request, void *scratch,
+static score_status look_up(const score_feature_plan *plan, const score_input *request, void *scratch,
 	size_t scratch_bytes, score_input *out, score_error *error)
 {
 	workspace w;
@@ -193,4 +193,13 @@ score_status score_feature_lookup_batch(const score_feature_plan *plan, const sc
 	}
 	*out = score_input_columns(w.features, request->n_rows, plan->n_features);
 	return SCORE_OK;
+}
+
+score_status score_feature_lookup_batch(const score_feature_plan *plan, const score_input *request, void *scratch,
+	size_t scratch_bytes, score_input *out, score_error *error)
+{
+	const unsigned host = sl_enter_default_float();
+	const score_status status = look_up(plan, request, scratch, scratch_bytes, out, error);
+	sl_leave_default_float(host);
+	return status;
 }

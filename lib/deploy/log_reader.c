@@ -127,7 +127,7 @@ static void start(score_log *log)
 	sl_vector_init(&log->models.by_number, &log->allocator, sizeof(score_log_model *));
 }
 
-score_status score_log_open(const char *const *paths, size_t n_paths, const score_log_options *options, score_log **out,
+static score_status open_log(const char *const *paths, size_t n_paths, const score_log_options *options, score_log **out,
 	score_error *error)
 {
 	score_log_options o;
@@ -158,6 +158,15 @@ score_status score_log_open(const char *const *paths, size_t n_paths, const scor
 	}
 	*out = log;
 	return SCORE_OK;
+}
+
+score_status score_log_open(const char *const *paths, size_t n_paths, const score_log_options *options, score_log **out,
+	score_error *error)
+{
+	const unsigned host = sl_enter_default_float();
+	const score_status status = open_log(paths, n_paths, options, out, error);
+	sl_leave_default_float(host);
+	return status;
 }
 
 static void close_file(score_log *log)
@@ -404,7 +413,7 @@ static score_status next_in_segment(score_log *log, bool *is_call, score_error *
 	return SCORE_OK;
 }
 
-score_status score_log_next(score_log *log, const score_log_call **call, score_error *error)
+static score_status next_call(score_log *log, const score_log_call **call, score_error *error)
 {
 	if (call)
 		*call = NULL;
@@ -432,6 +441,14 @@ score_status score_log_next(score_log *log, const score_log_call **call, score_e
 		}
 	}
 	return SCORE_OK;
+}
+
+score_status score_log_next(score_log *log, const score_log_call **call, score_error *error)
+{
+	const unsigned host = sl_enter_default_float();
+	const score_status status = next_call(log, call, error);
+	sl_leave_default_float(host);
+	return status;
 }
 
 uint32_t score_log_segment_count(const score_log *log)

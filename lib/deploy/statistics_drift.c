@@ -127,7 +127,7 @@ static void measure(const score_histogram *h, const pairs *p, score_drift *out)
 	set_chi2(p, out);
 }
 
-score_status score_drift_of(const score_histogram *histogram, score_drift *out, score_error *error)
+static score_status compute_drift(const score_histogram *histogram, score_drift *out, score_error *error)
 {
 	score_histogram h;
 	const double nan = (double)NAN;
@@ -153,6 +153,14 @@ score_status score_drift_of(const score_histogram *histogram, score_drift *out, 
 	}
 	memcpy(out, &d, given < sizeof d ? given : sizeof d);
 	return SCORE_OK;
+}
+
+score_status score_drift_of(const score_histogram *histogram, score_drift *out, score_error *error)
+{
+	const unsigned host = sl_enter_default_float();
+	const score_status status = compute_drift(histogram, out, error);
+	sl_leave_default_float(host);
+	return status;
 }
 
 const char *score_drift_level_name(score_drift_level level)

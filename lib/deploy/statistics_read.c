@@ -233,7 +233,7 @@ static score_status read_root(reader *r, const score_allocator *allocator, score
 	return status;
 }
 
-score_status score_snapshot_read(const void *bytes, size_t size, const score_allocator *allocator, score_snapshot **out,
+static score_status read_snapshot(const void *bytes, size_t size, const score_allocator *allocator, score_snapshot **out,
 	score_error *error)
 {
 	reader r;
@@ -252,6 +252,15 @@ score_status score_snapshot_read(const void *bytes, size_t size, const score_all
 	if (status == SCORE_OK)
 		status = read_root(&r, allocator, out);
 	sl_arena_free(&r.scratch);
+	return status;
+}
+
+score_status score_snapshot_read(const void *bytes, size_t size, const score_allocator *allocator, score_snapshot **out,
+	score_error *error)
+{
+	const unsigned host = sl_enter_default_float();
+	const score_status status = read_snapshot(bytes, size, allocator, out, error);
+	sl_leave_default_float(host);
 	return status;
 }
 

@@ -119,7 +119,7 @@ static score_status make(const score_model *model, const score_statistics_option
 	return status;
 }
 
-score_status score_statistics_new(const score_model *model, const score_statistics_options *options,
+static score_status make_statistics(const score_model *model, const score_statistics_options *options,
 	score_statistics **out, score_error *error)
 {
 	score_statistics_options o;
@@ -139,6 +139,15 @@ score_status score_statistics_new(const score_model *model, const score_statisti
 	if (status == SCORE_OK)
 		status = make(model, &o, o.reference, out, error);
 	score_snapshot_free(own);
+	return status;
+}
+
+score_status score_statistics_new(const score_model *model, const score_statistics_options *options,
+	score_statistics **out, score_error *error)
+{
+	const unsigned host = sl_enter_default_float();
+	const score_status status = make_statistics(model, options, out, error);
+	sl_leave_default_float(host);
 	return status;
 }
 
@@ -372,7 +381,7 @@ static shard *take_shard(const score_statistics *s)
 	return NULL;
 }
 
-void score_statistics_record(score_statistics *statistics, const score_call *call)
+static void record_rows(score_statistics *statistics, const score_call *call)
 {
 	if (!statistics || !call || call->struct_size < sizeof *call)
 		return;
@@ -386,6 +395,13 @@ void score_statistics_record(score_statistics *statistics, const score_call *cal
 	if (call->status == SCORE_OK && call->input && call->input->n_rows > 0)
 		sample_rows(statistics, own, call, (uint64_t)call->input->n_rows);
 	atomic_store_explicit(&own->taken, 0, memory_order_release);
+}
+
+void score_statistics_record(score_statistics *statistics, const score_call *call)
+{
+	const unsigned host = sl_enter_default_float();
+	record_rows(statistics, call);
+	sl_leave_default_float(host);
 }
 
 /* ---- reading ------------------------------------------------------------------------------------- */

@@ -239,7 +239,7 @@ static score_status take_options(builder *b, const score_reference_options *give
 	return SCORE_OK;
 }
 
-score_status score_reference_new(const score_model *model, const score_input *input,
+static score_status make_reference(const score_model *model, const score_input *input,
 	const score_reference_options *options, score_snapshot **out, score_error *error)
 {
 	builder b = { .model = model, .input = input, .error = error, .allocator = sl_allocator(NULL) };
@@ -259,6 +259,15 @@ score_status score_reference_new(const score_model *model, const score_input *in
 	b.n_rows = (size_t)input->n_rows;
 	b.width = score_output_width(model, &scoring);
 	return build(&b, out);
+}
+
+score_status score_reference_new(const score_model *model, const score_input *input,
+	const score_reference_options *options, score_snapshot **out, score_error *error)
+{
+	const unsigned host = sl_enter_default_float();
+	const score_status status = make_reference(model, input, options, out, error);
+	sl_leave_default_float(host);
+	return status;
 }
 
 /* ---- in the model's metadata --------------------------------------------------------------------- */

@@ -6,7 +6,7 @@
 #include <math.h>
 #include <stdio.h>
 
-size_t deploy_number_text(double value, char text[DEPLOY_NUMBER_TEXT])
+static size_t write_number(double value, char text[DEPLOY_NUMBER_TEXT])
 {
 	if (!isfinite(value)) {
 		const char *word = isnan(value) ? "NaN" : value > 0 ? "+Inf" : "-Inf";
@@ -28,6 +28,15 @@ size_t deploy_number_text(double value, char text[DEPLOY_NUMBER_TEXT])
 		if (precision == 17 || (sl_parse_f64(text, length, &back) == length && back == value))
 			return length;
 	}
+}
+
+/* A denormal is not the zero that its text would be read as. */
+size_t deploy_number_text(double value, char text[DEPLOY_NUMBER_TEXT])
+{
+	const unsigned host = sl_enter_default_float();
+	const size_t length = write_number(value, text);
+	sl_leave_default_float(host);
+	return length;
 }
 
 static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

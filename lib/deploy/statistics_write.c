@@ -117,7 +117,7 @@ static void put_snapshot(writer *w, const score_snapshot *s)
 		put_histogram(w, shape->histograms + shape->n_features + i, s->cells);
 }
 
-score_status score_snapshot_serialise(const score_snapshot *snapshot, void **out, size_t *out_size, score_error *error)
+static score_status write_snapshot(const score_snapshot *snapshot, void **out, size_t *out_size, score_error *error)
 {
 	writer w = { .failed = false };
 	sl_error_clear(error);
@@ -141,6 +141,14 @@ score_status score_snapshot_serialise(const score_snapshot *snapshot, void **out
 	*out = bytes;
 	*out_size = size;
 	return SCORE_OK;
+}
+
+score_status score_snapshot_serialise(const score_snapshot *snapshot, void **out, size_t *out_size, score_error *error)
+{
+	const unsigned host = sl_enter_default_float();
+	const score_status status = write_snapshot(snapshot, out, out_size, error);
+	sl_leave_default_float(host);
+	return status;
 }
 
 void score_snapshot_free_bytes(const score_snapshot *snapshot, void *bytes, size_t size)

@@ -153,8 +153,10 @@ static void contribute_tree(const engine *e, const contribution_room *room, cons
 		.level_stride = contribution_level_doubles(plan->n_points[number], few ? CONTRIBUTION_FEW_ROWS : CONTRIBUTION_ROWS)};
 	void (*contribute)(const contribution_tree *) = few ? e->k->contribute_few : e->k->contribute;
 	if (!background) {
-		tree.split_covers = f->split_covers + t->first_split;
-		tree.leaf_covers = f->leaf_covers + t->first_leaf;
+		tree.split_covers = &f->split_covers;
+		tree.leaf_covers = &f->leaf_covers;
+		tree.first_split = t->first_split;
+		tree.first_leaf = t->first_leaf;
 		contribute(&tree);
 		return;
 	}

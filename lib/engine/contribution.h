@@ -6,7 +6,7 @@
 #ifndef SL_ENGINE_CONTRIBUTION_H
 #define SL_ENGINE_CONTRIBUTION_H
 
-#include "../base/base.h"
+#include "../forest/forest.h"
 
 /* Rows of a block; a kernel has a build for each. */
 #define CONTRIBUTION_ROWS 32
@@ -41,7 +41,8 @@ typedef struct contribution_tree {
 	/* the tree */
 	const int32_t *left, *right;
 	const uint32_t *split_test;
-	const double *split_covers, *leaf_covers; /* not used with `background` */
+	const forest_weights *split_covers, *leaf_covers; /* of the model; not used with `background` */
+	size_t first_split, first_leaf;                   /* those of the tree among them */
 	const double *leaves;
 	size_t leaf_stride;
 	/* the model */
@@ -61,6 +62,12 @@ typedef struct contribution_tree {
 	int32_t *last;              /* by slot: level of the last open split on it, or -1, as they must be before the call */
 	double *sums;               /* [slot][rows]: what the tree gives is added */
 } contribution_tree;
+
+static inline double contribution_cover(const contribution_tree *c, int32_t child)
+{
+	return child < 0 ? forest_weight(c->leaf_covers, c->first_leaf + (uint32_t)~child)
+			 : forest_weight(c->split_covers, c->first_split + (uint32_t)child);
+}
 
 /* Of the training rows of a split, the share that goes right. */
 static inline double engine_right_share(double left_cover, double right_cover)

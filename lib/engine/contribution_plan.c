@@ -6,11 +6,16 @@
  */
 #include "parts.h"
 
+static double cover_of(const forest *f, const forest_tree *t, int32_t child)
+{
+	return child < 0 ? forest_weight(&f->leaf_covers, (size_t)t->first_leaf + (uint32_t)~child)
+			 : forest_weight(&f->split_covers, (size_t)t->first_split + (uint32_t)child);
+}
+
 /* The average of a tree over its training rows, bottom up: a split stands before its children. */
 static double expect(const forest *f, const forest_tree *t, uint32_t value, double *means)
 {
 	const int32_t *left = f->left + t->first_split, *right = f->right + t->first_split;
-	const double *splits = f->split_covers + t->first_split, *covers = f->leaf_covers + t->first_leaf;
 	const double *leaves = f->leaves + (size_t)t->first_leaf * f->leaf_width + value;
 	if (t->n_splits == 0)
 		return *leaves;
@@ -18,7 +23,7 @@ static double expect(const forest *f, const forest_tree *t, uint32_t value, doub
 		int32_t l = left[s], r = right[s];
 		double low = l < 0 ? leaves[(size_t)~l * f->leaf_width] : means[l];
 		double high = r < 0 ? leaves[(size_t)~r * f->leaf_width] : means[r];
-		double share = engine_right_share(l < 0 ? covers[~l] : splits[l], r < 0 ? covers[~r] : splits[r]);
+		double share = engine_right_share(cover_of(f, t, l), cover_of(f, t, r));
 		means[s] = low + (high - low) * share;
 	}
 	return means[0];
@@ -27,9 +32,12 @@ static double expect(const forest *f, const forest_tree *t, uint32_t value, doub
 static score_status make_expected(engine *e, sl_arena *arena, score_error *error)
 {
 	const forest *f = e->f;
-	size_t bytes = ((size_t)f->n_splits + 1) * sizeof(double);
-	if (!f->leaf_covers)
+	uint32_t most = 0;
+	if (!f->leaf_covers.values)
 		return SCORE_OK;
+	for (uint32_t t = 0; t < f->n_trees; t++)
+		most = f->trees[t].n_splits > most ? f->trees[t].n_splits : most;
+	size_t bytes = ((size_t)most + 1) * sizeof(double);
 	double *expected = sl_arena_alloc(arena, (size_t)f->n_trees * f->leaf_width, sizeof *expected);
 	double *means = sl_alloc(&arena->allocator, bytes, SL_CACHE_LINE);
 	if (!expected || !means) {

@@ -65,8 +65,7 @@ static ALWAYS_INLINE double CONTRIBUTION_NAME(right_share)(const contribution_tr
 		return (c->columns[q->column].is_category ? contribution_table_says(c, q, code) : code > q->cut) ? 1.0 : 0.0;
 	}
 	int32_t left = c->left[split], right = c->right[split];
-	return engine_right_share(left < 0 ? c->leaf_covers[~left] : c->split_covers[left],
-		right < 0 ? c->leaf_covers[~right] : c->split_covers[right]);
+	return engine_right_share(contribution_cover(c, left), contribution_cover(c, right));
 }
 
 static ALWAYS_INLINE void CONTRIBUTION_NAME(open)(const contribution_tree *c, uint32_t k, uint32_t split)

@@ -94,7 +94,7 @@ static double argmax(const engine *e, const engine_call *call, int64_t row)
 static void leaves(const engine *e, const engine_call *call, int64_t row, double *out)
 {
 	for (uint32_t t = call->tree_begin; t < call->tree_end; t++)
-		*out++ = (double)e->f->leaf_ids[walk(e, call, t, row)];
+		*out++ = (double)forest_number(&e->f->leaf_ids, walk(e, call, t, row));
 }
 
 static void predict_row(const engine *e, const engine_call *call, int64_t row, double *out)

@@ -247,9 +247,11 @@ static uint32_t least_rows(const planner *p)
 	return 12 + (uint32_t)(operations / (24 * n_trees));
 }
 
-static bool keep(planner *p, const sl_vector *v, const void **to)
+/* Copy it into the model and let it go. */
+static bool keep(planner *p, sl_vector *v, const void **to)
 {
 	*to = sl_arena_copy(p->arena, v->data, v->length, v->element);
+	sl_vector_free(v);
 	return *to != NULL;
 }
 
@@ -257,12 +259,13 @@ static score_status keep_plan(planner *p)
 {
 	batch_plan *plan = &p->e->batch;
 	const void *leaves, *groups, *runs, *cuts8, *cuts16, *set_cuts, *ops, *full_slots, *trees;
+	uint32_t n_groups = (uint32_t)p->groups.length, least = least_rows(p);
 	if (!keep(p, &p->groups, &groups) || !keep(p, &p->runs, &runs) || !keep(p, &p->cuts8, &cuts8) ||
 		!keep(p, &p->cuts16, &cuts16) || !keep(p, &p->set_cuts, &set_cuts) || !keep(p, &p->ops, &ops) ||
 		!keep(p, &p->full_slots, &full_slots) ||
 		!keep(p, &p->trees, &trees) || !keep(p, &p->leaves, &leaves))
 		return no_memory(p);
-	*plan = (batch_plan){.usable = true, .n_groups = (uint32_t)p->groups.length, .n_slots = p->most_slots, .least_rows = least_rows(p),
+	*plan = (batch_plan){.usable = true, .n_groups = n_groups, .n_slots = p->most_slots, .least_rows = least,
 		.groups = groups, .runs = runs, .cuts8 = cuts8, .cuts16 = cuts16, .set_cuts = set_cuts, .ops = ops, .full_slots = full_slots,
 		.trees = trees, .leaves = leaves};
 	return SCORE_OK;

@@ -10,7 +10,8 @@ typedef struct node_maker {
 	walk_small_node *small;
 	walk_node *nodes;
 	walk_wide_node *wide;
-	uint32_t *leaf_of_node;
+	void *leaf_of_node;
+	uint32_t leaf_bytes;
 	float *values_f32;
 	double *values_f64;
 	int32_t *queue; /* split or ~leaf of each node of the tree at hand */
@@ -28,7 +29,7 @@ static void put(node_maker *m, size_t at, uint32_t left, uint32_t column, uint32
 
 static void put_leaf(node_maker *m, size_t at, uint32_t first_leaf, uint32_t leaf)
 {
-	m->leaf_of_node[at] = leaf;
+	forest_put_number(m->leaf_of_node, m->leaf_bytes, at, leaf);
 	if (m->values_f32)
 		m->values_f32[at] = (float)m->e->f->leaves[first_leaf + leaf];
 	if (m->values_f64)
@@ -75,9 +76,10 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	size_t n_nodes = (size_t)f->n_splits + f->n_leaves, most = 0;
 	node_maker m = {.e = e};
 	walk_tree *trees = sl_arena_alloc(arena, f->n_trees, sizeof *trees);
-	m.leaf_of_node = sl_arena_alloc(arena, n_nodes, sizeof *m.leaf_of_node);
 	for (uint32_t t = 0; t < f->n_trees; t++)
 		most = f->trees[t].n_splits > most ? f->trees[t].n_splits : most;
+	m.leaf_bytes = forest_number_bytes((uint32_t)most);
+	m.leaf_of_node = sl_arena_alloc(arena, n_nodes, m.leaf_bytes);
 	if (small_nodes_fit(e, most))
 		m.small = sl_arena_alloc(arena, n_nodes, sizeof *m.small);
 	else if (e->code_bytes < 4)
@@ -103,7 +105,7 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 		first += 2 * (size_t)f->trees[t].n_splits + 1;
 	}
 	sl_free(&arena->allocator, m.queue, queue_bytes, 64);
-	e->walk = (walk_plan){m.small, m.nodes, m.wide, m.leaf_of_node, m.values_f32, m.values_f64, trees, false};
+	e->walk = (walk_plan){m.small, m.nodes, m.wide, {m.leaf_of_node, m.leaf_bytes}, m.values_f32, m.values_f64, trees, false};
 	for (uint32_t c = 0; c < e->n_columns; c++)
 		e->walk.has_sets |= e->columns[c].is_category;
 	return SCORE_OK;

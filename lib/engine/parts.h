@@ -98,7 +98,7 @@ typedef struct walk_plan {
 	const walk_small_node *small_nodes; /* one of the three; wide ones when code_bytes is 4 */
 	const walk_node *nodes;
 	const walk_wide_node *wide_nodes;
-	const uint32_t *leaf_of_node;     /* counted within the tree; parallel to nodes */
+	forest_numbers leaf_of_node;      /* counted within the tree; parallel to nodes */
 	const float *values_f32;          /* leaf values, parallel to nodes: one of the two, none for vector leaves */
 	const double *values_f64;
 	const walk_tree *trees;

@@ -86,7 +86,7 @@ static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *co
 
 static uint32_t leaf_at(const engine *e, uint32_t tree, uint32_t node)
 {
-	return e->f->trees[tree].first_leaf + e->walk.leaf_of_node[node];
+	return e->f->trees[tree].first_leaf + forest_number(&e->walk.leaf_of_node, node);
 }
 
 /* Add the leaf at a node to the sums of one row of the call. */
@@ -160,7 +160,7 @@ static void list_leaves(const engine *e, const engine_call *call, const void *co
 		uint32_t nodes[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
 		walk_trees(e, t, n, codes, nodes);
 		for (uint32_t i = 0; i < n; i++)
-			*out++ = (double)e->f->leaf_ids[leaf_at(e, t + i, nodes[i])];
+			*out++ = (double)forest_number(&e->f->leaf_ids, leaf_at(e, t + i, nodes[i]));
 	}
 }
 
@@ -246,7 +246,7 @@ static void block_of_rows(const engine *e, const engine_call *call, row_range ro
 			for (uint32_t i = 0; i < n; i++) {
 				double *row = out + (r + i) * width;
 				if (leaf_output)
-					row[t - call->tree_begin] = (double)f->leaf_ids[leaf_at(e, t, nodes[i])];
+					row[t - call->tree_begin] = (double)forest_number(&f->leaf_ids, leaf_at(e, t, nodes[i]));
 				else
 					add_leaf(e, call, rows.first + (int64_t)(r + i), t, nodes[i], row);
 			}

@@ -189,7 +189,7 @@ static score_status check_builder(const score_builder *b, score_error *error)
 	return SCORE_OK;
 }
 
-score_status score_builder_add_column(score_builder *b, const score_column_program *program, uint32_t *column,
+static score_status add_column(score_builder *b, const score_column_program *program, uint32_t *column,
 	score_error *error)
 {
 	score_column_program p;
@@ -214,5 +214,14 @@ score_status score_builder_add_column(score_builder *b, const score_column_progr
 		b->steps.length = steps;
 	else if (column)
 		*column = a.column;
+	return status;
+}
+
+score_status score_builder_add_column(score_builder *b, const score_column_program *program, uint32_t *column,
+	score_error *error)
+{
+	unsigned host = sl_enter_default_float();
+	score_status status = add_column(b, program, column, error);
+	sl_leave_default_float(host);
 	return status;
 }

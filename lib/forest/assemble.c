@@ -300,8 +300,8 @@ static score_status add_trees(assembly *a)
 	f->left = sl_arena_copy(a->arena, b->left.data, f->n_splits, sizeof *f->left);
 	f->right = sl_arena_copy(a->arena, b->right.data, f->n_splits, sizeof *f->right);
 	f->leaves = sl_arena_copy(a->arena, b->leaves.data, b->leaves.length, sizeof *f->leaves);
-	f->leaf_ids = sl_arena_copy(a->arena, b->leaf_ids.data, f->n_leaves, sizeof *f->leaf_ids);
-	if (!split_test || !f->trees || !f->left || !f->right || !f->leaves || !f->leaf_ids)
+	if (!split_test || !f->trees || !f->left || !f->right || !f->leaves ||
+		!forest_narrow_numbers(b->leaf_ids.data, f->n_leaves, a->arena, &f->leaf_ids))
 		return out_of_memory(a);
 	for (uint32_t i = 0; i < f->n_splits; i++)
 		split_test[i] = a->test_number[split_test[i]];
@@ -331,15 +331,15 @@ static score_status add_covers(assembly *a)
 	forest *f = a->f;
 	if (b->lacks_covers || !f->n_splits)
 		return SCORE_OK;
-	f->leaf_covers = sl_arena_copy(a->arena, b->leaf_covers.data, f->n_leaves, sizeof *f->leaf_covers);
-	double *sums = sl_arena_alloc(a->arena, f->n_splits, sizeof *sums);
-	if (!f->leaf_covers || !sums)
+	double *sums = sl_alloc(&a->arena->allocator, f->n_splits * sizeof *sums, SL_CACHE_LINE);
+	if (!sums)
 		return out_of_memory(a);
-	forest_sum_covers(f, f->leaf_covers, sums);
-	if (!covers_add_up(b->split_covers.data, sums, f->n_splits))
-		memcpy(sums, b->split_covers.data, f->n_splits * sizeof *sums);
-	f->split_covers = sums;
-	return SCORE_OK;
+	forest_sum_covers(f, b->leaf_covers.data, sums);
+	const double *splits = covers_add_up(b->split_covers.data, sums, f->n_splits) ? sums : b->split_covers.data;
+	bool done = forest_narrow_weights(b->leaf_covers.data, f->n_leaves, a->arena, &f->leaf_covers) &&
+		forest_narrow_weights(splits, f->n_splits, a->arena, &f->split_covers);
+	sl_free(&a->arena->allocator, sums, f->n_splits * sizeof *sums, SL_CACHE_LINE);
+	return done ? SCORE_OK : out_of_memory(a);
 }
 
 static score_status add_linear_leaves(assembly *a)

@@ -67,7 +67,7 @@ static void init_vectors(score_builder *b)
 	sl_vector_init(&b->coefficients, &b->allocator, sizeof(double));
 }
 
-score_status score_builder_new(const score_contract *contract, const score_build_options *options, score_builder **out,
+static score_status new_builder(const score_contract *contract, const score_build_options *options, score_builder **out,
 	score_error *error)
 {
 	score_contract c;
@@ -106,6 +106,15 @@ score_status score_builder_new(const score_contract *contract, const score_build
 	}
 	*out = b;
 	return SCORE_OK;
+}
+
+score_status score_builder_new(const score_contract *contract, const score_build_options *options, score_builder **out,
+	score_error *error)
+{
+	unsigned host = sl_enter_default_float();
+	score_status status = new_builder(contract, options, out, error);
+	sl_leave_default_float(host);
+	return status;
 }
 
 void score_builder_free(score_builder *b)
@@ -193,7 +202,7 @@ static score_status join_labels(score_builder *b, const char *const *labels, con
 	return SCORE_OK;
 }
 
-score_status score_builder_set_dictionary(score_builder *b, uint32_t feature, const char *const *labels,
+static score_status set_dictionary(score_builder *b, uint32_t feature, const char *const *labels,
 	const double *codes, size_t n, double unknown, uint32_t flags, score_error *error)
 {
 	score_status status = usable(b, "score_builder_set_dictionary", error);
@@ -216,7 +225,16 @@ score_status score_builder_set_dictionary(score_builder *b, uint32_t feature, co
 	return status;
 }
 
-score_status score_builder_set_base(score_builder *b, const double *base, size_t n, score_error *error)
+score_status score_builder_set_dictionary(score_builder *b, uint32_t feature, const char *const *labels,
+	const double *codes, size_t n, double unknown, uint32_t flags, score_error *error)
+{
+	unsigned host = sl_enter_default_float();
+	score_status status = set_dictionary(b, feature, labels, codes, n, unknown, flags, error);
+	sl_leave_default_float(host);
+	return status;
+}
+
+static score_status set_base(score_builder *b, const double *base, size_t n, score_error *error)
 {
 	score_status status = usable(b, "score_builder_set_base", error);
 	if (status != SCORE_OK)
@@ -233,7 +251,15 @@ score_status score_builder_set_base(score_builder *b, const double *base, size_t
 	return SCORE_OK;
 }
 
-score_status score_builder_set_link(score_builder *b, score_link link, double parameter, score_error *error)
+score_status score_builder_set_base(score_builder *b, const double *base, size_t n, score_error *error)
+{
+	unsigned host = sl_enter_default_float();
+	score_status status = set_base(b, base, n, error);
+	sl_leave_default_float(host);
+	return status;
+}
+
+static score_status set_link(score_builder *b, score_link link, double parameter, score_error *error)
 {
 	score_status status = usable(b, "score_builder_set_link", error);
 	if (status != SCORE_OK)
@@ -248,7 +274,15 @@ score_status score_builder_set_link(score_builder *b, score_link link, double pa
 	return SCORE_OK;
 }
 
-score_status score_builder_add_part(score_builder *b, const score_part *part, score_error *error)
+score_status score_builder_set_link(score_builder *b, score_link link, double parameter, score_error *error)
+{
+	unsigned host = sl_enter_default_float();
+	score_status status = set_link(b, link, parameter, error);
+	sl_leave_default_float(host);
+	return status;
+}
+
+static score_status add_part(score_builder *b, const score_part *part, score_error *error)
 {
 	score_part given, copied;
 	score_status status = usable(b, "score_builder_add_part", error);
@@ -265,7 +299,15 @@ score_status score_builder_add_part(score_builder *b, const score_part *part, sc
 	return status;
 }
 
-score_status score_builder_combine(score_builder *b, score_combine how, double total, uint32_t n_predictions,
+score_status score_builder_add_part(score_builder *b, const score_part *part, score_error *error)
+{
+	unsigned host = sl_enter_default_float();
+	score_status status = add_part(b, part, error);
+	sl_leave_default_float(host);
+	return status;
+}
+
+static score_status combine(score_builder *b, score_combine how, double total, uint32_t n_predictions,
 	score_error *error)
 {
 	score_status status = usable(b, "score_builder_combine", error);
@@ -281,6 +323,15 @@ score_status score_builder_combine(score_builder *b, score_combine how, double t
 	b->total = total;
 	b->n_predictions = n_predictions;
 	return SCORE_OK;
+}
+
+score_status score_builder_combine(score_builder *b, score_combine how, double total, uint32_t n_predictions,
+	score_error *error)
+{
+	unsigned host = sl_enter_default_float();
+	score_status status = combine(b, how, total, n_predictions, error);
+	sl_leave_default_float(host);
+	return status;
 }
 
 static forest_metadata *find_metadata(score_builder *b, const char *key)
@@ -317,7 +368,7 @@ score_status score_builder_set_metadata(score_builder *b, const char *key, const
 	return SCORE_OK;
 }
 
-score_status score_builder_set_linear(score_builder *b, const double *weights, int skip_missing, score_error *error)
+static score_status set_linear(score_builder *b, const double *weights, int skip_missing, score_error *error)
 {
 	score_status status = usable(b, "score_builder_set_linear", error);
 	if (status != SCORE_OK)
@@ -338,6 +389,14 @@ score_status score_builder_set_linear(score_builder *b, const double *weights, i
 	b->has_linear = true;
 	b->linear_skip_missing = skip_missing != 0;
 	return SCORE_OK;
+}
+
+score_status score_builder_set_linear(score_builder *b, const double *weights, int skip_missing, score_error *error)
+{
+	unsigned host = sl_enter_default_float();
+	score_status status = set_linear(b, weights, skip_missing, error);
+	sl_leave_default_float(host);
+	return status;
 }
 
 score_status score_builder_set_linear_columns(score_builder *b, uint32_t first_column, score_error *error)

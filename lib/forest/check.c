@@ -108,14 +108,16 @@ static score_status check_numbers(const forest *f, score_error *error)
 
 static score_status check_covers(const forest *f, score_error *error)
 {
-	if (!f->leaf_covers != !f->split_covers)
+	if (!f->leaf_covers.values != !f->split_covers.values)
 		return sl_fail(error, CORRUPT, "only splits or only leaves have covers");
-	for (uint32_t i = 0; f->leaf_covers && i < f->n_leaves; i++) {
-		if (!(f->leaf_covers[i] >= 0.0 && isfinite(f->leaf_covers[i])))
+	for (uint32_t i = 0; f->leaf_covers.values && i < f->n_leaves; i++) {
+		double cover = forest_weight(&f->leaf_covers, i);
+		if (!(cover >= 0.0 && isfinite(cover)))
 			return sl_fail(error, CORRUPT, "the cover of leaf %u is no finite weight of at least 0", i);
 	}
-	for (uint32_t i = 0; f->split_covers && i < f->n_splits; i++) {
-		if (!(f->split_covers[i] >= 0.0 && isfinite(f->split_covers[i])))
+	for (uint32_t i = 0; f->split_covers.values && i < f->n_splits; i++) {
+		double cover = forest_weight(&f->split_covers, i);
+		if (!(cover >= 0.0 && isfinite(cover)))
 			return sl_fail(error, CORRUPT, "the cover of split %u is no finite weight of at least 0", i);
 	}
 	return SCORE_OK;

@@ -29,6 +29,32 @@ typedef struct forest_test {
 	uint8_t reserved;
 } forest_test;
 
+/* Whole numbers in the narrowest type that holds them all. */
+typedef struct forest_numbers {
+	const void *values;
+	uint32_t bytes; /* of one: 1, 2 or 4 */
+} forest_numbers;
+
+static inline uint32_t forest_number(const forest_numbers *a, size_t i)
+{
+	if (a->bytes == 1)
+		return ((const uint8_t *)a->values)[i];
+	return a->bytes == 2 ? ((const uint16_t *)a->values)[i] : ((const uint32_t *)a->values)[i];
+}
+
+/* Weights in the narrowest type that holds all of them exactly. */
+typedef struct forest_weights {
+	const void *values; /* NULL: unknown */
+	uint32_t bytes;     /* of one: 2 (uint16_t), 4 (float) or 8 (double) */
+} forest_weights;
+
+static inline double forest_weight(const forest_weights *a, size_t i)
+{
+	if (a->bytes == sizeof(uint16_t))
+		return (double)((const uint16_t *)a->values)[i];
+	return a->bytes == sizeof(float) ? (double)((const float *)a->values)[i] : ((const double *)a->values)[i];
+}
+
 /* Splits and leaves of a tree are numbered in preorder, left first. A child >= 0 is a split of the same tree,
  * a negative child c is leaf ~c of the same tree. A tree of one leaf has no splits. */
 typedef struct forest_tree {
@@ -164,9 +190,9 @@ typedef struct forest {
 	const int32_t *left;           /* [n_splits] */
 	const int32_t *right;          /* [n_splits] */
 	const double *leaves;          /* [n_leaves, leaf_width]; float values when sum is f32 */
-	const uint32_t *leaf_ids;      /* [n_leaves] the source's own leaf numbers */
-	const double *split_covers;    /* [n_splits] weight of the training rows that reached a split, finite, not negative */
-	const double *leaf_covers;     /* [n_leaves]; both NULL: unknown */
+	forest_numbers leaf_ids;       /* [n_leaves] the source's own leaf numbers */
+	forest_weights split_covers;   /* [n_splits] weight of the training rows that reached a split, finite, not negative */
+	forest_weights leaf_covers;    /* [n_leaves]; both unknown, or none */
 	forest_linear_leaves linear_leaves;
 	const double *base;            /* [n_outputs] */
 	const double *linear_weights;  /* [forest_columns() - linear_first, n_outputs], or NULL */
@@ -238,6 +264,13 @@ void forest_drop_operands(forest_step *step);
 
 /* Covers of the splits from those of the leaves below them. */
 void forest_sum_covers(const forest *f, const double *leaf_covers, double *split_covers);
+
+/* Copies in the narrowest type; false: no memory. */
+bool forest_narrow_numbers(const uint32_t *values, size_t n, sl_arena *arena, forest_numbers *out);
+bool forest_narrow_weights(const double *values, size_t n, sl_arena *arena, forest_weights *out);
+/* The same one by one: bytes of each number up to `most`, and putting it. */
+uint32_t forest_number_bytes(uint32_t most);
+void forest_put_number(void *values, uint32_t bytes, size_t i, uint32_t value);
 
 /* Number of values per row that the link makes of n_outputs margins; 0 if the link does not fit them. */
 uint32_t forest_link_predictions(score_link link, uint32_t n_outputs);

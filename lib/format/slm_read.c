@@ -285,7 +285,7 @@ static score_status get_leaf_ids(const reader *r, sl_arena *scratch)
 	TRY(get_ints(r, scratch, SLM_LEAF_ID_EXPLICIT, some ? f->n_trees : 0, &marks));
 	TRY(get_ints(r, scratch, SLM_LEAF_IDS, n_stored, &stored));
 	uint32_t *queue = take(r, scratch, f->n_splits, sizeof *queue);
-	uint32_t *ids = take(r, r->arena, f->n_leaves, sizeof *ids);
+	uint32_t *ids = take(r, scratch, f->n_leaves, sizeof *ids);
 	if (queue == NULL || ids == NULL)
 		return SCORE_ERR_MEMORY;
 	for (uint32_t i = 0; i < f->n_trees; i++) {
@@ -303,8 +303,8 @@ static score_status get_leaf_ids(const reader *r, sl_arena *scratch)
 	}
 	if (used != n_stored)
 		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section leaf_ids has more numbers than trees that use them");
-	f->leaf_ids = ids;
-	return SCORE_OK;
+	return forest_narrow_numbers(ids, f->n_leaves, r->arena, &f->leaf_ids) ? SCORE_OK :
+		sl_fail_memory(r->error, f->n_leaves * sizeof *ids);
 }
 
 /* Floats or integers; `*out` is NULL if there is no section. */
@@ -317,12 +317,12 @@ static score_status get_weights(const reader *r, sl_arena *scratch, int id, uint
 	if (!s->present)
 		return SCORE_OK;
 	if (s->is_float) {
-		TRY(get_floats(r, r->arena, id, n, &floats));
+		TRY(get_floats(r, scratch, id, n, &floats));
 		*out = (double *)(uintptr_t)floats;
 		return SCORE_OK;
 	}
 	TRY(get_ints(r, scratch, id, n, &whole));
-	*out = take(r, r->arena, n, sizeof **out);
+	*out = take(r, scratch, n, sizeof **out);
 	for (uint64_t i = 0; *out != NULL && i < n; i++)
 		(*out)[i] = (double)whole[i];
 	return *out == NULL ? SCORE_ERR_MEMORY : SCORE_OK;
@@ -336,13 +336,14 @@ static score_status get_covers(const reader *r, sl_arena *scratch)
 	TRY(get_weights(r, scratch, SLM_LEAF_COVERS, f->n_leaves, &leaves));
 	TRY(get_weights(r, scratch, SLM_SPLIT_COVERS, f->n_splits, &splits));
 	if (leaves != NULL && splits == NULL) {
-		splits = take(r, r->arena, f->n_splits, sizeof *splits);
+		splits = take(r, scratch, f->n_splits, sizeof *splits);
 		if (splits == NULL)
 			return SCORE_ERR_MEMORY;
 		forest_sum_covers(f, leaves, splits);
 	}
-	f->leaf_covers = leaves;
-	f->split_covers = splits;
+	if ((leaves != NULL && !forest_narrow_weights(leaves, f->n_leaves, r->arena, &f->leaf_covers)) ||
+		(splits != NULL && !forest_narrow_weights(splits, f->n_splits, r->arena, &f->split_covers)))
+		return sl_fail_memory(r->error, f->n_leaves * sizeof *leaves);
 	return SCORE_OK;
 }
 
@@ -520,6 +521,19 @@ static score_status get_linear_leaves(const reader *r, sl_arena *scratch)
 
 /* ---- all -------------------------------------------------------------------------------------------- */
 
+/* What a part left behind in the scratch is let go before the next: a file may ask for little more than its model keeps. */
+static score_status get_trees(const reader *r, sl_arena *scratch)
+{
+	static score_status (*const parts[])(const reader *, sl_arena *) = { get_sets, get_tests, get_shapes, get_leaf_ids,
+		get_covers, get_labels, get_linear_leaves };
+	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+		const score_status status = parts[i](r, scratch);
+		sl_arena_free(scratch);
+		TRY(status);
+	}
+	return SCORE_OK;
+}
+
 static score_status get_all(const reader *r, sl_arena *scratch)
 {
 	forest *f = r->f;
@@ -531,20 +545,14 @@ static score_status get_all(const reader *r, sl_arena *scratch)
 	if (f->derived.n > 0)
 		TRY(get_derived(r, scratch));
 	TRY(get_floats(r, r->arena, SLM_CUTS, f->n_cuts, &f->cuts));
-	TRY(get_sets(r, scratch));
-	TRY(get_tests(r, scratch));
 	TRY(get_floats(r, r->arena, SLM_LEAVES, (uint64_t)f->n_leaves * f->leaf_width, &f->leaves));
-	TRY(get_shapes(r, scratch));
-	TRY(get_leaf_ids(r, scratch));
-	TRY(get_covers(r, scratch));
 	TRY(get_floats(r, r->arena, SLM_BASE, n_outputs, &f->base));
 	TRY(get_floats(r, r->arena, SLM_LINEAR_WEIGHTS, n_weights, &f->linear_weights));
 	if (n_weights == 0)
 		f->linear_weights = NULL;
-	TRY(get_labels(r, scratch));
 	TRY(get_floats(r, r->arena, SLM_GOLDEN_ROWS, (uint64_t)f->n_golden * f->n_features, &f->golden_rows));
 	TRY(get_floats(r, r->arena, SLM_GOLDEN_MARGINS, f->n_golden * n_outputs, &f->golden_margins));
-	return get_linear_leaves(r, scratch);
+	return get_trees(r, scratch);
 }
 
 static score_status read_checked(reader *r, const uint8_t *data, size_t size, size_t header_size)

@@ -165,7 +165,9 @@ static uint64_t mark_explicit(const forest *f, slm_leaf_rule rule, uint32_t *scr
 		const size_t leaves = (size_t)t->n_splits + 1;
 		uint32_t *ids = scratch + leaves;
 		slm_rule_ids(rule, t->n_splits, f->left + t->first_split, f->right + t->first_split, scratch, ids);
-		marks[i] = memcmp(ids, f->leaf_ids + t->first_leaf, leaves * sizeof *ids) != 0;
+		marks[i] = 0;
+		for (size_t k = 0; k < leaves && !marks[i]; k++)
+			marks[i] = ids[k] != forest_number(&f->leaf_ids, t->first_leaf + k);
 		n += marks[i] ? leaves : 0;
 	}
 	return n;
@@ -193,8 +195,8 @@ static score_status put_leaf_ids(writer *w)
 		const size_t leaves = (size_t)f->trees[i].n_splits + 1;
 		if (!marks[i])
 			continue;
-		memcpy(scratch + n, f->leaf_ids + f->trees[i].first_leaf, leaves * sizeof *scratch);
-		n += leaves;
+		for (size_t k = 0; k < leaves; k++)
+			scratch[n++] = forest_number(&f->leaf_ids, f->trees[i].first_leaf + k);
 	}
 	TRY(put_ints(w, SLM_LEAF_ID_EXPLICIT, marks, f->n_trees));
 	return put_ints(w, SLM_LEAF_IDS, scratch, n);
@@ -214,20 +216,30 @@ static score_status put_weights(writer *w, int id, const double *values, size_t 
 	return put_ints(w, id, whole, n);
 }
 
+static double *widen_weights(writer *w, const forest_weights *weights, size_t n)
+{
+	double *values = sl_arena_alloc(&w->arena, n, sizeof *values);
+	for (size_t i = 0; values != NULL && i < n; i++)
+		values[i] = forest_weight(weights, i);
+	return values;
+}
+
 /* Those of splits only where they are not the sums of their leaves. */
 static score_status put_covers(writer *w)
 {
 	const forest *f = &w->model;
-	if (f->leaf_covers == NULL)
+	if (f->leaf_covers.values == NULL)
 		return SCORE_OK;
 	double *sums = sl_arena_alloc(&w->arena, f->n_splits, sizeof *sums);
-	if (sums == NULL)
+	const double *leaves = widen_weights(w, &f->leaf_covers, f->n_leaves);
+	const double *splits = widen_weights(w, &f->split_covers, f->n_splits);
+	if (sums == NULL || leaves == NULL || splits == NULL)
 		return sl_fail_memory(w->error, f->n_splits * sizeof *sums);
-	forest_sum_covers(f, f->leaf_covers, sums);
-	TRY(put_weights(w, SLM_LEAF_COVERS, f->leaf_covers, f->n_leaves));
-	if (memcmp(sums, f->split_covers, f->n_splits * sizeof *sums) == 0)
+	forest_sum_covers(f, leaves, sums);
+	TRY(put_weights(w, SLM_LEAF_COVERS, leaves, f->n_leaves));
+	if (memcmp(sums, splits, f->n_splits * sizeof *sums) == 0)
 		return SCORE_OK;
-	return put_weights(w, SLM_SPLIT_COVERS, f->split_covers, f->n_splits);
+	return put_weights(w, SLM_SPLIT_COVERS, splits, f->n_splits);
 }
 
 static score_status put_labels(writer *w)
@@ -431,7 +443,7 @@ static score_status apply_options(writer *w, const score_save_options *o)
 		w->model.n_golden = o->n_golden_rows;
 	}
 	if (o->flags & SCORE_SAVE_NO_COVERS)
-		w->model.leaf_covers = w->model.split_covers = NULL;
+		w->model.leaf_covers.values = w->model.split_covers.values = NULL;
 	return apply_metadata(w, o);
 }
 

@@ -28,6 +28,15 @@ static void print_uints(const char *name, const uint32_t *values, size_t n)
 	printf("\n");
 }
 
+/* Nothing where they are unknown. */
+static void print_weights(const char *name, const forest_weights *weights, size_t n)
+{
+	printf("%s:", name);
+	for (size_t i = 0; weights->values != NULL && i < n; i++)
+		printf(" %016" PRIx64, sl_f64_bits(forest_weight(weights, i)));
+	printf("\n");
+}
+
 static void print_ints(const char *name, const int32_t *values, size_t n)
 {
 	printf("%s:", name);
@@ -128,9 +137,12 @@ static void print_forest(const forest *f)
 	print_ints("left", f->left, f->n_splits);
 	print_ints("right", f->right, f->n_splits);
 	print_doubles("leaves", f->leaves, (size_t)f->n_leaves * f->leaf_width);
-	print_uints("leaf_ids", f->leaf_ids, f->n_leaves);
-	print_doubles("split_covers", f->split_covers, f->split_covers != NULL ? f->n_splits : 0);
-	print_doubles("leaf_covers", f->leaf_covers, f->leaf_covers != NULL ? f->n_leaves : 0);
+	printf("leaf_ids:");
+	for (uint32_t i = 0; i < f->n_leaves; i++)
+		printf(" %" PRIu32, forest_number(&f->leaf_ids, i));
+	printf("\n");
+	print_weights("split_covers", &f->split_covers, f->n_splits);
+	print_weights("leaf_covers", &f->leaf_covers, f->n_leaves);
 	print_doubles("base", f->base, n_outputs);
 	print_doubles("linear_weights", f->linear_weights, f->linear_weights != NULL ? forest_linear_weights(f) : 0);
 	print_doubles("golden_rows", f->golden_rows, (size_t)f->n_golden * f->n_features);

@@ -159,7 +159,7 @@ static void check_leaves(const bench *b)
 	for (size_t r = 0; r < N_ROWS; r++) {
 		for (uint32_t t = 0; t < f->n_trees; t++) {
 			uint32_t leaf = forest_walk(f, t, b->rows + r * b->spec->n_features);
-			expected[r * f->n_trees + t] = f->leaf_ids[f->trees[t].first_leaf + leaf];
+			expected[r * f->n_trees + t] = forest_number(&f->leaf_ids, f->trees[t].first_leaf + leaf);
 		}
 	}
 	score_input in = score_input_rows_f64(b->rows, N_ROWS, b->spec->n_features);
