@@ -3,9 +3,11 @@
 #
 #   tests/fuzz/run.sh [SECONDS] [--afl] [TARGET…]     60 seconds each; with AFL++ instead of libFuzzer; only these targets
 #
-# Goes out: a table of executions and covered edges; build-fuzz/found/TARGET/ holds what crashed, and the exit code is 1 then.
+# Goes out: a table of executions and covered edges; build-fuzz/found/TARGET/ holds what crashed, and the exit code is 1 then;
+# build-fuzz/figures.tsv has a line more per target, for record.py.
 # Found inputs belong, once the defect is fixed, into corpus/TARGET/, which the unit tests replay.
 # A target is a line of targets.list: name | fuzz_*.c and what it links besides (cli, random) | flags | seeds below tests/data.
+# Under libFuzzer a file mutate_TARGET.c is linked too: it changes inputs by their structure.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/machine.sh
@@ -25,19 +27,27 @@ if ! command -v $compiler >/dev/null; then
 fi
 export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1:abort_on_error=1:symbolize=0 UBSAN_OPTIONS=halt_on_error=1
 
+# The end of what a failing command says.
+quietly() {
+	local log
+	log=$(mktemp)
+	"$@" >"$log" 2>&1 || { tail -n 30 "$log" >&2 && rm "$log" && return 1; }
+	rm "$log"
+}
+
 # Without link arguments meson's own test programs would miss the fuzzer's symbols.
 instrument=-fsanitize=fuzzer-no-link
 if [ ! -f $build/build.ninja ]; then
-	CC=$compiler meson setup $build -Dbuildtype=plain -Db_sanitize=address,undefined -Db_lundef=false \
+	quietly env CC=$compiler meson setup $build -Dbuildtype=plain -Db_sanitize=address,undefined -Db_lundef=false \
 		-Ddefault_library=static -Dcli=false -Dtests=false \
-		-Dc_args="-O1 -g $instrument -fno-sanitize-recover=all" >/dev/null
+		-Dc_args="-O1 -g $instrument -fno-sanitize-recover=all"
 fi
-ninja -C $build >/dev/null
+quietly ninja -C $build lib/libscoreline.a
 mkdir -p $build/found $build/live
 
-# link NAME SOURCES FLAGS
+# link NAME SOURCES FLAGS: unless the program is newer than all that it is made of.
 link() {
-	local sources=() word main=-fsanitize=fuzzer,address,undefined
+	local sources=(tests/fuzz/fuzz.c) word main=-fsanitize=fuzzer,address,undefined program=$build/fuzz_$1
 	for word in $2; do
 		case $word in
 		cli) sources+=(cli/{csv_header,csv_reader,csv_record,jsonl_reader,npy_header,npy_reader,rows_open,input_bytes,label_code,message,number_text,progress}.c) ;;
@@ -45,9 +55,12 @@ link() {
 		*) sources+=("tests/fuzz/$word") ;;
 		esac
 	done
+	[ $engine = libfuzzer ] && [ -f "tests/fuzz/mutate_$1.c" ] && sources+=("tests/fuzz/mutate_$1.c")
+	[ -f "$program" ] && [ -z "$(find "${sources[@]}" tests/fuzz/*.h tests/fuzz/targets.list $build/lib/libscoreline.a \
+		-newer "$program")" ] && return
 	$compiler -std=c11 -O1 -g -D_XOPEN_SOURCE=700 -D_FILE_OFFSET_BITS=64 $main -fno-sanitize-recover=all $3 \
-		-Iinclude -Ilib -Icli -Itests/fuzz -Itests/unit "${sources[@]}" tests/fuzz/fuzz.c $build/lib/libscoreline.a \
-		$(pkg-config --libs msgpack libxxhash yajl libprotobuf-c jansson cmocka) -lm -o "$build/fuzz_$1"
+		-Iinclude -Ilib -Icli -Itests/fuzz -Itests/unit "${sources[@]}" $build/lib/libscoreline.a \
+		$(pkg-config --libs msgpack libxxhash yajl libprotobuf-c jansson cmocka) -lm -o "$program"
 }
 
 # seeds NAME PATTERN: fills $build/seeds/NAME with small files.
@@ -96,7 +109,10 @@ while IFS='|' read -r name sources flags pattern; do
 	seeds "$name" "$pattern"
 	verdict=clean
 	run_$engine "$name" || { verdict="FAILED, see $build/$name.log and $build/found/$name" && bad=1; }
-	printf '%-16s %5d s  %s  %s\n' "$name" "$seconds" "$(figures_$engine "$name")" "$verdict"
+	figures=$(figures_$engine "$name")
+	printf '%-16s %5d s  %s  %s\n' "$name" "$seconds" "$figures" "$verdict"
+	printf '%s\t%s\t%s\t%d\t%s\t%s\n' "$(date -u +%F)" "$name" $engine "$seconds" \
+		"$(tr -cd '0-9,' <<<"$figures" | tr , '\t')" "${verdict%%,*}" >>"$build/figures.tsv"
 	n=$((n + 1))
 done <tests/fuzz/targets.list
 ((n > 0)) || { echo "no such target: ${wanted[*]}" && exit 1; }
