@@ -73,6 +73,7 @@ typedef struct scratch {
 	score_linear_leaf *linear;
 	uint32_t *terms;
 	double *coefficients;
+	double *covers;
 	uint32_t n_nodes, n_categories, n_leaves;
 } scratch;
 
@@ -160,6 +161,16 @@ static void add_terms(const random_spec *spec, scratch *s, score_tree *tree, uin
 	tree->term_coefficients = s->coefficients;
 }
 
+/* Children stand behind their parents. */
+static void add_covers(scratch *s, score_tree *tree, uint64_t *state)
+{
+	for (uint32_t i = s->n_nodes; i-- > 0;) {
+		const score_node *node = s->nodes + i;
+		s->covers[i] = node->test == SCORE_TEST_LEAF ? (double)(1 + below(state, 50)) : s->covers[node->left] + s->covers[node->right];
+	}
+	tree->covers = s->covers;
+}
+
 /* Level after level of a full tree, whose splits all ask what the first one does. */
 static void make_levels(const random_spec *spec, scratch *s, uint64_t *state)
 {
@@ -201,6 +212,8 @@ static void add_tree(const random_spec *spec, score_builder *b, uint32_t number,
 	}
 	if (spec->linear_leaves && number % 4)
 		add_terms(spec, s, &tree, state);
+	if (spec->has_covers)
+		add_covers(s, &tree, state);
 	score_error error;
 	if (score_builder_add_tree(b, &tree, &error) != SCORE_OK)
 		fail_msg("%s", error.message);
@@ -260,7 +273,7 @@ score_model *random_model(const random_spec *spec)
 	size_t n = 2 * (size_t)spec->max_leaves + 2;
 	scratch s = {calloc(n, sizeof(score_node)), calloc(n, sizeof(uint32_t)), calloc(5 * n, sizeof(uint32_t)),
 		calloc(n * spec->n_outputs, sizeof(double)), calloc(n, sizeof(score_linear_leaf)), calloc(5 * n, sizeof(uint32_t)),
-		calloc(5 * n, sizeof(double)), 0, 0, 0};
+		calloc(5 * n, sizeof(double)), calloc(n, sizeof(double)), 0, 0, 0};
 	for (uint32_t i = 0; i < spec->category_features; i++)
 		assert_int_equal(score_builder_set_feature(b, i, NULL, SCORE_FEATURE_CATEGORY, &error), SCORE_OK);
 	if (random_columns(b, spec->seed, spec->n_features, spec->n_derived, &error) != SCORE_OK)
@@ -283,6 +296,7 @@ score_model *random_model(const random_spec *spec)
 	free(s.linear);
 	free(s.terms);
 	free(s.coefficients);
+	free(s.covers);
 	return model;
 }
 
