@@ -112,11 +112,11 @@ static cell text_at(const score_strings *s, int64_t i)
 		if (i < 0 || i >= s->n_strings)
 			return (cell){ .tag = CELL_MISSING };
 	}
-	const int64_t begin = integer_at(s->offsets, s->offset_type, i), end = integer_at(s->offsets, s->offset_type, i + 1);
-	const int64_t n = end > begin ? end - begin : 0;
-	if (n >= (int64_t)TEXT_NULL)
+	size_t n;
+	const char *text = sl_string_at(s, i, &n);
+	if (n >= TEXT_NULL)
 		return (cell){ .tag = CELL_MISSING };
-	return (cell){ .tag = CELL_TEXT, .length = (uint32_t)n, .u.text = n ? s->data + begin : "" };
+	return (cell){ .tag = CELL_TEXT, .length = (uint32_t)n, .u.text = text };
 }
 
 static cell column_cell(const score_column *c, int64_t row)

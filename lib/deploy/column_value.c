@@ -34,13 +34,6 @@ int64_t deploy_integer_at(const score_column *c, size_t r)
 	return 0;
 }
 
-static int64_t offset_at(const score_strings *s, int64_t i)
-{
-	if (s->offset_type == SCORE_I64)
-		return ((const int64_t *)s->offsets)[i];
-	return ((const int32_t *)s->offsets)[i];
-}
-
 const char *deploy_text_at(const score_column *c, size_t r, size_t *length)
 {
 	const score_strings *s = c->values;
@@ -54,9 +47,7 @@ const char *deploy_text_at(const score_column *c, size_t r, size_t *length)
 		if (i < 0 || i >= s->n_strings)
 			return NULL;
 	}
-	const int64_t begin = offset_at(s, i);
-	*length = (size_t)(offset_at(s, i + 1) - begin);
-	return *length ? s->data + begin : "";
+	return sl_string_at(s, i, length);
 }
 
 static double half_value(uint16_t h)

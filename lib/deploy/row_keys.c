@@ -58,10 +58,9 @@ static uint32_t string_slot(const keys *k, int64_t element)
 		if (element < 0 || element >= s->n_strings)
 			return deploy_slot_of(k->salt, "", 0);
 	}
-	int64_t from = integer_at(s->offsets, s->offset_type, element), to = integer_at(s->offsets, s->offset_type, element + 1);
-	if (from < 0 || to <= from || !s->data)
-		return deploy_slot_of(k->salt, "", 0);
-	return deploy_slot_of(k->salt, s->data + from, (size_t)(to - from));
+	size_t length;
+	const char *text = sl_string_at(s, element, &length);
+	return deploy_slot_of(k->salt, text, length);
 }
 
 static uint32_t slot_at(const keys *k, int64_t row)

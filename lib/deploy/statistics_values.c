@@ -164,9 +164,9 @@ static double label_at(const score_model *model, uint32_t feature, const score_s
 			return (double)NAN;
 		i = (int64_t)at;
 	}
-	const int64_t begin = integer_at(s->offsets, s->offset_type, i), end = integer_at(s->offsets, s->offset_type, i + 1);
-	const int found = score_model_category_find(model, feature, s->data ? s->data + begin : "", (size_t)(end - begin),
-		&code);
+	size_t length;
+	const char *text = sl_string_at(s, i, &length);
+	const int found = score_model_category_find(model, feature, text, length, &code);
 	return found || score_model_dictionary(model, feature) & SCORE_DICTIONARY_HASH ? code : DEPLOY_UNKNOWN_CATEGORY;
 }
 

@@ -1,7 +1,7 @@
 /*
  * Record batches and streams of the Arrow C data interface, whose types, offsets, lengths, bitmaps and dictionaries the input
- * dictates. Buffers are exactly as large as their descriptors say, offsets of strings ascend within the data; numbers, codes of
- * dictionaries and bitmaps are anything. Every regime must give the same bits, and a stream those of its batches.
+ * dictates. Buffers are exactly as large as their descriptors say, offsets of strings do not lead beyond the data, but may
+ * descend or be negative; numbers, codes of dictionaries and bitmaps are anything. Every regime must give the same bits, and a stream those of its batches.
  */
 #include "fuzz_rows.h"
 
@@ -105,7 +105,7 @@ static const void *take_validity(fuzz_store *s, fuzz_bytes *in, struct ArrowArra
 	return fuzz_below(in, 2) ? fuzz_block(s, in, (n + 7) / 8) : NULL;
 }
 
-/* Strings of an array: their offsets ascend, and the last one is the number of bytes. */
+/* Strings of an array: no offset is more than the number of bytes. Most ascend. */
 static void take_texts(fuzz_store *s, fuzz_bytes *in, struct ArrowArray *a, int is_wide)
 {
 	static const char text[] = "redgr\xc3\xbcnblue1 -7x";
@@ -116,6 +116,12 @@ static void take_texts(fuzz_store *s, fuzz_bytes *in, struct ArrowArray *a, int 
 		const int32_t narrow = (int32_t)at;
 		memcpy(offsets + i * (is_wide ? 8 : 4), is_wide ? (const void *)&at : (const void *)&narrow, is_wide ? 8 : 4);
 		at += i < n ? (int64_t)fuzz_below(in, 6) : 0;
+	}
+	if (fuzz_below(in, 8) == 7) {
+		const int64_t odd = (int64_t)fuzz_below(in, (uint32_t)at + 9) - 8;
+		const int32_t narrow = (int32_t)odd;
+		const size_t i = fuzz_below(in, (uint32_t)n + 1);
+		memcpy(offsets + i * (is_wide ? 8 : 4), is_wide ? (const void *)&odd : (const void *)&narrow, is_wide ? 8 : 4);
 	}
 	char *data = fuzz_block(s, in, (size_t)at);
 	const size_t shift = fuzz_below(in, 9);

@@ -15,7 +15,7 @@ static random_spec spec_of(fuzz_bytes *in)
 	random_spec s = {.seed = fuzz_take(in, 4)};
 	s.n_features = 1 + fuzz_below(in, fuzz_below(in, 16) == 0 ? 400 : 40);
 	s.n_outputs = 1 + fuzz_below(in, 4) * fuzz_below(in, 2);
-	s.n_trees = s.n_outputs * (1 + fuzz_below(in, 40));
+	s.n_trees = s.n_outputs * (1 + fuzz_below(in, fuzz_below(in, 8) == 0 ? 40 : 8));
 	s.max_leaves = 1 + fuzz_below(in, fuzz_below(in, 8) == 0 ? 600 : 70);
 	s.cuts_per_feature = 1 + fuzz_below(in, fuzz_below(in, 8) == 0 ? 3000 : 200);
 	s.leafwise = fuzz_below(in, 2);
@@ -157,7 +157,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	score_model *model = random_model(&spec);
 	static const score_output outputs[] = {SCORE_OUTPUT_LEAF, SCORE_OUTPUT_MARGIN, SCORE_OUTPUT_MARGIN, SCORE_OUTPUT_PREDICTION};
 	score_output output = outputs[fuzz_below(&in, 4)];
-	run r = {.n_rows = 1 + (int64_t)fuzz_below(&in, fuzz_below(&in, 4) == 0 ? 700 : 40), .n_features = spec.n_features};
+	run r = {.n_rows = 1 + (int64_t)fuzz_below(&in, fuzz_below(&in, 16) == 0 ? 700 : 40), .n_features = spec.n_features};
 	r.every = 1 + fuzz_below(&in, 9);
 	r.margin = fuzz_value(&in);
 	r.cutoff = fuzz_value(&in);
