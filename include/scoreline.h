@@ -278,8 +278,8 @@ typedef struct score_column {
 } score_column;
 
 /* Values of a SCORE_STRING column (Arrow's layout), which has no stride. String i of `data` are the bytes from offsets[i] up
- * to offsets[i + 1]. Without `indices`, row r has string `offset` + r. With them (dictionary-encoded) it has the string
- * whose number is indices[`offset` + r], and an index outside [0, n_strings) is missing. */
+ * to offsets[i + 1], none where these descend or are negative. Without `indices`, row r has string `offset` + r. With them
+ * (dictionary-encoded) it has the string whose number is indices[`offset` + r], and an index outside [0, n_strings) is missing. */
 typedef struct score_strings {
 	size_t struct_size;
 	const void *offsets;     /* of offset_type                                                                  */

@@ -69,7 +69,7 @@ static score_status text_at(const arrow_text *text, const struct ArrowArray *a, 
 	s.offset_type = text->offset_type;
 	s.offsets = sl_arrow_buffer(a, 1);
 	s.data = sl_arrow_buffer(a, 2) ? sl_arrow_buffer(a, 2) : "";
-	*out = input_string_at(&s, e, length);
+	*out = sl_string_at(&s, e, length);
 	return SCORE_OK;
 }
 

@@ -201,6 +201,23 @@ uint32_t sl_category_hash_integer(uint64_t magnitude, bool negative);
 /* Bytes at the start of the text that are valid UTF-8: `length` if all are. */
 size_t sl_utf8_prefix(const char *text, size_t length);
 
+/* String `i` of a column: empty if its offsets descend or are negative. Offsets may stand anywhere, and some producers leave `data`
+ * NULL when all strings are empty. */
+static inline const char *sl_string_at(const score_strings *s, int64_t i, size_t *length)
+{
+	int64_t pair[2];
+	if (s->offset_type == SCORE_I32) {
+		int32_t narrow[2];
+		memcpy(narrow, (const char *)s->offsets + i * (int64_t)sizeof *narrow, sizeof narrow);
+		pair[0] = narrow[0];
+		pair[1] = narrow[1];
+	} else {
+		memcpy(pair, (const char *)s->offsets + i * (int64_t)sizeof *pair, sizeof pair);
+	}
+	*length = s->data && pair[0] >= 0 && pair[1] > pair[0] ? (size_t)(pair[1] - pair[0]) : 0;
+	return *length ? s->data + pair[0] : "";
+}
+
 /* ---- decimal text ------------------------------------------------------------------------------- */
 
 /* Correctly rounded, locale-independent decimal text to binary in one rounding. Accepts an optional sign, digits with

@@ -76,9 +76,7 @@ const char *deploy_text_at(const score_column *c, size_t r, size_t *length)
 		if (i < 0 || i >= s->n_strings)
 			return NULL;
 	}
-	const int64_t begin = entry(s->offsets, s->offset_type, i), end = entry(s->offsets, s->offset_type, i + 1);
-	*length = end > begin ? (size_t)(end - begin) : 0;
-	return *length ? s->data + begin : "";
+	return sl_string_at(s, i, length);
 }
 
 static double half_value(uint16_t h)

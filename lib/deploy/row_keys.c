@@ -5,6 +5,7 @@
  * scored at once. Where that has no room, or the layout has no copy (sparse rows), neighbours of one version are
  * scored where they stand.
  */
+#include "column_value.h"
 #include "served.h"
 
 #define BLOCK DEPLOY_BLOCK_ROWS
@@ -13,13 +14,12 @@
 
 typedef struct keys {
 	const score_column *column;
-	const score_strings *strings;
 	uint64_t salt;
 } keys;
 
 static score_status open_keys(const score_column *column, uint64_t salt, keys *out, score_error *error)
 {
-	*out = (keys){column, column->dtype == SCORE_STRING ? column->values : NULL, salt};
+	*out = (keys){column, salt};
 	if (!column->values || column->offset < 0)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_request.row_keys: has no values or a negative offset");
 	if (column->dtype == SCORE_I32 || column->dtype == SCORE_U32 || column->dtype == SCORE_I64 ||
@@ -28,7 +28,7 @@ static score_status open_keys(const score_column *column, uint64_t salt, keys *o
 	if (column->dtype != SCORE_STRING)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_request.row_keys: dtype %d, expected strings or integers of 32 or "
 			"64 bits", (int)column->dtype);
-	const score_strings *s = out->strings;
+	const score_strings *s = column->values;
 	if (s->struct_size < sizeof *s || !s->offsets || (s->offset_type != SCORE_I32 && s->offset_type != SCORE_I64))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_request.row_keys: expected score_strings with offsets of SCORE_I32 "
 			"or SCORE_I64");
@@ -37,45 +37,16 @@ static score_status open_keys(const score_column *column, uint64_t salt, keys *o
 	return SCORE_OK;
 }
 
-/* Element `i` of packed integers, which may stand anywhere. */
-static int64_t integer_at(const void *values, score_dtype type, int64_t i)
-{
-	const char *at = values;
-	int64_t wide;
-	if (type == SCORE_I32)
-		return (int32_t)sl_load_u32(at + i * 4);
-	if (type == SCORE_U32)
-		return sl_load_u32(at + i * 4);
-	memcpy(&wide, at + i * 8, sizeof wide);
-	return wide;
-}
-
-static uint32_t string_slot(const keys *k, int64_t element)
-{
-	const score_strings *s = k->strings;
-	if (s->indices) {
-		element = integer_at(s->indices, s->index_type, element);
-		if (element < 0 || element >= s->n_strings)
-			return deploy_slot_of(k->salt, "", 0);
-	}
-	int64_t from = integer_at(s->offsets, s->offset_type, element), to = integer_at(s->offsets, s->offset_type, element + 1);
-	if (from < 0 || to <= from || !s->data)
-		return deploy_slot_of(k->salt, "", 0);
-	return deploy_slot_of(k->salt, s->data + from, (size_t)(to - from));
-}
-
 static uint32_t slot_at(const keys *k, int64_t row)
 {
 	const score_column *c = k->column;
-	int64_t element = c->offset + row;
-	if (c->validity && !(c->validity[element >> 3] >> (element & 7) & 1))
-		return deploy_slot_of(k->salt, "", 0);
-	if (k->strings)
-		return string_slot(k, element);
-	int64_t size = c->dtype == SCORE_I32 || c->dtype == SCORE_U32 ? 4 : 8;
-	const char *at = (const char *)c->values + element * (c->stride_bytes ? c->stride_bytes : size);
+	if (c->dtype == SCORE_STRING || !deploy_is_valid(c, (size_t)row)) {
+		size_t length = 0;
+		const char *text = c->dtype == SCORE_STRING ? deploy_text_at(c, (size_t)row, &length) : NULL;
+		return deploy_slot_of(k->salt, text ? text : "", length);
+	}
 	unsigned char key[8];
-	sl_store_le64(key, (uint64_t)integer_at(at, c->dtype, 0));
+	sl_store_le64(key, (uint64_t)deploy_integer_at(c, (size_t)row));
 	return deploy_slot_of(k->salt, key, sizeof key);
 }
 

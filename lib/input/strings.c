@@ -40,25 +40,6 @@ score_status input_check_strings(const score_strings *given, bool has_no_rows, c
 	return SCORE_OK;
 }
 
-/* Bytes of string `i`; some producers leave `data` NULL when all strings are empty. */
-const char *input_string_at(const score_strings *s, int64_t i, size_t *length)
-{
-	int64_t begin, end;
-	if (s->offset_type == SCORE_I32) {
-		int32_t pair[2];
-		memcpy(pair, (const char *)s->offsets + i * 4, sizeof pair);
-		begin = pair[0];
-		end = pair[1];
-	} else {
-		int64_t pair[2];
-		memcpy(pair, (const char *)s->offsets + i * 8, sizeof pair);
-		begin = pair[0];
-		end = pair[1];
-	}
-	*length = end > begin ? (size_t)(end - begin) : 0;
-	return *length ? s->data + begin : "";
-}
-
 #define INDEX_AS(type) \
 	{ \
 		type v; \
@@ -124,7 +105,7 @@ static double code_of(const forest *f, uint32_t feature, const score_strings *s,
 {
 	size_t length;
 	double code;
-	const char *text = input_string_at(s, number, &length);
+	const char *text = sl_string_at(s, number, &length);
 	(void)input_string_code(f, feature, text, length, &code);
 	return code;
 }
@@ -168,7 +149,7 @@ score_status input_refuse(const input_view *view, score_error *error)
 	const score_column *c = view->columns + input_column(view, r->feature);
 	const char *name = view->f->features[r->feature].name;
 	size_t length;
-	const char *text = input_string_at(c->values, string_number(c, c->offset + r->row), &length);
+	const char *text = sl_string_at(c->values, string_number(c, c->offset + r->row), &length);
 	return sl_fail(error, SCORE_ERR_SHAPE,
 		"feature '%s' has the category '%s' in row %lld, and the model was trained without it",
 		sl_quote(name, strlen(name)).text, sl_quote(text, length).text, (long long)r->row);

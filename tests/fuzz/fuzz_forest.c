@@ -1,6 +1,7 @@
 /*
  * Valid random forests of every shape that the generator of the unit tests knows: written, read, and scored on every
- * instruction set by every regime, compared bit for bit with plain C's walk.
+ * instruction set by every regime, compared bit for bit with plain C's walk. So are stages, early stops, decisions and contributions,
+ * with what plain C gives.
  */
 #include "fuzz.h"
 #include "random_model.h"
@@ -14,7 +15,7 @@ static random_spec spec_of(fuzz_bytes *in)
 	random_spec s = {.seed = fuzz_take(in, 4)};
 	s.n_features = 1 + fuzz_below(in, fuzz_below(in, 16) == 0 ? 400 : 40);
 	s.n_outputs = 1 + fuzz_below(in, 4) * fuzz_below(in, 2);
-	s.n_trees = s.n_outputs * (1 + fuzz_below(in, 40));
+	s.n_trees = s.n_outputs * (1 + fuzz_below(in, fuzz_below(in, 8) == 0 ? 40 : 8));
 	s.max_leaves = 1 + fuzz_below(in, fuzz_below(in, 8) == 0 ? 600 : 70);
 	s.cuts_per_feature = 1 + fuzz_below(in, fuzz_below(in, 8) == 0 ? 3000 : 200);
 	s.leafwise = fuzz_below(in, 2);
@@ -25,6 +26,10 @@ static random_spec spec_of(fuzz_bytes *in)
 	s.vector_leaves = fuzz_below(in, 4) == 0;
 	s.linear_leaves = !s.vector_leaves && s.compare == SCORE_F64 && s.sum == SCORE_F64 && fuzz_below(in, 3) == 0;
 	s.n_derived = fuzz_below(in, 4) == 0 ? fuzz_below(in, 6) : 0;
+	s.most_levels = fuzz_below(in, 4) == 0 ? 1 + fuzz_below(in, 6) : 0;
+	s.max_leaves = s.most_levels ? 1u << s.most_levels : s.max_leaves;
+	s.n_parts = s.sum == SCORE_F64 && fuzz_below(in, 4) == 0 ? 1 + fuzz_below(in, 5) : 0;
+	s.has_covers = fuzz_below(in, 4) == 0;
 	s.isa = SCORE_ISA_PORTABLE;
 	return s;
 }
@@ -34,6 +39,8 @@ typedef struct run {
 	int64_t n_rows;
 	uint32_t n_features;
 	size_t width;
+	uint32_t every;
+	double margin, cutoff;
 } run;
 
 /* False if the regime does not serve this model. */
@@ -61,7 +68,66 @@ static void compare(const double *expected, const double *got, size_t n, score_i
 				expected[i]);
 }
 
-static void try_isa(const void *bytes, size_t size, score_isa isa, const run *r, score_output output, const double *expected)
+/* Rows that are looked at more closely. */
+#define CLOSER_ROWS 6
+#define MOST_VALUES 20000u
+
+/* What other calls say of the first rows; sizes are 0 where the model has no such answer. */
+typedef struct answers {
+	double stages[MOST_VALUES], early[MOST_VALUES], contributions[MOST_VALUES];
+	uint8_t decisions[CLOSER_ROWS];
+	size_t n_stages, n_early, n_contributions, n_decisions;
+} answers;
+
+static void contribute(const score_model *model, const score_input *in, answers *a)
+{
+	score_error error;
+	score_options options = SCORE_OPTIONS_INIT;
+	options.output = SCORE_OUTPUT_CONTRIBUTION;
+	options.scratch_bytes = score_contribution_scratch_bytes(model);
+	options.scratch = malloc(options.scratch_bytes + 1);
+	const size_t n = (size_t)in->n_rows * score_output_width(model, &options);
+	if (n <= MOST_VALUES && score_batch(model, in, a->contributions, n, &options, &error) == SCORE_OK)
+		a->n_contributions = n;
+	free(options.scratch);
+}
+
+static answers *ask(const score_model *model, const run *r, int has_covers)
+{
+	answers *a = calloc(1, sizeof *a);
+	score_error error;
+	score_options options = SCORE_OPTIONS_INIT;
+	score_input in = score_input_rows_f64(r->rows, r->n_rows < CLOSER_ROWS ? r->n_rows : CLOSER_ROWS, r->n_features);
+	options.scratch_bytes = score_scratch_bytes(model);
+	options.scratch = malloc(options.scratch_bytes + 1);
+	const size_t n = (size_t)in.n_rows * score_output_width(model, &options), n_stages = score_stage_count(model, r->every, &options);
+	if (n * n_stages <= MOST_VALUES && score_staged(model, &in, r->every, a->stages, n * n_stages, &options, &error) == SCORE_OK)
+		a->n_stages = n * n_stages;
+	if (n <= MOST_VALUES && score_early_stop(model, &in, r->every, r->margin, a->early, n, &options, &error) == SCORE_OK)
+		a->n_early = n;
+	options.output = SCORE_OUTPUT_MARGIN;
+	if (score_decide(model, &in, r->cutoff, a->decisions, CLOSER_ROWS, &options, NULL, &error) == SCORE_OK)
+		a->n_decisions = (size_t)in.n_rows;
+	free(options.scratch);
+	if (has_covers)
+		contribute(model, &in, a);
+	return a;
+}
+
+static void compare_answers(const answers *expected, const answers *got, score_isa isa)
+{
+	if (expected->n_stages != got->n_stages || expected->n_early != got->n_early || expected->n_decisions != got->n_decisions ||
+		expected->n_contributions != got->n_contributions)
+		fuzz_fail("stages, early stops, decisions or contributions are served otherwise on %s", score_isa_name(isa));
+	compare(expected->stages, got->stages, expected->n_stages, isa, SCORE_REGIME_AUTO);
+	compare(expected->early, got->early, expected->n_early, isa, SCORE_REGIME_AUTO);
+	compare(expected->contributions, got->contributions, expected->n_contributions, isa, SCORE_REGIME_AUTO);
+	if (memcmp(expected->decisions, got->decisions, expected->n_decisions) != 0)
+		fuzz_fail("another decision on %s", score_isa_name(isa));
+}
+
+static void try_isa(const void *bytes, size_t size, score_isa isa, const run *r, score_output output, const double *expected,
+	const answers *closer)
 {
 	static const score_regime regimes[] = {SCORE_REGIME_AUTO, SCORE_REGIME_BATCH, SCORE_REGIME_WALK, SCORE_REGIME_ROW};
 	score_error error;
@@ -76,6 +142,9 @@ static void try_isa(const void *bytes, size_t size, score_isa isa, const run *r,
 	for (size_t i = 0; i < sizeof regimes / sizeof regimes[0]; i++)
 		if (score_rows(model, r, output, regimes[i], got))
 			compare(expected, got, n, isa, regimes[i]);
+	answers *a = ask(model, r, closer->n_contributions > 0);
+	compare_answers(closer, a, isa);
+	free(a);
 	score_model_free(model);
 	free(got);
 }
@@ -86,8 +155,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_bytes in = {data, size};
 	random_spec spec = spec_of(&in);
 	score_model *model = random_model(&spec);
-	score_output output = fuzz_below(&in, 3) == 0 ? SCORE_OUTPUT_LEAF : SCORE_OUTPUT_MARGIN;
-	run r = {NULL, 1 + (int64_t)fuzz_below(&in, fuzz_below(&in, 4) == 0 ? 700 : 40), spec.n_features, 0};
+	static const score_output outputs[] = {SCORE_OUTPUT_LEAF, SCORE_OUTPUT_MARGIN, SCORE_OUTPUT_MARGIN, SCORE_OUTPUT_PREDICTION};
+	score_output output = outputs[fuzz_below(&in, 4)];
+	run r = {.n_rows = 1 + (int64_t)fuzz_below(&in, fuzz_below(&in, 16) == 0 ? 700 : 40), .n_features = spec.n_features};
+	r.every = 1 + fuzz_below(&in, 9);
+	r.margin = fuzz_value(&in);
+	r.cutoff = fuzz_value(&in);
 	score_options options = SCORE_OPTIONS_INIT;
 	void *bytes = NULL;
 	size_t n_bytes = 0;
@@ -100,14 +173,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	double *expected = malloc((size_t)r.n_rows * r.width * sizeof *expected);
 	if (!score_rows(model, &r, output, SCORE_REGIME_WALK, expected))
 		fuzz_fail("the walk refuses a forest");
+	answers *closer = ask(model, &r, spec.has_covers && r.n_features <= 40);
 	if (score_model_save_memory(model, NULL, &bytes, &n_bytes, &error) != SCORE_OK)
 		fuzz_fail("a forest cannot be written: %s", error.message);
 	for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++)
 		if (score_isa_available(isas[i]))
-			try_isa(bytes, n_bytes, isas[i], &r, output, expected);
+			try_isa(bytes, n_bytes, isas[i], &r, output, expected, closer);
 	score_model_free_bytes(model, bytes, n_bytes);
 	score_model_free(model);
 	free(rows);
 	free(expected);
+	free(closer);
 	return 0;
 }

@@ -1,26 +1,12 @@
-/* Any bytes as a file of FUZZ_FORMAT (compiled once per format), with options that follow from them; what is imported is scored,
- * saved and opened again. */
-#include "fuzz.h"
+/* Any bytes as a file of FUZZ_FORMAT (compiled once per format), with options that follow from them; what is imported is
+ * scored, looked at, saved and opened again. */
+#include "fuzz_look.h"
 
 #include <scoreline/import.h>
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void save_and_open(const score_model *model)
-{
-	void *bytes = NULL;
-	size_t size = 0;
-	score_error error;
-	score_model *again = NULL;
-	if (score_model_save_memory(model, NULL, &bytes, &size, &error) != SCORE_OK)
-		fuzz_fail("an imported model cannot be saved: %s", error.message);
-	if (score_model_open_memory(bytes, size, NULL, &again, &error) != SCORE_OK)
-		fuzz_fail("an imported model cannot be opened again: %s", error.message);
-	score_model_free(again);
-	score_model_free_bytes(model, bytes, size);
-}
 
 /* Seeds are whole files, so no byte of theirs chooses options: a sum over all of them does. */
 static void draw_options(const uint8_t *data, size_t size, score_import_options *options, double *missing)
@@ -59,7 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_check_failure(status, model, &error);
 	} else {
 		fuzz_score(model);
-		save_and_open(model);
+		memory.limit = SIZE_MAX; /* of what is imported, not of what is asked of it */
+		fuzz_look(model);
 		score_model_free(model);
 	}
 	if (memory.held)

@@ -73,6 +73,7 @@ typedef struct scratch {
 	score_linear_leaf *linear;
 	uint32_t *terms;
 	double *coefficients;
+	double *covers;
 	uint32_t n_nodes, n_categories, n_leaves;
 } scratch;
 
@@ -160,6 +161,16 @@ static void add_terms(const random_spec *spec, scratch *s, score_tree *tree, uin
 	tree->term_coefficients = s->coefficients;
 }
 
+/* Children stand behind their parents. */
+static void add_covers(scratch *s, score_tree *tree, uint64_t *state)
+{
+	for (uint32_t i = s->n_nodes; i-- > 0;) {
+		const score_node *node = s->nodes + i;
+		s->covers[i] = node->test == SCORE_TEST_LEAF ? (double)(1 + below(state, 50)) : s->covers[node->left] + s->covers[node->right];
+	}
+	tree->covers = s->covers;
+}
+
 /* Level after level of a full tree, whose splits all ask what the first one does. */
 static void make_levels(const random_spec *spec, scratch *s, uint64_t *state)
 {
@@ -201,8 +212,45 @@ static void add_tree(const random_spec *spec, score_builder *b, uint32_t number,
 	}
 	if (spec->linear_leaves && number % 4)
 		add_terms(spec, s, &tree, state);
+	if (spec->has_covers)
+		add_covers(s, &tree, state);
 	score_error error;
 	if (score_builder_add_tree(b, &tree, &error) != SCORE_OK)
+		fail_msg("%s", error.message);
+}
+
+/* Parts that take one to three outputs each and answer with one value, by curves, slopes and votes. */
+static void add_parts(const random_spec *spec, score_builder *b, uint64_t *state)
+{
+	const score_combine how = (score_combine)below(state, 2);
+	score_error error;
+	score_status status = SCORE_OK;
+	for (uint32_t i = 0; i < spec->n_parts && status == SCORE_OK; i++) {
+		const uint32_t n = how == SCORE_COMBINE_MEDIAN ? 1 : 1 + below(state, spec->n_outputs < 3 ? spec->n_outputs : 3);
+		const double slopes[] = {0.5, -2.0, 1.0}, offsets[] = {0.25, 0.0, leaf_value(spec, state)};
+		const double x[] = {-1.0, 0.5, 0.0, -3.0, 3.0}, y[] = {0.0, 1.0, 0.3, 0.75, -0.5};
+		const uint32_t ends[] = {2, 3, 5}, columns[] = {2, below(state, 3), 0};
+		score_part part = SCORE_PART_INIT(below(state, spec->n_outputs - n + 1), n);
+		part.link = n > 1 && below(state, 2) ? SCORE_LINK_SOFTMAX : SCORE_LINK_SIGMOID;
+		part.vote = n > 1 && below(state, 3) == 0 ? SCORE_VOTE_LARGEST : SCORE_VOTE_NONE;
+		part.weight = 0.5 + below(state, 4);
+		part.divisor = below(state, 2) ? 3.0 : 0.0;
+		if (below(state, 2)) {
+			part.slopes = slopes;
+			part.offsets = offsets;
+		}
+		if (below(state, 2)) {
+			part.curve_ends = ends;
+			part.curve_x = x;
+			part.curve_y = y;
+		}
+		if (how == SCORE_COMBINE_SUM)
+			part.columns = columns;
+		status = score_builder_add_part(b, &part, &error);
+	}
+	if (status == SCORE_OK)
+		status = score_builder_combine(b, how, below(state, 2) ? spec->n_parts : 0.0, how == SCORE_COMBINE_MEDIAN ? 1 : 3, &error);
+	if (status != SCORE_OK)
 		fail_msg("%s", error.message);
 }
 
@@ -225,14 +273,17 @@ score_model *random_model(const random_spec *spec)
 	size_t n = 2 * (size_t)spec->max_leaves + 2;
 	scratch s = {calloc(n, sizeof(score_node)), calloc(n, sizeof(uint32_t)), calloc(5 * n, sizeof(uint32_t)),
 		calloc(n * spec->n_outputs, sizeof(double)), calloc(n, sizeof(score_linear_leaf)), calloc(5 * n, sizeof(uint32_t)),
-		calloc(5 * n, sizeof(double)), 0, 0, 0};
+		calloc(5 * n, sizeof(double)), calloc(n, sizeof(double)), 0, 0, 0};
 	for (uint32_t i = 0; i < spec->category_features; i++)
 		assert_int_equal(score_builder_set_feature(b, i, NULL, SCORE_FEATURE_CATEGORY, &error), SCORE_OK);
 	if (random_columns(b, spec->seed, spec->n_features, spec->n_derived, &error) != SCORE_OK)
 		fail_msg("%s", error.message);
 	double base = spec->sum == SCORE_F32 ? (double)0.3f : 0.3;
 	assert_int_equal(score_builder_set_base(b, &base, 1, &error), SCORE_OK);
-	assert_int_equal(score_builder_set_link(b, spec->link, 0.7, &error), SCORE_OK);
+	if (spec->n_parts)
+		add_parts(spec, b, &state);
+	else
+		assert_int_equal(score_builder_set_link(b, spec->link, 0.7, &error), SCORE_OK);
 	for (uint32_t t = 0; t < spec->n_trees; t++)
 		add_tree(spec, b, t, &s, &state);
 	if (score_builder_finish(b, &model, &error) != SCORE_OK)
@@ -245,6 +296,7 @@ score_model *random_model(const random_spec *spec)
 	free(s.linear);
 	free(s.terms);
 	free(s.coefficients);
+	free(s.covers);
 	return model;
 }
 

@@ -18,6 +18,8 @@ typedef struct random_spec {
 	uint32_t vector_leaves;
 	uint32_t n_derived;        /* derived columns of all kinds */
 	uint32_t linear_leaves;    /* 1: most trees; contracts in double only */
+	uint32_t n_parts;          /* not 0: so many parts share the outputs, and `link` is not used; sums in double only */
+	uint32_t has_covers;       /* 1: trees know how many training rows reached their nodes */
 	score_dtype compare, sum;
 	score_base_position base_position;
 	score_average average;

@@ -15,6 +15,8 @@
 
 #include "api/model.h"
 
+#include <scoreline/statistics.h>
+
 #define N_ROWS 700
 #define N_LABELS 40
 #define N_STRINGS (N_LABELS + 2)  /* two that no dictionary knows */
@@ -297,6 +299,49 @@ static void binding_knows_dictionaries(void **state)
 	score_model_free(model);
 }
 
+/* Found by fuzzing batches of Arrow: a negative offset was read as an address before the data, by statistics a descending one as a
+ * length of almost 2^64. */
+static void odd_offsets_are_empty_strings(void **state)
+{
+	(void)state;
+	static const int32_t narrow[] = {0, 2, 1, 4, -3, 3, 3};
+	static const char data[] = "c7c9";
+	static const double expected[] = {7.0, 0.0, (double)NAN, 0.0, 0.0, 0.0}; /* "c7", "", "7c9" and three empty ones: label 0 */
+	score_model *model = make_model(SCORE_ISA_AUTO, (double)NAN);
+	double numbers[6] = {0}, codes[6], scores[2][6];
+	int64_t wide[7];
+	for (int i = 0; i < 7; i++)
+		wide[i] = narrow[i];
+	wide[4] = INT64_MIN;
+	for (int is_wide = 0; is_wide < 2; is_wide++) {
+		score_strings s = SCORE_STRINGS_INIT;
+		s.offsets = is_wide ? (const void *)wide : (const void *)narrow;
+		s.offset_type = is_wide ? SCORE_I64 : SCORE_I32;
+		s.data = data;
+		s.n_strings = 6;
+		assert_int_equal(score_encode(model, 1, &s, codes, NULL), SCORE_OK);
+		for (int i = 0; i < 6; i++)
+			assert_true(codes[i] == expected[i] || (isnan(codes[i]) && isnan(expected[i])));
+		score_column columns[3] = {{.values = numbers, .dtype = SCORE_F64}, {.values = &s, .dtype = SCORE_STRING},
+			{.values = &s, .dtype = SCORE_STRING}};
+		const score_input in = score_input_columns(columns, 6, 3);
+		assert_int_equal(score_batch(model, &in, scores[is_wide], 6, NULL, NULL), SCORE_OK);
+		score_statistics_options o = SCORE_STATISTICS_OPTIONS_INIT;
+		score_statistics *statistics = NULL;
+		o.sample_every = 1;
+		assert_int_equal(score_statistics_new(model, &o, &statistics, NULL), SCORE_OK);
+		score_call call = SCORE_CALL_INIT;
+		call.model = model;
+		call.input = &in;
+		call.out = scores[is_wide];
+		call.out_width = 1;
+		score_statistics_record(statistics, &call);
+		score_statistics_free(statistics);
+	}
+	assert_memory_equal(scores[0], scores[1], sizeof scores[0]);
+	score_model_free(model);
+}
+
 static void models_tell_their_labels(void **state)
 {
 	(void)state;
@@ -381,6 +426,7 @@ int main(void)
 		cmocka_unit_test(strings_score_as_their_codes),
 		cmocka_unit_test(unknown_strings_can_be_refused),
 		cmocka_unit_test(malformed_columns_are_refused),
+		cmocka_unit_test(odd_offsets_are_empty_strings),
 		cmocka_unit_test(binding_knows_dictionaries),
 		cmocka_unit_test(models_tell_their_labels),
 		cmocka_unit_test(bad_dictionaries_are_refused),
