@@ -336,6 +336,7 @@ static score_status get_list(onnx_graph *g, const onnx_op *op, const char *float
 	score_status status = import_onnx_reals(g->file, op, floats, out);
 	if (status == SCORE_OK)
 		status = import_onnx_ints(g->file, op, int64s, &ints);
+	/* cppcheck-suppress uninitStructMember ; set if the status is OK */
 	*is_int = status == SCORE_OK && ints.n > 0;
 	return *is_int ? as_reals(g, &ints, out) : status;
 }
