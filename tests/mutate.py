@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 """Mutants of the library's C files: one operator, constant or condition changed at a time; do the unit tests notice?
 
-    tests/mutate.py [--seed N] [--mutants N] [--seconds N] [--build DIRECTORY] FILE…
+    tests/mutate.py [--seed N] [--mutants N] [--seconds N] [--least PERCENT] [--build DIRECTORY] FILE…
 
 Comes in: files of lib/; per file the number of mutants, drawn with the seed. Each is compiled into a copy of the static library,
 linked with the tests of tests/mutate.list that concern the file, which run one after the other until one fails, each for
---seconds at most. Goes out: a line per mutant and the sums; exit code 1 if a mutant survived, that is, no test noticed it. The
-sources are never touched. A mutant that does not compile, or compiles to the same code, is none.
+--seconds at most. Goes out: a line per mutant and the sums; exit code 1 if fewer than --least percent of those that
+are not equivalent were killed: a mutant survives if no test notices it. The sources are never touched. A mutant that does not compile, or compiles to the same code, is none.
 
 Relies on: a finished build by meson. tests/mutate.equivalent lists survivors that were looked at and change nothing that a
 test could see, "file | the line's text | change | why"; they are told apart from the others.
@@ -93,7 +93,7 @@ def changes(word: str, before: str, after: str) -> list[str]:
 def tests_of(path: pathlib.Path) -> list[str]:
     """tests/mutate.list: "pattern | test…"; the first line that matches."""
     for line in (ROOT / "tests" / "mutate.list").read_text().splitlines():
-        pattern, _, names = line.partition("|")
+        pattern, _, names = line.partition(" | ")
         if names and re.search(pattern.strip(), str(path.relative_to(ROOT))):
             return names.split()
     sys.exit(f"{path}: no line of tests/mutate.list says which tests concern it")
@@ -165,6 +165,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mutants", type=int, default=20, help="per file")
     parser.add_argument("--seconds", type=float, default=120.0, help="a test's longest time; a mutant may loop for ever")
+    parser.add_argument("--least", type=float, default=100.0, help="percent that must be killed")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     given = parser.parse_args()
     known, sums = known_equivalent(), {"killed": 0, "survived": 0, "equivalent": 0}
@@ -189,7 +190,7 @@ def main() -> int:
                 print(f"{path.relative_to(ROOT)}:{mutant.line}: {mutant.change()}: {verdict}"
                       + (f"\n    {mutant.text()}" if verdict == "survived" else ""), flush=True)
     print(", ".join(f"{n} {what}" for what, n in sums.items()))
-    return bool(sums["survived"])
+    return 100 * sums["killed"] < given.least * (sums["killed"] + sums["survived"])
 
 
 if __name__ == "__main__":

@@ -15,8 +15,8 @@ for tool in gcc cppcheck clang-tidy; do
 done
 jobs=$(nproc) failed=0
 mapfile -t sources < <(find lib cli -name '*.c' | sort)
-flags=(-std=c11 -Iinclude -Ilib -Icli -Ilib/import "-I$build/lib/import" -DSL_HAVE_ONNX -DCLI_HAVE_SQLITE -D_XOPEN_SOURCE=700
-	-D_FILE_OFFSET_BITS=64 $(pkg-config --cflags msgpack libxxhash yajl libprotobuf-c jansson))
+flags=(-std=c11 -Iinclude -Ilib -Icli -Ilib/import "-I$build/lib/import" -DSL_HAVE_ONNX -DCLI_HAVE_SQLITE -DSL_ANALYSED
+	-D_XOPEN_SOURCE=700 -D_FILE_OFFSET_BITS=64 $(pkg-config --cflags msgpack libxxhash yajl libprotobuf-c jansson))
 
 # each COMMAND…: the command for every source, several at a time.
 each() { printf '%s\n' "${sources[@]}" | xargs -P "$jobs" -n 1 -I{} "$@"; }

@@ -37,6 +37,10 @@
 
 /* Fill `error` (NULL allowed) and return `code`, so that a check is one line: return sl_fail(…). */
 score_status sl_fail(score_error *error, score_status code, const char *format, ...) SL_PRINTF(3, 4);
+#if defined(SL_ANALYSED)
+/* Static analysers see one file at a time, and here that a failure is never SCORE_OK. */
+#define sl_fail(error, code, ...) ((void)sl_fail(error, code, __VA_ARGS__), (code) != SCORE_OK ? (code) : SCORE_ERR_ARGUMENT)
+#endif
 /* The same with a byte offset and a line of the input; -1 where unknown. */
 score_status sl_fail_at(score_error *error, score_status code, int64_t offset, int64_t line, const char *format, ...)
 	SL_PRINTF(5, 6);

@@ -16,7 +16,7 @@ static void fill(score_error *error, score_status code, int64_t offset, int64_t 
 		error->message[0] = '\0';
 }
 
-score_status sl_fail(score_error *error, score_status code, const char *format, ...)
+score_status (sl_fail)(score_error *error, score_status code, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
