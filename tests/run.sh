@@ -105,7 +105,8 @@ finish() {
 	[ -f "$logs/matrix.txt" ] && { echo; cat "$logs/matrix.txt"; }
 	[ -f "$logs/hosts.txt" ] && { echo; cat "$logs/hosts.txt"; }
 	[ -f "$logs/fuzz.txt" ] && { printf '\nFuzzed, seconds per target:\n'; sed 's/^/  /' "$logs/fuzz.txt"; }
-	[ -f "$logs/coverage.txt" ] && { printf '\nCoverage of lib/ by the unit tests:\n'; tail -n 3 "$logs/coverage.txt"; }
+	[ -f "$logs/coverage.txt" ] && { printf '\nCoverage of lib/ by the unit tests:\n'; sed 's/^/  /' "$logs/coverage.txt"; }
+	[ -f "$logs/coverage-all.txt" ] && { printf '\nAnd with the tests of the command and of the Python package:\n'; tail -n 2 "$logs/coverage-all.txt"; }
 	grep -hE '^[a-z0-9_/.-]+: [0-9]+ faults$' build/meson-logs/testlog.txt 2>/dev/null |
 		awk '{ n += $2 } END { if (n) printf "\nAllocations failed in turn: %d\n", n }'
 	printf '\n%s\n' "What ran ($mode, $SECONDS s):"
@@ -189,12 +190,41 @@ command_sanitized() { SCORELINE_BUILD=$PWD/build-asan python_tests tests/cli; }
 # Seconds per target in FUZZ_SECONDS; a table of executions and edges.
 fuzz() { tests/fuzz/run.sh "${FUZZ_SECONDS:-60}" >"$logs/fuzz.txt" && cat "$logs/fuzz.txt"; }
 
-# Lines and branches of lib/ that the unit tests reach.
+# Lines and branches of lib/ that the unit tests, the corpora's replay among them, reach: not below tests/coverage.minimum.
 coverage() {
-	need_packages "${long_packages[@]}" || return 1
-	build_in build-coverage -Dbuildtype=debug -Db_coverage=true && unit_tests build-coverage || return 1
-	gcovr -r . --object-directory build-coverage --filter 'lib/' --print-summary --txt "$logs/coverage.txt"
-	tail -n 3 "$logs/coverage.txt"
+	build_in build-coverage -Dbuildtype=debug -Db_coverage=true || return 1
+	find build-coverage -name '*.gcda' -delete # what an earlier run reached is not reached by this one
+	meson test -C build-coverage --no-rebuild --print-errorlogs --num-processes "$jobs" --timeout-multiplier 8 || return 1
+	tests/coverage.py build-coverage >"$logs/coverage.txt"
+	local code=$?
+	cat "$logs/coverage.txt"
+	return $code
+}
+
+# The same with the tests of the command and of the Python package, for information: what only they reach lacks a unit test.
+coverage_by_all() {
+	SCORELINE_BUILD=$PWD/build-coverage SCORELINE_LIBRARY=$PWD/build-coverage/lib/libscoreline.so PYTHONPATH=$PWD/python \
+		build/venv/bin/python -m pytest -q -n "$jobs" -p no:cacheprovider tests/cli tests/python || return 1
+	tests/coverage.py build-coverage | tee "$logs/coverage-all.txt"
+}
+
+memory_checked() { tests/msan.sh; }
+count_memory() { if grep -q 'NOT RUN' "$1"; then count_check "$1" "$2"; else count_meson "$@"; fi; }
+
+# What valgrind sees and the sanitizers do not: the libraries' own code, and the release build. Tests that take seconds here
+# take minutes there, so the quick ones; valgrind has no AVX-512, the library then takes other kernels.
+valgrind_tests() {
+	meson test -C "$1" --no-rebuild --print-errorlogs --num-processes "$jobs" --timeout-multiplier 10 \
+		--logbase valgrind --wrapper 'valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite' \
+		format builder builder_refuses forest_check arrow classes parts strings sparse columns sort endpoint feature_lookup \
+		import_lightgbm import_lightgbm_broken import_xgboost import_catboost import_catboost_malformed import_malformed \
+		import_onnx callers abi
+}
+count_valgrind() { if [ "$2" = 0 ]; then echo "$(awk '/^Ok:/ { print $2 }' "$1") 0 0"; else echo 0 1 0; fi; }
+
+# A few mutants of some files; nine in ten must be noticed.
+mutants() {
+	tests/mutate.py --seed 1 --mutants 6 --least 90 lib/forest/{check,add_tree,parts,assemble}.c lib/engine/{combine,bin_map,walk,groups}.c
 }
 
 # ---- the run -----------------------------------------------------------------------------------------------------
@@ -203,7 +233,7 @@ test_packages=(clang libclang-rt-14-dev binutils universal-ctags g++ libsimde-de
 	abigail-tools)
 other_packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user-static
 	gcc-riscv64-linux-gnu libc6-dev-riscv64-cross gcc-i686-linux-gnu libc6-dev-i386-cross musl-tools valgrind chromium)
-long_packages=(gcovr)
+long_packages=(gcovr cppcheck clang-tidy valgrind)
 slow_checks=(check_big_endian.sh check_neon.sh check_instructions.py check_amalgamation.sh check_architectures.sh
 	check_supply.sh check_abi.sh)
 step count_one "packages" install_packages || finish
@@ -258,6 +288,15 @@ if [ $hosts = yes ]; then
 fi
 if [ $mode = long ]; then
 	step count_one "fuzzing" fuzz
-	step count_one "coverage" coverage
+	if need_packages "${long_packages[@]}" >"$logs/long-packages.log" 2>&1; then
+		step count_one "coverage" coverage
+		[ $have_venv = 0 ] && step count_one "coverage, all tests" coverage_by_all
+		step count_check "static analysis" tests/static.sh build
+		step count_memory "unit tests, MSan" memory_checked build-msan
+		step count_valgrind "unit tests, valgrind" valgrind_tests build
+		step count_one "mutants" mutants
+	else
+		skip "coverage and analysis" "needs ${long_packages[*]}"
+	fi
 fi
 finish

@@ -53,8 +53,8 @@ static bool read_code_point(label_reader *r)
 	int more = c < 0x80 ? 0 : c < 0x800 ? 1 : c < 0x10000 ? 2 : 3;
 	static const unsigned char lead[] = {0, 0xc0, 0xe0, 0xf0};
 	*r->to++ = (char)(lead[more] | c >> 6 * more);
-	while (more--)
-		*r->to++ = (char)(0x80 | (c >> 6 * more & 0x3f));
+	for (; more > 0; more--)
+		*r->to++ = (char)(0x80 | (c >> 6 * (more - 1) & 0x3f));
 	return true;
 }
 

@@ -112,5 +112,6 @@ const char *score_format_name(score_format format)
 {
 	static const char *const names[] = {"unknown", "XGBoost JSON", "XGBoost UBJSON", "LightGBM text", "CatBoost JSON",
 		"ONNX"};
+	/* cppcheck-suppress arrayIndexOutOfBoundsCond ; the second condition bounds it */
 	return format > 0 && (size_t)format < sizeof names / sizeof names[0] ? names[format] : names[0];
 }

@@ -22,14 +22,35 @@
 #define SL_PRINTF(fmt, args)
 #endif
 
+/* A second line of defence: a check that no input can make true, with the proof beside it. In the library it is the check.
+ * Where tests run under sanitizers and fuzzers it traps, so that a wrong proof is found. Where coverage is measured
+ * there is no such branch to reach. */
+#if defined(SL_TRAP)
+#define SL_NEVER(check) ((check) ? (__builtin_trap(), true) : false)
+#elif defined(SL_COVERAGE)
+#define SL_NEVER(check) (false && (check))
+#else
+#define SL_NEVER(check) (check)
+#endif
+
 /* ---- errors ------------------------------------------------------------------------------------- */
 
 /* Fill `error` (NULL allowed) and return `code`, so that a check is one line: return sl_fail(…). */
 score_status sl_fail(score_error *error, score_status code, const char *format, ...) SL_PRINTF(3, 4);
+#if defined(SL_ANALYSED)
+/* Static analysers see one file at a time, and here that a failure is never SCORE_OK. */
+#define sl_fail(error, code, ...) ((void)sl_fail(error, code, __VA_ARGS__), (code) != SCORE_OK ? (code) : SCORE_ERR_ARGUMENT)
+#endif
 /* The same with a byte offset and a line of the input; -1 where unknown. */
 score_status sl_fail_at(score_error *error, score_status code, int64_t offset, int64_t line, const char *format, ...)
 	SL_PRINTF(5, 6);
-score_status sl_fail_memory(score_error *error, size_t bytes);
+void sl_note_memory(score_error *error, size_t bytes);
+/* In a header, so that compilers and analysers see that it never returns SCORE_OK. */
+static inline score_status sl_fail_memory(score_error *error, size_t bytes)
+{
+	sl_note_memory(error, bytes);
+	return SCORE_ERR_MEMORY;
+}
 void sl_error_clear(score_error *error);
 
 /* Copy of untrusted text for a message: at most 47 bytes, control and non-ASCII bytes replaced by '?'. */

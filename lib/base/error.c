@@ -16,7 +16,7 @@ static void fill(score_error *error, score_status code, int64_t offset, int64_t 
 		error->message[0] = '\0';
 }
 
-score_status sl_fail(score_error *error, score_status code, const char *format, ...)
+score_status (sl_fail)(score_error *error, score_status code, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -34,9 +34,9 @@ score_status sl_fail_at(score_error *error, score_status code, int64_t offset, i
 	return code;
 }
 
-score_status sl_fail_memory(score_error *error, size_t bytes)
+void sl_note_memory(score_error *error, size_t bytes)
 {
-	return sl_fail(error, SCORE_ERR_MEMORY, "out of memory: the allocator refused %zu bytes", bytes);
+	sl_fail(error, SCORE_ERR_MEMORY, "out of memory: the allocator refused %zu bytes", bytes);
 }
 
 void sl_error_clear(score_error *error)

@@ -149,6 +149,7 @@ score_status sl_map_identified_file(const char *path, uint64_t max_bytes, const 
 		status = sl_fail_io(error, "map", path);
 	close(fd);
 	if (status != SCORE_OK)
+		/* cppcheck-suppress memleak ; MAP_FAILED is no mapping */
 		return status;
 	*out = data;
 	return SCORE_OK;

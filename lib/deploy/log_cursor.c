@@ -136,6 +136,7 @@ int64_t deploy_log_integer(log_cursor *c, int64_t least, int64_t most)
 {
 	const score_log_value v = deploy_log_scalar(c);
 	int64_t i = v.u.integer;
+	/* cppcheck-suppress incorrectLogicOperator ; it cannot read hexadecimal floats */
 	if (v.kind == SCORE_LOG_NUMBER && v.u.number >= -0x1p53 && v.u.number <= 0x1p53)
 		i = (int64_t)v.u.number;
 	else

@@ -64,6 +64,7 @@ static score_status read_model(log_cursor *c, uint32_t n_items, log_models *mode
 		return broken(c, "model", error);
 	for (const score_log_model *none = NULL; models->by_number.length <= number;)
 		if (!sl_vector_push(&models->by_number, &none, 1))
+			/* NOLINTNEXTLINE(bugprone-sizeof-expression): the elements are pointers */
 			return sl_fail_memory(error, sizeof none);
 	((const score_log_model **)models->by_number.data)[number] = m;
 	return SCORE_OK;

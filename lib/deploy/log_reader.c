@@ -42,9 +42,10 @@ struct score_log {
 	score_log_call call;
 };
 
+/* There must be one. */
 static score_log_segment *segment_at(const score_log *log, uint32_t i)
 {
-	return sl_vector_at(&log->segments, i);
+	return (score_log_segment *)log->segments.data + i;
 }
 
 static bool ends_with(const char *text, const char *ending)
@@ -99,7 +100,7 @@ static score_status add_directory(score_log *log, const char *path, score_error 
 			status = add_segment(log, path, entry->d_name, error);
 	closedir(directory);
 	if (status == SCORE_OK && log->segments.length > first) {
-		sl_sort(segment_at(log, (uint32_t)first), log->segments.length - first, sizeof(score_log_segment), by_path);
+		sl_sort(sl_vector_at(&log->segments, first), log->segments.length - first, sizeof(score_log_segment), by_path);
 		drop_doubles(log, first);
 	}
 	return status;

@@ -25,6 +25,7 @@ static void preload(const score_table *t)
 /* Pages of the file become pages of the process. What follows the bytes in the last page is zero in both. */
 static score_status copy_pages(score_table *t, score_error *error)
 {
+	/* cppcheck-suppress invalidFunctionArg ; -1 is what portable callers give for MAP_ANONYMOUS */
 	void *copy = mmap(NULL, t->size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (copy == MAP_FAILED)
 		return sl_fail_memory(error, t->size);

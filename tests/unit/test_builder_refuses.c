@@ -1,0 +1,279 @@
+/* The builder's refusals: every call with one thing wrong says what, and leaves the builder as it was. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <scoreline/build.h>
+
+#define N_FEATURES 3u
+
+static score_error error;
+
+/* `status` of a call that must fail with `code` and a message that holds `text`. */
+static void refused(score_status status, score_status code, const char *text)
+{
+	if (status != code || error.code != code || !strstr(error.message, text))
+		fail_msg("%s (%s), expected %s, \"%s\"", score_status_name(status), status == SCORE_OK ? "" : error.message,
+			score_status_name(code), text);
+}
+
+static void wrong(score_status status, const char *text)
+{
+	refused(status, SCORE_ERR_ARGUMENT, text);
+}
+
+static score_builder *builder_of(score_dtype type)
+{
+	score_contract contract = SCORE_CONTRACT_INIT(N_FEATURES, 2);
+	score_builder *b = NULL;
+	contract.compare = contract.sum = type;
+	assert_int_equal(score_builder_new(&contract, NULL, &b, &error), SCORE_OK);
+	return b;
+}
+
+static const score_node stump[] = {
+	{.left = 1, .right = 2, .feature = 1, .test = SCORE_TEST_LT, .value = 0.5},
+	{.test = SCORE_TEST_LEAF, .value = 10.0},
+	{.test = SCORE_TEST_LEAF, .value = 20.0},
+};
+
+static score_tree tree_of(const score_node *nodes, size_t n)
+{
+	score_tree t = SCORE_TREE_INIT;
+	t.nodes = nodes;
+	t.n_nodes = n;
+	return t;
+}
+
+static void contracts(void **state)
+{
+	const score_contract good = SCORE_CONTRACT_INIT(N_FEATURES, 2);
+	score_contract c = good;
+	score_builder *b = (score_builder *)(uintptr_t)1;
+	(void)state;
+	wrong(score_builder_new(NULL, NULL, &b, &error), "contract and out must not be NULL");
+	wrong(score_builder_new(&good, NULL, NULL, &error), "contract and out must not be NULL");
+#define WRONG(FIELD, VALUE, TEXT) \
+	c = good; \
+	c.FIELD = VALUE; \
+	wrong(score_builder_new(&c, NULL, &b, &error), TEXT); \
+	assert_null(b)
+	WRONG(struct_size, 3, "struct_size");
+	WRONG(trees_per_iteration, 0, "trees_per_iteration is 0");
+	WRONG(compare, SCORE_I32, "compare and sum");
+	WRONG(sum, SCORE_I32, "compare and sum");
+	WRONG(base_position, 2, "base_position 2");
+	WRONG(average, -1, "average -1");
+	WRONG(category_rule, 9, "category_rule 9");
+	WRONG(scale, NAN, "scale");
+#undef WRONG
+	c = good;
+	c.n_features = 0;
+	refused(score_builder_new(&c, NULL, &b, &error), SCORE_ERR_LIMIT, "n_features is 0");
+	c = good;
+	c.n_outputs = 0;
+	refused(score_builder_new(&c, NULL, &b, &error), SCORE_ERR_LIMIT, "n_outputs is 0");
+	score_builder_free(NULL);
+}
+
+static void features(void **state)
+{
+	const char *labels[] = {"a", "b"}, *twice[] = {"a", "a"}, *null[] = {"a", NULL};
+	char *name = malloc(70000);
+	score_builder *b = builder_of(SCORE_F64);
+	(void)state;
+	memset(name, 'x', 69999);
+	name[69999] = '\0';
+	wrong(score_builder_set_feature(NULL, 0, "x", SCORE_FEATURE_NUMERIC, &error), "builder is NULL");
+	wrong(score_builder_set_feature(b, 9, "x", SCORE_FEATURE_NUMERIC, &error), "feature 9 does not exist");
+	wrong(score_builder_set_feature(b, 0, "x", 9, &error), "unknown type 9");
+	refused(score_builder_set_feature(b, 0, name, SCORE_FEATURE_NUMERIC, &error), SCORE_ERR_LIMIT, "69999 bytes");
+	wrong(score_builder_set_dictionary(b, 9, labels, NULL, 2, NAN, 0, &error), "feature 9");
+	wrong(score_builder_set_dictionary(NULL, 0, labels, NULL, 2, NAN, 0, &error), "builder is NULL");
+	wrong(score_builder_set_dictionary(b, 0, NULL, NULL, 2, NAN, 0, &error), "NULL");
+	wrong(score_builder_set_dictionary(b, 0, null, NULL, 2, NAN, 0, &error), "NULL");
+	assert_int_not_equal(score_builder_set_dictionary(b, 0, twice, NULL, 2, NAN, 0, &error), SCORE_OK);
+	assert_int_equal(score_builder_set_dictionary(b, 0, labels, NULL, 2, NAN, 0, &error), SCORE_OK);
+	score_builder_free(b);
+	free(name);
+}
+
+static void numbers(void **state)
+{
+	const double two[] = {0.5, 0.1}, weights[] = {1, 2, 3, 4, 5, 0.1};
+	score_builder *b = builder_of(SCORE_F32);
+	(void)state;
+	wrong(score_builder_set_base(NULL, two, 1, &error), "builder is NULL");
+	wrong(score_builder_set_base(b, NULL, 2, &error), "the base has 0 values, expected 1 or 2");
+	wrong(score_builder_set_base(b, two, 3, &error), "the base has 3 values, expected 1 or 2");
+	wrong(score_builder_set_base(b, two, 2, &error), "base 1 is no float value");
+	wrong(score_builder_set_link(NULL, SCORE_LINK_EXP, 0, &error), "builder is NULL");
+	wrong(score_builder_set_link(b, 99, 0, &error), "99");
+	wrong(score_builder_set_metadata(NULL, "k", "v", &error), "builder is NULL");
+	wrong(score_builder_set_metadata(b, NULL, "v", &error), "key");
+	assert_int_equal(score_builder_set_metadata(b, "k", "v", &error), SCORE_OK);
+	assert_int_equal(score_builder_set_metadata(b, "other", "v", &error), SCORE_OK);
+	assert_int_equal(score_builder_set_metadata(b, "k", NULL, &error), SCORE_OK);
+	assert_int_equal(score_builder_set_metadata(b, "k", NULL, &error), SCORE_OK);
+	wrong(score_builder_set_linear(NULL, weights, 0, &error), "builder is NULL");
+	wrong(score_builder_set_linear(b, NULL, 0, &error), "weights is NULL");
+	wrong(score_builder_set_linear(b, weights, 0, &error), "weight 5 is no float value");
+	wrong(score_builder_set_linear_columns(b, 9, &error), "9");
+	score_builder_free(b);
+}
+
+static void linear_or_trees(void **state)
+{
+	static const double weights[6];
+	score_tree t = tree_of(stump, 3);
+	score_column_program program = SCORE_COLUMN_PROGRAM_INIT;
+	score_builder *b = builder_of(SCORE_F64);
+	score_model *model = NULL;
+	(void)state;
+	assert_int_equal(score_builder_set_linear(b, weights, 0, &error), SCORE_OK);
+	wrong(score_builder_add_tree(b, &t, &error), "linear already");
+	wrong(score_builder_set_linear_columns(b, 0, &error), "the weights are set already");
+	wrong(score_builder_add_column(b, &program, NULL, &error), "the weights are set already");
+	assert_int_equal(score_builder_finish(b, &model, &error), SCORE_OK);
+	score_model_free(model);
+	model = (score_model *)(uintptr_t)1;
+	wrong(score_builder_finish(b, &model, &error), "spent");
+	assert_null(model);
+	wrong(score_builder_set_base(b, weights, 1, &error), "spent");
+	wrong(score_builder_add_tree(b, &t, &error), "spent");
+	wrong(score_builder_finish(NULL, &model, &error), "NULL");
+	score_builder_free(b);
+	b = builder_of(SCORE_F64);
+	assert_int_equal(score_builder_add_tree(b, &t, &error), SCORE_OK);
+	wrong(score_builder_set_linear(b, weights, 0, &error), "has trees already");
+	score_builder_free(b);
+}
+
+static void trees(void **state)
+{
+	static const double vectors[4] = {1, 2, 3, 4};
+	score_node nodes[3] = {{0}};
+	score_tree t = tree_of(nodes, 3);
+	score_builder *b = builder_of(SCORE_F32);
+	(void)state;
+	wrong(score_builder_add_tree(NULL, &t, &error), "builder and tree");
+	wrong(score_builder_add_tree(b, NULL, &error), "builder and tree");
+#define WRONG(STATEMENT, TEXT) \
+	memcpy(nodes, stump, sizeof stump); \
+	t = tree_of(nodes, 3); \
+	STATEMENT; \
+	wrong(score_builder_add_tree(b, &t, &error), TEXT)
+	WRONG(t.output = 2, "output 2 of 2");
+	WRONG(nodes[0].feature = 9, "9");
+	WRONG(nodes[0].left = 7, "7");
+	WRONG(nodes[0].left = -1, "-1");
+	WRONG(nodes[0].left = 2, "node");
+	WRONG(nodes[0].left = 0, "node");
+	WRONG(nodes[0].missing = 9, "node 0");
+	WRONG(nodes[0].test = 9, "node 0");
+	WRONG(nodes[0].value = 0.1, "float");
+	WRONG(nodes[2].value = 0.1, "leaf 2 is no float value");
+	WRONG((nodes[0].test = SCORE_TEST_IN_LEFT, nodes[0].n_categories = 3), "node 0");
+	WRONG((nodes[0].test = SCORE_TEST_IN_LEFT, nodes[0].missing = SCORE_MISSING_ZERO), "SCORE_MISSING_ZERO");
+	WRONG((t.vectors = vectors, t.n_vectors = 2, nodes[1].leaf_vector = 5), "vector 5 of 2");
+	WRONG(t.nodes = NULL, "node");
+	WRONG(t.struct_size = 1, "struct_size");
+#undef WRONG
+	score_builder_free(b);
+}
+
+static void limits(void **state)
+{
+	static const score_node deep[] = {
+		{.left = 1, .right = 2, .test = SCORE_TEST_LT}, {.left = 3, .right = 4, .test = SCORE_TEST_LT}, {0}, {0}, {0},
+	};
+	score_contract contract = SCORE_CONTRACT_INIT(N_FEATURES, 1);
+	score_build_options options = SCORE_BUILD_OPTIONS_INIT;
+	score_tree small = tree_of(stump, 3), large = tree_of(deep, 5);
+	score_builder *b = NULL;
+	(void)state;
+	options.max_trees = options.max_depth = 1;
+	assert_int_equal(score_builder_new(&contract, &options, &b, &error), SCORE_OK);
+	refused(score_builder_add_tree(b, &large, &error), SCORE_ERR_LIMIT, "deeper than 1");
+	assert_int_equal(score_builder_add_tree(b, &small, &error), SCORE_OK);
+	refused(score_builder_add_tree(b, &small, &error), SCORE_ERR_LIMIT, "more than 1 trees");
+	score_builder_free(b);
+	options = (score_build_options)SCORE_BUILD_OPTIONS_INIT;
+	options.max_bytes = 200000;
+	score_status status = score_builder_new(&contract, &options, &b, &error);
+	for (int i = 0; i < 10000 && status == SCORE_OK; i++)
+		status = score_builder_add_tree(b, &small, &error);
+	refused(status, SCORE_ERR_LIMIT, "max_bytes");
+	score_builder_free(b);
+}
+
+static void columns(void **state)
+{
+	static const uint32_t inputs[] = {0, 1}, none[] = {9};
+	static const uint64_t hashes[] = {5, 5};
+	static const double keys[] = {2, 1};
+	score_builder *b = builder_of(SCORE_F64);
+	score_column_program p;
+	score_step s;
+	uint32_t plain = 0, norm = 0;
+	(void)state;
+#define COLUMN(ROOT, STATEMENT) \
+	s = (score_step){0}; \
+	p = (score_column_program)SCORE_COLUMN_PROGRAM_INIT; \
+	p.root = ROOT; \
+	p.sources = inputs; \
+	p.n_sources = ROOT == SCORE_ROOT_VALUE ? 0 : 2; \
+	STATEMENT
+#define WRONG(ROOT, STATEMENT, TEXT) \
+	COLUMN(ROOT, STATEMENT); \
+	wrong(score_builder_add_column(b, &p, NULL, &error), TEXT)
+#define WRONG_STEP(STATEMENT, TEXT) WRONG(SCORE_ROOT_VALUE, (p.steps = &s, p.n_steps = 1, STATEMENT), TEXT)
+	COLUMN(SCORE_ROOT_VALUE, p.source = 0);
+	assert_int_equal(score_builder_add_column(b, &p, &plain, &error), SCORE_OK);
+	COLUMN(SCORE_ROOT_NORM_L1, p.source = plain);
+	assert_int_equal(score_builder_add_column(b, &p, &norm, &error), SCORE_OK);
+	wrong(score_builder_add_column(b, NULL, NULL, &error), "NULL");
+	WRONG(SCORE_ROOT_VALUE, p.source = 9, "takes column 9, expected an input or an earlier column");
+	WRONG(SCORE_ROOT_NORM_L2, p.sources = none, "takes column");
+	WRONG(SCORE_ROOT_NORM_L2, p.source = norm, "contains one itself");
+	WRONG(SCORE_ROOT_NORM_L2, p.n_sources = 0, "of no columns");
+	WRONG(SCORE_ROOT_NORM_L2, p.sources = NULL, "of no columns");
+	WRONG(SCORE_ROOT_NORM_L2, p.least = -1.0, "`least`");
+	WRONG(SCORE_ROOT_VALUE, p.least = 1.0, "`least`");
+	WRONG(SCORE_ROOT_HASH, p.n_hashes = 2, "lacks its hashes");
+	WRONG(SCORE_ROOT_HASH, (p.hashes = hashes, p.n_hashes = 2), "hash 1 of column");
+	WRONG(99, p.source = 0, "unknown root 99");
+	WRONG(SCORE_ROOT_VALUE, p.flags = 8, "flags");
+	WRONG(SCORE_ROOT_VALUE, p.n_steps = 1, "lacks its steps");
+	refused((p.steps = &s, p.n_steps = 257, score_builder_add_column(b, &p, NULL, &error)), SCORE_ERR_LIMIT, "257 steps");
+	WRONG_STEP(s.operation = 99, "unknown operation 99");
+	WRONG_STEP(s.flags = 8, "unknown flags");
+	WRONG_STEP((s.operation = SCORE_STEP_ADD, s.a = NAN), "operands");
+	WRONG_STEP((s.operation = SCORE_STEP_CLIP, s.a = 2, s.b = 1), "operands");
+	WRONG_STEP((s.operation = SCORE_STEP_REPLACE, s.a = NAN), "operands");
+	WRONG_STEP((s.operation = SCORE_STEP_LOOKUP, s.n_keys = 2), "no values");
+	WRONG_STEP((s.operation = SCORE_STEP_LOOKUP, s.n_keys = 2, s.values = s.keys = keys), "key");
+	score_builder_free(b);
+#undef COLUMN
+#undef WRONG
+#undef WRONG_STEP
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(contracts),
+		cmocka_unit_test(features),
+		cmocka_unit_test(numbers),
+		cmocka_unit_test(linear_or_trees),
+		cmocka_unit_test(trees),
+		cmocka_unit_test(limits),
+		cmocka_unit_test(columns),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
