@@ -21,6 +21,16 @@ typedef struct change {
 	const char *message; /* in the error */
 } change;
 
+/* Narrow weights hold no such value, so all become wide ones. */
+static void set_cover(forest_weights *covers, size_t n, double first)
+{
+	static double wide[256];
+	assert_true(n > 0 && n <= sizeof wide / sizeof *wide);
+	for (size_t i = 0; i < n; i++)
+		wide[i] = i ? forest_weight(covers, i) : first;
+	*covers = (forest_weights){wide, sizeof *wide};
+}
+
 /* Each changes one thing, named as the check names it. */
 #define CHANGE(NAME, STATEMENT) \
 	static void NAME(forest *f) \
@@ -54,11 +64,11 @@ CHANGE(too_many_splits, f->n_splits = UINT32_MAX)
 CHANGE(base_no_float, AT(f->base, 0, double) = 0.1)
 CHANGE(weight_no_float, AT(f->linear_weights, 0, double) = 0.1)
 CHANGE(leaf_no_float, AT(f->leaves, 1, double) = 0.1)
-CHANGE(lone_covers, f->split_covers = NULL)
-CHANGE(negative_leaf_cover, AT(f->leaf_covers, 0, double) = -1.0)
-CHANGE(infinite_leaf_cover, AT(f->leaf_covers, 0, double) = INFINITY)
-CHANGE(negative_split_cover, AT(f->split_covers, 0, double) = -1.0)
-CHANGE(infinite_split_cover, AT(f->split_covers, 0, double) = INFINITY)
+CHANGE(lone_covers, f->split_covers.values = NULL)
+CHANGE(negative_leaf_cover, set_cover(&f->leaf_covers, f->n_leaves, -1.0))
+CHANGE(infinite_leaf_cover, set_cover(&f->leaf_covers, f->n_leaves, INFINITY))
+CHANGE(negative_split_cover, set_cover(&f->split_covers, f->n_splits, -1.0))
+CHANGE(infinite_split_cover, set_cover(&f->split_covers, f->n_splits, INFINITY))
 CHANGE(terms_sum_in_float, f->contract.sum = SCORE_F32)
 CHANGE(terms_compare_in_float, f->contract.compare = SCORE_F32)
 CHANGE(terms_start_late, AT(f->linear_leaves.first_term, 0, uint32_t) = 1)
