@@ -230,13 +230,13 @@ static void refuses_schemas(void **state)
 	WRONG(b.schema.n_children = 4, SCORE_ARROW_BY_POSITION, SCORE_ERR_SHAPE, "4 columns, the model 3");
 	WRONG(b.children[1].name = "length", 0, SCORE_ERR_SHAPE, "size");
 	WRONG(b.children[1].name = NULL, 0, SCORE_ERR_SHAPE, "size");
-	WRONG(b.children[1].format = "vu", 0, SCORE_ERR_SHAPE, "'size' has the Arrow format 'vu'");
+	WRONG(b.children[1].format = "vz", 0, SCORE_ERR_SHAPE, "'size' has the Arrow format 'vz'");
 	WRONG(b.children[1].format = "tdD", 0, SCORE_ERR_SHAPE, "cannot be scored");
 	WRONG(b.children[1].format = NULL, 0, SCORE_ERR_SHAPE, "cannot be scored");
 	WRONG(b.children[0].format = "g", 0, SCORE_ERR_SHAPE, "with a dictionary");
 	WRONG(b.words.format = "l", 0, SCORE_ERR_SHAPE, "with a dictionary");
 	WRONG(b.words.format = NULL, 0, SCORE_ERR_SHAPE, "with a dictionary");
-	WRONG((b.schema.n_children = 3, b.children[2].format = "vu", b.children[2].name = NULL), SCORE_ARROW_BY_POSITION,
+	WRONG((b.schema.n_children = 3, b.children[2].format = "vz", b.children[2].name = NULL), SCORE_ARROW_BY_POSITION,
 		SCORE_ERR_SHAPE, "column ''");
 #undef WRONG
 	score_model_free(model);
