@@ -146,7 +146,7 @@ def test_the_monitoring_query_over_a_capture_log_in_delta(spark, fraud, tmp_path
     capture = scoreline.Capture(tmp_path)
     config = {"served_entities": [{"entity_name": "fraud_model", "entity_version": "1", "model": scoreline.load(fraud.path)}]}
     endpoint = scoreline.Endpoint(config, capture=capture)
-    rows = frame_of(spark, fraud).drop("transaction_id").toArrow()
+    rows = frame_of(spark, fraud).drop("transaction_id").toArrow().combine_chunks()
     query = golden_set.replaced(MONITORING, ("FROM ml.inference_logs.fraud_detection", f"FROM delta.`{tmp_path}/table`")).rstrip(";\n ")
     for n_calls in (1, 2):
         endpoint.predict(rows)
