@@ -4,8 +4,8 @@
  *   check_sources lmdb FOLDER          makes a database in the folder
  *   check_sources redis SOCKET         fills a server that listens on a unix socket
  */
-#include "lmdb_source.h"
-#include "redis_source.h"
+#include <lmdb_source.h>
+#include <redis_source.h>
 
 #include <scoreline/build.h>
 

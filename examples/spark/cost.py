@@ -68,6 +68,7 @@ def write_rows(folder, model, n):
 def spark_seconds(master, folder, model):
     """Seconds to read the files, and to read and score them."""
     spark = (SparkSession.builder.master(master).config("spark.ui.enabled", "false").config("spark.driver.memory", "2g")
+             .config("spark.ui.showConsoleProgress", "false")
              .config("spark.driver.bindAddress", "127.0.0.1").getOrCreate())
     spark.sparkContext.setLogLevel("ERROR")
     frame = spark.read.parquet(str(folder))

@@ -1,4 +1,5 @@
-"""Serves the metrics of two versions on 127.0.0.1, and scores more rows before every answer.
+"""Serves the metrics of two versions on 127.0.0.1, and scores more rows before every answer: version 1 like its reference, version 2
+with larger amounts.
 
 Comes in: a directory. Goes out: its files port, metrics.txt, openmetrics.txt (the first texts), wanted.json (what they must
 say); then HTTP until it is killed.
@@ -17,26 +18,28 @@ NAMES = ["amount", 'a "tricky" \\ name']
 TYPES = {"/metrics": "text/plain; version=0.0.4", "/openmetrics": "application/openmetrics-text; version=1.0.0; charset=utf-8"}
 
 
-def make_statistics():
-    rng = np.random.default_rng(1)
+def rows_of(rng, n, shift=0.0):
+    rows = np.column_stack([rng.normal(shift, size=n), rng.integers(-1, 7, size=n)])
+    rows[::10, 0] = np.nan
+    return rows
+
+
+def make_statistics(rng):
     builder = scoreline.Builder(2, feature_names=NAMES, feature_types=["numeric", "category"], link="sigmoid")
     builder.add_tree([1, -1, -1], [2, -1, -1], [0, 0, 0], [0.3, -1.0, 2.0])
-    rows = np.column_stack([rng.normal(size=4000), rng.integers(0, 5, size=4000)])
-    model = builder.finish().add_reference(rows)
+    model = builder.finish().add_reference(rows_of(rng, 4000))
     found = []
     for version in ("1", "2"):
         statistics = scoreline.Statistics(
             model, endpoint="scoring", served_name=f"s-{version}", entity_name="demo", entity_version=version, sample_every=1)
-        score_more(statistics, 500)
         found.append(statistics)
+    score_more(found, rng, 500)
     return found
 
 
-def score_more(statistics, n):
-    rng = np.random.default_rng(n)
-    rows = np.column_stack([rng.normal(size=n), rng.integers(-1, 7, size=n)])
-    rows[::10, 0] = np.nan
-    statistics.predict(rows)
+def score_more(both, rng, n):
+    for statistics, shift in zip(both, (0.0, 1.5)):
+        statistics.predict(rows_of(rng, n, shift))
 
 
 def text_of(statistics, openmetrics):
@@ -44,12 +47,12 @@ def text_of(statistics, openmetrics):
 
 
 def main(work: pathlib.Path) -> None:
-    statistics = make_statistics()
+    rng = np.random.default_rng(1)
+    statistics = make_statistics(rng)
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            for one in statistics:
-                score_more(one, 100)
+            score_more(statistics, rng, 100)
             body = text_of(statistics, self.path == "/openmetrics").encode()
             self.send_response(200)
             self.send_header("Content-Type", TYPES[self.path])

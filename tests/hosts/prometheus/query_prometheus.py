@@ -1,4 +1,4 @@
-"""A running Prometheus has scraped both formats, and its queries give back what was scored."""
+"""A running Prometheus has scraped both formats, its queries give back what was scored, and its alarm rings where data shifted."""
 
 import json
 import pathlib
@@ -11,10 +11,13 @@ server, work = sys.argv[1], pathlib.Path(sys.argv[2])
 wanted = json.loads((work / "wanted.json").read_text())
 
 
+def ask(path):
+    with urllib.request.urlopen(f"http://{server}/api/v1/{path}", timeout=5) as answer:
+        return json.load(answer)["data"]
+
+
 def query(expression):
-    url = f"http://{server}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        return json.load(answer)["data"]["result"]
+    return ask("query?" + urllib.parse.urlencode({"query": expression}))["result"]
 
 
 def wait_for(expression, enough, seconds=40):
@@ -46,4 +49,9 @@ for job in ("text", "openmetrics"):
         assert 1e-7 < float(quantile["value"][1]) < 10, quantile
     mean = query(f'scoreline_score_sum{{job="{job}",version="1"}} / scoreline_score_count')
     assert len(mean) == 1 and abs(float(mean[0]["value"][1]) - wanted["1"]["score_sum"] / wanted["1"]["rows"]) < 0.1
-print("Prometheus: both formats scraped, queried back")
+wait_for('ALERTS{alertname="FeatureShifted",alertstate="firing"}', lambda found: len(found) == 2)
+alarms = [one for one in ask("alerts")["alerts"] if one["state"] == "firing"]
+assert {(one["labels"]["version"], one["labels"]["feature"], one["labels"]["job"]) for one in alarms} == {
+    ("2", "amount", "text"), ("2", "amount", "openmetrics")}, alarms
+assert alarms[0]["annotations"]["summary"] == "amount of demo 2 is no longer distributed as in training"
+print("Prometheus: both formats scraped, queried back; the alarm rings for the shifted feature only")

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Pattern: metrics and drift of served versions, scraped and queried
+# Pattern: metrics and drift of served versions, scraped and queried; an alarm where the data shift
 #
 # Metrics of statistics under a real Prometheus: promtool's linter, prometheus-client's two parsers, a scrape on 127.0.0.1.
 # Comes in: a build directory with the shared library; build/venv. Installs the Debian package prometheus (its service is not
@@ -37,7 +37,8 @@ $venv/bin/python tests/hosts/prometheus/parse_metrics.py "$work"
 port=$(cat "$work/port")
 web=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 cat >"$work/prometheus.yml" <<YML
-global: { scrape_interval: 1s, scrape_timeout: 1s }
+global: { scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }
+rule_files: [ "$PWD/tests/hosts/prometheus/drift_rules.yml" ]
 scrape_configs:
   - { job_name: text, metrics_path: /metrics, static_configs: [ { targets: [ "127.0.0.1:$port" ] } ] }
   - { job_name: openmetrics, metrics_path: /openmetrics, static_configs: [ { targets: [ "127.0.0.1:$port" ] } ] }
