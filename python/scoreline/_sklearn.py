@@ -46,7 +46,10 @@ def ensemble_of(estimator: Any) -> Ensemble:
                 **ensemble.metadata,
             }
             return ensemble
-    raise UnsupportedError(f"{type(estimator).__name__} of scikit-learn is no ensemble of trees that Scoreline knows")
+    raise UnsupportedError(
+        f"{type(estimator).__name__} of scikit-learn is no ensemble of trees that is supported: expected one of "
+        f"{', '.join(SUPPORTED)}"
+    )
 
 
 def _version(name: str) -> str:

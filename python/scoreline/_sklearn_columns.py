@@ -60,7 +60,7 @@ class Inputs:
         if column.is_text:
             return column
         if isinstance(column.source, Norm) or column.steps:
-            raise UnsupportedError(f"{who} takes strings, but the steps before it make numbers of them")
+            raise UnsupportedError(f"{who} takes strings, but the steps before it make numbers of them: put it first")
         if column.source in self._numbers:
             self._clash(column.source, who, self._numbers[column.source])
         self.labels.setdefault(column.source, {})
@@ -81,7 +81,9 @@ class Inputs:
         return column
 
     def _clash(self, i: int, text: str, number: str) -> None:
-        raise UnsupportedError(f"{self.called(i)} is taken as strings by {text} and as a number by {number}")
+        raise UnsupportedError(
+            f"{self.called(i)} is taken as strings by {text} and as a number by {number}: leave one of them out"
+        )
 
 
 def members_of(column: Column) -> List[int]:

@@ -126,7 +126,10 @@ def _keys(
             if is_text and one is None:
                 inputs.nones.add(column.source)
         elif is_text and not isinstance(one, str):
-            raise UnsupportedError(f"{who} has strings and {type(one).__name__} among the categories of one column")
+            raise UnsupportedError(
+                f"{who} has strings and {type(one).__name__} among the categories of one column: "
+                "train with strings alone"
+            )
         else:
             keys.append((number, inputs.code(column, one) if is_text else _number(one, who)))
     return keys, missing
@@ -136,9 +139,13 @@ def _number(category: Any, who: str) -> float:
     try:
         value = float(category)
     except (TypeError, ValueError):
-        raise UnsupportedError(f"{who} has the category {category!r}, which is neither a number nor a string") from None
+        raise UnsupportedError(
+            f"{who} has the category {category!r}, which is neither a number nor a string: train with one of those"
+        ) from None
     if value != category:
-        raise UnsupportedError(f"{who} has the category {category!r}, which is no double")
+        raise UnsupportedError(
+            f"{who} has the category {category!r}, which is no double: train with strings, or numbers up to 2**53"
+        )
     return value
 
 

@@ -175,7 +175,7 @@ class Scheme(NamedTuple):
 def _scheme(inputs: Inputs, columns: Sequence[Column]) -> Scheme:
     used = sorted({i for column in columns for i in members_of(column)})
     if not used:
-        raise UnsupportedError("the pipeline hands no column to its last step")
+        raise UnsupportedError("the pipeline hands no column to its last step: let it keep one")
     return Scheme(inputs, used if inputs.names is not None else list(range(inputs.n)))
 
 

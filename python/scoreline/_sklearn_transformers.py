@@ -201,7 +201,7 @@ def _bin_steps(edges: List[float]) -> List[Step]:
     for _ in edges:
         above.append(_after(above[-1]))
     if len(edges) > 100 or math.isinf(above[-1]):
-        raise UnsupportedError("KBinsDiscretizer with more than 101 bins, or edges near infinity, is not supported")
+        raise _refused("KBinsDiscretizer", "with more than 101 bins, or edges near infinity,", "train with fewer bins")
     steps = [Step("clip", _before(edges[0]), edges[-1])]
     for number, edge in enumerate(edges):
         if number:
