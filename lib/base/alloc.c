@@ -55,6 +55,7 @@ void sl_arena_init(sl_arena *arena, const score_allocator *allocator, size_t lim
 	arena->blocks = NULL;
 	arena->used = 0;
 	arena->limit = limit ? limit : SIZE_MAX;
+	arena->exhausted = false;
 }
 
 static sl_arena_block *new_block(sl_arena *arena, size_t data)
@@ -63,8 +64,10 @@ static sl_arena_block *new_block(sl_arena *arena, size_t data)
 	if (!sl_add(data, sizeof(sl_arena_block), &size) || size > arena->limit || arena->used > arena->limit - size)
 		return NULL;
 	sl_arena_block *block = sl_alloc(&arena->allocator, size, SL_CACHE_LINE);
-	if (!block)
+	if (!block) {
+		arena->exhausted = true;
 		return NULL;
+	}
 	memset(block, 0, size);
 	block->size = size;
 	block->used = sizeof *block;

@@ -11,8 +11,10 @@
 
 static score_status broken(const log_cursor *c, const char *what, score_error *error)
 {
-	if (c->no_memory)
+	if (c->over_limit)
 		return sl_fail(error, SCORE_ERR_LIMIT, "a %s needs more memory than max_memory_bytes allows", what);
+	if (c->no_memory)
+		return sl_fail(error, SCORE_ERR_MEMORY, "out of memory while a %s was read", what);
 	return sl_fail(error, SCORE_ERR_CORRUPT, "the frame of a %s has not the items that it should have", what);
 }
 
@@ -141,7 +143,7 @@ static score_status read_call(log_cursor *c, uint32_t n_items, const log_models 
 score_status deploy_log_frame(const uint8_t *body, size_t size, bool is_first, log_models *models, sl_arena *arena,
 	score_log_call *call, bool *is_call, score_error *error)
 {
-	log_cursor c = { body, body + size, false, false };
+	log_cursor c = { .at = body, .end = body + size };
 	const uint32_t n_items = deploy_log_array(&c);
 	const int64_t kind = deploy_log_integer(&c, 0, INT32_MAX);
 	*is_call = false;

@@ -16,6 +16,7 @@ typedef struct log_cursor {
 	const uint8_t *at, *end;
 	bool failed;
 	bool no_memory; /* that is why */
+	bool over_limit; /* more precisely: max_memory_bytes */
 } log_cursor;
 
 /* Zeroed memory; the cursor fails without it. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -50,6 +52,9 @@ static size_t shortened(size_t n)
 	return plan.n_short && n > (size_t)plan.n_short ? (size_t)plan.n_short : n;
 }
 
+static char path[64]; /* of the model's file */
+static int shrinks_when_mapped;
+
 ssize_t __real_read(int fd, void *to, size_t n);
 ssize_t __wrap_read(int fd, void *to, size_t n);
 ssize_t __real_write(int fd, const void *from, size_t n);
@@ -85,7 +90,12 @@ int __wrap_fsync(int fd)
 
 void *__wrap_mmap64(void *at, size_t n, int protection, int flags, int fd, off_t from)
 {
-	return fails(MMAP) ? MAP_FAILED : __real_mmap64(at, n, protection, flags, fd, from);
+	if (fails(MMAP))
+		return MAP_FAILED;
+	void *mapped = __real_mmap64(at, n, protection, flags, fd, from);
+	if (shrinks_when_mapped && truncate(path, 0) != 0)
+		abort();
+	return mapped;
 }
 
 int __wrap_rename(const char *from, const char *to)
@@ -103,7 +113,6 @@ int __wrap_close(int fd)
 /* ---- tests ---------------------------------------------------------------------------------------------------------- */
 
 static char folder[] = "/tmp/scoreline_faults_XXXXXX";
-static char path[64];
 static score_model *model;
 
 static int set_up(void **state)
@@ -204,6 +213,38 @@ static void a_failed_save_keeps_the_old_file(void **state)
 	assert_int_equal(open_again(SCORE_OPEN_VERIFY, &error), SCORE_OK);
 }
 
+/* A mapping of a file that shrinks: its pages are gone. While it is read, that is a signal, as the header says; afterwards nothing
+ * of a model lies in the file. */
+static void a_shrunk_mapping_is_a_signal_only_while_it_is_read(void **state)
+{
+	static const double row[5];
+	score_input in = score_input_rows_f64(row, 1, 5);
+	score_open_options o = SCORE_OPEN_OPTIONS_INIT;
+	score_model *opened = NULL;
+	double before, after;
+	int status = 0;
+	struct stat now;
+	(void)state;
+	save();
+	o.flags = SCORE_OPEN_MMAP;
+	assert_int_equal(score_model_open_file(path, &o, &opened, NULL), SCORE_OK);
+	assert_int_equal(score_batch(opened, &in, &before, 1, NULL, NULL), SCORE_OK);
+	pid_t child = fork();
+	if (child == 0) {
+		signal(SIGBUS, SIG_DFL); /* sanitizers would explain it */
+		shrinks_when_mapped = 1;
+		_exit(score_model_open_file(path, &o, &opened, NULL) == SCORE_OK);
+	}
+	assert_true(child > 0 && waitpid(child, &status, 0) == child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGBUS);
+	assert_true(stat(path, &now) == 0 && now.st_size == 0);
+	assert_int_equal(score_batch(opened, &in, &after, 1, NULL, NULL), SCORE_OK);
+	assert_memory_equal(&before, &after, sizeof before);
+	score_model_free(opened);
+	assert_int_equal(score_model_open_file(path, &o, &opened, NULL), SCORE_ERR_CORRUPT); /* an empty file is no mapping */
+	assert_null(opened);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +252,7 @@ int main(void)
 		cmocka_unit_test(broken_reads_are_reported),
 		cmocka_unit_test(broken_writes_leave_nothing),
 		cmocka_unit_test(a_failed_save_keeps_the_old_file),
+		cmocka_unit_test(a_shrunk_mapping_is_a_signal_only_while_it_is_read),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -1,0 +1,93 @@
+/*
+ * What opening a `.slm` file may cost: the most memory at once, and what the model keeps, as multiples of the file. SECURITY.md
+ * states the bounds; bench/open_memory.c measures real models.
+ */
+#define _XOPEN_SOURCE 700
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "random_model.h"
+
+/* Arenas take memory by blocks of 64 KiB: what any model costs, however small. */
+#define FIXED ((size_t)256 << 10)
+
+typedef struct counter {
+	size_t held, most;
+} counter;
+
+static void *count_alloc(void *context, size_t size, size_t align)
+{
+	counter *c = context;
+	size_t a = align < 16 ? 16 : align;
+	void *memory = aligned_alloc(a, (size + a - 1) / a * a);
+	c->held += memory ? size : 0;
+	c->most = c->held > c->most ? c->held : c->most;
+	return memory;
+}
+
+static void count_free(void *context, void *memory, size_t size, size_t align)
+{
+	(void)align;
+	((counter *)context)->held -= size;
+	free(memory);
+}
+
+static void saved_and_opened(const char *name, const random_spec *spec, double most_factor)
+{
+	char path[] = "/tmp/scoreline-memory-XXXXXX";
+	int file = mkstemp(path);
+	score_model *model = random_model(spec), *opened = NULL;
+	score_model_info info = {.struct_size = sizeof info};
+	assert_true(file >= 0 && close(file) == 0);
+	assert_int_equal(score_model_save_file(model, path, NULL, NULL), SCORE_OK);
+	score_model_free(model);
+	for (unsigned mapped = 0; mapped < 2; mapped++) {
+		counter c = {0, 0};
+		const score_allocator allocator = {count_alloc, count_free, &c};
+		score_open_options o = SCORE_OPEN_OPTIONS_INIT;
+		o.allocator = &allocator;
+		o.flags = mapped ? SCORE_OPEN_MMAP : 0;
+		assert_int_equal(score_model_open_file(path, &o, &opened, NULL), SCORE_OK);
+		assert_int_equal(score_model_get_info(opened, &info), SCORE_OK);
+		const double file_bytes = (double)info.file_bytes;
+		printf("%s%s: file %.0f bytes, at most %.2f of it, kept %.2f\n", name, mapped ? ", mapped" : "", file_bytes,
+			(double)c.most / file_bytes, (double)c.held / file_bytes);
+		assert_int_equal(c.held, info.memory_bytes); /* nothing of the opening stays beside the model */
+		assert_true((double)c.most <= most_factor * file_bytes + (double)FIXED);
+		/* Opening needs little beside what stays. */
+		assert_true((double)c.most <= (double)c.held + 2.0 * file_bytes + (double)FIXED);
+		score_model_free(opened);
+		assert_int_equal(c.held, 0);
+	}
+	assert_int_equal(unlink(path), 0);
+}
+
+static void opening_costs_little(void **state)
+{
+	(void)state;
+	const random_spec shallow = {.seed = 1, .n_features = 28, .n_outputs = 1, .n_trees = 500, .max_leaves = 64, .cuts_per_feature = 250,
+		.compare = SCORE_F32, .sum = SCORE_F32};
+	const random_spec leafy = {.seed = 2, .n_features = 28, .n_outputs = 1, .n_trees = 200, .max_leaves = 255, .cuts_per_feature = 250,
+		.compare = SCORE_F64, .sum = SCORE_F64};
+	const random_spec deep = {.seed = 3, .n_features = 28, .n_outputs = 1, .n_trees = 20, .max_leaves = 6000, .cuts_per_feature = 250,
+		.compare = SCORE_F32, .sum = SCORE_F32};
+	const random_spec linear_leaves = {.seed = 4, .n_features = 28, .n_outputs = 1, .n_trees = 100, .max_leaves = 60,
+		.cuts_per_feature = 250, .compare = SCORE_F64, .sum = SCORE_F64, .linear_leaves = 1};
+	saved_and_opened("shallow", &shallow, 11.5);
+	saved_and_opened("255 leaves", &leafy, 8.5);
+	saved_and_opened("deep", &deep, 8.5);
+	saved_and_opened("linear leaves", &linear_leaves, 6);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {cmocka_unit_test(opening_costs_little)};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
