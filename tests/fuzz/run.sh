@@ -8,7 +8,7 @@
 # Goes out: a table of executions and covered edges; build-fuzz/found/TARGET/ holds what crashed, and the exit code is 1 then;
 # build-fuzz/figures.tsv has a line more per target, for record.py.
 # Found inputs belong, once the defect is fixed, into corpus/TARGET/, which the unit tests replay.
-# A target is a line of targets.list: name | fuzz_*.c and what it links besides (cli, random, served) | flags | seeds below tests/data.
+# A target is a line of targets.list: name | fuzz_*.c and what it links besides (cli, random, served, capture) | flags | seeds below tests/data.
 # Under libFuzzer a file mutate_TARGET.c is linked too: it changes inputs by their structure.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -55,6 +55,7 @@ link() {
 		case $word in
 		cli) sources+=(cli/{csv_header,csv_reader,csv_record,jsonl_reader,npy_header,npy_reader,rows_open,input_bytes,label_code,message,number_text,progress}.c) ;;
 		random) sources+=(tests/unit/random_model.c tests/unit/random_columns.c) ;;
+		capture) sources+=(tests/unit/capture_fixture.c) ;;
 		served) sources+=(tests/unit/served_models.c) ;;
 		*) sources+=("tests/fuzz/$word") ;;
 		esac
