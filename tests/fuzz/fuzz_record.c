@@ -25,6 +25,17 @@ typedef struct recorder {
 	uint64_t rows, sampled;
 } recorder;
 
+static recorder recorder_of_all;
+
+static void finish(void)
+{
+	recorder *r = &recorder_of_all;
+	score_capture_free(r->capture);
+	score_statistics_free(r->statistics);
+	score_model_free(r->model);
+	fixture_directory_remove(&r->directory);
+}
+
 static void start(recorder *r)
 {
 	score_error error;
@@ -37,6 +48,7 @@ static void start(recorder *r)
 	if (score_statistics_new(r->model, &o, &r->statistics, &error) != SCORE_OK ||
 		score_capture_add_model(r->capture, r->model, &error) != SCORE_OK)
 		fuzz_fail("%s", error.message);
+	atexit(finish);
 }
 
 static score_input take_rows(fuzz_store *s, fuzz_bytes *in, int64_t n_rows)
@@ -126,24 +138,24 @@ static void check_statistics(recorder *r, const score_call *call)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static recorder r;
+	recorder *r = &recorder_of_all;
 	fuzz_bytes in = {data, size};
 	fuzz_store s = {{NULL}, 0};
 	double out[MOST_ROWS];
 	score_error error;
-	if (!r.model)
-		start(&r);
+	if (!r->model)
+		start(r);
 	const score_input input = take_rows(&s, &in, 1 + (int64_t)fuzz_below(&in, MOST_ROWS - 1));
-	score_call call = fixture_call(r.model, &input, out, 1);
-	call.status = score_batch(r.model, &input, out, MOST_ROWS, NULL, &error);
+	score_call call = fixture_call(r->model, &input, out, 1);
+	call.status = score_batch(r->model, &input, out, MOST_ROWS, NULL, &error);
 	if (call.status != SCORE_OK)
 		call.out = NULL;
 	call.request_id = "r";
-	check_statistics(&r, &call);
+	check_statistics(r, &call);
 	if (fuzz_below(&in, 4) == 0) { /* files are slow */
-		if (score_capture_record(r.capture, &call) != 1 || score_capture_rotate(r.capture, &error) != SCORE_OK)
+		if (score_capture_record(r->capture, &call) != 1 || score_capture_rotate(r->capture, &error) != SCORE_OK)
 			fuzz_fail("a call was not logged");
-		check_log(&r, &call);
+		check_log(r, &call);
 	}
 	fuzz_store_free(&s);
 	return 0;
