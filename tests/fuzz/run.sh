@@ -28,6 +28,7 @@ if ! command -v $compiler >/dev/null; then
 	not_run "fuzzing ($engine)" "needs $compiler (Debian: clang libclang-rt-14-dev, or afl++)"
 	exit
 fi
+export AFL_DONT_OPTIMIZE=1 # else AFL++ makes it -O3, which takes hours for the kernels
 export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1:abort_on_error=1:symbolize=0 UBSAN_OPTIONS=halt_on_error=1
 
 # The end of what a failing command says.
