@@ -132,7 +132,7 @@ score_status score_staged(const score_model *model, const score_input *input, ui
 	s.n_stages = count_stages(model, &s.call.options, every);
 	status = check_room(&s.call, s.n_stages * values_per_row(&s.call), out, out_len, error);
 	const engine_stages stages = {s.step, put_stage, &s};
-	return status == SCORE_OK ? run(&s.call, &stages, error) : status;
+	return status == SCORE_OK && s.n_stages ? run(&s.call, &stages, error) : status;
 }
 
 /* ---- early stopping ---------------------------------------------------------------------------------------------- */
@@ -180,6 +180,15 @@ static bool stop_rows(void *context, int64_t first_row, size_t n_rows, const dou
 	return false;
 }
 
+/* A range without trees has nobody who looks at its sums, which are the base. */
+static score_status put_bases(const stopping *s)
+{
+	const size_t width = values_per_row(&s->call);
+	for (int64_t row = 0; row < s->call.view.n_rows; row++)
+		put_row(&s->call, s->call.model->f->base, s->call.options.tree_end, s->out + (size_t)row * width);
+	return SCORE_OK;
+}
+
 score_status score_early_stop(const score_model *model, const score_input *input, uint32_t every, double margin,
 	double *out, size_t out_len, const score_options *options, score_error *error)
 {
@@ -192,8 +201,8 @@ score_status score_early_stop(const score_model *model, const score_input *input
 			"trees, so its sums are no margins");
 	if (status == SCORE_OK)
 		status = check_room(&s.call, values_per_row(&s.call), out, out_len, error);
-	if (status != SCORE_OK)
-		return status;
+	if (status != SCORE_OK || s.call.options.tree_begin == s.call.options.tree_end)
+		return status == SCORE_OK ? put_bases(&s) : status;
 	uint64_t step = (uint64_t)every * model->f->contract.trees_per_iteration;
 	const engine_stages stages = {step < model->f->n_trees ? (uint32_t)step : model->f->n_trees, stop_rows, &s};
 	return run(&s.call, &stages, error);

@@ -107,6 +107,9 @@ static score_status drain_ring(score_capture *capture, uint64_t *n_written, scor
 		const batch b = fill_buffer(capture, &cursor);
 		status = write_batch(capture, &b, error);
 		*n_written += status == SCORE_OK ? b.n_records : 0;
+		/* Padding before a record that waits for its model's frame has been given back. */
+		const uint64_t begin = deploy_ring_begin(&capture->ring);
+		cursor = cursor < begin ? begin : cursor;
 	}
 	if (status == SCORE_OK && deploy_segment_is_due(capture))
 		status = deploy_segment_close(capture, error);

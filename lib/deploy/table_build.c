@@ -237,12 +237,14 @@ static score_status put_value(score_table_builder *b, uint32_t i, const score_co
 		return SCORE_OK;
 	if (column->type == SCORE_STRING) {
 		size_t length;
-		uint32_t number = 0;
+		uint32_t number = 0, n_known = deploy_texts_count(b->texts + i);
 		const char *text = deploy_text_at(c, r, &length);
 		*is_null = text == NULL;
 		if (!text)
 			return SCORE_OK;
 		TRY(deploy_texts_add(b->texts + i, text, length, &number, error));
+		if (number == n_known && sl_utf8_prefix(text, length) != length)
+			return bad_value(error, line, column->name, "has a text that is not UTF-8");
 		memcpy(to, &number, 4);
 	} else if (column->type == SCORE_I64 || column->type == SCORE_I32) {
 		const int64_t wide = deploy_integer_at(c, r);

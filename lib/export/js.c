@@ -298,14 +298,15 @@ static void put_link(writer *w, const forest *f)
 
 /* ---- the function ------------------------------------------------------------------------------------ */
 
-/* Parameters are named after features where that is a plain word that the language does not keep for itself. */
+/* Parameters are named after features where that is a plain word that the language does not keep for itself, and that the function
+ * does not need for what it means elsewhere. */
 static void put_parameter(writer *w, const forest *f, uint32_t i)
 {
 	static const char *const kept[] = { "break", "case", "catch", "class", "const", "continue", "debugger", "default", "delete",
 		"do", "else", "enum", "export", "extends", "false", "finally", "for", "function", "if", "import", "in", "instanceof",
 		"new", "null", "return", "super", "switch", "this", "throw", "true", "try", "typeof", "var", "void", "while", "with",
 		"let", "static", "yield", "implements", "interface", "package", "private", "protected", "public", "arguments", "eval",
-		"await", "main" };
+		"await", "main", "Math", "NaN", "Infinity", "undefined" };
 	const char *name = f->features[i].name;
 	bool plain = (name[0] | 32) >= 'a' && (name[0] | 32) <= 'z' && f->n_features <= 250;
 	for (const char *p = name; plain && *p; p++)

@@ -14,6 +14,16 @@ def test_writes_a_function(tmp_path):
     assert len(margin) < len(text) and "function predict" not in margin
 
 
+def test_parameters_hide_nothing_that_the_function_uses(tmp_path):
+    model = tmp_path / "model.json"
+    text = STUMPS.read_text()
+    for old, new in (("age", "Math"), ("income", "undefined")):
+        assert f'"{old}"' in text
+        text = text.replace(f'"{old}"', f'"{new}"')
+    model.write_text(text)
+    assert "function main($0,$1,$2)" in succeed("export", model, "--js", "Risk").out
+
+
 def test_a_model_with_categories():
     assert "function main(height,colour)" in succeed("export", BINARY, "--js", "F").out
 

@@ -140,6 +140,17 @@ static void check_early(const trial *t, size_t n_stages, const double *staged, c
 	}
 }
 
+/* Of a range without trees. */
+static void check_base(const trial *t, const double *early)
+{
+	double out[MOST_ROWS * 4];
+	score_options options = t->options;
+	options.regime = SCORE_REGIME_AUTO;
+	if (batch(t, &options, out) != SCORE_OK ||
+		memcmp(out, early, (size_t)t->rows.n_rows * score_output_width(t->model, &options) * sizeof *out) != 0)
+		fuzz_fail("without trees early stopping gives something else than the base");
+}
+
 static void try_stages(fuzz_bytes *in, trial *t)
 {
 	score_error error;
@@ -157,6 +168,8 @@ static void try_stages(fuzz_bytes *in, trial *t)
 	const score_status other = score_early_stop(t->model, &t->rows, every, margin, early, n, &t->options, &error);
 	if (other != SCORE_OK)
 		fuzz_check_failure(other, NULL, &error);
+	else if (n_stages == 0)
+		check_base(t, early);
 	else if (status == SCORE_OK)
 		check_early(t, n_stages, staged, early);
 	free(staged);

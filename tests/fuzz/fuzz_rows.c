@@ -72,6 +72,52 @@ static void make_column(fuzz_store *s, fuzz_bytes *in, int64_t n_rows, score_col
 		c->dtype = (score_dtype)fuzz_take(in, 1) + 15;
 }
 
+/* Strings of `n` offsets and one more. */
+static void make_strings(fuzz_store *s, fuzz_bytes *in, size_t n, score_strings *strings)
+{
+	static const char text[] = "redgr\xc3\xbcnblue1 -7x";
+	const int is_wide = (int)fuzz_below(in, 2);
+	const size_t odd_one = fuzz_below(in, 8) == 7 ? fuzz_below(in, (uint32_t)n + 1) : n + 1;
+	int64_t at = 0;
+	char *offsets = fuzz_block(s, in, (n + 1) * (is_wide ? 8 : 4));
+	for (size_t i = 0; i <= n; i++) {
+		const int64_t offset = i == odd_one ? (int64_t)fuzz_below(in, (uint32_t)at + 9) - 8 : at;
+		const int32_t narrow = (int32_t)offset;
+		memcpy(offsets + i * (is_wide ? 8 : 4), is_wide ? (const void *)&offset : (const void *)&narrow, is_wide ? 8 : 4);
+		at += i < n ? (int64_t)fuzz_below(in, 6) : 0;
+	}
+	char *data = fuzz_block(s, in, (size_t)at);
+	const size_t shift = fuzz_below(in, 9);
+	for (size_t i = 0; i < (size_t)at && shift < 8; i++)
+		data[i] = text[(i + shift) % (sizeof text - 1)];
+	strings->offsets = offsets;
+	strings->offset_type = is_wide ? SCORE_I64 : SCORE_I32;
+	strings->data = at ? data : NULL;
+}
+
+score_column fuzz_texts(fuzz_store *s, fuzz_bytes *in, int64_t n_rows)
+{
+	score_column c = {NULL, NULL, (int64_t)fuzz_below(in, 11), 0, SCORE_STRING, 0};
+	score_strings *strings = fuzz_block(s, in, sizeof *strings);
+	const size_t n = (size_t)(c.offset + n_rows);
+	*strings = (score_strings)SCORE_STRINGS_INIT;
+	c.values = strings;
+	if (fuzz_below(in, 2)) {
+		strings->n_strings = (int64_t)fuzz_below(in, 7);
+		strings->index_type = SCORE_I8 + (score_dtype)fuzz_below(in, 8);
+		char *indices = fuzz_block(s, in, n * value_bytes(strings->index_type));
+		for (size_t i = 0; i < n && fuzz_below(in, 8); i++) /* mostly there */
+			memset(indices + i * value_bytes(strings->index_type), 0, value_bytes(strings->index_type));
+		for (size_t i = 0; i < n; i++)
+			indices[i * value_bytes(strings->index_type)] = (char)fuzz_below(in, 9);
+		strings->indices = indices;
+	}
+	make_strings(s, in, strings->indices ? (size_t)strings->n_strings : n, strings);
+	if (fuzz_below(in, 2))
+		c.validity = fuzz_block(s, in, (n + 7) / 8);
+	return c;
+}
+
 static score_input make_columns(fuzz_store *s, fuzz_bytes *in, int64_t n_rows, int64_t n_columns)
 {
 	score_column *columns = fuzz_block(s, in, (size_t)n_columns * sizeof *columns);

@@ -17,6 +17,9 @@ typedef struct fuzz_store {
 void *fuzz_block(fuzz_store *store, fuzz_bytes *in, size_t size);
 void fuzz_store_free(fuzz_store *store);
 
+/* A column of strings, with indices or without: no offset is beyond the data, now and then one descends or is negative. */
+score_column fuzz_texts(fuzz_store *store, fuzz_bytes *in, int64_t n_rows);
+
 /* At most 12 columns. */
 score_input fuzz_rows(fuzz_store *store, fuzz_bytes *in, int64_t n_rows, int64_t n_columns);
 

@@ -8,7 +8,7 @@
 # Goes out: a table of executions and covered edges; build-fuzz/found/TARGET/ holds what crashed, and the exit code is 1 then;
 # build-fuzz/figures.tsv has a line more per target, for record.py.
 # Found inputs belong, once the defect is fixed, into corpus/TARGET/, which the unit tests replay.
-# A target is a line of targets.list: name | fuzz_*.c and what it links besides (cli, random, served) | flags | seeds below tests/data.
+# A target is a line of targets.list: name | fuzz_*.c and what it links besides (cli, random, served, capture) | flags | seeds below tests/data.
 # Under libFuzzer a file mutate_TARGET.c is linked too: it changes inputs by their structure.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -28,6 +28,7 @@ if ! command -v $compiler >/dev/null; then
 	not_run "fuzzing ($engine)" "needs $compiler (Debian: clang libclang-rt-14-dev, or afl++)"
 	exit
 fi
+export AFL_DONT_OPTIMIZE=1 # else AFL++ makes it -O3, which takes hours for the kernels
 export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1:abort_on_error=1:symbolize=0 UBSAN_OPTIONS=halt_on_error=1
 
 # The end of what a failing command says.
@@ -55,6 +56,7 @@ link() {
 		case $word in
 		cli) sources+=(cli/{csv_header,csv_reader,csv_record,jsonl_reader,npy_header,npy_reader,rows_open,input_bytes,label_code,message,number_text,progress}.c) ;;
 		random) sources+=(tests/unit/random_model.c tests/unit/random_columns.c) ;;
+		capture) sources+=(tests/unit/capture_fixture.c) ;;
 		served) sources+=(tests/unit/served_models.c) ;;
 		*) sources+=("tests/fuzz/$word") ;;
 		esac

@@ -356,6 +356,22 @@ static void bad_rows_are_refused_by_line(void **state)
 	}
 }
 
+/* Found by fuzzing: such a table was written, and then refused as damaged. */
+static void texts_that_are_not_utf8_are_refused(void **state)
+{
+	static const score_table_field texts[] = {{"city", SCORE_STRING, 0}};
+	static const int64_t id[] = {5, 6, 7};
+	static const char *const names[] = {"Oslo", "Oslo", "K\xf6ln"};
+	const score_column data[] = {sample_column(SCORE_I64, id, NULL), sample_texts(names, 3)};
+	const sample_table spec = {one_key, 1, NULL, texts, 1, data, 3, NULL, 0};
+	score_error error;
+	(void)state;
+	assert_int_equal(sample_table_build(sample_path("bad.sft"), &spec, &error), SCORE_ERR_SHAPE);
+	assert_string_equal(error.message, "column 'city' has a text that is not UTF-8");
+	assert_int_equal(error.line, 3);
+	assert_int_equal(access(sample_path("bad.sft"), F_OK), -1);
+}
+
 static void bad_schemas_and_queries_are_refused(void **state)
 {
 	static const score_table_field x[] = {{"x", SCORE_I32, 0}}, same[] = {{"id", SCORE_I32, 0}}, odd[] = {{"x", SCORE_F16, 0}};
@@ -675,6 +691,7 @@ int main(void)
 		cmocka_unit_test(narrow_integers_are_keys_too),
 		cmocka_unit_test(the_latest_row_before_the_event_is_taken),
 		cmocka_unit_test(bad_rows_are_refused_by_line),
+		cmocka_unit_test(texts_that_are_not_utf8_are_refused),
 		cmocka_unit_test(bad_schemas_and_queries_are_refused),
 		cmocka_unit_test(a_table_may_be_empty),
 		cmocka_unit_test(damaged_bytes_and_cuts_are_found),

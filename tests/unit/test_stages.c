@@ -277,6 +277,32 @@ static void sums_that_overflow(void **state)
 	}
 }
 
+/* Found by fuzzing: early stopping left the values of such a range unwritten. */
+static void a_range_without_trees(void **state)
+{
+	enum { N = 3, MOST = 3 * N };
+	const double rows[2 * N] = {1.0, 2.0, 3.0, 4.0, 5.0, 6.0};
+	const score_input in = score_input_rows_f64(rows, N, 2);
+	(void)state;
+	for (uint32_t n_outputs = 1; n_outputs <= 3; n_outputs += 2) {
+		double expected[MOST], got[MOST];
+		const random_spec spec = {.seed = 7, .n_features = 2, .n_outputs = n_outputs, .n_trees = 2 * n_outputs, .max_leaves = 4,
+			.cuts_per_feature = 4, .compare = SCORE_F64, .sum = SCORE_F64, .link = SCORE_LINK_SIGMOID};
+		score_model *model = random_model(&spec);
+		score_options o = SCORE_OPTIONS_INIT;
+		o.tree_begin = o.tree_end = n_outputs;
+		for (o.output = SCORE_OUTPUT_PREDICTION; o.output <= SCORE_OUTPUT_MARGIN; o.output++) {
+			memset(got, 0x55, sizeof got);
+			assert_int_equal(score_batch(model, &in, expected, MOST, &o, NULL), SCORE_OK);
+			assert_int_equal(score_early_stop(model, &in, 1, 0.5, got, MOST, &o, NULL), SCORE_OK);
+			assert_memory_equal(got, expected, N * n_outputs * sizeof *got);
+			assert_int_equal(score_stage_count(model, 1, &o), 0);
+			assert_int_equal(score_staged(model, &in, 1, NULL, 0, &o, NULL), SCORE_OK);
+		}
+		score_model_free(model);
+	}
+}
+
 static void wrong_arguments(void **state)
 {
 	(void)state;
@@ -319,7 +345,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sums_in_float), cmocka_unit_test(sums_in_double), cmocka_unit_test(averages),
 		cmocka_unit_test(several_outputs), cmocka_unit_test(linear_leaves), cmocka_unit_test(sums_that_overflow),
-		cmocka_unit_test(wrong_arguments),
+		cmocka_unit_test(a_range_without_trees), cmocka_unit_test(wrong_arguments),
 	};
 	return cmocka_run_group_tests_name("stages", tests, NULL, NULL);
 }
