@@ -55,14 +55,17 @@ void sl_arena_init(sl_arena *arena, const score_allocator *allocator, size_t lim
 	arena->blocks = NULL;
 	arena->used = 0;
 	arena->limit = limit ? limit : SIZE_MAX;
+	arena->is_refused = false;
 }
 
 static sl_arena_block *new_block(sl_arena *arena, size_t data)
 {
 	size_t size;
+	arena->is_refused = false;
 	if (!sl_add(data, sizeof(sl_arena_block), &size) || size > arena->limit || arena->used > arena->limit - size)
 		return NULL;
 	sl_arena_block *block = sl_alloc(&arena->allocator, size, SL_CACHE_LINE);
+	arena->is_refused = !block;
 	if (!block)
 		return NULL;
 	memset(block, 0, size);

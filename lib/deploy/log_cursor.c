@@ -9,7 +9,10 @@
 void *deploy_log_alloc(log_cursor *c, sl_arena *arena, size_t n, size_t size)
 {
 	void *p = c->failed ? NULL : sl_arena_alloc(arena, n, size);
-	c->no_memory |= !c->failed && !p;
+	if (!c->failed && !p) {
+		c->no_memory = true;
+		c->is_refused = arena->is_refused;
+	}
 	c->failed |= !p;
 	return p;
 }

@@ -11,6 +11,8 @@
 
 static score_status broken(const log_cursor *c, const char *what, score_error *error)
 {
+	if (c->is_refused)
+		return sl_fail(error, SCORE_ERR_MEMORY, "out of memory: the allocator refused what a %s needs", what);
 	if (c->no_memory)
 		return sl_fail(error, SCORE_ERR_LIMIT, "a %s needs more memory than max_memory_bytes allows", what);
 	return sl_fail(error, SCORE_ERR_CORRUPT, "the frame of a %s has not the items that it should have", what);

@@ -15,7 +15,8 @@
 typedef struct log_cursor {
 	const uint8_t *at, *end;
 	bool failed;
-	bool no_memory; /* that is why */
+	bool no_memory;  /* that is why …                           */
+	bool is_refused; /* … because of the allocator, not the limit */
 } log_cursor;
 
 /* Zeroed memory; the cursor fails without it. */
