@@ -145,7 +145,8 @@ def judge(builder: Builder, mutant: Mutant, original: bytes, tests: list[str], s
         return ""
     if output.read_bytes() == original:
         return ""
-    environment = {**os.environ, "SCORELINE_TEST_DATA": str(ROOT / "tests" / "data")}
+    # A build for coverage must not count what mutants reach.
+    environment = {**os.environ, "SCORELINE_TEST_DATA": str(ROOT / "tests" / "data"), "GCOV_PREFIX": str(work)}
     for test in tests:
         program = work / f"test_{test}"
         if not builder.link(test, output, program):

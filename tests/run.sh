@@ -135,13 +135,19 @@ build_sanitized() {
 		-Dc_args=-fno-sanitize-recover=all
 }
 
-# Races between scoring and changing, which only a build of its own finds.
-build_race_checked() { build_in "$1" -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dcli=false -Dpython=false; }
+# Races between scoring and changing, which only a build of its own finds: every test that starts threads, and nothing else is
+# built. check_capture_threads.sh has run test_capture_threads.
+threaded_tests=(swap_versions test_endpoint test_model_cache test_contract test_feature_table test_statistics test_hygiene)
+build_race_checked() {
+	[ -f "$1/build.ninja" ] ||
+		meson setup "$1" -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dcli=false -Dpython=false || return 1
+	ninja -C "$1" "${threaded_tests[@]/#/tests/}"
+}
 
 threads_race_checked() {
 	local name
-	for name in swap_versions test_endpoint test_model_cache test_capture_threads; do
-		"$1/tests/$name" || return 1
+	for name in "${threaded_tests[@]}"; do
+		TSAN_OPTIONS=halt_on_error=1 "$1/tests/$name" || return 1
 	done
 }
 

@@ -47,7 +47,11 @@ struct sl_arena_block {
 	char pad[SL_CACHE_LINE - sizeof(void *) - 2 * sizeof(size_t)];
 };
 
+#if defined(SL_COVERAGE)
+#define ARENA_BLOCK 0 /* each piece is an allocation of its own, so that tests of memory that runs out reach every one */
+#else
 #define ARENA_BLOCK ((size_t)64 << 10)
+#endif
 
 void sl_arena_init(sl_arena *arena, const score_allocator *allocator, size_t limit)
 {
@@ -61,6 +65,7 @@ void sl_arena_init(sl_arena *arena, const score_allocator *allocator, size_t lim
 static sl_arena_block *new_block(sl_arena *arena, size_t data)
 {
 	size_t size;
+	arena->exhausted = false;
 	if (!sl_add(data, sizeof(sl_arena_block), &size) || size > arena->limit || arena->used > arena->limit - size)
 		return NULL;
 	sl_arena_block *block = sl_alloc(&arena->allocator, size, SL_CACHE_LINE);

@@ -103,7 +103,7 @@ typedef struct sl_arena {
 	sl_arena_block *blocks;
 	size_t used;      /* bytes handed out and reserved, including block heads */
 	size_t limit;
-	bool exhausted;   /* the allocator returned NULL: an allocation that failed did not fail by the limit */
+	bool exhausted;   /* the last failure was the allocator's, not the limit's */
 } sl_arena;
 
 void sl_arena_init(sl_arena *arena, const score_allocator *allocator, size_t limit);
