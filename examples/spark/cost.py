@@ -89,9 +89,9 @@ def main(path, n_millions, price=0.04):
         print(f"                          processor    wall     processor without scores\nscore_batch, one thread    {bare / n * 1e6:8.3f}")
         for threads in (1, 2):
             read, scored = ([s / n * 1e6 for s in seconds] for seconds in spark_seconds(f"local[{threads}]", folder, model))
-            print(f"Spark local[{threads}]             {scored[1]:8.3f}  {scored[0]:8.3f}     {read[1]:8.3f}")
-    cost = scored[1]
-    print(f"\na billion rows, at {price} for a core's hour, busy {BUSY:.0%} of the time: {cost / 3.6 / BUSY * float(price):.3g}")
+            print(f"Spark local[{threads}]             {scored[1]:8.3f}  {scored[0]:8.3f}     {read[1]:8.3f}", flush=True)
+            cost = scored[1] if threads == 1 else cost
+    print(f"\nfrom local[1]: a billion rows, at {price} for a core's hour, busy {BUSY:.0%} of the time: {cost / 3.6 / BUSY * float(price):.3g}")
     print(f"events/s   cores, busy {BUSY:.0%} of the time")
     for rate in RATES:
         print(f"{rate:>10,} {math.ceil(rate * cost / 1e6 / BUSY):>6}")

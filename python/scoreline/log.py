@@ -381,7 +381,8 @@ class _DeltaSink:
             app_transactions=[lake.Transaction(name, version, now) for name, version in progress.items()])
         schema = pa.schema([field.with_type(_delta_type(field.type)) for field in batch.schema])
         rows = pa.Table.from_batches([batch]).cast(schema, safe=False)  # nanoseconds become microseconds
-        lake.write_deltalake(self._table, rows, mode="append", commit_properties=properties, storage_options=self._options)
+        lake.write_deltalake(self._table, rows, mode="append", commit_properties=properties, storage_options=self._options,
+                             writer_properties=lake.WriterProperties(compression="ZSTD"))
         self.n_rows += batch.num_rows
         if isinstance(self._table, str):
             self._table = lake.DeltaTable(self._table, storage_options=self._options)
