@@ -108,6 +108,10 @@ def _rows(inputs: List[Any], model: Any) -> List[Any]:
         (name, (n, width), data) = tensors[0]
         if width > 1 or name not in model.features:
             return [data[r * width : (r + 1) * width] for r in range(n)]
+    for i, (name, shape, _) in enumerate(tensors):
+        if len(shape) == 2 and shape[1] != 1:
+            raise wrong(f"inputs[{i}].shape: expected one tensor [n, {len(model.features)}] of all features, or [n, 1] for each; "
+                        f"found {shape} of {name!r}")
     lengths = {len(data) for _, _, data in tensors}
     if len(lengths) != 1:
         raise wrong(f"inputs: the tensors of features differ in length: {sorted(lengths)}")
