@@ -30,7 +30,7 @@ verdict() {
 	fi
 }
 
-# At -O1, where the analyzer sees through inlined checks; -w hides what other checks say already.
+# At -O1, where the analyzer sees through inlined checks.
 verdict "gcc -fanalyzer" "$(each gcc "${flags[@]}" -O1 -fanalyzer -fdiagnostics-path-format=none -c {} -o /dev/null 2>&1)"
 
 # Not checked for all lines:

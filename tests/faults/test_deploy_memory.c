@@ -199,7 +199,7 @@ static score_status serve_models(const score_allocator *allocator, score_error *
 {
 	score_model *models[] = {answering_model(1), answering_model(2)};
 	const score_served_entity entities[] = {{.name = "one", .entity_name = "m", .entity_version = "1", .model = models[0]},
-		{.name = "two", .model = models[1]}};
+		{.name = "two", .entity_name = "m", .entity_version = "2", .model = models[1]}};
 	const score_route routes[] = {{"one", 40, 0}, {"two", 60, 0}};
 	const char *shadows[] = {"two"};
 	const score_observer observer = {NULL, NULL};
@@ -241,8 +241,11 @@ static void fail_each(const char *name, score_status (*run)(const score_allocato
 			score_status status = run(&allocator, &error);
 			if (b.held)
 				fail_msg("%s, allocation %zu: %zu bytes are kept", name, k, b.held);
-			if (b.n <= k)
+			if (b.n <= k) {
+				if (status != SCORE_OK)
+					fail_msg("%s: %s", name, error.message);
 				break;
+			}
 			n_faults++;
 			if (status == SCORE_OK && once)
 				continue; /* memory that it could do without */
