@@ -36,7 +36,7 @@ def read(build: pathlib.Path) -> list[dict]:
 def foreign_instruction_sets() -> set[str]:
     """Those of the kernels that this processor lacks."""
     flags = set(re.findall(r"\w+", pathlib.Path("/proc/cpuinfo").read_text()))
-    needs = {"avx512": {"avx512f", "avx512bw", "avx512vl", "avx512_vbmi"}, "avx2": {"avx2"}, "sse42": {"sse4_2"}, "neon": {"asimd"}}
+    needs = {"avx512": {"avx512f", "avx512bw", "avx512vl", "avx512vbmi"}, "avx2": {"avx2"}, "sse42": {"sse4_2"}, "neon": {"asimd"}}
     return {name for name, wanted in needs.items() if not wanted <= flags}
 
 

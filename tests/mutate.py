@@ -5,8 +5,9 @@
 
 Comes in: files of lib/; per file the number of mutants, drawn with the seed. Each is compiled into a copy of the static library,
 linked with the tests of tests/mutate.list that concern the file, which run one after the other until one fails, each for
---seconds at most. Goes out: a line per mutant and the sums; exit code 1 if fewer than --least percent of those that
-are not equivalent were killed: a mutant survives if no test notices it. The sources are never touched. A mutant that does not compile, or compiles to the same code, is none.
+ten times what it takes otherwise, and --seconds at most. Goes out: a line per mutant and the sums; exit code 1 if fewer than
+--least percent of those that are not equivalent were killed: a mutant survives if no test notices it. The sources are never
+touched. A mutant that does not compile, or compiles to the same code, is none.
 
 Relies on: a finished build by meson. tests/mutate.equivalent lists survivors that were looked at and change nothing that a
 test could see, "file | the line's text | change | why"; they are told apart from the others.
@@ -21,6 +22,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -137,26 +139,40 @@ class Builder:
         return subprocess.run(words, cwd=self.build, capture_output=True).returncode == 0
 
 
-def judge(builder: Builder, mutant: Mutant, original: bytes, tests: list[str], seconds: float, work: pathlib.Path) -> str:
-    text = mutant.path.read_text()
-    changed = text[:mutant.begin] + mutant.new + text[mutant.end:]
-    output = work / "mutant.o"
-    if not builder.compile(mutant.path, changed, output):
-        return ""
-    if output.read_bytes() == original:
-        return ""
+def run(program: pathlib.Path, seconds: float, work: pathlib.Path) -> str:
+    """"" if the test passes, else how it failed."""
     # A build for coverage must not count what mutants reach.
     environment = {**os.environ, "SCORELINE_TEST_DATA": str(ROOT / "tests" / "data"), "GCOV_PREFIX": str(work)}
-    for test in tests:
+    try:
+        done = subprocess.run([program], capture_output=True, timeout=seconds, env=environment, stdin=subprocess.DEVNULL)
+    except subprocess.TimeoutExpired:
+        return "time"
+    return "" if done.returncode == 0 else f"exit code {done.returncode}"
+
+
+def own_seconds(builder: Builder, test: str, original: pathlib.Path, work: pathlib.Path) -> float:
+    """What a test takes without a mutant; it must pass."""
+    program, began = work / f"test_{test}", time.monotonic()
+    if not builder.link(test, original, program) or run(program, 3600, work):
+        sys.exit(f"test_{test} fails without a mutant")
+    return time.monotonic() - began
+
+
+def judge(builder: Builder, mutant: Mutant, seconds: dict[str, float], most: float, work: pathlib.Path) -> str:
+    text, original, output = mutant.path.read_text(), work / "original.o", work / "mutant.o"
+    if not builder.compile(mutant.path, text[:mutant.begin] + mutant.new + text[mutant.end:], output):
+        return ""
+    if output.read_bytes() == original.read_bytes():
+        return ""
+    for test in tests_of(mutant.path):
+        if test not in seconds:
+            seconds[test] = own_seconds(builder, test, original, work)
         program = work / f"test_{test}"
         if not builder.link(test, output, program):
             sys.exit(f"test_{test} does not link")
-        try:
-            done = subprocess.run([program], capture_output=True, timeout=seconds, env=environment, stdin=subprocess.DEVNULL)
-        except subprocess.TimeoutExpired:
-            return f"killed by {test} (time)"
-        if done.returncode != 0:
-            return f"killed by {test}"
+        failed = run(program, min(most, 10 + 10 * seconds[test]), work)
+        if failed:
+            return f"killed by {test} ({failed})"
     return "survived"
 
 
@@ -165,23 +181,24 @@ def main() -> int:
     parser.add_argument("files", nargs="+", type=pathlib.Path)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--mutants", type=int, default=20, help="per file")
-    parser.add_argument("--seconds", type=float, default=120.0, help="a test's longest time; a mutant may loop for ever")
+    parser.add_argument("--seconds", type=float, default=600.0, help="a test's longest time; a mutant may loop for ever")
     parser.add_argument("--least", type=float, default=100.0, help="percent that must be killed")
     parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build")
     given = parser.parse_args()
     known, sums = known_equivalent(), {"killed": 0, "survived": 0, "equivalent": 0}
     builder = Builder(given.build.resolve())
+    seconds: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         work = pathlib.Path(folder)
         for path in [path.resolve() for path in given.files]:
-            found, n, tests = candidates(path), 0, tests_of(path)
+            found, n = candidates(path), 0
             random.Random(f"{given.seed} {path.relative_to(ROOT)}").shuffle(found)
             if not builder.compile(path, path.read_text(), work / "original.o"):
                 sys.exit(f"{path} does not compile")
             for mutant in found:
                 if n == given.mutants:
                     break
-                verdict = judge(builder, mutant, (work / "original.o").read_bytes(), tests, given.seconds, work)
+                verdict = judge(builder, mutant, seconds, given.seconds, work)
                 if not verdict:
                     continue
                 if verdict == "survived" and mutant.key() in known:

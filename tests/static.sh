@@ -18,8 +18,12 @@ mapfile -t sources < <(find lib cli -name '*.c' | sort)
 flags=(-std=c11 -Iinclude -Ilib -Icli -Ilib/import "-I$build/lib/import" -DSL_HAVE_ONNX -DCLI_HAVE_SQLITE -DSL_ANALYSED
 	-D_XOPEN_SOURCE=700 -D_FILE_OFFSET_BITS=64 $(pkg-config --cflags msgpack libxxhash yajl libprotobuf-c jansson))
 
-# each COMMAND…: the command for every source, several at a time.
-each() { printf '%s\n' "${sources[@]}" | xargs -P "$jobs" -n 1 -I{} "$@"; }
+# each PATTERN COMMAND…: the command for every source but those that the pattern matches, several at a time.
+each() {
+	local but=$1
+	shift
+	printf '%s\n' "${sources[@]}" | grep -vE "$but" | xargs -P "$jobs" -n 1 -I{} "$@"
+}
 
 verdict() {
 	if [ -n "$2" ]; then
@@ -30,8 +34,9 @@ verdict() {
 	fi
 }
 
-# At -O1, where the analyzer sees through inlined checks; -w hides what other checks say already.
-verdict "gcc -fanalyzer" "$(each gcc "${flags[@]}" -O1 -fanalyzer -fdiagnostics-path-format=none -c {} -o /dev/null 2>&1)"
+# At -O1, where the analyzer sees through inlined checks. Without the kernels: it takes many minutes for each of them, and calls
+# the undefined operand of gcc's own AVX-512 intrinsics uninitialised.
+verdict "gcc -fanalyzer" "$(each '/kernels_|_avx512' gcc "${flags[@]}" -O1 -fanalyzer -fdiagnostics-path-format=none -c {} -o /dev/null 2>&1)"
 
 # Not checked for all lines:
 #  internalAstError      cppcheck's parser gives up at compound literals in ?:, which C11 allows
@@ -45,5 +50,5 @@ verdict cppcheck "$(cppcheck --quiet -j "$jobs" --std=c11 --library=posix --enab
 	--suppress=readdirCalled --suppress=invalidPointerCast --suppress=objectIndex --suppress=uninitvar \
 	--suppress=ctunullpointer -Iinclude -Ilib -Icli -DSL_HAVE_ONNX -DCLI_HAVE_SQLITE "${sources[@]}" 2>&1)"
 
-verdict clang-tidy "$(each clang-tidy --quiet {} -- "${flags[@]}" -O1 2>/dev/null)"
+verdict clang-tidy "$(each none clang-tidy --quiet {} -- "${flags[@]}" -O1 2>/dev/null)"
 exit $failed

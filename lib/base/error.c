@@ -12,7 +12,9 @@ static void fill(score_error *error, score_status code, int64_t offset, int64_t 
 	error->reserved = 0;
 	error->offset = offset;
 	error->line = line;
-	if (vsnprintf(error->message, sizeof error->message, format, args) < 0)
+	int length = vsnprintf(error->message, sizeof error->message, format, args);
+	/* Only wide characters, of which no format has one, and lengths above INT_MAX can make it fail. */
+	if (SL_NEVER(length < 0))
 		error->message[0] = '\0';
 }
 

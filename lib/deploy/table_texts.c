@@ -40,7 +40,8 @@ static uint32_t *find_slot(const deploy_texts *t, const char *text, size_t lengt
 		if (!t->slots[i])
 			return t->slots + i;
 		const char *stored = text_at(t, t->slots[i] - 1, &stored_length);
-		if (stored_length == length && (length == 0 || memcmp(stored, text, length) == 0))
+		/* Empty texts may stand at NULL, which memcmp() must not see. */
+		if (stored_length == length && (length == 0 || (stored && text && memcmp(stored, text, length) == 0)))
 			return t->slots + i;
 	}
 }

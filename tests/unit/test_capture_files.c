@@ -502,8 +502,8 @@ static void every_refused_allocation_is_an_error(void **state)
 	bool done = false;
 	(void)state;
 	score_model *model = fixture_model(5);
-	fixture_directory_make(&d);
 	for (long n = 0; !done; n++) {
+		fixture_directory_make(&d);
 		score_capture_options o = fixture_options(&d);
 		score_log_options lo = SCORE_LOG_OPTIONS_INIT;
 		const char *paths[] = { d.path };
@@ -529,10 +529,10 @@ static void every_refused_allocation_is_an_error(void **state)
 		assert_true(done || status == SCORE_ERR_MEMORY);
 		score_log_close(log);
 		assert_int_equal(c.live, 0);
+		fixture_directory_remove(&d);
 		assert_true(n < 500);
 	}
 	score_model_free(model);
-	fixture_directory_remove(&d);
 }
 
 int main(void)

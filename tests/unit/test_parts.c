@@ -144,22 +144,33 @@ static void votes(void **state)
 	score_model_free(model);
 }
 
-static void medians(void **state)
+static double median_of(const double *weights, const double *row, uint32_t n)
 {
-	(void)state;
-	const double weights[] = {0.2, 0.5, 0.1, 0.4};
-	score_builder *b = identity_builder(4);
-	for (uint32_t i = 0; i < 4; i++) {
+	score_builder *b = identity_builder(n);
+	for (uint32_t i = 0; i < n; i++) {
 		score_part part = SCORE_PART_INIT(i, 1);
 		part.weight = weights[i];
 		add(b, part);
 	}
 	score_model *model = finished(b, SCORE_COMBINE_MEDIAN, 0.0, 1);
-	const double row[] = {5.0, 1.0, 9.0, 2.0}; /* ascending: 1 (0.5), 2 (0.9), …; half of 1.2 is reached at 2 */
 	double out;
-	predict(model, row, 4, &out, 1);
-	assert_true(out == 2.0);
+	predict(model, row, n, &out, 1);
 	score_model_free(model);
+	return out;
+}
+
+static void medians(void **state)
+{
+	(void)state;
+	const double weights[] = {0.2, 0.5, 0.1, 0.4}, row[] = {5.0, 1.0, 9.0, 2.0};
+	/* Ascending: 1 (0.5), 2 (0.9), …; half of 1.2 is reached at 2. */
+	assert_true(median_of(weights, row, 4) == 2.0);
+	/* At the first, at the last, and exactly at half. */
+	assert_true(median_of((const double[]){1.0, 4.0, 2.0}, (const double[]){7.0, 3.0, 8.0}, 3) == 3.0);
+	assert_true(median_of((const double[]){1.0, 4.0, 2.0}, (const double[]){7.0, 9.0, 8.0}, 3) == 9.0);
+	assert_true(median_of((const double[]){1.0, 1.0, 1.0, 1.0}, (const double[]){4.0, 3.0, 2.0, 1.0}, 4) == 2.0);
+	assert_true(median_of((const double[]){2.0, 1.0, 1.0}, (const double[]){1.0, 2.0, 3.0}, 3) == 1.0);
+	assert_true(median_of((const double[]){3.0}, (const double[]){6.0}, 1) == 6.0);
 }
 
 /* Stumps in five outputs: batches, single rows, with and without scratch. */
