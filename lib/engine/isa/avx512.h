@@ -103,6 +103,7 @@ static void order_f64_avx512(double *sums)
 /* ---- rows to columns ---------------------------------------------------------------------------------------- */
 
 #define HAVE_TRANSPOSE16
+#define HAVE_BIN8 /* bin_avx512.h */
 
 /* 16 × 16 values, in place: vector i becomes column i. */
 static inline __attribute__((always_inline)) void f32_transpose(__m512 r[16])
