@@ -50,7 +50,7 @@ static void choose_rows_kernel(linear_plan *p)
 		view->column_stride == (int64_t)(is_f64 ? sizeof(double) : sizeof(float)) && p->e->f->n_features >= tile &&
 		tile <= NARROW_ROWS) {
 		p->tile = tile;
-		p->narrows = sums_f32 && is_f64;
+		p->narrows = tile && sums_f32 && is_f64;
 	}
 }
 
