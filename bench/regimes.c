@@ -42,7 +42,7 @@ static double time_call(const score_model *model, const score_input *in, double 
 
 static void compare(const score_model *model, const char *path)
 {
-	static const int sizes[] = {1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 200, 256, 512, 2048};
+	static const int sizes[] = {1, 2, 3, 4, 6, 8, 12, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 200, 256, 512, 2048};
 	enum { MOST = 2048 };
 	score_model_info info = {.struct_size = sizeof info};
 	const double *golden;

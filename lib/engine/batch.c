@@ -6,6 +6,15 @@
  */
 #include "parts.h"
 
+/* Rows of the next block that are still to be asked for. The processor does not foresee them while it sums trees, and would
+ * wait for them when the block begins. */
+typedef struct rows_ahead {
+	const char *at;
+	size_t lines, step; /* cache lines; after so many trees, step of them */
+} rows_ahead;
+
+#define MOST_LINES_AHEAD 4096u /* 256 KB: more would drive the model out of the second-level cache */
+
 /* Where things lie in the scratch. */
 typedef struct workspace {
 	const kernels *k; /* of the block at hand */
@@ -18,6 +27,7 @@ typedef struct workspace {
 	void *sums;      /* [n_outputs][BLOCK_ROWS] of the sum's type */
 	double *margins; /* of one row */
 	double *terms;   /* values for linear leaves */
+	rows_ahead *ahead;
 } workspace;
 
 /* Somebody looks at the sums between trees. */
@@ -177,6 +187,29 @@ static void run_levels(const engine *e, const workspace *w, uint32_t first, uint
 			w->sums);
 }
 
+static void find_ahead(const engine *e, const engine_call *call, row_range rows, rows_ahead *ahead)
+{
+	const input_view *view = call->view;
+	size_t bytes = rows.n * (size_t)view->row_stride, times = (call->tree_end - call->tree_begin) / SUM_TREES + 1;
+	*ahead = (rows_ahead){NULL, 0, 0};
+	/* Not where rows are far apart, or not rows. */
+	if (!view->data || view->row_stride <= 0 || (size_t)view->row_stride > 8 * (size_t)e->f->n_features ||
+		bytes / SL_CACHE_LINE > MOST_LINES_AHEAD)
+		return;
+	ahead->at = view->data + rows.first * view->row_stride;
+	ahead->lines = bytes / SL_CACHE_LINE;
+	ahead->step = ahead->lines / times + 1;
+}
+
+static void fetch_ahead(rows_ahead *ahead)
+{
+	size_t n = ahead->lines < ahead->step ? ahead->lines : ahead->step;
+	for (size_t i = 0; i < n; i++)
+		__builtin_prefetch(ahead->at + i * SL_CACHE_LINE, 0, 2);
+	ahead->at += n * SL_CACHE_LINE;
+	ahead->lines -= n;
+}
+
 static void run_trees(const engine *e, const workspace *w, uint32_t first, uint32_t end, size_t words, size_t n_rows)
 {
 	const batch_plan *plan = &e->batch;
@@ -186,6 +219,7 @@ static void run_trees(const engine *e, const workspace *w, uint32_t first, uint3
 	}
 	for (uint32_t t = first; t < end; t += SUM_TREES) {
 		uint32_t n = end - t < SUM_TREES ? end - t : SUM_TREES;
+		fetch_ahead(w->ahead);
 		for (uint32_t i = 0; i < n; i++) {
 			const tree_program *p = plan->trees + t + i;
 			if (p->full_depth) {
@@ -306,7 +340,8 @@ static void score_block(const engine *e, const engine_call *call, const workspac
 	size_t words = sl_round_up((rows.n + 63) / 64, w->k->vector_words);
 	memset(w->planes, 0, w->k->plane_words * sizeof(uint64_t));
 	memset(w->planes + w->k->plane_words, 0xff, w->k->plane_words * sizeof(uint64_t));
-	engine_bin_columns(e, call->view, rows, w->tile, w->codes);
+	engine_bin_columns(e, call->view, rows, w->levels ? sl_round_up(rows.n, 64) : (size_t)64 * w->k->plane_words, w->tile,
+		w->codes);
 	if (engine_has_linear_leaves(e))
 		engine_fetch_terms(e, call->view, rows, w->terms);
 	start_sums(e, w);
@@ -331,7 +366,8 @@ static void score_block(const engine *e, const engine_call *call, const workspac
 
 static void score_blocks(const engine *e, const engine_call *call, row_range rows, const stage_room *stage)
 {
-	workspace w = {0};
+	rows_ahead ahead;
+	workspace w = {.ahead = &ahead};
 	lay_out(e, (char *)sl_round_up((uintptr_t)call->scratch, SL_CACHE_LINE), &w);
 	for (size_t done = 0, n; done < rows.n; done += n) {
 		size_t left = rows.n - done;
@@ -340,6 +376,7 @@ static void score_blocks(const engine *e, const engine_call *call, row_range row
 		n = (size_t)64 * w.k->plane_words;
 		n = left < n ? left : n;
 		w.sum_words = sl_round_up((n + 63) / 64, w.k->sum_words);
+		find_ahead(e, call, (row_range){rows.first + (int64_t)(done + n), left - n < n ? left - n : n}, &ahead);
 		score_block(e, call, &w, (row_range){rows.first + (int64_t)done, n}, stage);
 	}
 }

@@ -112,10 +112,9 @@ static bool can_transpose(const engine *e, const input_view *view, uint32_t feat
 		view->column_stride == (int64_t)sizeof(float) && feature + ROW_TILE <= e->f->n_features;
 }
 
-/* Pad the codes up to a whole plane of rows, so that kernels read nothing that was never written. */
-static void pad_codes(const engine *e, uint32_t first, uint32_t end, size_t n, char *codes)
+/* Pad the codes of n rows up to `to`, so that kernels read nothing that was never written. */
+static void pad_codes(const engine *e, uint32_t first, uint32_t end, size_t n, size_t to, char *codes)
 {
-	size_t to = (size_t)64 * e->k->plane_words;
 	for (uint32_t c = first; c < end && to > n; c++)
 		memset(codes + ((size_t)c * BLOCK_ROWS + n) * e->code_bytes, 0, (to - n) * e->code_bytes);
 }
@@ -141,7 +140,7 @@ static uint32_t bin_tile(const engine *e, const input_view *view, row_range rows
 
 /* Sparse rows, 16 adjacent columns at a time from left to right, so that each entry is met once; used features up to the
  * first that is derived. */
-static void bin_sparse(const engine *e, const input_view *view, row_range rows, void *tile, char *codes)
+static void bin_sparse(const engine *e, const input_view *view, row_range rows, size_t padded, void *tile, char *codes)
 {
 	uint32_t cursors[BLOCK_ROWS];
 	bool narrow = engine_uses_narrow(e, view);
@@ -160,11 +159,11 @@ static void bin_sparse(const engine *e, const input_view *view, row_range rows, 
 			values v = {narrow ? (const float *)tile + at : NULL, narrow ? NULL : (const double *)tile + at, rows.n};
 			bin_feature(e, i, &v, codes, BLOCK_ROWS);
 		}
-		pad_codes(e, e->first_column[u], e->first_column[end], rows.n, codes);
+		pad_codes(e, e->first_column[u], e->first_column[end], rows.n, padded, codes);
 	}
 }
 
-void engine_bin_columns(const engine *e, const input_view *view, row_range rows, void *tile, void *codes)
+void engine_bin_columns(const engine *e, const input_view *view, row_range rows, size_t padded, void *tile, void *codes)
 {
 	bool tiles = e->f->n_features >= ROW_TILE && can_transpose(e, view, 0);
 	uint32_t u = 0;
@@ -173,7 +172,7 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 		return;
 	}
 	if (view->is_csr && !view->column_of_feature && e->f->contract.category_rule != SCORE_CATEGORY_HASH) {
-		bin_sparse(e, view, rows, tile, codes);
+		bin_sparse(e, view, rows, padded, tile, codes);
 		u = e->n_used_inputs;
 	}
 	while (u < e->n_used_features) {
@@ -184,7 +183,7 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 			values v = fetch(e, view, e->used_features[u], rows, tile);
 			bin_feature(e, u++, &v, codes, BLOCK_ROWS);
 		}
-		pad_codes(e, e->first_column[first], e->first_column[u], rows.n, codes);
+		pad_codes(e, e->first_column[first], e->first_column[u], rows.n, padded, codes);
 	}
 }
 

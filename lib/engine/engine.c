@@ -1,13 +1,14 @@
 /* The engine's front: compile once, then choose a regime for each call. */
 #include "parts.h"
 
-/* Rows from which on the batch regime is faster where the row regime could serve too. On a Zen 4 a row costs the row regime 1.4 us whatever their number, 500
- * trees of depth 6, and 1.85 us, 500 trees of 31 leaves. The batch regime needs 1.7 and 3.1 us at 16 rows, 1.2 and 2.1 us at
- * 24, 0.9 and 1.6 us at 32: they meet at 19 and at 27 rows. */
-#define BATCH_INSTEAD_OF_ROW_ROWS 24u
-/* The same for oblivious trees that need no planes: on a Zen 4, 1,000 trees of depth 6, a call of up to 8 rows takes 7.2 us and
- * one row of the row regime 2.6 us. */
-#define BATCH_OF_LEVELS_ROWS 3u
+/* Rows from which on the batch regime is faster where the row regime could serve too, by the type of the sums. On a Zen 4 a row
+ * costs the row regime 1.0 us (500 trees of depth 6, float) and 1.08 us (500 trees of 31 leaves, double) from 4 rows on; a block of
+ * few rows costs 25.7 and 42.5 us. */
+#define BATCH_INSTEAD_OF_ROW_ROWS_F32 26u
+#define BATCH_INSTEAD_OF_ROW_ROWS_F64 40u
+/* The same for oblivious trees that need no planes: 1,000 trees of depth 6, a call of up to 8 rows takes 6.9 us and four rows of
+ * the row regime 7.3 us. */
+#define BATCH_OF_LEVELS_ROWS 4u
 
 const kernels *engine_kernels(score_isa isa)
 {
@@ -110,7 +111,9 @@ static uint32_t batch_rows(const engine *e, bool row)
 {
 	if (e->levels)
 		return BATCH_OF_LEVELS_ROWS;
-	return row ? BATCH_INSTEAD_OF_ROW_ROWS : e->batch.least_rows;
+	if (!row)
+		return e->batch.least_rows;
+	return e->f->contract.sum == SCORE_F32 ? BATCH_INSTEAD_OF_ROW_ROWS_F32 : BATCH_INSTEAD_OF_ROW_ROWS_F64;
 }
 
 static score_regime choose(const engine *e, const engine_call *call, size_t n_rows)

@@ -1,5 +1,5 @@
 /*
- * Kernels for AVX-512 with VBMI and GFNI. SL_SIMULATED_AVX512 builds them for processors without it, over a library that
+ * Kernels for AVX-512 with VBMI, VBMI2 and GFNI. SL_SIMULATED_AVX512 builds them for processors without it, over a library that
  * computes each instruction in plain C: slow, and only for tests.
  */
 #include "kernels.h"
@@ -8,12 +8,12 @@
 #include "isa/simulated.h"
 #elif defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
-#define AVX512_TARGET "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,gfni,popcnt"
+#define AVX512_TARGET "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,gfni,popcnt"
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target(AVX512_TARGET))), apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,gfni,popcnt")
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,gfni,popcnt")
 #endif
 #endif
 

@@ -1,16 +1,16 @@
-/* Kernels for AVX-512 with VBMI and GFNI over blocks of 128 rows, for small batches and the ends of large ones. */
+/* Kernels for AVX-512 with VBMI, VBMI2 and GFNI over blocks of 128 rows, for small batches and the ends of large ones. */
 #include "kernels.h"
 
 #if defined(SL_SIMULATED_AVX512)
 #include "isa/simulated.h"
 #elif defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
-#define AVX512_TARGET "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,gfni,popcnt"
+#define AVX512_TARGET "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,gfni,popcnt"
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target(AVX512_TARGET))), apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,gfni,popcnt")
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,gfni,popcnt")
 #endif
 #endif
 

@@ -9,7 +9,8 @@
  *   ISA_NAME(name)                          name with the instruction set's suffix
  *
  * PLANES_ONLY leaves out what does not depend on the width of a plane: binning, transposition, linear models. A
- * vocabulary may define its own sum and transpose16 with a HAVE_ macro; the plain C below is the reference. With FEW_CUTS it
+ * vocabulary may define its own sum, transpose16 and binning to byte codes with a HAVE_ macro; the plain C below is the
+ * reference. With FEW_CUTS it
  * has above8, comparisons of codes with so few cuts. With
  * HAVE_TILES it has F32 and F64, vectors of F32_LANES floats and F64_LANES doubles: load, store, step, has_nan and
  * transpose.
@@ -229,6 +230,7 @@ static void ISA_NAME(full_tree)(const uint64_t *arena, const uint16_t *slots, si
 #ifndef PLANES_ONLY
 /* ---- values to codes ------------------------------------------------------------------------------------------ */
 
+#ifndef HAVE_BIN8
 #define BIN_TYPE float
 #define BIN_CODE uint8_t
 #define BIN_NAME(name) ISA_NAME(name##_f32_u8)
@@ -236,6 +238,7 @@ static void ISA_NAME(full_tree)(const uint64_t *arena, const uint16_t *slots, si
 #define BIN_CUTS(t) ((t)->narrow)
 #define BIN_MAP(t) (&(t)->narrow_map)
 #include "rank_template.h"
+#endif
 #define BIN_TYPE float
 #define BIN_CODE uint16_t
 #define BIN_NAME(name) ISA_NAME(name##_f32_u16)
@@ -250,6 +253,7 @@ static void ISA_NAME(full_tree)(const uint64_t *arena, const uint16_t *slots, si
 #define BIN_CUTS(t) ((t)->narrow)
 #define BIN_MAP(t) (&(t)->narrow_map)
 #include "rank_template.h"
+#ifndef HAVE_BIN8
 #define BIN_TYPE double
 #define BIN_CODE uint8_t
 #define BIN_NAME(name) ISA_NAME(name##_f64_u8)
@@ -257,6 +261,7 @@ static void ISA_NAME(full_tree)(const uint64_t *arena, const uint16_t *slots, si
 #define BIN_CUTS(t) ((t)->wide)
 #define BIN_MAP(t) (&(t)->wide_map)
 #include "rank_template.h"
+#endif
 #define BIN_TYPE double
 #define BIN_CODE uint16_t
 #define BIN_NAME(name) ISA_NAME(name##_f64_u16)

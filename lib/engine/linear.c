@@ -10,6 +10,8 @@
 #define TILE_BYTES 2048u  /* values of some features */
 #define SUMS 128u         /* rows times outputs whose sums are kept */
 #define NARROW_RUN 16u    /* doubles on their way to floats */
+#define NARROW_FEATURES 128u /* of whole rows; and what is left, if that is less than a kernel takes */
+#define NARROW_ROWS 16u   /* as many as the largest tile */
 
 typedef void linear_kernel(const linear_run *run, const double *weights, void *sums);
 
@@ -22,6 +24,7 @@ typedef struct linear_plan {
 	bool via_double;    /* the contract compares in double and sums in float: values become double first */
 	bool transposes;    /* 16 adjacent floats of each row at once */
 	size_t tile;        /* whole rows of floats or doubles go through a kernel in such numbers, or 0 */
+	bool narrows;       /* these rows are doubles, the kernel's are floats */
 } linear_plan;
 
 /* Some outputs of a block of rows; sums of a row's output o stand at [o * rows.n]. */
@@ -40,12 +43,15 @@ static void choose_rows_kernel(linear_plan *p)
 {
 	const kernels *k = p->e->k;
 	const input_view *view = p->view;
-	bool is_f32 = p->kernel == k->linear_f32 && view->dtype == SCORE_F32;
-	bool is_f64 = p->kernel == k->linear_f64 && view->dtype == SCORE_F64;
-	size_t tile = is_f32 ? k->tile_f32 : is_f64 ? k->tile_f64 : 0;
-	if (view->data && !view->column_of_feature && !p->e->f->derived.n && view->column_stride == (int64_t)p->value_bytes &&
-		p->e->f->n_features >= tile)
+	bool sums_f32 = p->kernel == k->linear_f32, sums_f64 = p->kernel == k->linear_f64;
+	bool is_f64 = view->dtype == SCORE_F64;
+	size_t tile = sums_f32 ? k->tile_f32 : sums_f64 && is_f64 ? k->tile_f64 : 0;
+	if (view->data && (is_f64 || view->dtype == SCORE_F32) && !view->column_of_feature && !p->e->f->derived.n &&
+		view->column_stride == (int64_t)(is_f64 ? sizeof(double) : sizeof(float)) && p->e->f->n_features >= tile &&
+		tile <= NARROW_ROWS) {
 		p->tile = tile;
+		p->narrows = tile && sums_f32 && is_f64;
+	}
 }
 
 static linear_plan make_plan(const engine *e, const input_view *view)
@@ -201,6 +207,30 @@ static void add_rows(const linear_plan *p, linear_block *b)
 		p->e->k->linear_rows_f64(&rows, f->linear_weights + b->first, b->sums.f64);
 }
 
+/* The same for rows of doubles that count as floats, as many features at a time as a kernel takes. */
+static void add_narrowed_rows(const linear_plan *p, linear_block *b)
+{
+	enum { WIDTH = NARROW_FEATURES + NARROW_ROWS };
+	const forest *f = p->e->f;
+	float values[NARROW_ROWS * WIDTH];
+	linear_rows rows = {.data = (const char *)values, .row_stride = WIDTH * sizeof(float), .n_rows = b->rows.n,
+		.n_following = b->rows.n, .n_outputs = f->contract.n_outputs, .n_sums = b->n,
+		.skip_missing = f->linear_skip_missing != 0};
+	for (size_t first = 0; first < f->n_features; first += rows.n_features) {
+		size_t left = f->n_features - first;
+		rows.n_features = left < WIDTH ? left : NARROW_FEATURES;
+		for (size_t r = 0; r < b->rows.n; r++) {
+			const char *from = p->view->data + (b->rows.first + (int64_t)r) * p->view->row_stride + first * sizeof(double);
+			for (size_t i = 0; i < rows.n_features; i++) {
+				double x;
+				memcpy(&x, from + i * sizeof x, sizeof x);
+				values[r * WIDTH + i] = (float)x;
+			}
+		}
+		p->e->k->linear_rows_f32(&rows, p->e->linear_narrow + first * f->contract.n_outputs + b->first, b->sums.f32);
+	}
+}
+
 static void add_features(const linear_plan *p, linear_block *b)
 {
 	const forest *f = p->e->f;
@@ -264,7 +294,9 @@ static void score_block(const linear_plan *p, row_range rows, size_t width, doub
 	for (b.first = 0; b.first < n_outputs; b.first += b.n) {
 		b.n = n_outputs - b.first < LINEAR_OUTPUTS ? n_outputs - b.first : LINEAR_OUTPUTS;
 		start_sums(f, &b);
-		if (p->tile && rows.n % p->tile == 0)
+		if (p->narrows && rows.n == p->tile)
+			add_narrowed_rows(p, &b);
+		else if (p->tile && !p->narrows && rows.n % p->tile == 0)
 			add_rows(p, &b);
 		else
 			add_features(p, &b);
@@ -304,6 +336,7 @@ void engine_linear(const engine *e, const engine_call *call, row_range rows)
 	}
 	/* Columns and whole rows like long runs, and a single output leaves room for them. */
 	size_t block = (call->view->columns || plan.tile) && f->contract.n_outputs == 1 ? SUMS : LINEAR_ROWS;
+	block = plan.narrows ? plan.tile : block;
 	bool links = call->output == SCORE_OUTPUT_PREDICTION && width >= f->contract.n_outputs &&
 		f->link != SCORE_LINK_IDENTITY;
 	for (size_t done = 0, n; done < rows.n; done += n) {

@@ -179,8 +179,8 @@ void engine_hash_bins(engine *e);
 /* ---- bin ---------------------------------------------------------------------------------------------- */
 
 /* Codes of all columns for one run of at most BLOCK_ROWS rows, column by column: column c starts at
- * codes + c * BLOCK_ROWS * code_bytes. Rows up to the next multiple of 64 get some code. */
-void engine_bin_columns(const engine *e, const input_view *view, row_range rows, void *tile, void *codes);
+ * codes + c * BLOCK_ROWS * code_bytes. Rows up to `padded` get some code. */
+void engine_bin_columns(const engine *e, const input_view *view, row_range rows, size_t padded, void *tile, void *codes);
 /* Bytes of `tile`. */
 #define BIN_TILE_BYTES ((size_t)16 * TILE_ROWS * sizeof(double))
 

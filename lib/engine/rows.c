@@ -2,7 +2,7 @@
  * The row regime: one row at a time, with the splits of many trees in the lanes of a vector.
  *
  * Comes in: trees of up to 64 leaves over at most 128 numeric columns of byte codes. At load time their splits are laid out
- * for the kernels' row_leaves(), which answers 64 of them at once; a call bins a row, asks for the leaves of a few trees,
+ * for the kernels' row_leaves(), which answers 64 of them at once; a call bins a few rows, asks for the leaves of a few trees,
  * and adds them in the source's order. Needs no scratch. rows_template.h explains the layouts.
  */
 #include "parts.h"
@@ -180,6 +180,8 @@ score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error)
 	return SCORE_OK;
 }
 
+#define ROWS_TOGETHER 4 /* their additions do not wait for each other, and they share what a portion loads */
+
 /* ---- a row --------------------------------------------------------------------------------------------------------- */
 
 /* Add trees [first, end) of one portion; `at` has the portion's leaves. */
@@ -194,35 +196,62 @@ static void add_portion(const engine *e, const uint32_t *at, uint32_t first, uin
 	}
 }
 
-/* One output, a whole portion: the sum stays in a register. */
-static double add_whole(const row_plan *p, const uint32_t *at, uint32_t first, double sum)
+/* One output, a whole portion, `n` rows: sums stay in registers. */
+static inline void add_whole(const row_plan *p, uint32_t (*at)[ROW_TREES], size_t n, uint32_t first, double *const *sums)
 {
 	size_t stride = p->leaf_stride;
 	if (p->values_f32) {
 		const float *values = p->values_f32 + first * stride;
-		float narrow = (float)sum;
+		float narrow[ROWS_TOGETHER];
+		for (size_t r = 0; r < n; r++)
+			narrow[r] = (float)*sums[r];
 		for (uint32_t i = 0; i < ROW_TREES; i++)
-			narrow += values[i * stride + at[i]];
-		return (double)narrow;
+			for (size_t r = 0; r < n; r++)
+				narrow[r] += values[i * stride + at[r][i]];
+		for (size_t r = 0; r < n; r++)
+			*sums[r] = (double)narrow[r];
+		return;
 	}
 	const double *values = p->values_f64 + first * stride;
+	double wide[ROWS_TOGETHER];
+	for (size_t r = 0; r < n; r++)
+		wide[r] = *sums[r];
 	for (uint32_t i = 0; i < ROW_TREES; i++)
-		sum += values[i * stride + at[i]];
-	return sum;
+		for (size_t r = 0; r < n; r++)
+			wide[r] += values[i * stride + at[r][i]];
+	for (size_t r = 0; r < n; r++)
+		*sums[r] = wide[r];
 }
 
-static void sum_row(const engine *e, const engine_call *call, const uint8_t *codes, double *sums)
+/* A build per number of rows. */
+static void add_whole_rows(const row_plan *p, uint32_t (*at)[ROW_TREES], size_t n, uint32_t first, double *const *sums)
+{
+	if (n == 1)
+		add_whole(p, at, 1, first, sums);
+	else if (n == 2)
+		add_whole(p, at, 2, first, sums);
+	else if (n == 3)
+		add_whole(p, at, 3, first, sums);
+	else
+		add_whole(p, at, ROWS_TOGETHER, first, sums);
+}
+
+/* n up to ROWS_TOGETHER rows. */
+static void sum_rows(const engine *e, const engine_call *call, const uint8_t *codes, size_t n, double *const *sums)
 {
 	bool single = e->f->contract.n_outputs == 1;
 	for (uint32_t t = call->tree_begin, next; t < call->tree_end; t = next) {
-		uint32_t at[ROW_TREES], portion = t / ROW_TREES;
+		uint32_t at[ROWS_TOGETHER][ROW_TREES], portion = t / ROW_TREES;
 		next = (portion + 1) * ROW_TREES;
 		next = next < call->tree_end ? next : call->tree_end;
-		e->k->row_leaves(&e->rows, codes, portion, at);
-		if (single && next - t == ROW_TREES)
-			sums[0] = add_whole(&e->rows, at, t, sums[0]);
-		else
-			add_portion(e, at, t, next, sums);
+		for (size_t r = 0; r < n; r++)
+			e->k->row_leaves(&e->rows, codes + r * ROW_COLUMNS, portion, at[r]);
+		if (single && next - t == ROW_TREES) {
+			add_whole_rows(&e->rows, at, n, t, sums);
+			continue;
+		}
+		for (size_t r = 0; r < n; r++)
+			add_portion(e, at[r], t, next, sums[r]);
 	}
 }
 
@@ -241,17 +270,21 @@ const char *engine_rows_cannot(const engine *e, const engine_call *call)
 void engine_rows(const engine *e, const engine_call *call, row_range rows)
 {
 	/* Aligned by hand: what stands in a table look-up's registers. Columns that are not there are never asked for. */
-	uint8_t room[ROW_COLUMNS + SL_CACHE_LINE];
+	uint8_t room[ROWS_TOGETHER * ROW_COLUMNS + SL_CACHE_LINE];
 	uint8_t *codes = (uint8_t *)sl_round_up((uintptr_t)room, SL_CACHE_LINE);
 	size_t width = engine_output_width(e, call->output, 0);
-	memset(codes, 0, ROW_COLUMNS);
-	for (size_t r = 0; r < rows.n; r++) {
-		int64_t row = rows.first + (int64_t)r;
-		double *out = engine_row_out(call, row, width), few[OUTPUTS_ON_STACK];
-		double *sums = width >= e->f->contract.n_outputs ? out : few;
-		engine_bin_row8(e, call->view, row, codes);
-		engine_start_sums(e->f, sums);
-		sum_row(e, call, codes, sums);
-		engine_finish_row(e, call, sums, out);
+	memset(codes, 0, (size_t)ROWS_TOGETHER * ROW_COLUMNS);
+	for (size_t done = 0, n; done < rows.n; done += n) {
+		double few[ROWS_TOGETHER][OUTPUTS_ON_STACK], *sums[ROWS_TOGETHER];
+		n = rows.n - done < ROWS_TOGETHER ? rows.n - done : ROWS_TOGETHER;
+		for (size_t r = 0; r < n; r++) {
+			int64_t row = rows.first + (int64_t)(done + r);
+			sums[r] = width >= e->f->contract.n_outputs ? engine_row_out(call, row, width) : few[r];
+			engine_bin_row8(e, call->view, row, codes + r * ROW_COLUMNS);
+			engine_start_sums(e->f, sums[r]);
+		}
+		sum_rows(e, call, codes, n, sums);
+		for (size_t r = 0; r < n; r++)
+			engine_finish_row(e, call, sums[r], engine_row_out(call, rows.first + (int64_t)(done + r), width));
 	}
 }

@@ -81,7 +81,7 @@ static void check_codes(const bin_case *c, const void *codes, bool narrow, size_
 
 static void check_table(const bin_case *c, const bin_table *t)
 {
-	static const size_t sizes[] = {1, 63, 64, 65, 128, 500, MOST_VALUES};
+	static const size_t sizes[] = {1, 12, 13, 63, 64, 65, 128, 500, MOST_VALUES};
 	static float narrow[MOST_VALUES];
 	static uint32_t codes[MOST_VALUES + 1];
 	for (size_t i = 0; i < c->n_values; i++)
@@ -127,7 +127,15 @@ static void check_cuts(score_isa isa, uint32_t n, spread how)
 		narrow[i] = (float)(wide[i] = i < n ? cut_of(how, (uint32_t)i, n) : (double)NAN);
 	for (uint32_t bytes = n <= 255 ? 1 : n <= 65535 ? 2 : 4; bytes <= 4; bytes *= 2) {
 		engine e = {.k = engine_kernels(isa), .code_bytes = bytes};
+		float narrow_pivots[16];
+		double wide_pivots[16];
 		bin_table t = {.n = n, .narrow = narrow, .wide = wide};
+		for (size_t i = 0; i < 16 && n <= 255; i++) {
+			narrow_pivots[i] = narrow[16 * i + 15];
+			wide_pivots[i] = wide[16 * i + 15];
+		}
+		t.narrow_pivots = n <= 255 ? narrow_pivots : NULL;
+		t.wide_pivots = n <= 255 ? wide_pivots : NULL;
 		assert_true(engine_make_bin_maps(&e, &arena, &t));
 		bin_case c = {.k = e.k, .code_bytes = bytes, .n_cuts = n, .cuts = wide, .values = values};
 		c.n_values = make_values(wide, n, 1000u * (uint32_t)how + n, values);

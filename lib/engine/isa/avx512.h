@@ -1,8 +1,8 @@
 /*
- * Vocabulary of AVX-512 with VBMI and GFNI: 512 rows per vector.
+ * Vocabulary of AVX-512 with VBMI, VBMI2 and GFNI: 512 rows per vector.
  *
- * Leaf codes and sums stand in the order in which the unpack instructions leave them: 128-bit lane L of vector k holds
- * rows 128 L + 4 k … + 3 (floats) or 128 L + 2 k, + 1 (doubles). order_sums puts them right once per block.
+ * Leaf codes stand in the order in which the unpack instructions leave them, sums in that of add_leaves_f32 and
+ * add_leaves_f64 over them. order_f32 and order_f64 put sums right once per block.
  */
 #define ISA_NAME(name) name##_avx512
 
@@ -80,29 +80,32 @@ static inline void v_bytes(const V planes[8], uint8_t *bytes)
 #define SUM_WORDS(n) ((void)(n), (size_t)PLANE_WORDS)
 #include "avx512_blocks.h"
 
+/* Code 16 L + i of word o is row 128 L + 16 o + i. */
+static inline size_t row_of_code(size_t word, size_t position)
+{
+	return 128 * (position / 16) + 16 * word + position % 16;
+}
+
 static void order_f32_avx512(float *sums)
 {
 	float rows[BLOCK_ROWS];
-	for (size_t k = 0; k < 32; k++) {
-		for (size_t lane = 0; lane < 4; lane++)
-			memcpy(rows + 128 * lane + 4 * k, sums + 16 * k + 4 * lane, 4 * sizeof *sums);
-	}
+	for (size_t i = 0; i < BLOCK_ROWS; i++)
+		rows[row_of_code(i / 64, position_f32(i % 64))] = sums[i];
 	memcpy(sums, rows, sizeof rows);
 }
 
 static void order_f64_avx512(double *sums)
 {
 	double rows[BLOCK_ROWS];
-	for (size_t k = 0; k < 64; k++) {
-		for (size_t lane = 0; lane < 4; lane++)
-			memcpy(rows + 128 * lane + 2 * k, sums + 8 * k + 2 * lane, 2 * sizeof *sums);
-	}
+	for (size_t i = 0; i < BLOCK_ROWS; i++)
+		rows[row_of_code(i / 64, position_f64(i % 64))] = sums[i];
 	memcpy(sums, rows, sizeof rows);
 }
 
 /* ---- rows to columns ---------------------------------------------------------------------------------------- */
 
 #define HAVE_TRANSPOSE16
+#define HAVE_BIN8 /* bin_avx512.h */
 
 /* 16 × 16 values, in place: vector i becomes column i. */
 static inline __attribute__((always_inline)) void f32_transpose(__m512 r[16])

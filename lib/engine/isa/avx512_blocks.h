@@ -59,43 +59,87 @@ static inline __attribute__((always_inline)) __m512i look_up512(const uint8_t *t
 	return _mm512_mask_blend_epi8(_mm512_movepi8_mask(code), low, high);
 }
 
+/*
+ * Parts of values become values by blends and funnel shifts, which leave the shuffle units to the look-ups: of parts a of
+ * positions 2 i and 2 i + 1, and parts b of the same two positions in the other order, a blend makes the value of position
+ * 2 i and a shift that of 2 i + 1. So every second part is looked up by codes that changed places.
+ *
+ * Of the codes of 64 positions: vector 2 o + e of floats' bits, lane i is position 4 i + 2 e + o.
+ */
+static inline __attribute__((always_inline)) void join_bytes(__m512i a, __m512i b, __m512i out[2])
+{
+	out[0] = _mm512_mask_blend_epi8(0xaaaaaaaaaaaaaaaa, a, b);
+	out[1] = _mm512_shldi_epi16(b, a, 8);
+}
+
+static inline __attribute__((always_inline)) void join_words(__m512i a, __m512i b, __m512i out[2])
+{
+	out[0] = _mm512_mask_blend_epi16(0xaaaaaaaa, a, b);
+	out[1] = _mm512_shldi_epi32(b, a, 16);
+}
+
+/* Loaded once: compilers would rather load a table again for every look-up, until loads are what takes the time. */
+static inline __attribute__((always_inline)) __m512i load_table(const uint8_t *t)
+{
+	__m512i table = _mm512_loadu_si512((const void *)t);
+#if !defined(SL_SIMULATED_AVX512)
+	__asm__("" : "+v"(table));
+#endif
+	return table;
+}
+
+/* Two bytes of 64 values: of the even positions, then of the odd ones. Tables of 64 entries lie as 16-bit words, two registers
+ * each; a look-up sees the low byte of a word of codes. */
+static inline __attribute__((always_inline)) void look_up_half(const uint8_t *t, __m512i code, unsigned planes, __m512i out[2])
+{
+	if (planes == 6) {
+		__m512i low = load_table(t), high = load_table(t + 64);
+		out[0] = _mm512_permutex2var_epi16(low, code, high);
+		out[1] = _mm512_permutex2var_epi16(low, _mm512_srli_epi16(code, 8), high);
+		return;
+	}
+	join_bytes(look_up512(t, code, planes), look_up512(t + ((size_t)1 << planes), _mm512_shldi_epi16(code, code, 8), planes), out);
+}
+
 /* Four bytes of 64 values, as four vectors of floats' bits. */
-static inline __attribute__((always_inline)) void look_up_words(const uint8_t *t, __m512i code, unsigned planes,
-	__m512i out[4])
+static inline __attribute__((always_inline)) void look_up_words(const uint8_t *t, __m512i code, unsigned planes, __m512i out[4])
 {
-	size_t n = (size_t)1 << planes;
-	__m512i b0 = look_up512(t, code, planes), b1 = look_up512(t + n, code, planes);
-	__m512i b2 = look_up512(t + 2 * n, code, planes), b3 = look_up512(t + 3 * n, code, planes);
-	__m512i low01 = _mm512_unpacklo_epi8(b0, b1), high01 = _mm512_unpackhi_epi8(b0, b1);
-	__m512i low23 = _mm512_unpacklo_epi8(b2, b3), high23 = _mm512_unpackhi_epi8(b2, b3);
-	out[0] = _mm512_unpacklo_epi16(low01, low23);
-	out[1] = _mm512_unpackhi_epi16(low01, low23);
-	out[2] = _mm512_unpacklo_epi16(high01, high23);
-	out[3] = _mm512_unpackhi_epi16(high01, high23);
+	__m512i a[2], b[2];
+	look_up_half(t, code, planes, a);
+	look_up_half(t + ((size_t)2 << planes), _mm512_shldi_epi32(code, code, 16), planes, b);
+	join_words(a[0], b[0], out);
+	join_words(a[1], b[1], out + 2);
 }
 
-/* Tables of 64 entries lie as 16-bit words, two registers each: codes are widened once, and a round of unpacks is saved.
- * Words of rows in the order of look_up_words. */
-typedef struct wide_codes {
-	__m512i low, high;
-} wide_codes;
-
-static inline __attribute__((always_inline)) wide_codes widen_codes(__m512i code)
+static inline __attribute__((always_inline)) void add_leaves_f32(const uint8_t *t, __m512i code, unsigned planes, __m512 s[4])
 {
-	const __m512i zero = _mm512_setzero_si512();
-	return (wide_codes){_mm512_unpacklo_epi8(code, zero), _mm512_unpackhi_epi8(code, zero)};
+	__m512i x[4];
+	look_up_words(t, code, planes, x);
+	for (size_t k = 0; k < 4; k++)
+		s[k] = _mm512_add_ps(s[k], _mm512_castsi512_ps(x[k]));
 }
 
-static inline __attribute__((always_inline)) void look_up_words64(const uint8_t *t, wide_codes code, __m512i out[4])
+/* Vector 4 o + 2 e + h, 128-bit lane L, double p is position 16 L + 8 h + 4 p + 2 e + o. */
+static inline __attribute__((always_inline)) void add_leaves_f64(const uint8_t *t, __m512i code, unsigned planes, __m512d s[8])
 {
-	__m512i a = _mm512_loadu_si512((const void *)t), b = _mm512_loadu_si512((const void *)(t + 64));
-	__m512i c = _mm512_loadu_si512((const void *)(t + 128)), d = _mm512_loadu_si512((const void *)(t + 192));
-	__m512i w0 = _mm512_permutex2var_epi16(a, code.low, b), w1 = _mm512_permutex2var_epi16(c, code.low, d);
-	__m512i w2 = _mm512_permutex2var_epi16(a, code.high, b), w3 = _mm512_permutex2var_epi16(c, code.high, d);
-	out[0] = _mm512_unpacklo_epi16(w0, w1);
-	out[1] = _mm512_unpackhi_epi16(w0, w1);
-	out[2] = _mm512_unpacklo_epi16(w2, w3);
-	out[3] = _mm512_unpackhi_epi16(w2, w3);
+	__m512i x[4], y[4];
+	look_up_words(t, code, planes, x);
+	look_up_words(t + ((size_t)4 << planes), code, planes, y);
+	for (size_t k = 0; k < 4; k++) {
+		s[2 * k] = _mm512_add_pd(s[2 * k], _mm512_castsi512_pd(_mm512_unpacklo_epi32(x[k], y[k])));
+		s[2 * k + 1] = _mm512_add_pd(s[2 * k + 1], _mm512_castsi512_pd(_mm512_unpackhi_epi32(x[k], y[k])));
+	}
+}
+
+/* Position among 64 codes of sum i. */
+static inline size_t position_f32(size_t i)
+{
+	return 4 * (i % 16) + 2 * (i / 16 % 2) + i / 32;
+}
+
+static inline size_t position_f64(size_t i)
+{
+	return 16 * (i / 2 % 4) + 8 * (i / 8 % 2) + 4 * (i % 2) + 2 * (i / 16 % 2) + i / 32;
 }
 
 /* Trees [0, n) have tables of the same number of planes. */
@@ -106,16 +150,8 @@ static inline __attribute__((always_inline)) void sum_run_f32(const uint8_t (*co
 		__m512 s[4];
 		for (size_t k = 0; k < 4; k++)
 			s[k] = _mm512_load_ps(sums + 64 * o + 16 * k);
-		for (size_t t = 0; t < n; t++) {
-			__m512i x[4];
-			__m512i code = _mm512_load_si512((const void *)(codes[which[t]] + 64 * o));
-			if (planes == 6)
-				look_up_words64(tables[t].values, widen_codes(code), x);
-			else
-				look_up_words(tables[t].values, code, planes, x);
-			for (size_t k = 0; k < 4; k++)
-				s[k] = _mm512_add_ps(s[k], _mm512_castsi512_ps(x[k]));
-		}
+		for (size_t t = 0; t < n; t++)
+			add_leaves_f32(tables[t].values, _mm512_load_si512((const void *)(codes[which[t]] + 64 * o)), planes, s);
 		for (size_t k = 0; k < 4; k++)
 			_mm512_store_ps(sums + 64 * o + 16 * k, s[k]);
 	}
@@ -124,27 +160,12 @@ static inline __attribute__((always_inline)) void sum_run_f32(const uint8_t (*co
 static inline __attribute__((always_inline)) void sum_run_f64(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
 	const leaf_table *tables, size_t n, unsigned planes, size_t words, double *sums)
 {
-	size_t half = (size_t)4 << planes;
 	for (size_t o = 0; o < words; o++) {
 		__m512d s[8];
 		for (size_t k = 0; k < 8; k++)
 			s[k] = _mm512_load_pd(sums + 64 * o + 8 * k);
-		for (size_t t = 0; t < n; t++) {
-			__m512i code = _mm512_load_si512((const void *)(codes[which[t]] + 64 * o)), x[4], y[4];
-			if (planes == 6) {
-				wide_codes wide = widen_codes(code);
-				look_up_words64(tables[t].values, wide, x);
-				look_up_words64((const uint8_t *)tables[t].values + half, wide, y);
-			} else {
-				look_up_words(tables[t].values, code, planes, x);
-				look_up_words((const uint8_t *)tables[t].values + half, code, planes, y);
-			}
-			for (size_t k = 0; k < 4; k++) {
-				s[2 * k] = _mm512_add_pd(s[2 * k], _mm512_castsi512_pd(_mm512_unpacklo_epi32(x[k], y[k])));
-				s[2 * k + 1] = _mm512_add_pd(s[2 * k + 1],
-					_mm512_castsi512_pd(_mm512_unpackhi_epi32(x[k], y[k])));
-			}
-		}
+		for (size_t t = 0; t < n; t++)
+			add_leaves_f64(tables[t].values, _mm512_load_si512((const void *)(codes[which[t]] + 64 * o)), planes, s);
 		for (size_t k = 0; k < 8; k++)
 			_mm512_store_pd(sums + 64 * o + 8 * k, s[k]);
 	}

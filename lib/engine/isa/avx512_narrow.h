@@ -2,8 +2,7 @@
  * Vocabulary of AVX-512 for small batches: 128 rows per vector. A call of a few dozen rows would leave most of a 512-row
  * plane empty. Leaf tables are those of the wide blocks, so one compiled model serves both.
  *
- * Leaf codes stand in the order of the rows. Of each 64 sums, 128-bit lane L of vector k holds rows 16 L + 4 k … + 3
- * (floats) or 16 L + 2 k, + 1 (doubles).
+ * Leaf codes stand in the order of the rows, sums in that of add_leaves_f32 and add_leaves_f64.
  */
 #define ISA_NAME(name) name##_avx512_narrow
 
@@ -81,7 +80,7 @@ static void order_f32_avx512_narrow(float *sums)
 {
 	float rows[ROWS_OF_BLOCK];
 	for (size_t i = 0; i < ROWS_OF_BLOCK; i++)
-		rows[(i & ~(size_t)63) + 16 * (i / 4 % 4) + 4 * (i / 16 % 4) + i % 4] = sums[i];
+		rows[(i & ~(size_t)63) + position_f32(i % 64)] = sums[i];
 	memcpy(sums, rows, sizeof rows);
 }
 
@@ -89,6 +88,6 @@ static void order_f64_avx512_narrow(double *sums)
 {
 	double rows[ROWS_OF_BLOCK];
 	for (size_t i = 0; i < ROWS_OF_BLOCK; i++)
-		rows[(i & ~(size_t)63) + 16 * (i / 2 % 4) + 2 * (i / 8 % 8) + i % 2] = sums[i];
+		rows[(i & ~(size_t)63) + position_f64(i % 64)] = sums[i];
 	memcpy(sums, rows, sizeof rows);
 }

@@ -1,9 +1,16 @@
 /*
  * Values to byte codes by AVX-512: the same search as rank_template.h, 64 values at a time, with the starts and the cuts
  * in registers as tables of bytes. Packs work on 128-bit lanes and unpacks undo that, so a value meets the cut that its
- * code picked; codes are put in order when they are stored. Included after kernels_template.h, whose plain C serves what
- * is left over.
+ * code picked; codes are put in order when they are stored. What is left over takes masked loads and stores, or, of few values,
+ * a search of each. Included after kernels_template.h.
  */
+
+#define BIN_FEW 12 /* so many searches cost what 64 values at a time do */
+
+static ALWAYS_INLINE uint64_t first_lanes(size_t n)
+{
+	return n < 64 ? ((uint64_t)1 << n) - 1 : ~(uint64_t)0;
+}
 
 /* Entry `at` of a table of 64, 128 or 256 bytes. */
 static ALWAYS_INLINE __m512i pick_byte(const __m512i *t, __m512i at, unsigned size)
@@ -67,7 +74,7 @@ static ALWAYS_INLINE __m512i reaches64_f32(const __m512i *cuts, __m512i at, unsi
 
 /* Codes are kept in the order of the packs; the last line puts them into that of the rows. */
 static ALWAYS_INLINE void rank64_f32(const bin_table *t, const __m512i *start, const __m512i *cuts, unsigned size,
-	const __m512 x[4], uint8_t *codes)
+	const __m512 x[4], uint64_t wanted, uint8_t *codes)
 {
 	const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
 	__m512i code = start64_f32(&t->narrow_map, start, x);
@@ -76,7 +83,7 @@ static ALWAYS_INLINE void rank64_f32(const bin_table *t, const __m512i *start, c
 		__m512i yes = reaches64_f32(cuts, at, size, x);
 		code = _mm512_add_epi8(code, _mm512_and_si512(yes, _mm512_set1_epi8((char)(1 << s))));
 	}
-	_mm512_storeu_si512((void *)codes, _mm512_permutexvar_epi32(order, code));
+	_mm512_mask_storeu_epi8((void *)codes, wanted, _mm512_permutexvar_epi32(order, code));
 }
 
 static ALWAYS_INLINE bool bin_size_f32(const bin_table *t, const float *x, size_t n, unsigned size, uint8_t *codes)
@@ -87,10 +94,11 @@ static ALWAYS_INLINE bool bin_size_f32(const bin_table *t, const float *x, size_
 	load_bytes(t->narrow_bytes, 4, size, cuts);
 	for (size_t i = 0; i < n; i += 64) {
 		__m512 v[4];
+		uint64_t wanted = first_lanes(n - i);
 		for (size_t k = 0; k < 4; k++)
-			v[k] = _mm512_loadu_ps(x + i + 16 * k);
+			v[k] = _mm512_maskz_loadu_ps((__mmask16)(wanted >> (16 * k)), x + i + 16 * k);
 		sum = _mm512_add_ps(sum, _mm512_add_ps(_mm512_add_ps(v[0], v[1]), _mm512_add_ps(v[2], v[3])));
-		rank64_f32(t, start, cuts, size, v, codes + i);
+		rank64_f32(t, start, cuts, size, v, wanted, codes + i);
 	}
 	/* A sum is NaN if a value is, and else only if infinities met. */
 	return _mm512_cmp_ps_mask(sum, sum, _CMP_UNORD_Q) != 0;
@@ -98,15 +106,20 @@ static ALWAYS_INLINE bool bin_size_f32(const bin_table *t, const float *x, size_
 
 static bool bin_f32_avx512(const bin_table *t, const float *x, size_t n, void *codes)
 {
-	size_t whole = n / 64 * 64;
+	size_t few = n % 64 <= BIN_FEW ? n % 64 : 0, most = n - few;
+	uint8_t *to = codes;
 	bool nan = false;
-	if (whole && t->n <= 63)
-		nan = bin_size_f32(t, x, whole, 64, codes);
-	else if (whole && t->n <= 127)
-		nan = bin_size_f32(t, x, whole, 128, codes);
-	else if (whole)
-		nan = bin_size_f32(t, x, whole, 256, codes);
-	return bin_f32_u8_avx512(t, x + whole, n - whole, (uint8_t *)codes + whole) || nan;
+	if (most && t->n <= 63)
+		nan = bin_size_f32(t, x, most, 64, to);
+	else if (most && t->n <= 127)
+		nan = bin_size_f32(t, x, most, 128, to);
+	else if (most)
+		nan = bin_size_f32(t, x, most, 256, to);
+	for (size_t i = most; i < n; i++) {
+		to[i] = rank_f32_avx512(t, x[i]);
+		nan |= x[i] != x[i];
+	}
+	return nan;
 }
 
 /* ---- the same for doubles: vector k, lane l holds rows 8 k + 2 l and + 1 ------------------------------------------ */
@@ -148,7 +161,7 @@ static ALWAYS_INLINE __m512i reaches64_f64(const uint8_t *bytes, __m512i at, uns
 }
 
 static ALWAYS_INLINE void rank64_f64(const bin_table *t, const __m512i *start, unsigned size, const __m512d x[8],
-	uint8_t *codes)
+	uint64_t wanted, uint8_t *codes)
 {
 	const __m512i order = _mm512_set_epi16(31, 23, 15, 7, 30, 22, 14, 6, 29, 21, 13, 5, 28, 20, 12, 4, 27, 19, 11, 3, 26,
 		18, 10, 2, 25, 17, 9, 1, 24, 16, 8, 0);
@@ -158,7 +171,7 @@ static ALWAYS_INLINE void rank64_f64(const bin_table *t, const __m512i *start, u
 		__m512i yes = reaches64_f64(t->wide_bytes, at, size, x);
 		code = _mm512_add_epi8(code, _mm512_and_si512(yes, _mm512_set1_epi8((char)(1 << s))));
 	}
-	_mm512_storeu_si512((void *)codes, _mm512_permutexvar_epi16(order, code));
+	_mm512_mask_storeu_epi8((void *)codes, wanted, _mm512_permutexvar_epi16(order, code));
 }
 
 static ALWAYS_INLINE bool bin_size_f64(const bin_table *t, const double *x, size_t n, unsigned size, uint8_t *codes)
@@ -168,24 +181,30 @@ static ALWAYS_INLINE bool bin_size_f64(const bin_table *t, const double *x, size
 	load_bytes(t->wide_map.start, 1, 256, start);
 	for (size_t i = 0; i < n; i += 64) {
 		__m512d v[8];
+		uint64_t wanted = first_lanes(n - i);
 		for (size_t k = 0; k < 8; k++) {
-			v[k] = _mm512_loadu_pd(x + i + 8 * k);
+			v[k] = _mm512_maskz_loadu_pd((__mmask8)(wanted >> (8 * k)), x + i + 8 * k);
 			sum = _mm512_add_pd(sum, v[k]);
 		}
-		rank64_f64(t, start, size, v, codes + i);
+		rank64_f64(t, start, size, v, wanted, codes + i);
 	}
 	return _mm512_cmp_pd_mask(sum, sum, _CMP_UNORD_Q) != 0;
 }
 
 static bool bin_f64_avx512(const bin_table *t, const double *x, size_t n, void *codes)
 {
-	size_t whole = n / 64 * 64;
+	size_t few = n % 64 <= BIN_FEW ? n % 64 : 0, most = n - few;
+	uint8_t *to = codes;
 	bool nan = false;
-	if (whole && t->n <= 63)
-		nan = bin_size_f64(t, x, whole, 64, codes);
-	else if (whole && t->n <= 127)
-		nan = bin_size_f64(t, x, whole, 128, codes);
-	else if (whole)
-		nan = bin_size_f64(t, x, whole, 256, codes);
-	return bin_f64_u8_avx512(t, x + whole, n - whole, (uint8_t *)codes + whole) || nan;
+	if (most && t->n <= 63)
+		nan = bin_size_f64(t, x, most, 64, to);
+	else if (most && t->n <= 127)
+		nan = bin_size_f64(t, x, most, 128, to);
+	else if (most)
+		nan = bin_size_f64(t, x, most, 256, to);
+	for (size_t i = most; i < n; i++) {
+		to[i] = rank_f64_avx512(t, x[i]);
+		nan |= x[i] != x[i];
+	}
+	return nan;
 }

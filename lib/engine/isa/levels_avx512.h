@@ -3,8 +3,8 @@
  * bit of 64 leaf codes; leaf values are looked up and added at once, so that codes never leave their register. Up to 32 rows,
  * and calls of up to 8, take fewer or narrower instructions. Included after avx512_blocks.h.
  *
- * Of 64 sums, vector 4 o + 2 h + g, 128-bit lane L, double p is row 16 L + 8 h + 4 g + 2 p + o; of 32, vector 2 h + g is row
- * 8 L + 4 h + 2 g + p; 8 are in order.
+ * 64 sums stand in the order of add_leaves_f64; of 32, vector 2 h + g, 128-bit lane L, double p is row 8 L + 4 h + 2 g + p; 8
+ * are in order.
  */
 
 #define LEVEL_FEW_ROWS 32
@@ -60,8 +60,7 @@ static ALWAYS_INLINE void level_rows(const uint8_t *codes, const level_tree *tre
 			level_add(trees[t].values, _mm512_cvtepu8_epi16(_mm512_castsi512_si256(code)), s);
 			continue;
 		}
-		level_add(trees[t].values, code, s);
-		level_add(trees[t].values, _mm512_srli_epi16(code, 8), s + 4);
+		add_leaves_f64(trees[t].values, code, LEVELS, s);
 	}
 	for (size_t k = 0; k < vectors; k++)
 		_mm512_store_pd(sums + 8 * k, s[k]);
@@ -112,7 +111,7 @@ static void level_order_f64_avx512(double *sums, size_t n_rows)
 		return;
 	for (; r + LEVEL_FEW_ROWS < n_rows; r += 64) {
 		for (size_t i = 0; i < 64; i++)
-			rows[16 * (i / 2 % 4) + 4 * (i / 8 % 4) + 2 * (i % 2) + i / 32] = sums[r + i];
+			rows[position_f64(i)] = sums[r + i];
 		memcpy(sums + r, rows, 64 * sizeof *rows);
 	}
 	for (size_t i = 0; i < LEVEL_FEW_ROWS && r < n_rows; i++)

@@ -127,3 +127,67 @@ static inline const void *simulated_aligned(const void *p)
 #define _mm512_store_si512(p, v) simde_mm512_storeu_si512((void *)(uintptr_t)simulated_aligned(p), v)
 #define _mm512_store_ps(p, v) simde_mm512_storeu_ps((void *)(uintptr_t)simulated_aligned(p), v)
 #define _mm512_store_pd(p, v) simde_mm512_storeu_pd((void *)(uintptr_t)simulated_aligned(p), v)
+
+static inline simde__m512i simulated_shldi_epi16(simde__m512i a, simde__m512i b, unsigned count)
+{
+	uint16_t x[32], y[32];
+	simde__m512i result;
+	memcpy(x, &a, sizeof x);
+	memcpy(y, &b, sizeof y);
+	for (unsigned i = 0; i < 32; i++)
+		x[i] = (uint16_t)(x[i] << count | y[i] >> (16 - count));
+	memcpy(&result, x, sizeof result);
+	return result;
+}
+#undef _mm512_shldi_epi16
+#define _mm512_shldi_epi16 simulated_shldi_epi16
+
+static inline simde__m512i simulated_shldi_epi32(simde__m512i a, simde__m512i b, unsigned count)
+{
+	uint32_t x[16], y[16];
+	simde__m512i result;
+	memcpy(x, &a, sizeof x);
+	memcpy(y, &b, sizeof y);
+	for (unsigned i = 0; i < 16; i++)
+		x[i] = x[i] << count | y[i] >> (32 - count);
+	memcpy(&result, x, sizeof result);
+	return result;
+}
+#undef _mm512_shldi_epi32
+#define _mm512_shldi_epi32 simulated_shldi_epi32
+
+static inline simde__m512 simulated_maskz_loadu_ps(uint16_t mask, const float *from)
+{
+	float x[16];
+	simde__m512 result;
+	for (unsigned i = 0; i < 16; i++)
+		x[i] = mask >> i & 1 ? from[i] : 0.0f;
+	memcpy(&result, x, sizeof result);
+	return result;
+}
+#undef _mm512_maskz_loadu_ps
+#define _mm512_maskz_loadu_ps simulated_maskz_loadu_ps
+
+static inline simde__m512d simulated_maskz_loadu_pd(uint8_t mask, const double *from)
+{
+	double x[8];
+	simde__m512d result;
+	for (unsigned i = 0; i < 8; i++)
+		x[i] = mask >> i & 1 ? from[i] : 0.0;
+	memcpy(&result, x, sizeof result);
+	return result;
+}
+#undef _mm512_maskz_loadu_pd
+#define _mm512_maskz_loadu_pd simulated_maskz_loadu_pd
+
+static inline void simulated_mask_storeu_epi8(void *to, uint64_t mask, simde__m512i a)
+{
+	uint8_t x[64];
+	memcpy(x, &a, sizeof x);
+	for (unsigned i = 0; i < 64; i++) {
+		if (mask >> i & 1)
+			((uint8_t *)to)[i] = x[i];
+	}
+}
+#undef _mm512_mask_storeu_epi8
+#define _mm512_mask_storeu_epi8 simulated_mask_storeu_epi8
