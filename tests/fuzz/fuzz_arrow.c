@@ -1,7 +1,8 @@
 /*
  * Record batches and streams of the Arrow C data interface, whose types, offsets, lengths, bitmaps and dictionaries the input
  * dictates. Buffers are exactly as large as their descriptors say, offsets of strings do not lead beyond the data, but may
- * descend or be negative; numbers, codes of dictionaries and bitmaps are anything. Every regime must give the same bits, and a stream those of its batches.
+ * descend or be negative; numbers, codes of dictionaries and bitmaps are anything. Every regime must give the same bits, and a
+ * stream those of its batches.
  */
 #include "fuzz_rows.h"
 
