@@ -143,7 +143,7 @@ static score_status read_call(log_cursor *c, uint32_t n_items, const log_models 
 score_status deploy_log_frame(const uint8_t *body, size_t size, bool is_first, log_models *models, sl_arena *arena,
 	score_log_call *call, bool *is_call, score_error *error)
 {
-	log_cursor c = { body, body + size, false, false };
+	log_cursor c = { body, body + size, false, false, false };
 	const uint32_t n_items = deploy_log_array(&c);
 	const int64_t kind = deploy_log_integer(&c, 0, INT32_MAX);
 	*is_call = false;
