@@ -50,7 +50,7 @@ library() {
 		"$(pkg-config --modversion "$module")" "$place/lib$name.a" >"$place/pkgconfig/$module.pc"
 }
 
-# clang 14 knows fstat() to write its struct, but not the name fstat64() that 64-bit offsets give it since glibc 2.33. The structs are
+# clang 14 knows that fstat() writes its struct, but not the name fstat64() that 64-bit offsets give it since glibc 2.33. The structs are
 # the same on 64-bit processors.
 stat_by_known_names() {
 	cat >"$place/stat.c" <<-END

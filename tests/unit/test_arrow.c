@@ -390,10 +390,10 @@ static void budget_free(void *context, void *pointer, size_t size, size_t align)
 
 static void survives_without_memory(void **state)
 {
-	budget left = {SIZE_MAX, 0};
-	const score_allocator allocator = {budget_alloc, budget_free, &left};
+	budget memory = {SIZE_MAX, 0};
+	const score_allocator allocator = {budget_alloc, budget_free, &memory};
 	score_model *model = make_model(&allocator);
-	const size_t held = left.held;
+	const size_t held = memory.held;
 	batch b;
 	struct ArrowArrayStream stream = {give_schema, give_batch, say_why, released_stream, &b};
 	score_status status = SCORE_ERR_MEMORY;
@@ -402,16 +402,16 @@ static void survives_without_memory(void **state)
 		seen s = {model, 0, 0};
 		make_batch(&b);
 		b.n_left = 1;
-		left.left = n;
+		memory.left = n;
 		status = score_arrow_stream(model, &stream, 0, NULL, visit, &s, &error);
-		assert_int_equal(left.held, held);
+		assert_int_equal(memory.held, held);
 		if (status != SCORE_OK)
 			failed(status, SCORE_ERR_MEMORY, "out of memory");
 		assert_true(n < 100);
 	}
-	left.left = SIZE_MAX;
+	memory.left = SIZE_MAX;
 	score_model_free(model);
-	assert_int_equal(left.held, 0);
+	assert_int_equal(memory.held, 0);
 }
 
 int main(void)
