@@ -462,7 +462,7 @@ def test_unsupported_operators_are_named():
     refused(om.graph([helper.make_node("Relu", ["x"], ["y"], name="layer")], x, y), "Relu", "layer", "columns")
     refused(om.graph([helper.make_node("Identity", ["x"], ["y"])], x, y), "no tree ensemble")
     svm = helper.make_node("SVMRegressor", ["x"], ["y"], domain="ai.onnx.ml", coefficients=[1.0])
-    refused(om.graph([svm], x, y), "SVMRegressor", "support vector machines")
+    refused(om.graph([svm], x, y), "SVMRegressor", "support vector machine")
     second = om.regressor(f)
     second.output[0], second.name = "z", "again"
     refused(om.graph([om.regressor(f), second], x, y + [("z", TensorProto.FLOAT)]), "again", "trees")
