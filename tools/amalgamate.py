@@ -454,7 +454,8 @@ def source(library: Library, with_onnx: bool, memory_only: bool) -> str:
         if not f.is_header:
             visible = set().union(*(h.macros for h in fragments if h.is_header and id(h) in f.seen))
             own = (changed[id(f)].get(macro, macro) for macro in f.macros - visible)
-            text += "".join(f"#undef {macro}\n" for macro in sorted(own))
+            # Reserved names are the compiler's: some of clang's intrinsics are macros, which the next file needs too.
+            text += "".join(f"#undef {macro}\n" for macro in sorted(own) if not macro.startswith("_"))
         if f.level:
             text = f"\n#if defined({CONDITION_MACRO[f.level]})" + text + "#endif\n"
         out.append(text)
