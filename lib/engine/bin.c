@@ -7,6 +7,7 @@
 #include "parts.h"
 
 #define ROW_TILE 16u /* features transposed together */
+#define FAR_ROWS 512  /* bytes from row to row: a block of them is more than the batch regime asks for ahead */
 
 /* Values of one feature of a run: exactly one of the two is set. */
 typedef struct values {
@@ -119,21 +120,46 @@ static void pad_codes(const engine *e, uint32_t first, uint32_t end, size_t n, s
 		memset(codes + ((size_t)c * BLOCK_ROWS + n) * e->code_bytes, 0, (to - n) * e->code_bytes);
 }
 
+/* The first column of the tile that used feature `used` is in. Near the right edge it starts earlier, so that it stays within
+ * the row. */
+static uint32_t tile_column(const engine *e, uint32_t used)
+{
+	uint32_t feature = e->used_features[used];
+	return feature + ROW_TILE <= e->f->n_features ? feature : e->f->n_features - ROW_TILE;
+}
+
+static const char *tile_at(const input_view *view, row_range rows, uint32_t feature)
+{
+	return view->data + rows.first * view->row_stride + (int64_t)feature * (int64_t)sizeof(float);
+}
+
+/* Ask for part `i` of `parts` of a tile's rows: they come while a feature of the tile before is binned. Where a tile begins
+ * within a cache line, its neighbour has read that line already. */
+static void fetch_tile(const input_view *view, const char *from, size_t n, size_t i, size_t parts)
+{
+	const int64_t last_byte = ROW_TILE * (int64_t)sizeof(float) - 1;
+	for (size_t r = n * i / parts; r < n * (i + 1) / parts; r++)
+		__builtin_prefetch(from + (int64_t)r * view->row_stride + last_byte, 0, 2);
+}
+
 /* As many used features as one 16-column tile covers, starting at used feature `used`; returns how many were binned. */
 static uint32_t bin_tile(const engine *e, const input_view *view, row_range rows, uint32_t used, float *tile,
 	size_t tile_rows, char *codes, size_t stride)
 {
-	uint32_t feature = e->used_features[used], end = used;
-	/* Near the right edge the tile starts earlier, so that it stays within the row. */
-	if (feature + ROW_TILE > e->f->n_features)
-		feature = e->f->n_features - ROW_TILE;
-	const char *from = view->data + rows.first * view->row_stride + (int64_t)feature * (int64_t)sizeof(float);
-	e->k->transpose16(from, view->row_stride, rows.n, tile, tile_rows);
-	for (; end < e->n_used_features && e->used_features[end] < feature + ROW_TILE; end++) {
-		values v = {tile + (size_t)(e->used_features[end] - feature) * tile_rows, NULL, rows.n};
-		if (forest_is_hashed(e->f, e->used_features[end])) /* beside the transposed floats */
-			v = fetch(e, view, e->used_features[end], rows, tile + ROW_TILE * tile_rows);
-		bin_feature(e, end, &v, codes, stride);
+	uint32_t feature = tile_column(e, used), end = used;
+	e->k->transpose16(tile_at(view, rows, feature), view->row_stride, rows.n, tile, tile_rows);
+	while (end < e->n_used_features && e->used_features[end] < feature + ROW_TILE)
+		end++;
+	const char *next = NULL;
+	if (end < e->n_used_inputs && view->row_stride >= FAR_ROWS)
+		next = tile_at(view, rows, tile_column(e, end));
+	for (uint32_t u = used; u < end; u++) {
+		values v = {tile + (size_t)(e->used_features[u] - feature) * tile_rows, NULL, rows.n};
+		if (forest_is_hashed(e->f, e->used_features[u])) /* beside the transposed floats */
+			v = fetch(e, view, e->used_features[u], rows, tile + ROW_TILE * tile_rows);
+		if (next)
+			fetch_tile(view, next, rows.n, u - used, end - used);
+		bin_feature(e, u, &v, codes, stride);
 	}
 	return end - used;
 }

@@ -418,6 +418,19 @@ static void many_predicates_need_groups(void **state)
 	check_spec(s);
 }
 
+/* Rows so far apart that the next columns are asked for: the columns that trees use lie side by side, or with gaps. */
+static void wide_rows(void **state)
+{
+	(void)state;
+	for (uint32_t many = 0; many < 2; many++) {
+		random_spec s = base_spec(95 + many);
+		s.n_features = 301;
+		s.n_trees = many ? 60 : 4;
+		s.max_leaves = many ? 64 : 8;
+		check_spec(s);
+	}
+}
+
 /* Every layout of the row regime, with codes in one register and in two. */
 static void rows_in_every_layout(void **state)
 {
@@ -603,6 +616,7 @@ int main(void)
 		cmocka_unit_test(averages_and_bases),
 		cmocka_unit_test(few_features_and_many_trees),
 		cmocka_unit_test(many_predicates_need_groups),
+		cmocka_unit_test(wide_rows),
 		cmocka_unit_test(rows_in_every_layout),
 		cmocka_unit_test(derived_columns),
 		cmocka_unit_test(thousands_of_derived_columns),
