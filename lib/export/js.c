@@ -231,7 +231,14 @@ static void put_dictionary(writer *w, const forest_dictionary *d)
 		return;
 	}
 	put(w, "labels(");
-	put(w, d->unknown == SCORE_REFUSE ? "refused, [" : d->unknown != d->unknown ? "NaN, [" : "-1, [");
+	if (d->unknown == SCORE_REFUSE) {
+		put(w, "refused");
+	} else {
+		put(w, "numbers([");
+		put_number(w, d->unknown);
+		put(w, "])[0]");
+	}
+	put(w, ", [");
 	for (uint32_t i = 0; i < d->n_labels; i++) {
 		put_separator(w, i == 0);
 		put_string(w, d->text + d->starts[i], forest_label_length(d, i));
@@ -272,7 +279,8 @@ static void put_contract(writer *w, const forest *f, bool prediction)
 	put_double(w, "scale", c->sum == SCORE_F32 ? (double)(float)c->scale : c->scale);
 	put_numbers(w, "base", f->base, c->n_outputs);
 	/* No value of a feature: a string of its own kind would be one. */
-	put(w, "  var refused = {};\n  var dictionaries = [");
+	put(w, "  var refused = {};\n");
+	begin_list(w, "dictionaries", "[");
 	for (uint32_t i = 0; i < f->n_features; i++) {
 		put_separator(w, i == 0);
 		put_dictionary(w, f->features[i].dictionary);
@@ -347,20 +355,25 @@ static score_status check_supported(const forest *f, bool prediction, score_erro
 	if (f->linear_leaves.first_term)
 		return sl_fail(error, SCORE_ERR_UNSUPPORTED, "a model with linear leaves %s", common);
 	switch (prediction ? f->link : SCORE_LINK_IDENTITY) {
-	case SCORE_LINK_LOG1P_EXP:
-	case SCORE_LINK_SORT:
-	case SCORE_LINK_MODIFIED_HUBER:
-	case SCORE_LINK_SIGMOID_ONNX:
-	case SCORE_LINK_SOFTMAX_ONNX:
-	case SCORE_LINK_SOFTMAX_ZERO_ONNX:
-	case SCORE_LINK_PROBIT_ONNX:
-	case SCORE_LINK_COMPLEMENT_ONNX:
-	case SCORE_LINK_OPPOSITE_ONNX:
-	case SCORE_LINK_SIGMOID_PAIR_ONNX:
-	case SCORE_LINK_ISOLATION:
-		return sl_fail(error, SCORE_ERR_UNSUPPORTED, "the link \"%s\" %s; the margin can", forest_link_names[f->link], common);
-	default:
+	case SCORE_LINK_IDENTITY:
+	case SCORE_LINK_SIGMOID_XGBOOST:
+	case SCORE_LINK_SIGMOID:
+	case SCORE_LINK_EXP:
+	case SCORE_LINK_HINGE:
+	case SCORE_LINK_SOFTMAX_XGBOOST:
+	case SCORE_LINK_SOFTMAX:
+	case SCORE_LINK_ARGMAX:
+	case SCORE_LINK_SIGNED_SQUARE:
+	case SCORE_LINK_BINARY_PAIR:
+	case SCORE_LINK_OVR_NORMALISED:
+	case SCORE_LINK_SOFTMAX_PAIR:
+	case SCORE_LINK_EXP_F64:
+	case SCORE_LINK_MEAN_VARIANCE:
+	case SCORE_LINK_FLOAT:
+	case SCORE_LINK_EXP_SCALED:
 		return SCORE_OK;
+	default: /* a link that predict() in js_text.c does not know would give margins for predictions */
+		return sl_fail(error, SCORE_ERR_UNSUPPORTED, "the link \"%s\" %s; the margin can", forest_link_names[f->link], common);
 	}
 }
 
