@@ -55,6 +55,7 @@ static uint32_t answer(const score_part *p, const double *margins, double *out)
 		}
 	}
 	if (p->vote == SCORE_VOTE_ABOVE || p->vote == SCORE_VOTE_AT_LEAST) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): a part has at least one output */
 		bool second = p->vote == SCORE_VOTE_ABOVE ? x[0] > 0.0 : x[0] >= 0.0;
 		out[0] = !second;
 		out[1] = second;
@@ -85,6 +86,7 @@ static double weighted_median(const forest_parts *parts, const double *values)
 		cumulated[i] = sum += parts->list[order[i]].weight;
 	while (at + 1 < parts->n && !(cumulated[at] >= 0.5 * sum))
 		at++;
+	/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript): there is at least one part */
 	return values[order[at]];
 }
 
