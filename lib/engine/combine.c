@@ -76,7 +76,8 @@ static double weighted_median(const forest_parts *parts, const double *values)
 	uint8_t order[FOREST_MAX_PART_OUTPUTS];
 	double sum = 0.0, cumulated[FOREST_MAX_PART_OUTPUTS];
 	uint32_t at = 0;
-	for (uint32_t i = 0; i < parts->n; i++) {
+	order[0] = 0;
+	for (uint32_t i = 1; i < parts->n; i++) {
 		uint32_t k = i;
 		for (; k && values[order[k - 1]] > values[i]; k--)
 			order[k] = order[k - 1];
@@ -86,7 +87,6 @@ static double weighted_median(const forest_parts *parts, const double *values)
 		cumulated[i] = sum += parts->list[order[i]].weight;
 	while (at + 1 < parts->n && !(cumulated[at] >= 0.5 * sum))
 		at++;
-	/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.ArraySubscript): there is at least one part */
 	return values[order[at]];
 }
 
