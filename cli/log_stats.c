@@ -27,8 +27,9 @@ static const char *or_empty(const char *text)
 
 static char *copy(const char *text)
 {
-	char *out = malloc(strlen(or_empty(text)) + 1);
-	return out == NULL ? NULL : strcpy(out, or_empty(text));
+	size_t bytes = strlen(or_empty(text)) + 1;
+	char *out = malloc(bytes);
+	return out == NULL ? NULL : memcpy(out, or_empty(text), bytes);
 }
 
 static bool is_same(const char *a, const char *b)

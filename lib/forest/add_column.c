@@ -21,7 +21,7 @@ typedef struct adding {
 
 static const forest_program *program_of(const score_builder *b, uint32_t column)
 {
-	return (const forest_program *)b->programs.data + (column - b->contract.n_features);
+	return sl_vector_at(&b->programs, column - b->contract.n_features);
 }
 
 static score_status check_source(const adding *a, uint32_t source, bool is_plain)

@@ -53,7 +53,6 @@ static score_status from_builder(const ctr_build *b, score_status status, const 
 
 static int compare_names(const void *x, const void *y)
 {
-	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): there is text once there is a table */
 	return strcmp(((const named_table *)x)->name, ((const named_table *)y)->name);
 }
 
