@@ -35,6 +35,13 @@ int cli_fail(const char *file, const char *format, ...) CLI_PRINTF(2, 3);
 /* The same from a failed library call. `hint` is added to the message, or NULL. */
 int cli_fail_library(const char *file, const score_error *error, const char *hint);
 int cli_fail_memory(const char *file);
+#if defined(SL_ANALYSED)
+/* Static analysers see one file at a time, and here that a failure is never CLI_OK. */
+#define cli_fail_at(...) ((void)cli_fail_at(__VA_ARGS__), CLI_FAILED)
+#define cli_fail(...) ((void)cli_fail(__VA_ARGS__), CLI_FAILED)
+#define cli_fail_library(file, error, hint) ((void)cli_fail_library(file, error, hint), CLI_FAILED)
+#define cli_fail_memory(file) ((void)cli_fail_memory(file), CLI_FAILED)
+#endif
 /* Print "scoreline COMMAND: message; see scoreline COMMAND --help". Returns CLI_USAGE. */
 int cli_usage(const char *command, const char *format, ...) CLI_PRINTF(2, 3);
 void cli_warn(const char *file, const char *format, ...) CLI_PRINTF(2, 3);
@@ -56,7 +63,7 @@ int cli_flush_stdout(void);
 
 /* ---- help --------------------------------------------------------------------------------------- */
 
-/* Text of `scoreline --help` (NULL) or of `scoreline COMMAND --help`; NULL if there is no such command. */
+/* Text of `scoreline --help` ("") or of `scoreline COMMAND --help`; NULL if there is no such command. */
 const char *cli_help(const char *command);
 
 /* ---- options ------------------------------------------------------------------------------------ */

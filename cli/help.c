@@ -218,11 +218,9 @@ const char *cli_help(const char *command)
 	static const struct {
 		const char *command;
 		const char *text;
-	} texts[] = { { "convert", convert }, { "export", export }, { "inspect", inspect }, { "log", logs },
+	} texts[] = { { "", general }, { "convert", convert }, { "export", export }, { "inspect", inspect }, { "log", logs },
 		{ "report", report }, { "score", score }, { "table", table }, { "verify", verify } };
 	size_t i;
-	if (command == NULL)
-		return general;
 	for (i = 0; i < sizeof texts / sizeof texts[0]; i++)
 		if (strcmp(texts[i].command, command) == 0)
 			return texts[i].text;

@@ -7,7 +7,8 @@
 #include <string.h>
 
 typedef struct group {
-	char *endpoint, *served_name, *version, *hash;
+	char *endpoint, *served_name, *version; /* NULL only where memory ran out */
+	char hash[33];
 	uint64_t n_records, n_calls, n_rows, n_failed, n_shadow;
 	double latency_ns, outputs;
 	uint64_t n_outputs;
@@ -19,15 +20,21 @@ typedef struct groups {
 	size_t n, capacity;
 } groups;
 
+static const char *or_empty(const char *text)
+{
+	return text == NULL ? "" : text;
+}
+
 static char *copy(const char *text)
 {
-	char *out = malloc(strlen(text) + 1);
-	return out == NULL ? NULL : strcpy(out, text);
+	size_t bytes = strlen(or_empty(text)) + 1;
+	char *out = malloc(bytes);
+	return out == NULL ? NULL : memcpy(out, or_empty(text), bytes);
 }
 
 static bool is_same(const char *a, const char *b)
 {
-	return strcmp(a, b == NULL ? "" : b) == 0;
+	return strcmp(or_empty(a), or_empty(b)) == 0;
 }
 
 static void hash_text(const score_log_model *m, char text[33])
@@ -60,12 +67,12 @@ static group *find(groups *all, const score_log_call *c)
 	}
 	g = all->data + all->n++;
 	memset(g, 0, sizeof *g);
-	g->endpoint = copy(c->endpoint == NULL ? "" : c->endpoint);
-	g->served_name = copy(c->served_name == NULL ? "" : c->served_name);
-	g->version = copy(c->entity_version == NULL ? "" : c->entity_version);
-	g->hash = copy(hash);
+	g->endpoint = copy(c->endpoint);
+	g->served_name = copy(c->served_name);
+	g->version = copy(c->entity_version);
+	memcpy(g->hash, hash, sizeof hash);
 	g->first_ns = g->last_ns = c->started_unix_ns;
-	return g->endpoint == NULL || g->served_name == NULL || g->version == NULL || g->hash == NULL ? NULL : g;
+	return g->endpoint == NULL || g->served_name == NULL || g->version == NULL ? NULL : g;
 }
 
 static void add(group *g, const score_log_call *c)
@@ -87,6 +94,11 @@ static void add(group *g, const score_log_call *c)
 	}
 }
 
+static json_t *text_json(const char *text)
+{
+	return cli_log_text(or_empty(text), strlen(or_empty(text)));
+}
+
 static json_t *group_json(const group *g)
 {
 	char first[LOG_TIME_TEXT], last[LOG_TIME_TEXT];
@@ -94,10 +106,10 @@ static json_t *group_json(const group *g)
 	cli_log_time(g->last_ns, last);
 	json_t *mean = g->n_outputs > 0 ? json_real(g->outputs / (double)g->n_outputs) : NULL;
 	return json_pack("{s:o,s:o,s:o,s:s,s:I,s:I,s:I,s:I,s:I,s:s,s:s,s:f,s:o}", "endpoint",
-		cli_log_text(g->endpoint, strlen(g->endpoint)), "served_name", cli_log_text(g->served_name, strlen(g->served_name)),
-		"model_version", cli_log_text(g->version, strlen(g->version)), "model_hash", g->hash, "records",
-		(json_int_t)g->n_records, "calls", (json_int_t)g->n_calls, "rows", (json_int_t)g->n_rows, "failed_calls",
-		(json_int_t)g->n_failed, "shadow_calls", (json_int_t)g->n_shadow, "first_at", first, "last_at", last,
+		text_json(g->endpoint), "served_name", text_json(g->served_name), "model_version", text_json(g->version),
+		"model_hash", g->hash, "records", (json_int_t)g->n_records, "calls", (json_int_t)g->n_calls,
+		"rows", (json_int_t)g->n_rows, "failed_calls", (json_int_t)g->n_failed, "shadow_calls", (json_int_t)g->n_shadow,
+		"first_at", first, "last_at", last,
 		"mean_latency_ms", g->n_calls > 0 ? g->latency_ns / (double)g->n_calls / 1e6 : 0.0, "mean_output",
 		mean == NULL ? json_null() : mean);
 }
@@ -213,7 +225,6 @@ int cli_log_stats(score_log *log, const char *name, bool json)
 		free(all.data[i].endpoint);
 		free(all.data[i].served_name);
 		free(all.data[i].version);
-		free(all.data[i].hash);
 	}
 	free(all.data);
 	return code;

@@ -50,7 +50,7 @@ int main(int argc, char **argv)
 	if (argc < 2)
 		return cli_usage(NULL, "expected a command: convert, export, inspect, log, report, score, table or verify");
 	if (is_help(argv[1]) || strcmp(argv[1], "help") == 0)
-		return print_help(argc > 2 ? argv[2] : NULL);
+		return print_help(argc > 2 ? argv[2] : "");
 	if (strcmp(argv[1], "--version") == 0) {
 		printf("scoreline %s\n", score_version_string());
 		return cli_flush_stdout();

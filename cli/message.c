@@ -28,7 +28,7 @@ static void print_subject(const char *file)
 	fputs(": ", stderr);
 }
 
-int cli_fail_at(const char *file, int64_t line, int64_t byte, const char *format, ...)
+int (cli_fail_at)(const char *file, int64_t line, int64_t byte, const char *format, ...)
 {
 	va_list args;
 	print_subject(file);
@@ -39,7 +39,7 @@ int cli_fail_at(const char *file, int64_t line, int64_t byte, const char *format
 	return CLI_FAILED;
 }
 
-int cli_fail(const char *file, const char *format, ...)
+int (cli_fail)(const char *file, const char *format, ...)
 {
 	va_list args;
 	print_subject(file);
@@ -50,7 +50,7 @@ int cli_fail(const char *file, const char *format, ...)
 	return CLI_FAILED;
 }
 
-int cli_fail_library(const char *file, const score_error *error, const char *hint)
+int (cli_fail_library)(const char *file, const score_error *error, const char *hint)
 {
 	print_subject(file);
 	cli_print_text(stderr, error->message[0] != '\0' ? error->message : score_status_name(error->code));
@@ -60,7 +60,7 @@ int cli_fail_library(const char *file, const score_error *error, const char *hin
 	return CLI_FAILED;
 }
 
-int cli_fail_memory(const char *file)
+int (cli_fail_memory)(const char *file)
 {
 	return cli_fail(file, "out of memory");
 }

@@ -30,7 +30,7 @@ typedef struct score_import_options {
 	uint64_t max_bytes;               /* refuse larger files; 0 means 1 GiB                             */
 	score_format format;              /* SCORE_FORMAT_AUTO: from the content                            */
 	score_isa isa;
-	uint32_t iteration_begin;         /* boosting iterations [begin, end); both 0: all of the file      */
+	uint32_t iteration_begin;         /* boosting iterations [begin, end), at least one; both 0: all    */
 	uint32_t iteration_end;
 	score_onnx_compat onnx_compat;    /* SCORE_FORMAT_ONNX only                                         */
 	uint32_t reserved;

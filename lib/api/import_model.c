@@ -70,7 +70,7 @@ score_status sl_import_take_options(const score_import_options *given, score_imp
 {
 	score_status status = sl_take_struct(o, sizeof *o, given, "score_import_options", error);
 	o->struct_size = sizeof *o; /* whatever the caller's was, or none: importers get a whole one */
-	if (status == SCORE_OK && o->iteration_begin > o->iteration_end)
+	if (status == SCORE_OK && o->iteration_begin >= o->iteration_end && o->iteration_begin != 0)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "iteration range [%u, %u) is empty or reversed", o->iteration_begin,
 			o->iteration_end);
 	if (status == SCORE_OK && !engine_isa_available(o->isa))

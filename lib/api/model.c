@@ -20,6 +20,9 @@ score_status sl_model_make(sl_arena *arena, const forest *f, score_isa isa, scor
 		status = sl_model_take_classes(model, arena, error);
 	}
 	if (status != SCORE_OK) {
+		/* The engine does not ask why its arena gave nothing. */
+		if (status == SCORE_ERR_MEMORY && arena->over_limit)
+			status = forest_fail_memory(arena, arena->used, error);
 		sl_arena_free(arena);
 		return status;
 	}

@@ -59,18 +59,19 @@ void sl_arena_init(sl_arena *arena, const score_allocator *allocator, size_t lim
 	arena->blocks = NULL;
 	arena->used = 0;
 	arena->limit = limit ? limit : SIZE_MAX;
-	arena->exhausted = false;
+	arena->over_limit = false;
 }
 
 static sl_arena_block *new_block(sl_arena *arena, size_t data)
 {
 	size_t size;
-	arena->exhausted = false;
-	if (!sl_add(data, sizeof(sl_arena_block), &size) || size > arena->limit || arena->used > arena->limit - size)
+	if (!sl_add(data, sizeof(sl_arena_block), &size) || size > arena->limit || arena->used > arena->limit - size) {
+		arena->over_limit = true;
 		return NULL;
+	}
 	sl_arena_block *block = sl_alloc(&arena->allocator, size, SL_CACHE_LINE);
 	if (!block) {
-		arena->exhausted = true;
+		arena->over_limit = false;
 		return NULL;
 	}
 	memset(block, 0, size);
@@ -83,8 +84,10 @@ static sl_arena_block *new_block(sl_arena *arena, size_t data)
 void *sl_arena_alloc(sl_arena *arena, size_t n, size_t size)
 {
 	size_t bytes;
-	if (!sl_mul(n, size, &bytes) || bytes > SIZE_MAX / 2)
+	if (!sl_mul(n, size, &bytes) || bytes > SIZE_MAX / 2) {
+		arena->over_limit = true;
 		return NULL;
+	}
 	size_t align = bytes >= SL_CACHE_LINE ? SL_CACHE_LINE : 8;
 	bytes = sl_round_up(bytes ? bytes : 1, 8);
 	sl_arena_block *top = arena->blocks;
@@ -153,7 +156,7 @@ static bool reserve(sl_vector *v, size_t wanted)
 	void *data = sl_alloc(&v->allocator, bytes, sizeof(max_align_t));
 	if (!data)
 		return false;
-	if (v->length)
+	if (v->data)
 		memcpy(data, v->data, v->length * v->element);
 	sl_free(&v->allocator, v->data, v->capacity * v->element, sizeof(max_align_t));
 	v->data = data;

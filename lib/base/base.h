@@ -37,13 +37,15 @@
 
 /* Fill `error` (NULL allowed) and return `code`, so that a check is one line: return sl_fail(…). */
 score_status sl_fail(score_error *error, score_status code, const char *format, ...) SL_PRINTF(3, 4);
-#if defined(SL_ANALYSED)
-/* Static analysers see one file at a time, and here that a failure is never SCORE_OK. */
-#define sl_fail(error, code, ...) ((void)sl_fail(error, code, __VA_ARGS__), (code) != SCORE_OK ? (code) : SCORE_ERR_ARGUMENT)
-#endif
 /* The same with a byte offset and a line of the input; -1 where unknown. */
 score_status sl_fail_at(score_error *error, score_status code, int64_t offset, int64_t line, const char *format, ...)
 	SL_PRINTF(5, 6);
+#if defined(SL_ANALYSED)
+/* Static analysers see one file at a time, and here that a failure is never SCORE_OK. */
+#define SL_FAILED(call, code) ((void)(call), (code) != SCORE_OK ? (code) : SCORE_ERR_ARGUMENT)
+#define sl_fail(error, code, ...) SL_FAILED(sl_fail(error, code, __VA_ARGS__), code)
+#define sl_fail_at(error, code, offset, ...) SL_FAILED(sl_fail_at(error, code, offset, __VA_ARGS__), code)
+#endif
 void sl_note_memory(score_error *error, size_t bytes);
 /* In a header, so that compilers and analysers see that it never returns SCORE_OK. */
 static inline score_status sl_fail_memory(score_error *error, size_t bytes)
@@ -103,7 +105,7 @@ typedef struct sl_arena {
 	sl_arena_block *blocks;
 	size_t used;      /* bytes handed out and reserved, including block heads */
 	size_t limit;
-	bool exhausted;   /* the last failure was the allocator's, not the limit's */
+	bool over_limit;  /* the last failure was the limit's, not the allocator's */
 } sl_arena;
 
 void sl_arena_init(sl_arena *arena, const score_allocator *allocator, size_t limit);
@@ -133,7 +135,12 @@ bool sl_vector_push(sl_vector *v, const void *from, size_t n);
 /* Element `i`, or the end. NULL of a vector that never held anything: C forbids NULL + 0. */
 static inline void *sl_vector_at(const sl_vector *v, size_t i)
 {
+#if defined(SL_ANALYSED)
+	/* Else static analysers take every element that is looked at for NULL. */
+	return (char *)v->data + i * v->element;
+#else
 	return v->data ? (char *)v->data + i * v->element : NULL;
+#endif
 }
 void sl_vector_free(sl_vector *v);
 

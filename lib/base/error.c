@@ -27,7 +27,7 @@ score_status (sl_fail)(score_error *error, score_status code, const char *format
 	return code;
 }
 
-score_status sl_fail_at(score_error *error, score_status code, int64_t offset, int64_t line, const char *format, ...)
+score_status (sl_fail_at)(score_error *error, score_status code, int64_t offset, int64_t line, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);

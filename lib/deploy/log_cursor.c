@@ -10,7 +10,7 @@ void *deploy_log_alloc(log_cursor *c, sl_arena *arena, size_t n, size_t size)
 {
 	void *p = c->failed ? NULL : sl_arena_alloc(arena, n, size);
 	c->no_memory |= !c->failed && !p;
-	c->over_limit |= !c->failed && !p && !arena->exhausted;
+	c->over_limit |= !c->failed && !p && arena->over_limit;
 	c->failed |= !p;
 	return p;
 }

@@ -316,6 +316,7 @@ static score_status write_ends(output *o)
 	const uint64_t header_hash = XXH3_64bits(header.data, header.length);
 	sl_vector_free(&header);
 	TRY(status);
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): bytes, not a string */
 	memcpy(prelude, SFT_MAGIC, SFT_MAGIC_BYTES);
 	memcpy(prelude + 8, &version, 4);
 	memcpy(prelude + 12, &version, 4);

@@ -115,6 +115,7 @@ bool engine_classes(const engine *e, const engine_call *call, const engine_class
 	part.output = SCORE_OUTPUT_MARGIN;
 	if (!in_place(f, rule)) {
 		part.out = on_stack;
+		/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): a model has at least one output */
 		block = STACK_MARGINS / n_outputs;
 		/* What is left must do for the regime, unless rows would not fit at all and any regime will do. */
 		bool only_way = block == 0 && call->regime == SCORE_REGIME_AUTO;

@@ -55,6 +55,7 @@ static uint32_t answer(const score_part *p, const double *margins, double *out)
 		}
 	}
 	if (p->vote == SCORE_VOTE_ABOVE || p->vote == SCORE_VOTE_AT_LEAST) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): a part has at least one output */
 		bool second = p->vote == SCORE_VOTE_ABOVE ? x[0] > 0.0 : x[0] >= 0.0;
 		out[0] = !second;
 		out[1] = second;
@@ -75,7 +76,8 @@ static double weighted_median(const forest_parts *parts, const double *values)
 	uint8_t order[FOREST_MAX_PART_OUTPUTS];
 	double sum = 0.0, cumulated[FOREST_MAX_PART_OUTPUTS];
 	uint32_t at = 0;
-	for (uint32_t i = 0; i < parts->n; i++) {
+	order[0] = 0;
+	for (uint32_t i = 1; i < parts->n; i++) {
 		uint32_t k = i;
 		for (; k && values[order[k - 1]] > values[i]; k--)
 			order[k] = order[k - 1];

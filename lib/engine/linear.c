@@ -276,6 +276,7 @@ static void take_largest(const forest *f, linear_block *b, double *best_margin, 
 	for (size_t o = 0; o < b->n; o++) {
 		finish_sums(f, b, o, 1, margins);
 		for (size_t r = 0; r < b->rows.n; r++) {
+			/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): output 0 set it */
 			if (b->first + o == 0 || margins[r] > best_margin[r]) {
 				best_margin[r] = margins[r];
 				out[r] = (double)(b->first + o);

@@ -94,6 +94,7 @@ static void set_leaf(tree_coder *c, uint32_t code, uint32_t n, uint32_t leaf)
 static void give_block(tree_coder *c, int32_t child, uint32_t planes, uint32_t code)
 {
 	if (child < 0) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): a split without planes is packed */
 		set_leaf(c, code, 1u << planes, (uint32_t)~child);
 		return;
 	}
@@ -212,6 +213,7 @@ static void find_last_uses(const tree_coder *c, const uint16_t *order, uint16_t 
 {
 	memset(last, 0, c->n_ops * sizeof *last);
 	for (uint32_t i = 0; i < c->n_ops; i++) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): an order of all n_ops */
 		const select_op *op = c->ops + order[i];
 		const uint16_t reads[] = {op->mask, op->a, op->b};
 		for (uint32_t k = 0; k < 3; k++) {
@@ -258,6 +260,7 @@ static bool allocate_slots(tree_coder *c, const uint16_t *order, const uint16_t 
 	}
 	for (uint32_t k = 0; k < c->out->n_planes; k++) {
 		if (c->out->planes[k] >= c->first_scratch)
+			/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): what is read was some operation's result */
 			c->out->planes[k] = slot_of[c->out->planes[k] - c->first_scratch];
 	}
 	c->out->n_scratch = n_slots;

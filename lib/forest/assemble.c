@@ -19,7 +19,7 @@ typedef struct assembly {
 
 static score_status out_of_memory(assembly *a)
 {
-	return sl_fail_memory(a->error, (size_t)a->f->n_splits * sizeof(uint32_t));
+	return forest_fail_memory(a->arena, (size_t)a->f->n_splits * sizeof(uint32_t), a->error);
 }
 
 /* ---- features and metadata ------------------------------------------------------------------------ */
@@ -424,7 +424,7 @@ score_status forest_from_builder(score_builder *b, sl_arena *arena, forest **out
 	*out = NULL;
 	a.f = sl_arena_alloc(arena, 1, sizeof *a.f);
 	if (!a.f)
-		return sl_fail_memory(error, sizeof *a.f);
+		return forest_fail_memory(arena, sizeof *a.f, error);
 	if (!b->has_linear && b->trees.length == 0)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "the model is empty: add trees or linear weights");
 	score_status status = assemble(&a);

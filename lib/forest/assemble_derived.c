@@ -119,5 +119,6 @@ score_status forest_assemble_derived(const score_builder *b, sl_arena *arena, fo
 	sl_arena_init(&scratch, &b->allocator, (size_t)b->options.max_bytes);
 	bool ok = assemble(&a, &scratch);
 	sl_arena_free(&scratch);
-	return ok ? SCORE_OK : sl_fail_memory(error, b->table_words.length * 8);
+	const sl_arena *met = scratch.over_limit ? &scratch : arena;
+	return ok ? SCORE_OK : forest_fail_memory(met, b->table_words.length * 8, error);
 }

@@ -101,8 +101,9 @@ static score_status new_builder(const score_contract *contract, const score_buil
 	b->features = sl_arena_alloc(&b->names, c.n_features, sizeof *b->features);
 	b->base = sl_arena_alloc(&b->names, c.n_outputs, sizeof *b->base);
 	if (!b->features || !b->base) {
+		status = forest_fail_memory(&b->names, c.n_features * sizeof *b->features, error);
 		score_builder_free(b);
-		return sl_fail_memory(error, c.n_features * sizeof *b->features);
+		return status;
 	}
 	*out = b;
 	return SCORE_OK;
@@ -165,7 +166,7 @@ score_status score_builder_set_feature(score_builder *b, uint32_t feature, const
 				length, MAX_NAME);
 		copy = sl_arena_string(&b->names, name, length);
 		if (!copy)
-			return sl_fail_memory(error, length);
+			return forest_fail_memory(&b->names, length, error);
 	}
 	b->features[feature].name = copy;
 	b->features[feature].type = type;
@@ -188,7 +189,7 @@ static score_status join_labels(score_builder *b, const char *const *labels, con
 	uint32_t *starts = sl_arena_alloc(&b->names, n + 1, sizeof *starts);
 	double *own = sl_arena_alloc(&b->names, n, sizeof *own);
 	if (!text || !starts || !own)
-		return sl_fail_memory(error, total + n * sizeof *starts);
+		return forest_fail_memory(&b->names, total + n * sizeof *starts, error);
 	for (size_t i = 0; i < n; i++) {
 		size_t length = strlen(labels[i]) + 1;
 		memcpy(text + starts[i], labels[i], length);
@@ -360,7 +361,7 @@ score_status score_builder_set_metadata(score_builder *b, const char *key, const
 	forest_metadata fresh = {entry ? entry->key : sl_arena_string(&b->names, key, strlen(key)),
 		sl_arena_string(&b->names, value, strlen(value))};
 	if (!fresh.key || !fresh.value)
-		return sl_fail_memory(error, strlen(value));
+		return forest_fail_memory(&b->names, strlen(value), error);
 	if (entry)
 		*entry = fresh;
 	else if (!sl_vector_push(&b->metadata, &fresh, 1))
@@ -384,7 +385,7 @@ static score_status set_linear(score_builder *b, const double *weights, int skip
 	}
 	double *copy = sl_arena_copy(&b->names, weights, n, sizeof *weights);
 	if (!copy)
-		return sl_fail_memory(error, n * sizeof *weights);
+		return forest_fail_memory(&b->names, n * sizeof *weights, error);
 	b->linear_weights = copy;
 	b->has_linear = true;
 	b->linear_skip_missing = skip_missing != 0;

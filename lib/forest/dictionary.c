@@ -102,7 +102,7 @@ score_status forest_make_dictionary(const forest_dictionary *from, uint32_t feat
 	uint32_t *starts = sl_arena_alloc(arena, (size_t)n + 1, sizeof *starts);
 	double *codes = sl_arena_copy(arena, from->codes, n, sizeof *codes);
 	if (!d || !by_hash || !buckets || !text || !starts || !codes)
-		return sl_fail_memory(error, text_bytes + n * sizeof *by_hash);
+		return forest_fail_memory(arena, text_bytes + n * sizeof *by_hash, error);
 	if (n)
 		memcpy(starts, from->starts, ((size_t)n + 1) * sizeof *starts);
 	*d = (forest_dictionary){n, from->flags | SCORE_DICTIONARY, from->unknown, text, starts, codes, by_hash, buckets,

@@ -354,6 +354,17 @@ static inline double forest_finish_margin(const score_contract *c, double sum, d
  * model gives the same rows), with margins by forest_margins(). Stored in `arena`, into f->golden_*. */
 score_status forest_choose_golden(forest *f, sl_arena *arena, score_error *error);
 
+/* ---- memory ---------------------------------------------------------------------------------------- */
+
+/* A model's `arena` did not give `bytes`: SCORE_ERR_LIMIT where its limit was met, else SCORE_ERR_MEMORY. */
+static inline score_status forest_fail_memory(const sl_arena *arena, size_t bytes, score_error *error)
+{
+	if (!arena->over_limit)
+		return sl_fail_memory(error, bytes);
+	return sl_fail(error, SCORE_ERR_LIMIT, "the model needs more memory than its limit of %zu bytes (a builder's max_bytes)",
+		arena->limit);
+}
+
 /* ---- from a builder -------------------------------------------------------------------------------- */
 
 /* Turn everything the builder has into a checked forest in `arena` (golden rows included). */

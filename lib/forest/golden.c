@@ -109,7 +109,7 @@ static score_status fill(forest *f, const golden_askers *askers, sl_arena *arena
 	double *rows = sl_arena_alloc(arena, (size_t)n * f->n_features, sizeof *rows);
 	double *margins = sl_arena_alloc(arena, (size_t)n * f->contract.n_outputs, sizeof *margins);
 	if (!rows || !margins)
-		return sl_fail_memory(error, (size_t)n * f->n_features * sizeof *rows);
+		return forest_fail_memory(arena, (size_t)n * f->n_features * sizeof *rows, error);
 	for (uint32_t r = 0; r < n; r++) {
 		double *row = rows + (size_t)r * f->n_features;
 		for (uint32_t i = 0; i < f->n_features; i++)
@@ -128,7 +128,7 @@ score_status forest_choose_golden(forest *f, sl_arena *arena, score_error *error
 	sl_arena scratch;
 	sl_arena_init(&scratch, &arena->allocator, arena->limit - arena->used);
 	score_status status = !f->derived.n || forest_list_askers(f, &scratch, &askers) ? fill(f, &askers, arena, error)
-		: sl_fail_memory(error, f->derived.n * sizeof(uint32_t));
+		: forest_fail_memory(&scratch, f->derived.n * sizeof(uint32_t), error);
 	sl_arena_free(&scratch);
 	return status;
 }

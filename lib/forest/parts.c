@@ -86,7 +86,7 @@ score_status forest_copy_part(const score_part *from, sl_arena *arena, score_par
 	to->columns = columns;
 	if (!columns || (from->slopes && (!to->slopes || !to->offsets)) ||
 		(from->curve_ends && (!to->curve_ends || !to->curve_x || !to->curve_y)))
-		return sl_fail_memory(error, n_curve * sizeof(double));
+		return forest_fail_memory(arena, n_curve * sizeof(double), error);
 	return SCORE_OK;
 }
 

@@ -466,6 +466,7 @@ static void fill_file(const writer *w, const sl_vector *header, uint8_t *file, s
 {
 	XXH128_canonical_t hash;
 	memset(file, 0, size);
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): bytes, not a string */
 	memcpy(file, SLM_MAGIC, SLM_MAGIC_BYTES);
 	slm_put_u32(file + 8, SLM_VERSION);
 	slm_put_u32(file + 12, SLM_MIN_READABLE);

@@ -422,10 +422,9 @@ static score_status set_features(build *b)
 	const sl_vector *lists[] = {&b->file->float_features, &b->file->cat_features};
 	uint8_t *taken = sl_vector_grow(&b->taken, b->n_features);
 	score_error inner;
-	if (!taken && b->n_features)
+	if (!taken)
 		return sl_fail_memory(b->error, b->n_features);
-	if (b->n_features)
-		memset(taken, 0, b->n_features);
+	memset(taken, 0, b->n_features);
 	for (int k = 0; k < 2; k++) {
 		const cb_feature *f = lists[k]->data;
 		for (size_t i = 0; i < lists[k]->length; i++) {

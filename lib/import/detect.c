@@ -70,6 +70,7 @@ static bool is_json_object(span s)
 /* An object whose first key is a length with its type letter. */
 static bool is_ubjson_object(span s)
 {
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): a zero byte is no type letter */
 	return s.length >= 2 && s.text[0] == '{' && memchr("LlIUi", s.text[1], 5);
 }
 

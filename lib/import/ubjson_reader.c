@@ -58,6 +58,7 @@ static import_event number_at(const uint8_t *p, char type, int64_t offset)
 	uint64_t bits = big_endian(p, import_packed_size(type));
 	switch (type) {
 	case 'i':
+		/* NOLINTNEXTLINE(bugprone-signed-char-misuse,cert-str34-c): a number, whose sign extends */
 		e.integer = (int8_t)bits;
 		break;
 	case 'I':

@@ -100,6 +100,8 @@ static void importing(void **state)
 	WRONG(score_import_file("x", &o, &model, &error), TEXT); \
 	assert_null(model)
 	OPTION(iteration_begin, 5; o.iteration_end = 4, "[5, 4) is empty or reversed");
+	OPTION(iteration_begin, 5; o.iteration_end = 5, "[5, 5) is empty or reversed");
+	OPTION(iteration_begin, 1; o.iteration_end = 0, "[1, 0) is empty or reversed");
 	OPTION(isa, 99, "instruction set");
 	OPTION(onnx_compat, 99, "onnx_compat");
 	OPTION(missing, &odd, "expected a float value");

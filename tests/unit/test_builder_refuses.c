@@ -212,6 +212,57 @@ static void limits(void **state)
 	score_builder_free(b);
 }
 
+static void *refuse_memory(void *context, size_t size, size_t align)
+{
+	size_t *left = context;
+	if (size > *left)
+		return NULL;
+	*left -= size;
+	return aligned_alloc(align, (size + align - 1) / align * align);
+}
+
+static void free_memory(void *context, void *pointer, size_t size, size_t align)
+{
+	(void)context;
+	(void)size;
+	(void)align;
+	free(pointer);
+}
+
+/* What max_bytes forbids is SCORE_ERR_LIMIT, in every call; what the allocator refuses stays SCORE_ERR_MEMORY. */
+static void tells_limit_from_memory(void **state)
+{
+	static char text[300000];
+	size_t left = 4096;
+	const score_allocator poor = {refuse_memory, free_memory, &left};
+	const char *const labels[] = {text};
+	const score_tree small = tree_of(stump, 3);
+	score_contract contract = SCORE_CONTRACT_INIT(N_FEATURES, 1);
+	score_build_options options = SCORE_BUILD_OPTIONS_INIT;
+	score_builder *b = NULL;
+	score_model *model = NULL;
+	(void)state;
+	memset(text, 'x', sizeof text - 1);
+	options.max_bytes = 1;
+	refused(score_builder_new(&contract, &options, &b, &error), SCORE_ERR_LIMIT, "limit of 1 bytes (a builder's max_bytes)");
+	assert_null(b);
+	options.max_bytes = 200000;
+	assert_int_equal(score_builder_new(&contract, &options, &b, &error), SCORE_OK);
+	refused(score_builder_set_metadata(b, "key", text, &error), SCORE_ERR_LIMIT, "max_bytes");
+	refused(score_builder_set_dictionary(b, 0, labels, NULL, 1, 0.0, 0, &error), SCORE_ERR_LIMIT, "max_bytes");
+	/* What fits the builder need not fit the model, which has more to hold. */
+	for (int i = 0; i < 5000; i++)
+		assert_int_equal(score_builder_add_tree(b, &small, &error), SCORE_OK);
+	refused(score_builder_finish(b, &model, &error), SCORE_ERR_LIMIT, "max_bytes");
+	assert_null(model);
+	score_builder_free(b);
+	options.max_bytes = 0;
+	options.allocator = &poor;
+	contract.n_features = 10000;
+	refused(score_builder_new(&contract, &options, &b, &error), SCORE_ERR_MEMORY, "the allocator refused");
+	assert_null(b);
+}
+
 static void columns(void **state)
 {
 	static const uint32_t inputs[] = {0, 1}, none[] = {9};
@@ -273,6 +324,7 @@ int main(void)
 		cmocka_unit_test(linear_or_trees),
 		cmocka_unit_test(trees),
 		cmocka_unit_test(limits),
+		cmocka_unit_test(tells_limit_from_memory),
 		cmocka_unit_test(columns),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
