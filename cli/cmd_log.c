@@ -51,33 +51,34 @@ static bool is_identifier(const char *text)
 
 static int take_option(int c, log_job *job, char **argv)
 {
-	cli_quoted value = optarg == NULL ? (cli_quoted){ "" } : cli_quote(optarg, strlen(optarg), 40);
+	const char *text = optarg == NULL ? "" : optarg; /* some options have none */
+	cli_quoted value = cli_quote(text, strlen(text), 40);
 	char *end;
 	switch (c) {
 	case 'o':
-		job->out_path = optarg;
+		job->out_path = text;
 		return CLI_OK;
 	case 'q':
 		job->quiet = true;
 		return CLI_OK;
 	case OPTION_FORMAT:
-		return parse_format(optarg, &job->format) ? CLI_OK :
+		return parse_format(text, &job->format) ? CLI_OK :
 			cli_usage("log", "--format %s: expected jsonl, csv or sqlite", value.text);
 	case OPTION_VIEW:
 		job->has_view = true;
-		return cli_log_view(optarg, &job->view) ? CLI_OK :
+		return cli_log_view(text, &job->view) ? CLI_OK :
 			cli_usage("log", "--view %s: expected calls, payload, gateway or predictions", value.text);
 	case OPTION_SCORE_NAME:
-		job->score_name = optarg;
-		return is_identifier(optarg) ? CLI_OK :
+		job->score_name = text;
+		return is_identifier(text) ? CLI_OK :
 			cli_usage("log", "--score-name %s: expected up to 63 letters, digits and '_'", value.text);
 	case OPTION_TABLE:
-		job->table_name = optarg;
-		return is_identifier(optarg) ? CLI_OK :
+		job->table_name = text;
+		return is_identifier(text) ? CLI_OK :
 			cli_usage("log", "--table %s: expected up to 63 letters, digits and '_'", value.text);
 	case OPTION_SCORE_INDEX:
-		job->score_index = (uint32_t)strtoul(optarg, &end, 10);
-		return *optarg >= '0' && *optarg <= '9' && *end == '\0' && strlen(optarg) < 9 ? CLI_OK :
+		job->score_index = (uint32_t)strtoul(text, &end, 10);
+		return *text >= '0' && *text <= '9' && *end == '\0' && strlen(text) < 9 ? CLI_OK :
 			cli_usage("log", "--score-index %s: expected the number of an output, from 0", value.text);
 	case OPTION_SHADOWS:
 		job->shadows = true;

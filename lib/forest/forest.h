@@ -361,8 +361,7 @@ static inline score_status forest_fail_memory(const sl_arena *arena, size_t byte
 {
 	if (!arena->over_limit)
 		return sl_fail_memory(error, bytes);
-	return sl_fail(error, SCORE_ERR_LIMIT, "the model needs more memory than its limit of %zu bytes (a builder's max_bytes)",
-		arena->limit);
+	return sl_fail(error, SCORE_ERR_LIMIT, "the model needs more memory than its limit of %zu bytes", arena->limit);
 }
 
 /* ---- from a builder -------------------------------------------------------------------------------- */
