@@ -121,6 +121,25 @@ class Fragment:
         return re.sub(r"\W", "_", self.path.stem)
 
 
+def shipped(text: str) -> str:
+    """Without what only static analysers see, which gives names of lib/ a second meaning."""
+    out, hidden = [], []  # of each open #if: whether the lines of this branch are left out, None of conditions that stay
+    for line in text.splitlines(keepends=True):
+        word = re.match(r"\s*#\s*(\w+)", line)
+        if word and word[1] in ("if", "ifdef", "ifndef"):
+            hidden.append(True if line.strip() == "#if defined(SL_ANALYSED)" else None)
+            if hidden[-1]:
+                continue
+        elif word and word[1] == "else" and hidden[-1] is not None:
+            hidden[-1] = not hidden[-1]
+            continue
+        elif word and word[1] == "endif" and hidden.pop() is not None:
+            continue
+        if True not in hidden:
+            out.append(line)
+    return "".join(out)
+
+
 def tokens_of(text: str) -> list[Token]:
     return [Token(match.lastgroup, match.group()) for match in TOKEN.finditer(text)]
 
@@ -152,7 +171,7 @@ class Library:
         if path not in self.fragments:
             f = Fragment(path, public=(ROOT / "include") in path.parents, is_header=path.suffix == ".h")
             self.fragments[path] = f
-            f.tokens = self.expand(f, path, tokens or tokens_of(path.read_text()))
+            f.tokens = self.expand(f, path, tokens or tokens_of(shipped(path.read_text())))
             f.seen = {id(f)}.union(*(needed.seen for needed in f.needs))
             declare(f)
         return self.fragments[path]
@@ -170,7 +189,7 @@ class Library:
                 continue
             if not target.is_file():
                 sys.exit(f"{path}: {match[0].strip()}: there is no such file")
-            text = tokens_of(target.read_text())
+            text = tokens_of(shipped(target.read_text()))
             if is_guarded(text) or self.generated in target.parents:
                 f.needs.append(self.fragment(target, text))
             else:

@@ -4,6 +4,11 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#if defined(SL_ANALYSED)
+#undef sl_fail
+#undef sl_fail_at
+#endif
+
 static void fill(score_error *error, score_status code, int64_t offset, int64_t line, const char *format, va_list args)
 {
 	if (!error)
@@ -18,7 +23,7 @@ static void fill(score_error *error, score_status code, int64_t offset, int64_t 
 		error->message[0] = '\0';
 }
 
-score_status (sl_fail)(score_error *error, score_status code, const char *format, ...)
+score_status sl_fail(score_error *error, score_status code, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);
@@ -27,7 +32,7 @@ score_status (sl_fail)(score_error *error, score_status code, const char *format
 	return code;
 }
 
-score_status (sl_fail_at)(score_error *error, score_status code, int64_t offset, int64_t line, const char *format, ...)
+score_status sl_fail_at(score_error *error, score_status code, int64_t offset, int64_t line, const char *format, ...)
 {
 	va_list args;
 	va_start(args, format);

@@ -361,7 +361,8 @@ static inline score_status forest_fail_memory(const sl_arena *arena, size_t byte
 {
 	if (!arena->over_limit)
 		return sl_fail_memory(error, bytes);
-	return sl_fail(error, SCORE_ERR_LIMIT, "the model needs more memory than its limit of %zu bytes", arena->limit);
+	return sl_fail(error, SCORE_ERR_LIMIT, "the model needs more than %zu bytes (max_bytes, or what a file of its size may ask for)",
+		arena->limit);
 }
 
 /* ---- from a builder -------------------------------------------------------------------------------- */

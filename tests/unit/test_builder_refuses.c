@@ -244,7 +244,7 @@ static void tells_limit_from_memory(void **state)
 	(void)state;
 	memset(text, 'x', sizeof text - 1);
 	options.max_bytes = 1;
-	refused(score_builder_new(&contract, &options, &b, &error), SCORE_ERR_LIMIT, "limit of 1 bytes");
+	refused(score_builder_new(&contract, &options, &b, &error), SCORE_ERR_LIMIT, "more than 1 bytes (max_bytes");
 	assert_null(b);
 	options.max_bytes = 200000;
 	assert_int_equal(score_builder_new(&contract, &options, &b, &error), SCORE_OK);
