@@ -11,6 +11,8 @@
 
 #include <cmocka.h>
 
+#include "metered_memory.h"
+
 #include <scoreline/arrow.h>
 #include <scoreline/build.h>
 
@@ -365,33 +367,10 @@ static void scores_streams(void **state)
 
 /* ---- memory ----------------------------------------------------------------------------------------------------------- */
 
-typedef struct budget {
-	size_t left, held;
-} budget;
-
-static void *budget_alloc(void *context, size_t size, size_t align)
-{
-	budget *b = context;
-	if (b->left == 0)
-		return NULL;
-	b->left--;
-	b->held++;
-	size_t a = align < 16 ? 16 : align;
-	return aligned_alloc(a, (size + a - 1) & ~(a - 1));
-}
-
-static void budget_free(void *context, void *pointer, size_t size, size_t align)
-{
-	(void)size;
-	(void)align;
-	((budget *)context)->held -= pointer != NULL;
-	free(pointer);
-}
-
 static void survives_without_memory(void **state)
 {
-	budget memory = {SIZE_MAX, 0};
-	const score_allocator allocator = {budget_alloc, budget_free, &memory};
+	metered_memory memory = {SIZE_MAX, 0, 0};
+	const score_allocator allocator = metered_allocator(&memory);
 	score_model *model = make_model(&allocator);
 	const size_t held = memory.held;
 	batch b;

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "expect_error.h"
 #include "random_model.h"
 
 #include <scoreline/bins.h>
@@ -18,13 +19,6 @@
 static score_model *model; /* 6 trees of 2 outputs */
 static score_error error;
 static const double row[N_FEATURES] = {0.5, 1.0, 2.0};
-
-static void expect_error(score_status status, score_status code, const char *message)
-{
-	if (status != code || error.code != code || strcmp(error.message, message) != 0)
-		fail_msg("%s (%s), expected %s, \"%s\"", score_status_name(status), status == SCORE_OK ? "" : error.message,
-			score_status_name(code), message);
-}
 
 static int make_model(void **state)
 {
@@ -53,21 +47,21 @@ static void stages(void **state)
 	assert_int_equal(score_stage_count(model, 0, NULL), 0);
 	assert_int_equal(score_stage_count(NULL, 1, NULL), 0);
 	assert_int_equal(score_staged(model, &in, 1, out, 6, NULL, &error), SCORE_OK);
-	expect_error(score_staged(NULL, &in, 1, out, 6, NULL, &error), SCORE_ERR_ARGUMENT, "score_staged: model is NULL");
-	expect_error(score_staged(model, &in, 0, out, 6, NULL, &error), SCORE_ERR_ARGUMENT,
+	expect_error(score_staged(NULL, &in, 1, out, 6, NULL, &error), &error, SCORE_ERR_ARGUMENT, "score_staged: model is NULL");
+	expect_error(score_staged(model, &in, 0, out, 6, NULL, &error), &error, SCORE_ERR_ARGUMENT,
 		"score_staged: every is 0, expected at least 1 iteration");
 	o.tree_end = 3;
-	expect_error(score_staged(model, &in, 1, out, 6, &o, &error), SCORE_ERR_ARGUMENT,
+	expect_error(score_staged(model, &in, 1, out, 6, &o, &error), &error, SCORE_ERR_ARGUMENT,
 		"score_staged: the tree range [0, 3) has no whole iterations of 2 trees");
 	o.tree_end = 0;
 	o.output = SCORE_OUTPUT_LEAF;
-	expect_error(score_staged(model, &in, 1, out, 6, &o, &error), SCORE_ERR_ARGUMENT,
+	expect_error(score_staged(model, &in, 1, out, 6, &o, &error), &error, SCORE_ERR_ARGUMENT,
 		"score_staged gives predictions or margins, not output 2");
 	o.output = 99;
-	expect_error(score_staged(model, &in, 1, out, 6, &o, &error), SCORE_ERR_ARGUMENT, "unknown output 99");
+	expect_error(score_staged(model, &in, 1, out, 6, &o, &error), &error, SCORE_ERR_ARGUMENT, "unknown output 99");
 	assert_int_equal(score_stage_count(model, 1, &o), 0);
 	o.output = -1;
-	expect_error(score_batch(model, &in, out, 6, &o, &error), SCORE_ERR_ARGUMENT, "unknown output -1");
+	expect_error(score_batch(model, &in, out, 6, &o, &error), &error, SCORE_ERR_ARGUMENT, "unknown output -1");
 }
 
 static void contributions(void **state)
@@ -81,16 +75,16 @@ static void contributions(void **state)
 	o.output = SCORE_OUTPUT_CONTRIBUTION;
 	snprintf(message, sizeof message, "contributions need scratch of %zu bytes (score_contribution_scratch_bytes()), found 0",
 		score_contribution_scratch_bytes(model));
-	expect_error(score_batch(model, &in, out, 8, &o, &error), SCORE_ERR_ARGUMENT, message);
+	expect_error(score_batch(model, &in, out, 8, &o, &error), &error, SCORE_ERR_ARGUMENT, message);
 	o.regime = SCORE_REGIME_WALK;
-	expect_error(score_batch(model, &in, out, 8, &o, &error), SCORE_ERR_ARGUMENT,
+	expect_error(score_batch(model, &in, out, 8, &o, &error), &error, SCORE_ERR_ARGUMENT,
 		"contributions have no regimes: expected SCORE_REGIME_AUTO, found 'walk'");
 	memset(out, 0, sizeof out);
-	expect_error(score_top_reasons(model, out, 1, 0, 99, 1, &reason, &error), SCORE_ERR_ARGUMENT, "unknown direction 99");
-	expect_error(score_top_reasons(model, out, 1, 0, -1, 1, &reason, &error), SCORE_ERR_ARGUMENT, "unknown direction -1");
-	expect_error(score_top_reasons(model, out, 1, 2, SCORE_DIRECTION_UP, 1, &reason, &error), SCORE_ERR_ARGUMENT,
+	expect_error(score_top_reasons(model, out, 1, 0, 99, 1, &reason, &error), &error, SCORE_ERR_ARGUMENT, "unknown direction 99");
+	expect_error(score_top_reasons(model, out, 1, 0, -1, 1, &reason, &error), &error, SCORE_ERR_ARGUMENT, "unknown direction -1");
+	expect_error(score_top_reasons(model, out, 1, 2, SCORE_DIRECTION_UP, 1, &reason, &error), &error, SCORE_ERR_ARGUMENT,
 		"reasons of output 2 were asked for, the model has 2");
-	expect_error(score_top_reasons(model, NULL, 1, 0, SCORE_DIRECTION_UP, 1, &reason, &error), SCORE_ERR_ARGUMENT,
+	expect_error(score_top_reasons(model, NULL, 1, 0, SCORE_DIRECTION_UP, 1, &reason, &error), &error, SCORE_ERR_ARGUMENT,
 		"score_top_reasons: model, contributions and out must not be NULL");
 }
 
@@ -106,9 +100,9 @@ static void codes(void **state)
 	assert_int_equal(score_bin(model, &in, NULL, room, sizeof room, stride, &error), SCORE_OK);
 	score_input binned = score_input_binned(&bins, room, stride, 1);
 	assert_int_equal(score_batch(model, &binned, out, 2, NULL, &error), SCORE_OK);
-	expect_error(score_bin(model, &binned, NULL, room, sizeof room, stride, &error), SCORE_ERR_ARGUMENT,
+	expect_error(score_bin(model, &binned, NULL, room, sizeof room, stride, &error), &error, SCORE_ERR_ARGUMENT,
 		"score_bin: the rows are codes already");
-	expect_error(score_bin(NULL, &in, NULL, room, sizeof room, stride, &error), SCORE_ERR_ARGUMENT,
+	expect_error(score_bin(NULL, &in, NULL, room, sizeof room, stride, &error), &error, SCORE_ERR_ARGUMENT,
 		"score_bin: model is NULL");
 	out[0] = 7.0;
 	binned.u.binned.codes = NULL;
@@ -135,7 +129,7 @@ static void instruction_sets(void **state)
 	assert_null(made);
 	import.isa = SCORE_ISA_AUTO;
 	import.onnx_compat = 99;
-	expect_error(score_import_memory("{}", 2, &import, &made, &error), SCORE_ERR_ARGUMENT,
+	expect_error(score_import_memory("{}", 2, &import, &made, &error), &error, SCORE_ERR_ARGUMENT,
 		"score_import_options.onnx_compat is the unknown 99");
 	assert_int_equal(score_model_save_memory(model, NULL, &bytes, &size, &error), SCORE_OK);
 	made = model;

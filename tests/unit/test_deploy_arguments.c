@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "expect_error.h"
 #include "served_models.h"
 
 #include <scoreline/capture.h>
@@ -17,18 +18,11 @@
 static score_model *model; /* linear, of features "a" and "b" */
 static score_error error;
 
-static void expect_error(score_status status, score_status code, const char *message)
-{
-	if (status != code || error.code != code || strcmp(error.message, message) != 0)
-		fail_msg("%s (%s), expected %s, \"%s\"", score_status_name(status), status == SCORE_OK ? "" : error.message,
-			score_status_name(code), message);
-}
-
 /* `*OUT` is not what it was before the call, but NULL. */
 #define REFUSED(CALL, OUT, CODE, MESSAGE) \
 	do { \
 		*(void **)(OUT) = &error; \
-		expect_error(CALL, CODE, MESSAGE); \
+		expect_error(CALL, &error, CODE, MESSAGE); \
 		assert_null(*(OUT)); \
 	} while (0)
 
@@ -130,7 +124,7 @@ static void reference(void **state)
 	score_reference_options o = SCORE_REFERENCE_OPTIONS_INIT;
 	score_snapshot *s;
 	(void)state;
-	expect_error(score_reference_new(model, &in, NULL, NULL, &error), SCORE_ERR_ARGUMENT, "score_reference_new: out is NULL");
+	expect_error(score_reference_new(model, &in, NULL, NULL, &error), &error, SCORE_ERR_ARGUMENT, "score_reference_new: out is NULL");
 	REFUSED(score_reference_new(model, NULL, NULL, &s, &error), &s, SCORE_ERR_ARGUMENT,
 		"score_reference_new: model and input must not be NULL");
 	REFUSED(score_reference_new(NULL, &in, NULL, &s, &error), &s, SCORE_ERR_ARGUMENT,

@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "metered_memory.h"
 #include "exported_js.h"
 
 static char *source_of(score_builder *b, const char *name)
@@ -225,34 +226,11 @@ static void linear_models(void **state)
 
 /* ---- memory --------------------------------------------------------------------------------------------------------- */
 
-typedef struct budget {
-	size_t left; /* allocations that succeed */
-	size_t held;
-} budget;
-
-static void *budget_alloc(void *context, size_t size, size_t align)
-{
-	budget *b = context;
-	if (b->left == 0)
-		return NULL;
-	b->left--;
-	b->held += size;
-	const size_t a = align < 16 ? 16 : align;
-	return aligned_alloc(a, (size + a - 1) / a * a);
-}
-
-static void budget_free(void *context, void *pointer, size_t size, size_t align)
-{
-	(void)align;
-	((budget *)context)->held -= size;
-	free(pointer);
-}
-
 /* Wherever memory ends, there is a message, no text, and nothing kept. */
 static void memory_that_runs_out(void **state)
 {
-	budget memory = {SIZE_MAX, 0};
-	const score_allocator allocator = {budget_alloc, budget_free, &memory};
+	metered_memory memory = {SIZE_MAX, 0, 0};
+	const score_allocator allocator = metered_allocator(&memory);
 	const score_contract c = SCORE_CONTRACT_INIT(1, 1);
 	score_build_options o = SCORE_BUILD_OPTIONS_INIT;
 	score_builder *b = NULL;

@@ -12,6 +12,8 @@
 
 #include <cmocka.h>
 
+#include "metered_memory.h"
+
 typedef struct file {
 	void *data;
 	size_t size;
@@ -446,35 +448,9 @@ static void too_much_text_is_refused(void **state)
 
 /* ---- memory ------------------------------------------------------------------------------------------ */
 
-typedef struct meter {
-	size_t left;  /* allocations that still succeed */
-	size_t held;  /* bytes                          */
-	size_t most;
-} meter;
-
-static void *metered_alloc(void *context, size_t size, size_t align)
+static score_status write_and_read(const forest *f, metered_memory *m)
 {
-	meter *m = context;
-	const score_allocator standard = sl_allocator(NULL);
-	if (m->left == 0)
-		return NULL;
-	m->left--;
-	m->held += size;
-	m->most = m->held > m->most ? m->held : m->most;
-	return standard.alloc(standard.context, size, align);
-}
-
-static void metered_free(void *context, void *pointer, size_t size, size_t align)
-{
-	meter *m = context;
-	const score_allocator standard = sl_allocator(NULL);
-	m->held -= size;
-	standard.free(standard.context, pointer, size, align);
-}
-
-static score_status write_and_read(const forest *f, meter *m)
-{
-	const score_allocator metered = { metered_alloc, metered_free, m };
+	const score_allocator metered = metered_allocator(m);
 	score_error error = { .code = SCORE_OK };
 	sl_arena arena;
 	forest *g = NULL;
@@ -504,7 +480,7 @@ static void every_failing_allocation_is_reported(void **state)
 		score_status status = SCORE_ERR_MEMORY;
 		size_t n = 0;
 		for (; status != SCORE_OK; n++) {
-			meter m = { n, 0, 0 };
+			metered_memory m = { n, 0, 0 };
 			status = write_and_read(f, &m);
 			assert_int_equal(m.held, 0);
 			assert_true(status == SCORE_OK || status == SCORE_ERR_MEMORY);

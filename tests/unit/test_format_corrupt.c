@@ -13,6 +13,8 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+
+#include "metered_memory.h"
 #include <xxhash.h>
 
 typedef struct file {
@@ -56,28 +58,6 @@ static void rehash(file *f)
 	memcpy(f->data + f->size - 16, hash.digest, 16);
 }
 
-typedef struct meter {
-	size_t held;
-	size_t most;
-} meter;
-
-static void *metered_alloc(void *context, size_t size, size_t align)
-{
-	meter *m = context;
-	const score_allocator standard = sl_allocator(NULL);
-	m->held += size;
-	m->most = m->held > m->most ? m->held : m->most;
-	return standard.alloc(standard.context, size, align);
-}
-
-static void metered_free(void *context, void *pointer, size_t size, size_t align)
-{
-	meter *m = context;
-	const score_allocator standard = sl_allocator(NULL);
-	m->held -= size;
-	standard.free(standard.context, pointer, size, align);
-}
-
 /* What was accepted is used without further checks. */
 static void evaluate(const forest *f)
 {
@@ -96,8 +76,8 @@ static void evaluate(const forest *f)
 /* Read from a block of exactly this size, so that the sanitizer sees a byte too much. */
 static score_status try_read(const uint8_t *data, size_t size, score_error *error)
 {
-	meter m = { 0, 0 };
-	const score_allocator metered = { metered_alloc, metered_free, &m };
+	metered_memory m = { SIZE_MAX, 0, 0 };
+	const score_allocator metered = metered_allocator(&m);
 	uint8_t *exact = malloc(size > 0 ? size : 1);
 	sl_arena arena;
 	uint8_t hash[16];

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "metered_memory.h"
 #include "import/importers.h"
 
 #define BYTES(literal) literal, sizeof(literal) - 1
@@ -264,28 +265,6 @@ static void survives_flipped_bytes(void **state)
 
 /* ---- memory ------------------------------------------------------------------------------------- */
 
-typedef struct budget {
-	size_t left;  /* allocations until one fails */
-	size_t bytes; /* not given back */
-} budget;
-
-static void *budget_alloc(void *context, size_t size, size_t align)
-{
-	budget *b = context;
-	if (b->left == 0)
-		return NULL;
-	b->left--;
-	b->bytes += size;
-	return aligned_alloc(align, (size + align - 1) / align * align);
-}
-
-static void budget_free(void *context, void *pointer, size_t size, size_t align)
-{
-	(void)align;
-	((budget *)context)->bytes -= pointer ? size : 0;
-	free(pointer);
-}
-
 static void survives_the_end_of_memory(void **state)
 {
 	static uint8_t data[1 << 16];
@@ -294,12 +273,12 @@ static void survives_the_end_of_memory(void **state)
 		size_t size = read_data(small_files[i].name, data, sizeof data), n = 0;
 		score_status status = SCORE_ERR_MEMORY;
 		for (; status != SCORE_OK; n++) {
-			budget b = {n, 0};
-			score_allocator allocator = {budget_alloc, budget_free, &b};
+			metered_memory b = {n, 0, 0};
+			score_allocator allocator = metered_allocator(&b);
 			score_error error;
 			status = import_bytes(data, size, small_files[i].format, &allocator, &error);
 			assert_true(status == SCORE_OK || status == SCORE_ERR_MEMORY);
-			assert_int_equal(b.bytes, 0);
+			assert_int_equal(b.held, 0);
 		}
 		assert_true(n > 20);
 	}

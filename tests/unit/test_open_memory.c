@@ -13,31 +13,11 @@
 
 #include <cmocka.h>
 
+#include "metered_memory.h"
 #include "random_model.h"
 
 /* Arenas take memory by blocks of 64 KiB: what any model costs, however small. */
 #define FIXED ((size_t)256 << 10)
-
-typedef struct counter {
-	size_t held, most;
-} counter;
-
-static void *count_alloc(void *context, size_t size, size_t align)
-{
-	counter *c = context;
-	size_t a = align < 16 ? 16 : align;
-	void *memory = aligned_alloc(a, (size + a - 1) / a * a);
-	c->held += memory ? size : 0;
-	c->most = c->held > c->most ? c->held : c->most;
-	return memory;
-}
-
-static void count_free(void *context, void *memory, size_t size, size_t align)
-{
-	(void)align;
-	((counter *)context)->held -= size;
-	free(memory);
-}
 
 static void saved_and_opened(const char *name, const random_spec *spec, double most_factor)
 {
@@ -49,8 +29,8 @@ static void saved_and_opened(const char *name, const random_spec *spec, double m
 	assert_int_equal(score_model_save_file(model, path, NULL, NULL), SCORE_OK);
 	score_model_free(model);
 	for (unsigned mapped = 0; mapped < 2; mapped++) {
-		counter c = {0, 0};
-		const score_allocator allocator = {count_alloc, count_free, &c};
+		metered_memory c = {SIZE_MAX, 0, 0};
+		const score_allocator allocator = metered_allocator(&c);
 		score_open_options o = SCORE_OPEN_OPTIONS_INIT;
 		o.allocator = &allocator;
 		o.flags = mapped ? SCORE_OPEN_MMAP : 0;

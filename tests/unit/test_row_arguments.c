@@ -7,22 +7,16 @@
 
 #include <cmocka.h>
 
+#include "expect_error.h"
 #include "served_models.h"
 
 static score_model *model; /* linear, of features "a" and "b" */
 static score_error error;
 
-static void expect_error(score_status status, score_status code, const char *message)
-{
-	if (status != code || error.code != code || strcmp(error.message, message) != 0)
-		fail_msg("%s (%s), expected %s, \"%s\"", score_status_name(status), status == SCORE_OK ? "" : error.message,
-			score_status_name(code), message);
-}
-
 static void refuses_as(const score_input *in, score_status code, const char *message)
 {
 	double out[2] = {7.0, 7.0};
-	expect_error(score_batch(model, in, out, 2, NULL, &error), code, message);
+	expect_error(score_batch(model, in, out, 2, NULL, &error), &error, code, message);
 	assert_true(out[0] == 7.0 && out[1] == 7.0);
 }
 
@@ -171,24 +165,24 @@ static void strings_of_a_dictionary(void **state)
 	score_column column = {.values = &s, .dtype = SCORE_STRING};
 	const score_input in = score_input_columns(&column, 2, 1);
 	s.offsets = NULL;
-	expect_error(score_batch(linear, &in, codes, 2, NULL, &error), SCORE_ERR_ARGUMENT,
+	expect_error(score_batch(linear, &in, codes, 2, NULL, &error), &error, SCORE_ERR_ARGUMENT,
 		"column 0: the strings have no offsets (NULL)");
 	s = good;
 	s.offset_type = SCORE_F32;
-	expect_error(score_batch(linear, &in, codes, 2, NULL, &error), SCORE_ERR_ARGUMENT,
+	expect_error(score_batch(linear, &in, codes, 2, NULL, &error), &error, SCORE_ERR_ARGUMENT,
 		"column 0: the offsets of strings have dtype 1, not SCORE_I32 or SCORE_I64");
 	s = good;
 	s.indices = offsets;
 	s.index_type = SCORE_F64;
-	expect_error(score_batch(linear, &in, codes, 2, NULL, &error), SCORE_ERR_ARGUMENT,
+	expect_error(score_batch(linear, &in, codes, 2, NULL, &error), &error, SCORE_ERR_ARGUMENT,
 		"column 0: the indices of strings have dtype 2, expected integers");
 	s.index_type = SCORE_I32;
 	s.n_strings = -1;
-	expect_error(score_batch(linear, &in, codes, 2, NULL, &error), SCORE_ERR_ARGUMENT,
+	expect_error(score_batch(linear, &in, codes, 2, NULL, &error), &error, SCORE_ERR_ARGUMENT,
 		"column 0: the number of strings is -1");
 	s = good;
 	column.stride_bytes = 8;
-	expect_error(score_batch(linear, &in, codes, 2, NULL, &error), SCORE_ERR_ARGUMENT,
+	expect_error(score_batch(linear, &in, codes, 2, NULL, &error), &error, SCORE_ERR_ARGUMENT,
 		"column 0: SCORE_STRING columns have no stride");
 	assert_true(codes[0] == 0.0 && codes[1] == 1.0);
 	score_model_free(linear);
@@ -199,7 +193,7 @@ static void unnamed_columns(void **state)
 	const char *const names[] = {"a", NULL};
 	score_plan *plan = (score_plan *)&error;
 	(void)state;
-	expect_error(score_bind(model, names, NULL, 2, &plan, &error), SCORE_ERR_ARGUMENT, "column 1 has no name (NULL)");
+	expect_error(score_bind(model, names, NULL, 2, &plan, &error), &error, SCORE_ERR_ARGUMENT, "column 1 has no name (NULL)");
 	assert_null(plan);
 }
 
