@@ -80,14 +80,6 @@ static bool is_valid(const uint8_t *bits, int64_t e)
 	return !bits || (bits[e >> 3] >> (e & 7) & 1);
 }
 
-static score_status refuse_text(const score_model *model, uint32_t feature, const char *text, size_t length, int64_t row,
-	score_error *error)
-{
-	const char *name = model->f->features[feature].name;
-	return sl_fail(error, SCORE_ERR_SHAPE, "feature '%s' has the category '%s' in row %lld, and the model was trained without it",
-		sl_quote(name, strlen(name)).text, sl_quote(text, length).text, (long long)row);
-}
-
 /* Number of the row's value in the array that holds the texts, or -1. */
 static int64_t place_of(const arrow_text *text, const struct ArrowArray *a, const struct ArrowArray *values, int64_t e)
 {
@@ -95,7 +87,7 @@ static int64_t place_of(const arrow_text *text, const struct ArrowArray *a, cons
 		return -1;
 	if (!text->index_type)
 		return e;
-	int64_t i = input_index_at(sl_arrow_buffer(a, 1), text->index_type, e);
+	int64_t i = sl_integer_at(sl_arrow_buffer(a, 1), text->index_type, e);
 	return i < 0 || i >= values->length || !is_valid(sl_arrow_validity(values), values->offset + i) ? -1 : values->offset + i;
 }
 
@@ -119,7 +111,7 @@ score_status sl_arrow_text_codes(const score_model *model, uint32_t feature, con
 			return status;
 		(void)input_string_code(model->f, feature, found, length, codes + i);
 		if (codes[i] == SCORE_REFUSE)
-			return refuse_text(model, feature, found, length, i, error);
+			return input_refuse_text(model->f, feature, found, length, i, error);
 	}
 	return SCORE_OK;
 }

@@ -230,6 +230,30 @@ uint32_t sl_category_hash_integer(uint64_t magnitude, bool negative);
 /* Bytes at the start of the text that are valid UTF-8: `length` if all are. */
 size_t sl_utf8_prefix(const char *text, size_t length);
 
+#define SL_INTEGER_CASE(TYPE, C) \
+	case TYPE: { \
+		C v; \
+		memcpy(&v, (const char *)values + i * (int64_t)sizeof v, sizeof v); \
+		return (int64_t)v; \
+	}
+
+/* Element `i` of integers that lie densely, anywhere. Those of SCORE_U64 beyond int64_t come out negative; other types have none: 0. */
+static inline int64_t sl_integer_at(const void *values, score_dtype type, int64_t i)
+{
+	switch (type) {
+		SL_INTEGER_CASE(SCORE_I8, int8_t)
+		SL_INTEGER_CASE(SCORE_U8, uint8_t)
+		SL_INTEGER_CASE(SCORE_I16, int16_t)
+		SL_INTEGER_CASE(SCORE_U16, uint16_t)
+		SL_INTEGER_CASE(SCORE_I32, int32_t)
+		SL_INTEGER_CASE(SCORE_U32, uint32_t)
+		SL_INTEGER_CASE(SCORE_I64, int64_t)
+		SL_INTEGER_CASE(SCORE_U64, uint64_t)
+	}
+	return 0;
+}
+#undef SL_INTEGER_CASE
+
 /* String `i` of a column: empty if its offsets descend or are negative. Offsets may stand anywhere, and some producers leave `data`
  * NULL when all strings are empty. */
 static inline const char *sl_string_at(const score_strings *s, int64_t i, size_t *length)

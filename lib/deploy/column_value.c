@@ -30,38 +30,9 @@ static const char *element(const score_column *c, size_t r)
 	return (const char *)c->values + (c->offset + (int64_t)r) * stride;
 }
 
-#define INTEGER_CASE(TYPE, C) \
-	case TYPE: { \
-		C v; \
-		memcpy(&v, p, sizeof v); \
-		return (int64_t)v; \
-	}
-
-static int64_t integer_of(const char *p, score_dtype type)
-{
-	switch (type) {
-		INTEGER_CASE(SCORE_I8, int8_t)
-		INTEGER_CASE(SCORE_U8, uint8_t)
-		INTEGER_CASE(SCORE_I16, int16_t)
-		INTEGER_CASE(SCORE_U16, uint16_t)
-		INTEGER_CASE(SCORE_I32, int32_t)
-		INTEGER_CASE(SCORE_U32, uint32_t)
-		INTEGER_CASE(SCORE_I64, int64_t)
-		INTEGER_CASE(SCORE_U64, uint64_t)
-	}
-	return 0;
-}
-#undef INTEGER_CASE
-
-/* Of an array that lies densely: offsets, dictionary indices, row starts, column numbers. */
-static int64_t entry(const void *values, score_dtype type, int64_t i)
-{
-	return integer_of((const char *)values + i * (int64_t)deploy_type_bytes(type), type);
-}
-
 int64_t deploy_integer_at(const score_column *c, size_t r)
 {
-	return integer_of(element(c, r), c->dtype);
+	return sl_integer_at(element(c, r), c->dtype, 0);
 }
 
 const char *deploy_text_at(const score_column *c, size_t r, size_t *length)
@@ -72,7 +43,7 @@ const char *deploy_text_at(const score_column *c, size_t r, size_t *length)
 	if (!deploy_is_valid(c, r))
 		return NULL;
 	if (s->indices) {
-		i = entry(s->indices, s->index_type, i);
+		i = sl_integer_at(s->indices, s->index_type, i);
 		if (i < 0 || i >= s->n_strings)
 			return NULL;
 	}
@@ -108,23 +79,23 @@ double deploy_number_at(const score_column *c, size_t r)
 	case SCORE_U64:
 		return (double)sl_load_u64(p);
 	default:
-		return (double)integer_of(p, c->dtype);
+		return (double)sl_integer_at(p, c->dtype, 0);
 	}
 }
 
 double deploy_sparse_at(const score_input *input, int64_t row, int64_t column)
 {
 	const score_dtype starts = input->u.csr.start_type, numbers = input->u.csr.number_type;
-	const int64_t end = entry(input->u.csr.row_starts, starts, row + 1);
-	int64_t low = entry(input->u.csr.row_starts, starts, row), high = end;
+	const int64_t end = sl_integer_at(input->u.csr.row_starts, starts, row + 1);
+	int64_t low = sl_integer_at(input->u.csr.row_starts, starts, row), high = end;
 	while (low < high) {
 		const int64_t middle = low + (high - low) / 2;
-		if (entry(input->u.csr.column_numbers, numbers, middle) < column)
+		if (sl_integer_at(input->u.csr.column_numbers, numbers, middle) < column)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	if (low >= end || entry(input->u.csr.column_numbers, numbers, low) != column)
+	if (low >= end || sl_integer_at(input->u.csr.column_numbers, numbers, low) != column)
 		return input->u.csr.absent == SCORE_ABSENT_ZERO ? 0 : (double)NAN;
 	const char *values = input->u.csr.values;
 	return input->dtype == SCORE_F32 ? (double)sl_f32_from_bits(sl_load_u32(values + low * 4)) :

@@ -40,36 +40,6 @@ score_status input_check_strings(const score_strings *given, bool has_no_rows, c
 	return SCORE_OK;
 }
 
-#define INDEX_AS(type) \
-	{ \
-		type v; \
-		memcpy(&v, (const char *)indices + e * (int64_t)sizeof v, sizeof v); \
-		return (int64_t)v; \
-	}
-
-/* A number beyond int64_t comes out negative, which is no string either. */
-int64_t input_index_at(const void *indices, score_dtype type, int64_t e)
-{
-	switch (type) {
-	case SCORE_I8:
-		INDEX_AS(int8_t)
-	case SCORE_U8:
-		INDEX_AS(uint8_t)
-	case SCORE_I16:
-		INDEX_AS(int16_t)
-	case SCORE_U16:
-		INDEX_AS(uint16_t)
-	case SCORE_I32:
-		INDEX_AS(int32_t)
-	case SCORE_U32:
-		INDEX_AS(uint32_t)
-	case SCORE_I64:
-		INDEX_AS(int64_t)
-	default:
-		INDEX_AS(uint64_t)
-	}
-}
-
 static bool is_valid(const score_column *c, int64_t e)
 {
 	return !c->validity || (c->validity[e >> 3] >> (e & 7) & 1);
@@ -83,7 +53,7 @@ static int64_t string_number(const score_column *c, int64_t e)
 		return -1;
 	if (!s->indices)
 		return e;
-	int64_t i = input_index_at(s->indices, s->index_type, e);
+	int64_t i = sl_integer_at(s->indices, s->index_type, e);
 	return i < s->n_strings ? i : -1;
 }
 
@@ -143,14 +113,20 @@ void input_encode(const forest *f, uint32_t feature, const score_strings *string
 		codes[i] = code_of(f, feature, strings, i);
 }
 
+score_status input_refuse_text(const forest *f, uint32_t feature, const char *text, size_t length, int64_t row,
+	score_error *error)
+{
+	const char *name = f->features[feature].name;
+	return sl_fail(error, SCORE_ERR_SHAPE,
+		"feature '%s' has the category '%s' in row %lld, and the model was trained without it",
+		sl_quote(name, strlen(name)).text, sl_quote(text, length).text, (long long)row);
+}
+
 score_status input_refuse(const input_view *view, score_error *error)
 {
 	const input_refusal *r = view->refusal;
 	const score_column *c = view->columns + input_column(view, r->feature);
-	const char *name = view->f->features[r->feature].name;
 	size_t length;
 	const char *text = sl_string_at(c->values, string_number(c, c->offset + r->row), &length);
-	return sl_fail(error, SCORE_ERR_SHAPE,
-		"feature '%s' has the category '%s' in row %lld, and the model was trained without it",
-		sl_quote(name, strlen(name)).text, sl_quote(text, length).text, (long long)r->row);
+	return input_refuse_text(view->f, r->feature, text, length, r->row, error);
 }

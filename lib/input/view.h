@@ -76,8 +76,6 @@ void input_csr_tile_f64(const input_view *view, int64_t first, size_t n, uint32_
 
 /* Check what stands behind `values` of a SCORE_STRING column, or what score_encode() gets; `what` is for messages. */
 score_status input_check_strings(const score_strings *given, bool has_no_rows, const char *what, score_error *error);
-/* Number `e` of indices. */
-int64_t input_index_at(const void *indices, score_dtype type, int64_t e);
 /* Whether strings have codes: the feature has a dictionary, or its categories are known by their hash. */
 bool input_takes_strings(const forest *f, uint32_t feature);
 /* Code of one string; false if it is no label of the dictionary. */
@@ -86,7 +84,9 @@ bool input_string_code(const forest *f, uint32_t feature, const char *text, size
 void input_string_codes_f32(const input_view *view, uint32_t feature, int64_t first, size_t n, float *out);
 void input_string_codes_f64(const input_view *view, uint32_t feature, int64_t first, size_t n, double *out);
 void input_encode(const forest *f, uint32_t feature, const score_strings *strings, double *codes);
-/* The error about view->refusal, which has a row. */
+/* The error about a text that the feature must not have; about view->refusal, which has a row. */
+score_status input_refuse_text(const forest *f, uint32_t feature, const char *text, size_t length, int64_t row,
+	score_error *error);
 score_status input_refuse(const input_view *view, score_error *error);
 
 static inline uint32_t input_column(const input_view *view, uint32_t feature)
