@@ -86,7 +86,7 @@ static score_status check_texts(const onnx_graph *g, const onnx_op *op, const on
 
 score_status import_onnx_collect_labels(onnx_graph *g)
 {
-	static const char unused[] = "_Unused"; /* what encoders make of texts that they don't know, unless they say otherwise */
+	static const char unused[] = "_Unused"; /* the specification's default_string */
 	const Import__Onnx__Graph *from = g->file->graph;
 	size_t n = 1;
 	for (size_t i = 0; i < from->n_node; i++)
@@ -95,7 +95,7 @@ score_status import_onnx_collect_labels(onnx_graph *g)
 	uint8_t *word = sl_arena_copy(&g->file->arena, unused, sizeof unused, 1);
 	if (!all || !word)
 		return import_onnx_no_memory(g->file, n * sizeof *all);
-	all[0] = (onnx_text){sizeof unused - 1, word};
+	all[0] = g->unknown_text = (onnx_text){sizeof unused - 1, word};
 	n = 1;
 	for (size_t i = 0; i < from->n_node; i++) {
 		size_t found = is_encoder(from->node[i]) ? texts_of(from->node[i], all + n) : 0;

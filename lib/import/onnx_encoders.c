@@ -110,8 +110,7 @@ static score_status get_default(onnx_graph *g, const onnx_op *op, const list *va
 		return status;
 	for (size_t i = 0; i < op->n_attribute; i++)
 		text = import_onnx_is(op->attribute[i]->name, "default_string") ? op->attribute[i] : text;
-	uint8_t unused[] = "_Unused";
-	onnx_text word = text ? text->s : (onnx_text){sizeof unused - 1, unused};
+	onnx_text word = text ? text->s : g->unknown_text;
 	onnx_texts words = {&word, 1};
 	onnx_reals place;
 	if (values->type == ONNX_STRING) {
@@ -158,6 +157,7 @@ static score_status refuse_twice(const onnx_graph *g, const onnx_op *op, const l
 static score_status make_table(onnx_graph *g, const onnx_op *op, const list *keys, const list *values, score_step *out)
 {
 	size_t n_all = keys->v.n, n = 0;
+	bool nan_is_a_key = finds_nan(g->file);
 	entry *entries = sl_arena_alloc(&g->file->arena, n_all, sizeof *entries);
 	double *k = sl_arena_alloc(&g->file->arena, n_all, sizeof *k), *v = sl_arena_alloc(&g->file->arena, n_all, sizeof *v);
 	if (!entries || !k || !v)
@@ -166,7 +166,7 @@ static score_status make_table(onnx_graph *g, const onnx_op *op, const list *key
 		double key = keys->v.v[i];
 		if (key == key)
 			entries[n++] = (entry){key + 0.0, values->v.v[i]};
-		else if (finds_nan(g->file))
+		else if (nan_is_a_key)
 			out->b = values->v.v[i];
 	}
 	if (n > 1)

@@ -53,6 +53,7 @@ typedef struct onnx_graph {
 	const onnx_text *labels; /* all texts that encoders name, ascending; the value of a text column is a place here */
 	const char **label_strings;
 	size_t n_labels;
+	onnx_text unknown_text; /* what encoders make of texts that they don't know, unless they say otherwise */
 	uint32_t guessed_width; /* of the only input, when the file does not say */
 } onnx_graph;
 
