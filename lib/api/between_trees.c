@@ -181,12 +181,13 @@ static bool stop_rows(void *context, int64_t first_row, size_t n_rows, const dou
 }
 
 /* A range without trees has nobody who looks at its sums, which are the base. */
-static score_status put_bases(const stopping *s)
+static void put_bases(const stopping *s)
 {
 	const size_t width = values_per_row(&s->call);
+	const unsigned host = sl_enter_default_float();
 	for (int64_t row = 0; row < s->call.view.n_rows; row++)
 		put_row(&s->call, s->call.model->f->base, s->call.options.tree_end, s->out + (size_t)row * width);
-	return SCORE_OK;
+	sl_leave_default_float(host);
 }
 
 score_status score_early_stop(const score_model *model, const score_input *input, uint32_t every, double margin,
@@ -201,8 +202,12 @@ score_status score_early_stop(const score_model *model, const score_input *input
 			"trees, so its sums are no margins");
 	if (status == SCORE_OK)
 		status = check_room(&s.call, values_per_row(&s.call), out, out_len, error);
-	if (status != SCORE_OK || s.call.options.tree_begin == s.call.options.tree_end)
-		return status == SCORE_OK ? put_bases(&s) : status;
+	if (status != SCORE_OK)
+		return status;
+	if (s.call.options.tree_begin == s.call.options.tree_end) {
+		put_bases(&s);
+		return SCORE_OK;
+	}
 	uint64_t step = (uint64_t)every * model->f->contract.trees_per_iteration;
 	const engine_stages stages = {step < model->f->n_trees ? (uint32_t)step : model->f->n_trees, stop_rows, &s};
 	return run(&s.call, &stages, error);
