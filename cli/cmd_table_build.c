@@ -234,6 +234,7 @@ static size_t order_columns(const table_job *job, table_column **out)
 
 static int add_block(table_job *job, block *b)
 {
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): the elements are pointers */
 	table_column **ordered = malloc(b->n_columns * sizeof *ordered);
 	score_error error;
 	size_t i;
@@ -269,6 +270,7 @@ static int put_row(table_job *job, const cli_csv_record *record, void *context)
 
 static int open_builder(table_job *job, block *b)
 {
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): the elements are pointers */
 	table_column **ordered = malloc((job->header.n + 1) * sizeof *ordered);
 	score_table_field *fields = malloc((job->header.n + 1) * sizeof *fields);
 	score_table_schema schema = SCORE_TABLE_SCHEMA_INIT;

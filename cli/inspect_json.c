@@ -18,12 +18,12 @@ static json_t *text_value(const char *text)
 	value = json_string(text);
 	if (value != NULL)
 		return value;
-	copy = malloc(strlen(text) + 1);
+	copy = strdup(text);
 	if (copy == NULL)
 		return NULL;
-	for (i = 0; text[i] != '\0'; i++)
-		copy[i] = (char)((unsigned char)text[i] < 0x80 ? text[i] : '?');
-	copy[i] = '\0';
+	for (i = 0; copy[i] != '\0'; i++)
+		if ((unsigned char)copy[i] >= 0x80)
+			copy[i] = '?';
 	value = json_string(copy);
 	free(copy);
 	return value;

@@ -230,10 +230,8 @@ static void set_text(filler *f, const char *text)
 {
 	if (text != NULL) {
 		f->next->type = LOG_TEXT;
-		f->next->text = malloc(strlen(text) + 1);
+		f->next->text = strdup(text);
 		f->failed |= f->next->text == NULL;
-		if (f->next->text != NULL)
-			strcpy(f->next->text, text);
 	}
 	f->next++;
 }

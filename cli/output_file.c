@@ -55,12 +55,10 @@ char *cli_output_resolve(const char *path)
 			cli_fail(path, "is a symbolic link to nothing: %s", strerror(errno));
 		return copy;
 	}
-	copy = malloc(strlen(path) + 1);
-	if (copy == NULL) {
+	copy = strdup(path);
+	if (copy == NULL)
 		cli_fail_memory(path);
-		return NULL;
-	}
-	return strcpy(copy, path);
+	return copy;
 }
 
 static int open_in_place(cli_output *out)

@@ -219,11 +219,11 @@ void html_latency_curve(report_html *h, const score_snapshot *snapshot)
 	const double low = floor(log10(least)), high = ceil(log10(most * 1.0001)), span = high > low ? high - low : 1;
 	html_printf(h, "<svg role=\"img\" viewBox=\"0 0 %d %d\" aria-label=\"Latency by share of calls\">", WIDTH + 24,
 		TOP + HEIGHT + BOTTOM);
-	for (double power = low; power <= low + span; power += 1) {
-		const double y = TOP + HEIGHT * (1 - (power - low) / span);
+	for (int i = 0; i <= span; i++) {
+		const double y = TOP + HEIGHT * (1 - i / span);
 		html_printf(h, "<line class=\"grid\" x1=\"%d\" x2=\"%d\" y1=\"%.1f\" y2=\"%.1f\"/><text x=\"%d\" y=\"%.1f\" "
 			"text-anchor=\"end\">", LEFT + 6, WIDTH, y, y, LEFT, y + 4);
-		html_duration(h, pow(10, power));
+		html_duration(h, pow(10, low + i));
 		html_put(h, "</text>");
 	}
 	for (size_t i = 0; i < sizeof ticks / sizeof ticks[0]; i++)

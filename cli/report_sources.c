@@ -16,12 +16,6 @@ static bool ends_with(const char *text, const char *end)
 	return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-static char *copy_text(const char *text)
-{
-	char *copy = malloc(strlen(text) + 1);
-	return copy == NULL ? NULL : strcpy(copy, text);
-}
-
 report_version *report_new_version(report *r, const char *const labels[4], const uint8_t model_hash[16])
 {
 	report_version *grown = realloc(r->versions, (r->n_versions + 1) * sizeof *grown), *v;
@@ -34,7 +28,7 @@ report_version *report_new_version(report *r, const char *const labels[4], const
 		memset(v, 0, sizeof *v);
 		memcpy(v->model_hash, model_hash, sizeof v->model_hash);
 		for (i = 0; i < 4; i++) {
-			v->labels[i] = copy_text(labels[i] == NULL ? "" : labels[i]);
+			v->labels[i] = strdup(labels[i] == NULL ? "" : labels[i]);
 			complete = complete && v->labels[i] != NULL;
 		}
 	}
@@ -56,7 +50,7 @@ int report_add_note(report *r, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
-	r->notes[r->n_notes] = copy_text(text);
+	r->notes[r->n_notes] = strdup(text);
 	if (r->notes[r->n_notes] == NULL)
 		return cli_fail_memory("report");
 	r->n_notes++;

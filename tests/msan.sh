@@ -85,10 +85,11 @@ if [ ! -f "$place/fetched" ] && ! fetch_sources; then
 	exit
 fi
 [ -f "$place/complete" ] || build_libraries
-# Without origins: the second run of a failing test can have them (-Dc_args), all runs would pay for them.
+# Without origins: the second run of a failing test can have them (-Dc_args), all runs would pay for them. Meson tries out
+# the compiler with the link arguments alone, and stat.o needs the sanitizer's runtime.
 if [ ! -f build-msan/build.ninja ]; then
 	CC=clang PKG_CONFIG_PATH=$place/pkgconfig meson setup build-msan -Dbuildtype=debugoptimized -Doptimization=1 \
-		-Db_sanitize=memory -Db_lundef=false -Dcli=false -Dpython=false -Dc_args=-fno-sanitize-recover=all "-Dc_link_args=$place/stat.o"
+		-Db_sanitize=memory -Db_lundef=false -Dcli=false -Dpython=false -Dc_args=-fno-sanitize-recover=all "-Dc_link_args=-fsanitize=memory $place/stat.o"
 fi
 ninja -C build-msan
 # Linking against something that is not instrumented would hide what it writes.

@@ -97,7 +97,7 @@ static score_status open_binned(const score_model *model, const score_input *in,
 		return sl_fail(error, SCORE_ERR_UNSUPPORTED, "codes cannot be scored: %s", reason);
 	if (plan)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "codes take no plan: names were bound when they were made");
-	if (memcmp(in->u.binned.hash, engine_bins_hash(model->e), sizeof in->u.binned.hash) ||
+	if (memcmp(in->u.binned.hash, engine_bins_hash(model->e), sizeof in->u.binned.hash) != 0 ||
 		in->u.binned.code_bytes != (uint32_t)size || in->n_columns != (int64_t)engine_n_columns(model->e))
 		return sl_fail(error, SCORE_ERR_SHAPE, "the codes were made for other bins than this model has: bin the rows with "
 			"this model, or with one whose score_bins.hash is the same");
