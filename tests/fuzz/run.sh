@@ -28,7 +28,8 @@ if ! command -v $compiler >/dev/null; then
 	not_run "fuzzing ($engine)" "needs $compiler (Debian: clang libclang-rt-14-dev, or afl++)"
 	exit
 fi
-export AFL_DONT_OPTIMIZE=1 # else AFL++ makes it -O3, which takes hours for the kernels
+# Else AFL++ compiles with -O3, which takes hours for the kernels.
+export AFL_DONT_OPTIMIZE=1 AFL_LLVM_DENYLIST=$PWD/tests/fuzz/afl.denylist
 export ASAN_OPTIONS=allocator_may_return_null=1:detect_leaks=1:abort_on_error=1:symbolize=0 UBSAN_OPTIONS=halt_on_error=1
 
 # The end of what a failing command says.
