@@ -38,17 +38,6 @@ typedef struct build {
 	score_builder *builder;
 } build;
 
-/* The builder speaks of wrong arguments; here they come from the file. */
-static score_status from_builder(
-	const build *b, score_status status, const score_error *inner, int64_t offset)
-{
-	if (status == SCORE_OK)
-		return status;
-	if (status == SCORE_ERR_ARGUMENT)
-		status = SCORE_ERR_CORRUPT;
-	return sl_fail_at(b->error, status, offset, -1, "%s", inner->message);
-}
-
 /* ---- links -------------------------------------------------------------------------------------- */
 
 typedef enum class_rule { NO_CLASSES, LARGEST, ABOVE } class_rule;
@@ -404,7 +393,7 @@ static score_status add_tree(build *b, size_t i)
 	status = take_covers(b, tree, &t.covers);
 	if (status != SCORE_OK)
 		return status;
-	return from_builder(b, score_builder_add_tree(b->builder, &t, &inner), &inner, tree->offset);
+	return import_from_builder(score_builder_add_tree(b->builder, &t, &inner), &inner, tree->offset, b->error);
 }
 
 static score_status add_trees(build *b)
@@ -435,7 +424,7 @@ static score_status set_features(build *b)
 				import_cb_text(b->file, f[i].name), f[i].is_category ? SCORE_FEATURE_CATEGORY : SCORE_FEATURE_NUMERIC,
 				&inner);
 			if (status != SCORE_OK)
-				return from_builder(b, status, &inner, f[i].offset);
+				return import_from_builder(status, &inner, f[i].offset, b->error);
 		}
 	}
 	return SCORE_OK;
@@ -448,13 +437,14 @@ static score_status set_base(build *b)
 	if (v->length < 2)
 		return SCORE_OK;
 	score_status status = score_builder_set_base(b->builder, sl_vector_at(v, 1), v->length - 1, &inner);
-	return from_builder(b, status, &inner, b->file->scale_offset);
+	return import_from_builder(status, &inner, b->file->scale_offset, b->error);
 }
 
 static score_status set_link(build *b)
 {
 	score_error inner;
-	return from_builder(b, score_builder_set_link(b->builder, b->link, 1.0, &inner), &inner, b->file->loss_offset);
+	return import_from_builder(score_builder_set_link(b->builder, b->link, 1.0, &inner), &inner,
+		b->file->loss_offset, b->error);
 }
 
 /* The release, from the text "… Branch: tags/v1.2.10 …". */
@@ -513,7 +503,7 @@ static score_status set_metadata(build *b)
 		score_status status = *pairs[i][1] ?
 			score_builder_set_metadata(b->builder, pairs[i][0], pairs[i][1], &inner) : SCORE_OK;
 		if (status != SCORE_OK)
-			return from_builder(b, status, &inner, -1);
+			return import_from_builder(status, &inner, -1, b->error);
 	}
 	return SCORE_OK;
 }
@@ -534,7 +524,7 @@ static score_status new_builder(build *b)
 		contract.scale = *(const double *)b->file->scale_and_bias.data;
 	options.allocator = b->options->allocator;
 	options.isa = b->options->isa;
-	return from_builder(b, score_builder_new(&contract, &options, &b->builder, &inner), &inner, -1);
+	return import_from_builder(score_builder_new(&contract, &options, &b->builder, &inner), &inner, -1, b->error);
 }
 
 static score_status build_model(build *b)

@@ -444,9 +444,7 @@ static score_status add_tree(lgbm_trees *t, const lgbm_text *head, uint32_t outp
 		tree.term_coefficients = t->coefficients.data;
 		tree.n_terms = t->coefficients.length;
 	}
-	score_status status = score_builder_add_tree(t->builder, &tree, t->in.error);
-	if (status == SCORE_ERR_ARGUMENT)
-		status = SCORE_ERR_CORRUPT;
+	score_status status = import_builder_status(score_builder_add_tree(t->builder, &tree, t->in.error));
 	if (status != SCORE_OK && t->in.error) {
 		t->in.error->code = status;
 		t->in.error->line = head->line;

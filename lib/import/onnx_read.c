@@ -5,6 +5,7 @@
  * within a bound that follows from the size of the file, and arrays whose lengths were checked. Relies on onnx.proto: its
  * schema is not recursive, so the parser's depth is bounded, and has no message that a parser would have to merge.
  */
+#include "importers.h"
 #include "onnx.h"
 
 #include <stdarg.h>
@@ -151,7 +152,7 @@ score_status import_onnx_from_builder(const onnx_file *file, const onnx_op *op, 
 {
 	if (status == SCORE_OK)
 		return status;
-	return import_onnx_fail(file, op, status == SCORE_ERR_ARGUMENT ? SCORE_ERR_CORRUPT : status, "%s", inner->message);
+	return import_onnx_fail(file, op, import_builder_status(status), "%s", inner->message);
 }
 
 /* ---- attributes ------------------------------------------------------------------------------------ */
