@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "import/importers.h"
+#include "replaced.h"
 
 #define HEAD \
 	"{\"features_info\":{\"float_features\":[{\"borders\":[0.5,2],\"feature_id\":\"a\",\"feature_index\":0," \
@@ -27,18 +28,6 @@ static const char symmetric_file[] = HEAD "\"oblivious_trees\":[{\"leaf_values\"
 	SPLIT("0", "2", "1") "," SPLIT("1", "-1", "2") "]}]}";
 static const char nodes_file[] = HEAD "\"trees\":[{\"left\":{\"value\":1,\"weight\":3},\"right\":{\"left\":{"
 	"\"value\":2},\"right\":{\"value\":4},\"split\":" SPLIT("1", "-1", "2") "},\"split\":" SPLIT("0", "0.5", "0") "}]}";
-
-static char *replaced(const char *text, const char *from, const char *to)
-{
-	const char *at = strstr(text, from);
-	if (!at || strstr(at + 1, from))
-		fail_msg("the test must replace something that is there once: %s", from);
-	size_t head = (size_t)(at - text), size = strlen(text) + strlen(to) + 1;
-	char *out = malloc(size);
-	assert_non_null(out);
-	snprintf(out, size, "%.*s%s%s", (int)head, text, to, at + strlen(from));
-	return out;
-}
 
 static score_status import_text(const char *text, size_t size, score_model **out, score_error *error)
 {
@@ -62,7 +51,7 @@ typedef struct wrong {
 static void refuse_all(const char *text, const wrong *cases, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		char *bad = replaced(text, cases[i].from, cases[i].to);
+		char *bad = replaced_once(text, cases[i].from, cases[i].to);
 		score_status expected = cases[i].status ? cases[i].status : SCORE_ERR_CORRUPT;
 		score_error error;
 		score_model *model;
@@ -306,7 +295,7 @@ static void knows_covers(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-		char *text = replaced(cases[i].text, cases[i].from, cases[i].to);
+		char *text = replaced_once(cases[i].text, cases[i].from, cases[i].to);
 		score_model_info info = {.struct_size = sizeof info};
 		score_error error;
 		score_model *model;

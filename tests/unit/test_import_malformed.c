@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "import/importers.h"
+#include "replaced.h"
 
 #define TREE_0 \
 	"{\"base_weights\":[0,0,0,0,0],\"categories\":[],\"categories_nodes\":[],\"categories_segments\":[]," \
@@ -41,19 +42,6 @@ static const char dart_file[] = FILE_OF("\"gbtree\":{" MODEL_OF(
 	TREE_0 "," TREE_1) ",\"name\":\"gbtree\"},\"name\":\"dart\",\"weight_drop\":[1E0,5E-1]");
 static const char linear_file[] =
 	FILE_OF("\"model\":{\"weights\":[2E0,3E0,1E-1],\"boosted_rounds\":3},\"name\":\"gblinear\"");
-
-/* `text` with its only piece `from` replaced. */
-static char *replaced(const char *text, const char *from, const char *to)
-{
-	const char *at = strstr(text, from);
-	if (!at || strstr(at + 1, from))
-		fail_msg("the test must replace something that is there once: %s", from);
-	size_t head = (size_t)(at - text), size = strlen(text) + strlen(to) + 1;
-	char *out = malloc(size);
-	assert_non_null(out);
-	snprintf(out, size, "%.*s%s%s", (int)head, text, to, at + strlen(from));
-	return out;
-}
 
 static score_status import_text(const void *data, size_t size, score_format format,
 	const score_import_options *options, score_model **out, score_error *error)
@@ -94,7 +82,7 @@ typedef struct wrong {
 static void refuse_all(const char *text, const wrong *cases, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		char *bad = replaced(text, cases[i].from, cases[i].to);
+		char *bad = replaced_once(text, cases[i].from, cases[i].to);
 		refused(bad, cases[i].status ? cases[i].status : SCORE_ERR_CORRUPT, cases[i].says, !cases[i].nowhere);
 		free(bad);
 	}
@@ -272,10 +260,10 @@ static void refuses_wrong_heads(void **state)
 	};
 	(void)state;
 	REFUSE_ALL(trees_file, cases);
-	char *text = replaced(trees_file, "reg:squarederror", "binary:logistic");
+	char *text = replaced_once(trees_file, "reg:squarederror", "binary:logistic");
 	REFUSE_ALL(text, logistic);
 	free(text);
-	text = replaced(trees_file, "reg:squarederror", "count:poisson");
+	text = replaced_once(trees_file, "reg:squarederror", "count:poisson");
 	REFUSE_ALL(text, poisson);
 	free(text);
 }
@@ -330,7 +318,7 @@ static void same_margin(double got, double expected)
 
 static void margin_is(const char *from, const char *to, double a, double b, double expected)
 {
-	char *text = replaced(trees_file, from, to);
+	char *text = replaced_once(trees_file, from, to);
 	same_margin(margin_of(text, NULL, a, b), expected);
 	free(text);
 }
@@ -364,12 +352,12 @@ static void reads_odd_spellings(void **state)
 	margin_is("\"enc\":[]", "\"enc\":[{\"offsets\":[0,1],\"values\":[97]},{\"values\":[]}]", 0.0, 7.0, 33.5);
 	/* Nodes that nothing leads to are not looked at. */
 	margin_is("\"left_children\":[1,-1,3,-1,-1]", "\"left_children\":[1,-1,-1,-1,-1]", 1.0, 7.0, 34.5);
-	char *text = replaced(trees_file, "{\"learner\"", "\xEF\xBB\xBF\n{\"learner\"");
+	char *text = replaced_once(trees_file, "{\"learner\"", "\xEF\xBB\xBF\n{\"learner\"");
 	same_margin(margin_of(text, NULL, 0.0, 7.0), 33.5);
 	free(text);
-	text = replaced(
+	text = replaced_once(
 		trees_file, "{\"learner\"", "{\"Config\":{\"learner\":{\"version\":1}},\"Model\":{\"learner\"");
-	char *closed = replaced(text, "[3,2,0]}", "[3,2,0]}}");
+	char *closed = replaced_once(text, "[3,2,0]}", "[3,2,0]}}");
 	same_margin(margin_of(closed, NULL, 0.0, 7.0), 33.5);
 	free(text);
 	free(closed);
@@ -383,7 +371,7 @@ static void takes_weights_of_dart_from_three_places(void **state)
 	margin_is("\"tree_info\":[0,0]", "\"tree_info\":[0,0],\"weight_drop\":[1E0,5E-1]", 0.0, 7.0, 17.5);
 	margin_is("\"tree_info\":[0,0]", "\"tree_info\":[0,0],\"weight_drop\":[]", 0.0, 7.0, 33.5);
 	/* leaf * weight is rounded before it is added: 32 * 0.1f */
-	char *text = replaced(dart_file, "5E-1]", "0.1]");
+	char *text = replaced_once(dart_file, "5E-1]", "0.1]");
 	float product = 32.0f * 0.1f, sum = 1.5f + product;
 	same_margin(margin_of(text, NULL, 0.0, 7.0), (double)sum);
 	free(text);
@@ -411,7 +399,7 @@ static void counts_a_value_as_missing(void **state)
 	same_margin(margin_of(trees_file, &options, 0.25, 7.0), margin_of(trees_file, NULL, 0.25, 7.0));
 	same_margin(margin_of(linear_file, &options, 0.3, 0.5), margin_of(linear_file, NULL, 0.3, NAN));
 	/* Feature 2 does not exist, but the first column made for a missing value would be called so. */
-	char *bad = replaced(trees_file, "[0,0,1,0,0]", "[2,0,1,0,0]");
+	char *bad = replaced_once(trees_file, "[0,0,1,0,0]", "[2,0,1,0,0]");
 	assert_int_equal(import_text(bad, strlen(bad), SCORE_FORMAT_XGBOOST_JSON, &options, &model, &error), SCORE_ERR_CORRUPT);
 	assert_non_null(strstr(error.message, "tree 0: node 0 tests feature 2, the model has 2"));
 	assert_true(error.offset > 0);
@@ -430,7 +418,7 @@ static void takes_a_range_of_iterations(void **state)
 	options.iteration_end = 2;
 	same_margin(margin_of(trees_file, &options, 0.0, 7.0), 32.5);
 	same_margin(margin_of(dart_file, &options, 0.0, 7.0), 16.5);
-	char *old = replaced(trees_file, "\"iteration_indptr\":[0,1,2],", "");
+	char *old = replaced_once(trees_file, "\"iteration_indptr\":[0,1,2],", "");
 	same_margin(margin_of(old, &options, 0.0, 7.0), 32.5);
 	free(old);
 	for (int i = 0; i < 2; i++) {
