@@ -199,7 +199,6 @@ static score_status look_up(onnx_graph *g, const onnx_op *op, const onnx_value *
 {
 	onnx_value from = *first, v = *first;
 	score_step step = {.operation = SCORE_STEP_LOOKUP};
-	bool is_real = values->type == ONNX_F32 || values->type == ONNX_F64;
 	if (keys->v.n != values->v.n)
 		return import_onnx_fail(g->file, op, SCORE_ERR_CORRUPT, "has %zu keys and %zu values; expected as many", keys->v.n,
 			values->v.n);
@@ -224,7 +223,7 @@ static score_status look_up(onnx_graph *g, const onnx_op *op, const onnx_value *
 		status = import_onnx_derive(g, &p, v.column + i);
 	}
 	v.type = values->type;
-	v.narrowed = v.rounded = is_real && values->type == ONNX_F32;
+	v.narrowed = v.rounded = values->type == ONNX_F32;
 	return status == SCORE_OK ? import_onnx_add(g, op, 0, v) : status;
 }
 
