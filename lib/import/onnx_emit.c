@@ -60,7 +60,8 @@ static score_status too_wide(const emit *m)
 static void push(emit *m, uint32_t source, uint32_t parent, bool is_right)
 {
 	pending p = {source, parent, is_right};
-	m->has_memory = sl_vector_push(&m->stack, &p, 1) && m->has_memory;
+	if (!sl_vector_push(&m->stack, &p, 1))
+		m->has_memory = false;
 }
 
 /* ---- what the trees are ------------------------------------------------------------------------------- */
@@ -217,7 +218,8 @@ static score_node comparison(const emit *m, const onnx_node *node, score_test te
 
 static void add_node(emit *m, const score_node *node)
 {
-	m->has_memory = sl_vector_push(&m->nodes, node, 1) && m->has_memory;
+	if (!sl_vector_push(&m->nodes, node, 1))
+		m->has_memory = false;
 }
 
 static void split(emit *m, const onnx_node *node, uint32_t at)
@@ -253,7 +255,8 @@ static void sort_out(emit *m, const double *values, size_t n)
 			continue; /* equals nothing */
 		bool good = is_category(values[i]) ? sl_vector_push(&m->categories, &category, 1) :
 			sl_vector_push(&m->others, values + i, 1);
-		m->has_memory = good && m->has_memory;
+		if (!good)
+			m->has_memory = false;
 	}
 	double *v = m->others.data;
 	size_t kept = 0;
@@ -275,7 +278,8 @@ static const onnx_node *gather(emit *m, const onnx_node *node, bool *missing_in)
 	*missing_in = false;
 	while (true) {
 		const double *values = node->mode == ONNX_MEMBER ? m->e->members + node->first : &node->value;
-		m->has_memory = sl_vector_push(&m->values, values, node->mode == ONNX_MEMBER ? node->n : 1) && m->has_memory;
+		if (!sl_vector_push(&m->values, values, node->mode == ONNX_MEMBER ? node->n : 1))
+			m->has_memory = false;
 		*missing_in = *missing_in || (node->missing_is_yes && node->mode != ONNX_NEQ);
 		const onnx_node *next = nodes + node->no;
 		bool goes_on = node->mode != ONNX_NEQ && (next->mode == ONNX_EQ || next->mode == ONNX_MEMBER) &&
@@ -294,9 +298,10 @@ static void chain(emit *m, const onnx_node *node, uint32_t at, uint32_t in, uint
 	for (size_t i = 0; i < m->others.length; i++) {
 		uint32_t here = (uint32_t)m->nodes.length;
 		score_node *two = sl_vector_grow(&m->nodes, 2);
-		m->has_memory = two && m->has_memory;
-		if (!two)
+		if (!two) {
+			m->has_memory = false;
 			return;
+		}
 		two[0] = comparison(m, node, SCORE_TEST_LT, others[i], !missing_in);
 		two[1] = comparison(m, node, SCORE_TEST_LE, others[i], missing_in);
 		two[0].right = (int32_t)(here + 1);
