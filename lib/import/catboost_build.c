@@ -106,11 +106,10 @@ static score_status count_outputs(build *b)
 	} else if (b->file->scale_and_bias.length > 1) {
 		values = b->file->scale_and_bias.length - 1;
 	}
-	if (values < 1 || values > INT32_MAX)
-		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree ? tree->offset : -1, -1,
-			"tree 0 has %zu leaf values for %zu splits; expected at least one for each leaf", tree ? tree->n_values : 0,
-			tree ? tree->n_splits : 0);
-	b->n_outputs = (uint32_t)values;
+	if (values < 1) /* there is a tree, then */
+		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree->offset, -1,
+			"tree 0 has %zu leaf values for %zu splits; expected at least one for each leaf", tree->n_values, tree->n_splits);
+	b->n_outputs = values < UINT32_MAX ? (uint32_t)values : UINT32_MAX; /* the builder has a limit */
 	return SCORE_OK;
 }
 
@@ -324,7 +323,7 @@ static score_status fill_nodes(build *b, size_t number, const cb_tree *tree)
 {
 	const cb_file *f = b->file;
 	const cb_node *from = sl_vector_at(&f->nodes, tree->first_node);
-	score_node *nodes = sl_vector_grow(&b->nodes, tree->n_nodes);
+	score_node *nodes = tree->n_nodes <= INT32_MAX ? sl_vector_grow(&b->nodes, tree->n_nodes) : NULL;
 	if (!nodes)
 		return sl_fail_memory(b->error, tree->n_nodes * sizeof *nodes);
 	uint32_t leaves = 0;
@@ -334,8 +333,8 @@ static score_status fill_nodes(build *b, size_t number, const cb_tree *tree)
 			score_status status = fill_split(b, tree, split, nodes + i);
 			if (status != SCORE_OK)
 				return status;
-			nodes[i].left = from[i].left;
-			nodes[i].right = from[i].right;
+			nodes[i].left = (int32_t)from[i].left;
+			nodes[i].right = (int32_t)from[i].right;
 			continue;
 		}
 		if (from[i].n_values != b->n_outputs)
@@ -491,8 +490,8 @@ static void find_rule(const build *b, char *out, size_t size)
 static score_status set_metadata(build *b)
 {
 	char version[32], rule[48];
-	if (b->file->classes.length && !sl_vector_push(&b->file->classes, "", 1))
-		return sl_fail_memory(b->error, 1);
+	if (b->file->classes.length && !sl_vector_push(&b->file->classes, "]", 2))
+		return sl_fail_memory(b->error, 2);
 	find_version(b, version, sizeof version);
 	find_rule(b, rule, sizeof rule);
 	const char *const pairs[][2] = {{"source.library", "catboost"}, {"source.version", version},
