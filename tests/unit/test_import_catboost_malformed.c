@@ -294,6 +294,7 @@ static void refuses_wrong_nodes(void **state)
 		{"\"value\":2", "\"value\":2,\"right\":{\"value\":1}", "a node needs either", 0},
 		{"\"value\":2", "\"value\":2,\"split\":" SPLIT("1", "-1", "2"), "a node needs either", 0},
 		{"\"value\":2", "\"value\":\"x\"", "expected numbers", 0},
+		{"\"float_feature_index\":1", "\"float_feature_index\":5", "the model has 2 float features", 0},
 	};
 	(void)state;
 	refuse_all(nodes_file, cases, sizeof cases / sizeof cases[0]);

@@ -97,6 +97,11 @@ static void catboost_runs_out_of_memory(void **state)
 			"\"identifier\":\"t\",\"prior_denomerator\":1,\"prior_numerator\":0,\"scale\":5,\"shift\":%d}", i ? "," : "", i);
 	snprintf(text + n, sizeof text - n, "%s", tail);
 	refuse_each_of_text(text);
+	/* Of the labels one fills the first memory taken for them. */
+	refuse_each_of_text("{\"features_info\":{\"float_features\":[{\"borders\":[0.5],\"feature_id\":\"a\",\"feature_index\":0,"
+		"\"flat_feature_index\":0}]},\"model_info\":{\"class_params\":{\"class_names\":[\"\\u0001\\u0001\"]}},\"scale_and_bias\":[2,[0.25]],"
+		"\"trees\":[{\"left\":{\"value\":1,\"weight\":3},\"right\":{\"value\":2,\"weight\":1},\"split\":{\"border\":0.5,"
+		"\"float_feature_index\":0,\"split_index\":0,\"split_type\":\"FloatFeature\"}}]}");
 }
 
 /* ---- ONNX -------------------------------------------------------------------------------------------------- */
@@ -119,7 +124,7 @@ static void onnx_runs_out_of_memory(void **state)
 			"values_strings ss u v\nnode ml:LabelEncoder a -> b ; keys_strings ss u v ; values_tensor t f32 2 1 2\nnode ml:LabelEncoder t -> c ; "
 			"keys_tensor t str 2 u w ; values_floats ff 1 2 ; default_tensor t f32 1 3\nnode ml:OneHotEncoder t -> d ; cats_strings ss w z ; "
 			"zeros i 0\nnode Flatten d -> e\nnode ml:LabelEncoder t -> f ; classes_strings ss w z\nnode Cast f -> h ; to i 1\n"
-			"node Concat b,c,e,h -> s\nnode ml:LinearRegressor s -> z ; coefficients ff 10*1 ; intercepts ff 1\nnode Identity z -> y\n",
+			"node Concat h,e,c,b -> s\nnode ml:LinearRegressor s -> z ; coefficients ff 10*1 ; intercepts ff 1\nnode Identity z -> y\n",
 		"in x f32 ?x2\nout y\nconst c f32 1 2\nnode Add x,c -> a\nnode ml:Scaler a -> b ; offset ff 1 ; scale ff 1\nnode ml:Imputer b -> d ; "
 			"imputed_value_floats ff 1\nnode ml:Binarizer d -> e\nnode ml:Normalizer x -> f ; norm s L2\nnode Concat e,f -> g\n"
 			"const w f32 4x2 8*1\nconst v f32 2 1 2\nnode MatMul g,w -> h\nnode Add h,v -> y\n",

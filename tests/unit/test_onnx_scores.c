@@ -87,7 +87,9 @@ static void says_how_labels_follow(void **state)
 	static const char matrix[] = X MATRIX "node MatMul x,w -> y\nnode ArgMax y -> l\nnode ArgMax y -> k\n";
 	static const char chosen[] = X MATRIX "node MatMul x,w -> a\nnode ArgMax a -> k\nnode ml:ArrayFeatureExtractor a,two -> y\nnode ArgMax y -> l\n";
 	static const char single[] = X "producer made 1.2\n" REGRESSOR "coefficients ff 1 2\nnode ArgMax y -> l\n";
+	static const char long_name[] = X "producer aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa 2\n" REGRESSOR "coefficients ff 1 2\n";
 	(void)state;
+	metadata_is(long_name, SPEC, "source.version", "2");
 	metadata_is(three, SPEC, "class_labels", "[\"a\\\"b\", \"c\\\\d\", \"\\u0001\"]");
 	metadata_is(three, SPEC, "class_rule", "largest margin");
 	metadata_is(matrix, SPEC, "class_rule", "largest margin");
@@ -226,7 +228,16 @@ static void names_features_by_their_inputs(void **state)
 	(void)state;
 	for (uint32_t i = 0; i < 5; i++)
 		assert_string_equal(score_model_feature_name(model, i), names[i]);
+	assert_string_equal(score_model_metadata_get(model, "source.library"), "onnx");
 	assert_int_equal(score_model_category_count(model, 4), 1);
+	score_model_free(model);
+	/* Alone, an input of several columns leaves them without names, also when they are text. */
+	model = import_good("in word str ?x2\nout y\nnode ml:LabelEncoder word -> a ; keys_strings ss u ; values_floats ff 1\n"
+		"node ml:LinearRegressor a -> y ; coefficients ff 1 2\n", SPEC);
+	for (uint32_t i = 0; i < 2; i++) {
+		assert_string_equal(score_model_feature_name(model, i), i ? "f1" : "f0");
+		assert_int_equal(score_model_category_count(model, i), 1);
+	}
 	score_model_free(model);
 }
 
@@ -253,6 +264,32 @@ static void bounds_what_it_reads(void **state)
 	}
 }
 
+/* A file knows no iterations; and what it takes in memory is bounded by its size, whatever it repeats. */
+static void refuses_iterations_and_floods(void **state)
+{
+	onnx_bytes *file = onnx_from_text(X REGRESSOR "coefficients ff 1 2\n");
+	score_import_options options = SCORE_IMPORT_OPTIONS_INIT;
+	score_model *model;
+	score_error error;
+	(void)state;
+	for (uint32_t begin = 0; begin < 2; begin++) {
+		options.iteration_begin = begin;
+		options.iteration_end = 2;
+		assert_int_equal(score_import_memory(file->data, file->size, &options, &model, &error), SCORE_ERR_ARGUMENT);
+		assert_non_null(strstr(error.message, "an ONNX file knows no boosting iterations"));
+	}
+	onnx_bytes *graph = onnx_new_bytes(1);
+	while (graph->size + 16 < sizeof graph->data)
+		onnx_put_block(graph, 5, "", 0); /* a tensor of two bytes */
+	file->size = 0;
+	onnx_put_number(file, 1, 8);
+	onnx_put_block(file, 7, graph->data, graph->size - 32);
+	assert_int_equal(score_import_memory(file->data, file->size, NULL, &model, &error), SCORE_ERR_LIMIT);
+	assert_non_null(strstr(error.message, "when it is parsed, as no model does"));
+	free(graph);
+	free(file);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -263,6 +300,7 @@ int main(void)
 		cmocka_unit_test(refuses_wrong_graphs),
 		cmocka_unit_test(names_features_by_their_inputs),
 		cmocka_unit_test(bounds_what_it_reads),
+		cmocka_unit_test(refuses_iterations_and_floods),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
