@@ -15,7 +15,7 @@ typedef struct cb_feature {
 	int64_t offset;
 	size_t name;         /* into text; an empty string if it has none */
 	size_t first_border; /* into borders; of a category into values */
-	uint32_t n_borders;
+	size_t n_borders;
 	uint8_t is_category;
 	uint8_t nan_right;   /* a missing value counts as +infinity */
 } cb_feature;
@@ -70,8 +70,8 @@ typedef struct cb_table {
 
 /* A node of a non-symmetric tree, in preorder. */
 typedef struct cb_node {
-	int32_t left; /* -1 until it is read */
-	int32_t right;
+	int64_t left; /* -1 until it is read */
+	int64_t right;
 	int64_t split;      /* into splits, -1 until it is read */
 	size_t first_value; /* into leaf_values */
 	size_t n_values;    /* 0: not a leaf */
@@ -109,7 +109,7 @@ typedef struct cb_file {
 	sl_vector trees;          /* cb_tree */
 	sl_vector scale_and_bias; /* double: the scale, then the bias of each output */
 	sl_vector text;           /* char: strings, each terminated */
-	sl_vector classes;        /* char: the class labels as a JSON array, not terminated */
+	sl_vector classes;        /* char: the class labels as a JSON array, but for its end */
 	size_t loss;              /* into text; 0: an empty string */
 	size_t version;
 	size_t threshold;         /* of the probability that makes a row the second class */

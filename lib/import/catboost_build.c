@@ -38,17 +38,6 @@ typedef struct build {
 	score_builder *builder;
 } build;
 
-/* The builder speaks of wrong arguments; here they come from the file. */
-static score_status from_builder(
-	const build *b, score_status status, const score_error *inner, int64_t offset)
-{
-	if (status == SCORE_OK)
-		return status;
-	if (status == SCORE_ERR_ARGUMENT)
-		status = SCORE_ERR_CORRUPT;
-	return sl_fail_at(b->error, status, offset, -1, "%s", inner->message);
-}
-
 /* ---- links -------------------------------------------------------------------------------------- */
 
 typedef enum class_rule { NO_CLASSES, LARGEST, ABOVE } class_rule;
@@ -117,11 +106,10 @@ static score_status count_outputs(build *b)
 	} else if (b->file->scale_and_bias.length > 1) {
 		values = b->file->scale_and_bias.length - 1;
 	}
-	if (values < 1 || values > INT32_MAX)
-		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree ? tree->offset : -1, -1,
-			"tree 0 has %zu leaf values for %zu splits; expected at least one for each leaf", tree ? tree->n_values : 0,
-			tree ? tree->n_splits : 0);
-	b->n_outputs = (uint32_t)values;
+	if (values < 1) /* there is a tree, then */
+		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, tree->offset, -1,
+			"tree 0 has %zu leaf values for %zu splits; expected at least one for each leaf", tree->n_values, tree->n_splits);
+	b->n_outputs = values < UINT32_MAX ? (uint32_t)values : UINT32_MAX; /* the builder has a limit */
 	return SCORE_OK;
 }
 
@@ -335,7 +323,7 @@ static score_status fill_nodes(build *b, size_t number, const cb_tree *tree)
 {
 	const cb_file *f = b->file;
 	const cb_node *from = sl_vector_at(&f->nodes, tree->first_node);
-	score_node *nodes = sl_vector_grow(&b->nodes, tree->n_nodes);
+	score_node *nodes = tree->n_nodes <= INT32_MAX ? sl_vector_grow(&b->nodes, tree->n_nodes) : NULL;
 	if (!nodes)
 		return sl_fail_memory(b->error, tree->n_nodes * sizeof *nodes);
 	uint32_t leaves = 0;
@@ -345,8 +333,8 @@ static score_status fill_nodes(build *b, size_t number, const cb_tree *tree)
 			score_status status = fill_split(b, tree, split, nodes + i);
 			if (status != SCORE_OK)
 				return status;
-			nodes[i].left = from[i].left;
-			nodes[i].right = from[i].right;
+			nodes[i].left = (int32_t)from[i].left;
+			nodes[i].right = (int32_t)from[i].right;
 			continue;
 		}
 		if (from[i].n_values != b->n_outputs)
@@ -404,7 +392,7 @@ static score_status add_tree(build *b, size_t i)
 	status = take_covers(b, tree, &t.covers);
 	if (status != SCORE_OK)
 		return status;
-	return from_builder(b, score_builder_add_tree(b->builder, &t, &inner), &inner, tree->offset);
+	return import_from_builder(score_builder_add_tree(b->builder, &t, &inner), &inner, tree->offset, b->error);
 }
 
 static score_status add_trees(build *b)
@@ -435,7 +423,7 @@ static score_status set_features(build *b)
 				import_cb_text(b->file, f[i].name), f[i].is_category ? SCORE_FEATURE_CATEGORY : SCORE_FEATURE_NUMERIC,
 				&inner);
 			if (status != SCORE_OK)
-				return from_builder(b, status, &inner, f[i].offset);
+				return import_from_builder(status, &inner, f[i].offset, b->error);
 		}
 	}
 	return SCORE_OK;
@@ -448,13 +436,14 @@ static score_status set_base(build *b)
 	if (v->length < 2)
 		return SCORE_OK;
 	score_status status = score_builder_set_base(b->builder, sl_vector_at(v, 1), v->length - 1, &inner);
-	return from_builder(b, status, &inner, b->file->scale_offset);
+	return import_from_builder(status, &inner, b->file->scale_offset, b->error);
 }
 
 static score_status set_link(build *b)
 {
 	score_error inner;
-	return from_builder(b, score_builder_set_link(b->builder, b->link, 1.0, &inner), &inner, b->file->loss_offset);
+	return import_from_builder(score_builder_set_link(b->builder, b->link, 1.0, &inner), &inner,
+		b->file->loss_offset, b->error);
 }
 
 /* The release, from the text "… Branch: tags/v1.2.10 …". */
@@ -501,8 +490,8 @@ static void find_rule(const build *b, char *out, size_t size)
 static score_status set_metadata(build *b)
 {
 	char version[32], rule[48];
-	if (b->file->classes.length && !sl_vector_push(&b->file->classes, "", 1))
-		return sl_fail_memory(b->error, 1);
+	if (b->file->classes.length && !sl_vector_push(&b->file->classes, "]", 2))
+		return sl_fail_memory(b->error, 2);
 	find_version(b, version, sizeof version);
 	find_rule(b, rule, sizeof rule);
 	const char *const pairs[][2] = {{"source.library", "catboost"}, {"source.version", version},
@@ -513,7 +502,7 @@ static score_status set_metadata(build *b)
 		score_status status = *pairs[i][1] ?
 			score_builder_set_metadata(b->builder, pairs[i][0], pairs[i][1], &inner) : SCORE_OK;
 		if (status != SCORE_OK)
-			return from_builder(b, status, &inner, -1);
+			return import_from_builder(status, &inner, -1, b->error);
 	}
 	return SCORE_OK;
 }
@@ -534,7 +523,7 @@ static score_status new_builder(build *b)
 		contract.scale = *(const double *)b->file->scale_and_bias.data;
 	options.allocator = b->options->allocator;
 	options.isa = b->options->isa;
-	return from_builder(b, score_builder_new(&contract, &options, &b->builder, &inner), &inner, -1);
+	return import_from_builder(score_builder_new(&contract, &options, &b->builder, &inner), &inner, -1, b->error);
 }
 
 static score_status build_model(build *b)

@@ -6,6 +6,7 @@
  * there, computed here once, in its order and in float. A hash that training did not see gives the statistic of no rows.
  */
 #include "catboost.h"
+#include "importers.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -39,14 +40,6 @@ typedef struct ctr_build {
 static score_status corrupt(const ctr_build *b, int64_t offset, const char *what)
 {
 	return sl_fail_at(b->file->error, SCORE_ERR_CORRUPT, offset, -1, "%s", what);
-}
-
-static score_status from_builder(const ctr_build *b, score_status status, const score_error *inner, int64_t offset)
-{
-	if (status == SCORE_OK)
-		return status;
-	return sl_fail_at(b->file->error, status == SCORE_ERR_ARGUMENT ? SCORE_ERR_CORRUPT : status, offset, -1, "%s",
-		inner->message);
 }
 
 /* ---- tables -------------------------------------------------------------------------------------- */
@@ -193,7 +186,8 @@ static score_status add_bit(ctr_build *b, const cb_split *element, const cb_feat
 	program.source = (uint32_t)feature->column;
 	program.steps = is_float ? steps : steps + 2;
 	program.n_steps = is_float ? 2 : 1;
-	return from_builder(b, score_builder_add_column(b->builder, &program, column, &inner), &inner, -1);
+	return import_from_builder(score_builder_add_column(b->builder, &program, column, &inner), &inner, -1,
+		b->file->error);
 }
 
 /* In the order in which CatBoost hashes them: categories, floats, one-hot values. */
@@ -243,7 +237,8 @@ static score_status add_ctr(ctr_build *b, const cb_ctr *ctr, uint32_t *column)
 	program.n_hashes = b->hashes.length;
 	program.steps = &step;
 	program.n_steps = 1;
-	return from_builder(b, score_builder_add_column(b->builder, &program, column, &inner), &inner, ctr->offset);
+	return import_from_builder(score_builder_add_column(b->builder, &program, column, &inner), &inner, ctr->offset,
+		b->file->error);
 }
 
 /* ---- files that say too little ------------------------------------------------------------------- */

@@ -100,11 +100,9 @@ static score_status begin_node(reader *r, frame *f)
 	if (status != SCORE_OK)
 		return status;
 	size_t number = f->node - ((const cb_tree *)file->trees.data)[file->trees.length - 1].first_node;
-	if (number >= INT32_MAX)
-		return sl_fail_at(file->error, SCORE_ERR_LIMIT, f->offset, -1, "a tree has too many nodes");
 	if (f->key) {
 		cb_node *parent = sl_vector_at(&file->nodes, r->frames[r->depth - 2].node);
-		*(f->key->name[0] == 'l' ? &parent->left : &parent->right) = (int32_t)number;
+		*(f->key->name[0] == 'l' ? &parent->left : &parent->right) = (int64_t)number;
 	}
 	return sl_vector_push(&file->nodes, &node, 1) ? SCORE_OK : no_memory(r);
 }
@@ -159,18 +157,25 @@ static score_status on_object_begin(reader *r, const import_event *e)
 	return begin_object(r, (place)k->slot, k, e->offset);
 }
 
-static score_status begin_values(reader *r, const key *k, int64_t offset)
+/* A list of numbers, or a single one that may stand for it. */
+static void begin_numbers(reader *r, const key *k, int64_t offset)
 {
 	cb_file *file = r->file;
-	if (k->kind == NUMBERS && k->slot == SCALE)
+	if (k->slot == SCALE)
 		file->scale_offset = offset;
-	if (k->kind == NUMBERS && k->slot == NODE_VALUES)
+	if (k->slot == NODE_VALUES)
 		((cb_node *)file->nodes.data)[top(r)->node].first_value = file->leaf_values.length;
-	if (k->kind == OBJECTS && (k->slot == IN_SYMMETRIC || k->slot == IN_NODE)) {
-		if (r->has_trees)
-			return corrupt(r, offset, k->name, "the model has both \"trees\" and \"oblivious_trees\"");
-		r->has_trees = true;
-	}
+}
+
+static score_status begin_array(reader *r, const key *k, int64_t offset)
+{
+	if (k->kind == NUMBERS)
+		begin_numbers(r, k, offset);
+	if (k->kind != OBJECTS || (k->slot != IN_SYMMETRIC && k->slot != IN_NODE))
+		return SCORE_OK;
+	if (r->has_trees)
+		return corrupt(r, offset, k->name, "the model has both \"trees\" and \"oblivious_trees\"");
+	r->has_trees = true;
 	return SCORE_OK;
 }
 
@@ -192,10 +197,21 @@ static score_status on_array_begin(reader *r, const import_event *e)
 	if (f->place == IN_ARRAY || k->kind == OBJECT || k->kind == WORD || k->kind == WHOLE ||
 		k->kind == NUMBER || (k->kind == NUMBERS && (f->place == IN_SPLIT || f->place == IN_ELEMENT)))
 		return corrupt(r, e->offset, k->name, "expected no array here");
-	score_status status = begin_values(r, k, e->offset);
+	score_status status = begin_array(r, k, e->offset);
 	r->frames[r->depth++] = (frame){.place = IN_ARRAY, .key = k, .offset = e->offset};
 	r->next = NULL;
 	return status;
+}
+
+/* A text and its end. */
+static score_status keep_text(reader *r, const import_event *e)
+{
+	char *to = sl_vector_grow(&r->file->text, e->length + 1);
+	if (!to)
+		return no_memory(r);
+	memcpy(to, e->length ? e->text : "", e->length);
+	to[e->length] = '\0';
+	return SCORE_OK;
 }
 
 static score_status on_key(reader *r, const import_event *e)
@@ -205,8 +221,7 @@ static score_status on_key(reader *r, const import_event *e)
 	if (f->place == IN_TABLES) {
 		r->next = &any_table;
 		r->table = (cb_table){.offset = e->offset, .name = r->file->text.length};
-		return sl_vector_push(&r->file->text, e->text, e->length) && sl_vector_push(&r->file->text, "", 1) ?
-			SCORE_OK : no_memory(r);
+		return keep_text(r, e);
 	}
 	for (size_t i = 0; i < N_KEYS; i++) {
 		const key *k = &keys[i];
@@ -231,11 +246,17 @@ static score_status add_hash(reader *r, const import_event *e)
 	return sl_vector_push(&r->file->values, &hash, 1) ? SCORE_OK : no_memory(r);
 }
 
+/* What is a number to JSON, and NaN and infinities, are numbers here too. */
+static bool take_number(const import_event *e, double *x)
+{
+	return e->kind == IMPORT_DECIMAL && sl_parse_f64(e->text, e->length, x) == e->length;
+}
+
 static score_status add_number(reader *r, const import_event *e, const key *k, size_t node)
 {
 	cb_file *file = r->file;
 	double x;
-	if (e->kind != IMPORT_DECIMAL || sl_parse_f64(e->text, e->length, &x) != e->length)
+	if (!take_number(e, &x))
 		return corrupt(r, e->offset, k->name, "expected numbers");
 	float narrow = (float)x;
 	if (k->slot == HASHES)
@@ -255,19 +276,18 @@ static score_status add_number(reader *r, const import_event *e, const key *k, s
 
 static score_status add_word(reader *r, const import_event *e, const key *k)
 {
-	sl_vector *text = &r->file->text;
 	if (e->kind != IMPORT_STRING || (e->length && memchr(e->text, 0, e->length)))
 		return corrupt(r, e->offset, k->name, "expected a string without zero bytes");
 	if (k->slot == LOSS)
 		r->file->loss_offset = e->offset;
-	r->words[k->slot] = e->length ? text->length : 0;
-	return sl_vector_push(text, e->text, e->length) && sl_vector_push(text, "", 1) ? SCORE_OK : no_memory(r);
+	r->words[k->slot] = e->length ? r->file->text.length : 0;
+	return keep_text(r, e);
 }
 
 static score_status add_float(reader *r, const import_event *e, const key *k)
 {
 	double x;
-	if (e->kind != IMPORT_DECIMAL || sl_parse_f64(e->text, e->length, &x) != e->length)
+	if (!take_number(e, &x))
 		return corrupt(r, e->offset, k->name, "expected a number");
 	r->numbers[k->slot] = (float)x;
 	return SCORE_OK;
@@ -302,7 +322,7 @@ static score_status add_bucket(reader *r, const import_event *e)
 			return corrupt(r, e->offset, "hash_map", "expected as many numbers behind every hash");
 		return sl_vector_push(&file->hashes, &hash, 1) ? SCORE_OK : no_memory(r);
 	}
-	if (!n_hashes || e->kind != IMPORT_DECIMAL || sl_parse_f64(e->text, e->length, &count) != e->length)
+	if (!n_hashes || !take_number(e, &count))
 		return corrupt(r, e->offset, "hash_map", "expected hashes in quotes, each followed by numbers");
 	return sl_vector_push(&file->counts, &count, 1) ? SCORE_OK : no_memory(r);
 }
@@ -318,25 +338,29 @@ static score_status add_whole(reader *r, const import_event *e, const key *k)
 	return SCORE_OK;
 }
 
-/* A label behind the others, as JSON text. */
+/* A label behind the others, as JSON text: its characters may be six each, and there are quotes and a comma. */
 static score_status add_label(reader *r, const import_event *e)
 {
 	sl_vector *out = &r->file->classes;
-	bool good = sl_vector_push(out, out->length ? "," : "[", 1);
-	if (e->kind == IMPORT_DECIMAL)
-		return good && sl_vector_push(out, e->text, e->length) ? SCORE_OK : no_memory(r);
-	if (e->kind == IMPORT_INTEGER)
-		return good && sl_vector_push(out, e->integer ? "true" : "false", e->integer ? 4 : 5) ? SCORE_OK : no_memory(r);
-	if (e->kind != IMPORT_STRING || (e->length && memchr(e->text, 0, e->length)))
+	bool is_word = e->kind == IMPORT_INTEGER, is_text = e->kind == IMPORT_STRING;
+	const char *text = is_word ? (e->integer ? "true" : "false") : e->text;
+	size_t length = is_word ? strlen(text) : e->length;
+	if ((!is_word && !is_text && e->kind != IMPORT_DECIMAL) || (length && memchr(text, 0, length)))
 		return corrupt(r, e->offset, "class_names", "expected numbers or strings without zero bytes");
-	good = good && sl_vector_push(out, "\"", 1);
-	for (size_t i = 0; i < e->length && good; i++) {
-		unsigned char c = (unsigned char)e->text[i];
-		char escaped[8];
-		int n = snprintf(escaped, sizeof escaped, c < 0x20 ? "\\u%04x" : c == '"' || c == '\\' ? "\\%c" : "%c", c);
-		good = sl_vector_push(out, escaped, (size_t)n);
+	char *begin = sl_vector_grow(out, 6 * length + 4), *to = begin;
+	if (!to)
+		return no_memory(r);
+	*to++ = begin == out->data ? '[' : ',';
+	if (is_text)
+		*to++ = '"';
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)text[i];
+		to += snprintf(to, 7, c < 0x20 ? "\\u%04x" : c == '"' || c == '\\' ? "\\%c" : "%c", c);
 	}
-	return good && sl_vector_push(out, "\"", 1) ? SCORE_OK : no_memory(r);
+	if (is_text)
+		*to++ = '"';
+	out->length = (size_t)(to - (char *)out->data);
+	return SCORE_OK;
 }
 
 static score_status on_element(reader *r, const import_event *e, const frame *f)
@@ -347,8 +371,6 @@ static score_status on_element(reader *r, const import_event *e, const frame *f)
 		return add_label(r, e);
 	if (f->key->kind == BUCKETS)
 		return add_bucket(r, e);
-	if (f->key->kind == REFUSED)
-		return SCORE_OK; /* refused at the end of the array */
 	return corrupt(r, e->offset, f->key->name, "expected objects");
 }
 
@@ -371,8 +393,8 @@ static score_status on_scalar(reader *r, const import_event *e)
 	if (k->kind == NUMBER)
 		return add_float(r, e, k);
 	if (k->kind == NUMBERS && (f->place == IN_SPLIT || f->place == IN_ELEMENT || f->place == IN_NODE)) {
-		score_status status = begin_values(r, k, e->offset);
-		return status == SCORE_OK ? add_number(r, e, k, f->node) : status;
+		begin_numbers(r, k, e->offset);
+		return add_number(r, e, k, f->node);
 	}
 	return corrupt(r, e->offset, k->name, "expected an object or an array");
 }
@@ -385,8 +407,6 @@ static score_status on_array_end(reader *r, const import_event *e)
 		return SCORE_OK;
 	}
 	r->depth--;
-	if (f->key->kind == LABELS && r->file->classes.length && !sl_vector_push(&r->file->classes, "]", 1))
-		return no_memory(r);
 	if (f->key->kind == NUMBERS && f->key->slot == NODE_VALUES &&
 		((const cb_node *)r->file->nodes.data)[top(r)->node].n_values == 0)
 		return corrupt(r, e->offset, "value", "expected at least one number");

@@ -43,11 +43,9 @@ static score_status end_float(reader *r, const frame *f)
 		if (borders[i] != borders[i] || (i > r->first_border && borders[i] < borders[i - 1]))
 			return corrupt(r, f->offset, "borders", "expected numbers in ascending order");
 	}
-	if (file->borders.length > UINT32_MAX)
-		return sl_fail_at(file->error, SCORE_ERR_LIMIT, f->offset, -1, "the model has more than 4294967295 borders");
 	size_t name = r->words[FEATURE_NAME] ? r->words[FEATURE_NAME] : r->words[FEATURE_ID];
 	cb_feature feature = {.column = r->wholes[COLUMN], .offset = f->offset, .name = name,
-		.first_border = r->first_border, .n_borders = (uint32_t)(file->borders.length - r->first_border),
+		.first_border = r->first_border, .n_borders = file->borders.length - r->first_border,
 		.nan_right = right};
 	return sl_vector_push(&file->float_features, &feature, 1) ? SCORE_OK : no_memory(r);
 }
@@ -59,10 +57,8 @@ static score_status end_category(reader *r, const frame *f)
 	if (status != SCORE_OK)
 		return status;
 	size_t name = r->words[FEATURE_NAME] ? r->words[FEATURE_NAME] : r->words[FEATURE_ID];
-	if (r->file->values.length > UINT32_MAX)
-		return sl_fail_at(r->file->error, SCORE_ERR_LIMIT, f->offset, -1, "the model has more than 4294967295 values");
 	cb_feature feature = {.column = r->wholes[COLUMN], .offset = f->offset, .name = name, .is_category = 1,
-		.first_border = r->first_value, .n_borders = (uint32_t)(r->file->values.length - r->first_value)};
+		.first_border = r->first_value, .n_borders = r->file->values.length - r->first_value};
 	return sl_vector_push(features, &feature, 1) ? SCORE_OK : no_memory(r);
 }
 

@@ -32,6 +32,18 @@ static inline bool import_covers_usable(const double *covers, size_t n)
 	return true;
 }
 
+/* A builder speaks of wrong arguments; here they come from the file. */
+static inline score_status import_builder_status(score_status status)
+{
+	return status == SCORE_ERR_ARGUMENT ? SCORE_ERR_CORRUPT : status;
+}
+
+/* What the builder said, `inner`, about what stands at `offset` of the file, or -1. */
+static inline score_status import_from_builder(score_status status, const score_error *inner, int64_t offset, score_error *error)
+{
+	return status == SCORE_OK ? SCORE_OK : sl_fail_at(error, import_builder_status(status), offset, -1, "%s", inner->message);
+}
+
 /* `format` is SCORE_FORMAT_XGBOOST_JSON or SCORE_FORMAT_XGBOOST_UBJSON; `options` may be NULL. */
 score_status import_xgboost(const void *data, size_t size, score_format format,
 	const score_import_options *options, score_builder **out, score_error *error);
@@ -44,8 +56,10 @@ score_status import_lightgbm(const void *data, size_t size, const score_import_o
 score_status import_catboost(const void *data, size_t size, const score_import_options *options,
 	score_builder **out, score_error *error);
 
+#ifdef SL_HAVE_ONNX
 /* ONNX-ML; `options` may be NULL. */
 score_status import_onnx(const void *data, size_t size, const score_import_options *options, score_builder **out,
 	score_error *error);
+#endif
 
 #endif

@@ -60,7 +60,7 @@ static void *block_alloc(void *context, size_t size)
 static void block_free(void *context, void *pointer)
 {
 	json *j = context;
-	if (!pointer)
+	if (SL_NEVER(!pointer)) /* yajl looks first */
 		return;
 	block *b = (block *)pointer - 1;
 	b->previous->next = b->next;
@@ -176,9 +176,8 @@ static score_status outcome(json *j, yajl_status result)
 		return j->status;
 	size_t offset = j->base + yajl_get_bytes_consumed(j->yajl);
 	const char *text = (const char *)yajl_get_error(j->yajl, 0, NULL, 0);
-	size_t length = strcspn(text, "\n");
 	return sl_fail_at(j->error, SCORE_ERR_CORRUPT, (int64_t)offset, -1, "the file is not valid JSON: %.*s",
-		(int)(length < 120 ? length : 120), text);
+		(int)strcspn(text, "\n"), text);
 }
 
 static score_status feed(json *j, const char *text, size_t length, size_t base)

@@ -27,8 +27,13 @@ static bool add(import_labels *labels, const char *text, size_t length)
 {
 	size_t start = labels->text.length;
 	labels->is_broken |= length && memchr(text, 0, length);
-	return sl_vector_push(&labels->starts, &start, 1) && sl_vector_push(&labels->text, text, length) &&
-		sl_vector_push(&labels->text, "", 1);
+	char *to = sl_vector_grow(&labels->text, length + 1);
+	if (!to || !sl_vector_push(&labels->starts, &start, 1))
+		return false;
+	if (length)
+		memcpy(to, text, length);
+	to[length] = '\0';
+	return true;
 }
 
 bool import_labels_add_text(import_labels *labels, const char *text, size_t length)

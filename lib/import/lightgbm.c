@@ -162,8 +162,8 @@ static score_status read_features(lgbm_import *m)
 	lgbm_text names_left = m->header[FEATURE_NAMES].value, infos_left = m->header[FEATURE_INFOS].value;
 	lgbm_text name, info;
 	for (uint32_t i = 0; i < m->n_features; i++) {
-		if (!import_lgbm_word(&names_left, ' ', &name) || !import_lgbm_word(&infos_left, ' ', &info))
-			return sl_fail(m->in.error, SCORE_ERR_CORRUPT, "feature %u has no name or no info", i);
+		import_lgbm_word(&names_left, ' ', &name); /* check_per_feature() counted both */
+		import_lgbm_word(&infos_left, ' ', &info);
 		names[i] = sl_arena_string(&m->texts, name.text, name.length);
 		if (!names[i])
 			return sl_fail_memory(m->in.error, name.length);
@@ -310,19 +310,16 @@ score_status import_lightgbm(const void *data, size_t size, const score_import_o
 	const char *text = size ? data : "";
 	lgbm_import m = {.in = {text, text, text + size, 1, error}};
 
-	sl_error_clear(error);
+	if (options)
+		m.options = *options;
 	*out = NULL;
-	score_status status = sl_take_struct(&m.options, sizeof m.options, options, "score_import_options",
-		error);
-	if (status != SCORE_OK)
-		return status;
 	if (m.options.iteration_begin >= m.options.iteration_end && m.options.iteration_begin != 0)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "iterations [%u, %u) are none", m.options.iteration_begin,
 			m.options.iteration_end);
 	m.allocator = sl_allocator(m.options.allocator);
 	sl_arena_init(&m.texts, &m.allocator, SIZE_MAX);
 	import_lgbm_trees_init(&m.trees, &m.allocator);
-	status = read_file(&m);
+	score_status status = read_file(&m);
 	import_lgbm_trees_free(&m.trees);
 	sl_arena_free(&m.texts);
 	if (status != SCORE_OK)

@@ -151,7 +151,7 @@ static score_status read_sets(lgbm_trees *t, const lgbm_field *field, int64_t n_
 		uint32_t n_words = set_first[k + 1] - begin;
 		begin = set_first[k + 1];
 		set_first[k] = (uint32_t)t->categories.length;
-		if (n_words > MAX_SET_WORDS)
+		if (n_words > MAX_SET_WORDS || t->categories.length > UINT32_MAX - 32 * (size_t)n_words)
 			return LGBM_FAIL(&t->in, &field->value, SCORE_ERR_CORRUPT,
 				"category set %lld has %u words, more than ints can name", (long long)k, n_words);
 		for (uint32_t i = 0; i < n_words; i++) {
@@ -163,9 +163,6 @@ static score_status read_sets(lgbm_trees *t, const lgbm_field *field, int64_t n_
 				return sl_fail_memory(t->in.error, 32 * sizeof bits);
 		}
 	}
-	if (t->categories.length > UINT32_MAX)
-		return LGBM_FAIL(&t->in, &field->value, SCORE_ERR_LIMIT,
-			"the tree's sets name more than 2^32 categories");
 	set_first[n_sets] = (uint32_t)t->categories.length;
 	return import_lgbm_no_more(&t->in, &rest, field->key);
 }
@@ -444,9 +441,7 @@ static score_status add_tree(lgbm_trees *t, const lgbm_text *head, uint32_t outp
 		tree.term_coefficients = t->coefficients.data;
 		tree.n_terms = t->coefficients.length;
 	}
-	score_status status = score_builder_add_tree(t->builder, &tree, t->in.error);
-	if (status == SCORE_ERR_ARGUMENT)
-		status = SCORE_ERR_CORRUPT;
+	score_status status = import_builder_status(score_builder_add_tree(t->builder, &tree, t->in.error));
 	if (status != SCORE_OK && t->in.error) {
 		t->in.error->code = status;
 		t->in.error->line = head->line;

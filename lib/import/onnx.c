@@ -145,13 +145,13 @@ static score_status set_linear(onnx_file *file, const onnx_model *m, score_build
 	uint32_t first, n_outputs = m->scores.n_outputs;
 	score_error inner;
 	score_status status = align_columns(file, m, b, &first);
-	double *weights = sl_arena_alloc(&file->arena, (size_t)m->columns.n * n_outputs, sizeof *weights);
-	if (status == SCORE_OK && !weights)
-		return import_onnx_no_memory(file, (size_t)m->columns.n * n_outputs * sizeof *weights);
 	if (status == SCORE_OK && first)
 		status = import_onnx_from_builder(file, m->op, score_builder_set_linear_columns(b, first, &inner), &inner);
 	if (status != SCORE_OK)
 		return status;
+	double *weights = sl_arena_alloc(&file->arena, (size_t)m->columns.n * n_outputs, sizeof *weights);
+	if (!weights)
+		return import_onnx_no_memory(file, (size_t)m->columns.n * n_outputs * sizeof *weights);
 	for (size_t i = 0; i < m->columns.n; i++) {
 		for (size_t o = 0; o < n_outputs; o++)
 			weights[i * n_outputs + o] = l->weights[i * l->n_outputs + (l->chosen >= 0 ? (size_t)l->chosen : o)];

@@ -32,7 +32,11 @@ typedef struct emit {
 	bool vector_trees;
 	uint32_t *output;     /* of each scalar tree */
 	uint64_t visits_left; /* nodes that may be looked at, */
-	uint64_t copies_left; /* and made: shared children are copied */
+	uint64_t copies_left; /* and made, with the values of sets: shared children are copied */
+	uint64_t scores_left; /* of leaf vectors */
+	uint64_t n_leaves;    /* made so far with a vector */
+	uint64_t *voted;      /* [n_outputs] the last of them that had a weight for a target */
+	bool has_memory;      /* for all that was pushed */
 } emit;
 
 static score_status no_memory(const emit *m)
@@ -46,10 +50,18 @@ static score_status too_many(const emit *m)
 		"shared children, or equality with numbers other than 0, 1, 2, …, make too many nodes; use trees, BRANCH_LEQ, BRANCH_LT");
 }
 
-static bool push(emit *m, uint32_t source, uint32_t parent, bool is_right)
+static score_status too_wide(const emit *m)
+{
+	return import_onnx_fail(m->file, m->e->op, SCORE_ERR_LIMIT, "%zu nodes with scores for each of %u targets", m->e->n_nodes,
+		m->scores->n_outputs);
+}
+
+/* Whether there was room for it tells has_memory, in the end. */
+static void push(emit *m, uint32_t source, uint32_t parent, bool is_right)
 {
 	pending p = {source, parent, is_right};
-	return sl_vector_push(&m->stack, &p, 1);
+	if (!sl_vector_push(&m->stack, &p, 1))
+		m->has_memory = false;
 }
 
 /* ---- what the trees are ------------------------------------------------------------------------------- */
@@ -58,9 +70,10 @@ static bool push(emit *m, uint32_t source, uint32_t parent, bool is_right)
 static score_status check_cycles(emit *m)
 {
 	const onnx_ensemble *e = m->e;
-	size_t taken = 0;
+	size_t taken = 0, n_free = 0;
 	uint32_t *uses = sl_arena_alloc(&m->file->arena, e->n_nodes, sizeof *uses);
-	if (!uses)
+	uint32_t *free_nodes = sl_arena_alloc(&m->file->arena, e->n_nodes, sizeof *free_nodes);
+	if (!uses || !free_nodes)
 		return import_onnx_no_memory(m->file, e->n_nodes * sizeof *uses);
 	for (size_t i = 0; i < e->n_nodes; i++) {
 		if (e->nodes[i].mode != ONNX_LEAF) {
@@ -68,19 +81,18 @@ static score_status check_cycles(emit *m)
 			uses[e->nodes[i].no]++;
 		}
 	}
-	m->stack.length = 0;
 	for (uint32_t i = 0; i < e->n_nodes; i++) {
-		if (uses[i] == 0 && !push(m, i, UINT32_MAX, false))
-			return no_memory(m);
+		if (uses[i] == 0)
+			free_nodes[n_free++] = i;
 	}
-	while (m->stack.length) {
-		const onnx_node *node = e->nodes + ((const pending *)m->stack.data)[--m->stack.length].source;
-		taken++;
+	for (; taken < n_free; taken++) {
+		const onnx_node *node = e->nodes + free_nodes[taken];
 		if (node->mode == ONNX_LEAF)
 			continue;
-		if ((--uses[node->yes] == 0 && !push(m, node->yes, UINT32_MAX, false)) ||
-			(--uses[node->no] == 0 && !push(m, node->no, UINT32_MAX, false)))
-			return no_memory(m);
+		if (--uses[node->yes] == 0)
+			free_nodes[n_free++] = node->yes;
+		if (--uses[node->no] == 0)
+			free_nodes[n_free++] = node->no;
 	}
 	if (taken < e->n_nodes)
 		return import_onnx_fail(m->file, e->op, SCORE_ERR_CORRUPT, "%zu nodes lead back to themselves: there is a cycle",
@@ -94,8 +106,8 @@ static score_status survey_tree(emit *m, size_t tree, uint32_t *seen)
 	const onnx_ensemble *e = m->e;
 	bool found = false;
 	m->stack.length = 0;
-	bool good = push(m, e->roots[tree], UINT32_MAX, false);
-	while (good && m->stack.length) {
+	push(m, e->roots[tree], UINT32_MAX, false);
+	while (m->stack.length) {
 		uint32_t at = ((const pending *)m->stack.data)[--m->stack.length].source;
 		const onnx_node *node = e->nodes + at;
 		if (seen[at] == tree + 1)
@@ -104,7 +116,8 @@ static score_status survey_tree(emit *m, size_t tree, uint32_t *seen)
 		if (m->visits_left-- == 0)
 			return too_many(m);
 		if (node->mode != ONNX_LEAF) {
-			good = push(m, node->no, 0, true) && push(m, node->yes, 0, false);
+			push(m, node->no, 0, true);
+			push(m, node->yes, 0, false);
 			continue;
 		}
 		for (uint32_t i = 0; i < node->n; i++) {
@@ -115,7 +128,7 @@ static score_status survey_tree(emit *m, size_t tree, uint32_t *seen)
 			found = true;
 		}
 	}
-	return good ? SCORE_OK : no_memory(m);
+	return m->has_memory ? SCORE_OK : no_memory(m);
 }
 
 static score_status survey(emit *m)
@@ -130,11 +143,14 @@ static score_status survey(emit *m)
 		status = survey_tree(m, i, seen);
 	if (status != SCORE_OK)
 		return status;
+	if (!m->vector_trees)
+		return SCORE_OK;
+	m->voted = sl_arena_alloc(&m->file->arena, m->scores->n_outputs, sizeof *m->voted);
+	if (!m->voted)
+		return import_onnx_no_memory(m->file, m->scores->n_outputs * sizeof *m->voted);
 	/* Leaf vectors may take more room than the file; not out of proportion to it. */
-	if (m->vector_trees && e->n_nodes > (m->file->limit - m->file->arena.used) / sizeof(double) / m->scores->n_outputs)
-		return import_onnx_fail(m->file, e->op, SCORE_ERR_LIMIT, "%zu nodes with scores for each of %u targets", e->n_nodes,
-			m->scores->n_outputs);
-	return SCORE_OK;
+	m->scores_left = (m->file->limit - m->file->arena.used) / sizeof(double);
+	return e->n_nodes > m->scores_left / m->scores->n_outputs ? too_wide(m) : SCORE_OK;
 }
 
 /* ---- leaves ------------------------------------------------------------------------------------------- */
@@ -160,15 +176,18 @@ static score_status fill_leaf(emit *m, const onnx_node *node, score_node *out)
 	}
 	uint32_t n = m->scores->n_outputs;
 	out->leaf_vector = (uint32_t)(m->vectors.length / n);
+	if (n > m->scores_left)
+		return too_wide(m);
+	m->scores_left -= n;
 	double *values = sl_vector_grow(&m->vectors, n);
 	if (!values)
 		return no_memory(m);
 	memset(values, 0, n * sizeof *values);
+	m->n_leaves++;
 	for (uint32_t i = 0; i < node->n; i++) {
-		for (uint32_t k = 0; k < i; k++) {
-			if (votes[k].target == votes[i].target)
-				return second_vote(m, node, votes[i].target);
-		}
+		if (m->voted[votes[i].target] == m->n_leaves)
+			return second_vote(m, node, votes[i].target);
+		m->voted[votes[i].target] = m->n_leaves;
 		values[votes[i].target] = votes[i].weight;
 	}
 	return SCORE_OK;
@@ -190,24 +209,28 @@ static double narrow_threshold(const emit *m, double t, bool inclusive)
 }
 
 /* `x < t` or `x <= t`, with `left` where that is so. */
-static bool compare(emit *m, const onnx_node *node, score_test test, double t, bool missing_left)
+static score_node comparison(const emit *m, const onnx_node *node, score_test test, double t, bool missing_left)
 {
-	score_node out = {.test = test, .feature = m->columns->column[node->feature],
+	return (score_node){.test = test, .feature = m->columns->column[node->feature],
 		.missing = missing_left ? SCORE_MISSING_LEFT : SCORE_MISSING_RIGHT,
 		.value = narrow_threshold(m, t, test == SCORE_TEST_LE)};
-	return sl_vector_push(&m->nodes, &out, 1);
 }
 
-static bool split(emit *m, const onnx_node *node, uint32_t at)
+static void add_node(emit *m, const score_node *node)
 {
-	bool missing = node->missing_is_yes;
-	bool less = node->mode == ONNX_LT || node->mode == ONNX_LEQ;
+	if (!sl_vector_push(&m->nodes, node, 1))
+		m->has_memory = false;
+}
+
+static void split(emit *m, const onnx_node *node, uint32_t at)
+{
 	/* x > t is the contrary of x <= t, unless t is NaN and neither is so. */
-	if (less || node->value != node->value)
-		return compare(m, node, node->mode == ONNX_LEQ ? SCORE_TEST_LE : SCORE_TEST_LT, node->value, missing) &&
-			push(m, node->no, at, true) && push(m, node->yes, at, false);
-	return compare(m, node, node->mode == ONNX_GT ? SCORE_TEST_LE : SCORE_TEST_LT, node->value, !missing) &&
-		push(m, node->yes, at, true) && push(m, node->no, at, false);
+	bool less = node->mode == ONNX_LT || node->mode == ONNX_LEQ || node->value != node->value;
+	bool inclusive = less ? node->mode == ONNX_LEQ : node->mode == ONNX_GT;
+	score_node out = comparison(m, node, inclusive ? SCORE_TEST_LE : SCORE_TEST_LT, node->value, node->missing_is_yes == less);
+	add_node(m, &out);
+	push(m, less ? node->no : node->yes, at, true);
+	push(m, less ? node->yes : node->no, at, false);
 }
 
 static bool is_category(double x)
@@ -222,17 +245,18 @@ static int compare_doubles(const void *a, const void *b)
 }
 
 /* Sort the values out: categories go into the tree's list, others, ascending, into m->others. */
-static bool sort_out(emit *m, const double *values, size_t n)
+static void sort_out(emit *m, const double *values, size_t n)
 {
-	bool good = true;
 	m->others.length = 0;
-	for (size_t i = 0; i < n && good; i++) {
+	for (size_t i = 0; i < n; i++) {
 		uint32_t category = is_category(values[i]) ? (uint32_t)values[i] : 0;
 		bool held = !m->columns->narrowed || (double)(float)values[i] == values[i];
 		if (values[i] != values[i] || !held)
 			continue; /* equals nothing */
-		good = is_category(values[i]) ? sl_vector_push(&m->categories, &category, 1) :
+		bool good = is_category(values[i]) ? sl_vector_push(&m->categories, &category, 1) :
 			sl_vector_push(&m->others, values + i, 1);
+		if (!good)
+			m->has_memory = false;
 	}
 	double *v = m->others.data;
 	size_t kept = 0;
@@ -243,7 +267,6 @@ static bool sort_out(emit *m, const double *values, size_t n)
 			v[kept++] = v[i];
 	}
 	m->others.length = kept;
-	return good;
 }
 
 /* Nodes that ask one after the other whether a feature equals this or that, and go on to the same child when it does, are
@@ -253,10 +276,10 @@ static const onnx_node *gather(emit *m, const onnx_node *node, bool *missing_in)
 	const onnx_node *nodes = m->e->nodes;
 	m->values.length = 0;
 	*missing_in = false;
-	for (;;) {
+	while (true) {
 		const double *values = node->mode == ONNX_MEMBER ? m->e->members + node->first : &node->value;
 		if (!sl_vector_push(&m->values, values, node->mode == ONNX_MEMBER ? node->n : 1))
-			return NULL;
+			m->has_memory = false;
 		*missing_in = *missing_in || (node->missing_is_yes && node->mode != ONNX_NEQ);
 		const onnx_node *next = nodes + node->no;
 		bool goes_on = node->mode != ONNX_NEQ && (next->mode == ONNX_EQ || next->mode == ONNX_MEMBER) &&
@@ -269,19 +292,25 @@ static const onnx_node *gather(emit *m, const onnx_node *node, bool *missing_in)
 
 /* x < v1 ? out : x <= v1 ? in : x < v2 ? out : … : out, for members that are no categories; NaN goes the same way at each.
  * The first question stands at `at`, or to the right of what stands there. */
-static bool chain(emit *m, const onnx_node *node, uint32_t at, uint32_t in, uint32_t out, bool missing_in)
+static void chain(emit *m, const onnx_node *node, uint32_t at, uint32_t in, uint32_t out, bool missing_in)
 {
 	const double *others = m->others.data;
 	for (size_t i = 0; i < m->others.length; i++) {
 		uint32_t here = (uint32_t)m->nodes.length;
+		score_node *two = sl_vector_grow(&m->nodes, 2);
+		if (!two) {
+			m->has_memory = false;
+			return;
+		}
+		two[0] = comparison(m, node, SCORE_TEST_LT, others[i], !missing_in);
+		two[1] = comparison(m, node, SCORE_TEST_LE, others[i], missing_in);
+		two[0].right = (int32_t)(here + 1);
 		if (here > at)
-			((score_node *)m->nodes.data)[here - 1].right = (int32_t)here;
-		if (!compare(m, node, SCORE_TEST_LT, others[i], !missing_in) || !push(m, out, here, false) ||
-			!compare(m, node, SCORE_TEST_LE, others[i], missing_in) || !push(m, in, here + 1, false))
-			return false;
-		((score_node *)m->nodes.data)[here].right = (int32_t)(here + 1);
+			two[-1].right = (int32_t)here;
+		push(m, out, here, false);
+		push(m, in, here + 1, false);
 	}
-	return push(m, out, (uint32_t)m->nodes.length - 1, true);
+	push(m, out, (uint32_t)m->nodes.length - 1, true);
 }
 
 static score_status equality(emit *m, const onnx_node *node, uint32_t at)
@@ -289,16 +318,21 @@ static score_status equality(emit *m, const onnx_node *node, uint32_t at)
 	bool missing_in, exchanged = node->mode == ONNX_NEQ; /* NaN differs from everything */
 	uint32_t first = (uint32_t)m->categories.length;
 	const onnx_node *last = gather(m, node, &missing_in);
-	if (!last || !sort_out(m, m->values.data, m->values.length))
-		return no_memory(m);
+	/* A set that many nodes share is copied as they are. */
+	if (m->values.length > m->copies_left)
+		return too_many(m);
+	m->copies_left -= m->values.length;
+	sort_out(m, m->values.data, m->values.length);
 	uint32_t in = exchanged ? last->no : last->yes, out = exchanged ? last->yes : last->no;
 	score_node set = {.test = SCORE_TEST_IN_LEFT, .feature = m->columns->column[node->feature], .categories = first,
 		.missing = missing_in ? SCORE_MISSING_LEFT : SCORE_MISSING_RIGHT,
 		.n_categories = (uint32_t)m->categories.length - first};
-	bool good = true;
-	if (set.n_categories || m->others.length == 0)
-		good = sl_vector_push(&m->nodes, &set, 1) && push(m, in, at, false);
-	return good && chain(m, node, at, in, out, missing_in) ? SCORE_OK : no_memory(m);
+	if (set.n_categories || m->others.length == 0) {
+		add_node(m, &set);
+		push(m, in, at, false);
+	}
+	chain(m, node, at, in, out, missing_in);
+	return m->has_memory ? SCORE_OK : no_memory(m);
 }
 
 static score_status fill_split(emit *m, const onnx_node *node, uint32_t at)
@@ -312,7 +346,8 @@ static score_status fill_split(emit *m, const onnx_node *node, uint32_t at)
 	case ONNX_MEMBER:
 		return equality(m, node, at);
 	default:
-		return split(m, node, at) ? SCORE_OK : no_memory(m);
+		split(m, node, at);
+		return m->has_memory ? SCORE_OK : no_memory(m);
 	}
 }
 
@@ -332,14 +367,16 @@ static score_status emit_node(emit *m, const pending *p)
 		return fill_split(m, node, at);
 	score_node leaf;
 	score_status status = fill_leaf(m, node, &leaf);
-	return status == SCORE_OK && !sl_vector_push(&m->nodes, &leaf, 1) ? no_memory(m) : status;
+	if (status != SCORE_OK)
+		return status;
+	add_node(m, &leaf);
+	return m->has_memory ? SCORE_OK : no_memory(m);
 }
 
 static score_status emit_tree(emit *m, size_t i)
 {
 	m->nodes.length = m->stack.length = m->categories.length = m->vectors.length = 0;
-	if (!push(m, m->e->roots[i], UINT32_MAX, false))
-		return no_memory(m);
+	push(m, m->e->roots[i], UINT32_MAX, false);
 	while (m->stack.length) {
 		pending p = ((const pending *)m->stack.data)[--m->stack.length];
 		score_status status = emit_node(m, &p);
@@ -365,7 +402,9 @@ score_status import_onnx_emit(onnx_file *file, const onnx_ensemble *e, const onn
 	const onnx_scores *scores, score_builder *builder)
 {
 	emit m = {.file = file, .e = e, .columns = columns, .scores = scores, .builder = builder,
-		.visits_left = (uint64_t)e->n_nodes * 16 + 65536, .copies_left = (uint64_t)e->n_nodes * 16 + 65536};
+		.has_memory = true,
+		.visits_left = (uint64_t)e->n_nodes * 16 + 65536,
+		.copies_left = ((uint64_t)e->n_nodes + e->n_members) * 16 + 65536};
 	sl_vector_init(&m.nodes, &file->allocator, sizeof(score_node));
 	sl_vector_init(&m.stack, &file->allocator, sizeof(pending));
 	sl_vector_init(&m.categories, &file->allocator, sizeof(uint32_t));

@@ -115,7 +115,8 @@ static score_status get_default(onnx_graph *g, const onnx_op *op, const list *va
 	onnx_reals place;
 	if (values->type == ONNX_STRING) {
 		status = import_onnx_places(g, &words, &place);
-		*out = status == SCORE_OK ? place.v[0] : 0.0;
+		if (status == SCORE_OK)
+			*out = place.v[0];
 		return status;
 	}
 	*out = values->type == ONNX_F32 || values->type == ONNX_F64 ? (double)as_float : (double)as_int;
@@ -199,7 +200,6 @@ static score_status look_up(onnx_graph *g, const onnx_op *op, const onnx_value *
 {
 	onnx_value from = *first, v = *first;
 	score_step step = {.operation = SCORE_STEP_LOOKUP};
-	bool is_real = values->type == ONNX_F32 || values->type == ONNX_F64;
 	if (keys->v.n != values->v.n)
 		return import_onnx_fail(g->file, op, SCORE_ERR_CORRUPT, "has %zu keys and %zu values; expected as many", keys->v.n,
 			values->v.n);
@@ -224,7 +224,7 @@ static score_status look_up(onnx_graph *g, const onnx_op *op, const onnx_value *
 		status = import_onnx_derive(g, &p, v.column + i);
 	}
 	v.type = values->type;
-	v.narrowed = v.rounded = is_real && values->type == ONNX_F32;
+	v.narrowed = v.rounded = values->type == ONNX_F32;
 	return status == SCORE_OK ? import_onnx_add(g, op, 0, v) : status;
 }
 
@@ -287,13 +287,12 @@ static score_status compare_each(onnx_graph *g, const onnx_value *from, const li
 	onnx_value *out)
 {
 	size_t n = categories->v.n;
-	bool is_text = categories->type == ONNX_STRING;
 	bool is_real = from->type == ONNX_F32 || from->type == ONNX_F64;
 	score_status status = import_onnx_new_columns(g, n * from->n, out);
 	for (size_t i = 0; i < n * from->n && status == SCORE_OK; i++) {
 		score_step steps[2] = {{.operation = SCORE_STEP_TRUNCATE}};
 		score_column_program p = SCORE_COLUMN_PROGRAM_INIT;
-		p.n_steps = is_real && !is_text;
+		p.n_steps = is_real;
 		steps[p.n_steps++] = (score_step){.operation = SCORE_STEP_EQUAL, .a = categories->v.v[i % n]};
 		p.source = from->column[i / n];
 		p.steps = steps;

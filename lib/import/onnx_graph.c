@@ -37,7 +37,8 @@ score_status import_onnx_add(onnx_graph *g, const onnx_op *op, size_t i, onnx_va
 	if (i >= op->n_output || op->output[i].len == 0)
 		return SCORE_OK;
 	v.name = op->output[i];
-	if (import_onnx_find(g, v.name) || g->n_values == g->max_values)
+	/* There is room for every result of every operator. */
+	if (import_onnx_find(g, v.name) || SL_NEVER(g->n_values == g->max_values))
 		return import_onnx_fail(g->file, op, SCORE_ERR_CORRUPT, "its result '%s' has the name of another value",
 			sl_quote((const char *)v.name.data, v.name.len).text);
 	g->values[g->n_values++] = v;
@@ -96,6 +97,7 @@ static score_status read_ensemble(onnx_graph *g, const onnx_op *op, const onnx_v
 		return status;
 	onnx_value label = {.kind = ONNX_LABEL, .n = 1, .type = ONNX_I64};
 	onnx_value scores = {.kind = ONNX_SCORES, .link = m->scores.link, .parameter = m->scores.parameter, .chosen = -1,
+		.base = m->scores.base,
 		.type = m->columns.is_f64 && !e->float_output ? ONNX_F64 : ONNX_F32,
 		.n = e->is_classifier ? e->n_targets : m->scores.n_outputs};
 	if (classifier)
@@ -304,6 +306,7 @@ static score_status read_outputs(onnx_graph *g)
 	if (prediction) {
 		g->model->scores.link = prediction->link;
 		g->model->scores.parameter = prediction->parameter;
+		g->model->scores.base = prediction->base;
 		g->model->linear.chosen = prediction->chosen;
 	}
 	return SCORE_OK;

@@ -34,6 +34,7 @@ typedef struct onnx_value {
 	score_link link;      /* ONNX_SCORES */
 	double parameter;
 	int32_t chosen;       /* ONNX_SCORES: only this one of them, or -1 */
+	const double *base;   /* ONNX_SCORES: for each score of the model's operator, or NULL */
 } onnx_value;
 
 /* An operator that tells texts of a column apart. */

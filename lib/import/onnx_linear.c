@@ -48,8 +48,9 @@ static score_status wrong_counts(const onnx_graph *g, const onnx_op *op, const s
 
 static onnx_value scores_of(const onnx_graph *g, int32_t type, uint32_t n)
 {
-	return (onnx_value){.kind = ONNX_SCORES, .type = type, .n = n, .link = g->model->scores.link, .parameter = 1.0,
-		.chosen = -1};
+	const onnx_scores *scores = &g->model->scores;
+	return (onnx_value){.kind = ONNX_SCORES, .type = type, .n = n, .link = scores->link, .parameter = 1.0, .chosen = -1,
+		.base = scores->base};
 }
 
 score_status import_onnx_linear_regressor(onnx_graph *g, const onnx_op *op, const onnx_value *first)
@@ -101,9 +102,8 @@ score_status import_onnx_linear_classifier(onnx_graph *g, const onnx_op *op, con
 	if (status != SCORE_OK)
 		return status;
 	size_t rows = s.intercepts.n ? s.intercepts.n : s.coefficients.n / first->n;
-	if (rows == 0 || rows > INT32_MAX || s.coefficients.n != (uint64_t)rows * first->n || (rows != n_labels && rows != 1))
-		return wrong_counts(g, op, &s, first->n, n_labels);
-	if (rows == 1 && n_labels > 2)
+	if (rows == 0 || rows > INT32_MAX || s.coefficients.n != (uint64_t)rows * first->n ||
+		(rows != n_labels && (rows != 1 || n_labels != 2)))
 		return wrong_counts(g, op, &s, first->n, n_labels);
 	*out = (onnx_scores){.base = s.intercepts.n ? s.intercepts.v : NULL, .parameter = 1.0,
 		.link = import_onnx_link((onnx_transform)s.transform, false, true)};
@@ -148,22 +148,23 @@ score_status import_onnx_bias(onnx_graph *g, const onnx_op *op, const onnx_value
 {
 	const onnx_value *second;
 	onnx_reals b;
-	onnx_scores *scores = &g->model->scores;
+	onnx_value v = *first;
+	uint32_t n_all = g->model->linear.n_outputs;
 	score_status status = import_onnx_input(g, op, 1, &second);
 	if (status != SCORE_OK)
 		return status;
-	if (second->kind != ONNX_CONSTANT || !g->model->linear.weights || scores->base || first->link != SCORE_LINK_IDENTITY)
+	if (second->kind != ONNX_CONSTANT || !g->model->linear.weights || first->base || first->link != SCORE_LINK_IDENTITY)
 		return import_onnx_refuse(g, op, "adds to scores; supported is one constant behind MatMul: give the model an intercept instead");
 	status = import_onnx_tensor_reals(g->file, op, second->constant, &b);
 	if (status != SCORE_OK)
 		return status;
-	double *base = sl_arena_alloc(&g->file->arena, first->n, sizeof *base);
-	if (!base)
-		return import_onnx_no_memory(g->file, first->n * sizeof *base);
 	if (b.n != 1 && b.n != first->n)
 		return import_onnx_fail(g->file, op, SCORE_ERR_CORRUPT, "adds %zu numbers to %u scores", b.n, first->n);
-	for (uint32_t i = 0; i < first->n; i++)
+	double *base = sl_arena_alloc(&g->file->arena, n_all, sizeof *base);
+	if (!base)
+		return import_onnx_no_memory(g->file, n_all * sizeof *base);
+	for (uint32_t i = 0; i < n_all; i++)
 		base[i] = b.v[b.n == 1 ? 0 : i];
-	scores->base = base;
-	return import_onnx_add(g, op, 0, *first);
+	v.base = base;
+	return import_onnx_add(g, op, 0, v);
 }

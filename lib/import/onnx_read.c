@@ -5,6 +5,7 @@
  * within a bound that follows from the size of the file, and arrays whose lengths were checked. Relies on onnx.proto: its
  * schema is not recursive, so the parser's depth is bounded, and has no message that a parser would have to merge.
  */
+#include "importers.h"
 #include "onnx.h"
 
 #include <stdarg.h>
@@ -48,7 +49,7 @@ static void give(void *context, void *pointer)
 {
 	onnx_file *file = context;
 	size_t whole;
-	if (!pointer)
+	if (SL_NEVER(!pointer)) /* protobuf-c gives back only what it took */
 		return;
 	char *block = (char *)pointer - HEAD;
 	memcpy(&whole, block, sizeof whole);
@@ -76,8 +77,7 @@ static score_status find_graph(onnx_file *file)
 score_status import_onnx_read(onnx_file *file, const void *data, size_t size)
 {
 	ProtobufCAllocator allocator = {take, give, file};
-	if (!sl_mul(size, BYTES_PER_BYTE, &file->limit) || !sl_add(file->limit, BYTES_AT_LEAST, &file->limit))
-		file->limit = SIZE_MAX;
+	file->limit = size > (SIZE_MAX - BYTES_AT_LEAST) / BYTES_PER_BYTE ? SIZE_MAX : size * BYTES_PER_BYTE + BYTES_AT_LEAST;
 	sl_arena_init(&file->arena, &file->allocator, file->limit);
 	file->model = import__onnx__model__unpack(&allocator, size, data);
 	if (file->model)
@@ -124,17 +124,16 @@ static sl_quoted quote(onnx_text text)
 
 score_status import_onnx_fail(const onnx_file *file, const onnx_op *op, score_status code, const char *format, ...)
 {
-	char text[200];
+	char text[200] = "";
 	va_list args;
 	va_start(args, format);
-	int n = vsnprintf(text, sizeof text, format, args);
+	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
 	if (op->name.len)
-		return sl_fail(file->error, code, "%s '%s': %s", quote(op->op_type).text, quote(op->name).text, n < 0 ? "" : text);
+		return sl_fail(file->error, code, "%s '%s': %s", quote(op->op_type).text, quote(op->name).text, text);
 	if (op->n_output && op->output[0].len) /* each result has a name of its own */
-		return sl_fail(file->error, code, "%s, which makes '%s': %s", quote(op->op_type).text, quote(op->output[0]).text,
-			n < 0 ? "" : text);
-	return sl_fail(file->error, code, "%s: %s", quote(op->op_type).text, n < 0 ? "" : text);
+		return sl_fail(file->error, code, "%s, which makes '%s': %s", quote(op->op_type).text, quote(op->output[0]).text, text);
+	return sl_fail(file->error, code, "%s: %s", quote(op->op_type).text, text);
 }
 
 score_status import_onnx_no_memory(const onnx_file *file, size_t bytes)
@@ -151,7 +150,7 @@ score_status import_onnx_from_builder(const onnx_file *file, const onnx_op *op, 
 {
 	if (status == SCORE_OK)
 		return status;
-	return import_onnx_fail(file, op, status == SCORE_ERR_ARGUMENT ? SCORE_ERR_CORRUPT : status, "%s", inner->message);
+	return import_onnx_fail(file, op, import_builder_status(status), "%s", inner->message);
 }
 
 /* ---- attributes ------------------------------------------------------------------------------------ */

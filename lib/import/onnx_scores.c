@@ -11,38 +11,43 @@
 
 /* ---- labels ------------------------------------------------------------------------------------------ */
 
-static bool put(sl_vector *out, const char *text)
+static char *put(char *to, const char *text)
 {
-	return sl_vector_push(out, text, strlen(text));
+	size_t n = strlen(text);
+	memcpy(to, text, n);
+	return to + n;
 }
 
-static bool put_text(sl_vector *out, onnx_text text)
+static char *put_text(char *to, onnx_text text)
 {
-	bool good = put(out, "\"");
-	for (size_t i = 0; i < text.len && good; i++) {
+	to = put(to, "\"");
+	for (size_t i = 0; i < text.len; i++) {
 		char escaped[8];
 		unsigned char c = text.data[i];
 		snprintf(escaped, sizeof escaped, c < 0x20 ? "\\u%04x" : c == '"' || c == '\\' ? "\\%c" : "%c", c);
-		good = put(out, escaped);
+		to = put(to, escaped);
 	}
-	return good && put(out, "\"");
+	return put(to, "\"");
 }
 
-static bool put_labels(sl_vector *out, const onnx_ints *ints, const onnx_texts *texts)
+/* As a JSON list into the file's memory; NULL: there is none. `bytes` are enough for it. */
+static const char *list_labels(onnx_file *file, const onnx_ints *ints, const onnx_texts *texts, size_t bytes)
 {
-	bool good = put(out, "[");
-	for (size_t i = 0; i < ints->n + texts->n && good; i++) {
-		char number[24];
-		if (i)
-			good = put(out, ", ");
+	char *list = sl_arena_alloc(&file->arena, bytes, 1), *to = list, number[24];
+	if (!list)
+		return NULL;
+	to = put(to, "[");
+	for (size_t i = 0; i < ints->n + texts->n; i++) {
+		to = put(to, i ? ", " : "");
 		if (i < ints->n) {
 			snprintf(number, sizeof number, "%lld", (long long)ints->v[i]);
-			good = good && put(out, number);
+			to = put(to, number);
 		} else {
-			good = good && put_text(out, texts->v[i - ints->n]);
+			to = put_text(to, texts->v[i - ints->n]);
 		}
 	}
-	return good && sl_vector_push(out, "]", 2);
+	memcpy(to, "]", 2);
+	return list;
 }
 
 score_status import_onnx_labels(onnx_file *file, const onnx_op *op, const char *ints, const char *texts, uint32_t *n,
@@ -50,7 +55,7 @@ score_status import_onnx_labels(onnx_file *file, const onnx_op *op, const char *
 {
 	onnx_ints numbers;
 	onnx_texts strings;
-	sl_vector out;
+	size_t bytes = 3;
 	score_status status = import_onnx_ints(file, op, ints, &numbers);
 	if (status == SCORE_OK)
 		status = import_onnx_texts(file, op, texts, &strings);
@@ -62,13 +67,11 @@ score_status import_onnx_labels(onnx_file *file, const onnx_op *op, const char *
 	for (size_t i = 0; i < strings.n; i++) {
 		if (!import_onnx_is_text(strings.v[i]))
 			return import_onnx_fail(file, op, SCORE_ERR_CORRUPT, "label %zu is no UTF-8 text", i);
+		bytes += 6 * strings.v[i].len + 4; /* "\u0000" for a byte, at most */
 	}
+	bytes += numbers.n * 24;
 	*n = (uint32_t)(numbers.n + strings.n);
-	sl_vector_init(&out, &file->allocator, 1);
-	bool good = put_labels(&out, &numbers, &strings);
-	*json = good ? sl_arena_copy(&file->arena, out.data, out.length, 1) : NULL;
-	size_t bytes = out.length;
-	sl_vector_free(&out);
+	*json = list_labels(file, &numbers, &strings, bytes);
 	return *json ? SCORE_OK : import_onnx_no_memory(file, bytes);
 }
 

@@ -26,17 +26,6 @@ typedef struct build {
 	score_builder *builder;
 } build;
 
-/* The builder speaks of wrong arguments; here they come from the file. */
-static score_status from_builder(
-	const build *b, score_status status, const score_error *inner, int64_t offset)
-{
-	if (status == SCORE_OK)
-		return status;
-	if (status == SCORE_ERR_ARGUMENT)
-		status = SCORE_ERR_CORRUPT;
-	return sl_fail_at(b->error, status, offset, -1, "%s", inner->message);
-}
-
 static size_t n_trees(const build *b)
 {
 	return b->file->trees.length;
@@ -265,8 +254,8 @@ static score_status set_base(const build *b)
 		return sl_fail_memory(b->error, bytes);
 	score_status status = base_margins(b, (float *)(margins + n), margins);
 	if (status == SCORE_OK)
-		status = from_builder(b, score_builder_set_base(b->builder, margins, n, &inner), &inner,
-			b->file->lists[XGB_BASE_SCORE].offset);
+		status = import_from_builder(score_builder_set_base(b->builder, margins, n, &inner), &inner,
+			b->file->lists[XGB_BASE_SCORE].offset, b->error);
 	sl_free(a, margins, bytes, 64);
 	return status;
 }
@@ -363,8 +352,8 @@ static score_status add_tree(const build *b, size_t i, tree_room *room)
 		return status;
 	status = score_builder_add_tree(b->builder, &t, &inner);
 	if (status == SCORE_ERR_MEMORY || status == SCORE_OK)
-		return from_builder(b, status, &inner, -1);
-	return sl_fail_at(b->error, status == SCORE_ERR_ARGUMENT ? SCORE_ERR_CORRUPT : status, tree->offset, -1,
+		return import_from_builder(status, &inner, -1, b->error);
+	return sl_fail_at(b->error, import_builder_status(status), tree->offset, -1,
 		"tree %zu: %s", i, inner.message);
 }
 
@@ -412,7 +401,7 @@ static score_status add_weights(const build *b)
 	if (status == SCORE_OK)
 		status = score_builder_set_linear(b->builder, weights, 1, &inner);
 	sl_free(a, weights, bytes, 64);
-	return from_builder(b, status, &inner, b->file->columns[XGB_WEIGHTS].offset);
+	return import_from_builder(status, &inner, b->file->columns[XGB_WEIGHTS].offset, b->error);
 }
 
 /* ---- names and metadata ------------------------------------------------------------------------- */
@@ -437,7 +426,7 @@ static score_status set_features(const build *b)
 		score_status status = score_builder_set_feature(b->builder, i, name,
 			category ? SCORE_FEATURE_CATEGORY : SCORE_FEATURE_NUMERIC, &inner);
 		if (status != SCORE_OK)
-			return from_builder(b, status, &inner, names->offset);
+			return import_from_builder(status, &inner, names->offset, b->error);
 	}
 	return SCORE_OK;
 }
@@ -445,7 +434,7 @@ static score_status set_features(const build *b)
 static score_status set_text(const build *b, const char *key, const char *value, int64_t offset)
 {
 	score_error inner;
-	return from_builder(b, score_builder_set_metadata(b->builder, key, value, &inner), &inner, offset);
+	return import_from_builder(score_builder_set_metadata(b->builder, key, value, &inner), &inner, offset, b->error);
 }
 
 static score_status set_version(const build *b)
@@ -481,14 +470,14 @@ static score_status set_link(const build *b)
 {
 	score_link link = import_xgb_link(b->objective, b->file);
 	score_error inner;
-	return from_builder(b, score_builder_set_link(b->builder, link, 1.0, &inner), &inner,
-		b->file->lists[XGB_OBJECTIVE].offset);
+	return import_from_builder(score_builder_set_link(b->builder, link, 1.0, &inner), &inner,
+		b->file->lists[XGB_OBJECTIVE].offset, b->error);
 }
 
 static score_status set_labels(const build *b)
 {
 	score_error inner;
-	return from_builder(b, import_xgb_set_labels(b->file, b->n_features, b->builder, &inner), &inner, -1);
+	return import_from_builder(import_xgb_set_labels(b->file, b->n_features, b->builder, &inner), &inner, -1, b->error);
 }
 
 /* ---- missing values ------------------------------------------------------------------------------ */
@@ -504,7 +493,7 @@ static score_status add_missing(build *b)
 		return sl_fail_memory(b->error, b->n_features * sizeof *b->column);
 	score_status status = import_xgb_add_missing(b->file, (float)*b->options->missing, b->is_linear ? NULL : &b->trees,
 		b->n_features, b->builder, b->column, &inner);
-	return from_builder(b, status, &inner, inner.offset);
+	return import_from_builder(status, &inner, inner.offset, b->error);
 }
 
 /* ---- all together ------------------------------------------------------------------------------- */
@@ -529,7 +518,7 @@ static score_status new_builder(build *b)
 	contract.trees_per_iteration = b->trees_per_iteration;
 	options.allocator = b->options->allocator;
 	options.isa = b->options->isa;
-	return from_builder(b, score_builder_new(&contract, &options, &b->builder, &inner), &inner, -1);
+	return import_from_builder(score_builder_new(&contract, &options, &b->builder, &inner), &inner, -1, b->error);
 }
 
 static score_status read_heads(build *b)

@@ -56,12 +56,13 @@ score_status import_xgb_keep_labels(xgb_file *f)
 	return kept ? SCORE_OK : sl_fail_memory(f->error, values->length);
 }
 
-/* Numbers of features, one behind the other, as text. */
+/* Numbers of features, one behind the other, as text with its end. */
 static bool add_number(sl_vector *lost, size_t feature)
 {
 	char text[32];
 	int n = snprintf(text, sizeof text, "%s%zu", lost->length ? " " : "", feature);
-	return sl_vector_push(lost, text, (size_t)n);
+	lost->length -= lost->length != 0;
+	return sl_vector_push(lost, text, (size_t)n + 1);
 }
 
 static score_status set_labels(const xgb_file *f, score_builder *builder, sl_vector *lost, score_error *error)
@@ -77,8 +78,6 @@ static score_status set_labels(const xgb_file *f, score_builder *builder, sl_vec
 	}
 	if (status != SCORE_OK || lost->length == 0)
 		return status;
-	if (!sl_vector_push(lost, "", 1))
-		return sl_fail_memory(error, lost->length);
 	return score_builder_set_metadata(builder, "source.lost_labels", lost->data, error);
 }
 

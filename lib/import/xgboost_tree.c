@@ -155,9 +155,7 @@ static score_status keep_categories(tree_reader *t)
 	xgb_file *f = t->file;
 	const sl_vector *from = &f->columns[XGB_CATEGORIES].values;
 	const int64_t *values = from->data;
-	if (from->length > UINT32_MAX)
-		return sl_fail_at(f->error, SCORE_ERR_LIMIT, f->tree_offset, -1, "a tree names too many categories");
-	uint32_t *to = sl_vector_grow(&f->categories, from->length);
+	uint32_t *to = from->length <= UINT32_MAX ? sl_vector_grow(&f->categories, from->length) : NULL;
 	if (!to && from->length)
 		return sl_fail_memory(f->error, from->length * sizeof *to);
 	for (size_t i = 0; i < from->length; i++) {

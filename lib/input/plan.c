@@ -31,6 +31,7 @@ static size_t lower_bound(const named *sorted, size_t n, const char *name)
 
 /* "a, b and 3 more" in a fixed buffer. */
 typedef struct list {
+	const char *what; /* is wrong with them */
 	char text[120];
 	size_t used;
 	uint32_t count, left_out;
@@ -41,7 +42,7 @@ static void list_add(list *l, const char *name)
 	sl_quoted q = sl_quote(name, strlen(name));
 	l->count++;
 	int n = snprintf(l->text + l->used, sizeof l->text - l->used, "%s%s", l->used ? ", " : "", q.text);
-	if (n < 0 || l->used + (size_t)n >= sizeof l->text - 16) {
+	if (l->used + (size_t)n >= sizeof l->text - 16) {
 		l->text[l->used] = '\0';
 		l->left_out++;
 	} else {
@@ -49,43 +50,42 @@ static void list_add(list *l, const char *name)
 	}
 }
 
-static score_status report(const list *missing, const list *doubled, const list *mistyped, score_error *error)
+/* The first fault that any feature has. */
+static score_status report(const list *lists, size_t n, score_error *error)
 {
-	const list *worst = missing->count ? missing : doubled->count ? doubled : mistyped;
-	const char *what = worst == missing ? "lacks" : worst == doubled ? "has twice" : 
-		"has as text, for which the model has no dictionary,";
-	if (worst->left_out)
-		return sl_fail(error, SCORE_ERR_SHAPE, "the input %s %u of the model's features: %s and %u more", what,
-			worst->count, worst->text, worst->left_out);
-	return sl_fail(error, SCORE_ERR_SHAPE, "the input %s %u of the model's features: %s", what, worst->count, worst->text);
-}
-
-static bool type_fits(const forest *f, uint32_t feature, score_dtype type)
-{
-	return type == SCORE_STRING ? input_takes_strings(f, feature) : type >= SCORE_F32 && type <= SCORE_F16;
+	for (const list *l = lists; l < lists + n; l++) {
+		if (l->left_out)
+			return sl_fail(error, SCORE_ERR_SHAPE, "the input %s %u of the model's features: %s and %u more", l->what, l->count,
+				l->text, l->left_out);
+		if (l->count)
+			return sl_fail(error, SCORE_ERR_SHAPE, "the input %s %u of the model's features: %s", l->what, l->count, l->text);
+	}
+	return SCORE_OK;
 }
 
 static score_status resolve(const forest *f, const named *sorted, size_t n, const score_dtype *types, score_plan *plan,
 	score_error *error)
 {
-	list missing = {.used = 0}, doubled = {.used = 0}, mistyped = {.used = 0};
+	enum { MISSING, DOUBLED, TEXT, UNKNOWN, FAULTS };
+	list faults[FAULTS] = {{.what = "lacks"}, {.what = "has twice"}, {.what = "has as text, for which the model has no dictionary,"},
+		{.what = "has in a type that cannot be scored"}};
 	for (uint32_t i = 0; i < f->n_features; i++) {
 		const char *name = f->features[i].name;
 		size_t at = lower_bound(sorted, n, name);
 		if (at == n || strcmp(sorted[at].name, name) != 0) {
-			list_add(&missing, name);
+			list_add(&faults[MISSING], name);
 			continue;
 		}
 		if (at + 1 < n && strcmp(sorted[at + 1].name, name) == 0)
-			list_add(&doubled, name);
+			list_add(&faults[DOUBLED], name);
 		uint32_t column = sorted[at].column;
-		if (types && !type_fits(f, i, types[column]))
-			list_add(&mistyped, name);
+		if (types && (types[column] < SCORE_F32 || types[column] > SCORE_F16))
+			list_add(&faults[UNKNOWN], name);
+		if (types && types[column] == SCORE_STRING && !input_takes_strings(f, i))
+			list_add(&faults[TEXT], name);
 		plan->column[i] = column;
 	}
-	if (missing.count || doubled.count || mistyped.count)
-		return report(&missing, &doubled, &mistyped, error);
-	return SCORE_OK;
+	return report(faults, FAULTS, error);
 }
 
 score_status input_bind(const forest *f, const score_allocator *allocator, const char *const *names,

@@ -73,6 +73,7 @@ static void recognises_formats(void **state)
 	recognises(BYTES("{}"), SCORE_FORMAT_AUTO);
 	recognises(BYTES("{"), SCORE_FORMAT_AUTO);
 	recognises(BYTES(""), SCORE_FORMAT_AUTO);
+	recognises(NULL, 9, SCORE_FORMAT_AUTO);
 }
 
 static void names_what_it_refuses(void **state)
@@ -95,6 +96,8 @@ static void names_what_it_refuses(void **state)
 		{BYTES("booster[0]:\n0:leaf=1\n"), "text dump"},
 		{BYTES("<?xml version"), "PMML"},
 		{BYTES("hello, world"), "of no known model format"},
+		{BYTES("{\"tree_info\":[]}"), "without the key \"learner\""},
+		{BYTES("[ { \"node\": 0 }]"), "of no known model format"},
 	};
 	uint8_t old[200] = {0};
 	score_error error;
@@ -108,7 +111,19 @@ static void names_what_it_refuses(void **state)
 	memcpy(old + 144, "reg:linear\6\0\0\0\0\0\0\0gbtree", 24);
 	assert_int_equal(import_refuse_unknown(old, sizeof old, &error), SCORE_ERR_UNSUPPORTED);
 	assert_non_null(strstr(error.message, "before 1.0"));
+	/* The same in plain text, of another booster, and of none. */
+	memset(old, 1, 144);
+	assert_int_equal(import_refuse_unknown(old, sizeof old, &error), SCORE_ERR_UNSUPPORTED);
+	assert_non_null(strstr(error.message, "of no known model format"));
+	memset(old, 0, 144);
+	memcpy(old + 162, "dart\0", 6);
+	assert_int_equal(import_refuse_unknown(old, sizeof old, &error), SCORE_ERR_UNSUPPORTED);
+	assert_non_null(strstr(error.message, "before 1.0"));
+	memcpy(old + 162, "tree", 4);
+	assert_int_equal(import_refuse_unknown(old, sizeof old, &error), SCORE_ERR_UNSUPPORTED);
+	assert_non_null(strstr(error.message, "of no known model format"));
 	assert_int_equal(import_refuse_unknown("", 0, &error), SCORE_ERR_CORRUPT);
+	assert_int_equal(import_refuse_unknown(NULL, 1, &error), SCORE_ERR_CORRUPT);
 	assert_int_equal(import_refuse_unknown("x", 1, NULL), SCORE_ERR_UNSUPPORTED);
 }
 
@@ -150,6 +165,10 @@ static void refuses_wrong_ubjson(void **state)
 		{BYTES("{i\7version[$D#i\1\x3F\xF0\0\0\0\0\0\0}"), "\"version\": expected whole numbers"},
 		{BYTES("{i\7version[$d#i\1\x3F\x80\0\0i\7version[]}"), "\"version\": expected whole numbers"},
 		{BYTES("{i\7learner[$d#i\1\x3F\x80\0\0}"), "\"learner\": expected no array"},
+		{BYTES("{i\7learner{i\20gradient_booster{i\5model{i\7weights[D\x3F\xB9\x99\x99\x99\x99\x99\x9A]}}}}"),
+			"\"weights\": expected numbers that are float"},
+		{BYTES("{i\1a{$"), "an object with a type or a count"},
+		{BYTES("{i\1a{"), "ends inside an object"},
 	};
 	char deep[256] = "{i\1a";
 	score_error error;

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "import/importers.h"
+#include "replaced.h"
 
 #define TREE_0 \
 	"{\"base_weights\":[0,0,0,0,0],\"categories\":[],\"categories_nodes\":[],\"categories_segments\":[]," \
@@ -41,19 +42,6 @@ static const char dart_file[] = FILE_OF("\"gbtree\":{" MODEL_OF(
 	TREE_0 "," TREE_1) ",\"name\":\"gbtree\"},\"name\":\"dart\",\"weight_drop\":[1E0,5E-1]");
 static const char linear_file[] =
 	FILE_OF("\"model\":{\"weights\":[2E0,3E0,1E-1],\"boosted_rounds\":3},\"name\":\"gblinear\"");
-
-/* `text` with its only piece `from` replaced. */
-static char *replaced(const char *text, const char *from, const char *to)
-{
-	const char *at = strstr(text, from);
-	if (!at || strstr(at + 1, from))
-		fail_msg("the test must replace something that is there once: %s", from);
-	size_t head = (size_t)(at - text), size = strlen(text) + strlen(to) + 1;
-	char *out = malloc(size);
-	assert_non_null(out);
-	snprintf(out, size, "%.*s%s%s", (int)head, text, to, at + strlen(from));
-	return out;
-}
 
 static score_status import_text(const void *data, size_t size, score_format format,
 	const score_import_options *options, score_model **out, score_error *error)
@@ -94,7 +82,7 @@ typedef struct wrong {
 static void refuse_all(const char *text, const wrong *cases, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		char *bad = replaced(text, cases[i].from, cases[i].to);
+		char *bad = replaced_once(text, cases[i].from, cases[i].to);
 		refused(bad, cases[i].status ? cases[i].status : SCORE_ERR_CORRUPT, cases[i].says, !cases[i].nowhere);
 		free(bad);
 	}
@@ -133,6 +121,10 @@ static void refuses_wrong_trees(void **state)
 		{"[0,0,1,0,0]", "[-2,0,1,0,0]", "the feature number is negative", 0, false},
 		{"[0,0,1,0,0]", "[0,2147483647,1,0,0]", "the child was deleted", 0, false},
 		{"[0,0,1,0,0]", "[-1,0,1,0,0]", "the root was deleted", 0, false},
+		{"[0,0,1,0,0]", "[4294967295,0,1,0,0]", "the root was deleted", 0, false},
+		{"[0,0,1,0,0]", "[4294967296,0,1,0,0]", "negative or too large", 0, false},
+		{"[0,0,1,0,0]", "[0,0,2147483647,0,0]", "the child was deleted", 0, false},
+		{"\"size_leaf_vector\":\"1\"", "\"size_leaf_vector\":\"99999999999\"", "\"size_leaf_vector\" is 99999999999", 0, false},
 		{"\"num_deleted\":\"0\"", "\"num_deleted\":\"1\"", "has 0 deleted nodes, but \"num_deleted\" is 1", 0,
 			false},
 		{"\"id\":0", "\"id\":0,\"sum_hessian\":[5,2,3,1]", "\"sum_hessian\" has 4 elements, expected 5", 0, false},
@@ -232,6 +224,7 @@ static void refuses_wrong_heads(void **state)
 		{"{\"note\":\"x\"}", "{\"\":\"x\"}", "metadata key", 0, false},
 		{"{\"note\":\"x\"}", "[]", "\"attributes\": expected no array here", 0, false},
 		{"\"num_class\":\"0\"", "\"num_class\":\"-1\"", "\"num_class\" is -1", 0, false},
+		{"\"num_class\":\"0\"", "\"num_class\":\"2147483648\"", "\"num_class\" is 2147483648", 0, false},
 		{"\"num_class\":\"0\"", "\"num_class\":\"70000\"", "n_outputs is 70000", SCORE_ERR_LIMIT, true},
 		{"\"num_class\":\"0\",\"num_feature\":\"2\",\"num_target\":\"1\"",
 			"\"num_class\":\"3\",\"num_feature\":\"2\",\"num_target\":\"2\"",
@@ -241,6 +234,7 @@ static void refuses_wrong_heads(void **state)
 			SCORE_ERR_UNSUPPORTED, false},
 		{"\"base_score\":\"5E-1\",", "", "\"base_score\" is \"\" or missing", 0, true},
 		{"\"5E-1\"", "\"half\"", "\"base_score\" is \"half\"", 0, false},
+		{"\"5E-1\"", "\"[\"", "\"base_score\" is \"[\"", 0, false},
 		{"\"5E-1\"", "\"[5E-1\"", "\"base_score\" is \"[5E-1\"", 0, false},
 		{"\"5E-1\"", "\"[5E-1,2E-1]\"", "expected 1 or 1 numbers", 0, false},
 		{"\"5E-1\"", "\"5E-1,2E-1\"", "\"base_score\" is", 0, false},
@@ -272,12 +266,79 @@ static void refuses_wrong_heads(void **state)
 	};
 	(void)state;
 	REFUSE_ALL(trees_file, cases);
-	char *text = replaced(trees_file, "reg:squarederror", "binary:logistic");
+	char *text = replaced_once(trees_file, "reg:squarederror", "binary:logistic");
 	REFUSE_ALL(text, logistic);
 	free(text);
-	text = replaced(trees_file, "reg:squarederror", "count:poisson");
+	text = replaced_once(trees_file, "reg:squarederror", "count:poisson");
 	REFUSE_ALL(text, poisson);
 	free(text);
+}
+
+/* Files before 2.0 do not say which trees are an iteration. */
+static void refuses_wrong_iterations_of_old_files(void **state)
+{
+	static const wrong cases[] = {
+		{"\"num_parallel_tree\":\"1\"", "\"num_parallel_tree\":\"0\"", "with \"num_parallel_tree\" 0", 0, false},
+		{"\"num_parallel_tree\":\"1\"", "\"num_parallel_tree\":\"3\"", "2 trees cannot be iterations of 1 outputs", 0, false},
+		{"\"num_parallel_tree\":\"1\"", "\"num_parallel_tree\":\"2147483648\"", "cannot be iterations", 0, false},
+	};
+	char *old = replaced_once(trees_file, "\"iteration_indptr\":[0,1,2],", "");
+	(void)state;
+	REFUSE_ALL(old, cases);
+	free(old);
+}
+
+/* Trees with leaves of two values; the second output has no tree of its own. */
+static void refuses_wrong_leaf_vectors(void **state)
+{
+	static const wrong cases[] = {
+		{"\"right_children\":[2,-1,4,-1,-1]", "\"leaf_weights\":[1,2,3,4],\"right_children\":[2,0,4,1,2]", "the leaf's vector does not exist", 0, false},
+		{"\"right_children\":[2,-1,4,-1,-1]", "\"leaf_weights\":[1,2,3,4],\"right_children\":[2,0,4,1,1]", "the leaf's vector does not exist", 0, false},
+		{"\"right_children\":[2,-1,4,-1,-1]", "\"leaf_weights\":[1,2,3,4],\"right_children\":[2,0,4,1,-1]", "the leaf's vector does not exist", 0, false},
+		{"\"right_children\":[2,-1,4,-1,-1]", "\"leaf_weights\":[1,2,3],\"right_children\":[2,0,4,1,2]", "expected the vectors of all leaves", 0, false},
+		{"\"num_target\":\"1\"", "\"num_target\":\"3\"", "tree 0 has leaves of 2 values, the model has 3 outputs", 0, false},
+	};
+	char *vectors = replaced_once(trees_file, "\"size_leaf_vector\":\"1\"", "\"size_leaf_vector\":\"2\"");
+	char *text = replaced_once(vectors, "\"base_weights\":[0,0,0,0,0]", "\"base_weights\":[0,0,1,2,0,0,3,4,5,6]");
+	(void)state;
+	REFUSE_ALL(text, cases);
+	free(text);
+	free(vectors);
+}
+
+/* Names, attributes and nesting without end. */
+static void bounds_what_it_keeps(void **state)
+{
+	const size_t size = (size_t)1 << 17;
+	char *many = malloc(size);
+	score_import_options options = SCORE_IMPORT_OPTIONS_INIT;
+	const double missing = 1;
+	score_model *model;
+	score_error error;
+	(void)state;
+	assert_non_null(many);
+	memset(many, 'n', 70000);
+	memcpy(many, "[\"", 2);
+	memcpy(many + 70000, "\",\"b\"]", 7);
+	wrong last = {"[\"a\",\"b\"]", many, "the name of feature 0 has 69998 bytes", SCORE_ERR_LIMIT, false};
+	refuse_all(trees_file, &last, 1);
+	size_t n = (size_t)snprintf(many, size, "{");
+	for (int i = 0; i < 4097; i++)
+		n += (size_t)snprintf(many + n, size - n, "\"k%d\":\"v\"%s", i, i < 4096 ? "," : "}");
+	last = (wrong){"{\"note\":\"x\"}", many, "more than 4096 attributes", SCORE_ERR_LIMIT, false};
+	refuse_all(trees_file, &last, 1);
+	n = 0;
+	for (int i = 0; i < 20; i++)
+		n += (size_t)snprintf(many + n, size - n, "\"Model\":{");
+	snprintf(many + n, size - n, "\"x\":1}}}}}}}}}}}}}}}}}}}},\"version\":[3,2,0]");
+	last = (wrong){"\"version\":[3,2,0]", many, "nested too deep", 0, false};
+	refuse_all(trees_file, &last, 1);
+	free(many);
+	char *none = replaced_once(trees_file, "\"num_feature\":\"2\",\"num_target\"", "\"num_feature\":\"0\",\"num_target\"");
+	options.missing = &missing;
+	assert_int_equal(import_text(none, strlen(none), SCORE_FORMAT_XGBOOST_JSON, &options, &model, &error), SCORE_ERR_LIMIT);
+	assert_non_null(strstr(error.message, "n_features is 0"));
+	free(none);
 }
 
 static void refuses_wrong_linear_models(void **state)
@@ -298,10 +359,14 @@ static void refuses_wrong_linear_models(void **state)
 	wrong last = too_deep[0];
 	last.to = deep;
 	refuse_all(linear_file, &last, 1);
-	options.iteration_end = 1;
-	assert_int_equal(
-		import_text(linear_file, sizeof linear_file - 1, SCORE_FORMAT_XGBOOST_JSON, &options, &model, &error),
-		SCORE_ERR_ARGUMENT);
+	for (uint32_t begin = 0; begin < 2; begin++) {
+		options.iteration_begin = begin;
+		options.iteration_end = 1 - begin;
+		assert_int_equal(
+			import_text(linear_file, sizeof linear_file - 1, SCORE_FORMAT_XGBOOST_JSON, &options, &model, &error),
+			SCORE_ERR_ARGUMENT);
+		assert_non_null(strstr(error.message, "gblinear model has no iterations"));
+	}
 }
 
 /* ---- odd, but right ----------------------------------------------------------------------------- */
@@ -330,7 +395,7 @@ static void same_margin(double got, double expected)
 
 static void margin_is(const char *from, const char *to, double a, double b, double expected)
 {
-	char *text = replaced(trees_file, from, to);
+	char *text = replaced_once(trees_file, from, to);
 	same_margin(margin_of(text, NULL, a, b), expected);
 	free(text);
 }
@@ -362,17 +427,96 @@ static void reads_odd_spellings(void **state)
 	margin_is("\"feature_names\":[\"a\",\"b\"]", "\"feature_names\":[]", 0.0, 7.0, 33.5);
 	margin_is("\"iteration_indptr\":[0,1,2]", "\"iteration_indptr\":[0,0,2]", 0.0, 7.0, 33.5);
 	margin_is("\"enc\":[]", "\"enc\":[{\"offsets\":[0,1],\"values\":[97]},{\"values\":[]}]", 0.0, 7.0, 33.5);
+	margin_is("\"num_target\":\"1\"", "\"num_target\":\"0\"", 0.0, 7.0, 33.5);
+	margin_is("\"sorted_idx\":[]", "\"sorted_idx\":[],\"x\":[]", 0.0, 7.0, 33.5);
+	/* A leaf that the file gives a set keeps its value. */
+	margin_is("\"categories_nodes\":[0],\"categories_segments\":[0],\"categories_sizes\":[2]",
+		"\"categories_nodes\":[0,1],\"categories_segments\":[0,1],\"categories_sizes\":[1,1]", 0.0, 7.0, 17.5);
 	/* Nodes that nothing leads to are not looked at. */
 	margin_is("\"left_children\":[1,-1,3,-1,-1]", "\"left_children\":[1,-1,-1,-1,-1]", 1.0, 7.0, 34.5);
-	char *text = replaced(trees_file, "{\"learner\"", "\xEF\xBB\xBF\n{\"learner\"");
+	char *text = replaced_once(trees_file, "{\"learner\"", "\xEF\xBB\xBF\n{\"learner\"");
 	same_margin(margin_of(text, NULL, 0.0, 7.0), 33.5);
 	free(text);
-	text = replaced(
+	text = replaced_once(
 		trees_file, "{\"learner\"", "{\"Config\":{\"learner\":{\"version\":1}},\"Model\":{\"learner\"");
-	char *closed = replaced(text, "[3,2,0]}", "[3,2,0]}}");
+	char *closed = replaced_once(text, "[3,2,0]}", "[3,2,0]}}");
 	same_margin(margin_of(closed, NULL, 0.0, 7.0), 33.5);
 	free(text);
 	free(closed);
+}
+
+/* Probabilities of 0 and 1 count as a millionth beside them; quantiles are sorted since 3.4. */
+static void takes_base_scores_and_links_by_objective(void **state)
+{
+	char *logistic = replaced_once(trees_file, "reg:squarederror", "binary:logistic");
+	char *zero = replaced_once(logistic, "5E-1", "0"), *one = replaced_once(logistic, "5E-1", "1");
+	const float low = -logf(1.0f / 1e-6f - 1.0f), high = -logf(1.0f / (1.0f - 1e-6f) - 1.0f);
+	char *two = replaced_once(trees_file, "\"num_target\":\"1\"", "\"num_target\":\"2\"");
+	char *crossed = replaced_once(two, "\"tree_info\":[0,0]", "\"tree_info\":[1,0]");
+	char *quantile = replaced_once(crossed, "reg:squarederror", "reg:quantileerror");
+	(void)state;
+	same_margin(margin_of(zero, NULL, 0.0, 7.0), (double)(low + 1.0f + 32.0f));
+	same_margin(margin_of(one, NULL, 0.0, 7.0), (double)(high + 1.0f + 32.0f));
+	for (int minor = 3; minor < 6; minor++) {
+		const float row[] = {0.0f, 7.0f};
+		char version[32];
+		double out[2];
+		score_model *model;
+		score_error error;
+		snprintf(version, sizeof version, "[3,%d,0]", minor);
+		char *text = replaced_once(quantile, "[3,2,0]", version);
+		assert_int_equal(import_text(text, strlen(text), SCORE_FORMAT_XGBOOST_JSON, NULL, &model, &error), SCORE_OK);
+		score_input in = score_input_rows_f32(row, 1, 2);
+		assert_int_equal(score_batch(model, &in, out, 2, NULL, &error), SCORE_OK);
+		same_margin(out[0], minor < 4 ? 32.5 : 1.5);
+		same_margin(out[1], minor < 4 ? 1.5 : 32.5);
+		score_model_free(model);
+		free(text);
+	}
+	free(logistic);
+	free(zero);
+	free(one);
+	free(two);
+	free(crossed);
+	free(quantile);
+}
+
+/* A text with escapes that is longer than the JSON reader's first buffer. */
+static void keeps_long_texts(void **state)
+{
+	char note[6000] = "\"note\":\"\\u00fc", wanted[6000] = "\xC3\xBC";
+	const size_t head = strlen(note), begin = strlen(wanted), n = 5000;
+	score_model *model;
+	score_error error;
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		note[head + i] = wanted[begin + i] = (char)('a' + i % 26);
+	memcpy(note + head + n, "\\n\"", 4);
+	memcpy(wanted + begin + n, "\n", 2);
+	char *text = replaced_once(trees_file, "\"note\":\"x\"", note);
+	assert_int_equal(import_text(text, strlen(text), SCORE_FORMAT_XGBOOST_JSON, NULL, &model, &error), SCORE_OK);
+	assert_string_equal(score_model_metadata_get(model, "note"), wanted);
+	score_model_free(model);
+	free(text);
+}
+
+static void knows_covers(void **state)
+{
+	static const char *const cases[] = {"\"id\":0,\"sum_hessian\":[]", "\"id\":0,\"sum_hessian\":[5,2,3,1,2]"};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		char *text = replaced_once(trees_file, "\"id\":0", cases[i]);
+		char *both = replaced_once(text, "\"id\":1", "\"id\":1,\"sum_hessian\":[2,1,1]");
+		score_model_info info = {.struct_size = sizeof info};
+		score_model *model;
+		score_error error;
+		assert_int_equal(import_text(both, strlen(both), SCORE_FORMAT_XGBOOST_JSON, NULL, &model, &error), SCORE_OK);
+		assert_int_equal(score_model_get_info(model, &info), SCORE_OK);
+		assert_int_equal(info.has_covers, i); /* of all trees, or none */
+		score_model_free(model);
+		free(text);
+		free(both);
+	}
 }
 
 static void takes_weights_of_dart_from_three_places(void **state)
@@ -383,7 +527,7 @@ static void takes_weights_of_dart_from_three_places(void **state)
 	margin_is("\"tree_info\":[0,0]", "\"tree_info\":[0,0],\"weight_drop\":[1E0,5E-1]", 0.0, 7.0, 17.5);
 	margin_is("\"tree_info\":[0,0]", "\"tree_info\":[0,0],\"weight_drop\":[]", 0.0, 7.0, 33.5);
 	/* leaf * weight is rounded before it is added: 32 * 0.1f */
-	char *text = replaced(dart_file, "5E-1]", "0.1]");
+	char *text = replaced_once(dart_file, "5E-1]", "0.1]");
 	float product = 32.0f * 0.1f, sum = 1.5f + product;
 	same_margin(margin_of(text, NULL, 0.0, 7.0), (double)sum);
 	free(text);
@@ -411,7 +555,7 @@ static void counts_a_value_as_missing(void **state)
 	same_margin(margin_of(trees_file, &options, 0.25, 7.0), margin_of(trees_file, NULL, 0.25, 7.0));
 	same_margin(margin_of(linear_file, &options, 0.3, 0.5), margin_of(linear_file, NULL, 0.3, NAN));
 	/* Feature 2 does not exist, but the first column made for a missing value would be called so. */
-	char *bad = replaced(trees_file, "[0,0,1,0,0]", "[2,0,1,0,0]");
+	char *bad = replaced_once(trees_file, "[0,0,1,0,0]", "[2,0,1,0,0]");
 	assert_int_equal(import_text(bad, strlen(bad), SCORE_FORMAT_XGBOOST_JSON, &options, &model, &error), SCORE_ERR_CORRUPT);
 	assert_non_null(strstr(error.message, "tree 0: node 0 tests feature 2, the model has 2"));
 	assert_true(error.offset > 0);
@@ -430,7 +574,7 @@ static void takes_a_range_of_iterations(void **state)
 	options.iteration_end = 2;
 	same_margin(margin_of(trees_file, &options, 0.0, 7.0), 32.5);
 	same_margin(margin_of(dart_file, &options, 0.0, 7.0), 16.5);
-	char *old = replaced(trees_file, "\"iteration_indptr\":[0,1,2],", "");
+	char *old = replaced_once(trees_file, "\"iteration_indptr\":[0,1,2],", "");
 	same_margin(margin_of(old, &options, 0.0, 7.0), 32.5);
 	free(old);
 	for (int i = 0; i < 2; i++) {
@@ -449,7 +593,13 @@ int main(void)
 		cmocka_unit_test(refuses_wrong_trees),
 		cmocka_unit_test(refuses_wrong_categories),
 		cmocka_unit_test(refuses_wrong_heads),
+		cmocka_unit_test(refuses_wrong_iterations_of_old_files),
+		cmocka_unit_test(refuses_wrong_leaf_vectors),
+		cmocka_unit_test(bounds_what_it_keeps),
 		cmocka_unit_test(refuses_wrong_linear_models),
+		cmocka_unit_test(takes_base_scores_and_links_by_objective),
+		cmocka_unit_test(keeps_long_texts),
+		cmocka_unit_test(knows_covers),
 		cmocka_unit_test(reads_odd_spellings),
 		cmocka_unit_test(takes_weights_of_dart_from_three_places),
 		cmocka_unit_test(sums_linear_models_from_the_bias),

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "import/importers.h"
+#include "onnx_text.h"
 
 /* ---- an allocator that counts --------------------------------------------------------------------------- */
 
@@ -181,38 +182,6 @@ static void test_damage(void **state)
 
 /* ---- files written field by field --------------------------------------------------------------------------- */
 
-typedef struct bytes {
-	unsigned char data[1 << 15];
-	size_t size;
-} bytes;
-
-static void put_varint(bytes *b, uint64_t x)
-{
-	for (; x >= 0x80; x >>= 7)
-		b->data[b->size++] = (unsigned char)(x | 0x80);
-	b->data[b->size++] = (unsigned char)x;
-}
-
-static void put_block(bytes *b, unsigned field, const void *data, size_t size)
-{
-	put_varint(b, field << 3 | 2);
-	put_varint(b, size);
-	assert_in_range(b->size + size, 0, sizeof b->data);
-	memcpy(b->data + b->size, data, size);
-	b->size += size;
-}
-
-static void put_text(bytes *b, unsigned field, const char *text)
-{
-	put_block(b, field, text, strlen(text));
-}
-
-static void put_number(bytes *b, unsigned field, int64_t x)
-{
-	put_varint(b, field << 3);
-	put_varint(b, (uint64_t)x);
-}
-
 /* A tree: a root with two leaves. What a test changes stands in variables. */
 typedef struct tree {
 	int64_t ids[3], features[3], yes[3], no[3], vote_nodes[2], vote_targets[2], n_targets;
@@ -224,70 +193,66 @@ typedef struct tree {
 static const tree good = {{0, 1, 2}, {1, 0, 0}, {1, 0, 0}, {2, 0, 0}, {1, 2}, {0, 0}, 1, {"BRANCH_LEQ", "LEAF", "LEAF"},
 	"TreeEnsembleRegressor", "NONE", NULL, 3, 2};
 
-static void put_ints(bytes *op, const char *name, const int64_t *v, size_t n, bool packed)
+static void put_ints(onnx_bytes *op, const char *name, const int64_t *v, size_t n, bool packed)
 {
-	bytes *a = calloc(2, sizeof *a);
-	assert_non_null(a);
-	put_text(a, 1, name);
+	onnx_bytes *a = onnx_new_bytes(2);
+	onnx_put_text(a, 1, name);
 	for (size_t i = 0; i < n; i++) {
 		if (packed)
-			put_varint(a + 1, (uint64_t)v[i]);
+			onnx_put_varint(a + 1, (uint64_t)v[i]);
 		else
-			put_number(a, 8, v[i]);
+			onnx_put_number(a, 8, v[i]);
 	}
 	if (packed)
-		put_block(a, 8, a[1].data, a[1].size);
-	put_number(a, 20, 7);
-	put_block(op, 5, a->data, a->size);
+		onnx_put_block(a, 8, a[1].data, a[1].size);
+	onnx_put_number(a, 20, 7);
+	onnx_put_block(op, 5, a->data, a->size);
 	free(a);
 }
 
-static void put_floats(bytes *op, const char *name, const float *v, size_t n)
+static void put_floats(onnx_bytes *op, const char *name, const float *v, size_t n)
 {
-	bytes *a = calloc(1, sizeof *a);
-	assert_non_null(a);
-	put_text(a, 1, name);
-	put_block(a, 7, v, n * sizeof *v);
-	put_number(a, 20, 6);
-	put_block(op, 5, a->data, a->size);
+	onnx_bytes *a = onnx_new_bytes(1);
+	onnx_put_text(a, 1, name);
+	onnx_put_block(a, 7, v, n * sizeof *v);
+	onnx_put_number(a, 20, 6);
+	onnx_put_block(op, 5, a->data, a->size);
 	free(a);
 }
 
-static void put_word(bytes *op, const char *name, const char *word)
+static void put_word(onnx_bytes *op, const char *name, const char *word)
 {
-	bytes *a = calloc(1, sizeof *a);
-	assert_non_null(a);
-	put_text(a, 1, name);
-	put_text(a, 4, word);
-	put_block(op, 5, a->data, a->size);
+	onnx_bytes *a = onnx_new_bytes(1);
+	onnx_put_text(a, 1, name);
+	onnx_put_text(a, 4, word);
+	onnx_put_block(op, 5, a->data, a->size);
 	free(a);
 }
 
-static void put_tree(bytes *op, const tree *t)
+static void put_tree(onnx_bytes *op, const tree *t)
 {
 	static const int64_t zeros[3] = {0, 0, 0};
 	static const float values[3] = {0.5f, 0, 0}, weights[2] = {1, 2};
-	bytes *a = calloc(1, sizeof *a);
-	assert_non_null(a);
-	put_text(op, 1, "x");
-	put_text(op, 2, "y");
-	put_text(op, 3, "trees");
-	put_text(op, 4, t->kind);
-	put_text(op, 7, "ai.onnx.ml");
+	onnx_bytes *a = onnx_new_bytes(1);
+	onnx_put_text(op, 1, "x");
+	onnx_put_text(op, 2, "y");
+	onnx_put_text(op, 3, "trees");
+	onnx_put_text(op, 4, t->kind);
+	onnx_put_text(op, 7, "ai.onnx.ml");
 	put_ints(op, "nodes_treeids", zeros, 3, false);
 	put_ints(op, "nodes_nodeids", t->ids, t->n_ids, true);
 	put_ints(op, "nodes_featureids", t->features, 3, true);
 	put_ints(op, "nodes_truenodeids", t->yes, 3, false);
 	put_ints(op, "nodes_falsenodeids", t->no, 3, true);
 	put_floats(op, "nodes_values", values, 3);
-	put_text(a, 1, "nodes_modes");
+	onnx_put_text(a, 1, "nodes_modes");
 	for (int i = 0; i < 3; i++)
-		put_text(a, 9, t->modes[i]);
-	put_block(op, 5, a->data, a->size);
+		onnx_put_text(a, 9, t->modes[i]);
+	onnx_put_block(op, 5, a->data, a->size);
 	a->size = 0;
-	put_text(a, 1, "n_targets");
-	put_number(a, 3, t->n_targets);
-	put_block(op, 5, a->data, a->size);
+	onnx_put_text(a, 1, "n_targets");
+	onnx_put_number(a, 3, t->n_targets);
+	onnx_put_block(op, 5, a->data, a->size);
 	put_ints(op, "target_treeids", zeros, 2, true);
 	put_ints(op, "target_nodeids", t->vote_nodes, 2, true);
 	put_ints(op, "target_ids", t->vote_targets, 2, true);
@@ -298,41 +263,38 @@ static void put_tree(bytes *op, const tree *t)
 	free(a);
 }
 
-static void put_value(bytes *graph, unsigned field, const char *name, int64_t width)
+static void put_value(onnx_bytes *graph, unsigned field, const char *name, int64_t width)
 {
-	bytes *b = calloc(6, sizeof *b);
-	assert_non_null(b);
-	put_number(b, 1, width);
-	put_block(b + 1, 1, "", 0); /* of rows: unknown */
-	put_block(b + 1, 1, b->data, b->size);
-	put_number(b + 2, 1, 1);
-	put_block(b + 2, 2, b[1].data, b[1].size);
-	put_block(b + 3, 1, b[2].data, b[2].size);
-	put_text(b + 4, 1, name);
-	put_block(b + 4, 2, b[3].data, b[3].size);
-	put_block(graph, field, b[4].data, b[4].size);
+	onnx_bytes *b = onnx_new_bytes(6);
+	onnx_put_number(b, 1, width);
+	onnx_put_block(b + 1, 1, "", 0); /* of rows: unknown */
+	onnx_put_block(b + 1, 1, b->data, b->size);
+	onnx_put_number(b + 2, 1, 1);
+	onnx_put_block(b + 2, 2, b[1].data, b[1].size);
+	onnx_put_block(b + 3, 1, b[2].data, b[2].size);
+	onnx_put_text(b + 4, 1, name);
+	onnx_put_block(b + 4, 2, b[3].data, b[3].size);
+	onnx_put_block(graph, field, b[4].data, b[4].size);
 	free(b);
 }
 
-static void put_model(bytes *out, const tree *t)
+static void put_model(onnx_bytes *out, const tree *t)
 {
-	bytes *b = calloc(2, sizeof *b);
-	assert_non_null(b);
+	onnx_bytes *b = onnx_new_bytes(2);
 	put_tree(b, t);
-	put_block(b + 1, 1, b->data, b->size);
+	onnx_put_block(b + 1, 1, b->data, b->size);
 	put_value(b + 1, 11, "x", t->width);
 	put_value(b + 1, 12, "y", 1);
-	put_number(out, 1, 8);
-	put_block(out, 7, b[1].data, b[1].size);
+	onnx_put_number(out, 1, 8);
+	onnx_put_block(out, 7, b[1].data, b[1].size);
 	free(b);
 }
 
 static void expect(const tree *t, score_status status, const char *says)
 {
-	bytes *b = calloc(1, sizeof *b);
+	onnx_bytes *b = onnx_new_bytes(1);
 	score_error error = {0};
 	score_model *model;
-	assert_non_null(b);
 	put_model(b, t);
 	score_status got = import_bytes(b->data, b->size, &model, &error);
 	if (got != status || (says && !strstr(error.message, says)))
@@ -389,7 +351,7 @@ static void test_wide_leaves(void **state)
 	assert_in_range(most, 0, (size_t)64 << 20);
 }
 
-static void refuse_bytes(const bytes *b, size_t bound)
+static void refuse_bytes(const onnx_bytes *b, size_t bound)
 {
 	score_error error = {0};
 	score_model *model;
@@ -401,27 +363,26 @@ static void refuse_bytes(const bytes *b, size_t bound)
 static void test_bombs(void **state)
 {
 	(void)state;
-	bytes *b = calloc(2, sizeof *b);
-	assert_non_null(b);
+	onnx_bytes *b = onnx_new_bytes(2);
 	for (int i = 0; i < 8000; i++)
-		put_block(b + 1, 1, "", 0); /* nodes without content */
-	put_block(b, 7, b[1].data, b[1].size);
+		onnx_put_block(b + 1, 1, "", 0); /* nodes without content */
+	onnx_put_block(b, 7, b[1].data, b[1].size);
 	refuse_bytes(b, (size_t)4 << 20);
 	b[0].size = b[1].size = 0;
 	for (int i = 0; i < 12000; i++)
-		put_block(b, 7, "", 0); /* graphs */
+		onnx_put_block(b, 7, "", 0); /* graphs */
 	refuse_bytes(b, (size_t)4 << 20);
 	b->size = 0;
 	for (int i = 0; i < 4; i++)
-		put_block(b, 7, "", 0);
+		onnx_put_block(b, 7, "", 0);
 	refuse_bytes(b, (size_t)2 << 20);
 	b->size = 0;
 	for (int i = 0; i < 10000; i++)
-		put_number(b, 30, 0); /* fields that nobody knows */
+		onnx_put_number(b, 30, 0); /* fields that nobody knows */
 	refuse_bytes(b, (size_t)8 << 20);
 	b->size = 0;
-	put_varint(b, 7 << 3 | 2); /* a length beyond the end */
-	put_varint(b, UINT64_MAX);
+	onnx_put_varint(b, 7 << 3 | 2); /* a length beyond the end */
+	onnx_put_varint(b, UINT64_MAX);
 	refuse_bytes(b, (size_t)2 << 20);
 	free(b);
 }
