@@ -9,6 +9,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "capture_parts.h"
 
+#include "../base/file.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,15 +25,6 @@
 
 static const char magic[8] = { '\x93', 'S', 'L', 'O', 'G', '\r', '\n', '\x01' };
 
-static score_status fail_io(score_error *error, const char *what, const char *path)
-{
-	const int code = errno;
-	const char *text = code == ENOSPC ? "no space left" : code == EFBIG ? "file size limit" :
-		code == EDQUOT ? "quota exceeded" : code == EIO ? "input/output error" : code == EACCES ? "permission denied" :
-		code == ENOENT ? "no such file" : "";
-	return sl_fail(error, SCORE_ERR_IO, "cannot %s '%.120s': errno %d%s%s", what, path, code, *text ? ", " : "", text);
-}
-
 static int64_t now_ns(clockid_t clock)
 {
 	struct timespec t;
@@ -45,7 +38,7 @@ static score_status sync_directory(const score_capture *capture, score_error *er
 		return SCORE_OK;
 	const int fd = open(capture->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const bool ok = fd >= 0 && fsync(fd) == 0;
-	const score_status status = ok ? SCORE_OK : fail_io(error, "sync the directory", capture->directory);
+	const score_status status = ok ? SCORE_OK : sl_fail_io(error, "sync the directory", capture->directory);
 	if (fd >= 0)
 		close(fd);
 	return status;
@@ -88,7 +81,7 @@ score_status deploy_segment_write(score_capture *capture, const void *bytes, siz
 		if (n <= 0) {
 			if (n == 0)
 				errno = ENOSPC;
-			const score_status status = fail_io(error, "write", s->active);
+			const score_status status = sl_fail_io(error, "write", s->active);
 			cut_back(capture);
 			return status;
 		}
@@ -118,7 +111,7 @@ score_status deploy_segment_begin(score_capture *capture, score_error *error)
 	name_segment(capture, unix_ns);
 	s->fd = open(s->active, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (s->fd < 0)
-		return fail_io(error, "create", s->active);
+		return sl_fail_io(error, "create", s->active);
 	/* Without locks (some network file systems) segments of dead processes merely stay open. */
 	(void)flock(s->fd, LOCK_EX | LOCK_NB);
 	memcpy(head, magic, sizeof magic);
@@ -144,7 +137,7 @@ score_status deploy_segment_sync(score_capture *capture, score_error *error)
 {
 	if (capture->sync != SCORE_CAPTURE_SYNC_DRAIN || capture->segment.fd < 0 || fdatasync(capture->segment.fd) == 0)
 		return SCORE_OK;
-	return fail_io(error, "sync", capture->segment.active);
+	return sl_fail_io(error, "sync", capture->segment.active);
 }
 
 score_status deploy_segment_close(score_capture *capture, score_error *error)
@@ -154,9 +147,9 @@ score_status deploy_segment_close(score_capture *capture, score_error *error)
 	if (s->fd < 0)
 		return SCORE_OK;
 	if (capture->sync != SCORE_CAPTURE_SYNC_NEVER && fsync(s->fd) != 0)
-		status = fail_io(error, "sync", s->active);
+		status = sl_fail_io(error, "sync", s->active);
 	if (rename(s->active, s->closed) != 0 && status == SCORE_OK)
-		status = fail_io(error, "rename", s->active);
+		status = sl_fail_io(error, "rename", s->active);
 	forget(s);
 	return status == SCORE_OK ? sync_directory(capture, error) : status;
 }
@@ -204,7 +197,7 @@ score_status deploy_segment_adopt(score_capture *capture, score_error *error)
 	const int fd = open(capture->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
 	if (!directory) {
-		const score_status status = fail_io(error, "open the directory", capture->directory);
+		const score_status status = sl_fail_io(error, "open the directory", capture->directory);
 		if (fd >= 0)
 			close(fd);
 		return status;

@@ -33,6 +33,8 @@ score_status deploy_write_at(int fd, const void *data, size_t size, uint64_t at,
 		const ssize_t n = pwrite(fd, (const char *)data + done, size - done, (off_t)(at + done));
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n == 0)
+			errno = ENOSPC;
 		if (n <= 0)
 			return sl_fail_io(error, "write", path);
 		done += (size_t)n;
@@ -46,6 +48,8 @@ score_status deploy_read_at(int fd, void *data, size_t size, uint64_t at, const 
 		const ssize_t n = pread(fd, (char *)data + done, size - done, (off_t)(at + done));
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n == 0)
+			errno = EIO; /* someone made it shorter */
 		if (n <= 0)
 			return sl_fail_io(error, "read back", path);
 		done += (size_t)n;

@@ -1,0 +1,745 @@
+/*
+ * Every system call failed in turn while feature tables are built, opened and replaced, calls are captured and read back, models are
+ * cached and references saved: SCORE_ERR_IO (or MEMORY) that names the path, no object, no file left behind, the old file whole, and
+ * nothing lost that can be tried again. Then the same over files that are slow: short reads and writes, interrupted calls. The linker
+ * sends the library's calls here.
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "capture_fixture.h"
+#include "expect_error.h"
+#include "failing_calls.h"
+#include "sample_tables.h"
+#include "served_models.h"
+
+#include <scoreline/statistics.h>
+
+/* ---- failing them ------------------------------------------------------------------------------------------------------ */
+
+typedef struct scene {
+	const char *name;
+	void (*before)(void);
+	score_status (*play)(score_error *error); /* the first failure ends it */
+	void (*after)(score_status status);       /* what must hold then       */
+	const char *harmless;                     /* calls that may fail without a word */
+} scene;
+
+static void fail_each(const scene *s)
+{
+	size_t n_faults = 0;
+	for (int once = 1; once >= 0; once--) {
+		for (int k = 0;; k++) {
+			score_error error;
+			memset(&error, 0x5a, sizeof error);
+			s->before();
+			calls = (failing_calls){.inside = 1, .fail_at = k, .once = once, .code = k % 2 ? EIO : ENOSPC, .n_short = 0};
+			const score_status status = s->play(&error);
+			calls.inside = 0;
+			if (!calls.failed) {
+				assert_int_equal(status, SCORE_OK);
+				s->after(status);
+				break;
+			}
+			n_faults++;
+			if (status == SCORE_OK ? !strstr(s->harmless, calls.failed) : status != SCORE_ERR_IO && status != SCORE_ERR_MEMORY)
+				fail_msg("%s, call %d, %s: %s (%s)", s->name, k, calls.failed, score_status_name(status), status ? error.message : "");
+			if (status == SCORE_ERR_IO && !strstr(error.message, "/"))
+				fail_msg("%s, call %d, %s: no path in '%s'", s->name, k, calls.failed, error.message);
+			if (status != SCORE_OK)
+				assert_int_equal(error.code, status);
+			s->after(status);
+			assert_true(k < 1000);
+		}
+	}
+	printf("%s: %zu faults\n", s->name, n_faults);
+	assert_true(n_faults > 5);
+}
+
+/* What follows a failure is not counted and does not fail. */
+static void look_away(void)
+{
+	calls.inside = 0;
+}
+
+/* ---- tables --------------------------------------------------------------------------------------------------------------- */
+
+enum { ROWS = 1400, LONG_KEY = 40000, LONG_TEXT = 300000 };
+
+static struct {
+	const char *shops[ROWS], *towns[ROWS];
+	int64_t time[ROWS];
+	double x[ROWS];
+	char long_key[LONG_KEY + 1], long_text[LONG_TEXT + 1];
+	uint8_t *old, *new;
+	size_t old_size, new_size;
+} history;
+
+static const score_table_field shop_key[] = {{"shop", SCORE_STRING, 0}};
+static const score_table_field town_and_x[] = {{"town", SCORE_STRING, 0}, {"x", SCORE_F64, 0}};
+
+/* One key with more rows than a part's buffer takes, a key and a text that are longer than the buffers. */
+static score_status build_history(size_t n, score_error *error)
+{
+	static score_column data[4];
+	if (!data[0].values) {
+		data[0] = sample_texts(history.shops, ROWS);
+		data[1] = sample_column(SCORE_I64, history.time, NULL);
+		data[2] = sample_texts(history.towns, ROWS);
+		data[3] = sample_column(SCORE_F64, history.x, NULL);
+	}
+	const sample_table spec = {shop_key, 1, "at", town_and_x, 2, data, n, NULL, 0};
+	return sample_table_build(sample_path("table.sft"), &spec, error);
+}
+
+static void make_history(void)
+{
+	static char names[ROWS][24];
+	if (history.old)
+		return;
+	memset(history.long_key, 'k', LONG_KEY);
+	memset(history.long_text, 't', LONG_TEXT);
+	for (int r = 0; r < ROWS; r++) {
+		snprintf(names[r], sizeof names[r], "town %d", r % 100);
+		history.shops[r] = r % 7 ? "a shop of a name that is long" : r % 14 ? "short" : history.long_key;
+		history.towns[r] = r == 3 ? history.long_text : names[r];
+		history.time[r] = r;
+		history.x[r] = r * 0.5;
+	}
+	assert_int_equal(build_history(10, NULL), SCORE_OK);
+	history.old = sample_read(sample_path("table.sft"), &history.old_size);
+	assert_int_equal(build_history(ROWS, NULL), SCORE_OK);
+	history.new = sample_read(sample_path("table.sft"), &history.new_size);
+}
+
+/* Files in the folder of the tables. */
+static int count_files(const char *path)
+{
+	DIR *d = opendir(path);
+	int n = 0;
+	assert_non_null(d);
+	for (struct dirent *e; (e = readdir(d));)
+		n += e->d_name[0] != '.';
+	closedir(d);
+	return n;
+}
+
+static int count_tables(void)
+{
+	char folder[512];
+	snprintf(folder, sizeof folder, "%s", sample_path(""));
+	return count_files(folder);
+}
+
+static void put_old_table(void)
+{
+	make_history();
+	sample_write(sample_path("table.sft"), history.old, history.old_size);
+}
+
+static score_status build_table(score_error *error)
+{
+	return build_history(ROWS, error);
+}
+
+/* The old table or the new one, whole, and nothing beside it. */
+static void check_table(score_status status)
+{
+	size_t size;
+	uint8_t *found = sample_read(sample_path("table.sft"), &size);
+	const bool is_new = size == history.new_size && memcmp(found, history.new, size) == 0;
+	assert_true(is_new || (size == history.old_size && memcmp(found, history.old, size) == 0));
+	if (status == SCORE_OK)
+		assert_true(is_new);
+	else if (is_new) /* only the folder could not be synced */
+		assert_true(strcmp(calls.failed, "open") == 0 || strcmp(calls.failed, "fsync") == 0);
+	assert_int_equal(count_tables(), 1);
+	free(found);
+}
+
+static void tables_are_built_whole_or_not_at_all(void **state)
+{
+	(void)state;
+	fail_each(&(scene){"table", put_old_table, build_table, check_table, ""});
+}
+
+static void slow_files_give_the_same_table(void **state)
+{
+	(void)state;
+	for (int n = 999; n < 400000; n *= 7) {
+		put_old_table();
+		calls = (failing_calls){.inside = 1, .fail_at = -1, .n_short = n, .interrupt = 1};
+		assert_int_equal(build_table(NULL), SCORE_OK);
+		calls.inside = 0;
+		check_table(SCORE_OK);
+	}
+}
+
+/* Calls that neither fail nor do anything, which a broken file system may have. */
+static void calls_that_do_nothing_are_failures(void **state)
+{
+	score_error error;
+	(void)state;
+	put_old_table();
+	calls = (failing_calls){.inside = 1, .fail_at = 0, .only = "pwrite"};
+	assert_int_equal(build_table(&error), SCORE_ERR_IO);
+	calls.inside = 0;
+	assert_non_null(strstr(error.message, "no space left"));
+	check_table(SCORE_ERR_IO);
+	calls = (failing_calls){.inside = 1, .fail_at = 0, .only = "pread"};
+	assert_int_equal(build_table(&error), SCORE_ERR_IO);
+	calls.inside = 0;
+	assert_non_null(strstr(error.message, "cannot read back"));
+	assert_non_null(strstr(error.message, "input/output error"));
+	check_table(SCORE_ERR_IO);
+}
+
+static void a_failed_builder_can_only_be_freed(void **state)
+{
+	static const int64_t id[] = {1};
+	static const score_table_field key[] = {{"id", SCORE_I64, 0}}, column[] = {{"x", SCORE_I64, 0}};
+	const score_column data[] = {sample_column(SCORE_I64, id, NULL), sample_column(SCORE_I64, id, NULL)};
+	score_table_schema schema = SCORE_TABLE_SCHEMA_INIT;
+	score_table_builder *b = NULL;
+	score_error error;
+	(void)state;
+	schema.keys = key;
+	schema.columns = column;
+	schema.n_keys = schema.n_columns = 1;
+	assert_int_equal(score_table_builder_new(sample_path("failed.sft"), &schema, &b, NULL), SCORE_OK);
+	assert_int_equal(score_table_builder_add(b, data, 1, 1, NULL, NULL), SCORE_ERR_SHAPE);
+	expect_error(score_table_builder_add(b, data, 2, 1, NULL, &error), &error, SCORE_ERR_ARGUMENT,
+		"an earlier call for this builder failed; it can only be freed");
+	expect_error(score_table_builder_finish(b, &error), &error, SCORE_ERR_ARGUMENT,
+		"an earlier call for this builder failed or finished it; it can only be freed");
+	score_table_builder_free(b);
+	assert_int_equal(access(sample_path("failed.sft"), F_OK), -1);
+}
+
+/* Paths that have no room for the ending of a temporary file. */
+static void long_paths_are_refused(void **state)
+{
+	static const int64_t id[] = {1};
+	static const score_table_field key[] = {{"id", SCORE_I64, 0}}, column[] = {{"x", SCORE_I64, 0}};
+	const score_column data[] = {sample_column(SCORE_I64, id, NULL), sample_column(SCORE_I64, id, NULL)};
+	const sample_table spec = {key, 1, NULL, column, 1, data, 1, NULL, 0};
+	static char path[5000], text[LONG_KEY];
+	const char *const keys[] = {text};
+	score_error error;
+	(void)state;
+	memset(path, 'p', sizeof path - 1);
+	expect_error(sample_table_build(path, &spec, &error), &error, SCORE_ERR_ARGUMENT, "the path is longer than 4064 bytes");
+	/* A key that goes to a file at once. */
+	memset(text, 'k', sizeof text - 1);
+	const score_column far[] = {sample_texts(keys, 1), sample_column(SCORE_I64, id, NULL)};
+	const sample_table spilled = {shop_key, 1, NULL, column, 1, far, 1, NULL, 0};
+	expect_error(sample_table_build(path, &spilled, &error), &error, SCORE_ERR_ARGUMENT, "the path is longer than 4064 bytes");
+}
+
+/* ---- open tables ---------------------------------------------------------------------------------------------------------- */
+
+static score_table_source *source;
+
+static score_status open_and_replace(score_error *error)
+{
+	const score_table_options o = {sizeof o, NULL, 0, SCORE_TABLE_COPY | SCORE_TABLE_PRELOAD | SCORE_TABLE_VERIFY, 0};
+	score_status status = score_table_source_open(sample_path("table.sft"), &o, &source, error);
+	assert_true((status == SCORE_OK) == (source != NULL));
+	if (status != SCORE_OK)
+		return status;
+	const int inside = calls.inside;
+	look_away();
+	sample_write(sample_path("table.sft"), history.new, history.new_size);
+	calls.inside = inside;
+	int32_t changed = -1;
+	status = score_table_source_refresh(source, &changed, error);
+	assert_int_equal(changed, status == SCORE_OK);
+	return status;
+}
+
+static void check_source(score_status status)
+{
+	score_table_info info = {.struct_size = sizeof info};
+	if (!source) {
+		assert_int_not_equal(status, SCORE_OK);
+		return;
+	}
+	score_table *t = score_table_acquire(source);
+	assert_int_equal(score_table_get_info(t, &info), SCORE_OK);
+	assert_int_equal(info.n_rows, status == SCORE_OK ? ROWS : 10);
+	score_table_close(t);
+	score_table_source_free(source);
+	source = NULL;
+}
+
+static void a_source_keeps_what_it_has(void **state)
+{
+	(void)state;
+	fail_each(&(scene){"source", put_old_table, open_and_replace, check_source, ""});
+}
+
+/* ---- captures -------------------------------------------------------------------------------------------------------------- */
+
+enum { CALLS = 24, ORPHANS = 3 };
+
+static fixture_directory log_folder;
+static score_model *logged;
+static uint8_t *orphan; /* a segment of calls CALLS … CALLS + ORPHANS - 1 */
+static size_t orphan_size;
+static score_capture *capture;
+
+static void leave_orphan(void)
+{
+	char path[600];
+	if (!orphan) {
+		fixture_directory_make(&log_folder);
+		capture = fixture_capture(&log_folder);
+		assert_int_equal(score_capture_add_model(capture, logged, NULL), SCORE_OK);
+		for (uint64_t i = CALLS; i < CALLS + ORPHANS; i++)
+			assert_int_equal(fixture_record(capture, logged, i), 1);
+		score_capture_free(capture);
+		fixture_segment(&log_folder, ".slog", path, sizeof path);
+		orphan = sample_read(path, &orphan_size);
+		fixture_directory_remove(&log_folder);
+	}
+	capture = NULL;
+	fixture_directory_make(&log_folder);
+	snprintf(path, sizeof path, "%s/calls-19700101T000000Z-1-000000.slog.active", log_folder.path);
+	sample_write(path, orphan, orphan_size);
+}
+
+static score_status record_and_drain(score_error *error)
+{
+	score_capture_options o = fixture_options(&log_folder);
+	o.sync = SCORE_CAPTURE_SYNC_DRAIN;
+	o.segment_bytes = 1500;
+	score_status status = score_capture_new(&o, &capture, error);
+	assert_true((status == SCORE_OK) == (capture != NULL));
+	if (status == SCORE_OK)
+		status = score_capture_add_model(capture, logged, error);
+	for (uint64_t i = 0; status == SCORE_OK && i < CALLS; i++) {
+		assert_int_equal(fixture_record(capture, logged, i), 1);
+		if (i % 4 == 3)
+			status = score_capture_drain(capture, NULL, error);
+	}
+	return status == SCORE_OK ? score_capture_rotate(capture, error) : status;
+}
+
+/* A failed drain costs time only: every call that was kept is in the log, once. */
+static void check_log(score_status status)
+{
+	bool seen[CALLS + ORPHANS] = {false};
+	uint64_t kept = 0;
+	if (capture) {
+		const score_capture_info info = fixture_info(capture);
+		kept = info.n_kept;
+		assert_int_equal(info.last_drain, status);
+		assert_int_equal(info.n_failed_drains, status != SCORE_OK);
+		assert_int_equal(score_capture_rotate(capture, NULL), SCORE_OK);
+		assert_int_equal(fixture_info(capture).n_written, kept);
+	}
+	assert_int_equal(fixture_read(&log_folder, seen, CALLS + ORPHANS), kept + ORPHANS);
+	for (uint64_t i = 0; i < kept; i++)
+		assert_true(seen[i]);
+	score_capture_free(capture);
+	fixture_directory_remove(&log_folder);
+}
+
+static void a_failed_drain_loses_nothing(void **state)
+{
+	(void)state;
+	/* What another process left is adopted if that is possible. */
+	fail_each(&(scene){"capture", leave_orphan, record_and_drain, check_log, "openat linkat fstat"});
+}
+
+static void slow_files_give_the_same_log(void **state)
+{
+	score_error error;
+	(void)state;
+	leave_orphan();
+	calls = (failing_calls){.inside = 1, .fail_at = -1, .n_short = 100, .interrupt = 1};
+	if (record_and_drain(&error) != SCORE_OK)
+		fail_msg("%s", error.message);
+	check_log(SCORE_OK); /* reads through slow files too */
+	calls.inside = 0;
+}
+
+static void a_write_that_does_nothing_is_a_full_disk(void **state)
+{
+	score_error error;
+	(void)state;
+	leave_orphan();
+	calls = (failing_calls){.inside = 1, .fail_at = 0, .only = "write"};
+	assert_int_equal(record_and_drain(&error), SCORE_ERR_IO);
+	calls.inside = 0;
+	assert_non_null(strstr(error.message, "no space left"));
+	check_log(SCORE_ERR_IO);
+}
+
+/* The write fails, what it left cannot be cut off, or the place in the file cannot be found again: the segment ends torn. */
+static void a_segment_that_cannot_be_cut_ends(void **state)
+{
+	static const char *const second[] = {"ftruncate", "lseek"};
+	(void)state;
+	for (int k = 0; k < 2; k++) {
+		const char *paths[] = {log_folder.path};
+		bool seen[CALLS] = {false};
+		score_log *log;
+		score_error error;
+		fixture_directory_make(&log_folder);
+		capture = fixture_capture(&log_folder);
+		assert_int_equal(score_capture_add_model(capture, logged, NULL), SCORE_OK);
+		assert_int_equal(fixture_record(capture, logged, 0), 1);
+		assert_int_equal(score_capture_drain(capture, NULL, NULL), SCORE_OK);
+		assert_int_equal(fixture_record(capture, logged, 1), 1);
+		/* 50 bytes of the frame are written, then nothing more. */
+		calls = (failing_calls){.inside = 1, .fail_at = 1, .code = ENOSPC, .only = "write", .n_short = 50, .also = second[k]};
+		assert_int_equal(score_capture_drain(capture, NULL, &error), SCORE_ERR_IO);
+		calls.inside = 0;
+		assert_int_equal(fixture_count(&log_folder, ".slog"), 1);
+		score_capture_free(capture);
+		assert_int_equal(fixture_count(&log_folder, ".slog"), 2);
+		assert_int_equal(fixture_read(&log_folder, seen, CALLS), 2);
+		assert_int_equal(score_log_open(paths, 1, NULL, &log, NULL), SCORE_OK);
+		score_log_segment segment = {.struct_size = sizeof segment};
+		for (const score_log_call *call = NULL; score_log_next(log, &call, NULL) == SCORE_OK && call;)
+			;
+		assert_int_equal(score_log_get_segment(log, 0, &segment), SCORE_OK);
+		assert_true((segment.end == SCORE_LOG_TORN) == (k == 0)); /* lseek() comes when the file is cut already */
+		score_log_close(log);
+		fixture_directory_remove(&log_folder);
+	}
+}
+
+static void a_thread_that_cannot_start_is_an_error(void **state)
+{
+	score_error error;
+	char message[80];
+	(void)state;
+	fixture_directory_make(&log_folder);
+	capture = fixture_capture(&log_folder);
+	calls = (failing_calls){.inside = 1, .fail_at = 0, .once = 1, .code = EAGAIN, .only = "pthread_create"};
+	snprintf(message, sizeof message, "the helper thread cannot be started: errno %d", EAGAIN);
+	expect_error(score_capture_start(capture, 0, &error), &error, SCORE_ERR_MEMORY, message);
+	calls.inside = 0;
+	assert_int_equal(score_capture_stop(capture, &error), SCORE_OK);
+	assert_int_equal(score_capture_start(capture, 0, &error), SCORE_OK);
+	expect_error(score_capture_start(capture, 0, &error), &error, SCORE_ERR_ARGUMENT, "the helper thread runs already");
+	score_capture_free(capture);
+	fixture_directory_remove(&log_folder);
+}
+
+/* What the helper thread met last is what stop() says. */
+static void the_helper_threads_failure_is_told_at_the_end(void **state)
+{
+	score_error error;
+	(void)state;
+	fixture_directory_make(&log_folder);
+	capture = fixture_capture(&log_folder);
+	assert_int_equal(score_capture_add_model(capture, logged, NULL), SCORE_OK);
+	assert_int_equal(fixture_record(capture, logged, 0), 1);
+	calls = (failing_calls){.inside = 1, .fail_at = 0, .code = EACCES, .only = "open"};
+	assert_int_equal(score_capture_start(capture, 1000000, NULL), SCORE_OK);
+	while (fixture_info(capture).n_failed_drains < 2)
+		usleep(1000);
+	assert_int_equal(score_capture_stop(capture, &error), SCORE_ERR_IO);
+	assert_non_null(strstr(error.message, "permission denied"));
+	calls.inside = 0;
+	score_capture_free(capture);
+	assert_int_equal(fixture_read(&log_folder, NULL, 0), 1);
+	fixture_directory_remove(&log_folder);
+}
+
+/* ---- logs -------------------------------------------------------------------------------------------------------------------- */
+
+enum { PER_SEGMENT = 5 };
+static uint64_t n_read;
+
+static void write_two_segments(void)
+{
+	fixture_directory_make(&log_folder);
+	capture = fixture_capture(&log_folder);
+	assert_int_equal(score_capture_add_model(capture, logged, NULL), SCORE_OK);
+	for (uint64_t i = 0; i < 2 * PER_SEGMENT; i++) {
+		assert_int_equal(fixture_record(capture, logged, i), 1);
+		if (i % PER_SEGMENT == PER_SEGMENT - 1)
+			assert_int_equal(score_capture_rotate(capture, NULL), SCORE_OK);
+	}
+	score_capture_free(capture);
+	n_read = 0;
+}
+
+static score_status read_log(score_error *error)
+{
+	const char *paths[] = {log_folder.path};
+	const score_log_call *call = NULL;
+	score_error other;
+	score_log *log = NULL;
+	score_status first = score_log_open(paths, 1, NULL, &log, error);
+	assert_true((first == SCORE_OK) == (log != NULL));
+	for (bool more = log != NULL; more; n_read += call != NULL) {
+		const score_status status = score_log_next(log, &call, first == SCORE_OK ? error : &other);
+		first = first == SCORE_OK ? status : first;
+		more = status != SCORE_OK || call;
+	}
+	score_log_close(log);
+	return first;
+}
+
+/* An unreadable segment does not take the next one with it. */
+static void check_read(score_status status)
+{
+	const bool is_opened = !calls.failed || (strcmp(calls.failed, "stat") != 0 && strcmp(calls.failed, "opendir") != 0);
+	if (status == SCORE_OK)
+		assert_int_equal(n_read, 2 * PER_SEGMENT);
+	else if (!is_opened)
+		assert_int_equal(n_read, 0);
+	else if (calls.once)
+		assert_true(n_read == PER_SEGMENT || n_read == 2 * PER_SEGMENT);
+	fixture_directory_remove(&log_folder);
+}
+
+static void an_unreadable_segment_costs_itself_only(void **state)
+{
+	(void)state;
+	fail_each(&(scene){"log", write_two_segments, read_log, check_read, ""});
+}
+
+/* A file that has fewer bytes than it said: torn, where it ends. */
+static void a_file_that_shrinks_is_torn(void **state)
+{
+	const char *paths[] = {log_folder.path};
+	const score_log_call *call;
+	score_log_segment segment = {.struct_size = sizeof segment};
+	score_log *log;
+	(void)state;
+	write_two_segments();
+	assert_int_equal(score_log_open(paths, 1, NULL, &log, NULL), SCORE_OK);
+	calls = (failing_calls){.inside = 1, .fail_at = 3, .only = "read", .n_short = 100}; /* 300 bytes, then none */
+	for (int i = 0; i < 100 && score_log_next(log, &call, NULL) == SCORE_OK && call; i++)
+		;
+	calls.inside = 0;
+	assert_int_equal(score_log_get_segment(log, 0, &segment), SCORE_OK);
+	assert_true(segment.end == SCORE_LOG_TORN && segment.good_bytes < 300 && segment.bytes > 300);
+	assert_non_null(strstr(segment.damage.message, "ends in the middle of a frame"));
+	score_log_close(log);
+	fixture_directory_remove(&log_folder);
+}
+
+/* Found under its working name, closed by its owner before it was read. */
+static void a_segment_that_is_closed_meanwhile_is_read(void **state)
+{
+	const char *paths[] = {log_folder.path};
+	const score_log_call *call;
+	score_log_segment segment = {.struct_size = sizeof segment};
+	score_log *log;
+	(void)state;
+	fixture_directory_make(&log_folder);
+	capture = fixture_capture(&log_folder);
+	assert_int_equal(score_capture_add_model(capture, logged, NULL), SCORE_OK);
+	assert_int_equal(fixture_record(capture, logged, 0), 1);
+	assert_int_equal(score_capture_drain(capture, NULL, NULL), SCORE_OK);
+	assert_int_equal(score_log_open(paths, 1, NULL, &log, NULL), SCORE_OK);
+	score_capture_free(capture);
+	assert_int_equal(score_log_next(log, &call, NULL), SCORE_OK);
+	assert_string_equal(call->request_id, "r0");
+	assert_int_equal(score_log_get_segment(log, 0, &segment), SCORE_OK);
+	assert_true(segment.is_closed && strlen(segment.path) > 5 && strcmp(segment.path + strlen(segment.path) - 5, ".slog") == 0);
+	score_log_close(log);
+	/* Gone under both names. */
+	score_error error;
+	char path[600];
+	fixture_segment(&log_folder, ".slog", path, sizeof path);
+	assert_int_equal(score_log_open(paths, 1, NULL, &log, NULL), SCORE_OK);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(score_log_next(log, &call, &error), SCORE_ERR_IO);
+	assert_non_null(strstr(error.message, path));
+	score_log_close(log);
+	fixture_directory_remove(&log_folder);
+}
+
+/* ---- models and references --------------------------------------------------------------------------------------------------- */
+
+static score_model_cache *cache;
+static uint32_t cache_flags;
+
+static void save_model(void)
+{
+	struct timespec long_ago[2] = {{1000000000, 0}, {1000000000, 0}};
+	score_model *model = answering_model(7);
+	assert_int_equal(score_model_save_file(model, sample_path("cached.slm"), NULL, NULL), SCORE_OK);
+	score_model_free(model);
+	assert_int_equal(utimensat(AT_FDCWD, sample_path("cached.slm"), long_ago, 0), 0);
+	cache = NULL;
+}
+
+static score_status cache_model(score_error *error)
+{
+	score_model_cache_options o = SCORE_MODEL_CACHE_OPTIONS_INIT;
+	score_model_ref *refs[2] = {NULL, NULL};
+	o.open_flags = cache_flags;
+	score_status status = score_model_cache_new(&o, &cache, error);
+	assert_true((status == SCORE_OK) == (cache != NULL));
+	for (int i = 0; status == SCORE_OK && i < 2; i++) {
+		status = score_model_cache_open(cache, sample_path("cached.slm"), refs + i, error);
+		assert_true((status == SCORE_OK) == (refs[i] != NULL));
+	}
+	for (int i = 0; i < 2; i++)
+		score_model_ref_release(refs[i]);
+	return status;
+}
+
+static void check_cache(score_status status)
+{
+	score_model_cache_counts counts = {.struct_size = sizeof counts};
+	score_model_ref *ref;
+	if (!cache) {
+		assert_int_equal(status, SCORE_ERR_MEMORY);
+		return;
+	}
+	assert_int_equal(score_model_cache_open(cache, sample_path("cached.slm"), &ref, NULL), SCORE_OK);
+	assert_int_equal(score_model_cache_get_counts(cache, &counts), SCORE_OK);
+	assert_int_equal(counts.opened, 1);
+	score_model_ref_release(ref);
+	score_model_cache_free(cache);
+}
+
+static void a_cache_tries_again(void **state)
+{
+	(void)state;
+	cache_flags = 0;
+	fail_each(&(scene){"cache", save_model, cache_model, check_cache, ""});
+	cache_flags = SCORE_OPEN_MMAP;
+	fail_each(&(scene){"mapping cache", save_model, cache_model, check_cache, ""});
+	assert_int_equal(unlink(sample_path("cached.slm")), 0);
+}
+
+static void release_host(void *context)
+{
+	++*(int *)context;
+}
+
+/* Without a lock there is no endpoint, and the models stay the host's. */
+static void an_endpoint_needs_a_lock(void **state)
+{
+	int n_released = 0;
+	score_model *model = answering_model(1);
+	const score_served_entity entity = {.entity_name = "a", .entity_version = "1", .model = model, .release = release_host,
+		.release_context = &n_released};
+	score_endpoint_config config = SCORE_ENDPOINT_CONFIG_INIT;
+	score_endpoint *endpoint = (score_endpoint *)&config;
+	score_error error;
+	(void)state;
+	config.served_entities = &entity;
+	config.n_served_entities = 1;
+	calls = (failing_calls){.inside = 1, .fail_at = 0, .code = EAGAIN, .only = "pthread_mutex_init"};
+	expect_error(score_endpoint_new(NULL, &config, &endpoint, &error), &error, SCORE_ERR_MEMORY,
+		"the system has no room for a mutex");
+	calls.inside = 0;
+	assert_null(endpoint);
+	assert_int_equal(n_released, 0);
+	score_model_free(model);
+}
+
+static score_snapshot *reference;
+
+static void make_reference(void)
+{
+	static const double rows[] = {1, 2, 3, 4, 5, 6};
+	const score_input in = score_input_rows_f64(rows, 3, 2);
+	score_model *model = scaling_model(2);
+	if (!reference)
+		assert_int_equal(score_reference_new(model, &in, NULL, &reference, NULL), SCORE_OK);
+	score_model_free(model);
+	unlink(sample_path("reference.sls"));
+}
+
+static score_status save_reference(score_error *error)
+{
+	score_snapshot *again = NULL;
+	score_status status = score_snapshot_save_file(reference, sample_path("reference.sls"), error);
+	if (status == SCORE_OK) {
+		status = score_snapshot_open_file(sample_path("reference.sls"), NULL, &again, error);
+		assert_true((status == SCORE_OK) == (again != NULL));
+	}
+	score_snapshot_free(again);
+	return status;
+}
+
+static void check_reference(score_status status)
+{
+	score_snapshot *again = NULL;
+	const bool is_there = access(sample_path("reference.sls"), F_OK) == 0;
+	assert_int_equal(count_tables(), 1 + is_there);
+	if (status == SCORE_OK)
+		assert_true(is_there);
+	if (is_there) /* whole, then */
+		assert_int_equal(score_snapshot_open_file(sample_path("reference.sls"), NULL, &again, NULL), SCORE_OK);
+	score_snapshot_free(again);
+}
+
+static void references_are_saved_whole_or_not_at_all(void **state)
+{
+	(void)state;
+	put_old_table();
+	fail_each(&(scene){"reference", make_reference, save_reference, check_reference, ""});
+	score_snapshot_free(reference);
+}
+
+static int set_up(void **state)
+{
+	(void)state;
+	logged = fixture_model(5);
+	return 0;
+}
+
+static int tear_down(void **state)
+{
+	(void)state;
+	free(history.old);
+	free(history.new);
+	free(orphan);
+	score_model_free(logged);
+	sample_cleanup();
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(tables_are_built_whole_or_not_at_all),
+		cmocka_unit_test(slow_files_give_the_same_table),
+		cmocka_unit_test(calls_that_do_nothing_are_failures),
+		cmocka_unit_test(a_source_keeps_what_it_has),
+		cmocka_unit_test(a_failed_builder_can_only_be_freed),
+		cmocka_unit_test(long_paths_are_refused),
+		cmocka_unit_test(a_failed_drain_loses_nothing),
+		cmocka_unit_test(slow_files_give_the_same_log),
+		cmocka_unit_test(a_write_that_does_nothing_is_a_full_disk),
+		cmocka_unit_test(a_segment_that_cannot_be_cut_ends),
+		cmocka_unit_test(a_thread_that_cannot_start_is_an_error),
+		cmocka_unit_test(the_helper_threads_failure_is_told_at_the_end),
+		cmocka_unit_test(an_unreadable_segment_costs_itself_only),
+		cmocka_unit_test(a_file_that_shrinks_is_torn),
+		cmocka_unit_test(a_segment_that_is_closed_meanwhile_is_read),
+		cmocka_unit_test(a_cache_tries_again),
+		cmocka_unit_test(an_endpoint_needs_a_lock),
+		cmocka_unit_test(references_are_saved_whole_or_not_at_all),
+	};
+	return cmocka_run_group_tests(tests, set_up, tear_down);
+}
