@@ -36,7 +36,8 @@ score_status deploy_read_at(int fd, void *data, size_t size, uint64_t at, const 
 
 /* ---- records ----------------------------------------------------------------------------------------- */
 
-/* Then the key as in an entry, where far texts have their offset behind the row; the packed row; far texts. */
+/* Then the key as in an entry, where far texts have their offset behind the row; the packed row; far texts, each padded to
+ * eight bytes. */
 typedef struct deploy_record {
 	uint64_t hash;
 	uint64_t line;

@@ -5,13 +5,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include <unistd.h>
+
+#include <cmocka.h>
+#include <xxhash.h>
 
 failing_calls calls;
 
@@ -80,6 +85,8 @@ WRAP(DIR *, opendir, "opendir", NULL, (const char *path), (path))
 WRAP(DIR *, fdopendir, "fdopendir", NULL, (int fd), (fd))
 WRAP(void *, mmap64, "mmap", MAP_FAILED, (void *at, size_t n, int protection, int flags, int fd, off_t from),
 	(at, n, protection, flags, fd, from))
+/* Memory that another library takes. */
+WRAP(XXH3_state_t *, XXH3_createState, "XXH3_createState", NULL, (void), ())
 /* These return their error. */
 WRAP(int, pthread_create, "pthread_create", calls.code,
 	(pthread_t *thread, const pthread_attr_t *how, void *(*start)(void *), void *argument), (thread, how, start, argument))
@@ -108,4 +115,37 @@ int __wrap_openat64(int folder, const char *path, int flags, ...)
 	const int mode = flags & O_CREAT ? va_arg(more, int) : 0;
 	va_end(more);
 	return fails("openat") ? -1 : __real_openat64(folder, path, flags, mode);
+}
+
+/* ---- in turn -------------------------------------------------------------------------------------------------------------- */
+
+void calls_in_turn(const calls_scene *s)
+{
+	size_t n_faults = 0;
+	for (int once = 1; once >= 0; once--) {
+		for (int k = 0;; k++) {
+			score_error error;
+			memset(&error, 0x5a, sizeof error);
+			s->before();
+			calls = (failing_calls){.inside = 1, .fail_at = k, .once = once, .code = k % 2 ? EIO : ENOSPC, .n_short = 0};
+			const score_status status = s->play(&error);
+			calls.inside = 0;
+			if (!calls.failed) {
+				assert_int_equal(status, SCORE_OK);
+				s->after(status);
+				break;
+			}
+			n_faults++;
+			if (status == SCORE_OK ? !strstr(s->harmless, calls.failed) : status != SCORE_ERR_IO && status != SCORE_ERR_MEMORY)
+				fail_msg("%s, call %d, %s: %s (%s)", s->name, k, calls.failed, score_status_name(status), status ? error.message : "");
+			if (status == SCORE_ERR_IO && !strstr(error.message, "/"))
+				fail_msg("%s, call %d, %s: no path in '%s'", s->name, k, calls.failed, error.message);
+			if (status != SCORE_OK)
+				assert_int_equal(error.code, status);
+			s->after(status);
+			assert_true(k < 1000);
+		}
+	}
+	printf("%s: %zu faults\n", s->name, n_faults);
+	assert_true(n_faults > 5);
 }

@@ -5,6 +5,8 @@
 #ifndef TESTS_FAILING_CALLS_H
 #define TESTS_FAILING_CALLS_H
 
+#include <scoreline.h>
+
 typedef struct failing_calls {
 	int inside;        /* calls count and may fail; a thread of the library sees it too */
 	int fail_at;       /* the first that fails, from 0; -1: none */
@@ -19,5 +21,17 @@ typedef struct failing_calls {
 } failing_calls;
 
 extern failing_calls calls;
+
+typedef struct calls_scene {
+	const char *name;
+	void (*before)(void);
+	score_status (*play)(score_error *error); /* the first failure ends it */
+	void (*after)(score_status status);       /* what must hold then       */
+	const char *harmless;                     /* calls that may fail without a word */
+} calls_scene;
+
+/* Play the scene once for each of its calls, which fails, alone and with all after it: SCORE_ERR_IO or SCORE_ERR_MEMORY, and the path in
+ * the message; then what must hold. Asserts. */
+void calls_in_turn(const calls_scene *s);
 
 #endif

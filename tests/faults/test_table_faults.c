@@ -23,7 +23,7 @@ static score_model *model; /* "f0" a number, "city" and "shop" texts */
 
 /* ---- tables --------------------------------------------------------------------------------------------------------------- */
 
-enum { ROWS = 1500, LONG_KEY = 40001 /* no multiple of eight: padding is needed */ };
+enum { ROWS = 1500, LONG_KEY = 40001 };
 
 /* Keys: a number and a text, one of which is longer than a part's buffer, one of which has more rows than a buffer takes. */
 static score_column data[5];

@@ -384,11 +384,34 @@ static void queries(void **state)
 	q.lookback = 1;
 	expect_error(score_table_lookup(t, &q, 3, NULL, 0, found, &error), &error, SCORE_ERR_ARGUMENT,
 		"lookback is 1: it takes a timestamp, and is 0 or more");
+	const int32_t early[] = {0, 2, 3};
+	const score_column narrow = sample_column(SCORE_I32, early, NULL), unsigned_ = sample_column(SCORE_U32, early, NULL);
+	for (int k = 0; k < 2; k++) {
+		q.timestamp = k ? &unsigned_ : &narrow;
+		assert_int_equal(score_table_lookup(t, &q, 3, NULL, 0, found, &error), SCORE_OK);
+		assert_true(!found[0] && found[1] && found[2]);
+	}
 	q.timestamp = &gaps; /* nobody knows what was true at no time */
 	assert_int_equal(score_table_lookup(t, &q, 3, NULL, 0, found, &error), SCORE_OK);
 	assert_true(found[0] && !found[1] && found[2]);
 	score_table_close(t);
+	assert_int_equal(build("untimed.sft", NULL, NULL, (const score_column[]){i64, f64}, 3), SCORE_OK);
+	assert_int_equal(score_table_open(sample_path("untimed.sft"), NULL, &t, NULL), SCORE_OK);
+	q = (score_table_query){sizeof q, &i64, 1, &i64, 0};
+	expect_error(score_table_lookup(t, &q, 3, NULL, 0, found, &error), &error, SCORE_ERR_SHAPE,
+		"the query has a timestamp, but the table has none: build it with one");
+	q = (score_table_query){sizeof q, &text, 1, NULL, 0};
+	expect_error(score_table_lookup(t, &q, 3, NULL, 0, found, &error), &error, SCORE_ERR_SHAPE,
+		"key column 'id' of the table holds integers; found another type in the query");
+	score_table_close(t);
 	t = sample_table_make("two.sft", &of_two);
+	const uint64_t high[] = {UINT64_MAX, 2, 3};
+	const score_column beyond[] = {sample_column(SCORE_U64, high, NULL), text}, untold[] = {i64, sample_texts((const char *const[]){NULL, "2", "3"}, 3)};
+	for (int k = 0; k < 2; k++) {
+		q = (score_table_query){sizeof q, k ? untold : beyond, 2, NULL, 0};
+		assert_int_equal(score_table_lookup(t, &q, 3, NULL, 0, found, &error), SCORE_OK);
+		assert_true(!found[0] && found[1] && found[2]);
+	}
 	q = (score_table_query){sizeof q, pair, 1, NULL, 0};
 	expect_error(score_table_lookup(t, &q, 3, NULL, 0, found, &error), &error, SCORE_ERR_SHAPE, "the table has 2 key columns, the query 1");
 	const score_column numbers[] = {i64, i64};
