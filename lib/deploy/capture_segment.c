@@ -99,6 +99,7 @@ static void forget(capture_segment *s)
 		close(s->fd);
 	s->fd = -1;
 	s->bytes = 0;
+	s->has_calls = false;
 	memset(s->has_model, 0, sizeof s->has_model);
 }
 
@@ -115,10 +116,11 @@ score_status deploy_segment_begin(score_capture *capture, score_error *error)
 	/* Without locks (some network file systems) segments of dead processes merely stay open. */
 	(void)flock(s->fd, LOCK_EX | LOCK_NB);
 	memcpy(head, magic, sizeof magic);
-	score_status status = SCORE_OK;
-	if (!deploy_frame_header(head, sizeof head, &used, capture, unix_ns))
+	const bool fits = deploy_frame_header(head, sizeof head, &used, capture, unix_ns);
+	score_status status;
+	if (SL_NEVER(!fits)) /* numbers and a version */
 		status = sl_fail(error, SCORE_ERR_LIMIT, "the header of a segment has more than %zu bytes", sizeof head);
-	if (status == SCORE_OK)
+	else
 		status = deploy_segment_write(capture, head, used, error);
 	if (status == SCORE_OK)
 		status = sync_directory(capture, error);
@@ -157,7 +159,7 @@ score_status deploy_segment_close(score_capture *capture, score_error *error)
 bool deploy_segment_is_due(const score_capture *capture)
 {
 	const capture_segment *s = &capture->segment;
-	return s->fd >= 0 && (s->bytes >= capture->segment_bytes ||
+	return s->fd >= 0 && s->has_calls && (s->bytes >= capture->segment_bytes ||
 		now_ns(CLOCK_MONOTONIC) - s->begun_ns >= capture->segment_age_ns);
 }
 
@@ -173,12 +175,12 @@ static bool is_ours(const score_capture *capture, const char *name)
 
 static void adopt(int directory, const char *name)
 {
-	char closed[NAME_BYTES + 160];
+	char closed[sizeof((struct dirent *)0)->d_name];
 	const size_t n = strlen(name) - strlen(CAPTURE_ACTIVE);
 	const int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	if (n < sizeof closed && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
 		struct stat mine, there;
 		memcpy(closed, name, n);
 		closed[n] = '\0';

@@ -202,12 +202,9 @@ static score_status open_segment(score_log *log, score_log_segment *segment, sco
 	if (log->fd < 0 && errno == ENOENT && ends_with(segment->path, active_ending)) {
 		/* Closed since the directory was read: the same file under its final name. The path is the log's
 		 * own. */
-		const size_t length = strlen(segment->path) - (sizeof active_ending - sizeof closed_ending);
-		char *path = sl_arena_string(&log->arena, segment->path, length);
-		if (!path)
-			return sl_fail_memory(error, strlen(segment->path));
+		char *path = (char *)(uintptr_t)segment->path;
+		path[strlen(path) - (sizeof active_ending - sizeof closed_ending)] = '\0';
 		log->fd = open(path, O_RDONLY | O_CLOEXEC);
-		segment->path = path;
 		segment->is_closed = 1;
 	}
 	if (log->fd < 0 || fstat(log->fd, &st) != 0 || !S_ISREG(st.st_mode)) {

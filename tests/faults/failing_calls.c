@@ -94,6 +94,14 @@ WRAP(int, pthread_mutex_init, "pthread_mutex_init", calls.code, (pthread_mutex_t
 WRAP(int, pthread_condattr_init, "pthread_condattr_init", calls.code, (pthread_condattr_t *how), (how))
 WRAP(int, pthread_cond_init, "pthread_cond_init", calls.code, (pthread_cond_t *cond, const pthread_condattr_t *how), (cond, how))
 
+pid_t __real_getpid(void);
+pid_t __wrap_getpid(void);
+
+pid_t __wrap_getpid(void)
+{
+	return __real_getpid() + (calls.inside && calls.other_process);
+}
+
 int __real_open64(const char *path, int flags, ...);
 int __wrap_open64(const char *path, int flags, ...);
 int __real_openat64(int folder, const char *path, int flags, ...);

@@ -157,6 +157,99 @@ static void a_segment_that_cannot_be_cut_ends(void **state)
 	}
 }
 
+/* A segment that is too old for the next call cannot be closed: the call waits for the next drain. */
+static void a_segment_that_cannot_be_closed_keeps_its_calls(void **state)
+{
+	score_capture_options o;
+	bool seen[2] = {false};
+	score_error error;
+	(void)state;
+	fixture_directory_make(&log_folder);
+	o = fixture_options(&log_folder);
+	o.segment_age_ns = 20000000;
+	assert_int_equal(score_capture_new(&o, &capture, NULL), SCORE_OK);
+	assert_int_equal(score_capture_add_model(capture, logged, NULL), SCORE_OK);
+	assert_int_equal(fixture_record(capture, logged, 0), 1);
+	assert_int_equal(score_capture_drain(capture, NULL, NULL), SCORE_OK);
+	usleep(30000);
+	assert_int_equal(fixture_record(capture, logged, 1), 1);
+	calls = (failing_calls){.inside = 1, .fail_at = 0, .once = 1, .code = EACCES, .only = "rename"};
+	assert_int_equal(score_capture_drain(capture, NULL, &error), SCORE_ERR_IO);
+	calls.inside = 0;
+	assert_non_null(strstr(error.message, "permission denied"));
+	score_capture_free(capture);
+	assert_int_equal(fixture_read(&log_folder, seen, 2), 2);
+	fixture_directory_remove(&log_folder);
+}
+
+/* What a child of fork() may do with its parent's capture: free its memory. */
+static void a_child_leaves_the_log_alone(void **state)
+{
+	char message[120];
+	score_error error;
+	(void)state;
+	for (int is_open = 0; is_open < 2; is_open++) {
+		fixture_directory_make(&log_folder);
+		capture = fixture_capture(&log_folder);
+		assert_int_equal(score_capture_add_model(capture, logged, NULL), SCORE_OK);
+		assert_int_equal(fixture_record(capture, logged, 0), 1);
+		if (is_open)
+			assert_int_equal(score_capture_drain(capture, NULL, NULL), SCORE_OK);
+		snprintf(message, sizeof message, "this capture belongs to process %lld, which forked: make a new one here", (long long)getpid());
+		calls = (failing_calls){.inside = 1, .fail_at = -1, .other_process = 1};
+		expect_error(score_capture_drain(capture, NULL, &error), &error, SCORE_ERR_ARGUMENT, message);
+		score_capture_free(capture);
+		calls.inside = 0;
+		assert_int_equal(fixture_count(&log_folder, ".slog"), 0);
+		assert_int_equal(fixture_count(&log_folder, ".slog.active"), is_open);
+		fixture_directory_remove(&log_folder);
+	}
+}
+
+/* Reads of a few bytes that fail sooner or later, over a log whose end is zero. */
+static void every_read_may_fail(void **state)
+{
+	const char *paths[] = {log_folder.path};
+	static const uint8_t zeros[3000];
+	char path[600];
+	(void)state;
+	fixture_directory_make(&log_folder);
+	capture = fixture_capture(&log_folder);
+	assert_int_equal(score_capture_add_model(capture, logged, NULL), SCORE_OK);
+	for (uint64_t i = 0; i < 3; i++)
+		assert_int_equal(fixture_record(capture, logged, i), 1);
+	score_capture_free(capture);
+	fixture_segment(&log_folder, ".slog", path, sizeof path);
+	FILE *file = fopen(path, "ab");
+	assert_int_equal(fwrite(zeros, 1, sizeof zeros, file), sizeof zeros);
+	fclose(file);
+	bool fails = true;
+	for (int k = 0; fails; k++) {
+		const score_log_call *call = NULL;
+		score_log_segment segment = {.struct_size = sizeof segment};
+		score_error error;
+		score_log *log;
+		uint64_t n = 0;
+		score_status status;
+		assert_int_equal(score_log_open(paths, 1, NULL, &log, NULL), SCORE_OK);
+		calls = (failing_calls){.inside = 1, .fail_at = k, .code = EIO, .only = "read", .n_short = 64};
+		while ((status = score_log_next(log, &call, &error)) == SCORE_OK && call)
+			n++;
+		calls.inside = 0;
+		fails = calls.failed != NULL;
+		assert_int_equal(status, fails ? SCORE_ERR_IO : SCORE_OK);
+		if (fails)
+			assert_non_null(strstr(error.message, path));
+		assert_int_equal(score_log_get_segment(log, 0, &segment), SCORE_OK);
+		assert_int_equal(segment.n_records, n);
+		if (!fails)
+			assert_true(n == 3 && segment.end == SCORE_LOG_TORN);
+		score_log_close(log);
+		assert_true(k < 1000);
+	}
+	fixture_directory_remove(&log_folder);
+}
+
 static void a_thread_that_cannot_start_is_an_error(void **state)
 {
 	score_error error;
@@ -410,6 +503,9 @@ int main(void)
 		cmocka_unit_test(slow_files_give_the_same_log),
 		cmocka_unit_test(a_write_that_does_nothing_is_a_full_disk),
 		cmocka_unit_test(a_segment_that_cannot_be_cut_ends),
+		cmocka_unit_test(a_segment_that_cannot_be_closed_keeps_its_calls),
+		cmocka_unit_test(a_child_leaves_the_log_alone),
+		cmocka_unit_test(every_read_may_fail),
 		cmocka_unit_test(a_thread_that_cannot_start_is_an_error),
 		cmocka_unit_test(the_helper_threads_failure_is_told_at_the_end),
 		cmocka_unit_test(an_unreadable_segment_costs_itself_only),
