@@ -17,16 +17,17 @@
 
 score_status sl_fail_io(score_error *error, const char *what, const char *path)
 {
-	int code = errno;
-	char reason[96] = "";
 	/* strerror_r has two incompatible prototypes; the number and the common cases say enough. */
-	const char *text = code == ENOENT ? "no such file" : code == EACCES ? "permission denied" :
-		code == EISDIR ? "is a directory" : code == ENOSPC ? "no space left" : NULL;
-	if (text)
-		snprintf(reason, sizeof reason, "%s", text);
-	else
-		snprintf(reason, sizeof reason, "errno %d", code);
-	return sl_fail(error, SCORE_ERR_IO, "cannot %s '%.120s': %s", what, path, reason);
+	static const struct {
+		int code;
+		const char *text;
+	} known[] = {{ENOENT, "no such file"}, {EACCES, "permission denied"}, {EISDIR, "is a directory"}, {ENOSPC, "no space left"},
+		{EFBIG, "file size limit"}, {EDQUOT, "quota exceeded"}, {EIO, "input/output error"}};
+	const int code = errno;
+	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
+		if (known[i].code == code)
+			return sl_fail(error, SCORE_ERR_IO, "cannot %s '%.120s': %s", what, path, known[i].text);
+	return sl_fail(error, SCORE_ERR_IO, "cannot %s '%.120s': errno %d", what, path, code);
 }
 
 static sl_file_identity identity_of(const struct stat *st)

@@ -93,15 +93,29 @@ static score_status check_options(score_capture_options *o, score_error *error)
 
 /* ---- making and freeing ----------------------------------------------------------------------------- */
 
-static void start_locks(score_capture *c)
+static bool start_wake(score_capture *c)
 {
 	pthread_condattr_t clock;
-	pthread_mutex_init(&c->drain_lock, NULL);
-	pthread_mutex_init(&c->thread_lock, NULL);
-	pthread_condattr_init(&clock);
+	if (pthread_condattr_init(&clock) != 0)
+		return false;
 	pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);
-	pthread_cond_init(&c->thread_wake, &clock);
+	const bool done = pthread_cond_init(&c->thread_wake, &clock) == 0;
 	pthread_condattr_destroy(&clock);
+	return done;
+}
+
+/* All three or none. */
+static bool start_locks(score_capture *c)
+{
+	if (pthread_mutex_init(&c->drain_lock, NULL) != 0)
+		return false;
+	if (pthread_mutex_init(&c->thread_lock, NULL) == 0) {
+		if (start_wake(c))
+			return true;
+		pthread_mutex_destroy(&c->thread_lock);
+	}
+	pthread_mutex_destroy(&c->drain_lock);
+	return false;
 }
 
 static score_status allocate(score_capture *c, const score_capture_options *o, score_error *error)
@@ -160,6 +174,10 @@ score_status score_capture_new(const score_capture_options *options, score_captu
 	if (!c)
 		return sl_fail_memory(error, sizeof *c);
 	memset(c, 0, sizeof *c);
+	if (!start_locks(c)) {
+		sl_free(&allocator, c, sizeof *c, SL_CACHE_LINE);
+		return sl_fail(error, SCORE_ERR_MEMORY, "the system has no room for a mutex");
+	}
 	c->allocator = allocator;
 	c->sampling_fraction = o.sampling_fraction;
 	c->threshold = threshold_of(o.sampling_fraction);
@@ -169,7 +187,6 @@ score_status score_capture_new(const score_capture_options *options, score_captu
 	c->sync = o.sync;
 	c->process = (int64_t)getpid();
 	c->segment.fd = -1;
-	start_locks(c);
 	status = allocate(c, &o, error);
 	if (status == SCORE_OK)
 		status = deploy_segment_adopt(c, error);

@@ -22,9 +22,13 @@ static score_status write_model(score_capture *capture, const capture_model *mod
 	unsigned char *frame = sl_alloc(&capture->allocator, size, SL_CACHE_LINE);
 	if (!frame)
 		return sl_fail_memory(error, size);
+	score_status status;
+	/* Heads of texts have at most five bytes, types one, and all the rest fits in 4096. */
 	const bool fits = deploy_frame_model(frame, size, &used, model);
-	const score_status status = fits ? deploy_segment_write(capture, frame, used, error) :
-		sl_fail(error, SCORE_ERR_LIMIT, "the names of a model need more than %zu bytes", size);
+	if (SL_NEVER(!fits))
+		status = sl_fail(error, SCORE_ERR_LIMIT, "the names of a model need more than %zu bytes", size);
+	else
+		status = deploy_segment_write(capture, frame, used, error);
 	sl_free(&capture->allocator, frame, size, SL_CACHE_LINE);
 	return status;
 }
@@ -84,6 +88,7 @@ static score_status write_batch(score_capture *capture, const batch *b, score_er
 	if (b->used > 0)
 		status = deploy_segment_write(capture, capture->buffer, b->used, error);
 	deploy_ring_settle(&capture->ring, status == SCORE_OK);
+	capture->segment.has_calls |= status == SCORE_OK && b->n_records > 0;
 	if (status == SCORE_OK)
 		atomic_fetch_add_explicit(&capture->n_written, b->n_records, memory_order_relaxed);
 	if (status == SCORE_OK && b->unknown) {

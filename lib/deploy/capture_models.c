@@ -28,7 +28,7 @@ const capture_model *deploy_capture_find_model(const score_capture *capture, con
 	return NULL;
 }
 
-/* The slot that has the model, else one that is free. */
+/* The slot that has the model, else one that is free: there are twice as many as models. */
 static capture_slot *slot_for(score_capture *capture, const score_model *model)
 {
 	const uint64_t first = first_slot(model);
@@ -97,11 +97,11 @@ static score_status add(score_capture *capture, const score_model *model, score_
 	score_model_info info = { .struct_size = sizeof info };
 	capture_slot *slot = slot_for(capture, model);
 	score_status status = score_model_get_info(model, &info);
-	if (status != SCORE_OK)
+	if (SL_NEVER(status != SCORE_OK)) /* there is a model, and the struct has its size */
 		return sl_fail(error, status, "the model cannot be described");
-	if (slot && atomic_load_explicit(&slot->known, memory_order_relaxed))
+	if (atomic_load_explicit(&slot->known, memory_order_relaxed))
 		return SCORE_OK;
-	if (!slot || capture->n_live_models >= MAX_LIVE)
+	if (capture->n_live_models >= MAX_LIVE)
 		return sl_fail(error, SCORE_ERR_LIMIT, "a capture knows at most %u models at a time: remove old ones", MAX_LIVE);
 	const capture_model *known = known_already(capture, &info);
 	if (!known) {
@@ -139,8 +139,7 @@ void score_capture_remove_model(score_capture *capture, const score_model *model
 		return;
 	pthread_mutex_lock(&capture->drain_lock);
 	capture_slot *slot = slot_for(capture, model);
-	if (slot && atomic_load_explicit(&slot->model, memory_order_relaxed) == model &&
-		atomic_load_explicit(&slot->known, memory_order_relaxed)) {
+	if (atomic_load_explicit(&slot->known, memory_order_relaxed)) {
 		atomic_store_explicit(&slot->known, NULL, memory_order_release);
 		capture->n_live_models--;
 	}

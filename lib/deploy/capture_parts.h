@@ -125,6 +125,7 @@ typedef struct capture_segment {
 	char *closed;
 	uint64_t bytes;   /* up to here every frame is complete                        */
 	int64_t begun_ns; /* monotonic                                                 */
+	bool has_calls;   /* one without is never due: its first call may need more than a segment has */
 	uint8_t has_model[CAPTURE_MAX_MODELS / 8]; /* whose frame stands in it, a bit each */
 } capture_segment;
 

@@ -46,14 +46,13 @@ typedef struct source {
 	uint64_t n_rows;
 } source;
 
-static bool measure_texts(source *s)
+/* A length that does not fit in 32 bits makes a record that is too large, which is asked for before anything is copied. */
+static void measure_texts(source *s)
 {
 	const int n_measured = s->joined ? TEXT_ENDPOINT : N_TEXTS;
 	s->fixed_bytes = sizeof(capture_record);
 	for (int i = 0; i < n_measured; i++) {
 		const size_t n = s->texts[i] ? strlen(s->texts[i]) : 0;
-		if (n >= TEXT_NULL)
-			return false;
 		s->record.text_bytes[i] = s->texts[i] ? (uint32_t)n : TEXT_NULL;
 		s->fixed_bytes += n;
 	}
@@ -61,7 +60,6 @@ static bool measure_texts(source *s)
 		memcpy(s->record.text_bytes + TEXT_ENDPOINT, s->joined->bytes, sizeof s->joined->bytes);
 		s->fixed_bytes += s->joined->joined_bytes;
 	}
-	return true;
 }
 
 static void put_texts(const source *s, unsigned char *to)
@@ -86,8 +84,7 @@ static bool describe(const score_call *call, const capture_model *model, const d
 			call->status, call->output, call->flags, CELLS_NONE, 0, { 0 } },
 		.texts = { call->request_id, call->endpoint, call->served_name, call->entity_name, call->entity_version },
 		.joined = texts };
-	if (!measure_texts(s))
-		return false;
+	measure_texts(s);
 	if (!scored)
 		return true;
 	s->record.cells = deploy_cells_form(call->input, call->plan, model->n_features);

@@ -9,6 +9,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "capture_parts.h"
 
+#include "../base/file.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -23,15 +25,6 @@
 
 static const char magic[8] = { '\x93', 'S', 'L', 'O', 'G', '\r', '\n', '\x01' };
 
-static score_status fail_io(score_error *error, const char *what, const char *path)
-{
-	const int code = errno;
-	const char *text = code == ENOSPC ? "no space left" : code == EFBIG ? "file size limit" :
-		code == EDQUOT ? "quota exceeded" : code == EIO ? "input/output error" : code == EACCES ? "permission denied" :
-		code == ENOENT ? "no such file" : "";
-	return sl_fail(error, SCORE_ERR_IO, "cannot %s '%.120s': errno %d%s%s", what, path, code, *text ? ", " : "", text);
-}
-
 static int64_t now_ns(clockid_t clock)
 {
 	struct timespec t;
@@ -45,7 +38,7 @@ static score_status sync_directory(const score_capture *capture, score_error *er
 		return SCORE_OK;
 	const int fd = open(capture->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	const bool ok = fd >= 0 && fsync(fd) == 0;
-	const score_status status = ok ? SCORE_OK : fail_io(error, "sync the directory", capture->directory);
+	const score_status status = ok ? SCORE_OK : sl_fail_io(error, "sync the directory", capture->directory);
 	if (fd >= 0)
 		close(fd);
 	return status;
@@ -88,7 +81,7 @@ score_status deploy_segment_write(score_capture *capture, const void *bytes, siz
 		if (n <= 0) {
 			if (n == 0)
 				errno = ENOSPC;
-			const score_status status = fail_io(error, "write", s->active);
+			const score_status status = sl_fail_io(error, "write", s->active);
 			cut_back(capture);
 			return status;
 		}
@@ -106,6 +99,7 @@ static void forget(capture_segment *s)
 		close(s->fd);
 	s->fd = -1;
 	s->bytes = 0;
+	s->has_calls = false;
 	memset(s->has_model, 0, sizeof s->has_model);
 }
 
@@ -118,14 +112,15 @@ score_status deploy_segment_begin(score_capture *capture, score_error *error)
 	name_segment(capture, unix_ns);
 	s->fd = open(s->active, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (s->fd < 0)
-		return fail_io(error, "create", s->active);
+		return sl_fail_io(error, "create", s->active);
 	/* Without locks (some network file systems) segments of dead processes merely stay open. */
 	(void)flock(s->fd, LOCK_EX | LOCK_NB);
 	memcpy(head, magic, sizeof magic);
-	score_status status = SCORE_OK;
-	if (!deploy_frame_header(head, sizeof head, &used, capture, unix_ns))
+	const bool fits = deploy_frame_header(head, sizeof head, &used, capture, unix_ns);
+	score_status status;
+	if (SL_NEVER(!fits)) /* numbers and a version */
 		status = sl_fail(error, SCORE_ERR_LIMIT, "the header of a segment has more than %zu bytes", sizeof head);
-	if (status == SCORE_OK)
+	else
 		status = deploy_segment_write(capture, head, used, error);
 	if (status == SCORE_OK)
 		status = sync_directory(capture, error);
@@ -144,7 +139,7 @@ score_status deploy_segment_sync(score_capture *capture, score_error *error)
 {
 	if (capture->sync != SCORE_CAPTURE_SYNC_DRAIN || capture->segment.fd < 0 || fdatasync(capture->segment.fd) == 0)
 		return SCORE_OK;
-	return fail_io(error, "sync", capture->segment.active);
+	return sl_fail_io(error, "sync", capture->segment.active);
 }
 
 score_status deploy_segment_close(score_capture *capture, score_error *error)
@@ -154,9 +149,9 @@ score_status deploy_segment_close(score_capture *capture, score_error *error)
 	if (s->fd < 0)
 		return SCORE_OK;
 	if (capture->sync != SCORE_CAPTURE_SYNC_NEVER && fsync(s->fd) != 0)
-		status = fail_io(error, "sync", s->active);
+		status = sl_fail_io(error, "sync", s->active);
 	if (rename(s->active, s->closed) != 0 && status == SCORE_OK)
-		status = fail_io(error, "rename", s->active);
+		status = sl_fail_io(error, "rename", s->active);
 	forget(s);
 	return status == SCORE_OK ? sync_directory(capture, error) : status;
 }
@@ -164,7 +159,7 @@ score_status deploy_segment_close(score_capture *capture, score_error *error)
 bool deploy_segment_is_due(const score_capture *capture)
 {
 	const capture_segment *s = &capture->segment;
-	return s->fd >= 0 && (s->bytes >= capture->segment_bytes ||
+	return s->fd >= 0 && s->has_calls && (s->bytes >= capture->segment_bytes ||
 		now_ns(CLOCK_MONOTONIC) - s->begun_ns >= capture->segment_age_ns);
 }
 
@@ -180,12 +175,12 @@ static bool is_ours(const score_capture *capture, const char *name)
 
 static void adopt(int directory, const char *name)
 {
-	char closed[NAME_BYTES + 160];
+	char closed[sizeof((struct dirent *)0)->d_name];
 	const size_t n = strlen(name) - strlen(CAPTURE_ACTIVE);
 	const int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return;
-	if (n < sizeof closed && flock(fd, LOCK_EX | LOCK_NB) == 0) {
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
 		struct stat mine, there;
 		memcpy(closed, name, n);
 		closed[n] = '\0';
@@ -204,7 +199,7 @@ score_status deploy_segment_adopt(score_capture *capture, score_error *error)
 	const int fd = open(capture->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
 	if (!directory) {
-		const score_status status = fail_io(error, "open the directory", capture->directory);
+		const score_status status = sl_fail_io(error, "open the directory", capture->directory);
 		if (fd >= 0)
 			close(fd);
 		return status;

@@ -18,7 +18,7 @@ typedef struct build {
 uint32_t deploy_find_entity(const deploy_configuration *c, const char *name)
 {
 	for (uint32_t i = 0; i < c->n_entities; i++) {
-		if (c->entities[i].name && strcmp(c->entities[i].name, name) == 0)
+		if (strcmp(c->entities[i].name, name) == 0)
 			return i;
 	}
 	return UINT32_MAX;

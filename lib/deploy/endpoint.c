@@ -121,6 +121,10 @@ score_status score_endpoint_new(const score_endpoint_options *options, const sco
 	if (!e)
 		return sl_fail_memory(error, sizeof *e);
 	memset(e, 0, sizeof *e);
+	if (pthread_mutex_init(&e->lock, NULL) != 0) {
+		sl_free(&a, e, sizeof *e, _Alignof(score_endpoint));
+		return sl_fail(error, SCORE_ERR_MEMORY, "the system has no room for a mutex");
+	}
 	e->allocator = a;
 	atomic_init(&e->epoch, 1);
 	atomic_init(&e->current, NULL);
@@ -128,12 +132,8 @@ score_status score_endpoint_new(const score_endpoint_options *options, const sco
 	status = take_options(e, &o, error);
 	if (status == SCORE_OK)
 		status = deploy_build_configuration(e, NULL, config, &first, error);
-	if (status == SCORE_OK && pthread_mutex_init(&e->lock, NULL) != 0) {
-		deploy_model *gone = NULL;
-		deploy_drop_configuration(e, first, &gone);
-		status = sl_fail(error, SCORE_ERR_MEMORY, "the system has no room for a mutex");
-	}
 	if (status != SCORE_OK) {
+		pthread_mutex_destroy(&e->lock);
 		sl_arena_free(&e->arena);
 		sl_free(&a, e, sizeof *e, _Alignof(score_endpoint));
 		return status;

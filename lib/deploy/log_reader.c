@@ -9,6 +9,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include "log_parts.h"
 
+#include "../base/file.h"
+
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
@@ -94,7 +96,7 @@ static score_status add_directory(score_log *log, const char *path, score_error 
 	score_status status = SCORE_OK;
 	const size_t first = log->segments.length;
 	if (!directory)
-		return sl_fail(error, SCORE_ERR_IO, "cannot read the directory '%.120s': errno %d", path, errno);
+		return sl_fail_io(error, "read the directory", path);
 	for (struct dirent *entry; status == SCORE_OK && (entry = readdir(directory)) != NULL;)
 		if (ends_with(entry->d_name, closed_ending) || ends_with(entry->d_name, active_ending))
 			status = add_segment(log, path, entry->d_name, error);
@@ -112,8 +114,7 @@ static score_status add_path(score_log *log, const char *path, score_error *erro
 	if (!path)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "a path is NULL");
 	if (stat(path, &st) != 0)
-		return sl_fail(error, SCORE_ERR_IO, "cannot read '%.120s': %s", path,
-			errno == ENOENT ? "no such file or directory" : "it cannot be inspected");
+		return sl_fail_io(error, "read", path);
 	return S_ISDIR(st.st_mode) ? add_directory(log, path, error) : add_segment(log, NULL, path, error);
 }
 
@@ -201,12 +202,9 @@ static score_status open_segment(score_log *log, score_log_segment *segment, sco
 	if (log->fd < 0 && errno == ENOENT && ends_with(segment->path, active_ending)) {
 		/* Closed since the directory was read: the same file under its final name. The path is the log's
 		 * own. */
-		const size_t length = strlen(segment->path) - (sizeof active_ending - sizeof closed_ending);
-		char *path = sl_arena_string(&log->arena, segment->path, length);
-		if (!path)
-			return sl_fail_memory(error, strlen(segment->path));
+		char *path = (char *)(uintptr_t)segment->path;
+		path[strlen(path) - (sizeof active_ending - sizeof closed_ending)] = '\0';
 		log->fd = open(path, O_RDONLY | O_CLOEXEC);
-		segment->path = path;
 		segment->is_closed = 1;
 	}
 	if (log->fd < 0 || fstat(log->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
@@ -258,7 +256,7 @@ static score_status fill(score_log *log, size_t wanted, score_error *error)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return sl_fail(error, SCORE_ERR_IO, "cannot read '%.120s': errno %d", segment->path, errno);
+			return sl_fail_io(error, "read", segment->path);
 		if (n == 0)
 			break;
 		log->end += (size_t)n;

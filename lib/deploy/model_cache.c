@@ -68,7 +68,10 @@ score_status score_model_cache_new(const score_model_cache_options *options, sco
 	*cache = (score_model_cache){.allocator = a};
 	cache->open = (score_open_options){sizeof cache->open, &cache->allocator, o.max_bytes, o.open_flags, o.isa};
 	cache->max_idle = o.max_idle < 0 ? 0 : o.max_idle == 0 ? DEFAULT_MAX_IDLE : (uint32_t)o.max_idle;
-	if (pthread_mutex_init(&cache->table, NULL) != 0 || pthread_mutex_init(&cache->opening, NULL) != 0) {
+	const bool has_table = pthread_mutex_init(&cache->table, NULL) == 0;
+	if (!has_table || pthread_mutex_init(&cache->opening, NULL) != 0) {
+		if (has_table)
+			pthread_mutex_destroy(&cache->table);
 		sl_free(&a, cache, sizeof *cache, sizeof(max_align_t));
 		return sl_fail(error, SCORE_ERR_MEMORY, "the system has no room for a mutex");
 	}
@@ -186,19 +189,13 @@ static score_model_ref *claim(score_model_ref *ref)
 	return score_model_ref_acquire(ref);
 }
 
-static bool same_identity(const sl_file_identity *a, const sl_file_identity *b)
-{
-	return a->device == b->device && a->inode == b->inode && a->size == b->size && a->changed_s == b->changed_s &&
-		a->changed_ns == b->changed_ns;
-}
-
 static score_model_ref *claim_identity(score_model_cache *cache, const sl_file_identity *identity)
 {
 	score_model_ref *found = NULL;
 	pthread_mutex_lock(&cache->table);
 	for (score_model_ref *ref = cache->first; ref && !found; ref = ref->next) {
 		for (uint32_t i = 0; i < ref->n_identities && i < MOST_IDENTITIES; i++) {
-			if (same_identity(ref->identities + i, identity))
+			if (memcmp(ref->identities + i, identity, sizeof *identity) == 0)
 				found = ref;
 		}
 	}

@@ -271,9 +271,10 @@ score_status score_snapshot_open_file(const char *path, const score_allocator *a
 	size_t size;
 	const score_allocator a = sl_allocator(allocator);
 	sl_error_clear(error);
+	if (out)
+		*out = NULL;
 	if (!out || !path)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_snapshot_open_file: path and out must not be NULL");
-	*out = NULL;
 	score_status status = sl_read_file(path, 0, &a, &bytes, &size, error);
 	if (status != SCORE_OK)
 		return status;

@@ -239,8 +239,9 @@ score_status deploy_shape_of_model(deploy_shape *shape, const score_model *model
 	score_model_info info = { .struct_size = sizeof info };
 	memset(shape, 0, sizeof *shape);
 	sl_arena_init(&shape->arena, options->allocator, SHAPE_LIMIT);
-	if (score_model_get_info(model, &info) != SCORE_OK)
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "the model does not say what it is");
+	const score_status told = score_model_get_info(model, &info);
+	if (SL_NEVER(told != SCORE_OK)) /* there is a model, and the struct has its size */
+		return sl_fail(error, told, "the model does not say what it is");
 	scoring.output = options->output;
 	const size_t n_values = score_output_width(model, &scoring);
 	const uint32_t n_features = info.n_features < options->max_features ? info.n_features : options->max_features;

@@ -18,9 +18,9 @@ static score_status check_name(const score_table_builder *b, const char *name, u
 	if (!name || !*name || sl_utf8_prefix(name, strlen(name)) != strlen(name))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "a column's name is NULL, empty or not UTF-8");
 	for (uint32_t i = 0; i < n_keys; i++)
-		twice = twice || strcmp(b->layout.keys[i].name, name) == 0;
+		twice |= strcmp(b->layout.keys[i].name, name) == 0;
 	for (uint32_t i = 0; i < n_columns; i++)
-		twice = twice || strcmp(b->layout.columns[i].name, name) == 0;
+		twice |= strcmp(b->layout.columns[i].name, name) == 0;
 	if (twice || (b->layout.timestamp && strcmp(b->layout.timestamp, name) == 0))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "the column name '%s' is given twice", sl_quote(name, strlen(name)).text);
 	return SCORE_OK;
@@ -195,7 +195,13 @@ static score_status put_text_key(score_table_builder *b, uint32_t k, const char 
 	if (length <= SFT_VIEW_INLINE)
 		return SCORE_OK;
 	memcpy(view + 8, &offset, 8);
-	return sl_vector_push(&b->record, text, length) ? SCORE_OK : sl_fail_memory(error, length);
+	const size_t padded = sl_round_up(length, 8);
+	char *far = sl_vector_grow(&b->record, padded);
+	if (!far)
+		return sl_fail_memory(error, padded);
+	memcpy(far, text, length);
+	memset(far + length, 0, padded - length);
+	return SCORE_OK;
 }
 
 /* Keys into the record, which may grow by far texts. */
@@ -287,9 +293,6 @@ static score_status add_row(score_table_builder *b, const score_column *columns,
 		l->columns[i].nulls += is_null;
 		record_bytes(b)[l->row_offset + (i >> 3)] |= (uint8_t)(!is_null << (i & 7));
 	}
-	const uint64_t zero = 0, padding = -b->record.length & 7;
-	if (!sl_vector_push(&b->record, &zero, padding))
-		return sl_fail_memory(error, padding);
 	head.bytes = b->record.length;
 	memcpy(b->record.data, &head, sizeof head);
 	l->n_rows++;

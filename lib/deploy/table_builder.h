@@ -8,12 +8,15 @@
 
 /* ---- bytes that go to a file in order ---------------------------------------------------------------- */
 
+/* Once a write has failed the rest is left out, and `status` says so: whoever writes much looks at it now and then. */
 typedef struct deploy_stream {
 	int fd;
 	uint64_t at; /* where the next byte goes, buffered ones included */
 	uint8_t *buffer;
 	size_t used;
 	const char *path; /* for messages */
+	score_status status;
+	score_error *error;
 } deploy_stream;
 
 #define DEPLOY_STREAM_BUFFER ((size_t)256 << 10)
@@ -22,10 +25,10 @@ typedef struct deploy_stream {
 score_status deploy_open_unnamed(const char *path, int *out_fd, score_error *error);
 score_status deploy_stream_open(deploy_stream *s, int fd, uint64_t at, const char *path, const score_allocator *a,
 	score_error *error);
-score_status deploy_stream_write(deploy_stream *s, const void *data, size_t size, score_error *error);
+void deploy_stream_write(deploy_stream *s, const void *data, size_t size);
 /* Zeros up to the next multiple of the cache line. */
-score_status deploy_stream_align(deploy_stream *s, score_error *error);
-score_status deploy_stream_flush(deploy_stream *s, score_error *error);
+void deploy_stream_align(deploy_stream *s);
+score_status deploy_stream_flush(deploy_stream *s);
 /* Frees the buffer; the file is the caller's. */
 void deploy_stream_free(deploy_stream *s, const score_allocator *a);
 score_status deploy_write_at(int fd, const void *data, size_t size, uint64_t at, const char *path, score_error *error);
@@ -33,7 +36,8 @@ score_status deploy_read_at(int fd, void *data, size_t size, uint64_t at, const 
 
 /* ---- records ----------------------------------------------------------------------------------------- */
 
-/* Then the key as in an entry, where far texts have their offset behind the row; the packed row; far texts. */
+/* Then the key as in an entry, where far texts have their offset behind the row; the packed row; far texts, each padded to
+ * eight bytes. */
 typedef struct deploy_record {
 	uint64_t hash;
 	uint64_t line;

@@ -118,7 +118,7 @@ static score_status fail_twice(const output *o, const deploy_record *a, const de
 }
 
 /* The entry's key, with far texts moved into key_text. */
-static score_status write_key(output *o, const deploy_record *r)
+static void write_key(output *o, const deploy_record *r)
 {
 	const sft_layout *l = o->layout;
 	uint8_t key[SFT_MAX_KEYS * SFT_VIEW_BYTES];
@@ -129,17 +129,17 @@ static score_status write_key(output *o, const deploy_record *r)
 		if (l->keys[k].type != SCORE_STRING || length <= SFT_VIEW_INLINE)
 			continue;
 		const uint64_t from = sl_load_u64(view + 8), to = o->key_text.at;
-		TRY(deploy_stream_write(&o->key_text, (const uint8_t *)r + from, length, o->error));
+		deploy_stream_write(&o->key_text, (const uint8_t *)r + from, length);
 		memcpy(view + 8, &to, 8);
 	}
-	return deploy_stream_write(&o->entries, key, l->row_offset, o->error);
+	deploy_stream_write(&o->entries, key, l->row_offset);
 }
 
 /* Zeros behind the key and `bytes` more of an entry. */
-static score_status pad_entry(output *o, uint32_t bytes)
+static void pad_entry(output *o, uint32_t bytes)
 {
 	static const uint8_t zeros[SL_CACHE_LINE];
-	return deploy_stream_write(&o->entries, zeros, o->layout->entry_bytes - o->layout->row_offset - bytes, o->error);
+	deploy_stream_write(&o->entries, zeros, o->layout->entry_bytes - o->layout->row_offset - bytes);
 }
 
 static score_status write_group(output *o, const sorted *list, size_t n, uint64_t *n_rows_before)
@@ -148,19 +148,20 @@ static score_status write_group(output *o, const sorted *list, size_t n, uint64_
 	for (size_t i = 1; i < n; i++)
 		if (!l->timestamp || list[i].record->time == list[i - 1].record->time)
 			return fail_twice(o, list[i - 1].record, list[i].record);
-	TRY(write_key(o, list[0].record));
-	TRY(deploy_stream_write(&o->hashes, &list[0].hash, 8, o->error));
+	write_key(o, list[0].record);
+	deploy_stream_write(&o->hashes, &list[0].hash, 8);
 	o->layout->n_entries++;
 	if (!l->timestamp) {
-		TRY(deploy_stream_write(&o->entries, key_of(list[0].record) + l->row_offset, l->row_bytes, o->error));
-		return pad_entry(o, l->row_bytes);
+		deploy_stream_write(&o->entries, key_of(list[0].record) + l->row_offset, l->row_bytes);
+		pad_entry(o, l->row_bytes);
+		return SCORE_OK;
 	}
 	const uint64_t span[2] = {*n_rows_before, n};
-	TRY(deploy_stream_write(&o->entries, span, sizeof span, o->error));
-	TRY(pad_entry(o, sizeof span));
+	deploy_stream_write(&o->entries, span, sizeof span);
+	pad_entry(o, sizeof span);
 	for (size_t i = 0; i < n; i++) {
-		TRY(deploy_stream_write(&o->times, &list[i].record->time, 8, o->error));
-		TRY(deploy_stream_write(&o->rows, key_of(list[i].record) + l->row_offset, l->row_bytes, o->error));
+		deploy_stream_write(&o->times, &list[i].record->time, 8);
+		deploy_stream_write(&o->rows, key_of(list[i].record) + l->row_offset, l->row_bytes);
 	}
 	*n_rows_before += n;
 	return SCORE_OK;
@@ -220,12 +221,12 @@ static score_status write_part(output *o, const deploy_part *part, uint64_t *n_r
 static score_status append_file(output *o, int from, uint64_t bytes, sft_section *section)
 {
 	uint8_t block[4096];
-	TRY(deploy_stream_align(&o->entries, o->error));
+	deploy_stream_align(&o->entries);
 	*section = (sft_section){o->entries.at, bytes};
 	for (uint64_t at = 0; at < bytes;) {
 		const size_t n = bytes - at < sizeof block ? (size_t)(bytes - at) : sizeof block;
 		TRY(deploy_read_at(from, block, n, at, o->b->path, o->error));
-		TRY(deploy_stream_write(&o->entries, block, n, o->error));
+		deploy_stream_write(&o->entries, block, n);
 		at += n;
 	}
 	return SCORE_OK;
@@ -254,11 +255,10 @@ static score_status write_buckets(output *o)
 	sft_layout *l = o->layout;
 	hash_reader reader = {.next = 0};
 	uint64_t i = 0, hash = 0;
+	/* Fuller ones where there are more keys than fit in as many buckets as there may be. */
 	l->n_buckets = (l->n_entries + SFT_BUCKET_MEAN - 1) / SFT_BUCKET_MEAN;
-	l->n_buckets = l->n_buckets ? l->n_buckets : 1;
-	if (l->n_buckets > UINT32_MAX)
-		return sl_fail(o->error, SCORE_ERR_LIMIT, "a table has at most %llu keys", (unsigned long long)UINT32_MAX * SFT_BUCKET_MEAN);
-	TRY(deploy_stream_align(&o->entries, o->error));
+	l->n_buckets = l->n_buckets == 0 ? 1 : l->n_buckets > UINT32_MAX ? UINT32_MAX : l->n_buckets;
+	deploy_stream_align(&o->entries);
 	l->sections[SFT_BUCKETS] = (sft_section){o->entries.at, l->n_buckets * SFT_BUCKET_BYTES};
 	for (uint64_t bucket = 0; bucket < l->n_buckets; bucket++) {
 		struct {
@@ -277,12 +277,12 @@ static score_status write_buckets(output *o)
 			return sl_fail(o->error, SCORE_ERR_LIMIT, "%llu keys fall into one bucket of the hash table: keys made to collide?",
 				(unsigned long long)count);
 		out.head |= count << 48;
-		TRY(deploy_stream_write(&o->entries, &out, sizeof out, o->error));
+		deploy_stream_write(&o->entries, &out, sizeof out);
 	}
 	return SCORE_OK;
 }
 
-static score_status write_texts(output *o)
+static void write_texts(output *o)
 {
 	for (uint32_t i = 0; i < o->layout->n_columns; i++) {
 		sft_column *c = o->layout->columns + i;
@@ -291,14 +291,14 @@ static score_status write_texts(output *o)
 		if (c->type != SCORE_STRING)
 			continue;
 		c->n_texts = deploy_texts_count(t);
-		TRY(deploy_stream_align(&o->entries, o->error));
+		deploy_stream_align(&o->entries);
 		c->starts = (sft_section){o->entries.at, ((uint64_t)c->n_texts + 1) * 4};
-		TRY(deploy_stream_write(&o->entries, c->n_texts ? t->starts.data : &zero, (size_t)c->starts.bytes, o->error));
-		TRY(deploy_stream_align(&o->entries, o->error));
+		deploy_stream_write(&o->entries, c->n_texts ? t->starts.data : &zero, (size_t)c->starts.bytes);
+		deploy_stream_align(&o->entries);
 		c->text = (sft_section){o->entries.at, t->text.length};
-		TRY(deploy_stream_write(&o->entries, t->text.data, t->text.length, o->error));
+		deploy_stream_write(&o->entries, t->text.data, t->text.length);
 	}
-	return deploy_stream_align(&o->entries, o->error);
+	deploy_stream_align(&o->entries);
 }
 
 static score_status write_ends(output *o)
@@ -312,7 +312,7 @@ static score_status write_ends(output *o)
 	if (status == SCORE_OK && bytes > SFT_MAX_HEADER_BYTES)
 		status = sl_fail(o->error, SCORE_ERR_LIMIT, "the names of the columns take more than %u bytes", SFT_MAX_HEADER_BYTES);
 	if (status == SCORE_OK)
-		status = deploy_stream_write(&o->entries, header.data, header.length, o->error);
+		deploy_stream_write(&o->entries, header.data, header.length);
 	const uint64_t header_hash = XXH3_64bits(header.data, header.length);
 	sl_vector_free(&header);
 	TRY(status);
@@ -326,7 +326,7 @@ static score_status write_ends(output *o)
 	memcpy(prelude + 40, &header_hash, 8);
 	const uint64_t prelude_hash = XXH3_64bits(prelude, 48);
 	memcpy(prelude + 48, &prelude_hash, 8);
-	TRY(deploy_stream_flush(&o->entries, o->error));
+	TRY(deploy_stream_flush(&o->entries));
 	return deploy_write_at(o->fd, prelude, sizeof prelude, 0, o->name, o->error);
 }
 
@@ -338,7 +338,8 @@ static score_status write_hash(output *o)
 	XXH3_state_t *state = XXH3_createState();
 	if (!state)
 		return sl_fail_memory(o->error, sizeof hash);
-	score_status status = XXH3_128bits_reset(state) == XXH_OK ? SCORE_OK : sl_fail_memory(o->error, sizeof hash);
+	score_status status = SCORE_OK;
+	(void)XXH3_128bits_reset(state); /* fails for NULL only */
 	for (uint64_t at = 0; status == SCORE_OK && at < size; at += DEPLOY_STREAM_BUFFER) {
 		const size_t n = size - at < DEPLOY_STREAM_BUFFER ? (size_t)(size - at) : DEPLOY_STREAM_BUFFER;
 		status = deploy_read_at(o->fd, o->entries.buffer, n, at, o->name, o->error);
@@ -359,7 +360,7 @@ static score_status open_output(output *o)
 	const score_allocator *a = &o->b->allocator;
 	const uint64_t n = l->timestamp ? l->n_rows : 0;
 	const int length = snprintf(o->name, sizeof o->name, "%s.%ld.tmp", o->b->path, (long)getpid());
-	if (length < 0 || (size_t)length >= sizeof o->name) {
+	if ((size_t)length >= sizeof o->name) { /* of a failure too: it is negative */
 		o->name[0] = '\0';
 		return sl_fail(o->error, SCORE_ERR_ARGUMENT, "the path is longer than %zu bytes", sizeof o->name - 32);
 	}
@@ -409,18 +410,21 @@ static score_status sync_folder(const output *o)
 static score_status write_table(output *o)
 {
 	sft_layout *l = o->layout;
+	deploy_stream *const parted[] = {&o->entries, &o->times, &o->rows, &o->hashes, &o->key_text};
+	const size_t n_parted = sizeof parted / sizeof parted[0];
 	uint64_t n_rows_before = 0;
 	TRY(open_output(o));
-	for (uint32_t i = 0; i < DEPLOY_PARTS; i++)
+	for (uint32_t i = 0; i < DEPLOY_PARTS; i++) {
 		TRY(write_part(o, o->b->spill.parts + i, &n_rows_before));
-	TRY(deploy_stream_flush(&o->times, o->error));
-	TRY(deploy_stream_flush(&o->rows, o->error));
-	TRY(deploy_stream_flush(&o->hashes, o->error));
-	TRY(deploy_stream_flush(&o->key_text, o->error));
+		for (size_t k = 0; k < n_parted; k++)
+			TRY(parted[k]->status);
+	}
+	for (size_t k = 1; k < n_parted; k++)
+		TRY(deploy_stream_flush(parted[k]));
 	l->sections[SFT_ENTRIES].bytes = o->entries.at - l->sections[SFT_ENTRIES].offset;
 	TRY(append_file(o, o->text_fd, o->key_text.at, l->sections + SFT_KEY_TEXT));
 	TRY(write_buckets(o));
-	TRY(write_texts(o));
+	write_texts(o);
 	TRY(write_ends(o));
 	TRY(write_hash(o));
 	if (fsync(o->fd) != 0)

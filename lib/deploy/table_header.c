@@ -68,17 +68,16 @@ void deploy_place_columns(sft_layout *l)
 	l->entry_bytes = padded_entry(at + (l->timestamp ? SFT_SPAN_BYTES : l->row_bytes));
 }
 
+/* Places follow from the types. */
 bool deploy_same_layout(const sft_layout *a, const sft_layout *b)
 {
-	if (a->n_keys != b->n_keys || a->n_columns != b->n_columns || !a->timestamp != !b->timestamp ||
-		a->row_bytes != b->row_bytes || a->row_offset != b->row_offset || strcmp(a->unit, b->unit) != 0)
+	if (a->n_keys != b->n_keys || a->n_columns != b->n_columns || !a->timestamp != !b->timestamp || strcmp(a->unit, b->unit) != 0)
 		return false;
 	for (uint32_t i = 0; i < a->n_keys; i++)
 		if (a->keys[i].type != b->keys[i].type || strcmp(a->keys[i].name, b->keys[i].name) != 0)
 			return false;
 	for (uint32_t i = 0; i < a->n_columns; i++)
-		if (a->columns[i].type != b->columns[i].type || a->columns[i].offset != b->columns[i].offset ||
-			strcmp(a->columns[i].name, b->columns[i].name) != 0)
+		if (a->columns[i].type != b->columns[i].type || strcmp(a->columns[i].name, b->columns[i].name) != 0)
 			return false;
 	return true;
 }
@@ -186,7 +185,7 @@ static score_status read_texts(const reader *r, const sl_value *map, sft_column 
 	TRY(get_u32(r, map, "n_texts", INT32_MAX, &c->n_texts));
 	TRY(get_section(r, map, "starts", &c->starts));
 	TRY(get_section(r, map, "text", &c->text));
-	if (c->starts.bytes != ((uint64_t)c->n_texts + 1) * 4 || c->text.bytes > INT32_MAX)
+	if (c->starts.bytes != ((uint64_t)c->n_texts + 1) * 4)
 		return wrong(r, "starts", "one offset more than n_texts");
 	return SCORE_OK;
 }
@@ -217,7 +216,7 @@ static score_status read_timestamp(const reader *r, const sl_value *root, sft_la
 	bool twice = false;
 	const sl_value *value = sl_map_get(root, "timestamp", &twice);
 	l->unit = "";
-	if (!value && !twice)
+	if (!value)
 		return SCORE_OK;
 	TRY(get(r, root, "timestamp", SL_MAP, &value));
 	TRY(get_text(r, value, "name", &l->timestamp));

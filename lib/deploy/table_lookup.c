@@ -295,9 +295,11 @@ score_status deploy_find_rows(const score_table *t, const score_table_query *q, 
 score_status deploy_check_query(const score_table *t, const score_table_query *q, score_error *error)
 {
 	const sft_layout *l = &t->layout;
-	if (q->n_keys != l->n_keys || !q->keys)
+	if (q->n_keys != l->n_keys)
 		return sl_fail(error, SCORE_ERR_SHAPE, "the table has %u key column%s, the query %zu", l->n_keys,
 			l->n_keys == 1 ? "" : "s", q->n_keys);
+	if (!q->keys)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_table_query.keys is NULL");
 	for (uint32_t k = 0; k < l->n_keys; k++) {
 		const bool is_text = l->keys[k].type == SCORE_STRING;
 		if (is_text ? q->keys[k].dtype == SCORE_STRING : deploy_is_integer(q->keys[k].dtype))

@@ -9,15 +9,10 @@
 #define _POSIX_C_SOURCE 200809L
 #include "table.h"
 
-#include <errno.h>
+#include "../base/file.h"
+
 #include <pthread.h>
 #include <sched.h>
-#include <sys/stat.h>
-
-typedef struct file_identity {
-	uint64_t device, inode, size;
-	int64_t changed_s, changed_ns;
-} file_identity;
 
 typedef struct door {
 	atomic_size_t inside;
@@ -30,32 +25,17 @@ struct score_table_source {
 	atomic_uint open_door;
 	door doors[2];
 	pthread_mutex_t refreshing;
-	file_identity identity;
+	sl_file_identity identity;
 	score_table_options options;
 	size_t path_bytes;
 	char path[];
 };
 
-static score_status identify(const char *path, file_identity *out, score_error *error)
-{
-	struct stat st;
-	if (stat(path, &st) != 0)
-		return sl_fail(error, SCORE_ERR_IO, "cannot inspect '%.120s': %s", path,
-			errno == ENOENT ? "no such file" : "it cannot be reached");
-	memset(out, 0, sizeof *out);
-	out->device = (uint64_t)st.st_dev;
-	out->inode = (uint64_t)st.st_ino;
-	out->size = (uint64_t)st.st_size;
-	out->changed_s = (int64_t)st.st_mtim.tv_sec;
-	out->changed_ns = (int64_t)st.st_mtim.tv_nsec;
-	return SCORE_OK;
-}
-
 score_status score_table_source_open(const char *path, const score_table_options *options, score_table_source **out,
 	score_error *error)
 {
 	score_table_options o;
-	file_identity identity;
+	sl_file_identity identity;
 	score_table *table;
 	sl_error_clear(error);
 	if (!out)
@@ -66,7 +46,7 @@ score_status score_table_source_open(const char *path, const score_table_options
 	TRY(sl_take_struct(&o, sizeof o, options, "score_table_options", error));
 	o.struct_size = sizeof o;
 	/* A file that is replaced between the two calls is seen by the first refresh. */
-	TRY(identify(path, &identity, error));
+	TRY(sl_identify_file(path, &identity, error));
 	TRY(score_table_open(path, &o, &table, error));
 	const size_t path_bytes = strlen(path) + 1;
 	score_table_source *s = sl_alloc(&table->allocator, sizeof *s + path_bytes, SL_CACHE_LINE);
@@ -75,13 +55,17 @@ score_status score_table_source_open(const char *path, const score_table_options
 		return sl_fail_memory(error, sizeof *s + path_bytes);
 	}
 	memset(s, 0, sizeof *s);
+	if (pthread_mutex_init(&s->refreshing, NULL) != 0) {
+		sl_free(&table->allocator, s, sizeof *s + path_bytes, SL_CACHE_LINE);
+		score_table_close(table);
+		return sl_fail(error, SCORE_ERR_MEMORY, "the system has no room for a mutex");
+	}
 	s->allocator = table->allocator;
 	s->options = o;
 	s->identity = identity;
 	s->path_bytes = path_bytes;
 	memcpy(s->path, path, path_bytes);
 	atomic_init(&s->current, table);
-	pthread_mutex_init(&s->refreshing, NULL);
 	*out = s;
 	return SCORE_OK;
 }
@@ -107,9 +91,9 @@ static void wait_for_readers(score_table_source *s)
 
 static score_status refresh(score_table_source *s, int32_t *changed, score_error *error)
 {
-	file_identity identity;
+	sl_file_identity identity;
 	score_table *table;
-	TRY(identify(s->path, &identity, error));
+	TRY(sl_identify_file(s->path, &identity, error));
 	if (memcmp(&identity, &s->identity, sizeof identity) == 0)
 		return SCORE_OK;
 	TRY(score_table_open(s->path, &s->options, &table, error));

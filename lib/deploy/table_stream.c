@@ -17,7 +17,7 @@ score_status deploy_open_unnamed(const char *path, int *out_fd, score_error *err
 {
 	char name[4096];
 	const int length = snprintf(name, sizeof name, "%s.%ld.part", path, (long)getpid());
-	if (length < 0 || (size_t)length >= sizeof name)
+	if ((size_t)length >= sizeof name) /* of a failure too: it is negative */
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "the path is longer than %zu bytes", sizeof name - 32);
 	const int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 	if (fd < 0)
@@ -33,6 +33,8 @@ score_status deploy_write_at(int fd, const void *data, size_t size, uint64_t at,
 		const ssize_t n = pwrite(fd, (const char *)data + done, size - done, (off_t)(at + done));
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n == 0)
+			errno = ENOSPC;
 		if (n <= 0)
 			return sl_fail_io(error, "write", path);
 		done += (size_t)n;
@@ -46,6 +48,8 @@ score_status deploy_read_at(int fd, void *data, size_t size, uint64_t at, const 
 		const ssize_t n = pread(fd, (char *)data + done, size - done, (off_t)(at + done));
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n == 0)
+			errno = EIO; /* someone made it shorter */
 		if (n <= 0)
 			return sl_fail_io(error, "read back", path);
 		done += (size_t)n;
@@ -56,35 +60,40 @@ score_status deploy_read_at(int fd, void *data, size_t size, uint64_t at, const 
 score_status deploy_stream_open(deploy_stream *s, int fd, uint64_t at, const char *path, const score_allocator *a,
 	score_error *error)
 {
-	*s = (deploy_stream){fd, at, sl_alloc(a, DEPLOY_STREAM_BUFFER, SL_CACHE_LINE), 0, path};
+	*s = (deploy_stream){fd, at, sl_alloc(a, DEPLOY_STREAM_BUFFER, SL_CACHE_LINE), 0, path, SCORE_OK, error};
 	return s->buffer ? SCORE_OK : sl_fail_memory(error, DEPLOY_STREAM_BUFFER);
 }
 
-score_status deploy_stream_flush(deploy_stream *s, score_error *error)
+static void put(deploy_stream *s, const void *data, size_t size, uint64_t at)
 {
-	const size_t used = s->used;
-	s->used = 0;
-	return deploy_write_at(s->fd, s->buffer, used, s->at - used, s->path, error);
+	if (s->status == SCORE_OK)
+		s->status = deploy_write_at(s->fd, data, size, at, s->path, s->error);
 }
 
-score_status deploy_stream_write(deploy_stream *s, const void *data, size_t size, score_error *error)
+score_status deploy_stream_flush(deploy_stream *s)
+{
+	put(s, s->buffer, s->used, s->at - s->used);
+	s->used = 0;
+	return s->status;
+}
+
+void deploy_stream_write(deploy_stream *s, const void *data, size_t size)
 {
 	if (size > DEPLOY_STREAM_BUFFER - s->used)
-		TRY(deploy_stream_flush(s, error));
+		(void)deploy_stream_flush(s);
 	if (size > DEPLOY_STREAM_BUFFER) {
-		TRY(deploy_write_at(s->fd, data, size, s->at, s->path, error));
+		put(s, data, size, s->at);
 	} else if (size) {
 		memcpy(s->buffer + s->used, data, size);
 		s->used += size;
 	}
 	s->at += size;
-	return SCORE_OK;
 }
 
-score_status deploy_stream_align(deploy_stream *s, score_error *error)
+void deploy_stream_align(deploy_stream *s)
 {
 	static const uint8_t zeros[SL_CACHE_LINE];
-	return deploy_stream_write(s, zeros, (size_t)(-s->at & (SL_CACHE_LINE - 1)), error);
+	deploy_stream_write(s, zeros, (size_t)(-s->at & (SL_CACHE_LINE - 1)));
 }
 
 void deploy_stream_free(deploy_stream *s, const score_allocator *a)

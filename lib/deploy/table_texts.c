@@ -41,7 +41,7 @@ static uint32_t *find_slot(const deploy_texts *t, const char *text, size_t lengt
 			return t->slots + i;
 		const char *stored = text_at(t, t->slots[i] - 1, &stored_length);
 		/* Empty texts may stand at NULL, which memcmp() must not see. */
-		if (stored_length == length && (length == 0 || (stored && text && memcmp(stored, text, length) == 0)))
+		if (stored_length == length && (length == 0 || memcmp(stored, text, length) == 0))
 			return t->slots + i;
 	}
 }
@@ -67,6 +67,9 @@ static bool widen(deploy_texts *t)
 score_status deploy_texts_add(deploy_texts *t, const char *text, size_t length, uint32_t *out, score_error *error)
 {
 	const uint32_t n = deploy_texts_count(t), zero = 0;
+	/* 2 GiB hold fewer than 2^30 different texts, so numbers and slots fit too. A known text at the brim is refused as well. */
+	if (length > INT32_MAX - t->text.length)
+		return sl_fail(error, SCORE_ERR_LIMIT, "more than 2 GiB of distinct texts; texts are meant as categories");
 	if (t->starts.length == 0 && !sl_vector_push(&t->starts, &zero, 1))
 		return sl_fail_memory(error, sizeof zero);
 	if (n >= t->n_slots / 2 && !widen(t))
@@ -76,8 +79,6 @@ score_status deploy_texts_add(deploy_texts *t, const char *text, size_t length, 
 		*out = *slot - 1;
 		return SCORE_OK;
 	}
-	if (length > INT32_MAX - t->text.length || n >= INT32_MAX / 4)
-		return sl_fail(error, SCORE_ERR_LIMIT, "more than 2 GiB or 500 million distinct texts; texts are meant as categories");
 	const uint32_t end = (uint32_t)(t->text.length + length);
 	if (!sl_vector_push(&t->text, text, length) || !sl_vector_push(&t->starts, &end, 1))
 		return sl_fail_memory(error, length + sizeof end);

@@ -4,17 +4,17 @@
  * crash, no object, SCORE_ERR_MEMORY and a message, nothing kept, no file left behind. The linker sends the library's own
  * allocator here, so that what a call allocates behind a caller's allocator fails as well.
  */
-#include <dirent.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include <cmocka.h>
+
+#include "failing_memory.h"
 
 #include <scoreline/build.h>
 #include <scoreline/capture.h>
@@ -24,100 +24,12 @@
 #include <scoreline/log.h>
 #include <scoreline/statistics.h>
 
-/* ---- memory that ends ------------------------------------------------------------------------------------------------ */
-
-static struct {
-	int inside;     /* in a scene: allocations count and may fail */
-	size_t n;       /* allocations so far */
-	size_t fail_at; /* the first that fails */
-	int once;       /* only that one */
-	long held;
-} memory;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t n, size_t size);
-void *__real_realloc(void *p, size_t size);
-void *__real_aligned_alloc(size_t align, size_t size);
-void __real_free(void *p);
-void *__wrap_malloc(size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-void *__wrap_realloc(void *p, size_t size);
-void *__wrap_aligned_alloc(size_t align, size_t size);
-void __wrap_free(void *p);
-
-static int refused(void)
-{
-	if (!memory.inside)
-		return 0;
-	size_t number = memory.n++;
-	return memory.once ? number == memory.fail_at : number >= memory.fail_at;
-}
-
-static void *counted(void *p)
-{
-	memory.held += memory.inside && p != NULL;
-	return p;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return refused() ? NULL : counted(__real_malloc(size));
-}
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return refused() ? NULL : counted(__real_calloc(n, size));
-}
-
-void *__wrap_aligned_alloc(size_t align, size_t size)
-{
-	return refused() ? NULL : counted(__real_aligned_alloc(align, size));
-}
-
-void *__wrap_realloc(void *p, size_t size)
-{
-	if (refused())
-		return NULL;
-	void *to = __real_realloc(p, size);
-	if (p == NULL)
-		counted(to);
-	return to;
-}
-
-void __wrap_free(void *p)
-{
-	memory.held -= memory.inside && p != NULL;
-	__real_free(p);
-}
-
 /* ---- what the scenes share -------------------------------------------------------------------------------------------- */
 
-static char folder[64];
 static score_model *model; /* of two features, with golden rows */
 static const double rows[] = {0.1, 1.0, 0.9, 2.0, NAN, 3.0, 0.5, -1.0};
 #define N_FEATURES 2u
 #define N_ROWS 4
-
-static const char *path_of(const char *name)
-{
-	static char path[400];
-	snprintf(path, sizeof path, "%s/%s", folder, name);
-	return path;
-}
-
-/* Files in the folder, which are removed. */
-static int sweep(void)
-{
-	DIR *d = opendir(folder);
-	int n = 0;
-	for (struct dirent *e; d && (e = readdir(d));) {
-		if (e->d_name[0] != '.' && unlink(path_of(e->d_name)) == 0)
-			n++;
-	}
-	if (d)
-		closedir(d);
-	return n;
-}
 
 static score_status add_trees(score_builder *b, score_error *error)
 {
@@ -190,9 +102,6 @@ static score_status build(filling *fill, score_model **out, score_error *error)
 
 /* ---- scenes ------------------------------------------------------------------------------------------------------------ */
 
-/* `*out` is the object of the call that failed last. */
-typedef score_status scene(const void **out, score_error *error);
-
 static score_status builds(const void **out, score_error *error)
 {
 	score_model *made = NULL;
@@ -218,7 +127,7 @@ static score_status builds(const void **out, score_error *error)
 	if (status == SCORE_OK) {
 		score_model_free_bytes(made, text, size);
 		*out = NULL;
-		status = score_model_save_file(made, path_of("saved.slm"), NULL, error);
+		status = score_model_save_file(made, faults_path("saved.slm"), NULL, error);
 	}
 	score_explainer_free(explainer);
 	score_model_free(made);
@@ -233,7 +142,7 @@ static score_status caches(const void **out, score_error *error)
 	score_status status = score_model_cache_new(NULL, &cache, error);
 	*out = cache;
 	for (int i = 0; status == SCORE_OK && i < 3; i++) {
-		status = score_model_cache_open(cache, path_of(names[i / 2]), refs + i, error);
+		status = score_model_cache_open(cache, faults_path(names[i / 2]), refs + i, error);
 		*out = refs[i];
 	}
 	for (int i = 0; i < 3; i++)
@@ -294,7 +203,7 @@ static score_status serves(const void **out, score_error *error)
 
 static score_status reads_log(const void **out, score_error *error)
 {
-	const char *paths[] = {folder};
+	const char *paths[] = {faults_folder};
 	const score_log_call *found = NULL;
 	score_log *log = NULL;
 	score_status status = score_log_open(paths, 1, NULL, &log, error);
@@ -313,7 +222,7 @@ static score_status captures(const void **out, score_error *error)
 	score_input in = score_input_rows_f64(rows, N_ROWS, N_FEATURES);
 	score_call call = SCORE_CALL_INIT;
 	score_capture *capture = NULL;
-	o.directory = folder;
+	o.directory = faults_folder;
 	o.ring_bytes = 1 << 16;
 	call.model = model;
 	call.input = &in;
@@ -349,7 +258,7 @@ static score_status builds_table(score_error *error)
 	schema.columns = columns;
 	schema.n_columns = 1;
 	const score_column data[] = {{&texts, NULL, 0, 0, SCORE_STRING, 0}, {risk, NULL, 0, 0, SCORE_F32, 0}};
-	score_status status = score_table_builder_new(path_of("table.sft"), &schema, &builder, error);
+	score_status status = score_table_builder_new(faults_path("table.sft"), &schema, &builder, error);
 	if (status != SCORE_OK)
 		assert_null(builder);
 	if (status == SCORE_OK)
@@ -371,7 +280,7 @@ static score_status looks_up(const void **out, score_error *error)
 	options.flags = SCORE_TABLE_VERIFY;
 	score_status status = builds_table(error);
 	if (status == SCORE_OK) {
-		status = score_table_source_open(path_of("table.sft"), &options, &source, error);
+		status = score_table_source_open(faults_path("table.sft"), &options, &source, error);
 		*out = source;
 	}
 	lookup.source = source;
@@ -410,100 +319,65 @@ static score_status refers(const void **out, score_error *error)
 
 /* ---- failing them ------------------------------------------------------------------------------------------------------ */
 
-static void fail_each(scene *play, const char *name, int n_files)
-{
-	size_t n_faults = 0;
-	for (int once = 0; once < 2; once++) {
-		score_status status = SCORE_ERR_MEMORY;
-		for (size_t k = 0; status != SCORE_OK || memory.n > k; k++, n_faults++) {
-			const void *out = NULL;
-			score_error error;
-			memset(&error, 0x5a, sizeof error);
-			memory.n = 0;
-			memory.held = 0;
-			memory.fail_at = k;
-			memory.once = once;
-			memory.inside = 1;
-			status = play(&out, &error);
-			memory.inside = 0;
-			int left = sweep();
-			if (memory.held != 0)
-				fail_msg("%s, allocation %zu: %ld blocks are kept", name, k, memory.held);
-			if (status == SCORE_OK) {
-				assert_true(once || memory.n <= k); /* memory that a call could do without */
-				continue;
-			}
-			if (status != SCORE_ERR_MEMORY || out != NULL || left > n_files)
-				fail_msg("%s, allocation %zu: %s (%s), object %p, %d files", name, k, score_status_name(status), error.message, out, left);
-			assert_int_equal(error.code, SCORE_ERR_MEMORY);
-			assert_true(error.message[0] != '\0' && memchr(error.message, 0, sizeof error.message) != NULL);
-			assert_true(k < 5000);
-		}
-	}
-	printf("%s: %zu faults\n", name, n_faults);
-	assert_true(n_faults > 6);
-}
-
 static void survives_building(void **state)
 {
 	(void)state;
-	fail_each(builds, "build", 0);
+	faults_in_turn(builds, "build", 0);
 }
 
 static score_status caches_files(const void **out, score_error *error)
 {
-	memory.inside = 0;
-	assert_int_equal(score_model_save_file(model, path_of("one.slm"), NULL, NULL), SCORE_OK);
+	failing_memory.inside = 0;
+	assert_int_equal(score_model_save_file(model, faults_path("one.slm"), NULL, NULL), SCORE_OK);
 	score_save_options other = SCORE_SAVE_OPTIONS_INIT;
 	other.flags = SCORE_SAVE_NO_COVERS;
-	assert_int_equal(score_model_save_file(model, path_of("two.slm"), &other, NULL), SCORE_OK);
-	memory.inside = 1;
+	assert_int_equal(score_model_save_file(model, faults_path("two.slm"), &other, NULL), SCORE_OK);
+	failing_memory.inside = 1;
 	return caches(out, error);
 }
 
 static void survives_caching(void **state)
 {
 	(void)state;
-	fail_each(caches_files, "cache", 2);
+	faults_in_turn(caches_files, "cache", 2);
 }
 
 static void survives_serving(void **state)
 {
 	(void)state;
-	fail_each(serves, "endpoint", 0);
+	faults_in_turn(serves, "endpoint", 0);
 }
 
 static void survives_capturing(void **state)
 {
 	(void)state;
-	fail_each(captures, "capture", 1); /* the log of calls that could still be written */
+	faults_in_turn(captures, "capture", 1); /* the log of calls that could still be written */
 }
 
 static void survives_looking_up(void **state)
 {
 	(void)state;
-	fail_each(looks_up, "features", 1); /* the table, when it was finished */
+	faults_in_turn(looks_up, "features", 1); /* the table, when it was finished */
 }
 
 static void survives_references(void **state)
 {
 	(void)state;
-	fail_each(refers, "reference", 0);
+	faults_in_turn(refers, "reference", 0);
 }
 
 static int set_up(void **state)
 {
 	(void)state;
-	strcpy(folder, "/tmp/scoreline-faults-XXXXXX");
-	return mkdtemp(folder) == NULL || build(add_trees, &model, NULL) != SCORE_OK;
+	faults_make_folder();
+	return build(add_trees, &model, NULL) != SCORE_OK;
 }
 
 static int tear_down(void **state)
 {
 	(void)state;
 	score_model_free(model);
-	(void)sweep();
-	return rmdir(folder);
+	return faults_remove_folder();
 }
 
 int main(void)
