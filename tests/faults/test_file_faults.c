@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "expect_error.h"
+#include "metered_memory.h"
 #include "random_model.h"
 
 /* What to do with the calls of the library: the `at`-th of all (from 0) fails with `code`; with code 0, a read ends early and a
@@ -241,6 +242,16 @@ static void files_are_refused_by_what_they_are(void **state)
 	score_model_free(out);
 	snprintf(message, sizeof message, "cannot rename to '%s': is a directory", folder);
 	expect_error(score_model_save_file(model, folder, NULL, &error), &error, SCORE_ERR_IO, message);
+	metered_memory memory = {.left = 0};
+	const score_allocator metered = metered_allocator(&memory);
+	options.allocator = &metered;
+	assert_int_equal(score_model_open_file(path, &options, &out, &error), SCORE_ERR_MEMORY);
+	assert_null(out);
+	options.allocator = NULL;
+	snprintf(message, sizeof message, "'%s' is not a regular file", folder);
+	expect_error(score_model_open_file(folder, &options, &out, &error), &error, SCORE_ERR_IO, message);
+	expect_error(score_model_save_file(NULL, path, NULL, &error), &error, SCORE_ERR_ARGUMENT,
+		"score_model_save_memory: model is NULL");
 	memset(long_path, 'x', sizeof long_path - 1);
 	long_path[sizeof long_path - 1] = '\0';
 	expect_error(score_model_save_file(model, long_path, NULL, &error), &error, SCORE_ERR_ARGUMENT,

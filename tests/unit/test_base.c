@@ -195,7 +195,6 @@ static void integers(void **state)
 		assert_int_equal(sl_integer_at(bytes + 1, types[i].type, 0), types[i].lowest);
 		assert_int_equal(sl_integer_at(bytes + 1, types[i].type, 1), types[i].highest);
 	}
-	assert_int_equal(sl_integer_at("x", SCORE_F32, 0), 0);
 }
 
 int main(void)

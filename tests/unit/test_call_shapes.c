@@ -121,6 +121,50 @@ static void negative_scale(void **state)
 	assert_true(out[0] == 1 && out[1] == 0 && n_trees == 2);
 	expect_error(score_early_stop(model, &in, 1, 0.5, scores, 2, NULL, &error), &error, SCORE_ERR_ARGUMENT,
 		"score_early_stop: the model averages, scales or adds a base after its trees, so its sums are no margins");
+	score_options o = SCORE_OPTIONS_INIT;
+	o.tree_begin = o.tree_end = 1;
+	expect_error(score_decide(model, &in, 0.0, out, 2, &o, NULL, &error), &error, SCORE_ERR_ARGUMENT,
+		"score_decide: it takes all trees, and a cut-off that is a number");
+	o.tree_end = 0;
+	expect_error(score_batch(model, &in, scores, 2, &o, &error), &error, SCORE_ERR_ARGUMENT,
+		"tree range [1, 0) is not within the model's 1 trees");
+	score_model_free(model);
+}
+
+/* Leaves that depend on the row are not bounded either. */
+static void linear_leaves(void **state)
+{
+	static const score_node node = {.value = 1.0};
+	static const score_linear_leaf leaf = {0.5, 0, 1};
+	static const uint32_t feature = 0;
+	static const double coefficient = 2.0;
+	const double rows[] = {1.0, -1.0};
+	const score_input in = score_input_rows_f64(rows, 2, 1);
+	const score_contract c = SCORE_CONTRACT_INIT(1, 1);
+	score_builder *b = NULL;
+	score_model *model = NULL;
+	score_tree t = SCORE_TREE_INIT;
+	uint64_t n_trees = 0;
+	uint8_t out[2];
+	double scores[2];
+	(void)state;
+	t.nodes = &node;
+	t.n_nodes = 1;
+	t.linear_leaves = &leaf;
+	t.term_features = &feature;
+	t.term_coefficients = &coefficient;
+	t.n_terms = 1;
+	assert_int_equal(score_builder_new(&c, NULL, &b, &error), SCORE_OK);
+	for (int i = 0; i < 40; i++)
+		assert_int_equal(score_builder_add_tree(b, &t, &error), SCORE_OK);
+	assert_int_equal(score_builder_finish(b, &model, &error), SCORE_OK);
+	score_builder_free(b);
+	assert_int_equal(score_decide(model, &in, 0.0, out, 2, NULL, &n_trees, &error), SCORE_OK);
+	assert_true(out[0] == 1 && out[1] == 0 && n_trees == 80);
+	assert_int_equal(score_early_stop(model, &in, 1, 1e9, scores, 2, NULL, &error), SCORE_OK);
+	assert_true(scores[0] == 100.0 && scores[1] == -60.0);
+	expect_error(score_early_stop(model, &in, 0, 1.0, scores, 2, NULL, &error), &error, SCORE_ERR_ARGUMENT,
+		"score_early_stop: every must be at least 1, and margin a number");
 	score_model_free(model);
 }
 
@@ -137,6 +181,10 @@ static void no_questions(void **state)
 	const score_input in = score_input_binned(&bins, NULL, 3, 3);
 	assert_int_equal(score_batch(model, &in, out, 3, NULL, &error), SCORE_OK);
 	assert_true(out[0] == 1.0 && out[1] == 1.0 && out[2] == 1.0);
+	const double rows[] = {1.0, 2.0, 3.0};
+	const score_input values = score_input_rows_f64(rows, 3, 1), none = score_input_binned(&bins, NULL, 0, 0);
+	assert_int_equal(score_bin(model, &values, NULL, NULL, 0, 3, &error), SCORE_OK);
+	assert_int_equal(score_batch(model, &none, out, 0, NULL, &error), SCORE_OK);
 	score_model_free(model);
 }
 
@@ -237,6 +285,9 @@ static void rooms_for_answers(void **state)
 		"out has room for 100 values, 9223372036854775807 rows of 10 values need 18446744073709551615");
 	expect_error(score_staged(model, &in, 1, out, 100, NULL, &error), &error, SCORE_ERR_SHAPE,
 		"out has room for 100 values, 9223372036854775807 rows of 10 values need 18446744073709551615");
+	in.n_rows = 0; /* nothing to do, and nothing needed */
+	assert_int_equal(score_staged(model, &in, 1, NULL, 0, NULL, &error), SCORE_OK);
+	assert_int_equal(score_bin(model, &in, NULL, NULL, 0, 0, &error), SCORE_OK);
 	in.n_rows = N_ROWS;
 	char message[128];
 	o = (score_options)SCORE_OPTIONS_INIT;
@@ -359,8 +410,17 @@ static void backgrounds_and_reasons(void **state)
 	expect_error(score_explainer_new(model, &none, NULL, &explainer, &error), &error, SCORE_ERR_SHAPE,
 		"a background needs at least one row");
 	assert_null(explainer);
+	expect_error(score_explainer_new(model, NULL, NULL, &explainer, &error), &error, SCORE_ERR_ARGUMENT, "the input is NULL");
 	assert_int_equal(score_explainer_new(model, &in, NULL, &explainer, &error), SCORE_OK);
 	score_explainer_free(explainer);
+	static const char *const town[] = {"size", "town"};
+	score_plan *own = NULL;
+	const double swapped[] = {5.0, 0.0};
+	const score_input both = score_input_rows_f64(swapped, 1, 2);
+	assert_int_equal(score_bind(model, town, NULL, 2, &own, &error), SCORE_OK);
+	assert_int_equal(score_explainer_new(model, &both, own, &explainer, &error), SCORE_OK);
+	score_explainer_free(explainer);
+	score_plan_free(own);
 	score_explainer_free(NULL);
 	score_plan_free(plan);
 	assert_int_equal(score_top_reasons(model, contributions, 1, 0, SCORE_DIRECTION_DOWN, 1, &reason, &error), SCORE_OK);
@@ -410,6 +470,7 @@ int main(void)
 		cmocka_unit_test(linear_models),
 		cmocka_unit_test(many_outputs),
 		cmocka_unit_test(negative_scale),
+		cmocka_unit_test(linear_leaves),
 		cmocka_unit_test(no_questions),
 		cmocka_unit_test(tables_of_codes),
 		cmocka_unit_test(rooms_for_answers),

@@ -189,6 +189,10 @@ static const edit edits[] = {
 	{ "tiny", T("\xa8" "preorder"), T("\xa8" "preodder"), NOT_KNOWN, "'preodder'" },
 	{ "tiny", T("\xab" "predictions\x01"), T("\xab" "predictions\x02"), BAD, "predictions" },
 	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\x02"), BAD, NULL },
+	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\xd0\x01"), SCORE_OK, NULL }, /* signed, and not negative */
+	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\xd3\0\0\0\0\0\0\0\x01"), SCORE_OK, NULL },
+	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\xd0\xff"), BAD, "a negative number" },
+	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\xd3\xff\0\0\0\0\0\0\0"), BAD, "a negative number" },
 	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\xce\x7f\xff\xff\xff"), BAD, NULL },
 	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\xcf\xff\xff\xff\xff\xff\xff\xff\xff"), BAD, "larger" },
 	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\xff"), BAD, "a negative number" },

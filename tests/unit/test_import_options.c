@@ -113,6 +113,14 @@ static void iterations(void **state)
 	o.missing = &no_number; /* as if there were none */
 	assert_int_equal(score_import_memory(text, size, &o, &model, &error), SCORE_OK);
 	score_model_free(model);
+	const double far = INFINITY;
+	o.missing = &far; /* a value that a float holds */
+	expect_error(score_import_memory("{\"learner\": 1}", 14, &o, &model, &error), &error, SCORE_ERR_CORRUPT, error.message);
+	assert_null(model);
+	o = (score_import_options)SCORE_IMPORT_OPTIONS_INIT;
+	o.onnx_compat = SCORE_ONNX_RUNTIME; /* of no matter to other formats */
+	assert_int_equal(score_import_memory(text, size, &o, &model, &error), SCORE_OK);
+	score_model_free(model);
 }
 
 /* What the builder would call a wrong call is a wrong file. */

@@ -90,6 +90,38 @@ static void dictionaries(void **state)
 	assert_int_equal(score_model_category_find(NULL, 0, "Oslo", 4, NULL), 0);
 }
 
+/* Categories that are hashed need no dictionary: every text has a code. */
+static void hashed_categories(void **state)
+{
+	static const score_node nodes[] = {{.left = 1, .right = 2, .test = SCORE_TEST_IN_LEFT}, {.value = 1}, {.value = 2}};
+	score_contract c = SCORE_CONTRACT_INIT(2, 1);
+	score_builder *b = NULL;
+	score_model *hashed = NULL;
+	score_tree t = SCORE_TREE_INIT;
+	double code = 7.0;
+	(void)state;
+	t.nodes = nodes; /* of no category: every row goes right */
+	t.n_nodes = 3;
+	c.category_rule = SCORE_CATEGORY_HASH;
+	assert_int_equal(score_builder_new(&c, NULL, &b, &error), SCORE_OK);
+	assert_int_equal(score_builder_set_feature(b, 0, "town", SCORE_FEATURE_CATEGORY, &error), SCORE_OK);
+	assert_int_equal(score_builder_add_tree(b, &t, &error), SCORE_OK);
+	assert_int_equal(score_builder_finish(b, &hashed, &error), SCORE_OK);
+	score_builder_free(b);
+	assert_int_equal(score_model_dictionary(hashed, 0), SCORE_DICTIONARY | SCORE_DICTIONARY_HASH);
+	assert_int_equal(score_model_dictionary(hashed, 1), 0);
+	assert_int_equal(score_model_category_count(hashed, 0), 0);
+	assert_int_equal(score_model_category_find(hashed, 0, "", 0, &code), 1);
+	assert_true(code == 0x2f90404f + 0.5);
+	const double rows[] = {1.0, 0.0, -1e300, 0.0, 1e300, 0.0, NAN, 0.0};
+	const score_input in = score_input_rows_f64(rows, 4, 2);
+	double out[4];
+	assert_int_equal(score_batch(hashed, &in, out, 4, NULL, &error), SCORE_OK);
+	for (int i = 0; i < 4; i++)
+		assert_true(out[i] == 2.0);
+	score_model_free(hashed);
+}
+
 static void metadata(void **state)
 {
 	const double *rows = (const double *)&error, *margins = rows;
@@ -183,6 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(features),
 		cmocka_unit_test(dictionaries),
+		cmocka_unit_test(hashed_categories),
 		cmocka_unit_test(metadata),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(structs),
