@@ -227,6 +227,14 @@ static const edit edits[] = {
 	{ "tiny", T("\xa6" "offset\x40"), T("\xa6" "offset\0"), BAD, "multiple of 64" },
 	{ "tiny", T("\xa5" "bytes\x04"), T("\xa5" "bytes\xcf\xff\xff\xff\xff\xff\xff\xff\xff"), BAD, "larger" },
 	{ "tiny", T("\xa5" "bytes\x04"), T("\xa5" "bytes\x05"), BAD, "fit together" },
+	{ "tiny", T("\xa4" "cuts\xa4" "type\xa3" "f32\xa5" "count\x01"), T("\xa4" "cuts\xa4" "type\xa3" "f32\xa5" "count\0"), BAD, "fit together" },
+	{ "tiny", T("\xa4" "cuts\xa4" "type\xa3" "f32\xa5" "count\x01"),
+		T("\xa4" "cuts\xa4" "type\xa3" "f32\xa5" "count\xcf\xff\xff\xff\xff\xff\xff\xff\xff"), BAD, "fit together" },
+	{ "tiny", T("\xa4" "cuts\xa4" "type\xa3" "f32"), T("\xa4" "cuts\xa4" "type\xa4" "f032"), BAD, "none of f32" },
+	{ "tiny", T("\xa4" "cuts\xa4" "type\xa3" "f32"), T("\xa4" "cuts\xa4" "type\xa3" "x32"), BAD, "none of f32" },
+	{ "tiny", T("\xa8" "topology\xa4" "type\xa2" "u1\xa5" "count\x03"), T("\xa8" "topology\xa4" "type\xa2" "u1\xa5" "count\x02"), BAD, "topology" },
+	{ "tiny", T("\xa8" "topology\xa4" "type\xa2" "u1\xa5" "count\x03"), T("\xa8" "topology\xa4" "type\xa2" "u1\xa5" "count\x04"), BAD, "topology" },
+	{ "tiny", T("\xa8" "features\x95"), T("\xa8" "features\x96\x01"), BAD, "expected one map per feature" },
 	{ "tiny", T("\xa8" "topology\xa4" "type\xa2" "u1"), T("\xa8" "topology\xa4" "type\xa2" "u2"), BAD, "topology" },
 	{ "xgboost-categories", T("\xaa" "set_firsts"), T("\xaa" "set_fields"), BAD, "set_firsts" },
 	{ "xgboost-categories", T("\xab" "nonnegative"), T("\xa8" "truncate"), SCORE_OK, NULL },
@@ -243,6 +251,10 @@ static const edit edits[] = {
 	{ "dictionaries", T("\xa6" "labels\0"), T("\xa6" "labels\xce\x7f\xff\xff\xff"), BAD, "more labels" },
 	{ "dictionaries", T("\xa6" "labels\x03"), T("\xa6" "labelz\x03"), BAD, "is missing" },
 	{ "dictionaries", T("\xa7" "numbers\xc2"), T("\xa7" "numbers\x01"), BAD, "a truth value" },
+	{ "dictionaries", T("\xa7" "unknown"), T("\xa7" "unknowm"), BAD, "unknown" },
+	{ "dictionaries", T("\xaa" "dictionary\x83\xa6" "labels\0\xa7" "unknown\xcb\xbf\xf0\0\0\0\0\0\0\xa7" "numbers\xc2"),
+		T("\xaa" "dictionary\x01"), BAD, "expected a map" },
+	{ "dictionaries", T("\xaa" "label_text\xa4" "type\xa2" "u8"), T("\xaa" "label_text\xa4" "type\xa2" "u4"), BAD, NULL },
 	{ "dictionaries", T("\xa7" "unknown\xcb\xbf\xf0"), T("\xa7" "unknown\xcb\xff\xf0"), BAD, "-inf" },
 	{ "dictionaries", T("\xab" "label_sizes"), T("\xab" "label_sixes"), BAD, "label_sizes" },
 	{ "dictionaries", T("\xab" "label_codes"), T("\xab" "label_modes"), BAD, "label_codes" },
@@ -269,6 +281,12 @@ static const edit edits[] = {
 		"table_values" },
 	{ "covers", T("\xab" "leaf_covers"), T("\xab" "leaf_lovers"), SCORE_OK, NULL },
 	{ "odd-covers", T("\xac" "split_covers"), T("\xac" "split_lovers"), SCORE_OK, NULL },
+	{ "odd-covers", T("\xab" "leaf_covers\xa4" "type\xa3" "f64\xa5" "count\x28"),
+		T("\xab" "leaf_covers\xa4" "type\xa3" "f32\xa5" "count\x50"), BAD, "leaf_covers" },
+	{ "odd-covers", T("\xac" "split_covers\xa4" "type\xa3" "f64\xa5" "count\x24"),
+		T("\xac" "split_covers\xa4" "type\xa3" "f32\xa5" "count\x48"), BAD, "split_covers" },
+	{ "odd-covers", T("\xab" "leaf_covers\xa4" "type\xa3" "f64\xa5" "count\x28"),
+		T("\xab" "leaf_covers\xa4" "type\xa3" "u32\xa5" "count\x50"), BAD, "leaf_covers" },
 	{ "odd-covers", T("\xab" "leaf_covers"), T("\xab" "leaf_lovers"), BAD, "only splits or only leaves" },
 	{ "covers", T("\xab" "golden_rows\xa4" "type"), T("\xab" "leaf_covers\xa4" "type"), BAD, "twice" },
 	{ "tiny", T("\xa5" "owner"), T("\xa5" "zzzzz"), BAD, "ascending" },
@@ -287,6 +305,10 @@ static void every_check_of_the_header_works(void **state)
 		file bad = slm_replace(&good, e->what, e->what_n, e->with, e->with_n);
 		score_error error;
 		const score_status status = slm_try_read(bad.data, bad.size, &error);
+		score_model *model = NULL;
+		assert_int_equal(score_model_open_memory(bad.data, bad.size, NULL, &model, NULL), status);
+		assert_true((model != NULL) == (status == SCORE_OK));
+		score_model_free(model);
 		if (status != e->expected || (e->words != NULL && strstr(error.message, e->words) == NULL))
 			fail_msg("edit %u ('%s' to '%s'): expected %s with '%s', got %s: %s", (unsigned)i, e->what, e->with,
 				score_status_name(e->expected), e->words ? e->words : "", score_status_name(status), error.message);
