@@ -455,6 +455,102 @@ static void every_layout(void **state)
 	}
 }
 
+/* ---- opening and explaining ----------------------------------------------------------------------------------------- */
+
+static void open_with_less_and_less(score_model *made)
+{
+	metered_memory memory = {.left = SIZE_MAX};
+	const score_allocator metered = metered_allocator(&memory);
+	score_open_options o = SCORE_OPEN_OPTIONS_INIT;
+	score_model *model = NULL;
+	void *bytes = NULL;
+	size_t size = 0;
+	assert_int_equal(score_model_save_memory(made, NULL, &bytes, &size, &error), SCORE_OK);
+	o.allocator = &metered;
+	o.isa = engine_isa(made->e);
+	score_status status = SCORE_ERR_MEMORY;
+	for (size_t n = 0; status != SCORE_OK; n++) {
+		memory.left = n;
+		status = score_model_open_memory(bytes, size, &o, &model, &error);
+		if (status != SCORE_OK) {
+			assert_int_equal(status, SCORE_ERR_MEMORY);
+			assert_null(model);
+			assert_int_equal(memory.held, 0);
+		}
+		assert_true(n < 3000);
+	}
+	score_model_free(model);
+	assert_int_equal(memory.held, 0);
+	score_model_free_bytes(made, bytes, size);
+	score_model_free(made);
+}
+
+static score_model *linear_model(score_dtype type, uint32_t n_features)
+{
+	score_contract c = SCORE_CONTRACT_INIT(n_features, 2);
+	double *weights = malloc(2 * n_features * sizeof *weights);
+	score_builder *b = NULL;
+	score_model *model = NULL;
+	c.compare = c.sum = type;
+	c.base_position = SCORE_BASE_LAST;
+	c.average = SCORE_AVERAGE_SCALE;
+	c.scale = 4.0;
+	for (uint32_t i = 0; i < 2 * n_features; i++)
+		weights[i] = (double)(float)(0.1 * (i + 1));
+	assert_int_equal(score_builder_new(&c, NULL, &b, &error), SCORE_OK);
+	assert_int_equal(score_builder_set_linear(b, weights, 1, &error), SCORE_OK);
+	assert_int_equal(score_builder_finish(b, &model, &error), SCORE_OK);
+	score_builder_free(b);
+	free(weights);
+	return model;
+}
+
+/* Oblivious trees that need no planes, trees in several groups, linear models of floats, leaves that are linear. */
+static void opening_without_memory(void **state)
+{
+	const random_spec levels = {.seed = 15, .n_features = 5, .n_outputs = 1, .n_trees = 12, .max_leaves = 256, .most_levels = 6,
+		.cuts_per_feature = 9, .compare = SCORE_F32, .sum = SCORE_F64};
+	const random_spec groups = {.seed = 90, .n_features = 60, .n_outputs = 1, .n_trees = 60, .max_leaves = 200, .cuts_per_feature = 250,
+		.compare = SCORE_F32, .sum = SCORE_F32, .isa = SCORE_ISA_PORTABLE};
+	const random_spec terms = {.seed = 91, .n_features = 5, .n_outputs = 1, .n_trees = 6, .max_leaves = 9, .cuts_per_feature = 9,
+		.category_features = 2, .linear_leaves = 1, .compare = SCORE_F64, .sum = SCORE_F64};
+	(void)state;
+	open_with_less_and_less(random_model(&levels));
+	score_model *model = random_model(&groups);
+	assert_true(model->e->batch.n_groups > 1);
+	open_with_less_and_less(model);
+	open_with_less_and_less(random_model(&terms));
+	open_with_less_and_less(linear_model(SCORE_F32, 40));
+	open_with_less_and_less(linear_model(SCORE_F64, 3));
+}
+
+/* Of a linear model, a feature's contribution is its product, rounded as the sum is, and scaled as the margin is. */
+static void linear_contributions(void **state)
+{
+	const double row[] = {1.0 / 3.0, NAN, -2.5};
+	const score_input in = score_input_rows_f64(row, 1, 3);
+	(void)state;
+	for (int narrow = 0; narrow < 2; narrow++) {
+		score_model *model = linear_model(narrow ? SCORE_F32 : SCORE_F64, 3);
+		score_options o = SCORE_OPTIONS_INIT;
+		double out[8];
+		o.output = SCORE_OUTPUT_CONTRIBUTION;
+		o.scratch_bytes = score_contribution_scratch_bytes(model);
+		o.scratch = malloc(o.scratch_bytes + 1);
+		score(model, &in, &o, out, 8);
+		for (size_t k = 0; k < 2; k++) {
+			for (size_t i = 0; i < 3; i++) {
+				const double w = (double)(float)(0.1 * (double)(2 * i + k + 1)), x = narrow ? (double)(float)row[i] : row[i];
+				const double product = i == 1 ? 0.0 : narrow ? (double)((float)x * (float)w) : x * w;
+				assert_true(out[4 * k + i] == product / 4.0);
+			}
+			assert_true(out[4 * k + 3] == 0.0);
+		}
+		free(o.scratch);
+		score_model_free(model);
+	}
+}
+
 /* ---- what only another room could ask -------------------------------------------------------------------------------- */
 
 static void unknown_numbers(void **state)
@@ -482,6 +578,8 @@ int main(void)
 		cmocka_unit_test(very_many_columns),
 		cmocka_unit_test(too_many_categories),
 		cmocka_unit_test(every_layout),
+		cmocka_unit_test(opening_without_memory),
+		cmocka_unit_test(linear_contributions),
 		cmocka_unit_test(unknown_numbers),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
