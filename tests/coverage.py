@@ -8,7 +8,8 @@ Goes out: a table; exit code 1 if a room is below its minimum. --update records 
 (threads make a branch come and go); --missing prints what no test reaches in the files that the pattern matches.
 
 What counts: the objects of the library alone, not those of the copy with simulated instructions in BUILD/tests, whose
-optimised branches are not those of the source. SL_NEVER() (lib/base/base.h) leaves no code in this build. Instruction sets that this
+optimised branches are not those of the source. SL_NEVER() (lib/base/base.h) leaves no code in this build, and no function is
+copied into its callers, so that a branch on a caller's constant counts once. Instruction sets that this
 machine can't run are named apart: a file that the compiler skips has no lines to count, one that the processor skips has
 only missed ones.
 """

@@ -177,7 +177,10 @@ static score_status take_strings(const batch_view *v, const score_model *model, 
 		return SCORE_OK;
 	size_t size = c->text.offset_type == SCORE_I32 ? sizeof(int32_t) : sizeof(int64_t);
 	static const int64_t none[1] = {0}; /* of a dictionary without strings */
-	strings->offsets = strings->offsets ? (const char *)strings->offsets + (size_t)values->offset * size : (const void *)none;
+	if (strings->offsets)
+		strings->offsets = (const char *)strings->offsets + (size_t)values->offset * size;
+	else if (values->length == 0)
+		strings->offsets = none;
 	strings->indices = sl_arrow_buffer(a, 1);
 	strings->index_type = c->text.index_type;
 	strings->n_strings = values->length;
@@ -241,8 +244,7 @@ static score_status check_batch(const score_arrow_binding *b, const struct Arrow
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_arrow_batch: binding and batch must not be NULL");
 	if (!batch->release)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_arrow_batch: the batch was released already");
-	if (batch->length < 0 || batch->offset < 0 || batch->n_children != (int64_t)b->n_columns ||
-		(batch->n_children && !batch->children))
+	if (batch->length < 0 || batch->offset < 0 || batch->n_children != (int64_t)b->n_columns || !batch->children)
 		return sl_fail(error, SCORE_ERR_SHAPE, "the batch has %lld rows and %lld columns, its schema had %u columns",
 			(long long)batch->length, (long long)batch->n_children, b->n_columns);
 	const uint8_t *valid = sl_arrow_validity(batch);

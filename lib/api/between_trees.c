@@ -77,7 +77,7 @@ static size_t values_per_row(const stage_call *c)
 
 static score_status check_room(const stage_call *c, size_t width, const void *out, size_t out_len, score_error *error)
 {
-	size_t needed = 0;
+	size_t needed = SIZE_MAX;
 	if (!sl_mul((size_t)c->view.n_rows, width, &needed) || (needed && !out) || out_len < needed)
 		return sl_fail(error, SCORE_ERR_SHAPE, "out has room for %zu values, %lld rows of %zu values need %zu",
 			out ? out_len : 0, (long long)c->view.n_rows, width, needed);

@@ -49,7 +49,7 @@ score_status score_model_get_bin_column(const score_model *model, uint32_t i, sc
 static score_status check_table(const score_model *model, const input_view *view, const void *codes, size_t bytes,
 	int64_t stride, score_error *error)
 {
-	size_t size = engine_code_bytes(model->e), n_columns = engine_n_columns(model->e), needed = 0;
+	size_t size = engine_code_bytes(model->e), n_columns = engine_n_columns(model->e), needed = SIZE_MAX;
 	if (stride < 0 || (uint64_t)stride % size || (uint64_t)stride / size < (uint64_t)view->n_rows)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "columns of %lld rows of codes of %zu bytes cannot be %lld bytes apart: "
 			"expected a multiple of %zu, at least %lld", (long long)view->n_rows, size, (long long)stride, size,

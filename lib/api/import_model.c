@@ -58,7 +58,7 @@ static score_status import_bytes(const void *data, size_t size, const score_impo
 	status = score_builder_finish(b, out, error);
 	score_builder_free(b);
 	/* What would be a wrong call by a builder's user is a wrong file here. */
-	if (status == SCORE_ERR_ARGUMENT && *out == NULL) {
+	if (status == SCORE_ERR_ARGUMENT) {
 		status = SCORE_ERR_CORRUPT;
 		if (error)
 			error->code = status;
@@ -70,7 +70,7 @@ score_status sl_import_take_options(const score_import_options *given, score_imp
 {
 	score_status status = sl_take_struct(o, sizeof *o, given, "score_import_options", error);
 	o->struct_size = sizeof *o; /* whatever the caller's was, or none: importers get a whole one */
-	if (status == SCORE_OK && o->iteration_begin >= o->iteration_end && o->iteration_begin != 0)
+	if (status == SCORE_OK && o->iteration_begin && o->iteration_begin >= o->iteration_end)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "iteration range [%u, %u) is empty or reversed", o->iteration_begin,
 			o->iteration_end);
 	if (status == SCORE_OK && !engine_isa_available(o->isa))

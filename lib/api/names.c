@@ -32,5 +32,5 @@ const char *score_regime_name(score_regime regime)
 
 const char *score_model_link_name(const score_model *model)
 {
-	return model ? NAME(forest_link_names, model->f->link) : "unknown";
+	return model ? forest_link_names[model->f->link] : "unknown";
 }

@@ -109,7 +109,7 @@ score_status score_batch(const score_model *model, const score_input *input, dou
 {
 	score_options o;
 	input_view view;
-	size_t needed = 0;
+	size_t needed = SIZE_MAX;
 	if (!model)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_batch: model is NULL");
 	score_status status = sl_model_take_options(model, options, &o, error);

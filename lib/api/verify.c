@@ -28,7 +28,7 @@ static score_status check_regime(verification *v, score_regime regime, uint32_t 
 	score_input in = score_input_rows_f64(v->rows, n_rows, f->n_features);
 	input_view view;
 	score_status status = input_open(&in, NULL, f, &view, error);
-	if (status != SCORE_OK)
+	if (SL_NEVER(status != SCORE_OK)) /* rows as the model wants them */
 		return status;
 	engine_call call = {&view, SCORE_OUTPUT_MARGIN, regime, 0, f->n_trees, v->scratch, v->scratch_bytes, v->out, 0};
 	if (engine_cannot_serve(v->e, &call))

@@ -48,7 +48,7 @@ struct sl_arena_block {
 };
 
 #if defined(SL_COVERAGE)
-#define ARENA_BLOCK 0 /* each piece is an allocation of its own, so that tests of memory that runs out reach every one */
+#define ARENA_BLOCK 32 /* nearly each piece is an allocation of its own, so that tests of memory that runs out reach every one */
 #else
 #define ARENA_BLOCK ((size_t)64 << 10)
 #endif
@@ -62,10 +62,11 @@ void sl_arena_init(sl_arena *arena, const score_allocator *allocator, size_t lim
 	arena->over_limit = false;
 }
 
+/* `data` is at most half of what size_t holds. */
 static sl_arena_block *new_block(sl_arena *arena, size_t data)
 {
-	size_t size;
-	if (!sl_add(data, sizeof(sl_arena_block), &size) || size > arena->limit || arena->used > arena->limit - size) {
+	const size_t size = data + sizeof(sl_arena_block);
+	if (size > arena->limit || arena->used > arena->limit - size) {
 		arena->over_limit = true;
 		return NULL;
 	}
@@ -114,7 +115,7 @@ void *sl_arena_alloc(sl_arena *arena, size_t n, size_t size)
 void *sl_arena_copy(sl_arena *arena, const void *from, size_t n, size_t size)
 {
 	void *to = sl_arena_alloc(arena, n, size);
-	if (to && n && size)
+	if (to && n)
 		memcpy(to, from, n * size);
 	return to;
 }

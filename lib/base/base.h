@@ -237,7 +237,7 @@ size_t sl_utf8_prefix(const char *text, size_t length);
 		return (int64_t)v; \
 	}
 
-/* Element `i` of integers that lie densely, anywhere. Those of SCORE_U64 beyond int64_t come out negative; other types have none: 0. */
+/* Element `i` of integers that lie densely, anywhere: `type` is SCORE_I8 … SCORE_U64, whose numbers beyond int64_t come out negative. */
 static inline int64_t sl_integer_at(const void *values, score_dtype type, int64_t i)
 {
 	switch (type) {
@@ -248,9 +248,10 @@ static inline int64_t sl_integer_at(const void *values, score_dtype type, int64_
 		SL_INTEGER_CASE(SCORE_I32, int32_t)
 		SL_INTEGER_CASE(SCORE_U32, uint32_t)
 		SL_INTEGER_CASE(SCORE_I64, int64_t)
-		SL_INTEGER_CASE(SCORE_U64, uint64_t)
 	}
-	return 0;
+	uint64_t v;
+	memcpy(&v, (const char *)values + i * (int64_t)sizeof v, sizeof v);
+	return (int64_t)v;
 }
 #undef SL_INTEGER_CASE
 

@@ -307,7 +307,7 @@ static void whole_multiply_add(whole *x, uint32_t factor, uint32_t carry)
 		x->limbs[i] = (uint32_t)sum;
 		sum >>= 32;
 	}
-	if (sum != 0 && x->n < BIG_LIMBS)
+	if (sum != 0 && !SL_NEVER(x->n == BIG_LIMBS))
 		x->limbs[x->n++] = (uint32_t)sum;
 }
 
@@ -330,16 +330,17 @@ static void whole_shift(whole *x, int64_t bits)
 	int limbs = (int)(bits / 32);
 
 	whole_multiply_add(x, UINT32_C(1) << (bits % 32), 0);
-	if (limbs > BIG_LIMBS - x->n)
+	if (SL_NEVER(limbs > BIG_LIMBS - x->n))
 		limbs = BIG_LIMBS - x->n;
 	memmove(x->limbs + limbs, x->limbs, (size_t)x->n * sizeof x->limbs[0]);
 	memset(x->limbs, 0, (size_t)limbs * sizeof x->limbs[0]);
 	x->n += limbs;
 }
 
+/* Of a number and a midpoint that 128-bit numbers did not tell apart: no power of two, which has one bit in all, lies between. */
 static int whole_compare(const whole *a, const whole *b)
 {
-	if (a->n != b->n)
+	if (SL_NEVER(a->n != b->n))
 		return a->n < b->n ? -1 : 1;
 	for (int i = a->n - 1; i >= 0; i--) {
 		if (a->limbs[i] != b->limbs[i])
@@ -457,7 +458,8 @@ static inline bool divide_or_multiply(const decimal *d, double *out)
 	static const double powers[] = { 1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13,
 		1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22 };
 
-	if (d->w > UINT64_C(1) << 53 || d->exponent < -22 || d->exponent > 22 || d->cut)
+	/* Where digits were cut, w has 19, which are more than 2^53. */
+	if (d->w > UINT64_C(1) << 53 || d->exponent < -22 || d->exponent > 22)
 		return false;
 	if (d->exponent < 0)
 		*out = (double)d->w / powers[-d->exponent];

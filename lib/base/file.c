@@ -189,7 +189,7 @@ score_status sl_write_file(const char *path, const void *data, size_t size, scor
 {
 	char temporary[4096];
 	int length = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
-	if (length < 0 || (size_t)length >= sizeof temporary)
+	if ((size_t)length >= sizeof temporary)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "the path is longer than %zu bytes", sizeof temporary - 32);
 	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
 	if (fd < 0)

@@ -37,7 +37,7 @@ static ALWAYS_INLINE uint32_t CONTRIBUTION_NAME(code_at)(const contribution_tree
 	return c->code_bytes == 2 ? ((const uint16_t *)codes)[at] : ((const uint32_t *)codes)[at];
 }
 
-/* The sign bit of cut - code: codes and cuts are below 2^31. */
+/* The sign bit of cut - code: those of one and two bytes are below 2^31. */
 #define CONTRIBUTION_COMPARE(TYPE) \
 	for (size_t r = 0; r < CONTRIBUTION_LANES; r++) \
 		goes_right[r] = (double)(int32_t)((uint32_t)((int32_t)q->cut - (int32_t)((const TYPE *)c->codes + first)[r]) >> 31)
@@ -53,8 +53,9 @@ static ALWAYS_INLINE void CONTRIBUTION_NAME(ask)(const contribution_tree *c, con
 		CONTRIBUTION_COMPARE(uint8_t);
 	} else if (c->code_bytes == 2) {
 		CONTRIBUTION_COMPARE(uint16_t);
-	} else {
-		CONTRIBUTION_COMPARE(uint32_t);
+	} else { /* the code of missing values may have all bits set */
+		for (size_t r = 0; r < CONTRIBUTION_LANES; r++)
+			goes_right[r] = ((const uint32_t *)c->codes + first)[r] > q->cut ? 1.0 : 0.0;
 	}
 }
 

@@ -243,8 +243,7 @@ static bool is_usable(const engine *e)
 static uint32_t least_rows(const planner *p)
 {
 	size_t operations = p->ops.length + 2 * p->full_slots.length / 5;
-	size_t n_trees = p->e->f->n_trees ? p->e->f->n_trees : 1;
-	return 12 + (uint32_t)(operations / (24 * n_trees));
+	return 12 + (uint32_t)(operations / (24 * (size_t)p->e->f->n_trees));
 }
 
 /* Copy it into the model and let it go. */

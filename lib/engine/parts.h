@@ -275,7 +275,7 @@ void engine_rows(const engine *e, const engine_call *call, row_range rows);
 /* Outputs whose sums fit on the stack when the output row has no room for them. */
 #define OUTPUTS_ON_STACK 64u
 
-/* Sums of one row before the first tree, and what becomes of them after the last. */
+/* Sums of one row before the first tree, and what becomes of them after the last: of margins, `sums` is `out`. */
 void engine_start_sums(const forest *f, double *sums);
 void engine_finish_row(const engine *e, const engine_call *call, double *sums, double *out);
 

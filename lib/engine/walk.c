@@ -122,8 +122,6 @@ void engine_finish_row(const engine *e, const engine_call *call, double *sums, d
 		sums[o] = forest_finish_margin(&f->contract, sums[o], f->base[o], iterations);
 	if (call->output == SCORE_OUTPUT_PREDICTION)
 		engine_link_row(f, iterations, sums, out);
-	else if (sums != out)
-		memcpy(out, sums, f->contract.n_outputs * sizeof *out);
 }
 
 /* ---- few rows: trees side by side --------------------------------------------------------------------------- */

@@ -274,7 +274,7 @@ static void put_contract(writer *w, const forest *f, bool prediction)
 	put_flag(w, "baseFirst", c->base_position == SCORE_BASE_FIRST);
 	put_flag(w, "linked", prediction);
 	put_variable(w, "average", c->average);
-	put_variable(w, "iterations", c->trees_per_iteration ? f->n_trees / c->trees_per_iteration : 0);
+	put_variable(w, "iterations", f->n_trees / c->trees_per_iteration);
 	/* A float model divides and multiplies by the float of it. */
 	put_double(w, "scale", c->sum == SCORE_F32 ? (double)(float)c->scale : c->scale);
 	put_numbers(w, "base", f->base, c->n_outputs);

@@ -9,7 +9,7 @@
 
 #define MAX_STEPS 256u
 #define MAX_COLUMNS (1u << 20)
-#define MAX_TABLE ((size_t)INT32_MAX)
+#define MAX_TABLE_BYTES ((uint64_t)INT32_MAX * sizeof(uint32_t)) /* of all: no kind has more elements than INT32_MAX */
 
 typedef struct adding {
 	score_builder *b;
@@ -38,8 +38,9 @@ static score_status check_source(const adding *a, uint32_t source, bool is_plain
 
 static score_status intern(const adding *a, raw_table_kind kind, const void *elements, size_t n, uint32_t *number)
 {
-	uint64_t limit = a->b->options.max_bytes, have = (uint64_t)a->b->table_words.length * 8;
-	if (n > MAX_TABLE || have > limit || n * forest_table_element(kind) > limit - have)
+	const uint64_t given = a->b->options.max_bytes, limit = given < MAX_TABLE_BYTES ? given : MAX_TABLE_BYTES;
+	const uint64_t have = (uint64_t)a->b->table_words.length * 8; /* in whole words: it may be a few bytes above */
+	if (have > limit || n > (limit - have) / forest_table_element(kind))
 		return sl_fail(a->error, SCORE_ERR_LIMIT,
 			"the tables of the derived columns need more than %llu bytes (max_bytes)", (unsigned long long)limit);
 	*number = forest_intern_table(a->b, kind, elements, (uint32_t)n);
@@ -169,8 +170,6 @@ static score_status add_steps(adding *a)
 	if (p->n_steps > MAX_STEPS - have)
 		return sl_fail(a->error, SCORE_ERR_LIMIT, "column %u has %zu steps, with those of its source; the limit is %u",
 			a->column, p->n_steps + have, MAX_STEPS);
-	if (a->b->steps.length > INT32_MAX - MAX_STEPS)
-		return sl_fail(a->error, SCORE_ERR_LIMIT, "the derived columns have more than %d steps", INT32_MAX);
 	for (size_t i = 0; i < p->n_steps; i++) {
 		score_status status = add_step(a, p->steps + i, i);
 		if (status != SCORE_OK)

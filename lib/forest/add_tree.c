@@ -66,6 +66,13 @@ static score_status intern_numeric(walk *w, const score_node *node, uint32_t at,
 	return *out == UINT32_MAX ? sl_fail_memory(w->error, sizeof test) : SCORE_OK;
 }
 
+/* Elements that the model has room for. A file may name the same ones from many nodes, so that they outgrow it. */
+static uint64_t most_elements(const score_builder *b, size_t bytes, uint32_t most)
+{
+	const uint64_t fit = b->options.max_bytes / bytes;
+	return fit < most ? fit : most;
+}
+
 static score_status intern_category(walk *w, const score_node *node, uint32_t at, uint32_t *out)
 {
 	const score_tree *tree = w->tree;
@@ -76,7 +83,11 @@ static score_status intern_category(walk *w, const score_node *node, uint32_t at
 			node->categories, (unsigned long long)node->categories + node->n_categories, tree->n_categories);
 	if (node->n_categories)
 		memcpy(w->members, tree->categories + node->categories, node->n_categories * sizeof *w->members);
-	uint32_t set = forest_intern_set(w->b, w->members, node->n_categories);
+	const uint64_t most = most_elements(w->b, sizeof *w->members, UINT32_MAX - 1);
+	uint32_t set = forest_intern_set(w->b, w->members, node->n_categories, most);
+	if (set == UINT32_MAX && w->b->members.length + node->n_categories > most)
+		return sl_fail(w->error, SCORE_ERR_LIMIT, "the model's sets have more than %llu categories (max_bytes)",
+			(unsigned long long)most);
 	if (set == UINT32_MAX)
 		return sl_fail_memory(w->error, node->n_categories * sizeof *w->members);
 	raw_test test = {.feature = node->feature, .set = set,
@@ -167,8 +178,9 @@ static score_status take_terms(walk *w, uint32_t at)
 			return sl_fail(w->error, SCORE_ERR_ARGUMENT, "leaf %u has a term of feature %u, the model has %u features", at,
 				tree->term_features[i], b->contract.n_features);
 	}
-	if (b->coefficients.length + leaf.n_terms > INT32_MAX)
-		return sl_fail(w->error, SCORE_ERR_LIMIT, "the model has more than %d terms", INT32_MAX);
+	const uint64_t most = most_elements(b, sizeof(double) + sizeof(uint32_t), INT32_MAX);
+	if (b->coefficients.length + leaf.n_terms > most)
+		return sl_fail(w->error, SCORE_ERR_LIMIT, "the model has more than %llu terms (max_bytes)", (unsigned long long)most);
 	uint32_t end = (uint32_t)b->coefficients.length + leaf.n_terms;
 	if (!sl_vector_push(&b->constants, &leaf.constant, 1) || !sl_vector_push(&b->term_ends, &end, 1))
 		return sl_fail_memory(w->error, sizeof leaf);

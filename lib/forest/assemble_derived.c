@@ -82,7 +82,7 @@ static void *copy_tables(assembly *a, raw_table_kind kind, const uint32_t **firs
 	for (uint32_t i = 0; i < a->n[kind]; i++)
 		n += tables[a->order[kind][i]].n;
 	uint32_t *places = sl_arena_alloc(a->arena, (size_t)a->n[kind] + 1, sizeof *places);
-	char *to = n <= INT32_MAX ? sl_arena_alloc(a->arena, n, element) : NULL;
+	char *to = sl_arena_alloc(a->arena, n, element);
 	if (!places || !to)
 		return NULL;
 	for (uint32_t i = 0; i < a->n[kind]; i++) {

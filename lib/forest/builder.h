@@ -84,8 +84,8 @@ struct score_builder {
 
 /* Number of the test in `b->tests`, added if new; UINT32_MAX when memory is out. */
 uint32_t forest_intern_test(score_builder *b, const raw_test *test);
-/* The same for a set; sorts `members` and drops repeats. */
-uint32_t forest_intern_set(score_builder *b, uint32_t *members, size_t n);
+/* The same for a set; sorts `members` and drops repeats. UINT32_MAX, too, where all sets would have more than `most` members. */
+uint32_t forest_intern_set(score_builder *b, uint32_t *members, size_t n, uint64_t most);
 /* The same for a table of `n` elements; the number is that among tables of its kind. */
 uint32_t forest_intern_table(score_builder *b, raw_table_kind kind, const void *elements, uint32_t n);
 /* Bytes of an element of a table. */

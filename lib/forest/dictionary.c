@@ -92,7 +92,7 @@ score_status forest_make_dictionary(const forest_dictionary *from, uint32_t feat
 	if (status != SCORE_OK)
 		return status;
 	uint32_t n = from->n_labels, bits = 1;
-	while (bits < 24 && n >> bits)
+	while (n >> bits)
 		bits++;
 	size_t text_bytes = n ? from->starts[n] : 0;
 	forest_dictionary *d = sl_arena_copy(arena, from, 1, sizeof *d);

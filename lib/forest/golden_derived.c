@@ -62,7 +62,7 @@ static double pick_key(const forest_derived *d, const forest_step *s, uint64_t r
 	if (s->keys == FOREST_DENSE)
 		return (double)i;
 	const double *keys = d->table_values + d->table_first[s->keys];
-	return n == 0 ? 0.0 : i < n ? keys[i] : keys[n - 1] + 1.0;
+	return i < n ? keys[i] : keys[n - 1] + 1.0; /* keys that are none are dense */
 }
 
 /* A value from which the step makes y, or one that it asks for. */

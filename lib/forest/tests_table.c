@@ -134,7 +134,8 @@ uint32_t forest_intern_test(score_builder *b, const raw_test *test)
 			return index->slots[at] - 1;
 	}
 	uint32_t number = (uint32_t)b->tests.length;
-	if (number == NONE || !sl_vector_push(&b->tests, test, 1))
+	/* Each is of another node, refused ones included: a hundred gigabytes. */
+	if (SL_NEVER(number == NONE) || !sl_vector_push(&b->tests, test, 1))
 		return NONE;
 	index->slots[at] = number + 1;
 	index->n_used++;
@@ -159,7 +160,7 @@ static size_t sort_unique(uint32_t *members, size_t n)
 	return kept;
 }
 
-uint32_t forest_intern_set(score_builder *b, uint32_t *members, size_t n)
+uint32_t forest_intern_set(score_builder *b, uint32_t *members, size_t n, uint64_t most)
 {
 	raw_index *index = &b->set_index;
 	if (!make_room(b, index))
@@ -173,8 +174,7 @@ uint32_t forest_intern_set(score_builder *b, uint32_t *members, size_t n)
 	}
 	raw_set s = {(uint32_t)b->members.length, (uint32_t)n};
 	uint32_t number = (uint32_t)b->sets.length;
-	if (b->members.length + n > UINT32_MAX - 1 || !sl_vector_push(&b->members, members, n) ||
-		!sl_vector_push(&b->sets, &s, 1))
+	if (b->members.length + n > most || !sl_vector_push(&b->members, members, n) || !sl_vector_push(&b->sets, &s, 1))
 		return NONE;
 	index->slots[at] = number + 1;
 	index->n_used++;

@@ -8,7 +8,7 @@
 
 bool slm_array_bytes(uint64_t count, uint32_t bits, uint64_t *out)
 {
-	if (bits == 0 || count > (UINT64_MAX - 7) / bits)
+	if (count > (UINT64_MAX - 7) / bits)
 		return false;
 	*out = (count * bits + 7) / 8;
 	return true;
@@ -40,11 +40,11 @@ void slm_pack(const uint32_t *values, size_t n, uint32_t bits, uint8_t *out)
 		*out = (uint8_t)window;
 }
 
-/* Up to eight bytes from `at`; past the end there are zeros. */
+/* The fewer than eight bytes from `at` on; past the end there are zeros. */
 static uint64_t tail_u64(const uint8_t *bytes, size_t size, size_t at)
 {
 	uint64_t v = 0;
-	for (uint32_t k = 0; k < 8 && at + k < size; k++)
+	for (uint32_t k = 0; at + k < size; k++)
 		v |= (uint64_t)bytes[at + k] << (8 * k);
 	return v;
 }

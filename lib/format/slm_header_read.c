@@ -400,7 +400,7 @@ static score_status read_counts(reader *r, const sl_value *root, forest *f, slm_
 static bool read_type(const sl_value *text, slm_section *s)
 {
 	uint32_t bits = 0;
-	if (text->type != SL_TEXT || text->n < 2 || text->n > 3)
+	if (text->n < 2 || text->n > 3)
 		return false;
 	for (uint32_t i = 1; i < text->n; i++) {
 		const char c = text->u.text[i];
@@ -412,7 +412,7 @@ static bool read_type(const sl_value *text, slm_section *s)
 	s->is_float = text->u.text[0] == 'f';
 	if (s->is_float)
 		return bits == 32 || bits == 64;
-	return text->u.text[0] == 'u' && text->u.text[1] != '0' && bits >= 1 && bits <= 32;
+	return text->u.text[0] == 'u' && text->u.text[1] != '0' && bits <= 32;
 }
 
 static score_status read_section(const reader *r, const sl_value *map, uint64_t room, uint64_t *at, slm_table *table)

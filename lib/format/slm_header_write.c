@@ -56,7 +56,7 @@ static void put_number(writer *w, const char *key, double value)
 static void put_word(writer *w, const char *key, const slm_words *words, int32_t value)
 {
 	put_text(w, key);
-	if (value < 0 || (uint32_t)value >= words->count)
+	if ((uint32_t)value >= words->count)
 		w->status = sl_fail(w->error, SCORE_ERR_UNSUPPORTED, "the file format has no word for '%s' number %d", key,
 			(int)value);
 	else

@@ -7,19 +7,20 @@
 
 score_status slm_list_labels(const forest *f, sl_arena *arena, slm_labels *out, score_error *error)
 {
-	uint64_t n = 0, n_bytes = 0;
+	uint64_t n = 0;
+	size_t n_bytes = 0; /* of what lies in memory */
 	for (uint32_t i = 0; i < f->n_features; i++) {
 		const forest_dictionary *d = f->features[i].dictionary;
 		n += d ? d->n_labels : 0;
 		n_bytes += d && d->n_labels ? d->starts[d->n_labels] - d->n_labels : 0;
 	}
-	if (n > INT32_MAX || n_bytes > SIZE_MAX)
+	if (n > INT32_MAX)
 		return sl_fail(error, SCORE_ERR_LIMIT, "the file format holds no %llu labels", (unsigned long long)n);
 	uint32_t *sizes = sl_arena_alloc(arena, (size_t)n, sizeof *sizes);
-	uint8_t *text = sl_arena_alloc(arena, (size_t)n_bytes, 1);
+	uint8_t *text = sl_arena_alloc(arena, n_bytes, 1);
 	double *codes = sl_arena_alloc(arena, (size_t)n, sizeof *codes);
 	if (!sizes || !text || !codes)
-		return sl_fail_memory(error, (size_t)n * sizeof(double) + (size_t)n_bytes);
+		return sl_fail_memory(error, (size_t)n * sizeof(double) + n_bytes);
 	uint32_t at = 0;
 	size_t byte = 0;
 	for (uint32_t i = 0; i < f->n_features; i++) {
@@ -31,7 +32,7 @@ score_status slm_list_labels(const forest *f, sl_arena *arena, slm_labels *out, 
 			byte += sizes[at];
 		}
 	}
-	*out = (slm_labels){(uint32_t)n, (size_t)n_bytes, sizes, text, codes};
+	*out = (slm_labels){(uint32_t)n, n_bytes, sizes, text, codes};
 	return SCORE_OK;
 }
 

@@ -90,7 +90,7 @@ static void *take(const reader *r, sl_arena *arena, uint64_t n, size_t size)
 {
 	void *memory = n <= SIZE_MAX ? sl_arena_alloc(arena, (size_t)n, size) : NULL;
 	if (memory == NULL)
-		(void)sl_fail_memory(r->error, n <= SIZE_MAX / size ? (size_t)n * size : SIZE_MAX);
+		(void)sl_fail_memory(r->error, (size_t)n * size);
 	return memory;
 }
 

@@ -19,16 +19,21 @@
 
 #include <cmocka.h>
 
+#include "expect_error.h"
+#include "metered_memory.h"
 #include "random_model.h"
 
-/* What to do with the calls of the library: the `at`-th of all (from 0) fails with `code`; 0 with code 0: ends early. */
-typedef enum call { NONE, READ, WRITE, FSYNC, MMAP, RENAME, OPEN, CLOSE, FSTAT } call;
+/* What to do with the calls of the library: the `at`-th of all (from 0) fails with `code`; with code 0, a read ends early and a
+ * file is said to be another by now. */
+typedef enum call { NONE, READ, WRITE, FSYNC, MMAP, RENAME, CLOSE, FSTAT } call;
 static struct plan {
 	call which;
 	int at, code;
 	int n_short;  /* reads and writes take at most so many bytes; 0: all */
 	int interrupt; /* every second read and write is interrupted first */
 	int n_calls;
+	int closes_badly;  /* every file, too                                  */
+	struct stat later; /* what is added to a file's size and time of change */
 } plan;
 
 static int fails(call which)
@@ -68,6 +73,9 @@ int __real_rename(const char *from, const char *to);
 int __wrap_rename(const char *from, const char *to);
 int __real_close(int fd);
 int __wrap_close(int fd);
+/* What fstat() is called where files may be large. */
+int __real_fstat64(int fd, struct stat *out);
+int __wrap_fstat64(int fd, struct stat *out);
 
 ssize_t __wrap_read(int fd, void *to, size_t n)
 {
@@ -106,8 +114,22 @@ int __wrap_rename(const char *from, const char *to)
 int __wrap_close(int fd)
 {
 	int bad = fails(CLOSE), code = __real_close(fd);
-	errno = bad ? plan.code : errno;
-	return bad ? -1 : code;
+	errno = bad ? plan.code : plan.closes_badly ? EIO : errno;
+	return bad || plan.closes_badly ? -1 : code;
+}
+
+int __wrap_fstat64(int fd, struct stat *out)
+{
+	const int bad = fails(FSTAT);
+	if (bad && plan.code)
+		return -1;
+	int code = __real_fstat64(fd, out);
+	if (bad) {
+		out->st_size += plan.later.st_size;
+		out->st_mtim.tv_sec += plan.later.st_mtim.tv_sec;
+		out->st_mtim.tv_nsec += plan.later.st_mtim.tv_nsec;
+	}
+	return code;
 }
 
 /* ---- tests ---------------------------------------------------------------------------------------------------------- */
@@ -167,8 +189,9 @@ static void slow_files_are_read_and_written(void **state)
 
 static void broken_reads_are_reported(void **state)
 {
-	static const struct plan plans[] = {
-		{READ, 0, EIO, 0, 0, 0}, {READ, 3, EIO, 100, 0, 0}, {READ, 0, 0, 0, 0, 0}, {READ, 2, 0, 100, 0, 0}};
+	static const struct plan plans[] = {{.which = READ, .code = EIO}, {.which = READ, .at = 3, .code = EIO, .n_short = 100},
+		{.which = READ}, {.which = READ, .at = 2, .n_short = 100}, {.which = FSTAT, .code = EIO},
+		{.which = FSTAT, .at = 1, .code = EIO}};
 	score_error error;
 	(void)state;
 	save();
@@ -182,10 +205,64 @@ static void broken_reads_are_reported(void **state)
 	assert_non_null(strstr(error.message, "map"));
 }
 
+/* Another size, or a later time of change: what was read may be half of each. */
+static void a_file_that_changes_while_it_is_read_is_refused(void **state)
+{
+	const struct stat later[] = {{.st_size = 8}, {.st_mtim = {.tv_sec = 1}}, {.st_mtim = {.tv_nsec = 1}}, {.st_size = 0}};
+	score_error error;
+	char message[256];
+	(void)state;
+	save();
+	snprintf(message, sizeof message, "'%s' was changed while it was read: replace such files by rename", path);
+	for (size_t i = 0; i < 3; i++) {
+		plan = (struct plan){.which = FSTAT, .at = 1, .later = later[i]};
+		expect_error(open_again(0, &error), &error, SCORE_ERR_IO, message);
+	}
+	plan = (struct plan){.which = FSTAT, .at = 1, .later = later[3]};
+	assert_int_equal(open_again(0, &error), SCORE_OK);
+}
+
+static void files_are_refused_by_what_they_are(void **state)
+{
+	score_error error;
+	score_open_options options = SCORE_OPEN_OPTIONS_INIT;
+	score_model *out = model;
+	char message[256], long_path[4200];
+	struct stat st;
+	(void)state;
+	save();
+	assert_int_equal(stat(path, &st), 0);
+	options.max_bytes = (uint64_t)st.st_size - 1;
+	snprintf(message, sizeof message, "'%s' has %lld bytes, the limit (max_bytes) is %lld", path, (long long)st.st_size,
+		(long long)st.st_size - 1);
+	expect_error(score_model_open_file(path, &options, &out, &error), &error, SCORE_ERR_LIMIT, message);
+	assert_null(out);
+	options.max_bytes++;
+	assert_int_equal(score_model_open_file(path, &options, &out, &error), SCORE_OK);
+	score_model_free(out);
+	snprintf(message, sizeof message, "cannot rename to '%s': is a directory", folder);
+	expect_error(score_model_save_file(model, folder, NULL, &error), &error, SCORE_ERR_IO, message);
+	metered_memory memory = {.left = 0};
+	const score_allocator metered = metered_allocator(&memory);
+	options.allocator = &metered;
+	assert_int_equal(score_model_open_file(path, &options, &out, &error), SCORE_ERR_MEMORY);
+	assert_null(out);
+	options.allocator = NULL;
+	snprintf(message, sizeof message, "'%s' is not a regular file", folder);
+	expect_error(score_model_open_file(folder, &options, &out, &error), &error, SCORE_ERR_IO, message);
+	expect_error(score_model_save_file(NULL, path, NULL, &error), &error, SCORE_ERR_ARGUMENT,
+		"score_model_save_memory: model is NULL");
+	memset(long_path, 'x', sizeof long_path - 1);
+	long_path[sizeof long_path - 1] = '\0';
+	expect_error(score_model_save_file(model, long_path, NULL, &error), &error, SCORE_ERR_ARGUMENT,
+		"the path is longer than 4064 bytes");
+}
+
 static void broken_writes_leave_nothing(void **state)
 {
-	static const struct plan plans[] = {{WRITE, 0, ENOSPC, 0, 0, 0}, {WRITE, 5, ENOSPC, 64, 0, 0}, {WRITE, 0, EIO, 0, 0, 0},
-		{FSYNC, 0, EIO, 0, 0, 0}, {CLOSE, 0, EIO, 0, 0, 0}, {RENAME, 0, EACCES, 0, 0, 0}};
+	static const struct plan plans[] = {{.which = WRITE, .code = ENOSPC},
+		{.which = WRITE, .at = 5, .code = ENOSPC, .n_short = 64}, {.which = WRITE, .code = EIO}, {.which = FSYNC, .code = EIO},
+		{.which = CLOSE, .code = EIO}, {.which = RENAME, .code = EACCES}, {.which = WRITE, .code = ENOSPC, .closes_badly = 1}};
 	score_error error;
 	(void)state;
 	unlink(path);
@@ -250,6 +327,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(slow_files_are_read_and_written),
 		cmocka_unit_test(broken_reads_are_reported),
+		cmocka_unit_test(a_file_that_changes_while_it_is_read_is_refused),
+		cmocka_unit_test(files_are_refused_by_what_they_are),
 		cmocka_unit_test(broken_writes_leave_nothing),
 		cmocka_unit_test(a_failed_save_keeps_the_old_file),
 		cmocka_unit_test(a_shrunk_mapping_is_a_signal_only_while_it_is_read),

@@ -5,7 +5,7 @@
 #include <scoreline/build.h>
 #include <scoreline/endpoint.h>
 
-/* Linear: margin = answer + 0 * a + 0 * b, features "a" and "b". Without golden rows. Asserts. */
+/* Linear: margin = answer + 0 * a + 0 * b, features "a" and "b". Asserts. */
 score_model *answering_model(double answer);
 /* margin = scale * a + b. */
 score_model *scaling_model(double scale);

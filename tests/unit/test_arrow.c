@@ -147,9 +147,24 @@ static void scores_a_batch(void **state)
 	check_scores(model, out, 1, 3);
 	b.array.length = 0;
 	assert_int_equal(score_arrow_batch(binding, &b.array, out, 0, NULL, &error), SCORE_OK);
+	/* Rows that might be null as a whole, and none is; a dictionary of which every string is there. */
+	static const uint8_t every_row[] = {0x1f};
+	make_batch(&b);
+	b.array.null_count = -1;
+	b.no_buffers[0] = every_row;
+	b.word_array.null_count = 0;
+	b.word_array.length = 2;
+	assert_int_equal(score_arrow_batch(binding, &b.array, out, N_ROWS, NULL, &error), SCORE_OK);
+	check_scores(model, out, 0, N_ROWS);
 	score_arrow_binding_free(binding);
 	score_arrow_binding_free(NULL);
 	score_model_free(model);
+}
+
+static void failed(score_status status, score_status code, const char *text)
+{
+	if (status != code || error.code != code || !strstr(error.message, text))
+		fail_msg("%s (%s), expected \"%s\"", score_status_name(status), status == SCORE_OK ? "" : error.message, text);
 }
 
 /* By position; plain and large strings; a column of nulls; a dictionary without strings. */
@@ -196,14 +211,14 @@ static void scores_other_columns(void **state)
 		for (int row = 0; row < N_ROWS; row++)
 			assert_memory_equal(out + row, &expected, sizeof expected);
 		score_arrow_binding_free(binding);
+		/* Text where the model has a number. */
+		b.children[1].format = formats[i];
+		binding = bind(model, &b, SCORE_ARROW_BY_POSITION);
+		failed(score_arrow_batch(binding, &b.array, out, N_ROWS, NULL, &error), SCORE_ERR_SHAPE,
+			"feature 'size' is a number, and column 0 holds text");
+		score_arrow_binding_free(binding);
 	}
 	score_model_free(model);
-}
-
-static void failed(score_status status, score_status code, const char *text)
-{
-	if (status != code || error.code != code || !strstr(error.message, text))
-		fail_msg("%s (%s), expected \"%s\"", score_status_name(status), status == SCORE_OK ? "" : error.message, text);
 }
 
 static void refuses_schemas(void **state)
@@ -229,6 +244,9 @@ static void refuses_schemas(void **state)
 	WRONG(b.schema.n_children = INT64_MAX, 0, SCORE_ERR_ARGUMENT, "columns");
 	WRONG(b.schema.children = NULL, 0, SCORE_ERR_ARGUMENT, "4 columns");
 	WRONG(b.child_list[2] = NULL, 0, SCORE_ERR_ARGUMENT, "column 2");
+	WRONG(b.schema.n_children = 0, 0, SCORE_ERR_SHAPE, "size");
+	WRONG(b.children[1].format = "", 0, SCORE_ERR_SHAPE, "'size' has the Arrow format '', which cannot be scored");
+	WRONG(b.children[1].format = "+r", 0, SCORE_ERR_SHAPE, "decode the runs first");
 	WRONG(b.schema.n_children = 4, SCORE_ARROW_BY_POSITION, SCORE_ERR_SHAPE, "4 columns, the model 3");
 	WRONG(b.children[1].name = "length", 0, SCORE_ERR_SHAPE, "size");
 	WRONG(b.children[1].name = NULL, 0, SCORE_ERR_SHAPE, "size");
@@ -278,6 +296,7 @@ static void refuses_batches(void **state)
 	WRONG(b.arrays[0].dictionary = NULL, SCORE_ERR_SHAPE, "calls a dictionary");
 	WRONG(b.word_array.length = -1, SCORE_ERR_SHAPE, "calls a dictionary");
 	WRONG(b.word_array.offset = -1, SCORE_ERR_SHAPE, "calls a dictionary");
+	WRONG(b.word_buffers[1] = NULL, SCORE_ERR_ARGUMENT, "the strings have no offsets (NULL)");
 #undef WRONG
 	score_arrow_binding_free(binding);
 	score_model_free(model);
@@ -311,7 +330,7 @@ static void released_stream(struct ArrowArrayStream *stream)
 }
 
 typedef struct seen {
-	const score_model *model;
+	const score_model *model; /* whose scores are expected, or NULL */
 	int n_batches, stop_after;
 } seen;
 
@@ -320,7 +339,7 @@ static int visit(void *context, int64_t first_row, int64_t n_rows, const double 
 	seen *s = context;
 	assert_int_equal(width, 1);
 	assert_int_equal(first_row, s->n_batches * N_ROWS);
-	if (n_rows)
+	if (n_rows && s->model)
 		check_scores(s->model, values, 0, N_ROWS);
 	return ++s->n_batches == s->stop_after;
 }
@@ -352,6 +371,17 @@ static void scores_streams(void **state)
 	WRONG(b.schema.format = "l", SCORE_ERR_SHAPE, "'l'");
 	WRONG(b.arrays[1].length = 4, SCORE_ERR_SHAPE, "fewer than");
 #undef WRONG
+	score_options leaves = SCORE_OPTIONS_INIT;
+	leaves.output = SCORE_OUTPUT_LEAF; /* three values per row: more than a number of values can be */
+	make_batch(&b);
+	b.n_left = 1;
+	b.array.length = INT64_MAX;
+	failed(score_arrow_stream(model, &stream, 0, &leaves, visit, &s, &error), SCORE_ERR_SHAPE, "no batch");
+	make_batch(&b);
+	b.schema.release = NULL; /* nothing to release */
+	s.n_batches = 0;
+	assert_int_equal(score_arrow_stream(model, &stream, 0, NULL, visit, &s, &error), SCORE_OK);
+	assert_int_equal(s.n_batches, 0);
 	make_batch(&b);
 	b.n_left = 1;
 	b.array.length = 0;
@@ -378,9 +408,10 @@ static void survives_without_memory(void **state)
 	score_status status = SCORE_ERR_MEMORY;
 	(void)state;
 	for (size_t n = 0; status != SCORE_OK; n++) {
-		seen s = {model, 0, 0};
+		seen s = {NULL, 0, 0};
 		make_batch(&b);
 		b.n_left = 1;
+		b.children[2].format = "n"; /* a column of nulls needs memory */
 		memory.left = n;
 		status = score_arrow_stream(model, &stream, 0, NULL, visit, &s, &error);
 		assert_int_equal(memory.held, held);

@@ -71,22 +71,31 @@ static void contracts(void **state)
 	WRONG(average, -1, "average -1");
 	WRONG(category_rule, 9, "category_rule 9");
 	WRONG(scale, NAN, "scale");
+	WRONG(average, SCORE_AVERAGE_SCALE + 1, "unknown average");
+	WRONG(category_rule, -1, "category_rule -1");
 #undef WRONG
 	c = good;
 	c.n_features = 0;
 	refused(score_builder_new(&c, NULL, &b, &error), SCORE_ERR_LIMIT, "n_features is 0");
+	c.n_features = (1u << 20) + 1;
+	refused(score_builder_new(&c, NULL, &b, &error), SCORE_ERR_LIMIT, "n_features is 1048577, expected 1 to 1048576");
 	c = good;
 	c.n_outputs = 0;
 	refused(score_builder_new(&c, NULL, &b, &error), SCORE_ERR_LIMIT, "n_outputs is 0");
+	c.n_outputs = (1u << 16) + 1;
+	refused(score_builder_new(&c, NULL, &b, &error), SCORE_ERR_LIMIT, "n_outputs is 65537, expected 1 to 65536");
 	score_builder_free(NULL);
 }
 
 static void features(void **state)
 {
 	const char *labels[] = {"a", "b"}, *twice[] = {"a", "a"}, *null[] = {"a", NULL};
+	const char *many[40];
 	char *name = malloc(70000);
 	score_builder *b = builder_of(SCORE_F64);
 	(void)state;
+	for (size_t i = 0; i < 40; i++)
+		many[i] = "a";
 	memset(name, 'x', 69999);
 	name[69999] = '\0';
 	wrong(score_builder_set_feature(NULL, 0, "x", SCORE_FEATURE_NUMERIC, &error), "builder is NULL");
@@ -97,7 +106,10 @@ static void features(void **state)
 	wrong(score_builder_set_dictionary(NULL, 0, labels, NULL, 2, NAN, 0, &error), "builder is NULL");
 	wrong(score_builder_set_dictionary(b, 0, NULL, NULL, 2, NAN, 0, &error), "NULL");
 	wrong(score_builder_set_dictionary(b, 0, null, NULL, 2, NAN, 0, &error), "NULL");
-	assert_int_not_equal(score_builder_set_dictionary(b, 0, twice, NULL, 2, NAN, 0, &error), SCORE_OK);
+	wrong(score_builder_set_dictionary(b, 0, twice, NULL, 2, NAN, 0, &error), "feature 0 has the label 'a' twice");
+	wrong(score_builder_set_dictionary(b, 0, many, NULL, 40, NAN, 0, &error), "feature 0 has the label 'a' twice");
+	refused(score_builder_set_dictionary(b, 0, labels, NULL, (size_t)INT32_MAX + 1, NAN, 0, &error), SCORE_ERR_LIMIT,
+		"feature 0 has 2147483648 labels");
 	assert_int_equal(score_builder_set_dictionary(b, 0, labels, NULL, 2, NAN, 0, &error), SCORE_OK);
 	score_builder_free(b);
 	free(name);
@@ -105,9 +117,11 @@ static void features(void **state)
 
 static void numbers(void **state)
 {
+	static char long_key[65538];
 	const double two[] = {0.5, 0.1}, weights[] = {1, 2, 3, 4, 5, 0.1};
 	score_builder *b = builder_of(SCORE_F32);
 	(void)state;
+	memset(long_key, 'k', sizeof long_key - 1);
 	wrong(score_builder_set_base(NULL, two, 1, &error), "builder is NULL");
 	wrong(score_builder_set_base(b, NULL, 2, &error), "the base has 0 values, expected 1 or 2");
 	wrong(score_builder_set_base(b, two, 3, &error), "the base has 3 values, expected 1 or 2");
@@ -116,6 +130,8 @@ static void numbers(void **state)
 	wrong(score_builder_set_link(b, 99, 0, &error), "99");
 	wrong(score_builder_set_metadata(NULL, "k", "v", &error), "builder is NULL");
 	wrong(score_builder_set_metadata(b, NULL, "v", &error), "key");
+	wrong(score_builder_set_metadata(b, "", "v", &error), "key");
+	wrong(score_builder_set_metadata(b, long_key, "v", &error), "a metadata key must have 1 to 65536 bytes");
 	assert_int_equal(score_builder_set_metadata(b, "k", "v", &error), SCORE_OK);
 	assert_int_equal(score_builder_set_metadata(b, "other", "v", &error), SCORE_OK);
 	assert_int_equal(score_builder_set_metadata(b, "k", NULL, &error), SCORE_OK);
@@ -124,6 +140,25 @@ static void numbers(void **state)
 	wrong(score_builder_set_linear(b, NULL, 0, &error), "weights is NULL");
 	wrong(score_builder_set_linear(b, weights, 0, &error), "weight 5 is no float value");
 	wrong(score_builder_set_linear_columns(b, 9, &error), "9");
+	wrong(score_builder_set_linear_columns(b, 1, &error), "a sum from column 1 on: the model has 3 columns, 0 of them derived");
+	wrong(score_builder_set_linear_columns(NULL, 0, &error), "builder is NULL");
+	/* A later value replaces an earlier one. */
+	assert_int_equal(score_builder_set_metadata(b, "other", "w", &error), SCORE_OK);
+	const score_tree t = tree_of(stump, 3);
+	score_model *model = NULL;
+	assert_int_equal(score_builder_add_tree(b, &t, &error), SCORE_OK);
+	assert_int_equal(score_builder_add_tree(b, &t, &error), SCORE_OK);
+	assert_int_equal(score_builder_finish(b, &model, &error), SCORE_OK);
+	assert_int_equal(score_model_metadata_count(model), 1);
+	assert_string_equal(score_model_metadata_get(model, "other"), "w");
+	score_model_free(model);
+	wrong(score_builder_set_metadata(b, "k", "v", &error), "spent");
+	wrong(score_builder_set_link(b, SCORE_LINK_EXP, 0, &error), "spent");
+	wrong(score_builder_set_linear(b, weights, 0, &error), "spent");
+	wrong(score_builder_set_linear_columns(b, 0, &error), "spent");
+	wrong(score_builder_set_feature(b, 0, "x", SCORE_FEATURE_NUMERIC, &error), "spent");
+	const score_column_program program = SCORE_COLUMN_PROGRAM_INIT;
+	wrong(score_builder_add_column(b, &program, NULL, &error), "spent");
 	score_builder_free(b);
 }
 
@@ -173,6 +208,7 @@ static void trees(void **state)
 	WRONG(nodes[0].left = 7, "7");
 	WRONG(nodes[0].left = -1, "-1");
 	WRONG(nodes[0].left = 2, "node");
+	WRONG(nodes[0].right = 7, "node 0 has child 7, expected 0 to 2");
 	WRONG(nodes[0].left = 0, "node");
 	WRONG(nodes[0].missing = 9, "node 0");
 	WRONG(nodes[0].test = 9, "node 0");
@@ -181,10 +217,55 @@ static void trees(void **state)
 	WRONG((nodes[0].test = SCORE_TEST_IN_LEFT, nodes[0].n_categories = 3), "node 0");
 	WRONG((nodes[0].test = SCORE_TEST_IN_LEFT, nodes[0].missing = SCORE_MISSING_ZERO), "SCORE_MISSING_ZERO");
 	WRONG((t.vectors = vectors, t.n_vectors = 2, nodes[1].leaf_vector = 5), "vector 5 of 2");
+	WRONG((nodes[0].test = SCORE_TEST_IN_LEFT, nodes[0].categories = 1), "node 0 names categories 1 to 1 of 0");
+	WRONG((t.vectors = vectors, t.n_vectors = 2, t.output = 1), "the tree adds to output 1 of 2");
 	WRONG(t.nodes = NULL, "node");
 	WRONG(t.struct_size = 1, "struct_size");
+	/* A tree that is refused leaves nothing behind: neither its set, nor its tests, nor the kind of its leaves. */
+	static const score_node half_wrong[] = {
+		{.left = 1, .right = 2, .feature = 0, .test = SCORE_TEST_IN_LEFT, .n_categories = 2},
+		{.left = 3, .right = 9, .feature = 1, .test = SCORE_TEST_LT, .value = 0.25}, {0}, {0}, {0},
+	};
+	static const uint32_t categories[] = {3, 4};
+	score_model *model = NULL;
+	score_model_info info = {.struct_size = sizeof info};
+	t = tree_of(half_wrong, 5);
+	t.categories = categories;
+	t.n_categories = 2;
+	t.vectors = vectors;
+	t.n_vectors = 2;
+	wrong(score_builder_add_tree(b, &t, &error), "node 1 has child 9");
+	memcpy(nodes, stump, sizeof stump);
+	t = tree_of(nodes, 3);
+	assert_int_equal(score_builder_add_tree(b, &t, &error), SCORE_OK);
+	assert_int_equal(score_builder_add_tree(b, &t, &error), SCORE_OK);
+	WRONG((t.vectors = vectors, t.n_vectors = 2), "scalar and vector trees cannot be mixed");
+	assert_int_equal(score_builder_finish(b, &model, &error), SCORE_OK);
+	assert_int_equal(score_model_get_info(model, &info), SCORE_OK);
+	assert_true(info.n_categories == 0 && info.n_tests == 1 && info.n_splits == 2);
+	score_model_free(model);
 #undef WRONG
 	score_builder_free(b);
+}
+
+/* Names that come twice are found wherever they stand. */
+static void names_that_come_twice(void **state)
+{
+	static const char *const names[][3] = {{"a", "a", "b"}, {"b", "a", "b"}, {"f1", NULL, "b"}};
+	static const char *const messages[] = {"two features have the name 'a'", "two features have the name 'b'",
+		"two features have the name 'f1'"};
+	const score_tree t = tree_of(stump, 3);
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		score_builder *b = builder_of(SCORE_F64);
+		score_model *model = (score_model *)(uintptr_t)1;
+		for (uint32_t k = 0; k < 3; k++)
+			assert_int_equal(score_builder_set_feature(b, k, names[i][k], SCORE_FEATURE_NUMERIC, &error), SCORE_OK);
+		assert_int_equal(score_builder_add_tree(b, &t, &error), SCORE_OK);
+		wrong(score_builder_finish(b, &model, &error), messages[i]);
+		assert_null(model);
+		score_builder_free(b);
+	}
 }
 
 static void limits(void **state)
@@ -197,6 +278,16 @@ static void limits(void **state)
 	score_tree small = tree_of(stump, 3), large = tree_of(deep, 5);
 	score_builder *b = NULL;
 	(void)state;
+	/* More than the library's own depth is not more. */
+	options.max_depth = UINT32_MAX;
+	assert_int_equal(score_builder_new(&contract, &options, &b, &error), SCORE_OK);
+	score_node *chain = calloc(2 * 4097 + 1, sizeof *chain);
+	for (int32_t i = 0; i < 4097; i++)
+		chain[2 * i] = (score_node){.left = 2 * i + 1, .right = 2 * i + 2, .test = SCORE_TEST_LT};
+	const score_tree deepest = tree_of(chain, 2 * 4097 + 1);
+	refused(score_builder_add_tree(b, &deepest, &error), SCORE_ERR_LIMIT, "the tree is deeper than 4096 splits (max_depth)");
+	score_builder_free(b);
+	free(chain);
 	options.max_trees = options.max_depth = 1;
 	assert_int_equal(score_builder_new(&contract, &options, &b, &error), SCORE_OK);
 	refused(score_builder_add_tree(b, &large, &error), SCORE_ERR_LIMIT, "deeper than 1");
@@ -267,7 +358,7 @@ static void columns(void **state)
 {
 	static const uint32_t inputs[] = {0, 1}, none[] = {9};
 	static const uint64_t hashes[] = {5, 5};
-	static const double keys[] = {2, 1};
+	static const double keys[] = {2, 1}, nan_key[] = {NAN};
 	score_builder *b = builder_of(SCORE_F64);
 	score_column_program p;
 	score_step s;
@@ -289,6 +380,10 @@ static void columns(void **state)
 	COLUMN(SCORE_ROOT_NORM_L1, p.source = plain);
 	assert_int_equal(score_builder_add_column(b, &p, &norm, &error), SCORE_OK);
 	wrong(score_builder_add_column(b, NULL, NULL, &error), "NULL");
+	wrong(score_builder_add_column(NULL, &p, NULL, &error), "NULL");
+	WRONG(SCORE_ROOT_VALUE, p.struct_size = 3, "score_column_program.struct_size is 3");
+	WRONG(SCORE_ROOT_VALUE, p.flags = SCORE_STEP_F32, "flags that do not fit its root: 0x1");
+	WRONG(SCORE_ROOT_NORM_L2, p.least = NAN, "`least`");
 	WRONG(SCORE_ROOT_VALUE, p.source = 9, "takes column 9, expected an input or an earlier column");
 	WRONG(SCORE_ROOT_NORM_L2, p.sources = none, "takes column");
 	WRONG(SCORE_ROOT_NORM_L2, p.source = norm, "contains one itself");
@@ -297,12 +392,19 @@ static void columns(void **state)
 	WRONG(SCORE_ROOT_NORM_L2, p.least = -1.0, "`least`");
 	WRONG(SCORE_ROOT_VALUE, p.least = 1.0, "`least`");
 	WRONG(SCORE_ROOT_HASH, p.n_hashes = 2, "lacks its hashes");
+	COLUMN(SCORE_ROOT_HASH, p.n_hashes = 0); /* knows none */
+	assert_int_equal(score_builder_add_column(b, &p, NULL, &error), SCORE_OK);
+	static const score_node asks[] = {{.left = 1, .right = 2, .feature = 99, .test = SCORE_TEST_LT}, {0}, {0}};
+	const score_tree asking = tree_of(asks, 3);
+	wrong(score_builder_add_tree(b, &asking, &error), "node 0 tests feature 99, the model has 6 features, derived ones included");
 	WRONG(SCORE_ROOT_HASH, (p.hashes = hashes, p.n_hashes = 2), "hash 1 of column");
 	WRONG(99, p.source = 0, "unknown root 99");
 	WRONG(SCORE_ROOT_VALUE, p.flags = 8, "flags");
 	WRONG(SCORE_ROOT_VALUE, p.n_steps = 1, "lacks its steps");
 	refused((p.steps = &s, p.n_steps = 257, score_builder_add_column(b, &p, NULL, &error)), SCORE_ERR_LIMIT, "257 steps");
 	WRONG_STEP(s.operation = 99, "unknown operation 99");
+	WRONG_STEP(s.operation = -1, "unknown operation -1");
+	WRONG_STEP((s.operation = SCORE_STEP_LOOKUP, s.n_keys = 1, s.values = keys, s.keys = nan_key), "key 0 is NaN");
 	WRONG_STEP(s.flags = 8, "unknown flags");
 	WRONG_STEP((s.operation = SCORE_STEP_ADD, s.a = NAN), "operands");
 	WRONG_STEP((s.operation = SCORE_STEP_CLIP, s.a = 2, s.b = 1), "operands");
@@ -323,6 +425,7 @@ int main(void)
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(linear_or_trees),
 		cmocka_unit_test(trees),
+		cmocka_unit_test(names_that_come_twice),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(tells_limit_from_memory),
 		cmocka_unit_test(columns),

@@ -18,7 +18,7 @@ static void hashes_as_catboost(void **state)
 	static const struct {
 		size_t length;
 		uint32_t hash;
-	} known[] = {{4, 0xb5e60df9}, {7, 0xeb7817a9}, {8, 0xda68de3f}, {16, 0xdbd9f32c}, {17, 0x8cbd256f}, {32, 0x29f893bb},
+	} known[] = {{0, 0x2f90404f}, {4, 0xb5e60df9}, {7, 0xeb7817a9}, {8, 0xda68de3f}, {16, 0xdbd9f32c}, {17, 0x8cbd256f}, {32, 0x29f893bb},
 		{33, 0x8578d60b}, {40, 0x32d9fb75}, {48, 0x244f2b5f}, {63, 0xffdd8396}, {64, 0x20a1c6e8}, {65, 0x5b9fcac4},
 		{100, 0x4a5bd9c6}, {127, 0xd10e6375}, {128, 0x60590549}, {129, 0x48dca7f3}, {192, 0xa4a69838}, {193, 0xa7545381},
 		{250, 0xfeebc97a}};

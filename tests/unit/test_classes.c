@@ -134,7 +134,9 @@ static void labels_are_read(void **state)
 		{"[1] 2", 0, {NULL}}, {"{\"a\":1}", 0, {NULL}}, {"[[1]]", 0, {NULL}}, {"[null]", 0, {NULL}}, {"[\"a]", 0, {NULL}},
 		{"[\"\\", 0, {NULL}}, {"[\"\\x\"]", 0, {NULL}}, {"[\"\\u00\"]", 0, {NULL}}, {"[\"\\u0000\"]", 0, {NULL}},
 		{"[\"\\ud83d\"]", 0, {NULL}}, {"[\"\\ude00\"]", 0, {NULL}}, {"[\"\\ud83d\\u0041\"]", 0, {NULL}}, {"[\"a\nb\"]", 0, {NULL}},
-		{"[truth]", 0, {NULL}}, {"[\"\\u", 0, {NULL}},
+		{"[truth]", 0, {NULL}}, {"[\"\\u", 0, {NULL}}, {"\t\r\n[\t1\r\n]\n", 1, {"1"}}, {"[\"\\u00E4\\uE000\"]", 1, {"\xc3\xa4\xee\x80\x80"}},
+		{"[\"\\ud83d\\n\"]", 0, {NULL}}, {"[\"\\ud83d\\u00g0\"]", 0, {NULL}}, {"[\"\\ud83d\\ue000\"]", 0, {NULL}},
+		{"[+1]", 0, {NULL}}, {"[:]", 0, {NULL}},
 	};
 	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++) {
 		score_model *model = identity_model(2, SCORE_LINK_SOFTMAX, NULL, lists[i].text);
@@ -146,6 +148,25 @@ static void labels_are_read(void **state)
 	}
 	assert_int_equal(score_model_class_count(NULL), 0);
 	assert_null(score_model_class_label(NULL, 0));
+}
+
+/* A list beyond all sense counts as absent, like any other text that is none. */
+static void too_many_labels(void **state)
+{
+	const uint32_t most = 1u << 20;
+	char *text = malloc(2 * (size_t)most + 4);
+	(void)state;
+	for (uint32_t extra = 0; extra < 2; extra++) {
+		const size_t n = most + extra;
+		for (size_t i = 0; i < n; i++)
+			memcpy(text + 2 * i, i ? ",1" : "[1", 2);
+		memcpy(text + 2 * n, "]", 2);
+		score_model *model = identity_model(2, SCORE_LINK_SOFTMAX, NULL, text);
+		assert_int_equal(score_model_class_count(model), extra ? 0 : most);
+		assert_true(extra || strcmp(score_model_class_label(model, most - 1), "1") == 0);
+		score_model_free(model);
+	}
+	free(text);
 }
 
 /* With scratch, with less of it, and without: the same numbers, or a clear refusal. */
@@ -241,7 +262,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decides_by_the_link), cmocka_unit_test(decides_by_the_rule),
-		cmocka_unit_test(several_labels_per_row), cmocka_unit_test(labels_are_read), cmocka_unit_test(many_classes),
+		cmocka_unit_test(several_labels_per_row), cmocka_unit_test(labels_are_read),
+		cmocka_unit_test(too_many_labels), cmocka_unit_test(many_classes),
 		cmocka_unit_test(every_regime_and_room),
 	};
 	return cmocka_run_group_tests_name("classes", tests, NULL, NULL);

@@ -202,6 +202,23 @@ static void test_limits(void **state)
 }
 
 /* A long row of zeros moves the point; more than 800 digits must still count. */
+/* Products that are powers of two, of a power of 5 whose inverse is not exact: the interval around them carries into a bit more. */
+static void test_powers_of_two(void **state)
+{
+	uint64_t five = 1;
+	char text[40];
+	(void)state;
+	for (int n = 0; n <= 27; n++, five *= 5) {
+		for (int shift = 0; five << shift >> shift == five && shift < 64; shift++) {
+			double x = 0;
+			snprintf(text, sizeof text, "%llue-%d", (unsigned long long)(five << shift), n);
+			check(text);
+			assert_int_equal(sl_parse_f64(text, strlen(text), &x), strlen(text));
+			assert_true(x == ldexp(1.0, shift - n));
+		}
+	}
+}
+
 static void test_long_texts(void **state)
 {
 	static char text[6000];
@@ -305,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_printed_doubles), cmocka_unit_test(test_shortest_round_trips),
 		cmocka_unit_test(test_random_digits),   cmocka_unit_test(test_denormals),
 		cmocka_unit_test(test_midpoints),       cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_powers_of_two),
 		cmocka_unit_test(test_long_texts),      cmocka_unit_test(test_grammar),
 		cmocka_unit_test(test_cut_text),        cmocka_unit_test(test_integers),
 		cmocka_unit_test(test_enough_cases),

@@ -1,6 +1,7 @@
 /*
  * Every regime, instruction set, batch size and layout against the exact reference evaluation, bit for bit, over random
- * models of every kind.
+ * models of every kind. Where a run must be quick (SCORELINE_TEST_MODE=quick, or code built to be counted, which is slow), the
+ * models are the same, and fewer batch sizes and rows are tried over each.
  */
 #include <math.h>
 #include <setjmp.h>
@@ -21,6 +22,7 @@
 
 static const score_isa isas[] = {SCORE_ISA_PORTABLE, SCORE_ISA_SSE42, SCORE_ISA_AVX2, SCORE_ISA_AVX512,
 	SCORE_ISA_NEON};
+static bool quick;
 
 typedef struct bench {
 	const random_spec *spec;
@@ -52,13 +54,14 @@ static void check(const bench *b, const score_input *in, size_t n, const score_o
 
 static void check_sizes(const bench *b, score_regime regime, bool with_scratch, bool narrow)
 {
-	static const size_t sizes[] = {1, 2, 7, 8, 9, 32, 33, 63, 64, 65, 130, 256, 511, 512, 513, N_ROWS};
+	static const size_t sizes[] = {1, 9, 65, 513, 2, 7, 8, 32, 33, 63, 64, 130, 256, 511, 512, N_ROWS};
+	const size_t n_sizes = quick ? 4 : sizeof sizes / sizeof sizes[0];
 	score_options o = SCORE_OPTIONS_INIT;
 	o.output = SCORE_OUTPUT_MARGIN;
 	o.regime = regime;
 	o.scratch = with_scratch ? b->scratch : NULL;
 	o.scratch_bytes = with_scratch ? b->scratch_bytes : 0;
-	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+	for (size_t i = 0; i < n_sizes; i++) {
 		size_t n = sizes[i], from = (i * 37) % (N_ROWS - n + 1), at = from * b->spec->n_features;
 		score_input in = narrow ? score_input_rows_f32(b->rows_f32 + at, (int64_t)n, b->spec->n_features)
 					: score_input_rows_f64(b->rows + at, (int64_t)n, b->spec->n_features);
@@ -96,7 +99,8 @@ static void check_columns(const bench *b)
 /* The same rows without the entries that `absent` stands for. */
 static void check_csr(const bench *b, score_absent absent, bool narrow)
 {
-	static const size_t sizes[] = {1, 5, 64, 300, N_ROWS};
+	static const size_t sizes[] = {5, 300, 1, 64, N_ROWS};
+	const size_t n_sizes = quick ? 2 : sizeof sizes / sizeof sizes[0];
 	uint32_t n = b->spec->n_features;
 	int32_t *starts = calloc(N_ROWS + 1, sizeof *starts);
 	int64_t *numbers = malloc((size_t)n * N_ROWS * sizeof *numbers);
@@ -115,7 +119,7 @@ static void check_csr(const bench *b, score_absent absent, bool narrow)
 		}
 		starts[r + 1] = (int32_t)at;
 	}
-	for (size_t i = 0; i < 2 * sizeof sizes / sizeof sizes[0]; i++) {
+	for (size_t i = 0; i < 2 * n_sizes; i++) {
 		size_t rows = sizes[i / 2], from = N_ROWS - rows;
 		o.scratch = i % 2 ? b->scratch : NULL;
 		o.scratch_bytes = i % 2 ? b->scratch_bytes : 0;
@@ -511,7 +515,7 @@ static void check_scratch_sizes(bench *b, size_t n_rows)
 	size_t full = score_scratch_bytes(b->model), sizes[] = {1, 701, 4097, n_rows};
 	score_options o = SCORE_OPTIONS_INIT;
 	o.output = SCORE_OUTPUT_MARGIN;
-	for (size_t shift = 0; full >> shift; shift++) {
+	for (size_t shift = 0; full >> shift; shift += quick ? 3 : 1) {
 		o.scratch_bytes = full >> shift;
 		char *odd = malloc(o.scratch_bytes + shift % 2);
 		o.scratch = odd + shift % 2;
@@ -528,8 +532,9 @@ static void check_scratch_sizes(bench *b, size_t n_rows)
 typedef enum node_kind { SMALL_NODES, NODES, WIDE_NODES } node_kind;
 
 /* Models that only the walk serves, over more rows than a block holds. */
-static void check_deep(random_spec spec, size_t n_rows, node_kind kind)
+static void check_deep(random_spec spec, size_t all_rows, node_kind kind)
 {
+	const size_t n_rows = quick ? all_rows / 8 : all_rows;
 	bench b = {.spec = &spec, .rows = malloc(n_rows * spec.n_features * sizeof(double)),
 		.expected = malloc(n_rows * spec.n_outputs * sizeof(double)),
 		.out = malloc(n_rows * spec.n_outputs * sizeof(double))};
@@ -601,6 +606,11 @@ static void codes_of_four_bytes(void **state)
 
 int main(void)
 {
+	const char *mode = getenv("SCORELINE_TEST_MODE");
+	quick = mode && strcmp(mode, "quick") == 0;
+#if defined(SL_COVERAGE)
+	quick = true;
+#endif
 	for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++)
 		print_message("%s kernels: %s\n", score_isa_name(isas[i]),
 			score_isa_available(isas[i]) ? "tested" : "NOT TESTED, this processor has not got them");

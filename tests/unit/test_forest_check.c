@@ -71,6 +71,9 @@ CHANGE(negative_split_cover, set_cover(&f->split_covers, f->n_splits, -1.0))
 CHANGE(infinite_split_cover, set_cover(&f->split_covers, f->n_splits, INFINITY))
 CHANGE(terms_sum_in_float, f->contract.sum = SCORE_F32)
 CHANGE(terms_compare_in_float, f->contract.compare = SCORE_F32)
+CHANGE(linear_with_weights_and_trees, f->n_trees = 1)
+CHANGE(terms_of_a_linear_model, f->linear_leaves.first_term = f->set_first)
+CHANGE(terms_of_vectors, f->linear_leaves.first_term = f->split_test)
 CHANGE(terms_start_late, AT(f->linear_leaves.first_term, 0, uint32_t) = 1)
 CHANGE(terms_end_early, f->linear_leaves.n_terms--)
 CHANGE(terms_overlap, AT(f->linear_leaves.first_term, 1, uint32_t) = UINT32_MAX)
@@ -102,6 +105,8 @@ CHANGE(tests_descend, AT(f->tests, f->n_tests - 1, forest_test) = f->tests[0])
 CHANGE(split_asks_nothing, AT(f->split_test, 0, uint32_t) = 9999)
 CHANGE(split_out_of_order, AT(f->left, 0, int32_t) = 2)
 CHANGE(split_of_the_next_tree, AT(f->left, 0, int32_t) = 0)
+CHANGE(split_beyond_the_tree, AT(f->left, 0, int32_t) = 1)
+CHANGE(fewer_splits_than_announced, (AT(f->left, 0, int32_t) = ~0, AT(f->right, 0, int32_t) = ~1))
 CHANGE(leaf_twice, AT(f->right, 0, int32_t) = ~0)
 CHANGE(more_splits_than_reached, AT(f->left, 0, int32_t) = ~0)
 CHANGE(depth_is_another, AT(f->trees, 0, forest_tree).depth++)
@@ -117,6 +122,9 @@ CHANGE(too_many_parts, (f->link = SCORE_LINK_PARTS, f->parts.n = 99))
 
 CHANGE(sum_from_no_column, f->linear_first = 9999)
 CHANGE(trees_sum_columns, f->linear_first = 1)
+CHANGE(sum_without_columns, f->linear_first = 1)
+CHANGE(columns_and_inputs, f->derived.n = 1u << 20)
+CHANGE(more_steps_than_there_are, AT(f->derived.programs, 0, forest_program).n_steps = 256)
 CHANGE(too_many_columns, f->derived.n = UINT32_MAX)
 CHANGE(lists_without_members, f->derived.n_lists = 0)
 CHANGE(lists_end_early, f->derived.n_list_members--)
@@ -135,6 +143,25 @@ CHANGE(steps_start_late, AT(f->derived.programs, 0, forest_program).first_step =
 CHANGE(too_many_steps, AT(f->derived.programs, 0, forest_program).n_steps = 257)
 CHANGE(steps_left_over, AT(f->derived.programs, f->derived.n - 1, forest_program).n_steps--)
 CHANGE(value_of_no_input, AT(f->derived.programs, 0, forest_program).source = 9999)
+
+static void terms_descend(forest *f)
+{
+	const uint32_t *first = f->linear_leaves.first_term;
+	uint32_t i = 0;
+	while (first[i] == 0)
+		i++;
+	AT(first, i + 1, uint32_t) = first[i] - 1;
+}
+
+/* Everything that the model sums is a float, and still linear leaves need doubles. */
+static void terms_sum_floats(forest *f)
+{
+	f->contract.sum = SCORE_F32;
+	for (uint32_t i = 0; i < f->contract.n_outputs; i++)
+		AT(f->base, i, double) = 0.5;
+	for (size_t i = 0; i < f->n_leaves; i++)
+		AT(f->leaves, i, double) = 1.0;
+}
 
 static forest_step *lookup_of(forest *f, bool dense)
 {
@@ -197,6 +224,11 @@ static const change changes[] = {
 	{"covers", infinite_leaf_cover, "cover of leaf 0"},
 	{"covers", negative_split_cover, "cover of split 0"},
 	{"covers", infinite_split_cover, "cover of split 0"},
+	{"gblinear", linear_with_weights_and_trees, "either linear or has trees"},
+	{"gblinear", terms_of_a_linear_model, "linear leaves do not fit the numeric contract"},
+	{"sklearn", terms_of_vectors, "linear leaves do not fit the numeric contract"},
+	{"linear-leaves", terms_sum_floats, "linear leaves do not fit the numeric contract"},
+	{"linear-leaves", terms_descend, "terms of leaf"},
 	{"linear-leaves", terms_start_late, "cover their terms"},
 	{"linear-leaves", terms_end_early, "cover their terms"},
 	{"linear-leaves", terms_overlap, "terms of leaf"},
@@ -227,6 +259,8 @@ static const change changes[] = {
 	{"tiny", split_asks_nothing, "split 0 asks test 9999"},
 	{"xgboost", split_out_of_order, "found split 2 where split 1 belongs"},
 	{"tiny", split_of_the_next_tree, "found split 0 where split 1 belongs"},
+	{"tiny", split_beyond_the_tree, "found split 1 where split 1 belongs"},
+	{"xgboost", fewer_splits_than_announced, "tree 0 has 1 splits and depth 1, announced"},
 	{"tiny", leaf_twice, "found leaf 0 where leaf 1 belongs"},
 	{"xgboost", more_splits_than_reached, "tree 0"},
 	{"tiny", depth_is_another, "announced 1 and 2"},
@@ -242,6 +276,9 @@ static const change changes[] = {
 	{"derived-linear", sum_from_no_column, "a sum from column 9999"},
 	{"derived", trees_sum_columns, "a sum from column 1"},
 	{"derived", too_many_columns, "the limit is"},
+	{"derived", columns_and_inputs, "1048576 derived columns, the limit is 1048576"},
+	{"gblinear", sum_without_columns, "a sum from column 1"},
+	{"derived", more_steps_than_there_are, "steps of derived column"},
 	{"derived", lists_without_members, "lists of columns"},
 	{"derived", lists_end_early, "lists of columns"},
 	{"derived", lists_start_late, "lists of columns"},

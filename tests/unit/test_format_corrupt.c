@@ -7,33 +7,13 @@
 #include "format/slm.h"
 #include "format/slm_layout.h"
 
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
 
-#include "metered_memory.h"
-#include <xxhash.h>
-
-typedef struct file {
-	uint8_t *data;
-	size_t size;
-} file;
-
-static file copy_file(const void *data, size_t size)
-{
-	file out = { malloc(size + 1), size };
-	assert_non_null(out.data);
-	memcpy(out.data, data, size);
-	return out;
-}
-
-static void free_file(file *f)
-{
-	free(f->data);
-}
+#include "slm_bytes.h"
 
 static file sample_file(const char *name)
 {
@@ -45,66 +25,16 @@ static file sample_file(const char *name)
 	const forest *f = sample_make(sample_find(name), &arena);
 	assert_non_null(f);
 	assert_int_equal(slm_write(f, NULL, &standard, &data, &size, NULL), SCORE_OK);
-	file out = copy_file(data, size);
+	file out = slm_copy(data, size);
 	slm_free_bytes(&standard, data, size);
 	sl_arena_free(&arena);
 	return out;
 }
 
-static void rehash(file *f)
-{
-	XXH128_canonical_t hash;
-	XXH128_canonicalFromHash(&hash, XXH3_128bits(f->data, f->size - 16));
-	memcpy(f->data + f->size - 16, hash.digest, 16);
-}
-
-/* What was accepted is used without further checks. */
-static void evaluate(const forest *f)
-{
-	double *row = calloc(f->n_features, sizeof *row);
-	double *margins = malloc(f->contract.n_outputs * sizeof *margins);
-	assert_true(row != NULL && margins != NULL);
-	for (int i = 0; i < 3; i++) {
-		forest_margins(f, row, 0, f->n_trees, margins);
-		for (uint32_t k = 0; k < f->n_features; k++)
-			row[k] = i == 0 ? (double)NAN : (double)(k % 7);
-	}
-	free(row);
-	free(margins);
-}
-
-/* Read from a block of exactly this size, so that the sanitizer sees a byte too much. */
-static score_status try_read(const uint8_t *data, size_t size, score_error *error)
-{
-	metered_memory m = { SIZE_MAX, 0, 0 };
-	const score_allocator metered = metered_allocator(&m);
-	uint8_t *exact = malloc(size > 0 ? size : 1);
-	sl_arena arena;
-	uint8_t hash[16];
-	forest *f = (forest *)&arena;
-	assert_non_null(exact);
-	memcpy(exact, data, size);
-	memset(error, 0, sizeof *error);
-	sl_arena_init(&arena, &metered, 0);
-	const score_status status = slm_read(exact, size, &arena, &f, hash, error);
-	assert_int_equal(status == SCORE_OK, f != NULL);
-	if (status != SCORE_OK) {
-		assert_int_equal(error->code, status);
-		assert_true(error->message[0] != '\0');
-	}
-	assert_true(m.most < 256 * 1024 + 128 * size);
-	if (status == SCORE_OK)
-		evaluate(f);
-	sl_arena_free(&arena);
-	assert_int_equal(m.held, 0);
-	free(exact);
-	return status;
-}
-
 static void expect(const file *f, score_status expected, const char *words)
 {
 	score_error error;
-	const score_status status = try_read(f->data, f->size, &error);
+	const score_status status = slm_try_read(f->data, f->size, &error);
 	if (status != expected || (words != NULL && strstr(error.message, words) == NULL))
 		fail_msg("expected %s with '%s', got %s: %s", score_status_name(expected), words ? words : "",
 			score_status_name(status), error.message);
@@ -120,12 +50,12 @@ static void every_truncation_is_refused(void **state)
 	file f = sample_file("lightgbm");
 	for (size_t n = 0; n < f.size; n++) {
 		score_error error;
-		assert_int_equal(try_read(f.data, n, &error), SCORE_ERR_CORRUPT);
+		assert_int_equal(slm_try_read(f.data, n, &error), SCORE_ERR_CORRUPT);
 	}
 	f.data[f.size] = 0;
 	f.size++;
 	expect(&f, SCORE_ERR_CORRUPT, "something was added");
-	free_file(&f);
+	slm_free(&f);
 }
 
 static void every_changed_byte_is_refused(void **state)
@@ -140,12 +70,12 @@ static void every_changed_byte_is_refused(void **state)
 				score_error error;
 				f.data[at] = values[k];
 				if (values[k] != good)
-					assert_int_not_equal(try_read(f.data, f.size, &error), SCORE_OK);
+					assert_int_not_equal(slm_try_read(f.data, f.size, &error), SCORE_OK);
 			}
 			f.data[at] = good;
 		}
 		expect(&f, SCORE_OK, NULL);
-		free_file(&f);
+		slm_free(&f);
 	}
 }
 
@@ -164,13 +94,13 @@ static void changed_bytes_with_a_right_hash_do_no_harm(void **state)
 			for (size_t k = 0; k < sizeof values; k++) {
 				score_error error;
 				f.data[at] = values[k];
-				rehash(&f);
-				accepted += try_read(f.data, f.size, &error) == SCORE_OK;
+				slm_rehash(&f);
+				accepted += slm_try_read(f.data, f.size, &error) == SCORE_OK;
 			}
 			f.data[at] = good;
 		}
 		assert_true(accepted > 0 && accepted < 6 * f.size);
-		free_file(&f);
+		slm_free(&f);
 	}
 }
 
@@ -182,13 +112,13 @@ static void other_files_are_refused(void **state)
 	static const char *const texts[] = { "", "{", "{\"learner\":{}}", "tree\nversion=v4\n", "\x7f" "ELF\x02\x01\x01",
 		"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "\x89SLM\n\x1a\n", "\x89" "SLM\r\n\x1a\r", "a,b,c\n1,2,3\n" };
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
-		file f = copy_file(texts[i], strlen(texts[i]));
+		file f = slm_copy(texts[i], strlen(texts[i]));
 		expect(&f, SCORE_ERR_CORRUPT, "not a Scoreline model file");
-		free_file(&f);
+		slm_free(&f);
 	}
-	file f = copy_file("\x89SLM\r\n\x1a\n\1\0\0\0", 12);
+	file f = slm_copy("\x89SLM\r\n\x1a\n\1\0\0\0", 12);
 	expect(&f, SCORE_ERR_CORRUPT, "cut short");
-	free_file(&f);
+	slm_free(&f);
 }
 
 static void versions_decide(void **state)
@@ -212,58 +142,13 @@ static void versions_decide(void **state)
 		file f = sample_file("tiny");
 		slm_put_u32(f.data + 8, cases[i].written);
 		slm_put_u32(f.data + 12, cases[i].readable);
-		rehash(&f);
+		slm_rehash(&f);
 		expect(&f, cases[i].expected, cases[i].words);
-		free_file(&f);
+		slm_free(&f);
 	}
 }
 
 /* ---- one file per check ---------------------------------------------------------------------------------- */
-
-static size_t header_bytes(const file *f)
-{
-	return (size_t)slm_get_u64(f->data + 24);
-}
-
-/* The file with another header: sizes, padding and hash are right. */
-static file with_header(const file *f, const uint8_t *header, size_t n)
-{
-	const size_t from = sl_round_up(32 + header_bytes(f), 64);
-	const size_t to = sl_round_up(32 + n, 64);
-	file out = { calloc(1, f->size - from + to + 1), f->size - from + to };
-	assert_non_null(out.data);
-	memcpy(out.data, f->data, 32);
-	memcpy(out.data + 32, header, n);
-	memcpy(out.data + to, f->data + from, f->size - from);
-	slm_put_u64(out.data + 16, out.size);
-	slm_put_u64(out.data + 24, n);
-	rehash(&out);
-	return out;
-}
-
-static size_t find(const file *f, const char *what, size_t n)
-{
-	for (size_t at = 32; at + n <= 32 + header_bytes(f); at++) {
-		if (memcmp(f->data + at, what, n) == 0)
-			return at - 32;
-	}
-	fail_msg("the header lacks '%.*s'", (int)n, what);
-	return 0;
-}
-
-static file replace(const file *f, const char *what, size_t n, const char *with, size_t with_n)
-{
-	const size_t at = find(f, what, n);
-	const size_t size = header_bytes(f) - n + with_n;
-	uint8_t *header = malloc(size);
-	assert_non_null(header);
-	memcpy(header, f->data + 32, at);
-	memcpy(header + at, with, with_n);
-	memcpy(header + at + with_n, f->data + 32 + at + n, size - at - with_n);
-	file out = with_header(f, header, size);
-	free(header);
-	return out;
-}
 
 typedef struct edit {
 	const char *sample;
@@ -304,6 +189,10 @@ static const edit edits[] = {
 	{ "tiny", T("\xa8" "preorder"), T("\xa8" "preodder"), NOT_KNOWN, "'preodder'" },
 	{ "tiny", T("\xab" "predictions\x01"), T("\xab" "predictions\x02"), BAD, "predictions" },
 	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\x02"), BAD, NULL },
+	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\xd0\x01"), SCORE_OK, NULL }, /* signed, and not negative */
+	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\xd3\0\0\0\0\0\0\0\x01"), SCORE_OK, NULL },
+	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\xd0\xff"), BAD, "a negative number" },
+	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\xd3\xff\0\0\0\0\0\0\0"), BAD, "a negative number" },
 	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\xce\x7f\xff\xff\xff"), BAD, NULL },
 	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\xcf\xff\xff\xff\xff\xff\xff\xff\xff"), BAD, "larger" },
 	{ "tiny", T("\xa7" "outputs\x01"), T("\xa7" "outputs\xff"), BAD, "a negative number" },
@@ -338,6 +227,14 @@ static const edit edits[] = {
 	{ "tiny", T("\xa6" "offset\x40"), T("\xa6" "offset\0"), BAD, "multiple of 64" },
 	{ "tiny", T("\xa5" "bytes\x04"), T("\xa5" "bytes\xcf\xff\xff\xff\xff\xff\xff\xff\xff"), BAD, "larger" },
 	{ "tiny", T("\xa5" "bytes\x04"), T("\xa5" "bytes\x05"), BAD, "fit together" },
+	{ "tiny", T("\xa4" "cuts\xa4" "type\xa3" "f32\xa5" "count\x01"), T("\xa4" "cuts\xa4" "type\xa3" "f32\xa5" "count\0"), BAD, "fit together" },
+	{ "tiny", T("\xa4" "cuts\xa4" "type\xa3" "f32\xa5" "count\x01"),
+		T("\xa4" "cuts\xa4" "type\xa3" "f32\xa5" "count\xcf\xff\xff\xff\xff\xff\xff\xff\xff"), BAD, "fit together" },
+	{ "tiny", T("\xa4" "cuts\xa4" "type\xa3" "f32"), T("\xa4" "cuts\xa4" "type\xa4" "f032"), BAD, "none of f32" },
+	{ "tiny", T("\xa4" "cuts\xa4" "type\xa3" "f32"), T("\xa4" "cuts\xa4" "type\xa3" "x32"), BAD, "none of f32" },
+	{ "tiny", T("\xa8" "topology\xa4" "type\xa2" "u1\xa5" "count\x03"), T("\xa8" "topology\xa4" "type\xa2" "u1\xa5" "count\x02"), BAD, "topology" },
+	{ "tiny", T("\xa8" "topology\xa4" "type\xa2" "u1\xa5" "count\x03"), T("\xa8" "topology\xa4" "type\xa2" "u1\xa5" "count\x04"), BAD, "topology" },
+	{ "tiny", T("\xa8" "features\x95"), T("\xa8" "features\x96\x01"), BAD, "expected one map per feature" },
 	{ "tiny", T("\xa8" "topology\xa4" "type\xa2" "u1"), T("\xa8" "topology\xa4" "type\xa2" "u2"), BAD, "topology" },
 	{ "xgboost-categories", T("\xaa" "set_firsts"), T("\xaa" "set_fields"), BAD, "set_firsts" },
 	{ "xgboost-categories", T("\xab" "nonnegative"), T("\xa8" "truncate"), SCORE_OK, NULL },
@@ -354,6 +251,10 @@ static const edit edits[] = {
 	{ "dictionaries", T("\xa6" "labels\0"), T("\xa6" "labels\xce\x7f\xff\xff\xff"), BAD, "more labels" },
 	{ "dictionaries", T("\xa6" "labels\x03"), T("\xa6" "labelz\x03"), BAD, "is missing" },
 	{ "dictionaries", T("\xa7" "numbers\xc2"), T("\xa7" "numbers\x01"), BAD, "a truth value" },
+	{ "dictionaries", T("\xa7" "unknown"), T("\xa7" "unknowm"), BAD, "unknown" },
+	{ "dictionaries", T("\xaa" "dictionary\x83\xa6" "labels\0\xa7" "unknown\xcb\xbf\xf0\0\0\0\0\0\0\xa7" "numbers\xc2"),
+		T("\xaa" "dictionary\x01"), BAD, "expected a map" },
+	{ "dictionaries", T("\xaa" "label_text\xa4" "type\xa2" "u8"), T("\xaa" "label_text\xa4" "type\xa2" "u4"), BAD, NULL },
 	{ "dictionaries", T("\xa7" "unknown\xcb\xbf\xf0"), T("\xa7" "unknown\xcb\xff\xf0"), BAD, "-inf" },
 	{ "dictionaries", T("\xab" "label_sizes"), T("\xab" "label_sixes"), BAD, "label_sizes" },
 	{ "dictionaries", T("\xab" "label_codes"), T("\xab" "label_modes"), BAD, "label_codes" },
@@ -380,6 +281,12 @@ static const edit edits[] = {
 		"table_values" },
 	{ "covers", T("\xab" "leaf_covers"), T("\xab" "leaf_lovers"), SCORE_OK, NULL },
 	{ "odd-covers", T("\xac" "split_covers"), T("\xac" "split_lovers"), SCORE_OK, NULL },
+	{ "odd-covers", T("\xab" "leaf_covers\xa4" "type\xa3" "f64\xa5" "count\x28"),
+		T("\xab" "leaf_covers\xa4" "type\xa3" "f32\xa5" "count\x50"), BAD, "leaf_covers" },
+	{ "odd-covers", T("\xac" "split_covers\xa4" "type\xa3" "f64\xa5" "count\x24"),
+		T("\xac" "split_covers\xa4" "type\xa3" "f32\xa5" "count\x48"), BAD, "split_covers" },
+	{ "odd-covers", T("\xab" "leaf_covers\xa4" "type\xa3" "f64\xa5" "count\x28"),
+		T("\xab" "leaf_covers\xa4" "type\xa3" "u32\xa5" "count\x50"), BAD, "leaf_covers" },
 	{ "odd-covers", T("\xab" "leaf_covers"), T("\xab" "leaf_lovers"), BAD, "only splits or only leaves" },
 	{ "covers", T("\xab" "golden_rows\xa4" "type"), T("\xab" "leaf_covers\xa4" "type"), BAD, "twice" },
 	{ "tiny", T("\xa5" "owner"), T("\xa5" "zzzzz"), BAD, "ascending" },
@@ -395,14 +302,18 @@ static void every_check_of_the_header_works(void **state)
 	for (size_t i = 0; i < sizeof edits / sizeof edits[0]; i++) {
 		const edit *e = edits + i;
 		file good = sample_file(e->sample);
-		file bad = replace(&good, e->what, e->what_n, e->with, e->with_n);
+		file bad = slm_replace(&good, e->what, e->what_n, e->with, e->with_n);
 		score_error error;
-		const score_status status = try_read(bad.data, bad.size, &error);
+		const score_status status = slm_try_read(bad.data, bad.size, &error);
+		score_model *model = NULL;
+		assert_int_equal(score_model_open_memory(bad.data, bad.size, NULL, &model, NULL), status);
+		assert_true((model != NULL) == (status == SCORE_OK));
+		score_model_free(model);
 		if (status != e->expected || (e->words != NULL && strstr(error.message, e->words) == NULL))
 			fail_msg("edit %u ('%s' to '%s'): expected %s with '%s', got %s: %s", (unsigned)i, e->what, e->with,
 				score_status_name(e->expected), e->words ? e->words : "", score_status_name(status), error.message);
-		free_file(&bad);
-		free_file(&good);
+		slm_free(&bad);
+		slm_free(&good);
 	}
 }
 
@@ -457,7 +368,7 @@ static slm_table table_of(const file *f)
 	sl_arena arena;
 	forest scratch = { .kind = 0 };
 	slm_table table;
-	const size_t n = header_bytes(f);
+	const size_t n = slm_header_size(f);
 	memset(&table, 0, sizeof table);
 	sl_arena_init(&arena, NULL, 0);
 	assert_int_equal(slm_header_read(f->data + 32, n, f->size - 16 - sl_round_up(32 + n, 64), &arena, &scratch, &table,
@@ -475,10 +386,10 @@ static void contents_of_sections_are_checked(void **state)
 		const slm_table table = table_of(&f);
 		assert_true(table.sections[e->section].present);
 		assert_true(table.sections[e->section].offset % 64 == 0);
-		f.data[sl_round_up(32 + header_bytes(&f), 64) + table.sections[e->section].offset + e->byte] = e->value;
-		rehash(&f);
+		f.data[sl_round_up(32 + slm_header_size(&f), 64) + table.sections[e->section].offset + e->byte] = e->value;
+		slm_rehash(&f);
 		expect(&f, e->words != NULL ? SCORE_ERR_CORRUPT : SCORE_OK, e->words);
-		free_file(&f);
+		slm_free(&f);
 	}
 }
 
@@ -487,13 +398,13 @@ static void expect_wide(const char *name, const char *what, size_t n, const char
 	const char *words)
 {
 	file good = sample_file(name);
-	file f = replace(&good, what, n, with, n);
+	file f = slm_replace(&good, what, n, with, n);
 	const slm_table table = table_of(&f);
-	f.data[sl_round_up(32 + header_bytes(&f), 64) + table.sections[section].offset] = value;
-	rehash(&f);
+	f.data[sl_round_up(32 + slm_header_size(&f), 64) + table.sections[section].offset] = value;
+	slm_rehash(&f);
 	expect(&f, SCORE_ERR_CORRUPT, words);
-	free_file(&f);
-	free_file(&good);
+	slm_free(&f);
+	slm_free(&good);
 }
 
 static void values_beyond_the_usual_type_are_checked(void **state)
@@ -521,13 +432,13 @@ static void categories_stay_within_32_bits(void **state)
 	f->n_set_members = 2;
 	f->set_first = first;
 	assert_int_equal(slm_write(f, NULL, &standard, &data, &size, NULL), SCORE_OK);
-	file out = copy_file(data, size);
+	file out = slm_copy(data, size);
 	expect(&out, SCORE_OK, NULL);
 	const slm_table table = table_of(&out);
-	out.data[sl_round_up(32 + header_bytes(&out), 64) + table.sections[SLM_SET_GAPS].offset] = 15;
-	rehash(&out);
+	out.data[sl_round_up(32 + slm_header_size(&out), 64) + table.sections[SLM_SET_GAPS].offset] = 15;
+	slm_rehash(&out);
 	expect(&out, SCORE_ERR_CORRUPT, "exceeds 32 bits");
-	free_file(&out);
+	slm_free(&out);
 	slm_free_bytes(&standard, data, size);
 	sl_arena_free(&arena);
 }
@@ -543,9 +454,9 @@ static void nothing_may_stand_between_the_sections_and_the_hash(void **state)
 	free(f.data);
 	f.data = longer;
 	slm_put_u64(f.data + 16, f.size);
-	rehash(&f);
+	slm_rehash(&f);
 	expect(&f, SCORE_ERR_CORRUPT, "where the hash begins");
-	free_file(&f);
+	slm_free(&f);
 }
 
 static void unknown_things_are_ignored(void **state)
@@ -559,10 +470,10 @@ static void unknown_things_are_ignored(void **state)
 	};
 	for (size_t i = 0; i < sizeof more / sizeof more[0]; i++) {
 		file good = sample_file("tiny");
-		file f = replace(&good, more[i].what, more[i].what_n, more[i].with, more[i].with_n);
+		file f = slm_replace(&good, more[i].what, more[i].what_n, more[i].with, more[i].with_n);
 		expect(&f, SCORE_OK, NULL);
-		free_file(&f);
-		free_file(&good);
+		slm_free(&f);
+		slm_free(&good);
 	}
 }
 
@@ -571,10 +482,10 @@ static void unknown_things_are_ignored(void **state)
 static void expect_header(const uint8_t *header, size_t n, score_status expected, const char *words)
 {
 	file good = sample_file("tiny");
-	file f = with_header(&good, header, n);
+	file f = slm_with_header(&good, header, n);
 	expect(&f, expected, words);
-	free_file(&f);
-	free_file(&good);
+	slm_free(&f);
+	slm_free(&good);
 }
 
 static void hostile_headers_ask_for_nothing(void **state)
@@ -613,22 +524,22 @@ static void sizes_in_the_prelude_are_checked(void **state)
 	(void)state;
 	const uint64_t sizes[] = { 0, 1, UINT64_MAX, (uint64_t)1 << 63, SLM_MAX_HEADER_BYTES + 1 };
 	file f = sample_file("tiny");
-	const uint64_t header = header_bytes(&f);
+	const uint64_t header = slm_header_size(&f);
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
 		slm_put_u64(f.data + 16, sizes[i]);
 		expect(&f, SCORE_ERR_CORRUPT, "the file says that it has");
 		slm_put_u64(f.data + 16, f.size);
 		slm_put_u64(f.data + 24, sizes[i]);
-		rehash(&f);
+		slm_rehash(&f);
 		expect(&f, SCORE_ERR_CORRUPT, NULL);
 		slm_put_u64(f.data + 24, header);
 	}
 	for (uint64_t n = f.size - 120; n < f.size + 2; n++) {
 		slm_put_u64(f.data + 24, n);
-		rehash(&f);
+		slm_rehash(&f);
 		expect(&f, SCORE_ERR_CORRUPT, NULL);
 	}
-	free_file(&f);
+	slm_free(&f);
 }
 
 int main(void)

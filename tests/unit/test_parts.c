@@ -12,6 +12,8 @@
 
 #include <scoreline/build.h>
 
+#include "api/model.h"
+
 /* A builder of a linear model whose margins are its n features. */
 static score_builder *identity_builder(uint32_t n)
 {
@@ -273,11 +275,121 @@ static void refusals(void **state)
 	score_builder_free(b);
 }
 
+/* `part` with one value changed is refused, and the message says what was expected. */
+static void refused_values(void **state)
+{
+	static const double one[] = {1.0, 2.0}, nan[] = {NAN, 1.0};
+	static const uint32_t ends[] = {1, 2}, far[] = {1, 1000001}, descending[] = {2, 1};
+	score_builder *b = identity_builder(2);
+	score_error error;
+	score_part p;
+	(void)state;
+#define WRONG(STATEMENT, TEXT) \
+	p = (score_part)SCORE_PART_INIT(0, 2); \
+	p.curve_ends = ends; \
+	p.curve_x = p.curve_y = one; \
+	STATEMENT; \
+	assert_int_equal(score_builder_add_part(b, &p, &error), SCORE_ERR_ARGUMENT); \
+	if (!strstr(error.message, TEXT)) \
+		fail_msg("%s", error.message)
+	WRONG(p.n_outputs = 3, "a part takes outputs 0 to 3, the model has 2");
+	WRONG(p.first_output = 1, "a part takes outputs 1 to 3, the model has 2");
+	WRONG(p.vote = -1, "link 0 or vote -1 of a part is unknown");
+	WRONG(p.vote = SCORE_VOTE_AT_LEAST + 1, "vote 4 of a part is unknown");
+	WRONG(p.vote = SCORE_VOTE_ABOVE, "vote 2 of a part is unknown or does not fit its 2 outputs");
+	WRONG((p.n_outputs = 1, p.vote = SCORE_VOTE_AT_LEAST, p.link = SCORE_LINK_SIGMOID), "does not fit its 1 outputs");
+	WRONG(p.link = 99, "link 99");
+	const char *finite = "divisor, weight, slopes and offsets must be finite, the weight not negative, and slopes and offsets come together";
+	WRONG(p.divisor = INFINITY, finite);
+	WRONG(p.weight = NAN, finite);
+	WRONG(p.weight = -1.0, finite);
+	WRONG(p.link_parameter = NAN, finite);
+	WRONG(p.offsets = one, finite);
+	WRONG(p.slopes = one, finite);
+	WRONG((p.slopes = nan, p.offsets = one), finite);
+	WRONG((p.slopes = one, p.offsets = nan), finite);
+	const char *curve = "each curve of a part must have at least one point, and x must ascend";
+	WRONG(p.curve_x = NULL, curve);
+	WRONG(p.curve_y = NULL, curve);
+	WRONG(p.curve_x = nan, curve);
+	WRONG(p.curve_y = nan, curve);
+	WRONG(p.curve_ends = far, curve);
+	WRONG(p.curve_ends = descending, curve);
+	WRONG(p.struct_size = 3, "score_part.struct_size is 3");
+	WRONG(p.curve_ends = NULL; p.link = SCORE_LINK_PARTS, "link 27");
+#undef WRONG
+	assert_int_equal(score_builder_add_part(b, NULL, &error), SCORE_ERR_ARGUMENT);
+	assert_string_equal(error.message, "score_builder_add_part: part is NULL");
+	assert_int_equal(score_builder_add_part(NULL, &p, &error), SCORE_ERR_ARGUMENT);
+	assert_string_equal(error.message, "score_builder_add_part: builder is NULL");
+	assert_int_equal(score_builder_combine(NULL, SCORE_COMBINE_SUM, 0.0, 1, &error), SCORE_ERR_ARGUMENT);
+	assert_string_equal(error.message, "score_builder_combine: builder is NULL");
+	for (uint32_t n = 0; n <= 65; n += 65) {
+		assert_int_equal(score_builder_combine(b, SCORE_COMBINE_SUM, 0.0, n, &error), SCORE_ERR_ARGUMENT);
+		assert_non_null(strstr(error.message, "a finite total and 1 to 64 predictions, found 0, 0 and "));
+	}
+	assert_int_equal(score_builder_combine(b, -1, 0.0, 1, &error), SCORE_ERR_ARGUMENT);
+	/* Where 0 says "as it is", it is 1. */
+	p = (score_part)SCORE_PART_INIT(0, 1);
+	p.divisor = p.link_parameter = 0.0;
+	add(b, p);
+	score_model *model = finished(b, SCORE_COMBINE_SUM, 0.0, 1);
+	const double row[] = {3.0, 5.0};
+	double out;
+	predict(model, row, 2, &out, 1);
+	assert_true(out == 3.0);
+	score_model_free(model);
+}
+
+/* What only shows once all parts are there, by the gate that files pass too. */
+static void refused_models(void **state)
+{
+	score_builder *b = identity_builder(2);
+	const score_part plain = SCORE_PART_INIT(0, 1), two = SCORE_PART_INIT(0, 2);
+	score_model *model = NULL;
+	score_error error;
+	(void)state;
+	add(b, plain);
+	add(b, two);
+	model = finished(b, SCORE_COMBINE_SUM, 0.0, 2);
+	forest *f = (forest *)(uintptr_t)model->f;
+	const forest good = *f;
+	assert_int_equal(forest_check(f, &error), SCORE_OK);
+#define WRONG(STATEMENT, CODE, TEXT) \
+	*f = good; \
+	STATEMENT; \
+	assert_int_equal(forest_check(f, &error), CODE); \
+	assert_int_equal(error.code, CODE); \
+	assert_int_equal(forest_check(f, NULL), CODE); \
+	if (!strstr(error.message, TEXT)) \
+		fail_msg("%s", error.message)
+	const char *cannot = "the parts cannot be combined";
+	WRONG(f->parts.n = 65, SCORE_ERR_LIMIT, "the model has 65 parts, the limit is 64");
+	WRONG(f->parts.n = 0, SCORE_ERR_CORRUPT, cannot);
+	WRONG(f->contract.sum = SCORE_F32, SCORE_ERR_CORRUPT, cannot);
+	WRONG(f->parts.total = NAN, SCORE_ERR_CORRUPT, cannot);
+	WRONG((f->contract.average = SCORE_AVERAGE_PREDICTION, f->contract.base_position = SCORE_BASE_LAST), SCORE_ERR_CORRUPT, cannot);
+	WRONG(f->parts.combine = -1, SCORE_ERR_CORRUPT, cannot);
+	WRONG(f->n_predictions = 0, SCORE_ERR_CORRUPT, cannot);
+	WRONG(f->n_predictions = 65, SCORE_ERR_CORRUPT, cannot);
+	WRONG(f->parts.combine = SCORE_COMBINE_MEDIAN, SCORE_ERR_CORRUPT, cannot);
+	WRONG((f->parts.combine = SCORE_COMBINE_MEDIAN, f->n_predictions = 1), SCORE_ERR_CORRUPT,
+		"part 1 has 2 values, a median takes one of each");
+	WRONG(f->n_predictions = 1, SCORE_ERR_CORRUPT, "part 1 adds to prediction 1, the model has 1");
+	score_part wrong = plain;
+	wrong.weight = -1.0;
+	WRONG((f->parts.list = &wrong, f->parts.n = 1), SCORE_ERR_CORRUPT, "the weight not negative");
+	WRONG(f->link = SCORE_LINK_IDENTITY, SCORE_ERR_CORRUPT, "the model has parts that nothing combines");
+#undef WRONG
+	*f = good;
+	score_model_free(model);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sums), cmocka_unit_test(curves), cmocka_unit_test(votes), cmocka_unit_test(medians),
-		cmocka_unit_test(trees), cmocka_unit_test(refusals),
+		cmocka_unit_test(trees), cmocka_unit_test(refusals), cmocka_unit_test(refused_values), cmocka_unit_test(refused_models),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

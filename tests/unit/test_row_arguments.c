@@ -167,6 +167,14 @@ static void strings_of_a_dictionary(void **state)
 	s.offsets = NULL;
 	expect_error(score_batch(linear, &in, codes, 2, NULL, &error), &error, SCORE_ERR_ARGUMENT,
 		"column 0: the strings have no offsets (NULL)");
+	/* Nothing but empty strings may come without bytes. */
+	static const int32_t nothing[] = {0, 0, 0};
+	s.data = NULL;
+	s.offsets = nothing;
+	assert_int_equal(score_encode(linear, 0, &s, codes, &error), SCORE_OK);
+	assert_true(codes[0] == -1.0 && codes[1] == -1.0);
+	codes[0] = 0.0;
+	codes[1] = 1.0;
 	s = good;
 	s.offset_type = SCORE_F32;
 	expect_error(score_batch(linear, &in, codes, 2, NULL, &error), &error, SCORE_ERR_ARGUMENT,

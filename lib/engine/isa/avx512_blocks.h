@@ -45,11 +45,9 @@ static void ISA_NAME(split16)(const uint16_t *codes, size_t words, uint64_t *bit
 
 #define HAVE_SUM
 
-/* One byte of 64 leaf values: 64, 128 or 256 entries in one, two or four registers. */
+/* One byte of 64 leaf values: 128 or 256 entries in two or four registers. */
 static inline __attribute__((always_inline)) __m512i look_up512(const uint8_t *t, __m512i code, unsigned planes)
 {
-	if (planes == 6)
-		return _mm512_permutexvar_epi8(code, _mm512_loadu_si512((const void *)t));
 	__m512i low = _mm512_permutex2var_epi8(_mm512_loadu_si512((const void *)t), code,
 		_mm512_loadu_si512((const void *)(t + 64)));
 	if (planes == 7)
