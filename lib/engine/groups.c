@@ -22,7 +22,7 @@ typedef struct planner {
 	uint32_t group;          /* number of the group at hand */
 	uint32_t n_tests;        /* that it has */
 	uint32_t most_slots;
-	sl_vector groups, runs, cuts8, cuts16, set_cuts, ops, full_slots, trees, leaves;
+	sl_vector groups, runs, cuts8, cuts16, set_cuts, ops, full_slots, steps, trees, leaves;
 } planner;
 
 static score_status no_memory(planner *p)
@@ -169,6 +169,17 @@ static bool push_tables(planner *p, const forest_tree *t, const tree_code *code)
 	return done;
 }
 
+/* Narrow blocks follow a tree's cursors where that is less work than its operations. */
+static bool push_steps(planner *p, const forest_tree *t, const tree_code *code, tree_program *program)
+{
+	const kernels *narrow = p->e->k->narrow;
+	if (!narrow || !narrow->follow_cursors || 2 * program->n_ops < narrow->cursor_cost * t->n_splits)
+		return true;
+	program->n_steps = (uint16_t)t->n_splits;
+	program->first_step = (uint32_t)p->steps.length;
+	return engine_code_steps(p->coder, code, &p->steps, &program->start);
+}
+
 static score_status close_group(planner *p, tree_group *group)
 {
 	const forest *f = p->e->f;
@@ -191,7 +202,8 @@ static score_status close_group(planner *p, tree_group *group)
 		program.n_planes = (uint8_t)code.n_planes;
 		memcpy(program.planes, code.planes, sizeof program.planes);
 		most_scratch = code.n_scratch > most_scratch ? code.n_scratch : most_scratch;
-		done = done && push_tables(p, f->trees + t, &code) && sl_vector_push(&p->trees, &program, 1);
+		done = done && push_tables(p, f->trees + t, &code) && push_steps(p, f->trees + t, &code, &program) &&
+			sl_vector_push(&p->trees, &program, 1);
 	}
 	if (first_scratch + most_scratch > p->most_slots)
 		p->most_slots = first_scratch + most_scratch;
@@ -258,15 +270,15 @@ static bool keep(planner *p, sl_vector *v, const void **to)
 static score_status keep_plan(planner *p)
 {
 	batch_plan *plan = &p->e->batch;
-	const void *leaves, *groups, *runs, *cuts8, *cuts16, *set_cuts, *ops, *full_slots, *trees;
+	const void *leaves, *groups, *runs, *cuts8, *cuts16, *set_cuts, *ops, *full_slots, *steps, *trees;
 	uint32_t n_groups = (uint32_t)p->groups.length, least = least_rows(p);
 	if (!keep(p, &p->groups, &groups) || !keep(p, &p->runs, &runs) || !keep(p, &p->cuts8, &cuts8) ||
 		!keep(p, &p->cuts16, &cuts16) || !keep(p, &p->set_cuts, &set_cuts) || !keep(p, &p->ops, &ops) ||
-		!keep(p, &p->full_slots, &full_slots) ||
+		!keep(p, &p->full_slots, &full_slots) || !keep(p, &p->steps, &steps) ||
 		!keep(p, &p->trees, &trees) || !keep(p, &p->leaves, &leaves))
 		return no_memory(p);
 	*plan = (batch_plan){.usable = true, .n_groups = n_groups, .n_slots = p->most_slots, .least_rows = least,
-		.groups = groups, .runs = runs, .cuts8 = cuts8, .cuts16 = cuts16, .set_cuts = set_cuts, .ops = ops, .full_slots = full_slots,
+		.groups = groups, .runs = runs, .cuts8 = cuts8, .cuts16 = cuts16, .set_cuts = set_cuts, .ops = ops, .full_slots = full_slots, .steps = steps,
 		.trees = trees, .leaves = leaves};
 	return SCORE_OK;
 }
@@ -281,9 +293,9 @@ score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error)
 	size_t n = (size_t)f->n_tests + 1, value = f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
 	value = engine_has_linear_leaves(e) ? sizeof(uint8_t) : value;
 	const size_t elements[] = {sizeof(tree_group), sizeof(predicate_run), sizeof(uint8_t), sizeof(uint16_t),
-		sizeof(uint32_t), sizeof(select_op), sizeof(uint16_t), sizeof(tree_program), value};
+		sizeof(uint32_t), sizeof(select_op), sizeof(uint16_t), sizeof(cursor_step), sizeof(tree_program), value};
 	sl_vector *vectors[] = {&p.groups, &p.runs, &p.cuts8, &p.cuts16, &p.set_cuts, &p.ops,
-		&p.full_slots, &p.trees, &p.leaves};
+		&p.full_slots, &p.steps, &p.trees, &p.leaves};
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
 		sl_vector_init(vectors[i], a, elements[i]);
 	p.group_of_test = sl_alloc(a, n * sizeof *p.group_of_test, 64);

@@ -50,12 +50,16 @@ typedef struct tree_program {
 	uint16_t planes[8];  /* slot of each bit of the leaf code, lowest first */
 	uint8_t n_planes;    /* the table has 1 << n_planes values */
 	uint8_t full_depth;  /* not 0: full_tree() serves it, with 2^depth - 1 slots */
+	uint8_t start;       /* of its cursors */
+	uint16_t n_steps;    /* not 0: narrow blocks follow cursors instead */
+	uint32_t first_step; /* into steps */
 } tree_program;
 
 typedef struct batch_plan {
 	bool usable;
 	uint32_t n_groups, n_slots; /* slots of the largest group */
 	uint32_t least_rows;        /* of a call that is faster here than by the walk */
+	uint32_t narrow_rows;       /* of a call or its end, at most, that is faster in narrow blocks */
 	const tree_group *groups;
 	const predicate_run *runs;
 	const uint8_t *cuts8;
@@ -63,6 +67,7 @@ typedef struct batch_plan {
 	const uint32_t *set_cuts;
 	const select_op *ops;
 	const uint16_t *full_slots;
+	const cursor_step *steps;
 	const tree_program *trees;
 	const void *leaves; /* tables of the kernels' layout; of a model with linear leaves uint8_t leaf numbers */
 } batch_plan;
