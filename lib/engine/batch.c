@@ -392,7 +392,7 @@ static void score_blocks(const engine *e, const engine_call *call, row_range row
 	for (size_t done = 0, n; done < rows.n; done += n) {
 		size_t left = rows.n - done;
 		w.levels = left <= e->k->level_rows ? e->levels : NULL;
-		w.k = e->k->narrow && left <= e->k->narrow_rows && !w.levels ? e->k->narrow : e->k;
+		w.k = e->k->narrow && left <= e->batch.narrow_rows && !w.levels ? e->k->narrow : e->k;
 		n = (size_t)64 * w.k->plane_words;
 		n = left < n ? left : n;
 		w.sum_words = sl_round_up((n + 63) / 64, w.k->sum_words);
