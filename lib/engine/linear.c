@@ -12,6 +12,7 @@
 #define NARROW_RUN 16u    /* doubles on their way to floats */
 #define NARROW_FEATURES 128u /* of whole rows; and what is left, if that is less than a kernel takes */
 #define NARROW_ROWS 16u   /* as many as the largest tile */
+#define FEW_ROWS 8u       /* of adjacent values, at most, that are summed one value after the other where there are no tiles */
 
 typedef void linear_kernel(const linear_run *run, const double *weights, void *sums);
 
@@ -25,6 +26,7 @@ typedef struct linear_plan {
 	bool transposes;    /* 16 adjacent floats of each row at once */
 	size_t tile;        /* whole rows of floats or doubles go through a kernel in such numbers, or 0 */
 	bool narrows;       /* these rows are doubles, the kernel's are floats */
+	size_t few;         /* up to so many rows of adjacent values need no kernel, or 0 */
 } linear_plan;
 
 /* Some outputs of a block of rows; sums of a row's output o stand at [o * rows.n]. */
@@ -46,10 +48,13 @@ static void choose_rows_kernel(linear_plan *p)
 	bool sums_f32 = p->kernel == k->linear_f32, sums_f64 = p->kernel == k->linear_f64;
 	bool is_f64 = view->dtype == SCORE_F64;
 	size_t tile = sums_f32 ? k->tile_f32 : sums_f64 && is_f64 ? k->tile_f64 : 0;
-	if (view->data && (is_f64 || view->dtype == SCORE_F32) && !view->column_of_feature && !p->e->f->derived.n &&
-		view->column_stride == (int64_t)(is_f64 ? sizeof(double) : sizeof(float)) && p->e->f->n_features >= tile &&
-		tile <= NARROW_ROWS) {
+	if (!view->data || (!is_f64 && view->dtype != SCORE_F32) || view->column_of_feature || p->e->f->derived.n ||
+		view->column_stride != (int64_t)(is_f64 ? sizeof(double) : sizeof(float)))
+		return;
+	p->few = FEW_ROWS;
+	if (p->e->f->n_features >= tile && tile <= NARROW_ROWS) {
 		p->tile = tile;
+		p->few = tile ? tile - 1 : FEW_ROWS;
 		p->narrows = tile && sums_f32 && is_f64;
 	}
 }
@@ -207,6 +212,17 @@ static void add_rows(const linear_plan *p, linear_block *b)
 		p->e->k->linear_rows_f64(&rows, f->linear_weights + b->first, b->sums.f64);
 }
 
+static void add_few_rows(const linear_plan *p, linear_block *b)
+{
+	const forest *f = p->e->f;
+	const input_view *view = p->view;
+	linear_rows rows = {.data = view->data + b->rows.first * view->row_stride, .row_stride = view->row_stride,
+		.n_rows = b->rows.n, .n_features = f->n_features, .n_outputs = f->contract.n_outputs, .n_sums = b->n,
+		.skip_missing = f->linear_skip_missing != 0};
+	engine_linear_few_rows(&rows, view->dtype, p->value_bytes == sizeof(float) ? SCORE_F32 : SCORE_F64, f->contract.sum,
+		f->linear_weights + b->first, &b->sums);
+}
+
 /* The same for rows of doubles that count as floats, as many features at a time as a kernel takes. */
 static void add_narrowed_rows(const linear_plan *p, linear_block *b)
 {
@@ -295,7 +311,9 @@ static void score_block(const linear_plan *p, row_range rows, size_t width, doub
 	for (b.first = 0; b.first < n_outputs; b.first += b.n) {
 		b.n = n_outputs - b.first < LINEAR_OUTPUTS ? n_outputs - b.first : LINEAR_OUTPUTS;
 		start_sums(f, &b);
-		if (p->narrows && rows.n == p->tile)
+		if (rows.n <= p->few)
+			add_few_rows(p, &b);
+		else if (p->narrows && rows.n == p->tile)
 			add_narrowed_rows(p, &b);
 		else if (p->tile && !p->narrows && rows.n % p->tile == 0)
 			add_rows(p, &b);
@@ -317,7 +335,7 @@ static void score_parts(const linear_plan *p, const engine_call *call, row_range
 	const forest *f = p->e->f;
 	double margins[ROWS * FOREST_MAX_PART_OUTPUTS], *out = engine_row_out(call, rows.first, width);
 	linear_plan plain = *p;
-	plain.tile = 0;
+	plain.tile = plain.few = 0;
 	for (size_t done = 0, n; done < rows.n; done += n) {
 		n = rows.n - done < ROWS ? rows.n - done : ROWS;
 		score_block(&plain, (row_range){rows.first + (int64_t)done, n}, f->contract.n_outputs, margins);
