@@ -52,10 +52,10 @@ static void choose_rows_kernel(linear_plan *p)
 		view->column_stride != (int64_t)(is_f64 ? sizeof(double) : sizeof(float)))
 		return;
 	p->few = FEW_ROWS;
+	p->narrows = is_f64 && p->value_bytes == sizeof(float);
 	if (p->e->f->n_features >= tile && tile <= NARROW_ROWS) {
 		p->tile = tile;
 		p->few = tile ? tile - 1 : FEW_ROWS;
-		p->narrows = tile && sums_f32 && is_f64;
 	}
 }
 
@@ -206,21 +206,12 @@ static void add_rows(const linear_plan *p, linear_block *b)
 	linear_rows rows = {.data = view->data + b->rows.first * view->row_stride, .row_stride = view->row_stride,
 		.n_rows = b->rows.n, .n_following = (size_t)(view->n_rows - b->rows.first), .n_features = f->n_features, .n_outputs = f->contract.n_outputs, .n_sums = b->n,
 		.skip_missing = f->linear_skip_missing != 0};
-	if (p->value_bytes == sizeof(float))
+	if (b->rows.n <= p->few)
+		engine_linear_few_rows(&rows, view->dtype, f->contract.sum, f->linear_weights + b->first, &b->sums);
+	else if (p->value_bytes == sizeof(float))
 		p->e->k->linear_rows_f32(&rows, p->e->linear_narrow + b->first, b->sums.f32);
 	else
 		p->e->k->linear_rows_f64(&rows, f->linear_weights + b->first, b->sums.f64);
-}
-
-static void add_few_rows(const linear_plan *p, linear_block *b)
-{
-	const forest *f = p->e->f;
-	const input_view *view = p->view;
-	linear_rows rows = {.data = view->data + b->rows.first * view->row_stride, .row_stride = view->row_stride,
-		.n_rows = b->rows.n, .n_features = f->n_features, .n_outputs = f->contract.n_outputs, .n_sums = b->n,
-		.skip_missing = f->linear_skip_missing != 0};
-	engine_linear_few_rows(&rows, view->dtype, p->value_bytes == sizeof(float) ? SCORE_F32 : SCORE_F64, f->contract.sum,
-		f->linear_weights + b->first, &b->sums);
 }
 
 /* The same for rows of doubles that count as floats, as many features at a time as a kernel takes. */
@@ -243,7 +234,11 @@ static void add_narrowed_rows(const linear_plan *p, linear_block *b)
 				values[r * WIDTH + i] = (float)x;
 			}
 		}
-		p->e->k->linear_rows_f32(&rows, p->e->linear_narrow + first * f->contract.n_outputs + b->first, b->sums.f32);
+		size_t weight = first * f->contract.n_outputs + b->first;
+		if (b->rows.n <= p->few)
+			engine_linear_few_rows(&rows, SCORE_F32, f->contract.sum, f->linear_weights + weight, &b->sums);
+		else
+			p->e->k->linear_rows_f32(&rows, p->e->linear_narrow + weight, b->sums.f32);
 	}
 }
 
@@ -311,11 +306,10 @@ static void score_block(const linear_plan *p, row_range rows, size_t width, doub
 	for (b.first = 0; b.first < n_outputs; b.first += b.n) {
 		b.n = n_outputs - b.first < LINEAR_OUTPUTS ? n_outputs - b.first : LINEAR_OUTPUTS;
 		start_sums(f, &b);
-		if (rows.n <= p->few)
-			add_few_rows(p, &b);
-		else if (p->narrows && rows.n == p->tile)
+		bool whole = rows.n <= p->few || (p->tile && rows.n % p->tile == 0);
+		if (whole && p->narrows)
 			add_narrowed_rows(p, &b);
-		else if (p->tile && !p->narrows && rows.n % p->tile == 0)
+		else if (whole)
 			add_rows(p, &b);
 		else
 			add_features(p, &b);
@@ -355,7 +349,7 @@ void engine_linear(const engine *e, const engine_call *call, row_range rows)
 	}
 	/* Columns and whole rows like long runs, and a single output leaves room for them. */
 	size_t block = (call->view->columns || plan.tile) && f->contract.n_outputs == 1 ? SUMS : LINEAR_ROWS;
-	block = plan.narrows ? plan.tile : block;
+	block = plan.narrows && plan.tile ? plan.tile : block;
 	bool links = call->output == SCORE_OUTPUT_PREDICTION && width >= f->contract.n_outputs &&
 		f->link != SCORE_LINK_IDENTITY;
 	for (size_t done = 0, n; done < rows.n; done += n) {

@@ -9,43 +9,24 @@
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 #define FEW_ROWS 4
 
-#define STORED float
 #define VALUE float
 #define SUM float
 #define NAME(name) name##_f32
 #include "linear_few_template.h"
-#define STORED float
 #define VALUE float
 #define SUM double
 #define NAME(name) name##_mixed
 #include "linear_few_template.h"
-#define STORED double
 #define VALUE double
 #define SUM double
 #define NAME(name) name##_f64
 #include "linear_few_template.h"
-#define STORED double
-#define VALUE float
-#define SUM float
-#define NAME(name) name##_f64_as_f32
-#include "linear_few_template.h"
-#define STORED double
-#define VALUE float
-#define SUM double
-#define NAME(name) name##_f64_as_mixed
-#include "linear_few_template.h"
-
-void engine_linear_few_rows(const linear_rows *rows, score_dtype stored, score_dtype value, score_dtype sum,
-	const double *weights, void *sums)
+void engine_linear_few_rows(const linear_rows *rows, score_dtype value, score_dtype sum, const double *weights, void *sums)
 {
-	if (stored == SCORE_F32 && sum == SCORE_F32)
-		few_rows_f32(rows, weights, sums);
-	else if (stored == SCORE_F32)
-		few_rows_mixed(rows, weights, sums);
-	else if (value == SCORE_F64)
+	if (value == SCORE_F64)
 		few_rows_f64(rows, weights, sums);
 	else if (sum == SCORE_F32)
-		few_rows_f64_as_f32(rows, weights, sums);
+		few_rows_f32(rows, weights, sums);
 	else
-		few_rows_f64_as_mixed(rows, weights, sums);
+		few_rows_mixed(rows, weights, sums);
 }

@@ -1,6 +1,6 @@
 /*
- * Weighted sums of a few rows of adjacent values. Included by linear_few.c per type of what lies in memory, of the values that
- * it counts as, and of the sums, with STORED, VALUE, SUM and NAME.
+ * Weighted sums of a few rows of adjacent values. Included by linear_few.c per type of values and sums, with VALUE, SUM
+ * and NAME.
  */
 
 /* `n` rows from `row` on, a constant. */
@@ -14,9 +14,8 @@ static ALWAYS_INLINE void NAME(rows_in)(const linear_rows *in, size_t row, size_
 	for (size_t f = 0; f < in->n_features; f++, weights += in->n_outputs) {
 		SUM weight = (SUM)*weights;
 		for (size_t r = 0; r < n; r++) {
-			STORED stored;
-			memcpy(&stored, from + (int64_t)r * in->row_stride + f * sizeof stored, sizeof stored);
-			VALUE value = (VALUE)stored;
+			VALUE value;
+			memcpy(&value, from + (int64_t)r * in->row_stride + f * sizeof value, sizeof value);
 			SUM next = s[r] + (SUM)value * weight;
 			s[r] = skip_missing && value != value ? s[r] : next;
 		}
@@ -45,7 +44,6 @@ static void NAME(few_rows)(const linear_rows *in, const double *weights, SUM *su
 			NAME(all_rows)(in, weights + o, false, sums + o * in->n_rows);
 	}
 }
-#undef STORED
 #undef VALUE
 #undef SUM
 #undef NAME

@@ -263,9 +263,8 @@ score_status engine_compile_background(const engine *e, const input_view *view, 
 
 /* Compare values with cuts as they lie in the caller's memory. No scratch, any width: the last resort. */
 void engine_direct(const engine *e, const engine_call *call, row_range rows);
-/* Few rows: `stored` values lie in memory, count as `value`, and are summed in `sum`; sums stand as linear_rows says. */
-void engine_linear_few_rows(const linear_rows *rows, score_dtype stored, score_dtype value, score_dtype sum,
-	const double *weights, void *sums);
+/* Few rows of floats or doubles, summed in `sum`; sums stand as linear_rows says. */
+void engine_linear_few_rows(const linear_rows *rows, score_dtype value, score_dtype sum, const double *weights, void *sums);
 void engine_linear(const engine *e, const engine_call *call, row_range rows);
 
 size_t engine_batch_scratch(const engine *e);
