@@ -55,7 +55,7 @@ static void choose_rows_kernel(linear_plan *p)
 	p->narrows = is_f64 && p->value_bytes == sizeof(float);
 	if (p->e->f->n_features >= tile && tile <= NARROW_ROWS) {
 		p->tile = tile;
-		p->few = tile ? tile - 1 : FEW_ROWS;
+		p->few = tile && !p->narrows ? tile - 1 : FEW_ROWS;
 	}
 }
 
