@@ -189,6 +189,18 @@ static void bin_sparse(const engine *e, const input_view *view, row_range rows, 
 	}
 }
 
+/* Each column's bitmap of a block is a line or two far from all others: ask for them together. */
+static void fetch_bitmaps(const engine *e, const input_view *view, row_range rows)
+{
+	for (uint32_t u = 0; u < e->n_used_inputs; u++) {
+		const score_column *c = view->columns + input_column(view, e->used_features[u]);
+		if (!c->validity)
+			continue;
+		__builtin_prefetch(c->validity + (c->offset + rows.first) / 8);
+		__builtin_prefetch(c->validity + (c->offset + rows.first + (int64_t)rows.n - 1) / 8);
+	}
+}
+
 void engine_bin_columns(const engine *e, const input_view *view, row_range rows, size_t padded, void *tile, void *codes)
 {
 	bool tiles = e->f->n_features >= ROW_TILE && can_transpose(e, view, 0);
@@ -201,6 +213,8 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 		bin_sparse(e, view, rows, padded, tile, codes);
 		u = e->n_used_inputs;
 	}
+	if (view->columns)
+		fetch_bitmaps(e, view, rows);
 	while (u < e->n_used_features) {
 		uint32_t first = u;
 		if (tiles && u < e->n_used_inputs) {
