@@ -287,6 +287,10 @@ void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *
 		engine_copy_row(e, view, row, codes);
 		return;
 	}
+	if (e->k->rank_f32 && e->code_bytes == 1 && !e->walk.has_sets) {
+		engine_bin_row8(e, view, row, codes);
+		return;
+	}
 	if (e->n_used_inputs < e->n_used_features || e->f->contract.category_rule == SCORE_CATEGORY_HASH) {
 		bin_any_row(e, view, row, codes);
 		return;
