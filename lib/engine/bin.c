@@ -232,7 +232,7 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 #define RUN_ROWS 64u                 /* so few that a tile of their values fits the stack */
 #define RUN_TILE_ROWS (RUN_ROWS + 16)
 
-static void bin_run(const engine *e, const input_view *view, row_range rows, char *codes, size_t stride)
+void engine_bin_run(const engine *e, const input_view *view, row_range rows, void *codes, size_t stride)
 {
 	_Alignas(64) float tile[ROW_TILE * RUN_TILE_ROWS + 2 * RUN_ROWS]; /* and a column of doubles behind it */
 	bool tiles = e->f->n_features >= ROW_TILE && can_transpose(e, view, 0);
@@ -251,7 +251,7 @@ void engine_bin_table(const engine *e, const input_view *view, void *codes, size
 	for (int64_t first = 0; first < view->n_rows; first += RUN_ROWS) {
 		int64_t left = view->n_rows - first;
 		row_range rows = {first, left < (int64_t)RUN_ROWS ? (size_t)left : RUN_ROWS};
-		bin_run(e, view, rows, (char *)codes + (size_t)first * e->code_bytes, stride);
+		engine_bin_run(e, view, rows, (char *)codes + (size_t)first * e->code_bytes, stride);
 	}
 }
 

@@ -108,6 +108,7 @@ typedef struct walk_plan {
 	const double *values_f64;
 	const walk_tree *trees;
 	bool has_sets;
+	uint32_t most_nodes; /* of a tree */
 } walk_plan;
 
 /* Features of linear leaves: a block's values are fetched once. */
@@ -211,6 +212,8 @@ void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *
 /* The same for byte codes of a model without categories, by kernels that have the row regime. */
 void engine_bin_row8(const engine *e, const input_view *view, int64_t row, uint8_t *codes);
 
+/* Codes of a few rows, at most 64, that are values: column c starts at codes + c * stride codes. */
+void engine_bin_run(const engine *e, const input_view *view, row_range rows, void *codes, size_t stride);
 /* engine_bin() under the default control word. */
 void engine_bin_table(const engine *e, const input_view *view, void *codes, size_t stride);
 /* What the above do with rows that are codes already. */
@@ -274,6 +277,9 @@ void engine_batch(const engine *e, const engine_call *call, row_range rows);
 size_t engine_walk_scratch(const engine *e);
 bool engine_walk_fits(const engine *e, const engine_call *call);
 void engine_walk(const engine *e, const engine_call *call, row_range rows);
+/* Up to eight rows, faster, where the first says that it can. */
+bool engine_walks_eight(const engine *e, const engine_call *call);
+void engine_walk_eight(const engine *e, const engine_call *call, row_range rows);
 
 /* NULL if the row regime can serve the call, else why not. */
 const char *engine_rows_cannot(const engine *e, const engine_call *call);

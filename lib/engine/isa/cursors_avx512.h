@@ -13,10 +13,9 @@
  * come in the order of the rows.
  */
 
-static ALWAYS_INLINE __m512i cursor_go(__m512i code, const cursor_step *step, const uint64_t *predicate)
+static ALWAYS_INLINE __m512i cursor_go(__m512i code, const cursor_step *step, uint64_t predicate)
 {
-	__mmask64 here = _mm512_mask_cmpeq_epi8_mask(_load_mask64((__mmask64 *)(uintptr_t)predicate), code,
-		_mm512_set1_epi8((char)step->from));
+	uint64_t here = _mm512_mask_cmpeq_epi8_mask(predicate, code, _mm512_set1_epi8((char)step->from));
 	return _mm512_mask_mov_epi8(code, here, _mm512_set1_epi8((char)step->to));
 }
 
@@ -38,7 +37,7 @@ static ALWAYS_INLINE void cursors_of(const uint64_t *arena, const cursor_tree *t
 		for (size_t t = 0; t < n; t++) {
 			const uint64_t *predicate = arena + (size_t)step[t]->predicate * PLANE_WORDS;
 			for (size_t w = 0; w < words; w++)
-				code[t][w] = cursor_go(code[t][w], step[t], predicate + w);
+				code[t][w] = cursor_go(code[t][w], step[t], predicate[w]);
 			step[t] += step[t] < last[t];
 		}
 	}
