@@ -212,9 +212,34 @@ static void fetch_ahead(rows_ahead *ahead)
 	ahead->lines -= n;
 }
 
-static void run_trees(const engine *e, const workspace *w, uint32_t first, uint32_t end, size_t words, size_t n_rows)
+static void run_program(const engine *e, const workspace *w, uint32_t tree, size_t words, uint8_t *leaf_codes)
 {
 	const batch_plan *plan = &e->batch;
+	const tree_program *p = plan->trees + tree;
+	if (p->full_depth) {
+		w->k->full_tree(w->planes, plan->full_slots + p->first_op, p->full_depth, p->n_planes, words, leaf_codes);
+		return;
+	}
+	if (p->n_ops)
+		w->k->select(plan->ops + p->first_op, p->n_ops, words, w->planes);
+	w->k->gather_bits(w->planes, p->planes, p->n_planes, words, leaf_codes);
+}
+
+/* Some of the n trees from `tree` on that narrow blocks follow by cursors; returns how many. */
+static uint32_t follow_cursors(const engine *e, const workspace *w, uint32_t tree, uint32_t n,
+	uint8_t (*leaf_codes)[BLOCK_ROWS])
+{
+	cursor_tree trees[CURSOR_TREES];
+	uint32_t some = 0;
+	for (const tree_program *p = e->batch.trees + tree; some < n && some < CURSOR_TREES && p->n_steps; some++, p++)
+		trees[some] = (cursor_tree){e->batch.steps + p->first_step, p->n_steps, p->start};
+	if (some)
+		w->k->follow_cursors(w->planes, trees, some, w->sum_words, leaf_codes);
+	return some;
+}
+
+static void run_trees(const engine *e, const workspace *w, uint32_t first, uint32_t end, size_t words, size_t n_rows)
+{
 	if (w->levels) {
 		run_levels(e, w, first, end, n_rows);
 		return;
@@ -222,16 +247,11 @@ static void run_trees(const engine *e, const workspace *w, uint32_t first, uint3
 	for (uint32_t t = first; t < end; t += SUM_TREES) {
 		uint32_t n = end - t < SUM_TREES ? end - t : SUM_TREES;
 		fetch_ahead(w->ahead);
-		for (uint32_t i = 0; i < n; i++) {
-			const tree_program *p = plan->trees + t + i;
-			if (p->full_depth) {
-				w->k->full_tree(w->planes, plan->full_slots + p->first_op, p->full_depth, p->n_planes, words,
-					w->leaf_codes[i]);
-				continue;
-			}
-			if (p->n_ops)
-				w->k->select(plan->ops + p->first_op, p->n_ops, words, w->planes);
-			w->k->gather_bits(w->planes, p->planes, p->n_planes, words, w->leaf_codes[i]);
+		for (uint32_t i = 0; i < n;) {
+			uint32_t followed = w->k->follow_cursors ? follow_cursors(e, w, t + i, n - i, w->leaf_codes + i) : 0;
+			if (!followed)
+				run_program(e, w, t + i, words, w->leaf_codes[i]);
+			i += followed ? followed : 1;
 		}
 		if (engine_has_linear_leaves(e))
 			sum_linear(e, w, t, n, n_rows);
@@ -374,7 +394,7 @@ static void score_blocks(const engine *e, const engine_call *call, row_range row
 	for (size_t done = 0, n; done < rows.n; done += n) {
 		size_t left = rows.n - done;
 		w.levels = left <= e->k->level_rows ? e->levels : NULL;
-		w.k = e->k->narrow && left <= e->k->narrow_rows && !w.levels ? e->k->narrow : e->k;
+		w.k = e->k->narrow && left <= e->batch.narrow_rows && !w.levels ? e->k->narrow : e->k;
 		n = (size_t)64 * w.k->plane_words;
 		n = left < n ? left : n;
 		w.sum_words = sl_round_up((n + 63) / 64, w.k->sum_words);

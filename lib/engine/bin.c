@@ -189,6 +189,18 @@ static void bin_sparse(const engine *e, const input_view *view, row_range rows, 
 	}
 }
 
+/* Each column's bitmap of a block is a line or two far from all others: ask for them together. */
+static void fetch_bitmaps(const engine *e, const input_view *view, row_range rows)
+{
+	for (uint32_t u = 0; u < e->n_used_inputs; u++) {
+		const score_column *c = view->columns + input_column(view, e->used_features[u]);
+		if (!c->validity)
+			continue;
+		__builtin_prefetch(c->validity + (c->offset + rows.first) / 8);
+		__builtin_prefetch(c->validity + (c->offset + rows.first + (int64_t)rows.n - 1) / 8);
+	}
+}
+
 void engine_bin_columns(const engine *e, const input_view *view, row_range rows, size_t padded, void *tile, void *codes)
 {
 	bool tiles = e->f->n_features >= ROW_TILE && can_transpose(e, view, 0);
@@ -201,6 +213,8 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 		bin_sparse(e, view, rows, padded, tile, codes);
 		u = e->n_used_inputs;
 	}
+	if (view->columns)
+		fetch_bitmaps(e, view, rows);
 	while (u < e->n_used_features) {
 		uint32_t first = u;
 		if (tiles && u < e->n_used_inputs) {
@@ -218,7 +232,7 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 #define RUN_ROWS 64u                 /* so few that a tile of their values fits the stack */
 #define RUN_TILE_ROWS (RUN_ROWS + 16)
 
-static void bin_run(const engine *e, const input_view *view, row_range rows, char *codes, size_t stride)
+void engine_bin_run(const engine *e, const input_view *view, row_range rows, void *codes, size_t stride)
 {
 	_Alignas(64) float tile[ROW_TILE * RUN_TILE_ROWS + 2 * RUN_ROWS]; /* and a column of doubles behind it */
 	bool tiles = e->f->n_features >= ROW_TILE && can_transpose(e, view, 0);
@@ -237,7 +251,7 @@ void engine_bin_table(const engine *e, const input_view *view, void *codes, size
 	for (int64_t first = 0; first < view->n_rows; first += RUN_ROWS) {
 		int64_t left = view->n_rows - first;
 		row_range rows = {first, left < (int64_t)RUN_ROWS ? (size_t)left : RUN_ROWS};
-		bin_run(e, view, rows, (char *)codes + (size_t)first * e->code_bytes, stride);
+		engine_bin_run(e, view, rows, (char *)codes + (size_t)first * e->code_bytes, stride);
 	}
 }
 
@@ -271,6 +285,10 @@ void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *
 	bool narrow = engine_uses_narrow(e, view);
 	if (view->codes) {
 		engine_copy_row(e, view, row, codes);
+		return;
+	}
+	if (e->k->rank_f32 && e->code_bytes == 1 && !e->walk.has_sets) {
+		engine_bin_row8(e, view, row, codes);
 		return;
 	}
 	if (e->n_used_inputs < e->n_used_features || e->f->contract.category_rule == SCORE_CATEGORY_HASH) {

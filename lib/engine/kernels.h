@@ -65,6 +65,21 @@ typedef struct select_op {
 	uint16_t mask, a, b, dst;
 } select_op;
 
+/* A split of a tree whose rows carry the code of the leftmost leaf that they can still reach: of rows with code `from`, those
+ * whose predicate is 1 go on with code `to`. */
+typedef struct cursor_step {
+	uint16_t predicate;
+	uint8_t from, to;
+} cursor_step;
+
+typedef struct cursor_tree {
+	const cursor_step *steps; /* parents before their children */
+	uint32_t n_steps;         /* at least one */
+	uint8_t start;
+} cursor_tree;
+
+#define CURSOR_TREES 4 /* that go on side by side */
+
 /* Leaf values of a tree by leaf code, 1 << n_planes of them: as floats or doubles, or, for kernels that look bytes up and
  * n_planes up to their byte_planes, as byte 0 of all values, then byte 1, and so on. */
 typedef struct leaf_table {
@@ -161,6 +176,8 @@ struct kernels {
 	uint8_t sum_cost_f32[9], sum_cost_f64[9]; /* of a tree's sum by the planes of its code, in select operations */
 	uint32_t byte_planes_f32, byte_planes_f64; /* leaf tables of up to so many planes lie as bytes; 0: none */
 
+	uint32_t cursor_cost; /* of a step, in halves of a select operation, if there is follow_cursors */
+
 	uint32_t byte_buckets; /* most buckets of a map to byte codes */
 	bool look_up_cuts;     /* wants bin_table's narrow_bytes and wide_bytes */
 
@@ -203,6 +220,9 @@ struct kernels {
 	 * answer in bit n_planes - 1, the next level's below it. */
 	void (*full_tree)(const uint64_t *arena, const uint16_t *slots, size_t depth, size_t n_planes, size_t words,
 		uint8_t *bytes);
+
+	/* The leaf codes of n trees, up to CURSOR_TREES, split after split. Of words of 64 rows; nothing is rounded up. NULL: none. */
+	void (*follow_cursors)(const uint64_t *arena, const cursor_tree *trees, size_t n, size_t words, uint8_t (*bytes)[BLOCK_ROWS]);
 
 	/* For t = 0 … n - 1 in this order: add to each row's sum the leaf that codes[which[t]] picks from tables[t].
 	 * Codes and sums stand in the instruction set's own order. */

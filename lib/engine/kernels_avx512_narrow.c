@@ -19,6 +19,7 @@
 
 #define PLANES_ONLY
 #include "kernels_template.h"
+#include "isa/cursors_avx512.h"
 
 #if !defined(SL_SIMULATED_AVX512)
 #if defined(__clang__)
@@ -37,6 +38,8 @@ const kernels engine_kernels_avx512_narrow = {
 	.byte_planes_f64 = 8,
 	.predicates8 = predicates8_avx512_narrow,
 	.predicates16 = predicates16_avx512_narrow,
+	.follow_cursors = follow_cursors_avx512_narrow,
+	.cursor_cost = 3,
 	.select = select_avx512_narrow,
 	.gather_bits = gather_bits_avx512_narrow,
 	.full_tree = full_tree_avx512_narrow,

@@ -12,6 +12,7 @@
 #define NARROW_RUN 16u    /* doubles on their way to floats */
 #define NARROW_FEATURES 128u /* of whole rows; and what is left, if that is less than a kernel takes */
 #define NARROW_ROWS 16u   /* as many as the largest tile */
+#define FEW_ROWS 8u       /* of adjacent values, at most, that are summed one value after the other where there are no tiles */
 
 typedef void linear_kernel(const linear_run *run, const double *weights, void *sums);
 
@@ -25,6 +26,7 @@ typedef struct linear_plan {
 	bool transposes;    /* 16 adjacent floats of each row at once */
 	size_t tile;        /* whole rows of floats or doubles go through a kernel in such numbers, or 0 */
 	bool narrows;       /* these rows are doubles, the kernel's are floats */
+	size_t few;         /* up to so many rows of adjacent values need no kernel, or 0 */
 } linear_plan;
 
 /* Some outputs of a block of rows; sums of a row's output o stand at [o * rows.n]. */
@@ -46,11 +48,14 @@ static void choose_rows_kernel(linear_plan *p)
 	bool sums_f32 = p->kernel == k->linear_f32, sums_f64 = p->kernel == k->linear_f64;
 	bool is_f64 = view->dtype == SCORE_F64;
 	size_t tile = sums_f32 ? k->tile_f32 : sums_f64 && is_f64 ? k->tile_f64 : 0;
-	if (view->data && (is_f64 || view->dtype == SCORE_F32) && !view->column_of_feature && !p->e->f->derived.n &&
-		view->column_stride == (int64_t)(is_f64 ? sizeof(double) : sizeof(float)) && p->e->f->n_features >= tile &&
-		tile <= NARROW_ROWS) {
+	if (!view->data || (!is_f64 && view->dtype != SCORE_F32) || view->column_of_feature || p->e->f->derived.n ||
+		view->column_stride != (int64_t)(is_f64 ? sizeof(double) : sizeof(float)))
+		return;
+	p->few = FEW_ROWS;
+	p->narrows = is_f64 && p->value_bytes == sizeof(float);
+	if (p->e->f->n_features >= tile && tile <= NARROW_ROWS) {
 		p->tile = tile;
-		p->narrows = tile && sums_f32 && is_f64;
+		p->few = tile && !p->narrows ? tile - 1 : FEW_ROWS;
 	}
 }
 
@@ -201,7 +206,9 @@ static void add_rows(const linear_plan *p, linear_block *b)
 	linear_rows rows = {.data = view->data + b->rows.first * view->row_stride, .row_stride = view->row_stride,
 		.n_rows = b->rows.n, .n_following = (size_t)(view->n_rows - b->rows.first), .n_features = f->n_features, .n_outputs = f->contract.n_outputs, .n_sums = b->n,
 		.skip_missing = f->linear_skip_missing != 0};
-	if (p->value_bytes == sizeof(float))
+	if (b->rows.n <= p->few)
+		engine_linear_few_rows(&rows, view->dtype, f->contract.sum, f->linear_weights + b->first, &b->sums);
+	else if (p->value_bytes == sizeof(float))
 		p->e->k->linear_rows_f32(&rows, p->e->linear_narrow + b->first, b->sums.f32);
 	else
 		p->e->k->linear_rows_f64(&rows, f->linear_weights + b->first, b->sums.f64);
@@ -227,7 +234,11 @@ static void add_narrowed_rows(const linear_plan *p, linear_block *b)
 				values[r * WIDTH + i] = (float)x;
 			}
 		}
-		p->e->k->linear_rows_f32(&rows, p->e->linear_narrow + first * f->contract.n_outputs + b->first, b->sums.f32);
+		size_t weight = first * f->contract.n_outputs + b->first;
+		if (b->rows.n <= p->few)
+			engine_linear_few_rows(&rows, SCORE_F32, f->contract.sum, f->linear_weights + weight, &b->sums);
+		else
+			p->e->k->linear_rows_f32(&rows, p->e->linear_narrow + weight, b->sums.f32);
 	}
 }
 
@@ -295,9 +306,10 @@ static void score_block(const linear_plan *p, row_range rows, size_t width, doub
 	for (b.first = 0; b.first < n_outputs; b.first += b.n) {
 		b.n = n_outputs - b.first < LINEAR_OUTPUTS ? n_outputs - b.first : LINEAR_OUTPUTS;
 		start_sums(f, &b);
-		if (p->narrows && rows.n == p->tile)
+		bool whole = rows.n <= p->few || (p->tile && rows.n % p->tile == 0);
+		if (whole && p->narrows)
 			add_narrowed_rows(p, &b);
-		else if (p->tile && !p->narrows && rows.n % p->tile == 0)
+		else if (whole)
 			add_rows(p, &b);
 		else
 			add_features(p, &b);
@@ -317,7 +329,7 @@ static void score_parts(const linear_plan *p, const engine_call *call, row_range
 	const forest *f = p->e->f;
 	double margins[ROWS * FOREST_MAX_PART_OUTPUTS], *out = engine_row_out(call, rows.first, width);
 	linear_plan plain = *p;
-	plain.tile = 0;
+	plain.tile = plain.few = 0;
 	for (size_t done = 0, n; done < rows.n; done += n) {
 		n = rows.n - done < ROWS ? rows.n - done : ROWS;
 		score_block(&plain, (row_range){rows.first + (int64_t)done, n}, f->contract.n_outputs, margins);
@@ -337,7 +349,7 @@ void engine_linear(const engine *e, const engine_call *call, row_range rows)
 	}
 	/* Columns and whole rows like long runs, and a single output leaves room for them. */
 	size_t block = (call->view->columns || plan.tile) && f->contract.n_outputs == 1 ? SUMS : LINEAR_ROWS;
-	block = plan.narrows ? plan.tile : block;
+	block = plan.narrows && plan.tile ? plan.tile : block;
 	bool links = call->output == SCORE_OUTPUT_PREDICTION && width >= f->contract.n_outputs &&
 		f->link != SCORE_LINK_IDENTITY;
 	for (size_t done = 0, n; done < rows.n; done += n) {

@@ -50,12 +50,16 @@ typedef struct tree_program {
 	uint16_t planes[8];  /* slot of each bit of the leaf code, lowest first */
 	uint8_t n_planes;    /* the table has 1 << n_planes values */
 	uint8_t full_depth;  /* not 0: full_tree() serves it, with 2^depth - 1 slots */
+	uint8_t start;       /* of its cursors */
+	uint16_t n_steps;    /* not 0: narrow blocks follow cursors instead */
+	uint32_t first_step; /* into steps */
 } tree_program;
 
 typedef struct batch_plan {
 	bool usable;
 	uint32_t n_groups, n_slots; /* slots of the largest group */
 	uint32_t least_rows;        /* of a call that is faster here than by the walk */
+	uint32_t narrow_rows;       /* of a call or its end, at most, that is faster in narrow blocks */
 	const tree_group *groups;
 	const predicate_run *runs;
 	const uint8_t *cuts8;
@@ -63,6 +67,7 @@ typedef struct batch_plan {
 	const uint32_t *set_cuts;
 	const select_op *ops;
 	const uint16_t *full_slots;
+	const cursor_step *steps;
 	const tree_program *trees;
 	const void *leaves; /* tables of the kernels' layout; of a model with linear leaves uint8_t leaf numbers */
 } batch_plan;
@@ -103,6 +108,7 @@ typedef struct walk_plan {
 	const double *values_f64;
 	const walk_tree *trees;
 	bool has_sets;
+	uint32_t most_nodes; /* of a tree */
 } walk_plan;
 
 /* Features of linear leaves: a block's values are fetched once. */
@@ -206,6 +212,8 @@ void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *
 /* The same for byte codes of a model without categories, by kernels that have the row regime. */
 void engine_bin_row8(const engine *e, const input_view *view, int64_t row, uint8_t *codes);
 
+/* Codes of a few rows, at most 64, that are values: column c starts at codes + c * stride codes. */
+void engine_bin_run(const engine *e, const input_view *view, row_range rows, void *codes, size_t stride);
 /* engine_bin() under the default control word. */
 void engine_bin_table(const engine *e, const input_view *view, void *codes, size_t stride);
 /* What the above do with rows that are codes already. */
@@ -258,6 +266,8 @@ score_status engine_compile_background(const engine *e, const input_view *view, 
 
 /* Compare values with cuts as they lie in the caller's memory. No scratch, any width: the last resort. */
 void engine_direct(const engine *e, const engine_call *call, row_range rows);
+/* Few rows of floats or doubles, summed in `sum`; sums stand as linear_rows says. */
+void engine_linear_few_rows(const linear_rows *rows, score_dtype value, score_dtype sum, const double *weights, void *sums);
 void engine_linear(const engine *e, const engine_call *call, row_range rows);
 
 size_t engine_batch_scratch(const engine *e);
@@ -267,6 +277,9 @@ void engine_batch(const engine *e, const engine_call *call, row_range rows);
 size_t engine_walk_scratch(const engine *e);
 bool engine_walk_fits(const engine *e, const engine_call *call);
 void engine_walk(const engine *e, const engine_call *call, row_range rows);
+/* Up to eight rows, faster, where the first says that it can. */
+bool engine_walks_eight(const engine *e, const engine_call *call);
+void engine_walk_eight(const engine *e, const engine_call *call, row_range rows);
 
 /* NULL if the row regime can serve the call, else why not. */
 const char *engine_rows_cannot(const engine *e, const engine_call *call);

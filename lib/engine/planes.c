@@ -394,3 +394,24 @@ bool engine_code_tree(tree_coder *c, const forest *f, const forest_tree *t, cons
 	}
 	return schedule(c, ops);
 }
+
+/* ---- cursors ----------------------------------------------------------------------------------------------------- */
+
+bool engine_code_steps(const tree_coder *c, const tree_code *out, sl_vector *steps, uint8_t *start)
+{
+	uint8_t code_of_leaf[MAX_CODED_LEAVES];
+	const uint32_t *tests = c->f->split_test + c->t->first_split;
+	cursor_step *to = sl_vector_grow(steps, c->t->n_splits);
+	if (!to)
+		return false;
+	memset(code_of_leaf, 0, sizeof code_of_leaf);
+	for (uint32_t code = 0; code < 1u << out->n_planes; code++)
+		code_of_leaf[out->leaf_of_code[code]] = (uint8_t)code;
+	for (uint32_t s = 0; s < c->t->n_splits; s++) {
+		int32_t r = c->right[s];
+		uint32_t first_right = r < 0 ? (uint32_t)~r : c->shape.first_leaf[r];
+		to[s] = (cursor_step){c->slot_of_test[tests[s]], code_of_leaf[c->shape.first_leaf[s]], code_of_leaf[first_right]};
+	}
+	*start = code_of_leaf[c->shape.first_leaf[0]];
+	return true;
+}

@@ -8,6 +8,7 @@
 #include "parts.h"
 
 #define LANES 16 /* more than registers hold: a forest beyond the cache waits for memory, and sixteen loads wait at once */
+#define LEAST_OF_EIGHT 5 /* rows that are worth eight walks */
 #define STACK_CODES 4096u /* bytes of codes that go on the stack when there is no scratch */
 
 #define MOST_ROWS 16384u /* of a block: more gain nothing */
@@ -280,8 +281,16 @@ void engine_walk(const engine *e, const engine_call *call, row_range rows)
 	walk_space space = divide(e, call, (char *)on_stack, sizeof on_stack);
 	/* Two groups of rows in a tree cost what trees side by side cost, however large the forest; more share its nodes. */
 	bool few = rows.n < 2 * LANES || space.most_rows < LANES || !sums_fit_out;
+	bool eight = rows.n >= LEAST_OF_EIGHT && engine_walks_eight(e, call);
 	for (size_t done = 0; done < rows.n;) {
-		if (few) {
+		size_t left = rows.n - done;
+		if (eight && left >= LEAST_OF_EIGHT) {
+			size_t n = left < 8 ? left : 8;
+			engine_walk_eight(e, call, (row_range){rows.first + (int64_t)done, n});
+			done += n;
+			continue;
+		}
+		if (few || eight) {
 			one_row(e, call, rows.first + (int64_t)done++, space.codes, width);
 			continue;
 		}

@@ -19,13 +19,26 @@ static void ISA_NAME(split8)(const uint8_t *codes, size_t words, uint64_t *bits)
 /* Few cuts are compared one by one, which costs less than the nibble tables of the column. */
 #define FEW_CUTS 8
 
+/* Of whole blocks the number of words is a constant, and codes stay in registers. */
+static inline __attribute__((always_inline)) void above_words(const uint8_t *codes, size_t words, const uint8_t *cuts, size_t n,
+	uint64_t *planes)
+{
+	__m512i code[PLANE_WORDS];
+	for (size_t w = 0; w < words; w++)
+		code[w] = _mm512_load_si512((const void *)(codes + 64 * w));
+	for (size_t i = 0; i < n; i++, planes += PLANE_WORDS) {
+		__m512i cut = _mm512_set1_epi8((char)cuts[i]);
+		for (size_t w = 0; w < words; w++)
+			planes[w] = _mm512_cmpgt_epu8_mask(code[w], cut);
+	}
+}
+
 static void ISA_NAME(above8)(const uint8_t *codes, size_t words, const uint8_t *cuts, size_t n, uint64_t *planes)
 {
-	for (size_t i = 0; i < n; i++, planes += PLANE_WORDS) {
-		for (size_t w = 0; w < words; w++)
-			planes[w] = _mm512_cmpgt_epu8_mask(_mm512_load_si512((const void *)(codes + 64 * w)),
-				_mm512_set1_epi8((char)cuts[i]));
-	}
+	if (words == PLANE_WORDS)
+		above_words(codes, PLANE_WORDS, cuts, n, planes);
+	else
+		above_words(codes, words, cuts, n, planes);
 }
 
 static void ISA_NAME(split16)(const uint16_t *codes, size_t words, uint64_t *bits)

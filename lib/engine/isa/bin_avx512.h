@@ -73,12 +73,15 @@ static ALWAYS_INLINE __m512i reaches64_f32(const __m512i *cuts, __m512i at, unsi
 }
 
 /* Codes are kept in the order of the packs; the last line puts them into that of the rows. */
-static ALWAYS_INLINE void rank64_f32(const bin_table *t, const __m512i *start, const __m512i *cuts, unsigned size,
+static ALWAYS_INLINE void rank64_f32(const bin_table *t, const __m512i *start, const __m512i *cuts, unsigned size, uint32_t steps,
 	const __m512 x[4], uint64_t wanted, uint8_t *codes)
 {
 	const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
 	__m512i code = start64_f32(&t->narrow_map, start, x);
-	for (uint32_t s = t->narrow_map.steps; s-- > 0;) {
+	/* Whoever is beyond a cut has all ones, which is -1. */
+	if (steps == 1)
+		code = _mm512_sub_epi8(code, reaches64_f32(cuts, code, size, x));
+	for (uint32_t s = steps == 1 ? 0 : steps; s-- > 0;) {
 		__m512i at = _mm512_add_epi8(code, _mm512_set1_epi8((char)((1 << s) - 1)));
 		__m512i yes = reaches64_f32(cuts, at, size, x);
 		code = _mm512_add_epi8(code, _mm512_and_si512(yes, _mm512_set1_epi8((char)(1 << s))));
@@ -86,7 +89,8 @@ static ALWAYS_INLINE void rank64_f32(const bin_table *t, const __m512i *start, c
 	_mm512_mask_storeu_epi8((void *)codes, wanted, _mm512_permutexvar_epi32(order, code));
 }
 
-static ALWAYS_INLINE bool bin_size_f32(const bin_table *t, const float *x, size_t n, unsigned size, uint8_t *codes)
+static ALWAYS_INLINE bool bin_steps_f32(const bin_table *t, const float *x, size_t n, unsigned size, uint32_t steps,
+	uint8_t *codes)
 {
 	__m512i start[4], cuts[16];
 	__m512 sum = _mm512_setzero_ps();
@@ -98,10 +102,18 @@ static ALWAYS_INLINE bool bin_size_f32(const bin_table *t, const float *x, size_
 		for (size_t k = 0; k < 4; k++)
 			v[k] = _mm512_maskz_loadu_ps((__mmask16)(wanted >> (16 * k)), x + i + 16 * k);
 		sum = _mm512_add_ps(sum, _mm512_add_ps(_mm512_add_ps(v[0], v[1]), _mm512_add_ps(v[2], v[3])));
-		rank64_f32(t, start, cuts, size, v, wanted, codes + i);
+		rank64_f32(t, start, cuts, size, steps, v, wanted, codes + i);
 	}
 	/* A sum is NaN if a value is, and else only if infinities met. */
 	return _mm512_cmp_ps_mask(sum, sum, _CMP_UNORD_Q) != 0;
+}
+
+/* Most features need one step. */
+static ALWAYS_INLINE bool bin_size_f32(const bin_table *t, const float *x, size_t n, unsigned size, uint8_t *codes)
+{
+	if (t->narrow_map.steps == 1)
+		return bin_steps_f32(t, x, n, size, 1, codes);
+	return bin_steps_f32(t, x, n, size, t->narrow_map.steps, codes);
 }
 
 static bool bin_f32_avx512(const bin_table *t, const float *x, size_t n, void *codes)

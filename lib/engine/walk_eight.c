@@ -1,0 +1,114 @@
+/*
+ * Eight rows through a tree at a time, for small nodes of trees that a first-level cache holds: the walks stay in registers, and the
+ * rows share what they load.
+ *
+ * Comes in: rows that are values, a model of one output. Goes out: sums, tree after tree. Codes lie column after column, so that
+ * a node's column and a constant say where a row's code is.
+ */
+#include "parts.h"
+
+#define AHEAD 2 /* trees */
+#define MOST_NEAR_NODES 65536u /* of a model that stays in the second-level cache, with its values */
+#define ROWS 8
+#define MOST_COLUMNS 256u /* small nodes have no more */
+#define LEAST_UNSEEN 8u /* steps, or half of a tree's depth, before anybody asks whether all rows have arrived */
+#define MOST_NODES_OF_TREE 2048u /* 8 KB */
+#define MOST_NODES ((size_t)1 << 19) /* of a model: two second-level caches */
+
+bool engine_walks_eight(const engine *e, const engine_call *call)
+{
+	const forest *f = e->f;
+	return e->walk.small_nodes && e->walk.most_nodes <= MOST_NODES_OF_TREE && (size_t)f->n_splits + f->n_leaves <= MOST_NODES &&
+		f->contract.n_outputs == 1 && f->leaf_width == 1 && !engine_has_linear_leaves(e) && call->output != SCORE_OUTPUT_LEAF &&
+		!call->view->codes;
+}
+
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
+#define EACH(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
+#define START(r) uint32_t a##r = 0;
+#define STEP(r) \
+	a##r = nodes[a##r].left + (uint32_t)(codes[(size_t)ROWS * nodes[a##r].column + r] > nodes[a##r].cut);
+#define ARRIVED(r) &nodes[a##r].cut
+#define STORE(r) arrived[r] = a##r;
+
+/* Only leaves have the highest cut. */
+static void follow_tree(const walk_small_node *nodes, uint32_t depth, const uint8_t *codes, uint32_t *arrived)
+{
+	uint32_t d = 0, unseen = depth / 2 > LEAST_UNSEEN ? depth / 2 : LEAST_UNSEEN;
+	EACH(START)
+	for (; d < depth && d < unseen; d++) {
+		EACH(STEP)
+	}
+	for (; d < depth && (UINT8_MAX EACH(ARRIVED)) != UINT8_MAX; d += 2) {
+		EACH(STEP)
+		EACH(STEP)
+	}
+	EACH(STORE)
+}
+
+/* Eight rows come by many of a tree's nodes, and each would wait for memory. */
+static void fetch_tree(const engine *e, uint32_t tree)
+{
+	const char *nodes = (const char *)(e->walk.small_nodes + e->walk.trees[tree].first_node);
+	size_t bytes = (2 * (size_t)e->f->trees[tree].n_splits + 1) * sizeof *e->walk.small_nodes;
+	for (size_t i = 0; i < bytes; i += SL_CACHE_LINE)
+		__builtin_prefetch(nodes + i);
+}
+
+/* Where the rows' leaves of a tree lie among all values. */
+static ALWAYS_INLINE void find_leaves(const engine *e, uint32_t tree, const uint8_t *codes, bool far, uint32_t *leaves)
+{
+	const walk_plan *w = &e->walk;
+	uint32_t first = w->trees[tree].first_node;
+	follow_tree(w->small_nodes + first, w->trees[tree].depth, codes, leaves);
+	for (size_t r = 0; r < ROWS; r++)
+		leaves[r] += first;
+	for (size_t r = 0; r < ROWS && far; r++) {
+		if (w->values_f32)
+			__builtin_prefetch(w->values_f32 + leaves[r]);
+		else
+			__builtin_prefetch(w->values_f64 + leaves[r]);
+	}
+}
+
+/* Values of a tree are added after the next tree was walked: by then they are there, even if they were far. */
+static ALWAYS_INLINE void sum_trees(const engine *e, const engine_call *call, const uint8_t *codes, bool far, double *sums)
+{
+	const float *narrow_values = e->walk.values_f32;
+	const double *values = e->walk.values_f64;
+	uint32_t leaves[2][ROWS];
+	float narrow[ROWS];
+	for (size_t r = 0; r < ROWS; r++)
+		narrow[r] = (float)sums[r];
+	for (uint32_t t = call->tree_begin; t <= call->tree_end; t++) {
+		const uint32_t *before = leaves[(t - 1) % 2];
+		if (far && t + AHEAD < call->tree_end)
+			fetch_tree(e, t + AHEAD);
+		if (t < call->tree_end)
+			find_leaves(e, t, codes, far, leaves[t % 2]);
+		for (size_t r = 0; r < ROWS && t > call->tree_begin && narrow_values; r++)
+			narrow[r] += narrow_values[before[r]];
+		for (size_t r = 0; r < ROWS && t > call->tree_begin && values; r++)
+			sums[r] += values[before[r]];
+	}
+	for (size_t r = 0; r < ROWS && narrow_values; r++)
+		sums[r] = (double)narrow[r];
+}
+
+void engine_walk_eight(const engine *e, const engine_call *call, row_range rows)
+{
+	uint8_t codes[ROWS * MOST_COLUMNS];
+	double sums[ROWS];
+	size_t width = engine_output_width(e, call->output, 0);
+	memset(codes, 0, (size_t)ROWS * e->n_columns);
+	engine_bin_run(e, call->view, rows, codes, ROWS);
+	for (size_t r = 0; r < ROWS; r++)
+		engine_start_sums(e->f, sums + r);
+	if ((size_t)e->f->n_splits + e->f->n_leaves > MOST_NEAR_NODES)
+		sum_trees(e, call, codes, true, sums);
+	else
+		sum_trees(e, call, codes, false, sums);
+	for (size_t r = 0; r < rows.n; r++)
+		engine_finish_row(e, call, sums + r, engine_row_out(call, rows.first + (int64_t)r, width));
+}
