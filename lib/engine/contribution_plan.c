@@ -12,17 +12,19 @@ static double cover_of(const forest *f, const forest_tree *t, int32_t child)
 			 : forest_weight(&f->split_covers, (size_t)t->first_split + (uint32_t)child);
 }
 
-/* The average of a tree over its training rows, bottom up: a split stands before its children. */
-static double expect(const forest *f, const forest_tree *t, uint32_t value, double *means)
+static double mean_of(const forest *f, const forest_tree *t, int32_t child, uint32_t value, const double *means)
 {
-	const int32_t *left = f->left + t->first_split, *right = f->right + t->first_split;
-	const double *leaves = f->leaves + (size_t)t->first_leaf * f->leaf_width + value;
+	return child < 0 ? forest_real(&f->leaves, ((size_t)t->first_leaf + (uint32_t)~child) * f->leaf_width + value) : means[child];
+}
+
+/* The average of a tree over its training rows, bottom up: a split stands before its children. */
+static double expect(const forest *f, const forest_tree *t, const forest_children *children, uint32_t value, double *means)
+{
 	if (t->n_splits == 0)
-		return *leaves;
+		return mean_of(f, t, ~0, value, means);
 	for (uint32_t s = t->n_splits; s-- > 0;) {
-		int32_t l = left[s], r = right[s];
-		double low = l < 0 ? leaves[(size_t)~l * f->leaf_width] : means[l];
-		double high = r < 0 ? leaves[(size_t)~r * f->leaf_width] : means[r];
+		int32_t l = children->left[s], r = children->right[s];
+		double low = mean_of(f, t, l, value, means), high = mean_of(f, t, r, value, means);
 		double share = engine_right_share(cover_of(f, t, l), cover_of(f, t, r));
 		means[s] = low + (high - low) * share;
 	}
@@ -40,30 +42,30 @@ static score_status make_expected(engine *e, sl_arena *arena, score_error *error
 	size_t bytes = ((size_t)most + 1) * sizeof(double);
 	double *expected = sl_arena_alloc(arena, (size_t)f->n_trees * f->leaf_width, sizeof *expected);
 	double *means = sl_alloc(&arena->allocator, bytes, SL_CACHE_LINE);
-	if (!expected || !means) {
-		sl_free(&arena->allocator, means, bytes, SL_CACHE_LINE);
-		return sl_fail_memory(error, bytes);
-	}
-	for (uint32_t t = 0; t < f->n_trees; t++) {
+	forest_children children;
+	bool done = forest_children_new(f, &arena->allocator, &children) && expected && means;
+	for (uint32_t t = 0; t < f->n_trees && done; t++) {
+		forest_list_children(f, f->trees + t, &children);
 		for (uint32_t i = 0; i < f->leaf_width; i++)
-			expected[(size_t)t * f->leaf_width + i] = expect(f, f->trees + t, i, means);
+			expected[(size_t)t * f->leaf_width + i] = expect(f, f->trees + t, &children, i, means);
 	}
+	forest_children_free(&arena->allocator, &children);
 	sl_free(&arena->allocator, means, bytes, SL_CACHE_LINE);
 	e->contribution.expected = expected;
-	return SCORE_OK;
+	return done ? SCORE_OK : sl_fail_memory(error, bytes);
 }
 
 /* ---- different features on a path --------------------------------------------------------------------------- */
 
 typedef struct path {
-	uint32_t *split; /* open ones; those whose right side is being visited are marked in `right` */
+	forest_side *split; /* open ones; those whose right side is being visited are marked in `right` */
 	uint8_t *right;
 	uint32_t *asked; /* by slot: how many open splits ask it */
 } path;
 
 static uint32_t slot_of(const engine *e, uint32_t split)
 {
-	return e->contribution.columns[e->questions[e->f->split_test[split]].column].slot;
+	return e->contribution.columns[e->questions[forest_number(&e->f->split_test, split)].column].slot;
 }
 
 /* The most different features on a path of the tree. */
@@ -71,23 +73,23 @@ static uint32_t count_features(const engine *e, const forest_tree *t, const path
 {
 	const forest *f = e->f;
 	uint32_t depth = 0, features = 0, most = 0;
-	int32_t next = t->n_splits ? 0 : -1;
-	while (next >= 0 || depth) {
-		if (next >= 0) {
-			uint32_t split = t->first_split + (uint32_t)next;
-			features += p->asked[slot_of(e, split)]++ == 0;
+	forest_side next = forest_whole(t);
+	for (;;) {
+		if (!forest_is_leaf(&next)) {
+			features += p->asked[slot_of(e, next.split)]++ == 0;
 			most = features > most ? features : most;
-			p->split[depth] = split;
+			p->split[depth] = next;
 			p->right[depth++] = 0;
-			next = f->left[split];
-		} else if (!p->right[depth - 1]) {
-			p->right[depth - 1] = 1;
-			next = f->right[p->split[depth - 1]];
-		} else {
-			features -= --p->asked[slot_of(e, p->split[--depth])] == 0;
+			next = forest_left(f, &next);
+			continue;
 		}
+		for (; depth && p->right[depth - 1]; depth--)
+			features -= --p->asked[slot_of(e, p->split[depth - 1].split)] == 0;
+		if (depth == 0)
+			return most;
+		p->right[depth - 1] = 1;
+		next = forest_right(f, p->split + depth - 1);
 	}
-	return most;
 }
 
 static void measure_trees(engine *e, const path *p, uint8_t *n_points)

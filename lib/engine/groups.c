@@ -41,19 +41,18 @@ static uint32_t limit_of(const planner *p)
 /* Tests of a tree that the group does not have yet. */
 static uint32_t count_new(const planner *p, const forest_tree *t)
 {
-	const uint32_t *tests = p->e->f->split_test + t->first_split;
 	uint32_t n = 0;
 	for (uint32_t s = 0; s < t->n_splits; s++)
-		n += p->group_of_test[tests[s]] != p->group;
+		n += p->group_of_test[forest_number(&p->e->f->split_test, (size_t)t->first_split + s)] != p->group;
 	return n;
 }
 
 static void take_tests(planner *p, const forest_tree *t)
 {
-	const uint32_t *tests = p->e->f->split_test + t->first_split;
 	for (uint32_t s = 0; s < t->n_splits; s++) {
-		p->n_tests += p->group_of_test[tests[s]] != p->group;
-		p->group_of_test[tests[s]] = p->group;
+		uint32_t test = forest_number(&p->e->f->split_test, (size_t)t->first_split + s);
+		p->n_tests += p->group_of_test[test] != p->group;
+		p->group_of_test[test] = p->group;
 	}
 }
 
@@ -136,7 +135,7 @@ static bool push_table(planner *p, const forest_tree *t, const tree_code *code, 
 	float narrow[MAX_CODED_LEAVES];
 	size_t n = (size_t)1 << code->n_planes;
 	for (size_t i = 0; i < n; i++) {
-		wide[i] = f->leaves[((size_t)t->first_leaf + code->leaf_of_code[i]) * f->leaf_width + output];
+		wide[i] = forest_real(&f->leaves, ((size_t)t->first_leaf + code->leaf_of_code[i]) * f->leaf_width + output);
 		narrow[i] = (float)wide[i];
 	}
 	bool is_f32 = f->contract.sum == SCORE_F32;

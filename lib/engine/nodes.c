@@ -6,9 +6,9 @@
  */
 #include "parts.h"
 
-/* A split whose node has its number. */
+/* A split whose node has its number, counted within the tree. */
 typedef struct numbered_split {
-	uint32_t split; /* counted within the tree, as the node */
+	forest_side at;
 	uint32_t node;
 } numbered_split;
 
@@ -23,7 +23,6 @@ typedef struct node_maker {
 	double *values_f64;
 	walk_tree *trees;
 	numbered_split *queue; /* of the tree at hand */
-	size_t queue_bytes;
 } node_maker;
 
 static void put(node_maker *m, size_t at, uint32_t left, uint32_t column, uint32_t cut)
@@ -40,32 +39,22 @@ static void put_leaf(node_maker *m, uint32_t number, uint32_t node, uint32_t lea
 {
 	const engine *e = m->e;
 	uint32_t place = m->trees[number].first_place + node;
-	double value = e->f->leaves[((size_t)e->f->trees[number].first_leaf + leaf) * e->f->leaf_width];
 	/* The highest code is never above this cut. */
 	put(m, m->trees[number].first_node + (size_t)node, node, 0,
 		e->code_bytes == 1 ? UINT8_MAX : e->code_bytes == 2 ? UINT16_MAX : UINT32_MAX);
-	forest_put_number(m->leaf_of_place, m->leaf_bytes, place, leaf);
+	forest_put_number(m->leaf_of_place, m->leaf_bytes, place, leaf - e->f->trees[number].first_leaf);
 	if (m->values_f32)
-		m->values_f32[place] = (float)value;
+		m->values_f32[place] = (float)forest_real(&e->f->leaves, leaf);
 	if (m->values_f64)
-		m->values_f64[place] = value;
+		m->values_f64[place] = forest_real(&e->f->leaves, leaf);
 }
 
-static void put_split(node_maker *m, uint32_t number, const numbered_split *at, uint32_t left)
+static void put_split(node_maker *m, uint32_t number, const numbered_split *split, uint32_t left)
 {
 	const engine *e = m->e;
-	const question *q = e->questions + e->f->split_test[e->f->trees[number].first_split + at->split];
+	const question *q = e->questions + forest_number(&e->f->split_test, split->at.split);
 	uint32_t set = e->columns[q->column].is_category ? WALK_SET : 0;
-	put(m, m->trees[number].first_node + (size_t)at->node, left | set, q->column, q->cut);
-}
-
-/* Nodes before the first pair with a leaf: the root and the pairs of two splits. */
-static uint32_t count_inner(const forest *f, const forest_tree *t)
-{
-	uint32_t n = t->n_splits ? 1 : 0;
-	for (uint32_t s = t->first_split; s < t->first_split + t->n_splits; s++)
-		n += f->left[s] >= 0 && f->right[s] >= 0 ? 2 : 0;
-	return n;
+	put(m, m->trees[number].first_node + (size_t)split->node, left | set, q->column, q->cut);
 }
 
 static void make_tree(node_maker *m, uint32_t number, uint32_t n_inner)
@@ -74,21 +63,40 @@ static void make_tree(node_maker *m, uint32_t number, uint32_t n_inner)
 	const forest_tree *t = f->trees + number;
 	uint32_t next_inner = 1, next_outer = n_inner, n = 0;
 	if (t->n_splits)
-		m->queue[n++] = (numbered_split){0, 0};
+		m->queue[n++] = (numbered_split){forest_whole(t), 0};
 	else
-		put_leaf(m, number, 0, 0);
+		put_leaf(m, number, 0, t->first_leaf);
 	for (uint32_t i = 0; i < n; i++) {
-		const numbered_split at = m->queue[i];
-		const int32_t child[2] = {f->left[t->first_split + at.split], f->right[t->first_split + at.split]};
-		uint32_t *next = child[0] >= 0 && child[1] >= 0 ? &next_inner : &next_outer;
-		put_split(m, number, &at, *next);
+		const numbered_split split = m->queue[i];
+		const forest_side sides[2] = {forest_left(f, &split.at), forest_right(f, &split.at)};
+		bool inner = !forest_is_leaf(sides) && !forest_is_leaf(sides + 1);
+		uint32_t *next = inner ? &next_inner : &next_outer;
+		put_split(m, number, &split, *next);
 		for (uint32_t side = 0; side < 2; side++, ++*next) {
-			if (child[side] >= 0)
-				m->queue[n++] = (numbered_split){(uint32_t)child[side], *next};
+			if (forest_is_leaf(sides + side))
+				put_leaf(m, number, *next, sides[side].leaf);
 			else
-				put_leaf(m, number, *next, (uint32_t)~child[side]);
+				m->queue[n++] = (numbered_split){sides[side], *next};
 		}
 	}
+}
+
+/* Nodes before the first pair with a leaf: the root and the pairs of two splits. */
+static uint32_t count_inner(node_maker *m, const forest_tree *t)
+{
+	const forest *f = m->e->f;
+	uint32_t n_inner = t->n_splits ? 1 : 0, n = 0;
+	if (t->n_splits)
+		m->queue[n++].at = forest_whole(t);
+	while (n) {
+		const forest_side at = m->queue[--n].at, left = forest_left(f, &at), right = forest_right(f, &at);
+		n_inner += !forest_is_leaf(&left) && !forest_is_leaf(&right) ? 2 : 0;
+		if (!forest_is_leaf(&left))
+			m->queue[n++].at = left;
+		if (!forest_is_leaf(&right))
+			m->queue[n++].at = right;
+	}
+	return n_inner;
 }
 
 static bool small_nodes_fit(const engine *e, size_t most_splits)
@@ -119,31 +127,45 @@ static bool take_room(node_maker *m, sl_arena *arena, size_t most_splits, size_t
 		m->values_f32 = sl_arena_alloc(arena, n_places, sizeof *m->values_f32);
 	else if (scalar)
 		m->values_f64 = sl_arena_alloc(arena, n_places, sizeof *m->values_f64);
-	m->queue_bytes = (most_splits + 1) * sizeof *m->queue;
-	m->queue = sl_alloc(&arena->allocator, m->queue_bytes, 64);
-	return m->leaf_of_place && (m->small || m->nodes || m->wide) && (!scalar || m->values_f32 || m->values_f64) && m->queue;
+	return m->leaf_of_place && (m->small || m->nodes || m->wide) && (!scalar || m->values_f32 || m->values_f64);
+}
+
+/* Where each tree begins; returns the number of places. */
+static size_t number_trees(node_maker *m)
+{
+	const forest *f = m->e->f;
+	size_t first_node = 0, n_places = 0;
+	for (uint32_t t = 0; t < f->n_trees; t++) {
+		size_t n_nodes = 2 * (size_t)f->trees[t].n_splits + 1, n_inner = count_inner(m, f->trees + t);
+		m->trees[t] = (walk_tree){(uint32_t)first_node, (uint32_t)(n_places - n_inner), f->trees[t].depth};
+		first_node += n_nodes;
+		n_places += n_nodes - n_inner;
+	}
+	return n_places;
+}
+
+static uint32_t most_splits(const forest *f)
+{
+	uint32_t most = 0;
+	for (uint32_t t = 0; t < f->n_trees; t++)
+		most = f->trees[t].n_splits > most ? f->trees[t].n_splits : most;
+	return most;
 }
 
 score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 {
 	const forest *f = e->f;
-	size_t most = 0, n_places = 0, first_node = 0;
-	walk_tree *trees = sl_arena_alloc(arena, f->n_trees, sizeof *trees);
-	node_maker m = {.e = e, .trees = trees};
-	for (uint32_t t = 0; t < f->n_trees && trees; t++) {
-		uint32_t n_splits = f->trees[t].n_splits, n_inner = count_inner(f, f->trees + t);
-		most = n_splits > most ? n_splits : most;
-		trees[t] = (walk_tree){(uint32_t)first_node, (uint32_t)n_places - n_inner, f->trees[t].depth};
-		first_node += 2 * (size_t)n_splits + 1;
-		n_places += 2 * (size_t)n_splits + 1 - n_inner;
-	}
-	bool done = trees && take_room(&m, arena, most, n_places);
+	const score_allocator *a = &arena->allocator;
+	uint32_t most = most_splits(f);
+	size_t queue_bytes = ((size_t)most + 1) * sizeof(numbered_split);
+	node_maker m = {.e = e, .trees = sl_arena_alloc(arena, f->n_trees, sizeof(walk_tree)), .queue = sl_alloc(a, queue_bytes, 64)};
+	bool done = m.trees && m.queue && take_room(&m, arena, most, number_trees(&m));
 	for (uint32_t t = 0; t < f->n_trees && done; t++)
-		make_tree(&m, t, count_inner(f, f->trees + t));
-	sl_free(&arena->allocator, m.queue, m.queue_bytes, 64);
+		make_tree(&m, t, count_inner(&m, f->trees + t));
+	sl_free(a, m.queue, queue_bytes, 64);
 	if (!done)
-		return sl_fail_memory(error, first_node * sizeof(walk_node));
-	e->walk = (walk_plan){m.small, m.nodes, m.wide, {m.leaf_of_place, m.leaf_bytes}, m.values_f32, m.values_f64, trees, false};
+		return sl_fail_memory(error, ((size_t)f->n_splits + f->n_leaves) * sizeof(walk_node));
+	e->walk = (walk_plan){m.small, m.nodes, m.wide, {m.leaf_of_place, m.leaf_bytes}, m.values_f32, m.values_f64, m.trees, false};
 	for (uint32_t c = 0; c < e->n_columns; c++)
 		e->walk.has_sets |= e->columns[c].is_category;
 	return SCORE_OK;

@@ -104,7 +104,7 @@ static void add_leaf(const engine *e, const engine_call *call, int64_t row, uint
 		*to += e->walk.values_f64[place];
 	else
 		for (uint32_t i = 0; i < f->leaf_width; i++)
-			to[i] = engine_add(f, to[i], f->leaves[(size_t)leaf_at(e, tree, place) * f->leaf_width + i]);
+			to[i] = engine_add(f, to[i], forest_real(&f->leaves, (size_t)leaf_at(e, tree, place) * f->leaf_width + i));
 }
 
 void engine_start_sums(const forest *f, double *sums)

@@ -7,7 +7,6 @@
 
 #include <math.h>
 
-#define MAX_DEPTH 4096u
 #define CORRUPT SCORE_ERR_CORRUPT
 
 const char *const forest_link_names[FOREST_N_LINKS] = {"identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge",
@@ -100,7 +99,7 @@ static score_status check_numbers(const forest *f, score_error *error)
 	}
 	size_t n_values = (size_t)f->n_leaves * f->leaf_width;
 	for (size_t i = 0; i < n_values; i++) {
-		if (!forest_fits(f->contract.sum, f->leaves[i]))
+		if (!forest_fits(f->contract.sum, forest_real(&f->leaves, i)))
 			return sl_fail(error, CORRUPT, "leaf value %zu is no float value", i);
 	}
 	return SCORE_OK;
@@ -142,22 +141,6 @@ static score_status check_linear_leaves(const forest *f, score_error *error)
 			return sl_fail(error, CORRUPT, "term %u is of feature %u of %u", i, l->features[i], forest_columns(f));
 	}
 	return SCORE_OK;
-}
-
-/* A split stands before its children. */
-void forest_sum_covers(const forest *f, const double *leaf_covers, double *split_covers)
-{
-	for (uint32_t t = f->n_trees; t-- > 0;) {
-		const forest_tree *tree = f->trees + t;
-		for (uint32_t s = tree->first_split + tree->n_splits; s-- > tree->first_split;) {
-			int32_t left = f->left[s], right = f->right[s];
-			double l = left < 0 ? leaf_covers[tree->first_leaf + (uint32_t)~left]
-				: split_covers[tree->first_split + (uint32_t)left];
-			double r = right < 0 ? leaf_covers[tree->first_leaf + (uint32_t)~right]
-				: split_covers[tree->first_split + (uint32_t)right];
-			split_covers[s] = l + r;
-		}
-	}
 }
 
 static score_status check_features(const forest *f, score_error *error)
@@ -235,43 +218,40 @@ static score_status check_tests(const forest *f, score_error *error)
 	return SCORE_OK;
 }
 
-/* A split whose left side is being visited. */
-typedef struct open_split {
-	uint32_t split;
-	uint32_t depth; /* of its children */
-} open_split;
+/* The right side of a split whose left side is being visited. */
+typedef struct waiting_side {
+	uint32_t n_leaves;
+	uint32_t depth;
+} waiting_side;
 
-/* Visit the tree as preorder demands: each reference must name the next split or the next leaf. Then every split and
- * leaf is reached exactly once, and the tree is one. */
+/* Visit the tree in preorder. Where every split has leaves on both sides, the parts of the whole are visited once each. */
 static score_status check_tree(const forest *f, uint32_t number, score_error *error)
 {
 	const forest_tree *tree = f->trees + number;
-	const int32_t *left = f->left + tree->first_split, *right = f->right + tree->first_split;
-	open_split open[MAX_DEPTH];
-	uint32_t n_open = 0, split = 0, leaf = 0, depth = 0, max_depth = 0;
-	int32_t next = tree->n_splits ? 0 : ~0;
+	waiting_side waiting[FOREST_MAX_DEPTH];
+	uint32_t n_waiting = 0, split = tree->first_split, max_depth = 0;
+	waiting_side at = {tree->n_splits + 1, 0};
 	for (;;) {
-		if (next >= 0) {
-			if ((uint32_t)next != split || split >= tree->n_splits)
-				return sl_fail(error, CORRUPT, "tree %u: found split %d where split %u belongs", number, (int)next, split);
-			if (depth >= MAX_DEPTH)
-				return sl_fail(error, SCORE_ERR_LIMIT, "tree %u is deeper than %u splits", number, MAX_DEPTH);
-			open[n_open++] = (open_split){split, ++depth};
-			max_depth = depth > max_depth ? depth : max_depth;
-			next = left[split++];
+		if (at.n_leaves > 1) {
+			uint32_t n = forest_number(&f->left_leaves, split);
+			if (n == 0 || n >= at.n_leaves)
+				return sl_fail(error, CORRUPT, "tree %u: split %u has %u leaves, and %u of them on its left side", number,
+					split - tree->first_split, at.n_leaves, n);
+			if (at.depth >= FOREST_MAX_DEPTH)
+				return sl_fail(error, SCORE_ERR_LIMIT, "tree %u is deeper than %u splits", number, FOREST_MAX_DEPTH);
+			split++;
+			at.depth++;
+			max_depth = at.depth > max_depth ? at.depth : max_depth;
+			waiting[n_waiting++] = (waiting_side){at.n_leaves - n, at.depth};
+			at.n_leaves = n;
 			continue;
 		}
-		if ((uint32_t)~next != leaf)
-			return sl_fail(error, CORRUPT, "tree %u: found leaf %d where leaf %u belongs", number, (int)~next, leaf);
-		leaf++;
-		if (n_open == 0)
+		if (n_waiting == 0)
 			break;
-		depth = open[--n_open].depth;
-		next = right[open[n_open].split];
+		at = waiting[--n_waiting];
 	}
-	if (split != tree->n_splits || max_depth != tree->depth)
-		return sl_fail(error, CORRUPT, "tree %u has %u splits and depth %u, announced %u and %u", number, split,
-			max_depth, tree->n_splits, tree->depth);
+	if (max_depth != tree->depth)
+		return sl_fail(error, CORRUPT, "tree %u has depth %u, announced %u", number, max_depth, tree->depth);
 	return SCORE_OK;
 }
 
@@ -279,8 +259,9 @@ static score_status check_trees(const forest *f, score_error *error)
 {
 	uint32_t first_split = 0, first_leaf = 0;
 	for (uint32_t i = 0; i < f->n_splits; i++) {
-		if (f->split_test[i] >= f->n_tests)
-			return sl_fail(error, CORRUPT, "split %u asks test %u of %u", i, f->split_test[i], f->n_tests);
+		uint32_t test = forest_number(&f->split_test, i);
+		if (test >= f->n_tests)
+			return sl_fail(error, CORRUPT, "split %u asks test %u of %u", i, test, f->n_tests);
 	}
 	for (uint32_t t = 0; t < f->n_trees; t++) {
 		const forest_tree *tree = f->trees + t;

@@ -163,7 +163,9 @@ static inline void slm_put_u64(uint8_t *p, uint64_t v)
 bool slm_array_bytes(uint64_t count, uint32_t bits, uint64_t *out);
 /* Bits of the largest value, at least 1. */
 uint32_t slm_width(const uint32_t *values, size_t n);
-/* Bits i*bits … of `bytes`, least significant first. `out` has room for `n`; `bytes` holds all of them. */
+/* Bits i*bits … of `bytes`, least significant first; `bytes` holds all of them. */
+uint32_t slm_unpack_one(const uint8_t *bytes, size_t size, uint32_t bits, size_t i);
+/* `out` has room for `n`. */
 void slm_unpack(const uint8_t *bytes, size_t size, uint32_t bits, uint32_t *out, size_t n);
 /* `out` is zeroed and large enough. */
 void slm_pack(const uint32_t *values, size_t n, uint32_t bits, uint8_t *out);
@@ -171,17 +173,21 @@ void slm_pack(const uint32_t *values, size_t n, uint32_t bits, uint8_t *out);
 bool slm_all_f32(const double *values, size_t n);
 void slm_floats_to_bytes(const double *values, size_t n, uint32_t bits, uint8_t *out);
 void slm_floats_from_bytes(const uint8_t *bytes, uint32_t bits, double *out, size_t n);
+/* Of 32 bits, as they are. */
+void slm_narrow_floats_from_bytes(const uint8_t *bytes, float *out, size_t n);
 
 /* ---- trees (slm_trees.c) ---------------------------------------------------------------------------- */
 
 /* Leaf numbers of one tree under a rule. `scratch` and `ids` have room for its splits and its leaves. */
-void slm_rule_ids(slm_leaf_rule rule, uint32_t n_splits, const int32_t *left, const int32_t *right,
-	uint32_t *scratch, uint32_t *ids);
+void slm_rule_ids(slm_leaf_rule rule, uint32_t n_splits, const forest_children *children, uint32_t *scratch, uint32_t *ids);
 /* One value per split and leaf of all trees: 1 is a split, 0 a leaf, in preorder. */
 score_status slm_topology(const forest *f, const score_allocator *allocator, uint32_t *out, score_error *error);
-/* The reverse: fills trees (not their outputs), left and right. */
-score_status slm_trees_from_topology(const forest *f, const slm_section *section, const uint8_t *bytes,
-	const score_allocator *allocator, forest_tree *trees, int32_t *left, int32_t *right, score_error *error);
+/* The reverse, in two steps: where trees begin and end, then their depths and `left_leaves`, which is filled in the number of bytes
+ * that it names. Outputs are not touched. */
+score_status slm_count_trees(const forest *f, const slm_section *section, const uint8_t *bytes, forest_tree *trees,
+	score_error *error);
+score_status slm_shape_trees(const forest *f, const uint8_t *bytes, const score_allocator *allocator, forest_tree *trees,
+	void *left_leaves, uint32_t number_bytes, score_error *error);
 
 /* ---- dictionaries (slm_labels.c) --------------------------------------------------------------------- */
 

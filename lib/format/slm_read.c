@@ -119,6 +119,39 @@ static score_status get_ints(const reader *r, sl_arena *arena, int id, uint64_t 
 	return SCORE_OK;
 }
 
+/* In the narrowest type for the section's bits. */
+static score_status get_numbers(const reader *r, sl_arena *arena, int id, uint64_t n, forest_numbers *out)
+{
+	const slm_section *s;
+	TRY(find(r, id, n, false, &s));
+	const uint32_t bytes = s == NULL ? 1 : forest_number_bytes((uint32_t)(((uint64_t)1 << s->bits) - 1));
+	void *values = take(r, arena, n, bytes);
+	if (values == NULL)
+		return SCORE_ERR_MEMORY;
+	for (size_t i = 0; s != NULL && i < (size_t)n; i++)
+		forest_put_number(values, bytes, i, slm_unpack_one(r->sections + s->offset, (size_t)s->bytes, s->bits, i));
+	*out = (forest_numbers){ values, bytes };
+	return SCORE_OK;
+}
+
+static score_status get_reals(const reader *r, sl_arena *arena, int id, uint64_t n, forest_reals *out)
+{
+	const slm_section *s = r->table.sections + id;
+	const double *wide;
+	if (!s->present || s->bits != 32) {
+		TRY(get_floats(r, arena, id, n, &wide));
+		*out = (forest_reals){ wide, sizeof *wide };
+		return SCORE_OK;
+	}
+	TRY(find(r, id, n, true, &s));
+	float *values = take(r, arena, n, sizeof *values);
+	if (values == NULL)
+		return SCORE_ERR_MEMORY;
+	slm_narrow_floats_from_bytes(r->sections + s->offset, values, (size_t)n);
+	*out = (forest_reals){ values, sizeof *values };
+	return SCORE_OK;
+}
+
 /* ---- sets and tests --------------------------------------------------------------------------------- */
 
 static score_status expand_sets(const reader *r, const uint32_t *sizes, const uint32_t *firsts, const uint32_t *gaps,
@@ -183,15 +216,15 @@ static uint32_t expand_feature_tests(const reader *r, test_source *from, uint32_
 	const forest_feature *ft = r->f->features + feature;
 	for (uint32_t cut = 0; cut < ft->n_cuts; cut++) {
 		const uint32_t mask = from->masks[ft->first_cut + cut];
-		for (uint8_t bit = 0; bit < 4; bit++) {
+		for (uint32_t bit = 0; bit < 4; bit++) {
 			if (mask >> bit & 1)
-				tests[n++] = (forest_test){ feature, cut, FOREST_NUMERIC, bit >> 1, bit & 1, 0 };
+				tests[n++] = forest_make_test(feature, cut, FOREST_NUMERIC, bit >> 1, bit & 1);
 		}
 	}
 	while (from->next_set_test < r->table.n_set_tests && from->features[from->next_set_test] == feature) {
 		const uint32_t i = from->next_set_test++;
 		const forest_test_kind kind = from->flags[i] & 2 ? FOREST_CATEGORY_NOT : FOREST_CATEGORY;
-		tests[n++] = (forest_test){ feature, from->sets[i], kind, from->flags[i] & 1, 0, 0 };
+		tests[n++] = forest_make_test(feature, from->sets[i], kind, from->flags[i] & 1, 0);
 	}
 	return n;
 }
@@ -251,25 +284,67 @@ static score_status get_shapes(const reader *r, sl_arena *scratch)
 {
 	forest *f = r->f;
 	const slm_section *topology;
-	uint32_t *split_test;
+	uint32_t most = 0;
 	TRY(find(r, SLM_TOPOLOGY, (uint64_t)f->n_splits + f->n_leaves, false, &topology));
 	if (topology != NULL && topology->bits != 1)
 		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section topology: expected type u1, found u%u",
 			(unsigned)topology->bits);
-	TRY(get_ints(r, r->arena, SLM_SPLIT_TESTS, f->n_splits, &split_test));
+	TRY(get_numbers(r, r->arena, SLM_SPLIT_TESTS, f->n_splits, &f->split_test));
 	forest_tree *trees = take(r, r->arena, f->n_trees, sizeof *trees);
-	int32_t *left = take(r, r->arena, f->n_splits, sizeof *left);
-	int32_t *right = take(r, r->arena, f->n_splits, sizeof *right);
-	if (trees == NULL || left == NULL || right == NULL)
+	if (trees == NULL)
 		return SCORE_ERR_MEMORY;
 	if (topology != NULL)
-		TRY(slm_trees_from_topology(f, topology, r->sections + topology->offset, &scratch->allocator, trees, left, right,
-			r->error));
-	TRY(get_outputs(r, scratch, trees));
+		TRY(slm_count_trees(f, topology, r->sections + topology->offset, trees, r->error));
+	for (uint32_t i = 0; i < f->n_trees; i++)
+		most = trees[i].n_splits > most ? trees[i].n_splits : most;
+	const uint32_t bytes = forest_number_bytes(most);
+	void *left_leaves = take(r, r->arena, f->n_splits, bytes);
+	if (left_leaves == NULL)
+		return SCORE_ERR_MEMORY;
+	if (topology != NULL)
+		TRY(slm_shape_trees(f, r->sections + topology->offset, &scratch->allocator, trees, left_leaves, bytes, r->error));
+	f->left_leaves = (forest_numbers){ left_leaves, bytes };
 	f->trees = trees;
-	f->left = left;
-	f->right = right;
-	f->split_test = split_test;
+	return get_outputs(r, scratch, trees);
+}
+
+/* Bytes that hold all leaf numbers: a tree has no higher one than the number of its last node, or those that it has itself. */
+static uint32_t leaf_id_bytes(const reader *r, const forest_numbers *marks, const forest_numbers *stored)
+{
+	const forest *f = r->f;
+	uint32_t most = 0;
+	for (uint32_t i = 0; i < f->n_trees; i++) {
+		const uint32_t n_splits = f->trees[i].n_splits;
+		const uint32_t last = r->table.leaf_rule == SLM_LEAF_ORDER ? n_splits : 2 * n_splits;
+		if (marks->values == NULL || forest_number(marks, i) == 0)
+			most = last > most ? last : most;
+	}
+	const uint32_t bytes = forest_number_bytes(most);
+	return stored->bytes > bytes ? stored->bytes : bytes;
+}
+
+/* `queue` and `ids` have room for one tree. */
+static score_status fill_leaf_ids(const reader *r, const forest_numbers *marks, const forest_numbers *stored, uint64_t n_stored,
+	forest_children *children, uint32_t *queue, uint32_t *ids, void *out, uint32_t bytes)
+{
+	const forest *f = r->f;
+	uint64_t used = 0;
+	for (uint32_t i = 0; i < f->n_trees; i++) {
+		const forest_tree *t = f->trees + i;
+		const uint64_t n = (uint64_t)t->n_splits + 1;
+		const bool follows = marks->values == NULL || forest_number(marks, i) == 0;
+		if (!follows && n > n_stored - used)
+			return sl_fail(r->error, SCORE_ERR_CORRUPT, "section leaf_ids ends at tree %u", (unsigned)i);
+		if (follows) {
+			forest_list_children(f, t, children);
+			slm_rule_ids(r->table.leaf_rule, t->n_splits, children, queue, ids);
+		}
+		for (uint32_t k = 0; k < n; k++)
+			forest_put_number(out, bytes, (size_t)t->first_leaf + k, follows ? ids[k] : forest_number(stored, used + k));
+		used += follows ? 0 : n;
+	}
+	if (used != n_stored)
+		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section leaf_ids has more numbers than trees that use them");
 	return SCORE_OK;
 }
 
@@ -279,72 +354,99 @@ static score_status get_leaf_ids(const reader *r, sl_arena *scratch)
 	const slm_section *s = r->table.sections + SLM_LEAF_IDS;
 	const uint64_t n_stored = s->present ? s->count : 0;
 	const bool some = r->table.sections[SLM_LEAF_ID_EXPLICIT].present;
-	uint32_t *marks;
-	uint32_t *stored;
-	uint64_t used = 0;
-	TRY(get_ints(r, scratch, SLM_LEAF_ID_EXPLICIT, some ? f->n_trees : 0, &marks));
-	TRY(get_ints(r, scratch, SLM_LEAF_IDS, n_stored, &stored));
-	uint32_t *queue = take(r, scratch, f->n_splits, sizeof *queue);
-	uint32_t *ids = take(r, scratch, f->n_leaves, sizeof *ids);
-	if (queue == NULL || ids == NULL)
-		return SCORE_ERR_MEMORY;
-	for (uint32_t i = 0; i < f->n_trees; i++) {
-		const forest_tree *t = f->trees + i;
-		const uint64_t n = (uint64_t)t->n_splits + 1;
-		if (!some || marks[i] == 0) {
-			slm_rule_ids(r->table.leaf_rule, t->n_splits, f->left + t->first_split, f->right + t->first_split, queue,
-				ids + t->first_leaf);
-			continue;
-		}
-		if (n > n_stored - used)
-			return sl_fail(r->error, SCORE_ERR_CORRUPT, "section leaf_ids ends at tree %u", (unsigned)i);
-		memcpy(ids + t->first_leaf, stored + used, (size_t)n * sizeof *ids);
-		used += n;
-	}
-	if (used != n_stored)
-		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section leaf_ids has more numbers than trees that use them");
-	return forest_narrow_numbers(ids, f->n_leaves, r->arena, &f->leaf_ids) ? SCORE_OK :
-		sl_fail_memory(r->error, f->n_leaves * sizeof *ids);
+	forest_numbers marks = { NULL, 1 };
+	forest_numbers stored = { NULL, 1 };
+	forest_children children;
+	if (some)
+		TRY(get_numbers(r, scratch, SLM_LEAF_ID_EXPLICIT, f->n_trees, &marks));
+	TRY(get_numbers(r, scratch, SLM_LEAF_IDS, n_stored, &stored));
+	const uint32_t bytes = leaf_id_bytes(r, &marks, &stored);
+	if (!forest_children_new(f, &scratch->allocator, &children))
+		return sl_fail_memory(r->error, children.bytes);
+	const uint64_t room = children.bytes / (2 * sizeof *children.left) + 1; /* leaves of the largest tree */
+	uint32_t *queue = take(r, scratch, room, sizeof *queue);
+	uint32_t *ids = take(r, scratch, room, sizeof *ids);
+	void *out = take(r, r->arena, f->n_leaves, bytes);
+	const bool has_room = queue != NULL && ids != NULL && out != NULL;
+	const score_status status = !has_room ? SCORE_ERR_MEMORY :
+		fill_leaf_ids(r, &marks, &stored, n_stored, &children, queue, ids, out, bytes);
+	forest_children_free(&scratch->allocator, &children);
+	f->leaf_ids = (forest_numbers){ out, bytes };
+	return status;
 }
 
-/* Floats or integers; `*out` is NULL if there is no section. */
-static score_status get_weights(const reader *r, sl_arena *scratch, int id, uint64_t n, double **out)
+/* A section of weights, floats or integers. */
+static double weight_at(const reader *r, const slm_section *s, size_t i)
+{
+	double x;
+	if (!s->is_float)
+		return (double)slm_unpack_one(r->sections + s->offset, (size_t)s->bytes, s->bits, i);
+	slm_floats_from_bytes(r->sections + s->offset + i * (s->bits / 8), s->bits, &x, 1);
+	return x;
+}
+
+/* In the narrowest type; `out` is empty if there is no section. */
+static score_status get_weights(const reader *r, int id, uint64_t n, forest_weights *out)
 {
 	const slm_section *s = r->table.sections + id;
-	const double *floats = NULL;
-	uint32_t *whole;
-	*out = NULL;
+	uint32_t bytes = sizeof(uint16_t);
 	if (!s->present)
 		return SCORE_OK;
-	if (s->is_float) {
-		TRY(get_floats(r, scratch, id, n, &floats));
-		*out = (double *)(uintptr_t)floats;
-		return SCORE_OK;
+	TRY(find(r, id, n, s->is_float, &s));
+	for (size_t i = 0; i < (size_t)n; i++) {
+		const uint32_t needed = forest_weight_bytes(weight_at(r, s, i));
+		bytes = needed > bytes ? needed : bytes;
 	}
-	TRY(get_ints(r, scratch, id, n, &whole));
-	*out = take(r, scratch, n, sizeof **out);
-	for (uint64_t i = 0; *out != NULL && i < n; i++)
-		(*out)[i] = (double)whole[i];
-	return *out == NULL ? SCORE_ERR_MEMORY : SCORE_OK;
+	void *values = take(r, r->arena, n, bytes);
+	if (values == NULL)
+		return SCORE_ERR_MEMORY;
+	for (size_t i = 0; i < (size_t)n; i++)
+		forest_put_weight(values, bytes, i, weight_at(r, s, i));
+	*out = (forest_weights){ values, bytes };
+	return SCORE_OK;
+}
+
+/* What the covers of all splits need, or, with `out`, the covers themselves. `sums` has room for one tree. */
+static uint32_t sum_covers(const forest *f, forest_children *children, double *sums, void *out, uint32_t bytes)
+{
+	uint32_t most = sizeof(uint16_t);
+	for (uint32_t i = 0; i < f->n_trees; i++) {
+		const forest_tree *t = f->trees + i;
+		forest_list_children(f, t, children);
+		forest_sum_covers(f, t, children, sums);
+		for (uint32_t k = 0; k < t->n_splits; k++) {
+			const uint32_t needed = forest_weight_bytes(sums[k]);
+			most = needed > most ? needed : most;
+			if (out != NULL)
+				forest_put_weight(out, bytes, (size_t)t->first_split + k, sums[k]);
+		}
+	}
+	return most;
 }
 
 static score_status get_covers(const reader *r, sl_arena *scratch)
 {
 	forest *f = r->f;
-	double *leaves;
-	double *splits;
-	TRY(get_weights(r, scratch, SLM_LEAF_COVERS, f->n_leaves, &leaves));
-	TRY(get_weights(r, scratch, SLM_SPLIT_COVERS, f->n_splits, &splits));
-	if (leaves != NULL && splits == NULL) {
-		splits = take(r, scratch, f->n_splits, sizeof *splits);
-		if (splits == NULL)
-			return SCORE_ERR_MEMORY;
-		forest_sum_covers(f, leaves, splits);
+	forest_children children;
+	score_status status = SCORE_ERR_MEMORY;
+	TRY(get_weights(r, SLM_LEAF_COVERS, f->n_leaves, &f->leaf_covers));
+	TRY(get_weights(r, SLM_SPLIT_COVERS, f->n_splits, &f->split_covers));
+	if (f->leaf_covers.values == NULL || f->split_covers.values != NULL)
+		return SCORE_OK;
+	if (!forest_children_new(f, &scratch->allocator, &children))
+		return sl_fail_memory(r->error, children.bytes);
+	double *sums = take(r, scratch, children.bytes / (2 * sizeof *children.left), sizeof *sums);
+	if (sums != NULL) {
+		const uint32_t bytes = sum_covers(f, &children, sums, NULL, 0);
+		void *out = take(r, r->arena, f->n_splits, bytes);
+		if (out != NULL) {
+			(void)sum_covers(f, &children, sums, out, bytes);
+			f->split_covers = (forest_weights){ out, bytes };
+			status = SCORE_OK;
+		}
 	}
-	if ((leaves != NULL && !forest_narrow_weights(leaves, f->n_leaves, r->arena, &f->leaf_covers)) ||
-		(splits != NULL && !forest_narrow_weights(splits, f->n_splits, r->arena, &f->split_covers)))
-		return sl_fail_memory(r->error, f->n_leaves * sizeof *leaves);
-	return SCORE_OK;
+	forest_children_free(&scratch->allocator, &children);
+	return status;
 }
 
 /* ---- dictionaries ------------------------------------------------------------------------------------ */
@@ -545,7 +647,7 @@ static score_status get_all(const reader *r, sl_arena *scratch)
 	if (f->derived.n > 0)
 		TRY(get_derived(r, scratch));
 	TRY(get_floats(r, r->arena, SLM_CUTS, f->n_cuts, &f->cuts));
-	TRY(get_floats(r, r->arena, SLM_LEAVES, (uint64_t)f->n_leaves * f->leaf_width, &f->leaves));
+	TRY(get_reals(r, r->arena, SLM_LEAVES, (uint64_t)f->n_leaves * f->leaf_width, &f->leaves));
 	TRY(get_floats(r, r->arena, SLM_BASE, n_outputs, &f->base));
 	TRY(get_floats(r, r->arena, SLM_LINEAR_WEIGHTS, n_weights, &f->linear_weights));
 	if (n_weights == 0)
