@@ -81,22 +81,19 @@ static void make_tree(node_maker *m, uint32_t number, uint32_t n_inner)
 	}
 }
 
-/* Nodes before the first pair with a leaf: the root and the pairs of two splits. */
-static uint32_t count_inner(node_maker *m, const forest_tree *t)
+/* Nodes before the first pair with a leaf: the root and the pairs of two splits, of which there is one less than pairs of two leaves.
+ * `leaves` has room for one number more than splits: how many are below each. */
+static uint32_t count_inner(const forest *f, const forest_tree *t, uint32_t *leaves)
 {
-	const forest *f = m->e->f;
-	uint32_t n_inner = t->n_splits ? 1 : 0, n = 0;
-	if (t->n_splits)
-		m->queue[n++].at = forest_whole(t);
-	while (n) {
-		const forest_side at = m->queue[--n].at, left = forest_left(f, &at), right = forest_right(f, &at);
-		n_inner += !forest_is_leaf(&left) && !forest_is_leaf(&right) ? 2 : 0;
-		if (!forest_is_leaf(&left))
-			m->queue[n++].at = left;
-		if (!forest_is_leaf(&right))
-			m->queue[n++].at = right;
+	uint32_t n_pairs = 0, behind = t->n_splits;
+	leaves[0] = t->n_splits + 1;
+	for (uint32_t s = 0; s < behind; s++) {
+		uint32_t n = leaves[s], k = forest_number(&f->left_leaves, (size_t)t->first_split + s);
+		leaves[k == 1 ? behind : s + 1] = k;
+		leaves[n - k == 1 ? behind : s + k] = n - k;
+		n_pairs += n == 2;
 	}
-	return n_inner;
+	return behind ? 2 * n_pairs - 1 : 0;
 }
 
 static bool small_nodes_fit(const engine *e, size_t most_splits)
@@ -136,7 +133,7 @@ static size_t number_trees(node_maker *m)
 	const forest *f = m->e->f;
 	size_t first_node = 0, n_places = 0;
 	for (uint32_t t = 0; t < f->n_trees; t++) {
-		size_t n_nodes = 2 * (size_t)f->trees[t].n_splits + 1, n_inner = count_inner(m, f->trees + t);
+		size_t n_nodes = 2 * (size_t)f->trees[t].n_splits + 1, n_inner = count_inner(f, f->trees + t, (uint32_t *)m->queue);
 		m->trees[t] = (walk_tree){(uint32_t)first_node, (uint32_t)(n_places - n_inner), f->trees[t].depth};
 		first_node += n_nodes;
 		n_places += n_nodes - n_inner;
@@ -160,8 +157,11 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	size_t queue_bytes = ((size_t)most + 1) * sizeof(numbered_split);
 	node_maker m = {.e = e, .trees = sl_arena_alloc(arena, f->n_trees, sizeof(walk_tree)), .queue = sl_alloc(a, queue_bytes, 64)};
 	bool done = m.trees && m.queue && take_room(&m, arena, most, number_trees(&m));
-	for (uint32_t t = 0; t < f->n_trees && done; t++)
-		make_tree(&m, t, count_inner(&m, f->trees + t));
+	for (uint32_t t = 0, n_places = 0; t < f->n_trees && done; t++) {
+		uint32_t n_inner = n_places - m.trees[t].first_place;
+		make_tree(&m, t, n_inner);
+		n_places += 2 * f->trees[t].n_splits + 1 - n_inner;
+	}
 	sl_free(a, m.queue, queue_bytes, 64);
 	if (!done)
 		return sl_fail_memory(error, ((size_t)f->n_splits + f->n_leaves) * sizeof(walk_node));

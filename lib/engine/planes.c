@@ -26,7 +26,7 @@ typedef struct shape {
 
 struct tree_coder {
 	const forest_tree *t;
-	int32_t left[MAX_SPLITS], right[MAX_SPLITS];
+	int32_t left[MAX_SPLITS + 1], right[MAX_SPLITS + 1];
 	uint16_t slot_of_split[MAX_SPLITS];
 	uint32_t first_scratch;
 	tree_code *out;

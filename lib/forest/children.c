@@ -22,26 +22,22 @@ void forest_children_free(const score_allocator *allocator, forest_children *chi
 	*children = (forest_children){NULL, NULL, 0};
 }
 
-/* Until a split's turn comes, `left` holds its first leaf and `right` its number of leaves: parents come first. */
+/* Until a split's turn comes, `left` holds its first leaf and `right` its number of leaves: parents come first. What is a leaf has
+ * its turn in a place behind the last split, for whether it is one nobody can predict. */
 void forest_list_children(const forest *f, const forest_tree *t, forest_children *to)
 {
-	if (t->n_splits) {
-		to->left[0] = 0;
-		to->right[0] = (int32_t)t->n_splits + 1;
-	}
-	for (uint32_t s = 0; s < t->n_splits; s++) {
-		int32_t leaf = to->left[s], n = to->right[s], split = (int32_t)s;
-		int32_t k = (int32_t)forest_number(&f->left_leaves, (size_t)t->first_split + s);
-		to->left[s] = k == 1 ? ~leaf : split + 1;
-		to->right[s] = n - k == 1 ? ~(leaf + k) : split + k;
-		if (k > 1) {
-			to->left[split + 1] = leaf;
-			to->right[split + 1] = k;
-		}
-		if (n - k > 1) {
-			to->left[split + k] = leaf + k;
-			to->right[split + k] = n - k;
-		}
+	int32_t *left = to->left, *right = to->right, behind = (int32_t)t->n_splits;
+	left[0] = 0;
+	right[0] = behind + 1;
+	for (int32_t s = 0; s < behind; s++) {
+		int32_t leaf = left[s], n = right[s], k = (int32_t)forest_number(&f->left_leaves, (size_t)t->first_split + (uint32_t)s);
+		int32_t below = k == 1 ? behind : s + 1, beside = n - k == 1 ? behind : s + k;
+		left[s] = k == 1 ? ~leaf : below;
+		right[s] = n - k == 1 ? ~(leaf + k) : beside;
+		left[below] = leaf;
+		right[below] = k;
+		left[beside] = leaf + k;
+		right[beside] = n - k;
 	}
 }
 

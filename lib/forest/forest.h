@@ -47,6 +47,21 @@ static inline uint32_t forest_number(const forest_numbers *a, size_t i)
 	return a->bytes == 2 ? ((const uint16_t *)a->values)[i] : ((const uint32_t *)a->values)[i];
 }
 
+static inline uint32_t forest_number_bytes(uint32_t most)
+{
+	return most <= UINT8_MAX ? 1 : most <= UINT16_MAX ? 2 : 4;
+}
+
+static inline void forest_put_number(void *values, uint32_t bytes, size_t i, uint32_t value)
+{
+	if (bytes == 1)
+		((uint8_t *)values)[i] = (uint8_t)value;
+	else if (bytes == 2)
+		((uint16_t *)values)[i] = (uint16_t)value;
+	else
+		((uint32_t *)values)[i] = value;
+}
+
 /* Values as floats if all of them keep every bit that way, else as doubles. */
 typedef struct forest_reals {
 	const void *values;
@@ -245,12 +260,6 @@ static inline forest_side forest_right(const forest *f, const forest_side *at)
 	return (forest_side){at->split + n, at->leaf + n, at->n_leaves - n};
 }
 
-/* The same as a number: a split, counted in its tree, or ~leaf. */
-static inline int32_t forest_child(const forest_tree *t, const forest_side *side)
-{
-	return forest_is_leaf(side) ? ~(int32_t)(side->leaf - t->first_leaf) : (int32_t)(side->split - t->first_split);
-}
-
 /* Inputs and derived columns. */
 static inline uint32_t forest_columns(const forest *f)
 {
@@ -312,7 +321,8 @@ uint32_t forest_part_values(const score_part *p);
 /* Operands that the operation does not have become 0, so that equal steps are equal. */
 void forest_drop_operands(forest_step *step);
 
-/* Room for the children of one tree after the other, as forest_child() numbers them; false: no memory. */
+/* Children of one tree after the other as numbers: a split, counted in its tree, or ~leaf. There is room for one more than the
+ * tree has splits. false: no memory. */
 typedef struct forest_children {
 	int32_t *left, *right;
 	size_t bytes;
@@ -328,9 +338,7 @@ void forest_sum_covers(const forest *f, const forest_tree *t, const forest_child
 bool forest_narrow_numbers(const uint32_t *values, size_t n, sl_arena *arena, forest_numbers *out);
 bool forest_narrow_reals(const double *values, size_t n, sl_arena *arena, forest_reals *out);
 bool forest_narrow_weights(const double *values, size_t n, sl_arena *arena, forest_weights *out);
-/* The same one by one: bytes of each number up to `most`, and putting it. */
-uint32_t forest_number_bytes(uint32_t most);
-void forest_put_number(void *values, uint32_t bytes, size_t i, uint32_t value);
+/* The same one by one: bytes of a weight, and putting it. */
 uint32_t forest_weight_bytes(double weight);
 void forest_put_weight(void *values, uint32_t bytes, size_t i, double weight);
 

@@ -7,21 +7,6 @@
 
 #include <math.h>
 
-uint32_t forest_number_bytes(uint32_t most)
-{
-	return most <= UINT8_MAX ? 1 : most <= UINT16_MAX ? 2 : 4;
-}
-
-void forest_put_number(void *values, uint32_t bytes, size_t i, uint32_t value)
-{
-	if (bytes == 1)
-		((uint8_t *)values)[i] = (uint8_t)value;
-	else if (bytes == 2)
-		((uint16_t *)values)[i] = (uint16_t)value;
-	else
-		((uint32_t *)values)[i] = value;
-}
-
 bool forest_narrow_numbers(const uint32_t *values, size_t n, sl_arena *arena, forest_numbers *out)
 {
 	uint32_t all = 0;

@@ -40,22 +40,12 @@ void slm_pack(const uint32_t *values, size_t n, uint32_t bits, uint8_t *out)
 		*out = (uint8_t)window;
 }
 
-/* Up to eight bytes from `at`; past the end there are zeros. */
-static uint64_t tail_u64(const uint8_t *bytes, size_t size, size_t at)
+uint64_t slm_tail_u64(const uint8_t *bytes, size_t size, size_t at)
 {
 	uint64_t v = 0;
 	for (uint32_t k = 0; k < 8 && at + k < size; k++)
 		v |= (uint64_t)bytes[at + k] << (8 * k);
 	return v;
-}
-
-uint32_t slm_unpack_one(const uint8_t *bytes, size_t size, uint32_t bits, size_t i)
-{
-	const uint64_t mask = ((uint64_t)1 << bits) - 1;
-	const uint64_t bit = (uint64_t)i * bits;
-	const size_t at = (size_t)(bit >> 3);
-	const uint64_t window = at + 8 <= size ? slm_get_u64(bytes + at) : tail_u64(bytes, size, at);
-	return (uint32_t)(window >> (bit & 7) & mask);
 }
 
 void slm_unpack(const uint8_t *bytes, size_t size, uint32_t bits, uint32_t *out, size_t n)

@@ -163,8 +163,17 @@ static inline void slm_put_u64(uint8_t *p, uint64_t v)
 bool slm_array_bytes(uint64_t count, uint32_t bits, uint64_t *out);
 /* Bits of the largest value, at least 1. */
 uint32_t slm_width(const uint32_t *values, size_t n);
+/* Up to eight bytes from `at`; past the end there are zeros. */
+uint64_t slm_tail_u64(const uint8_t *bytes, size_t size, size_t at);
 /* Bits i*bits … of `bytes`, least significant first; `bytes` holds all of them. */
-uint32_t slm_unpack_one(const uint8_t *bytes, size_t size, uint32_t bits, size_t i);
+static inline uint32_t slm_unpack_one(const uint8_t *bytes, size_t size, uint32_t bits, size_t i)
+{
+	const uint64_t mask = ((uint64_t)1 << bits) - 1;
+	const uint64_t bit = (uint64_t)i * bits;
+	const size_t at = (size_t)(bit >> 3);
+	const uint64_t window = at + 8 <= size ? slm_get_u64(bytes + at) : slm_tail_u64(bytes, size, at);
+	return (uint32_t)(window >> (bit & 7) & mask);
+}
 /* `out` has room for `n`. */
 void slm_unpack(const uint8_t *bytes, size_t size, uint32_t bits, uint32_t *out, size_t n);
 /* `out` is zeroed and large enough. */

@@ -336,7 +336,8 @@ static score_status fill_leaf_ids(const reader *r, const forest_numbers *marks, 
 		if (!follows && n > n_stored - used)
 			return sl_fail(r->error, SCORE_ERR_CORRUPT, "section leaf_ids ends at tree %u", (unsigned)i);
 		if (follows) {
-			forest_list_children(f, t, children);
+			if (r->table.leaf_rule != SLM_LEAF_ORDER)
+				forest_list_children(f, t, children);
 			slm_rule_ids(r->table.leaf_rule, t->n_splits, children, queue, ids);
 		}
 		for (uint32_t k = 0; k < n; k++)
@@ -375,47 +376,55 @@ static score_status get_leaf_ids(const reader *r, sl_arena *scratch)
 	return status;
 }
 
-/* A section of weights, floats or integers. */
-static double weight_at(const reader *r, const slm_section *s, size_t i)
-{
-	double x;
-	if (!s->is_float)
-		return (double)slm_unpack_one(r->sections + s->offset, (size_t)s->bytes, s->bits, i);
-	slm_floats_from_bytes(r->sections + s->offset + i * (s->bits / 8), s->bits, &x, 1);
-	return x;
-}
-
-/* In the narrowest type; `out` is empty if there is no section. */
+/* In the narrowest type for the section's bits; `out` is empty if there is no section. */
 static score_status get_weights(const reader *r, int id, uint64_t n, forest_weights *out)
 {
 	const slm_section *s = r->table.sections + id;
-	uint32_t bytes = sizeof(uint16_t);
 	if (!s->present)
 		return SCORE_OK;
 	TRY(find(r, id, n, s->is_float, &s));
-	for (size_t i = 0; i < (size_t)n; i++) {
-		const uint32_t needed = forest_weight_bytes(weight_at(r, s, i));
-		bytes = needed > bytes ? needed : bytes;
-	}
+	const uint32_t bytes = s->is_float ? s->bits / 8u : s->bits <= 16 ? sizeof(uint16_t) : s->bits <= 24 ? sizeof(float) : sizeof(double);
 	void *values = take(r, r->arena, n, bytes);
 	if (values == NULL)
 		return SCORE_ERR_MEMORY;
-	for (size_t i = 0; i < (size_t)n; i++)
-		forest_put_weight(values, bytes, i, weight_at(r, s, i));
+	for (size_t i = 0; i < (size_t)n; i++) {
+		double x;
+		if (s->is_float)
+			slm_floats_from_bytes(r->sections + s->offset + i * bytes, s->bits, &x, 1);
+		else
+			x = (double)slm_unpack_one(r->sections + s->offset, (size_t)s->bytes, s->bits, i);
+		forest_put_weight(values, bytes, i, x);
+	}
 	*out = (forest_weights){ values, bytes };
 	return SCORE_OK;
 }
 
-/* What the covers of all splits need, or, with `out`, the covers themselves. `sums` has room for one tree. */
+/* Whole weights add up to whole ones, of which the root's is the largest. 0: the sums themselves must tell. */
+static uint32_t whole_sum_bytes(const forest *f)
+{
+	double most = 0.0;
+	if (f->leaf_covers.bytes != sizeof(uint16_t))
+		return 0;
+	for (uint32_t i = 0; i < f->n_trees; i++) {
+		const forest_tree *t = f->trees + i;
+		double sum = 0.0;
+		for (uint32_t k = 0; k <= t->n_splits; k++)
+			sum += forest_weight(&f->leaf_covers, (size_t)t->first_leaf + k);
+		most = t->n_splits > 0 && sum > most ? sum : most;
+	}
+	return most <= UINT16_MAX ? sizeof(uint16_t) : most <= 0x1p24 ? sizeof(float) : 0;
+}
+
+/* Bytes that the covers of all splits need, or, with `out`, the covers themselves. `sums` has room for one tree. */
 static uint32_t sum_covers(const forest *f, forest_children *children, double *sums, void *out, uint32_t bytes)
 {
 	uint32_t most = sizeof(uint16_t);
-	for (uint32_t i = 0; i < f->n_trees; i++) {
+	for (uint32_t i = 0; i < f->n_trees && (out != NULL || most < sizeof(double)); i++) {
 		const forest_tree *t = f->trees + i;
 		forest_list_children(f, t, children);
 		forest_sum_covers(f, t, children, sums);
 		for (uint32_t k = 0; k < t->n_splits; k++) {
-			const uint32_t needed = forest_weight_bytes(sums[k]);
+			const uint32_t needed = out == NULL ? forest_weight_bytes(sums[k]) : 0;
 			most = needed > most ? needed : most;
 			if (out != NULL)
 				forest_put_weight(out, bytes, (size_t)t->first_split + k, sums[k]);
@@ -437,7 +446,8 @@ static score_status get_covers(const reader *r, sl_arena *scratch)
 		return sl_fail_memory(r->error, children.bytes);
 	double *sums = take(r, scratch, children.bytes / (2 * sizeof *children.left), sizeof *sums);
 	if (sums != NULL) {
-		const uint32_t bytes = sum_covers(f, &children, sums, NULL, 0);
+		const uint32_t whole = whole_sum_bytes(f);
+		const uint32_t bytes = whole > 0 ? whole : sum_covers(f, &children, sums, NULL, 0);
 		void *out = take(r, r->arena, f->n_splits, bytes);
 		if (out != NULL) {
 			(void)sum_covers(f, &children, sums, out, bytes);

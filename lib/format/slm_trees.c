@@ -83,17 +83,15 @@ static bool bit_at(const uint8_t *bytes, uint64_t at)
 /* One tree from bit `*at` on: the number of its splits. False when bits or splits run out. */
 static bool count_tree(const uint8_t *bytes, uint64_t *at, uint64_t end, uint32_t room, uint32_t *n_splits)
 {
-	uint64_t open = 1; /* nodes that are announced and not yet seen */
-	for (*n_splits = 0; open > 0; ++*at) {
-		if (*at == end)
-			return false;
-		const bool split = bit_at(bytes, *at);
-		if (split && *n_splits == room)
-			return false;
-		*n_splits += split;
-		open = split ? open + 1 : open - 1;
-	}
-	return true;
+	const uint64_t begin = *at;
+	int64_t open = 1; /* nodes that are announced and not yet seen */
+	uint64_t bit = begin;
+	for (; open > 0 && bit < end; bit++)
+		open += bit_at(bytes, bit) ? 1 : -1;
+	const uint64_t splits = (bit - begin) / 2;
+	*at = bit;
+	*n_splits = (uint32_t)splits;
+	return open == 0 && splits <= room;
 }
 
 score_status slm_count_trees(const forest *f, const slm_section *section, const uint8_t *bytes, forest_tree *trees,
