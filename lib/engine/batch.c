@@ -223,12 +223,12 @@ static void run_trees(const engine *e, const workspace *w, uint32_t first, uint3
 		for (uint32_t i = 0; i < n; i++) {
 			const tree_program *p = plan->trees + t + i;
 			if (p->full_depth) {
-				w->k->full_tree(w->planes, plan->full_slots + p->first_op, p->full_depth, p->n_planes, words,
+				w->k->full_tree(w->planes, plan->full_slots + p->first_full, p->full_depth, p->n_planes, words,
 					w->leaf_codes[i]);
 				continue;
 			}
 			if (p->n_ops)
-				w->k->select(plan->ops + p->first_op, p->n_ops, words, w->planes);
+				w->k->select(p->ops, p->n_ops, words, w->planes);
 			w->k->gather_bits(w->planes, p->planes, p->n_planes, words, w->leaf_codes[i]);
 		}
 		if (engine_has_linear_leaves(e))

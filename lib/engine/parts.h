@@ -45,8 +45,10 @@ typedef struct predicate_run {
 
 /* One tree of the batch regime. */
 typedef struct tree_program {
-	uint32_t first_op, n_ops; /* into ops; of a full tree, into full_slots */
+	const select_op *ops;
+	uint32_t first_full; /* of a full tree: into full_slots */
 	uint32_t table;      /* first leaf value, in units of the sum's type; a vector tree has one table per output */
+	uint16_t n_ops;
 	uint16_t planes[8];  /* slot of each bit of the leaf code, lowest first */
 	uint8_t n_planes;    /* the table has 1 << n_planes values */
 	uint8_t full_depth;  /* not 0: full_tree() serves it, with 2^depth - 1 slots */
@@ -61,7 +63,6 @@ typedef struct batch_plan {
 	const uint8_t *cuts8;
 	const uint16_t *cuts16;
 	const uint32_t *set_cuts;
-	const select_op *ops;
 	const uint16_t *full_slots;
 	const tree_program *trees;
 	const void *leaves; /* tables of the kernels' layout; of a model with linear leaves uint8_t leaf numbers */
