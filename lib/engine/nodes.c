@@ -6,9 +6,9 @@
  */
 #include "parts.h"
 
-/* A split whose node has its number, counted within the tree. */
+/* A split whose node has its number, both counted within the tree. */
 typedef struct numbered_split {
-	forest_side at;
+	uint32_t split;
 	uint32_t node;
 } numbered_split;
 
@@ -22,7 +22,8 @@ typedef struct node_maker {
 	float *values_f32;
 	double *values_f64;
 	walk_tree *trees;
-	numbered_split *queue; /* of the tree at hand */
+	forest_children children; /* of the tree at hand, as what follows */
+	numbered_split *queue;
 } node_maker;
 
 static void put(node_maker *m, size_t at, uint32_t left, uint32_t column, uint32_t cut)
@@ -42,58 +43,51 @@ static void put_leaf(node_maker *m, uint32_t number, uint32_t node, uint32_t lea
 	/* The highest code is never above this cut. */
 	put(m, m->trees[number].first_node + (size_t)node, node, 0,
 		e->code_bytes == 1 ? UINT8_MAX : e->code_bytes == 2 ? UINT16_MAX : UINT32_MAX);
-	forest_put_number(m->leaf_of_place, m->leaf_bytes, place, leaf - e->f->trees[number].first_leaf);
+	forest_put_number(m->leaf_of_place, m->leaf_bytes, place, leaf);
 	if (m->values_f32)
-		m->values_f32[place] = (float)forest_real(&e->f->leaves, leaf);
+		m->values_f32[place] = (float)forest_real(&e->f->leaves, (size_t)e->f->trees[number].first_leaf + leaf);
 	if (m->values_f64)
-		m->values_f64[place] = forest_real(&e->f->leaves, leaf);
+		m->values_f64[place] = forest_real(&e->f->leaves, (size_t)e->f->trees[number].first_leaf + leaf);
 }
 
 static void put_split(node_maker *m, uint32_t number, const numbered_split *split, uint32_t left)
 {
 	const engine *e = m->e;
-	const question *q = e->questions + forest_number(&e->f->split_test, split->at.split);
+	const question *q = e->questions + forest_number(&e->f->split_test, (size_t)e->f->trees[number].first_split + split->split);
 	uint32_t set = e->columns[q->column].is_category ? WALK_SET : 0;
 	put(m, m->trees[number].first_node + (size_t)split->node, left | set, q->column, q->cut);
 }
 
-static void make_tree(node_maker *m, uint32_t number, uint32_t n_inner)
+/* Nodes before the first pair with a leaf: the root and the pairs of two splits, of which there is one less than pairs of leaves. */
+static uint32_t n_inner(const forest_tree *t)
+{
+	return t->n_splits ? 2 * t->n_pairs - 1 : 0;
+}
+
+static void make_tree(node_maker *m, uint32_t number)
 {
 	const forest *f = m->e->f;
 	const forest_tree *t = f->trees + number;
-	uint32_t next_inner = 1, next_outer = n_inner, n = 0;
+	const forest_children *children = &m->children;
+	uint32_t next_inner = 1, next_outer = n_inner(t), n = 0;
+	forest_list_children(f, t, &m->children);
 	if (t->n_splits)
-		m->queue[n++] = (numbered_split){forest_whole(t), 0};
+		m->queue[n++] = (numbered_split){0, 0};
 	else
-		put_leaf(m, number, 0, t->first_leaf);
+		put_leaf(m, number, 0, 0);
 	for (uint32_t i = 0; i < n; i++) {
 		const numbered_split split = m->queue[i];
-		const forest_side sides[2] = {forest_left(f, &split.at), forest_right(f, &split.at)};
-		bool inner = !forest_is_leaf(sides) && !forest_is_leaf(sides + 1);
-		uint32_t *next = inner ? &next_inner : &next_outer;
-		put_split(m, number, &split, *next);
-		for (uint32_t side = 0; side < 2; side++, ++*next) {
-			if (forest_is_leaf(sides + side))
-				put_leaf(m, number, *next, sides[side].leaf);
+		const int32_t child[2] = {children->left[split.split], children->right[split.split]};
+		uint32_t *next = (child[0] | child[1]) >= 0 ? &next_inner : &next_outer, node = *next;
+		put_split(m, number, &split, node);
+		for (uint32_t side = 0; side < 2; side++) {
+			if (child[side] >= 0)
+				m->queue[n++] = (numbered_split){(uint32_t)child[side], node + side};
 			else
-				m->queue[n++] = (numbered_split){sides[side], *next};
+				put_leaf(m, number, node + side, (uint32_t)~child[side]);
 		}
+		*next = node + 2;
 	}
-}
-
-/* Nodes before the first pair with a leaf: the root and the pairs of two splits, of which there is one less than pairs of two leaves.
- * `leaves` has room for one number more than splits: how many are below each. */
-static uint32_t count_inner(const forest *f, const forest_tree *t, uint32_t *leaves)
-{
-	uint32_t n_pairs = 0, behind = t->n_splits;
-	leaves[0] = t->n_splits + 1;
-	for (uint32_t s = 0; s < behind; s++) {
-		uint32_t n = leaves[s], k = forest_number(&f->left_leaves, (size_t)t->first_split + s);
-		leaves[k == 1 ? behind : s + 1] = k;
-		leaves[n - k == 1 ? behind : s + k] = n - k;
-		n_pairs += n == 2;
-	}
-	return behind ? 2 * n_pairs - 1 : 0;
 }
 
 static bool small_nodes_fit(const engine *e, size_t most_splits)
@@ -128,15 +122,14 @@ static bool take_room(node_maker *m, sl_arena *arena, size_t most_splits, size_t
 }
 
 /* Where each tree begins; returns the number of places. */
-static size_t number_trees(node_maker *m)
+static size_t number_trees(const forest *f, walk_tree *trees)
 {
-	const forest *f = m->e->f;
 	size_t first_node = 0, n_places = 0;
 	for (uint32_t t = 0; t < f->n_trees; t++) {
-		size_t n_nodes = 2 * (size_t)f->trees[t].n_splits + 1, n_inner = count_inner(f, f->trees + t, (uint32_t *)m->queue);
-		m->trees[t] = (walk_tree){(uint32_t)first_node, (uint32_t)(n_places - n_inner), f->trees[t].depth};
+		size_t n_nodes = 2 * (size_t)f->trees[t].n_splits + 1, inner = n_inner(f->trees + t);
+		trees[t] = (walk_tree){(uint32_t)first_node, (uint32_t)(n_places - inner), f->trees[t].depth};
 		first_node += n_nodes;
-		n_places += n_nodes - n_inner;
+		n_places += n_nodes - inner;
 	}
 	return n_places;
 }
@@ -156,12 +149,11 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	uint32_t most = most_splits(f);
 	size_t queue_bytes = ((size_t)most + 1) * sizeof(numbered_split);
 	node_maker m = {.e = e, .trees = sl_arena_alloc(arena, f->n_trees, sizeof(walk_tree)), .queue = sl_alloc(a, queue_bytes, 64)};
-	bool done = m.trees && m.queue && take_room(&m, arena, most, number_trees(&m));
-	for (uint32_t t = 0, n_places = 0; t < f->n_trees && done; t++) {
-		uint32_t n_inner = n_places - m.trees[t].first_place;
-		make_tree(&m, t, n_inner);
-		n_places += 2 * f->trees[t].n_splits + 1 - n_inner;
-	}
+	bool done = forest_children_new(f, a, &m.children) && m.trees && m.queue &&
+		take_room(&m, arena, most, number_trees(f, m.trees));
+	for (uint32_t t = 0; t < f->n_trees && done; t++)
+		make_tree(&m, t);
+	forest_children_free(a, &m.children);
 	sl_free(a, m.queue, queue_bytes, 64);
 	if (!done)
 		return sl_fail_memory(error, ((size_t)f->n_splits + f->n_leaves) * sizeof(walk_node));

@@ -291,21 +291,23 @@ static score_status add_cuts_and_tests(assembly *a)
 
 /* ---- trees ------------------------------------------------------------------------------------------ */
 
-/* Leaves on the left side of each split: of a tree in preorder a right child is as far away. */
-static void count_left(const forest *f, const int32_t *left, const int32_t *right, uint32_t *leaves, uint32_t *counts)
+/* Leaves on the left side of each split, and each tree's pairs of leaves. `leaves` is room for those below each split. */
+static void count_left(forest_tree *trees, uint32_t n_trees, const int32_t *left, const int32_t *right, uint32_t *leaves,
+	uint32_t *counts)
 {
-	for (uint32_t t = 0; t < f->n_trees; t++) {
-		const forest_tree *tree = f->trees + t;
+	for (uint32_t t = 0; t < n_trees; t++) {
+		forest_tree *tree = trees + t;
 		for (uint32_t s = tree->n_splits; s-- > 0;) {
 			uint32_t at = tree->first_split + s;
 			int32_t l = left[at], r = right[at];
 			counts[at] = l < 0 ? 1 : leaves[tree->first_split + (uint32_t)l];
 			leaves[at] = counts[at] + (r < 0 ? 1 : leaves[tree->first_split + (uint32_t)r]);
+			tree->n_pairs += leaves[at] == 2;
 		}
 	}
 }
 
-static score_status add_splits(assembly *a)
+static score_status add_splits(assembly *a, forest_tree *trees)
 {
 	const score_builder *b = a->b;
 	forest *f = a->f;
@@ -318,7 +320,7 @@ static score_status add_splits(assembly *a)
 	for (uint32_t i = 0; i < f->n_splits; i++)
 		numbers[i] = a->test_number[test_of[i]];
 	bool done = forest_narrow_numbers(numbers, f->n_splits, a->arena, &f->split_test);
-	count_left(f, b->left.data, b->right.data, numbers + f->n_splits, numbers);
+	count_left(trees, f->n_trees, b->left.data, b->right.data, numbers + f->n_splits, numbers);
 	done = done && forest_narrow_numbers(numbers, f->n_splits, a->arena, &f->left_leaves);
 	sl_free(allocator, numbers, bytes, SL_CACHE_LINE);
 	return done ? SCORE_OK : out_of_memory(a);
@@ -328,11 +330,12 @@ static score_status add_trees(assembly *a)
 {
 	const score_builder *b = a->b;
 	forest *f = a->f;
-	f->trees = sl_arena_copy(a->arena, b->trees.data, f->n_trees, sizeof *f->trees);
-	if (!f->trees || !forest_narrow_reals(b->leaves.data, b->leaves.length, a->arena, &f->leaves) ||
+	forest_tree *trees = sl_arena_copy(a->arena, b->trees.data, f->n_trees, sizeof *trees);
+	f->trees = trees;
+	if (!trees || !forest_narrow_reals(b->leaves.data, b->leaves.length, a->arena, &f->leaves) ||
 		!forest_narrow_numbers(b->leaf_ids.data, f->n_leaves, a->arena, &f->leaf_ids))
 		return out_of_memory(a);
-	return add_splits(a);
+	return add_splits(a, trees);
 }
 
 /*

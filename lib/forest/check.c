@@ -229,7 +229,7 @@ static score_status check_tree(const forest *f, uint32_t number, score_error *er
 {
 	const forest_tree *tree = f->trees + number;
 	waiting_side waiting[FOREST_MAX_DEPTH];
-	uint32_t n_waiting = 0, split = tree->first_split, max_depth = 0;
+	uint32_t n_waiting = 0, split = tree->first_split, max_depth = 0, n_pairs = 0;
 	waiting_side at = {tree->n_splits + 1, 0};
 	for (;;) {
 		if (at.n_leaves > 1) {
@@ -239,6 +239,7 @@ static score_status check_tree(const forest *f, uint32_t number, score_error *er
 					split - tree->first_split, at.n_leaves, n);
 			if (at.depth >= FOREST_MAX_DEPTH)
 				return sl_fail(error, SCORE_ERR_LIMIT, "tree %u is deeper than %u splits", number, FOREST_MAX_DEPTH);
+			n_pairs += at.n_leaves == 2;
 			split++;
 			at.depth++;
 			max_depth = at.depth > max_depth ? at.depth : max_depth;
@@ -250,8 +251,9 @@ static score_status check_tree(const forest *f, uint32_t number, score_error *er
 			break;
 		at = waiting[--n_waiting];
 	}
-	if (max_depth != tree->depth)
-		return sl_fail(error, CORRUPT, "tree %u has depth %u, announced %u", number, max_depth, tree->depth);
+	if (max_depth != tree->depth || n_pairs != tree->n_pairs)
+		return sl_fail(error, CORRUPT, "tree %u has depth %u and %u pairs of leaves, announced %u and %u", number, max_depth,
+			n_pairs, tree->depth, tree->n_pairs);
 	return SCORE_OK;
 }
 

@@ -22,22 +22,30 @@ void forest_children_free(const score_allocator *allocator, forest_children *chi
 	*children = (forest_children){NULL, NULL, 0};
 }
 
-/* Until a split's turn comes, `left` holds its first leaf and `right` its number of leaves: parents come first. What is a leaf has
- * its turn in a place behind the last split, for whether it is one nobody can predict. */
+static inline int32_t choose(bool second, int32_t a, int32_t b)
+{
+	return a ^ ((a ^ b) & -(int32_t)second);
+}
+
+/* Until a split's turn comes, `left` holds its first leaf and `right` its number of leaves. Whether a side is a leaf nobody can
+ * predict, so there are no branches: a leaf has its turn behind the last split, and what comes next is chosen from three. */
 void forest_list_children(const forest *f, const forest_tree *t, forest_children *to)
 {
-	int32_t *left = to->left, *right = to->right, behind = (int32_t)t->n_splits;
-	left[0] = 0;
-	right[0] = behind + 1;
+	const forest_numbers left_leaves = f->left_leaves;
+	const size_t first = t->first_split;
+	int32_t *restrict left = to->left, *restrict right = to->right;
+	int32_t behind = (int32_t)t->n_splits, leaf = 0, n = behind + 1;
 	for (int32_t s = 0; s < behind; s++) {
-		int32_t leaf = left[s], n = right[s], k = (int32_t)forest_number(&f->left_leaves, (size_t)t->first_split + (uint32_t)s);
-		int32_t below = k == 1 ? behind : s + 1, beside = n - k == 1 ? behind : s + k;
-		left[s] = k == 1 ? ~leaf : below;
-		right[s] = n - k == 1 ? ~(leaf + k) : beside;
-		left[below] = leaf;
-		right[below] = k;
-		left[beside] = leaf + k;
-		right[beside] = n - k;
+		int32_t k = (int32_t)forest_number(&left_leaves, first + (uint32_t)s), rest = n - k, after = leaf + k;
+		bool left_ends = k == 1, right_ends = rest == 1;
+		int32_t beside = choose(right_ends, s + k, behind);
+		int32_t waiting_leaf = left[s + 1], waiting_n = right[s + 1];
+		left[s] = choose(left_ends, s + 1, ~leaf);
+		right[s] = choose(right_ends, beside, ~after);
+		left[beside] = after;
+		right[beside] = rest;
+		leaf = choose(left_ends, leaf, choose(right_ends, after, waiting_leaf));
+		n = choose(left_ends, k, choose(right_ends, rest, waiting_n));
 	}
 }
 

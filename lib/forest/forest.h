@@ -94,6 +94,7 @@ typedef struct forest_tree {
 	uint32_t first_leaf;  /* into leaves and leaf_ids; n_leaves = n_splits + 1 */
 	uint32_t output;
 	uint32_t depth;       /* splits on the longest path */
+	uint32_t n_pairs;     /* splits whose sides are both leaves */
 } forest_tree;
 
 /* A label in the order of its hash. */

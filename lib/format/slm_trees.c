@@ -130,9 +130,14 @@ static bool shape_tree(const uint8_t *bytes, uint64_t *at, forest_tree *tree, op
 	uint32_t depth = 0;
 	uint32_t split = tree->first_split;
 	uint32_t leaf = tree->first_leaf;
+	uint32_t last = 1; /* bits, the latest lowest */
 	tree->depth = 0;
+	tree->n_pairs = 0;
 	while (leaf <= tree->first_leaf + tree->n_splits) {
-		if (bit_at(bytes, (*at)++)) {
+		const bool is_split = bit_at(bytes, (*at)++);
+		last = (last << 1 | is_split) & 7;
+		tree->n_pairs += last == 4; /* a split, a leaf, a leaf */
+		if (is_split) {
 			if (depth == FOREST_MAX_DEPTH)
 				return false;
 			open[n_open++] = (open_split){ split++, leaf, ++depth };

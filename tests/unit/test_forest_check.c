@@ -124,6 +124,7 @@ CHANGE(split_asks_nothing, set_number(&f->split_test, f->n_splits, 9999))
 CHANGE(no_left_side, set_number(&f->left_leaves, f->n_splits, 0))
 CHANGE(no_right_side, set_number(&f->left_leaves, f->n_splits, f->trees[0].n_splits + 1))
 CHANGE(left_side_too_large, set_number(&f->left_leaves, f->n_splits, UINT32_MAX))
+CHANGE(pairs_are_others, AT(f->trees, 0, forest_tree).n_pairs++)
 CHANGE(depth_is_another, AT(f->trees, 0, forest_tree).depth++)
 CHANGE(tree_starts_late, AT(f->trees, 0, forest_tree).first_split++)
 CHANGE(leaves_start_late, AT(f->trees, 0, forest_tree).first_leaf++)
@@ -249,7 +250,8 @@ static const change changes[] = {
 	{"tiny", no_left_side, "and 0 of them on its left side"},
 	{"tiny", no_right_side, "has 2 leaves, and 2 of them on its left side"},
 	{"xgboost", left_side_too_large, "and 4294967295 of them"},
-	{"tiny", depth_is_another, "has depth 1, announced 2"},
+	{"tiny", pairs_are_others, "1 pairs of leaves, announced 1 and 2"},
+	{"tiny", depth_is_another, "has depth 1 and 1 pairs of leaves, announced 2 and 1"},
 	{"tiny", tree_starts_late, "tree 0 is out of range"},
 	{"tiny", leaves_start_late, "tree 0 is out of range"},
 	{"tiny", tree_too_long, "tree 0 is out of range"},
