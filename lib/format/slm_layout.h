@@ -191,12 +191,27 @@ void slm_narrow_floats_from_bytes(const uint8_t *bytes, float *out, size_t n);
 void slm_rule_ids(slm_leaf_rule rule, uint32_t n_splits, const forest_children *children, uint32_t *scratch, uint32_t *ids);
 /* One value per split and leaf of all trees: 1 is a split, 0 a leaf, in preorder. */
 score_status slm_topology(const forest *f, const score_allocator *allocator, uint32_t *out, score_error *error);
-/* The reverse, in two steps: where trees begin and end, then their depths and `left_leaves`, which is filled in the number of bytes
- * that it names. Outputs are not touched. */
+/* The reverse, in two steps. Where trees begin and end: */
 score_status slm_count_trees(const forest *f, const slm_section *section, const uint8_t *bytes, forest_tree *trees,
 	score_error *error);
-score_status slm_shape_trees(const forest *f, const uint8_t *bytes, const score_allocator *allocator, forest_tree *trees,
-	void *left_leaves, uint32_t number_bytes, score_error *error);
+
+/* A split whose left side is being read. */
+typedef struct slm_open_split {
+	uint32_t split;
+	uint32_t first_leaf;
+	uint32_t depth; /* of its children */
+} slm_open_split;
+
+typedef struct slm_topology_cursor {
+	const uint8_t *bytes;
+	uint64_t at;          /* bit */
+	slm_open_split *open; /* [FOREST_MAX_DEPTH] */
+} slm_topology_cursor;
+
+/* then the next tree, whose bits were counted: its depth, pairs, children and left_leaves, in the number of bytes that is named. False
+ * if it is deeper than FOREST_MAX_DEPTH. */
+bool slm_shape_tree(slm_topology_cursor *topology, forest_tree *tree, const forest_children *children, void *left_leaves,
+	uint32_t number_bytes);
 
 /* ---- dictionaries (slm_labels.c) --------------------------------------------------------------------- */
 

@@ -4,17 +4,9 @@
  * Comes in: untrusted bytes. Goes out: a forest in the arena that forest_check() accepted. The hash proves that the
  * file is whole, not that its author is honest: every count and number is checked again behind it.
  */
-#include "slm_layout.h"
+#include "slm_reader.h"
 
 #include <xxhash.h>
-
-typedef struct reader {
-	forest *f;
-	sl_arena *arena;
-	slm_table table;
-	const uint8_t *sections; /* the first section */
-	score_error *error;
-} reader;
 
 /* ---- prelude -------------------------------------------------------------------------------------- */
 
@@ -69,8 +61,7 @@ static score_status check_hash(const uint8_t *data, size_t size, uint8_t hash[16
 
 /* ---- sections -------------------------------------------------------------------------------------- */
 
-/* The section with exactly `n` elements; for n = 0 there must be none, and `*out` is NULL. */
-static score_status find(const reader *r, int id, uint64_t n, bool is_float, const slm_section **out)
+score_status slm_find(const slm_reader *r, int id, uint64_t n, bool is_float, const slm_section **out)
 {
 	const slm_section *s = r->table.sections + id;
 	*out = NULL;
@@ -85,8 +76,7 @@ static score_status find(const reader *r, int id, uint64_t n, bool is_float, con
 	return SCORE_OK;
 }
 
-/* Zeroed memory of the arena; after a failure NULL, and the error is set. */
-static void *take(const reader *r, sl_arena *arena, uint64_t n, size_t size)
+void *slm_take(const slm_reader *r, sl_arena *arena, uint64_t n, size_t size)
 {
 	void *memory = n <= SIZE_MAX ? sl_arena_alloc(arena, (size_t)n, size) : NULL;
 	if (memory == NULL)
@@ -94,11 +84,11 @@ static void *take(const reader *r, sl_arena *arena, uint64_t n, size_t size)
 	return memory;
 }
 
-static score_status get_floats(const reader *r, sl_arena *arena, int id, uint64_t n, const double **out)
+static score_status get_floats(const slm_reader *r, sl_arena *arena, int id, uint64_t n, const double **out)
 {
 	const slm_section *s;
-	TRY(find(r, id, n, true, &s));
-	double *values = take(r, arena, n, sizeof *values);
+	TRY(slm_find(r, id, n, true, &s));
+	double *values = slm_take(r, arena, n, sizeof *values);
 	if (values == NULL)
 		return SCORE_ERR_MEMORY;
 	if (s != NULL)
@@ -107,11 +97,11 @@ static score_status get_floats(const reader *r, sl_arena *arena, int id, uint64_
 	return SCORE_OK;
 }
 
-static score_status get_ints(const reader *r, sl_arena *arena, int id, uint64_t n, uint32_t **out)
+score_status slm_get_ints(const slm_reader *r, sl_arena *arena, int id, uint64_t n, uint32_t **out)
 {
 	const slm_section *s;
-	TRY(find(r, id, n, false, &s));
-	*out = take(r, arena, n, sizeof **out);
+	TRY(slm_find(r, id, n, false, &s));
+	*out = slm_take(r, arena, n, sizeof **out);
 	if (*out == NULL)
 		return SCORE_ERR_MEMORY;
 	if (s != NULL)
@@ -119,13 +109,12 @@ static score_status get_ints(const reader *r, sl_arena *arena, int id, uint64_t 
 	return SCORE_OK;
 }
 
-/* In the narrowest type for the section's bits. */
-static score_status get_numbers(const reader *r, sl_arena *arena, int id, uint64_t n, forest_numbers *out)
+score_status slm_get_numbers(const slm_reader *r, sl_arena *arena, int id, uint64_t n, forest_numbers *out)
 {
 	const slm_section *s;
-	TRY(find(r, id, n, false, &s));
+	TRY(slm_find(r, id, n, false, &s));
 	const uint32_t bytes = s == NULL ? 1 : forest_number_bytes((uint32_t)(((uint64_t)1 << s->bits) - 1));
-	void *values = take(r, arena, n, bytes);
+	void *values = slm_take(r, arena, n, bytes);
 	if (values == NULL)
 		return SCORE_ERR_MEMORY;
 	for (size_t i = 0; s != NULL && i < (size_t)n; i++)
@@ -134,7 +123,7 @@ static score_status get_numbers(const reader *r, sl_arena *arena, int id, uint64
 	return SCORE_OK;
 }
 
-static score_status get_reals(const reader *r, sl_arena *arena, int id, uint64_t n, forest_reals *out)
+static score_status get_reals(const slm_reader *r, sl_arena *arena, int id, uint64_t n, forest_reals *out)
 {
 	const slm_section *s = r->table.sections + id;
 	const double *wide;
@@ -143,8 +132,8 @@ static score_status get_reals(const reader *r, sl_arena *arena, int id, uint64_t
 		*out = (forest_reals){ wide, sizeof *wide };
 		return SCORE_OK;
 	}
-	TRY(find(r, id, n, true, &s));
-	float *values = take(r, arena, n, sizeof *values);
+	TRY(slm_find(r, id, n, true, &s));
+	float *values = slm_take(r, arena, n, sizeof *values);
 	if (values == NULL)
 		return SCORE_ERR_MEMORY;
 	slm_narrow_floats_from_bytes(r->sections + s->offset, values, (size_t)n);
@@ -154,7 +143,7 @@ static score_status get_reals(const reader *r, sl_arena *arena, int id, uint64_t
 
 /* ---- sets and tests --------------------------------------------------------------------------------- */
 
-static score_status expand_sets(const reader *r, const uint32_t *sizes, const uint32_t *firsts, const uint32_t *gaps,
+static score_status expand_sets(const slm_reader *r, const uint32_t *sizes, const uint32_t *firsts, const uint32_t *gaps,
 	size_t n_gaps, uint32_t *set_first, uint32_t *members)
 {
 	const uint32_t n_members = r->f->n_set_members;
@@ -179,21 +168,21 @@ static score_status expand_sets(const reader *r, const uint32_t *sizes, const ui
 	return SCORE_OK;
 }
 
-static score_status get_sets(const reader *r, sl_arena *scratch)
+static score_status get_sets(const slm_reader *r, sl_arena *scratch)
 {
 	forest *f = r->f;
 	const uint64_t n_gaps = r->table.sections[SLM_SET_GAPS].present ? r->table.sections[SLM_SET_GAPS].count : 0;
 	uint32_t *sizes;
 	uint32_t *firsts;
 	uint32_t *gaps;
-	TRY(get_ints(r, scratch, SLM_SET_SIZES, f->n_sets, &sizes));
-	TRY(get_ints(r, scratch, SLM_SET_FIRSTS, f->n_sets, &firsts));
-	TRY(get_ints(r, scratch, SLM_SET_GAPS, n_gaps, &gaps));
+	TRY(slm_get_ints(r, scratch, SLM_SET_SIZES, f->n_sets, &sizes));
+	TRY(slm_get_ints(r, scratch, SLM_SET_FIRSTS, f->n_sets, &firsts));
+	TRY(slm_get_ints(r, scratch, SLM_SET_GAPS, n_gaps, &gaps));
 	if (f->n_set_members > n_gaps + f->n_sets)
 		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section set_gaps is too short for %u categories",
 			(unsigned)f->n_set_members);
-	uint32_t *set_first = take(r, r->arena, (uint64_t)f->n_sets + 1, sizeof *set_first);
-	uint32_t *members = take(r, r->arena, f->n_set_members, sizeof *members);
+	uint32_t *set_first = slm_take(r, r->arena, (uint64_t)f->n_sets + 1, sizeof *set_first);
+	uint32_t *members = slm_take(r, r->arena, f->n_set_members, sizeof *members);
 	if (set_first == NULL || members == NULL)
 		return SCORE_ERR_MEMORY;
 	TRY(expand_sets(r, sizes, firsts, gaps, (size_t)n_gaps, set_first, members));
@@ -211,7 +200,7 @@ typedef struct test_source {
 } test_source;
 
 /* Tests of one feature: those of its cuts, then those of its sets. Returns how many there are now. */
-static uint32_t expand_feature_tests(const reader *r, test_source *from, uint32_t feature, forest_test *tests, uint32_t n)
+static uint32_t expand_feature_tests(const slm_reader *r, test_source *from, uint32_t feature, forest_test *tests, uint32_t n)
 {
 	const forest_feature *ft = r->f->features + feature;
 	for (uint32_t cut = 0; cut < ft->n_cuts; cut++) {
@@ -229,7 +218,7 @@ static uint32_t expand_feature_tests(const reader *r, test_source *from, uint32_
 	return n;
 }
 
-static score_status get_tests(const reader *r, sl_arena *scratch)
+static score_status get_tests(const slm_reader *r, sl_arena *scratch)
 {
 	static const uint8_t bits_set[16] = { 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4 };
 	forest *f = r->f;
@@ -237,10 +226,10 @@ static score_status get_tests(const reader *r, sl_arena *scratch)
 	test_source from = { 0 };
 	uint64_t n = n_set_tests;
 	uint32_t filled = 0;
-	TRY(get_ints(r, scratch, SLM_CUT_TESTS, f->n_cuts, &from.masks));
-	TRY(get_ints(r, scratch, SLM_SET_TEST_FEATURES, n_set_tests, &from.features));
-	TRY(get_ints(r, scratch, SLM_SET_TEST_SETS, n_set_tests, &from.sets));
-	TRY(get_ints(r, scratch, SLM_SET_TEST_FLAGS, n_set_tests, &from.flags));
+	TRY(slm_get_ints(r, scratch, SLM_CUT_TESTS, f->n_cuts, &from.masks));
+	TRY(slm_get_ints(r, scratch, SLM_SET_TEST_FEATURES, n_set_tests, &from.features));
+	TRY(slm_get_ints(r, scratch, SLM_SET_TEST_SETS, n_set_tests, &from.sets));
+	TRY(slm_get_ints(r, scratch, SLM_SET_TEST_FLAGS, n_set_tests, &from.flags));
 	for (uint32_t i = 0; i < f->n_cuts; i++) {
 		if (from.masks[i] > 15)
 			return sl_fail(r->error, SCORE_ERR_CORRUPT, "section cut_tests: expected values up to 15, found %u",
@@ -250,7 +239,7 @@ static score_status get_tests(const reader *r, sl_arena *scratch)
 	if (n != f->n_tests)
 		return sl_fail(r->error, SCORE_ERR_CORRUPT, "the header counts %u tests, the sections hold %llu",
 			(unsigned)f->n_tests, (unsigned long long)n);
-	forest_test *tests = take(r, r->arena, n, sizeof *tests);
+	forest_test *tests = slm_take(r, r->arena, n, sizeof *tests);
 	if (tests == NULL)
 		return SCORE_ERR_MEMORY;
 	for (uint32_t i = 0; i < forest_columns(f); i++)
@@ -266,202 +255,9 @@ static score_status get_tests(const reader *r, sl_arena *scratch)
 	return SCORE_OK;
 }
 
-/* ---- trees ------------------------------------------------------------------------------------------ */
-
-static score_status get_outputs(const reader *r, sl_arena *scratch, forest_tree *trees)
-{
-	const forest *f = r->f;
-	const slm_section *s = r->table.sections + SLM_TREE_OUTPUTS;
-	const uint64_t n = s->present && s->count == f->contract.trees_per_iteration ? s->count : f->n_trees;
-	uint32_t *outputs;
-	TRY(get_ints(r, scratch, SLM_TREE_OUTPUTS, n, &outputs));
-	for (uint32_t i = 0; i < f->n_trees; i++)
-		trees[i].output = outputs[i % n];
-	return SCORE_OK;
-}
-
-static score_status get_shapes(const reader *r, sl_arena *scratch)
-{
-	forest *f = r->f;
-	const slm_section *topology;
-	uint32_t most = 0;
-	TRY(find(r, SLM_TOPOLOGY, (uint64_t)f->n_splits + f->n_leaves, false, &topology));
-	if (topology != NULL && topology->bits != 1)
-		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section topology: expected type u1, found u%u",
-			(unsigned)topology->bits);
-	TRY(get_numbers(r, r->arena, SLM_SPLIT_TESTS, f->n_splits, &f->split_test));
-	forest_tree *trees = take(r, r->arena, f->n_trees, sizeof *trees);
-	if (trees == NULL)
-		return SCORE_ERR_MEMORY;
-	if (topology != NULL)
-		TRY(slm_count_trees(f, topology, r->sections + topology->offset, trees, r->error));
-	for (uint32_t i = 0; i < f->n_trees; i++)
-		most = trees[i].n_splits > most ? trees[i].n_splits : most;
-	const uint32_t bytes = forest_number_bytes(most);
-	void *left_leaves = take(r, r->arena, f->n_splits, bytes);
-	if (left_leaves == NULL)
-		return SCORE_ERR_MEMORY;
-	if (topology != NULL)
-		TRY(slm_shape_trees(f, r->sections + topology->offset, &scratch->allocator, trees, left_leaves, bytes, r->error));
-	f->left_leaves = (forest_numbers){ left_leaves, bytes };
-	f->trees = trees;
-	return get_outputs(r, scratch, trees);
-}
-
-/* Bytes that hold all leaf numbers: a tree has no higher one than the number of its last node, or those that it has itself. */
-static uint32_t leaf_id_bytes(const reader *r, const forest_numbers *marks, const forest_numbers *stored)
-{
-	const forest *f = r->f;
-	uint32_t most = 0;
-	for (uint32_t i = 0; i < f->n_trees; i++) {
-		const uint32_t n_splits = f->trees[i].n_splits;
-		const uint32_t last = r->table.leaf_rule == SLM_LEAF_ORDER ? n_splits : 2 * n_splits;
-		if (marks->values == NULL || forest_number(marks, i) == 0)
-			most = last > most ? last : most;
-	}
-	const uint32_t bytes = forest_number_bytes(most);
-	return stored->bytes > bytes ? stored->bytes : bytes;
-}
-
-/* `queue` and `ids` have room for one tree. */
-static score_status fill_leaf_ids(const reader *r, const forest_numbers *marks, const forest_numbers *stored, uint64_t n_stored,
-	forest_children *children, uint32_t *queue, uint32_t *ids, void *out, uint32_t bytes)
-{
-	const forest *f = r->f;
-	uint64_t used = 0;
-	for (uint32_t i = 0; i < f->n_trees; i++) {
-		const forest_tree *t = f->trees + i;
-		const uint64_t n = (uint64_t)t->n_splits + 1;
-		const bool follows = marks->values == NULL || forest_number(marks, i) == 0;
-		if (!follows && n > n_stored - used)
-			return sl_fail(r->error, SCORE_ERR_CORRUPT, "section leaf_ids ends at tree %u", (unsigned)i);
-		if (follows) {
-			if (r->table.leaf_rule != SLM_LEAF_ORDER)
-				forest_list_children(f, t, children);
-			slm_rule_ids(r->table.leaf_rule, t->n_splits, children, queue, ids);
-		}
-		for (uint32_t k = 0; k < n; k++)
-			forest_put_number(out, bytes, (size_t)t->first_leaf + k, follows ? ids[k] : forest_number(stored, used + k));
-		used += follows ? 0 : n;
-	}
-	if (used != n_stored)
-		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section leaf_ids has more numbers than trees that use them");
-	return SCORE_OK;
-}
-
-static score_status get_leaf_ids(const reader *r, sl_arena *scratch)
-{
-	forest *f = r->f;
-	const slm_section *s = r->table.sections + SLM_LEAF_IDS;
-	const uint64_t n_stored = s->present ? s->count : 0;
-	const bool some = r->table.sections[SLM_LEAF_ID_EXPLICIT].present;
-	forest_numbers marks = { NULL, 1 };
-	forest_numbers stored = { NULL, 1 };
-	forest_children children;
-	if (some)
-		TRY(get_numbers(r, scratch, SLM_LEAF_ID_EXPLICIT, f->n_trees, &marks));
-	TRY(get_numbers(r, scratch, SLM_LEAF_IDS, n_stored, &stored));
-	const uint32_t bytes = leaf_id_bytes(r, &marks, &stored);
-	if (!forest_children_new(f, &scratch->allocator, &children))
-		return sl_fail_memory(r->error, children.bytes);
-	const uint64_t room = children.bytes / (2 * sizeof *children.left) + 1; /* leaves of the largest tree */
-	uint32_t *queue = take(r, scratch, room, sizeof *queue);
-	uint32_t *ids = take(r, scratch, room, sizeof *ids);
-	void *out = take(r, r->arena, f->n_leaves, bytes);
-	const bool has_room = queue != NULL && ids != NULL && out != NULL;
-	const score_status status = !has_room ? SCORE_ERR_MEMORY :
-		fill_leaf_ids(r, &marks, &stored, n_stored, &children, queue, ids, out, bytes);
-	forest_children_free(&scratch->allocator, &children);
-	f->leaf_ids = (forest_numbers){ out, bytes };
-	return status;
-}
-
-/* In the narrowest type for the section's bits; `out` is empty if there is no section. */
-static score_status get_weights(const reader *r, int id, uint64_t n, forest_weights *out)
-{
-	const slm_section *s = r->table.sections + id;
-	if (!s->present)
-		return SCORE_OK;
-	TRY(find(r, id, n, s->is_float, &s));
-	const uint32_t bytes = s->is_float ? s->bits / 8u : s->bits <= 16 ? sizeof(uint16_t) : s->bits <= 24 ? sizeof(float) : sizeof(double);
-	void *values = take(r, r->arena, n, bytes);
-	if (values == NULL)
-		return SCORE_ERR_MEMORY;
-	for (size_t i = 0; i < (size_t)n; i++) {
-		double x;
-		if (s->is_float)
-			slm_floats_from_bytes(r->sections + s->offset + i * bytes, s->bits, &x, 1);
-		else
-			x = (double)slm_unpack_one(r->sections + s->offset, (size_t)s->bytes, s->bits, i);
-		forest_put_weight(values, bytes, i, x);
-	}
-	*out = (forest_weights){ values, bytes };
-	return SCORE_OK;
-}
-
-/* Whole weights add up to whole ones, of which the root's is the largest. 0: the sums themselves must tell. */
-static uint32_t whole_sum_bytes(const forest *f)
-{
-	double most = 0.0;
-	if (f->leaf_covers.bytes != sizeof(uint16_t))
-		return 0;
-	for (uint32_t i = 0; i < f->n_trees; i++) {
-		const forest_tree *t = f->trees + i;
-		double sum = 0.0;
-		for (uint32_t k = 0; k <= t->n_splits; k++)
-			sum += forest_weight(&f->leaf_covers, (size_t)t->first_leaf + k);
-		most = t->n_splits > 0 && sum > most ? sum : most;
-	}
-	return most <= UINT16_MAX ? sizeof(uint16_t) : most <= 0x1p24 ? sizeof(float) : 0;
-}
-
-/* Bytes that the covers of all splits need, or, with `out`, the covers themselves. `sums` has room for one tree. */
-static uint32_t sum_covers(const forest *f, forest_children *children, double *sums, void *out, uint32_t bytes)
-{
-	uint32_t most = sizeof(uint16_t);
-	for (uint32_t i = 0; i < f->n_trees && (out != NULL || most < sizeof(double)); i++) {
-		const forest_tree *t = f->trees + i;
-		forest_list_children(f, t, children);
-		forest_sum_covers(f, t, children, sums);
-		for (uint32_t k = 0; k < t->n_splits; k++) {
-			const uint32_t needed = out == NULL ? forest_weight_bytes(sums[k]) : 0;
-			most = needed > most ? needed : most;
-			if (out != NULL)
-				forest_put_weight(out, bytes, (size_t)t->first_split + k, sums[k]);
-		}
-	}
-	return most;
-}
-
-static score_status get_covers(const reader *r, sl_arena *scratch)
-{
-	forest *f = r->f;
-	forest_children children;
-	score_status status = SCORE_ERR_MEMORY;
-	TRY(get_weights(r, SLM_LEAF_COVERS, f->n_leaves, &f->leaf_covers));
-	TRY(get_weights(r, SLM_SPLIT_COVERS, f->n_splits, &f->split_covers));
-	if (f->leaf_covers.values == NULL || f->split_covers.values != NULL)
-		return SCORE_OK;
-	if (!forest_children_new(f, &scratch->allocator, &children))
-		return sl_fail_memory(r->error, children.bytes);
-	double *sums = take(r, scratch, children.bytes / (2 * sizeof *children.left), sizeof *sums);
-	if (sums != NULL) {
-		const uint32_t whole = whole_sum_bytes(f);
-		const uint32_t bytes = whole > 0 ? whole : sum_covers(f, &children, sums, NULL, 0);
-		void *out = take(r, r->arena, f->n_splits, bytes);
-		if (out != NULL) {
-			(void)sum_covers(f, &children, sums, out, bytes);
-			f->split_covers = (forest_weights){ out, bytes };
-			status = SCORE_OK;
-		}
-	}
-	forest_children_free(&scratch->allocator, &children);
-	return status;
-}
-
 /* ---- dictionaries ------------------------------------------------------------------------------------ */
 
-static score_status get_labels(const reader *r, sl_arena *scratch)
+static score_status get_labels(const slm_reader *r, sl_arena *scratch)
 {
 	const slm_section *text = r->table.sections + SLM_LABEL_TEXT;
 	const double *codes;
@@ -470,7 +266,7 @@ static score_status get_labels(const reader *r, sl_arena *scratch)
 	if (text->present && (text->bits != 8 || text->is_float))
 		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section label_text: expected type u8, found %u bits",
 			(unsigned)text->bits);
-	TRY(get_ints(r, scratch, SLM_LABEL_SIZES, labels.n, &sizes));
+	TRY(slm_get_ints(r, scratch, SLM_LABEL_SIZES, labels.n, &sizes));
 	TRY(get_floats(r, scratch, SLM_LABEL_CODES, labels.n, &codes));
 	labels.text = text->present ? r->sections + text->offset : NULL;
 	labels.sizes = sizes;
@@ -481,15 +277,15 @@ static score_status get_labels(const reader *r, sl_arena *scratch)
 /* ---- derived columns -------------------------------------------------------------------------------- */
 
 /* Sizes one after the other become places; they must add up to the elements of section `elements`. */
-static score_status get_places(const reader *r, sl_arena *scratch, int sizes_id, int elements, uint32_t n,
+static score_status get_places(const slm_reader *r, sl_arena *scratch, int sizes_id, int elements, uint32_t n,
 	const uint32_t **first, uint32_t *total)
 {
 	const slm_section *s = r->table.sections + elements;
 	const uint64_t n_elements = s->present ? s->count : 0;
 	uint64_t at = 0;
 	uint32_t *sizes;
-	TRY(get_ints(r, scratch, sizes_id, n, &sizes));
-	uint32_t *places = take(r, r->arena, (uint64_t)n + 1, sizeof *places);
+	TRY(slm_get_ints(r, scratch, sizes_id, n, &sizes));
+	uint32_t *places = slm_take(r, r->arena, (uint64_t)n + 1, sizeof *places);
 	if (places == NULL)
 		return SCORE_ERR_MEMORY;
 	for (uint32_t i = 0; i < n && at <= n_elements; i++) {
@@ -505,7 +301,7 @@ static score_status get_places(const reader *r, sl_arena *scratch, int sizes_id,
 	return SCORE_OK;
 }
 
-static score_status get_programs(const reader *r, sl_arena *scratch)
+static score_status get_programs(const slm_reader *r, sl_arena *scratch)
 {
 	static const int ids[6] = { SLM_DERIVED_CUTS, SLM_DERIVED_ROOTS, SLM_DERIVED_SOURCES, SLM_DERIVED_LISTS,
 		SLM_DERIVED_HASHES, SLM_DERIVED_STEPS };
@@ -517,9 +313,9 @@ static score_status get_programs(const reader *r, sl_arena *scratch)
 	uint64_t cuts = (uint64_t)f->n_cuts - r->table.n_derived_cuts;
 	uint64_t steps = 0;
 	for (int k = 0; k < 6; k++)
-		TRY(get_ints(r, scratch, ids[k], d->n, &fields[k]));
+		TRY(slm_get_ints(r, scratch, ids[k], d->n, &fields[k]));
 	TRY(get_floats(r, scratch, SLM_DERIVED_LEAST, d->n, &least));
-	forest_program *programs = take(r, r->arena, d->n, sizeof *programs);
+	forest_program *programs = slm_take(r, r->arena, d->n, sizeof *programs);
 	if (programs == NULL)
 		return SCORE_ERR_MEMORY;
 	for (uint32_t i = 0; i < d->n && cuts <= f->n_cuts && steps <= d->n_steps; i++) {
@@ -539,7 +335,7 @@ static score_status get_programs(const reader *r, sl_arena *scratch)
 	return SCORE_OK;
 }
 
-static score_status get_steps(const reader *r, sl_arena *scratch)
+static score_status get_steps(const slm_reader *r, sl_arena *scratch)
 {
 	forest_derived *d = &r->f->derived;
 	uint32_t *operations;
@@ -547,12 +343,12 @@ static score_status get_steps(const reader *r, sl_arena *scratch)
 	uint32_t *values;
 	const double *a;
 	const double *b;
-	TRY(get_ints(r, scratch, SLM_STEP_OPERATIONS, d->n_steps, &operations));
+	TRY(slm_get_ints(r, scratch, SLM_STEP_OPERATIONS, d->n_steps, &operations));
 	TRY(get_floats(r, scratch, SLM_STEP_A, d->n_steps, &a));
 	TRY(get_floats(r, scratch, SLM_STEP_B, d->n_steps, &b));
-	TRY(get_ints(r, scratch, SLM_STEP_KEYS, d->n_steps, &keys));
-	TRY(get_ints(r, scratch, SLM_STEP_VALUES, d->n_steps, &values));
-	forest_step *steps = take(r, r->arena, d->n_steps, sizeof *steps);
+	TRY(slm_get_ints(r, scratch, SLM_STEP_KEYS, d->n_steps, &keys));
+	TRY(slm_get_ints(r, scratch, SLM_STEP_VALUES, d->n_steps, &values));
+	forest_step *steps = slm_take(r, r->arena, d->n_steps, sizeof *steps);
 	if (steps == NULL)
 		return SCORE_ERR_MEMORY;
 	for (uint32_t i = 0; i < d->n_steps; i++) {
@@ -566,7 +362,7 @@ static score_status get_steps(const reader *r, sl_arena *scratch)
 	return SCORE_OK;
 }
 
-static score_status get_derived(const reader *r, sl_arena *scratch)
+static score_status get_derived(const slm_reader *r, sl_arena *scratch)
 {
 	forest_derived *d = &r->f->derived;
 	uint32_t *members;
@@ -575,13 +371,13 @@ static score_status get_derived(const reader *r, sl_arena *scratch)
 	TRY(get_programs(r, scratch));
 	TRY(get_steps(r, scratch));
 	TRY(get_places(r, scratch, SLM_LIST_SIZES, SLM_LIST_MEMBERS, d->n_lists, &d->list_first, &d->n_list_members));
-	TRY(get_ints(r, r->arena, SLM_LIST_MEMBERS, d->n_list_members, &members));
+	TRY(slm_get_ints(r, r->arena, SLM_LIST_MEMBERS, d->n_list_members, &members));
 	TRY(get_places(r, scratch, SLM_TABLE_SIZES, SLM_TABLE_VALUES, d->n_tables, &d->table_first, &d->n_table_values));
 	TRY(get_floats(r, r->arena, SLM_TABLE_VALUES, d->n_table_values, &d->table_values));
 	TRY(get_places(r, scratch, SLM_HASH_SIZES, SLM_HASH_LOW, d->n_hash_tables, &d->hash_first, &d->n_hashes));
-	TRY(get_ints(r, scratch, SLM_HASH_LOW, d->n_hashes, &low));
-	TRY(get_ints(r, scratch, SLM_HASH_HIGH, d->n_hashes, &high));
-	uint64_t *hashes = take(r, r->arena, d->n_hashes, sizeof *hashes);
+	TRY(slm_get_ints(r, scratch, SLM_HASH_LOW, d->n_hashes, &low));
+	TRY(slm_get_ints(r, scratch, SLM_HASH_HIGH, d->n_hashes, &high));
+	uint64_t *hashes = slm_take(r, r->arena, d->n_hashes, sizeof *hashes);
 	if (hashes == NULL)
 		return SCORE_ERR_MEMORY;
 	for (uint32_t i = 0; i < d->n_hashes; i++)
@@ -594,7 +390,7 @@ static score_status get_derived(const reader *r, sl_arena *scratch)
 /* ---- linear leaves ---------------------------------------------------------------------------------- */
 
 /* The sum of leaf_terms must be the number of terms, which the file's size bounds. */
-static score_status get_linear_leaves(const reader *r, sl_arena *scratch)
+static score_status get_linear_leaves(const slm_reader *r, sl_arena *scratch)
 {
 	forest *f = r->f;
 	forest_linear_leaves *l = &f->linear_leaves;
@@ -604,16 +400,16 @@ static score_status get_linear_leaves(const reader *r, sl_arena *scratch)
 	uint32_t *features;
 	uint64_t end = 0;
 	for (int id = SLM_LEAF_CONSTANTS; id <= SLM_TERM_COEFFICIENTS && !r->table.needs[SLM_NEEDS_LINEAR_LEAVES]; id++)
-		TRY(find(r, id, 0, true, &s));
+		TRY(slm_find(r, id, 0, true, &s));
 	if (!r->table.needs[SLM_NEEDS_LINEAR_LEAVES])
 		return SCORE_OK;
 	if (n_terms > INT32_MAX)
 		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section term_features has more than 2^31 - 1 terms");
 	TRY(get_floats(r, r->arena, SLM_LEAF_CONSTANTS, f->n_leaves, &l->constants));
-	TRY(get_ints(r, scratch, SLM_LEAF_TERMS, f->n_leaves, &counts));
-	TRY(get_ints(r, r->arena, SLM_TERM_FEATURES, n_terms, &features));
+	TRY(slm_get_ints(r, scratch, SLM_LEAF_TERMS, f->n_leaves, &counts));
+	TRY(slm_get_ints(r, r->arena, SLM_TERM_FEATURES, n_terms, &features));
 	TRY(get_floats(r, r->arena, SLM_TERM_COEFFICIENTS, n_terms, &l->coefficients));
-	uint32_t *first = take(r, r->arena, (uint64_t)f->n_leaves + 1, sizeof *first);
+	uint32_t *first = slm_take(r, r->arena, (uint64_t)f->n_leaves + 1, sizeof *first);
 	if (first == NULL)
 		return SCORE_ERR_MEMORY;
 	for (uint32_t i = 0; i < f->n_leaves; i++) {
@@ -634,10 +430,10 @@ static score_status get_linear_leaves(const reader *r, sl_arena *scratch)
 /* ---- all -------------------------------------------------------------------------------------------- */
 
 /* What a part left behind in the scratch is let go before the next: a file may ask for little more than its model keeps. */
-static score_status get_trees(const reader *r, sl_arena *scratch)
+static score_status get_trees(const slm_reader *r, sl_arena *scratch)
 {
-	static score_status (*const parts[])(const reader *, sl_arena *) = { get_sets, get_tests, get_shapes, get_leaf_ids,
-		get_covers, get_labels, get_linear_leaves };
+	static score_status (*const parts[])(const slm_reader *, sl_arena *) = { get_sets, get_tests, slm_get_trees, get_labels,
+		get_linear_leaves };
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
 		const score_status status = parts[i](r, scratch);
 		sl_arena_free(scratch);
@@ -646,7 +442,7 @@ static score_status get_trees(const reader *r, sl_arena *scratch)
 	return SCORE_OK;
 }
 
-static score_status get_all(const reader *r, sl_arena *scratch)
+static score_status get_all(const slm_reader *r, sl_arena *scratch)
 {
 	forest *f = r->f;
 	const uint64_t n_outputs = f->contract.n_outputs;
@@ -667,7 +463,7 @@ static score_status get_all(const reader *r, sl_arena *scratch)
 	return get_trees(r, scratch);
 }
 
-static score_status read_checked(reader *r, const uint8_t *data, size_t size, size_t header_size)
+static score_status read_checked(slm_reader *r, const uint8_t *data, size_t size, size_t header_size)
 {
 	const size_t first_section = sl_round_up(SLM_PRELUDE_BYTES + header_size, SLM_ALIGN);
 	sl_arena scratch;
@@ -683,12 +479,12 @@ static score_status read_checked(reader *r, const uint8_t *data, size_t size, si
 score_status slm_read(const void *data, size_t size, sl_arena *arena, forest **out, uint8_t hash[16],
 	score_error *error)
 {
-	reader r = { .arena = arena, .error = error };
+	slm_reader r = { .arena = arena, .error = error };
 	size_t header_size = 0;
 	*out = NULL;
 	TRY(check_prelude(data, size, &header_size, error));
 	TRY(check_hash(data, size, hash, error));
-	r.f = take(&r, arena, 1, sizeof *r.f);
+	r.f = slm_take(&r, arena, 1, sizeof *r.f);
 	if (r.f == NULL)
 		return SCORE_ERR_MEMORY;
 	TRY(read_checked(&r, data, size, header_size));

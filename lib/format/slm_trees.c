@@ -115,58 +115,38 @@ score_status slm_count_trees(const forest *f, const slm_section *section, const 
 	return SCORE_OK;
 }
 
-/* A split whose left side is being read. */
-typedef struct open_split {
-	uint32_t split;
-	uint32_t first_leaf;
-	uint32_t depth; /* of its children */
-} open_split;
-
-/* A tree whose bits were counted. False where it is too deep for `open`. */
-static bool shape_tree(const uint8_t *bytes, uint64_t *at, forest_tree *tree, open_split *open, void *left_leaves,
+bool slm_shape_tree(slm_topology_cursor *topology, forest_tree *tree, const forest_children *children, void *left_leaves,
 	uint32_t number_bytes)
 {
 	uint32_t n_open = 0;
 	uint32_t depth = 0;
-	uint32_t split = tree->first_split;
-	uint32_t leaf = tree->first_leaf;
+	uint32_t split = 0;
+	uint32_t leaf = 0;
 	uint32_t last = 1; /* bits, the latest lowest */
+	int32_t root;
+	int32_t *from = &root; /* what leads to the next node */
 	tree->depth = 0;
 	tree->n_pairs = 0;
-	while (leaf <= tree->first_leaf + tree->n_splits) {
-		const bool is_split = bit_at(bytes, (*at)++);
+	while (leaf <= tree->n_splits) {
+		const bool is_split = bit_at(topology->bytes, topology->at++);
 		last = (last << 1 | is_split) & 7;
 		tree->n_pairs += last == 4; /* a split, a leaf, a leaf */
+		*from = is_split ? (int32_t)split : ~(int32_t)leaf;
 		if (is_split) {
 			if (depth == FOREST_MAX_DEPTH)
 				return false;
-			open[n_open++] = (open_split){ split++, leaf, ++depth };
+			from = children->left + split;
+			topology->open[n_open++] = (slm_open_split){ split++, leaf, ++depth };
 			tree->depth = depth > tree->depth ? depth : tree->depth;
 			continue;
 		}
 		leaf++;
 		if (n_open > 0) {
-			const open_split *ended = open + --n_open;
-			forest_put_number(left_leaves, number_bytes, ended->split, leaf - ended->first_leaf);
+			const slm_open_split *ended = topology->open + --n_open;
+			from = children->right + ended->split;
+			forest_put_number(left_leaves, number_bytes, (size_t)tree->first_split + ended->split, leaf - ended->first_leaf);
 			depth = ended->depth;
 		}
 	}
 	return true;
-}
-
-score_status slm_shape_trees(const forest *f, const uint8_t *bytes, const score_allocator *allocator, forest_tree *trees,
-	void *left_leaves, uint32_t number_bytes, score_error *error)
-{
-	const size_t open_bytes = FOREST_MAX_DEPTH * sizeof(open_split);
-	open_split *open = sl_alloc(allocator, open_bytes, SL_CACHE_LINE);
-	uint64_t at = 0;
-	uint32_t done = 0;
-	if (open == NULL)
-		return sl_fail_memory(error, open_bytes);
-	while (done < f->n_trees && shape_tree(bytes, &at, trees + done, open, left_leaves, number_bytes))
-		done++;
-	sl_free(allocator, open, open_bytes, SL_CACHE_LINE);
-	if (done < f->n_trees)
-		return sl_fail(error, SCORE_ERR_LIMIT, "tree %u is deeper than %u splits", (unsigned)done, FOREST_MAX_DEPTH);
-	return SCORE_OK;
 }
