@@ -6,9 +6,9 @@
  */
 #include "parts.h"
 
-/* A split whose node has its number, both counted within the tree. */
+/* A split whose node has its number, counted within the tree. */
 typedef struct numbered_split {
-	uint32_t split;
+	forest_side at;
 	uint32_t node;
 } numbered_split;
 
@@ -22,8 +22,7 @@ typedef struct node_maker {
 	float *values_f32;
 	double *values_f64;
 	walk_tree *trees;
-	forest_children children; /* of the tree at hand, as what follows */
-	numbered_split *queue;
+	numbered_split *queue; /* of the tree at hand */
 } node_maker;
 
 static void put(node_maker *m, size_t at, uint32_t left, uint32_t column, uint32_t cut)
@@ -43,17 +42,17 @@ static void put_leaf(node_maker *m, uint32_t number, uint32_t node, uint32_t lea
 	/* The highest code is never above this cut. */
 	put(m, m->trees[number].first_node + (size_t)node, node, 0,
 		e->code_bytes == 1 ? UINT8_MAX : e->code_bytes == 2 ? UINT16_MAX : UINT32_MAX);
-	forest_put_number(m->leaf_of_place, m->leaf_bytes, place, leaf);
+	forest_put_number(m->leaf_of_place, m->leaf_bytes, place, leaf - e->f->trees[number].first_leaf);
 	if (m->values_f32)
-		m->values_f32[place] = (float)forest_real(&e->f->leaves, (size_t)e->f->trees[number].first_leaf + leaf);
+		m->values_f32[place] = (float)forest_real(&e->f->leaves, leaf);
 	if (m->values_f64)
-		m->values_f64[place] = forest_real(&e->f->leaves, (size_t)e->f->trees[number].first_leaf + leaf);
+		m->values_f64[place] = forest_real(&e->f->leaves, leaf);
 }
 
 static void put_split(node_maker *m, uint32_t number, const numbered_split *split, uint32_t left)
 {
 	const engine *e = m->e;
-	const question *q = e->questions + forest_number(&e->f->split_test, (size_t)e->f->trees[number].first_split + split->split);
+	const question *q = e->questions + forest_number(&e->f->split_test, split->at.split);
 	uint32_t set = e->columns[q->column].is_category ? WALK_SET : 0;
 	put(m, m->trees[number].first_node + (size_t)split->node, left | set, q->column, q->cut);
 }
@@ -68,25 +67,27 @@ static void make_tree(node_maker *m, uint32_t number)
 {
 	const forest *f = m->e->f;
 	const forest_tree *t = f->trees + number;
-	const forest_children *children = &m->children;
 	uint32_t next_inner = 1, next_outer = n_inner(t), n = 0;
-	forest_list_children(f, t, &m->children);
 	if (t->n_splits)
-		m->queue[n++] = (numbered_split){0, 0};
+		m->queue[n++] = (numbered_split){forest_whole(t), 0};
 	else
-		put_leaf(m, number, 0, 0);
+		put_leaf(m, number, 0, t->first_leaf);
 	for (uint32_t i = 0; i < n; i++) {
 		const numbered_split split = m->queue[i];
-		const int32_t child[2] = {children->left[split.split], children->right[split.split]};
-		uint32_t *next = (child[0] | child[1]) >= 0 ? &next_inner : &next_outer, node = *next;
+		const forest_side left = forest_left(f, &split.at), right = forest_right(f, &split.at);
+		bool inner = !forest_is_leaf(&left) && !forest_is_leaf(&right);
+		uint32_t node = inner ? next_inner : next_outer;
+		next_inner += inner ? 2 : 0;
+		next_outer += inner ? 0 : 2;
 		put_split(m, number, &split, node);
-		for (uint32_t side = 0; side < 2; side++) {
-			if (child[side] >= 0)
-				m->queue[n++] = (numbered_split){(uint32_t)child[side], node + side};
-			else
-				put_leaf(m, number, node + side, (uint32_t)~child[side]);
-		}
-		*next = node + 2;
+		if (forest_is_leaf(&left))
+			put_leaf(m, number, node, left.leaf);
+		else
+			m->queue[n++] = (numbered_split){left, node};
+		if (forest_is_leaf(&right))
+			put_leaf(m, number, node + 1, right.leaf);
+		else
+			m->queue[n++] = (numbered_split){right, node + 1};
 	}
 }
 
@@ -149,11 +150,9 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	uint32_t most = most_splits(f);
 	size_t queue_bytes = ((size_t)most + 1) * sizeof(numbered_split);
 	node_maker m = {.e = e, .trees = sl_arena_alloc(arena, f->n_trees, sizeof(walk_tree)), .queue = sl_alloc(a, queue_bytes, 64)};
-	bool done = forest_children_new(f, a, &m.children) && m.trees && m.queue &&
-		take_room(&m, arena, most, number_trees(f, m.trees));
+	bool done = m.trees && m.queue && take_room(&m, arena, most, number_trees(f, m.trees));
 	for (uint32_t t = 0; t < f->n_trees && done; t++)
 		make_tree(&m, t);
-	forest_children_free(a, &m.children);
 	sl_free(a, m.queue, queue_bytes, 64);
 	if (!done)
 		return sl_fail_memory(error, ((size_t)f->n_splits + f->n_leaves) * sizeof(walk_node));
