@@ -97,7 +97,7 @@ static score_status check_numbers(const forest *f, score_error *error)
 		if (!forest_fits(f->contract.sum, f->linear_weights[i]))
 			return sl_fail(error, CORRUPT, "weight %zu is no float value", i);
 	}
-	size_t n_values = (size_t)f->n_leaves * f->leaf_width;
+	size_t n_values = f->leaves.bytes == sizeof(float) ? 0 : (size_t)f->n_leaves * f->leaf_width;
 	for (size_t i = 0; i < n_values; i++) {
 		if (!forest_fits(f->contract.sum, forest_real(&f->leaves, i)))
 			return sl_fail(error, CORRUPT, "leaf value %zu is no float value", i);
@@ -109,12 +109,14 @@ static score_status check_covers(const forest *f, score_error *error)
 {
 	if (!f->leaf_covers.values != !f->split_covers.values)
 		return sl_fail(error, CORRUPT, "only splits or only leaves have covers");
-	for (uint32_t i = 0; f->leaf_covers.values && i < f->n_leaves; i++) {
+	/* Whole ones cannot be wrong. */
+	bool check_leaves = f->leaf_covers.bytes > sizeof(uint16_t), check_splits = f->split_covers.bytes > sizeof(uint16_t);
+	for (uint32_t i = 0; check_leaves && i < f->n_leaves; i++) {
 		double cover = forest_weight(&f->leaf_covers, i);
 		if (!(cover >= 0.0 && isfinite(cover)))
 			return sl_fail(error, CORRUPT, "the cover of leaf %u is no finite weight of at least 0", i);
 	}
-	for (uint32_t i = 0; f->split_covers.values && i < f->n_splits; i++) {
+	for (uint32_t i = 0; check_splits && i < f->n_splits; i++) {
 		double cover = forest_weight(&f->split_covers, i);
 		if (!(cover >= 0.0 && isfinite(cover)))
 			return sl_fail(error, CORRUPT, "the cover of split %u is no finite weight of at least 0", i);

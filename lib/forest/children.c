@@ -29,9 +29,8 @@ static inline int32_t choose(bool second, int32_t a, int32_t b)
 
 /* Until a split's turn comes, `left` holds its first leaf and `right` its number of leaves. Whether a side is a leaf nobody can
  * predict, so there are no branches: a leaf has its turn behind the last split, and what comes next is chosen from three. */
-void forest_list_children(const forest *f, const forest_tree *t, forest_children *to)
+static inline void list_children(const forest_numbers left_leaves, const forest_tree *t, const forest_children *to)
 {
-	const forest_numbers left_leaves = f->left_leaves;
 	const size_t first = t->first_split;
 	int32_t *restrict left = to->left, *restrict right = to->right;
 	int32_t behind = (int32_t)t->n_splits, leaf = 0, n = behind + 1;
@@ -47,6 +46,15 @@ void forest_list_children(const forest *f, const forest_tree *t, forest_children
 		leaf = choose(left_ends, leaf, choose(right_ends, after, waiting_leaf));
 		n = choose(left_ends, k, choose(right_ends, rest, waiting_n));
 	}
+}
+
+void forest_list_children(const forest *f, const forest_tree *t, forest_children *to)
+{
+	/* A loop of its own for trees of up to 256 leaves. */
+	if (f->left_leaves.bytes == 1)
+		list_children((forest_numbers){f->left_leaves.values, 1}, t, to);
+	else
+		list_children(f->left_leaves, t, to);
 }
 
 static double cover_below(const forest *f, const forest_tree *t, int32_t child, const double *sums)

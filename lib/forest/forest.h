@@ -86,6 +86,16 @@ static inline double forest_weight(const forest_weights *a, size_t i)
 	return a->bytes == sizeof(float) ? (double)((const float *)a->values)[i] : ((const double *)a->values)[i];
 }
 
+static inline void forest_put_weight(void *values, uint32_t bytes, size_t i, double weight)
+{
+	if (bytes == sizeof(uint16_t))
+		((uint16_t *)values)[i] = (uint16_t)weight;
+	else if (bytes == sizeof(float))
+		((float *)values)[i] = (float)weight;
+	else
+		((double *)values)[i] = weight;
+}
+
 /* Splits and leaves of a tree are numbered in preorder, left first, so that a tree is known from how many leaves each split has on
  * its left side (forest_side). A tree of one leaf has no splits. */
 typedef struct forest_tree {
@@ -339,9 +349,8 @@ void forest_sum_covers(const forest *f, const forest_tree *t, const forest_child
 bool forest_narrow_numbers(const uint32_t *values, size_t n, sl_arena *arena, forest_numbers *out);
 bool forest_narrow_reals(const double *values, size_t n, sl_arena *arena, forest_reals *out);
 bool forest_narrow_weights(const double *values, size_t n, sl_arena *arena, forest_weights *out);
-/* The same one by one: bytes of a weight, and putting it. */
+/* Bytes of one weight in that type. */
 uint32_t forest_weight_bytes(double weight);
-void forest_put_weight(void *values, uint32_t bytes, size_t i, double weight);
 
 #define FOREST_MAX_DEPTH 4096u
 

@@ -45,16 +45,6 @@ uint32_t forest_weight_bytes(double x)
 	return forest_fits(SCORE_F32, x) && x == x ? sizeof(float) : sizeof(double);
 }
 
-void forest_put_weight(void *values, uint32_t bytes, size_t i, double weight)
-{
-	if (bytes == sizeof(uint16_t))
-		((uint16_t *)values)[i] = (uint16_t)weight;
-	else if (bytes == sizeof(float))
-		((float *)values)[i] = (float)weight;
-	else
-		((double *)values)[i] = weight;
-}
-
 bool forest_narrow_weights(const double *values, size_t n, sl_arena *arena, forest_weights *out)
 {
 	uint32_t bytes = sizeof(uint16_t);
