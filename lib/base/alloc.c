@@ -47,11 +47,17 @@ struct sl_arena_block {
 	char pad[SL_CACHE_LINE - sizeof(void *) - 2 * sizeof(size_t)];
 };
 
+/* Of a block for small pieces: few blocks, of which little stays empty. */
+static size_t block_bytes(const sl_arena *arena)
+{
 #if defined(SL_COVERAGE)
-#define ARENA_BLOCK 32 /* nearly each piece is an allocation of its own, so that tests of memory that runs out reach every one */
+	(void)arena;
+	return 32; /* nearly each piece is an allocation of its own, so that tests of memory that runs out reach every one */
 #else
-#define ARENA_BLOCK ((size_t)64 << 10)
+	const size_t least = (size_t)4 << 10, most = (size_t)64 << 10, part = arena->used / 128;
+	return part < least ? least : part > most ? most : part;
 #endif
+}
 
 void sl_arena_init(sl_arena *arena, const score_allocator *allocator, size_t limit)
 {
@@ -94,8 +100,9 @@ void *sl_arena_alloc(sl_arena *arena, size_t n, size_t size)
 	sl_arena_block *top = arena->blocks;
 	size_t at = top ? sl_round_up(top->used, align) : 0;
 	if (!top || at > top->size || top->size - at < bytes) {
-		bool large = bytes > ARENA_BLOCK / 4;
-		top = new_block(arena, large ? bytes : ARENA_BLOCK);
+		size_t block = block_bytes(arena);
+		bool large = bytes > block / 4;
+		top = new_block(arena, large ? bytes : block);
 		if (!top)
 			return NULL;
 		at = top->used;

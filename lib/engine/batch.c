@@ -217,11 +217,11 @@ static void run_program(const engine *e, const workspace *w, uint32_t tree, size
 	const batch_plan *plan = &e->batch;
 	const tree_program *p = plan->trees + tree;
 	if (p->full_depth) {
-		w->k->full_tree(w->planes, plan->full_slots + p->first_op, p->full_depth, p->n_planes, words, leaf_codes);
+		w->k->full_tree(w->planes, plan->full_slots + p->first_full, p->full_depth, p->n_planes, words, leaf_codes);
 		return;
 	}
 	if (p->n_ops)
-		w->k->select(plan->ops + p->first_op, p->n_ops, words, w->planes);
+		w->k->select(p->ops, p->n_ops, words, w->planes);
 	w->k->gather_bits(w->planes, p->planes, p->n_planes, words, leaf_codes);
 }
 

@@ -145,18 +145,12 @@ static void contribute_tree(const engine *e, const contribution_room *room, cons
 	const contribution_plan *plan = &e->contribution;
 	const forest_tree *t = f->trees + number;
 	contribution_tree tree = {
-		.left = f->left + t->first_split, .right = f->right + t->first_split, .split_test = f->split_test + t->first_split,
-		.leaves = f->leaves + (size_t)t->first_leaf * f->leaf_width + value, .leaf_stride = f->leaf_width,
-		.questions = e->questions, .columns = plan->columns, .tables = e->tables, .code_bytes = e->code_bytes,
+		.whole = forest_whole(t), .value = value, .f = f, .questions = e->questions, .columns = plan->columns, .tables = e->tables, .code_bytes = e->code_bytes,
 		.n_points = plan->n_points[number], .points = plan->points[plan->n_points[number]], .codes = room->codes,
 		.frames = room->frames, .levels = room->levels, .last = room->last, .sums = room->sums,
 		.level_stride = contribution_level_doubles(plan->n_points[number], few ? CONTRIBUTION_FEW_ROWS : CONTRIBUTION_ROWS)};
 	void (*contribute)(const contribution_tree *) = few ? e->k->contribute_few : e->k->contribute;
 	if (!background) {
-		tree.split_covers = &f->split_covers;
-		tree.leaf_covers = &f->leaf_covers;
-		tree.first_split = t->first_split;
-		tree.first_leaf = t->first_leaf;
 		contribute(&tree);
 		return;
 	}
@@ -229,17 +223,15 @@ static void average_trees(const engine *e, const char *codes, size_t n_rows, dou
 {
 	const forest *f = e->f;
 	for (uint32_t t = 0; t < f->n_trees; t++, expected += f->leaf_width) {
-		const forest_tree *tree = f->trees + t;
 		const char *row = codes;
 		for (size_t b = 0; b < n_rows; b++, row += (size_t)e->n_columns * e->code_bytes) {
-			int32_t at = tree->n_splits ? 0 : -1;
-			while (at >= 0) {
-				uint32_t split = tree->first_split + (uint32_t)at;
-				at = answers_right(e, e->questions + f->split_test[split], row) ? f->right[split] : f->left[split];
+			forest_side at = forest_whole(f->trees + t);
+			while (!forest_is_leaf(&at)) {
+				const question *q = e->questions + forest_number(&f->split_test, at.split);
+				at = answers_right(e, q, row) ? forest_right(f, &at) : forest_left(f, &at);
 			}
-			const double *leaf = f->leaves + ((size_t)tree->first_leaf + (size_t)~at) * f->leaf_width;
 			for (uint32_t i = 0; i < f->leaf_width; i++)
-				expected[i] += leaf[i];
+				expected[i] += forest_real(&f->leaves, (size_t)at.leaf * f->leaf_width + i);
 		}
 		for (uint32_t i = 0; i < f->leaf_width; i++)
 			expected[i] /= (double)n_rows;

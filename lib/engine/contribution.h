@@ -29,7 +29,7 @@ typedef struct contribution_column {
 
 /* A split between the root and the node at hand. */
 typedef struct contribution_frame {
-	uint32_t split;
+	forest_side at;
 	uint32_t slot;
 	int32_t before;  /* level of the last split above of the same slot; -1: none */
 	bool right;      /* the side that is open */
@@ -39,13 +39,10 @@ typedef struct contribution_frame {
 
 typedef struct contribution_tree {
 	/* the tree */
-	const int32_t *left, *right;
-	const uint32_t *split_test;
-	const forest_weights *split_covers, *leaf_covers; /* of the model; not used with `background` */
-	size_t first_split, first_leaf;                   /* those of the tree among them */
-	const double *leaves;
-	size_t leaf_stride;
+	forest_side whole;
+	uint32_t value; /* of a leaf's */
 	/* the model */
+	const forest *f; /* its covers are not used with `background` */
 	const question *questions;
 	const contribution_column *columns;
 	const uint64_t *const *tables;
@@ -63,10 +60,14 @@ typedef struct contribution_tree {
 	double *sums;               /* [slot][rows]: what the tree gives is added */
 } contribution_tree;
 
-static inline double contribution_cover(const contribution_tree *c, int32_t child)
+static inline double contribution_cover(const contribution_tree *c, const forest_side *side)
 {
-	return child < 0 ? forest_weight(c->leaf_covers, c->first_leaf + (uint32_t)~child)
-			 : forest_weight(c->split_covers, c->first_split + (uint32_t)child);
+	return forest_is_leaf(side) ? forest_weight(&c->f->leaf_covers, side->leaf) : forest_weight(&c->f->split_covers, side->split);
+}
+
+static inline double contribution_leaf(const contribution_tree *c, const forest_side *side)
+{
+	return forest_is_leaf(side) ? forest_real(&c->f->leaves, (size_t)side->leaf * c->f->leaf_width + c->value) : 0.0;
 }
 
 /* Of the training rows of a split, the share that goes right. */

@@ -6,103 +6,107 @@
  */
 #include "parts.h"
 
-static double cover_of(const forest *f, const forest_tree *t, int32_t child)
-{
-	return child < 0 ? forest_weight(&f->leaf_covers, (size_t)t->first_leaf + (uint32_t)~child)
-			 : forest_weight(&f->split_covers, (size_t)t->first_split + (uint32_t)child);
-}
+/* An open split: its right side is still to come, or is at hand. */
+typedef struct open_split {
+	uint32_t split;
+	uint32_t slot;
+	forest_side right;
+	bool is_right;
+	double left_cover;
+} open_split;
 
-/* The average of a tree over its training rows, bottom up: a split stands before its children. */
-static double expect(const forest *f, const forest_tree *t, uint32_t value, double *means)
-{
-	const int32_t *left = f->left + t->first_split, *right = f->right + t->first_split;
-	const double *leaves = f->leaves + (size_t)t->first_leaf * f->leaf_width + value;
-	if (t->n_splits == 0)
-		return *leaves;
-	for (uint32_t s = t->n_splits; s-- > 0;) {
-		int32_t l = left[s], r = right[s];
-		double low = l < 0 ? leaves[(size_t)~l * f->leaf_width] : means[l];
-		double high = r < 0 ? leaves[(size_t)~r * f->leaf_width] : means[r];
-		double share = engine_right_share(cover_of(f, t, l), cover_of(f, t, r));
-		means[s] = low + (high - low) * share;
-	}
-	return means[0];
-}
-
-static score_status make_expected(engine *e, sl_arena *arena, score_error *error)
-{
-	const forest *f = e->f;
-	uint32_t most = 0;
-	if (!f->leaf_covers.values)
-		return SCORE_OK;
-	for (uint32_t t = 0; t < f->n_trees; t++)
-		most = f->trees[t].n_splits > most ? f->trees[t].n_splits : most;
-	size_t bytes = ((size_t)most + 1) * sizeof(double);
-	double *expected = sl_arena_alloc(arena, (size_t)f->n_trees * f->leaf_width, sizeof *expected);
-	double *means = sl_alloc(&arena->allocator, bytes, SL_CACHE_LINE);
-	if (!expected || !means) {
-		sl_free(&arena->allocator, means, bytes, SL_CACHE_LINE);
-		return sl_fail_memory(error, bytes);
-	}
-	for (uint32_t t = 0; t < f->n_trees; t++) {
-		for (uint32_t i = 0; i < f->leaf_width; i++)
-			expected[(size_t)t * f->leaf_width + i] = expect(f, f->trees + t, i, means);
-	}
-	sl_free(&arena->allocator, means, bytes, SL_CACHE_LINE);
-	e->contribution.expected = expected;
-	return SCORE_OK;
-}
-
-/* ---- different features on a path --------------------------------------------------------------------------- */
-
-typedef struct path {
-	uint32_t *split; /* open ones; those whose right side is being visited are marked in `right` */
-	uint8_t *right;
+/* Working memory for one tree after the other. */
+typedef struct measure {
+	open_split *open;
+	double *means;   /* [depth + 1][leaf_width] of the left sides that are behind, then of what is at hand */
 	uint32_t *asked; /* by slot: how many open splits ask it */
-} path;
+} measure;
 
 static uint32_t slot_of(const engine *e, uint32_t split)
 {
-	return e->contribution.columns[e->questions[e->f->split_test[split]].column].slot;
+	return e->contribution.columns[e->questions[forest_number(&e->f->split_test, split)].column].slot;
 }
 
-/* The most different features on a path of the tree. */
-static uint32_t count_features(const engine *e, const forest_tree *t, const path *p)
+/* Of both sides of a split, whose means stand one after the other: the mean of all, in the first's place. */
+static void join_sides(double *means, uint32_t width, double share)
+{
+	for (uint32_t i = 0; i < width; i++)
+		means[i] += (means[width + i] - means[i]) * share;
+}
+
+/* The most different features on a path of the tree; into m->means, if there are covers, what its training rows get on average. */
+static uint32_t visit_tree(const engine *e, const forest_tree *t, const measure *m, bool has_covers)
 {
 	const forest *f = e->f;
-	uint32_t depth = 0, features = 0, most = 0;
-	int32_t next = t->n_splits ? 0 : -1;
-	while (next >= 0 || depth) {
-		if (next >= 0) {
-			uint32_t split = t->first_split + (uint32_t)next;
-			features += p->asked[slot_of(e, split)]++ == 0;
+	uint32_t depth = 0, n_left = 0, features = 0, most = 0, width = f->leaf_width;
+	forest_side at = forest_whole(t);
+	for (;;) {
+		if (!forest_is_leaf(&at)) {
+			uint32_t slot = slot_of(e, at.split);
+			features += m->asked[slot]++ == 0;
 			most = features > most ? features : most;
-			p->split[depth] = split;
-			p->right[depth++] = 0;
-			next = f->left[split];
-		} else if (!p->right[depth - 1]) {
-			p->right[depth - 1] = 1;
-			next = f->right[p->split[depth - 1]];
-		} else {
-			features -= --p->asked[slot_of(e, p->split[--depth])] == 0;
+			m->open[depth++] = (open_split){.split = at.split, .slot = slot, .right = forest_right(f, &at)};
+			at = forest_left(f, &at);
+			continue;
 		}
+		double cover = has_covers ? forest_weight(&f->leaf_covers, at.leaf) : 0.0;
+		for (uint32_t i = 0; i < width && has_covers; i++)
+			m->means[(size_t)n_left * width + i] = forest_real(&f->leaves, (size_t)at.leaf * width + i);
+		while (depth && m->open[depth - 1].is_right) {
+			const open_split *split = m->open + --depth;
+			features -= --m->asked[split->slot] == 0;
+			if (!has_covers)
+				continue;
+			join_sides(m->means + (size_t)--n_left * width, width, engine_right_share(split->left_cover, cover));
+			cover = forest_weight(&f->split_covers, split->split);
+		}
+		if (!depth)
+			return most;
+		m->open[depth - 1].is_right = true;
+		m->open[depth - 1].left_cover = cover;
+		n_left++;
+		at = m->open[depth - 1].right;
 	}
-	return most;
 }
 
-static void measure_trees(engine *e, const path *p, uint8_t *n_points)
+/* `expected` may be NULL. */
+static void measure_tree(engine *e, uint32_t t, const measure *m, uint8_t *n_points, double *expected)
 {
 	contribution_plan *plan = &e->contribution;
-	for (uint32_t t = 0; t < e->f->n_trees; t++) {
-		const forest_tree *tree = e->f->trees + t;
-		uint32_t features = count_features(e, tree, p), points = (features + 1) / 2;
-		plan->most_features = features > plan->most_features ? features : plan->most_features;
-		if (points > CONTRIBUTION_POINTS)
-			continue;
-		size_t doubles = ((size_t)tree->depth + 1) * contribution_level_doubles(points, CONTRIBUTION_ROWS);
-		plan->level_doubles = doubles > plan->level_doubles ? doubles : plan->level_doubles;
-		n_points[t] = (uint8_t)points;
+	const forest *f = e->f;
+	const forest_tree *tree = f->trees + t;
+	uint32_t features = visit_tree(e, tree, m, expected != NULL), points = (features + 1) / 2;
+	if (expected)
+		memcpy(expected + (size_t)t * f->leaf_width, m->means, f->leaf_width * sizeof *expected);
+	plan->most_features = features > plan->most_features ? features : plan->most_features;
+	if (points > CONTRIBUTION_POINTS)
+		return;
+	size_t doubles = ((size_t)tree->depth + 1) * contribution_level_doubles(points, CONTRIBUTION_ROWS);
+	plan->level_doubles = doubles > plan->level_doubles ? doubles : plan->level_doubles;
+	n_points[t] = (uint8_t)points;
+}
+
+/* What the trees answer on average, if there are covers, and how many points each takes. */
+static bool measure_trees(engine *e, sl_arena *arena, uint8_t *n_points)
+{
+	const forest *f = e->f;
+	contribution_plan *plan = &e->contribution;
+	double *expected = NULL;
+	sl_arena scratch;
+	sl_arena_init(&scratch, &arena->allocator, 0);
+	const measure m = {sl_arena_alloc(&scratch, plan->depth, sizeof *m.open),
+		sl_arena_alloc(&scratch, (size_t)plan->depth + 1, f->leaf_width * sizeof *m.means),
+		sl_arena_alloc(&scratch, plan->n_slots, sizeof *m.asked)};
+	bool done = m.open && m.means && m.asked;
+	if (f->leaf_covers.values) {
+		expected = sl_arena_alloc(arena, (size_t)f->n_trees * f->leaf_width, sizeof *expected);
+		done = done && expected;
 	}
+	for (uint32_t t = 0; t < f->n_trees && done; t++)
+		measure_tree(e, t, &m, n_points, expected);
+	sl_arena_free(&scratch);
+	plan->expected = expected;
+	return done;
 }
 
 static score_status make_points(engine *e, sl_arena *arena, score_error *error)
@@ -111,17 +115,10 @@ static score_status make_points(engine *e, sl_arena *arena, score_error *error)
 	contribution_plan *plan = &e->contribution;
 	for (uint32_t t = 0; t < f->n_trees; t++)
 		plan->depth = f->trees[t].depth > plan->depth ? f->trees[t].depth : plan->depth;
-	sl_arena scratch;
-	sl_arena_init(&scratch, &arena->allocator, 0);
-	path p = {sl_arena_alloc(&scratch, plan->depth, sizeof *p.split), sl_arena_alloc(&scratch, plan->depth, 1),
-		sl_arena_alloc(&scratch, plan->n_slots, sizeof *p.asked)};
 	uint8_t *n_points = sl_arena_alloc(arena, f->n_trees, 1);
 	const double **tables = sl_arena_alloc(arena, CONTRIBUTION_POINTS + 1, sizeof *tables);
-	score_status status = p.split && p.right && p.asked && n_points && tables ? SCORE_OK :
+	score_status status = n_points && tables && measure_trees(e, arena, n_points) ? SCORE_OK :
 		sl_fail_memory(error, f->n_trees);
-	if (status == SCORE_OK)
-		measure_trees(e, &p, n_points);
-	sl_arena_free(&scratch);
 	for (uint32_t t = 0; t < f->n_trees && status == SCORE_OK; t++) {
 		uint32_t n = n_points[t];
 		if (n == 0 || tables[n])
@@ -244,7 +241,7 @@ score_status engine_make_contribution(engine *e, sl_arena *arena, score_error *e
 		status = make_points(e, arena, error);
 	if (status == SCORE_OK)
 		status = make_order(e, arena, error);
-	return status == SCORE_OK ? make_expected(e, arena, error) : status;
+	return status;
 }
 
 void engine_gauss_legendre(uint32_t n, double *points)

@@ -59,24 +59,24 @@ static ALWAYS_INLINE void CONTRIBUTION_NAME(ask)(const contribution_tree *c, con
 	}
 }
 
-static ALWAYS_INLINE double CONTRIBUTION_NAME(right_share)(const contribution_tree *c, uint32_t split, const question *q)
+static ALWAYS_INLINE double CONTRIBUTION_NAME(right_share)(const contribution_tree *c, const forest_side *at, const question *q)
 {
 	if (c->background) {
 		uint32_t code = CONTRIBUTION_NAME(code_at)(c, c->background, q->column);
 		return (c->columns[q->column].is_category ? contribution_table_says(c, q, code) : code > q->cut) ? 1.0 : 0.0;
 	}
-	int32_t left = c->left[split], right = c->right[split];
-	return engine_right_share(contribution_cover(c, left), contribution_cover(c, right));
+	forest_side left = forest_left(c->f, at), right = forest_right(c->f, at);
+	return engine_right_share(contribution_cover(c, &left), contribution_cover(c, &right));
 }
 
-static ALWAYS_INLINE void CONTRIBUTION_NAME(open)(const contribution_tree *c, uint32_t k, uint32_t split)
+static ALWAYS_INLINE void CONTRIBUTION_NAME(open)(const contribution_tree *c, uint32_t k, const forest_side *at)
 {
 	CONTRIBUTION_NAME(level) here = CONTRIBUTION_NAME(level_at)(c, k);
-	const question *q = c->questions + c->split_test[split];
+	const question *q = c->questions + forest_number(&c->f->split_test, at->split);
 	uint32_t slot = c->columns[q->column].slot;
 	int32_t before = c->last[slot];
 	contribution_frame *frame = c->frames + k;
-	double share = CONTRIBUTION_NAME(right_share)(c, split, q), reach = 1.0;
+	double share = CONTRIBUTION_NAME(right_share)(c, at, q), reach = 1.0;
 	CONTRIBUTION_NAME(ask)(c, q, here.stays);
 	c->last[slot] = (int32_t)k;
 	if (before < 0) {
@@ -99,7 +99,7 @@ static ALWAYS_INLINE void CONTRIBUTION_NAME(open)(const contribution_tree *c, ui
 			here.rho[i] = reach * inverse * inverse;
 		}
 	}
-	*frame = (contribution_frame){.split = split, .slot = slot, .before = before, .share = share,
+	*frame = (contribution_frame){.at = *at, .slot = slot, .before = before, .share = share,
 		.reach = reach * (1.0 - share)};
 }
 
@@ -160,16 +160,15 @@ static ALWAYS_INLINE void CONTRIBUTION_NAME(close)(const contribution_tree *c, u
 static ALWAYS_INLINE void CONTRIBUTION_NAME(close_split)(const contribution_tree *c, uint32_t k)
 {
 	const contribution_frame *frame = c->frames + k;
-	int32_t left = c->left[frame->split], right = c->right[frame->split];
+	forest_side left = forest_left(c->f, &frame->at), right = forest_right(c->f, &frame->at);
 	/* The root's result serves nobody. */
 	double *out = CONTRIBUTION_NAME(level_at)(c, k ? k - 1 : 1).result[k ? c->frames[k - 1].right : 0];
-	double value[2] = {left < 0 ? c->leaves[(size_t)~left * c->leaf_stride] : 0.0,
-		right < 0 ? c->leaves[(size_t)~right * c->leaf_stride] : 0.0};
+	double value[2] = {contribution_leaf(c, &left), contribution_leaf(c, &right)};
 	const double *none[2] = {NULL, NULL}, *both[2] = {value, value + 1};
 	const double *first[2] = {value, NULL}, *second[2] = {NULL, value + 1};
 	c->last[frame->slot] = frame->before;
 	/* The arguments are constants, so that each case becomes a loop of its own. */
-	switch ((left < 0) + 2 * (right < 0) + 4 * (frame->before >= 0)) {
+	switch (forest_is_leaf(&left) + 2 * forest_is_leaf(&right) + 4 * (frame->before >= 0)) {
 	case 0:
 		CONTRIBUTION_NAME(close)(c, k, false, none, out);
 		break;
@@ -204,27 +203,29 @@ static void CONTRIBUTION_NAME(contribute)(const contribution_tree *c)
 {
 	double *product = c->levels;
 	uint32_t k = 0;
-	int32_t split = 0;
+	forest_side at = c->whole;
 	for (uint32_t i = 0; i < c->n_points; i++) {
 		for (size_t r = 0; r < CONTRIBUTION_LANES; r++)
 			*product++ = c->points[c->n_points + i];
 	}
 	for (;;) {
-		CONTRIBUTION_NAME(open)(c, k, (uint32_t)split);
-		if (c->left[split] >= 0) {
+		CONTRIBUTION_NAME(open)(c, k, &at);
+		at = forest_left(c->f, &at);
+		if (!forest_is_leaf(&at)) {
 			CONTRIBUTION_NAME(descend)(c, k++, false);
-			split = c->left[split];
 			continue;
 		}
 		/* Up until there is a right side to go into. */
-		while (c->frames[k].right || c->right[c->frames[k].split] < 0) {
+		for (;;) {
+			at = forest_right(c->f, &c->frames[k].at);
+			if (!c->frames[k].right && !forest_is_leaf(&at))
+				break;
 			CONTRIBUTION_NAME(close_split)(c, k);
 			if (k == 0)
 				return;
 			k--;
 		}
 		CONTRIBUTION_NAME(go_right)(c, k);
-		split = c->right[c->frames[k].split];
 		CONTRIBUTION_NAME(descend)(c, k++, true);
 	}
 }

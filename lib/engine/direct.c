@@ -27,17 +27,16 @@ static double fetch(const engine *e, const engine_call *call, uint32_t feature, 
 static uint32_t walk(const engine *e, const engine_call *call, uint32_t tree, int64_t row)
 {
 	const forest *f = e->f;
-	const forest_tree *t = f->trees + tree;
-	int32_t at = t->n_splits ? 0 : ~0;
-	while (at >= 0) {
-		uint32_t split = t->first_split + (uint32_t)at;
-		const forest_test *test = f->tests + f->split_test[split];
-		const question *q = e->questions + f->split_test[split];
+	forest_side at = forest_whole(f->trees + tree);
+	while (!forest_is_leaf(&at)) {
+		uint32_t number = forest_number(&f->split_test, at.split);
+		const forest_test *test = f->tests + number;
+		const question *q = e->questions + number;
 		bool right = call->view->codes ? engine_answers_right(e, q, engine_code_at(e, call->view, q->column, row))
 					       : forest_goes_right(f, test, fetch(e, call, test->feature, row));
-		at = right ? f->right[split] : f->left[split];
+		at = right ? forest_right(f, &at) : forest_left(f, &at);
 	}
-	return t->first_leaf + (uint32_t)~at;
+	return at.leaf;
 }
 
 /* Sums of outputs [first, first + n) of one row. */
@@ -49,15 +48,13 @@ static void sum_outputs(const engine *e, const engine_call *call, int64_t row, u
 		if (output + f->leaf_width <= first || output >= first + n)
 			continue;
 		uint32_t leaf = walk(e, call, t, row);
-		double linear;
-		const double *values = f->leaves + (size_t)leaf * f->leaf_width;
-		if (engine_has_linear_leaves(e)) {
-			linear = engine_linear_leaf(e, call->view, row, leaf);
-			values = &linear;
-		}
+		bool is_linear = engine_has_linear_leaves(e);
 		for (uint32_t i = 0; i < f->leaf_width; i++) {
-			if (output + i >= first && output + i < first + n)
-				sums[output + i - first] = engine_add(f, sums[output + i - first], values[i]);
+			if (output + i < first || output + i >= first + n)
+				continue;
+			double value = is_linear ? engine_linear_leaf(e, call->view, row, leaf)
+						 : forest_real(&f->leaves, (size_t)leaf * f->leaf_width + i);
+			sums[output + i - first] = engine_add(f, sums[output + i - first], value);
 		}
 	}
 }

@@ -11,6 +11,9 @@
 #define MAX_OUTPUTS 256u
 #define MAX_GROUP_TESTS 60000u
 #define MANY_STEPS 128u /* of a tree's cursors: three narrow blocks take less time than a wide one */
+/* Operations that room is taken for: of so many trees like the one at hand, and at least. */
+#define OPS_OF_TREES 16u
+#define LEAST_OPS 512u
 
 typedef struct planner {
 	engine *e;
@@ -23,12 +26,15 @@ typedef struct planner {
 	uint32_t group;          /* number of the group at hand */
 	uint32_t n_tests;        /* that it has */
 	uint32_t most_slots;
-	sl_vector groups, runs, cuts8, cuts16, set_cuts, ops, full_slots, steps, trees, leaves;
+	select_op *room;         /* in the model, for so many operations of the next trees */
+	size_t room_left;
+	size_t n_ops;            /* of all trees so far */
+	sl_vector groups, runs, cuts8, cuts16, set_cuts, ops, full_slots, steps, trees, leaves; /* ops: of the tree at hand */
 } planner;
 
 static score_status no_memory(planner *p)
 {
-	return sl_fail_memory(p->error, p->ops.length * sizeof(select_op));
+	return sl_fail_memory(p->error, p->n_ops * sizeof(select_op));
 }
 
 /* ---- predicates of a group --------------------------------------------------------------------------------- */
@@ -42,19 +48,18 @@ static uint32_t limit_of(const planner *p)
 /* Tests of a tree that the group does not have yet. */
 static uint32_t count_new(const planner *p, const forest_tree *t)
 {
-	const uint32_t *tests = p->e->f->split_test + t->first_split;
 	uint32_t n = 0;
 	for (uint32_t s = 0; s < t->n_splits; s++)
-		n += p->group_of_test[tests[s]] != p->group;
+		n += p->group_of_test[forest_number(&p->e->f->split_test, (size_t)t->first_split + s)] != p->group;
 	return n;
 }
 
 static void take_tests(planner *p, const forest_tree *t)
 {
-	const uint32_t *tests = p->e->f->split_test + t->first_split;
 	for (uint32_t s = 0; s < t->n_splits; s++) {
-		p->n_tests += p->group_of_test[tests[s]] != p->group;
-		p->group_of_test[tests[s]] = p->group;
+		uint32_t test = forest_number(&p->e->f->split_test, (size_t)t->first_split + s);
+		p->n_tests += p->group_of_test[test] != p->group;
+		p->group_of_test[test] = p->group;
 	}
 }
 
@@ -137,7 +142,7 @@ static bool push_table(planner *p, const forest_tree *t, const tree_code *code, 
 	float narrow[MAX_CODED_LEAVES];
 	size_t n = (size_t)1 << code->n_planes;
 	for (size_t i = 0; i < n; i++) {
-		wide[i] = f->leaves[((size_t)t->first_leaf + code->leaf_of_code[i]) * f->leaf_width + output];
+		wide[i] = forest_real(&f->leaves, ((size_t)t->first_leaf + code->leaf_of_code[i]) * f->leaf_width + output);
 		narrow[i] = (float)wide[i];
 	}
 	bool is_f32 = f->contract.sum == SCORE_F32;
@@ -181,6 +186,27 @@ static bool push_steps(planner *p, const forest_tree *t, const tree_code *code, 
 	return engine_code_steps(p->coder, code, &p->steps, &program->start);
 }
 
+/* The operations of the tree at hand go into the model. Room for some trees is taken at a time: a program lies in one piece, and
+ * all of them together are most of many a model. */
+static bool keep_ops(planner *p, tree_program *program)
+{
+	size_t n = p->ops.length;
+	if (n > p->room_left) {
+		p->room_left = OPS_OF_TREES * n < LEAST_OPS ? LEAST_OPS : OPS_OF_TREES * n;
+		p->room = sl_arena_alloc(p->arena, p->room_left, sizeof *p->room);
+		if (!p->room)
+			return false;
+	}
+	if (n)
+		memcpy(p->room, p->ops.data, n * sizeof *p->room);
+	program->ops = p->room;
+	program->n_ops = (uint16_t)n;
+	p->room = n ? p->room + n : p->room;
+	p->room_left -= n;
+	p->n_ops += n;
+	return true;
+}
+
 static score_status close_group(planner *p, tree_group *group)
 {
 	const forest *f = p->e->f;
@@ -190,16 +216,14 @@ static score_status close_group(planner *p, tree_group *group)
 	coder_rules rules = {k->min_planes, f->contract.sum == SCORE_F32 ? k->sum_cost_f32 : k->sum_cost_f64};
 	for (uint32_t t = group->first_tree; done && t < group->first_tree + group->n_trees; t++) {
 		tree_code code;
-		tree_program program = {.first_op = (uint32_t)p->ops.length, .table = (uint32_t)p->leaves.length};
-		done = engine_code_tree(p->coder, f, f->trees + t, &rules, p->slot_of_test, first_scratch, &p->ops, &code);
+		tree_program program = {.table = (uint32_t)p->leaves.length, .first_full = (uint32_t)p->full_slots.length};
+		p->ops.length = 0;
+		done = engine_code_tree(p->coder, f, f->trees + t, &rules, p->slot_of_test, first_scratch, &p->ops, &code) && keep_ops(p, &program);
 		if (!done)
 			break;
-		program.n_ops = (uint32_t)p->ops.length - program.first_op;
 		program.full_depth = (uint8_t)code.full_depth;
-		if (code.full_depth) {
-			program.first_op = (uint32_t)p->full_slots.length;
+		if (code.full_depth)
 			done = sl_vector_push(&p->full_slots, code.full_slots, ((size_t)1 << code.full_depth) - 1);
-		}
 		program.n_planes = (uint8_t)code.n_planes;
 		memcpy(program.planes, code.planes, sizeof program.planes);
 		most_scratch = code.n_scratch > most_scratch ? code.n_scratch : most_scratch;
@@ -272,7 +296,7 @@ static uint32_t least_rows(const planner *p)
 {
 	if (follows_cursors(p))
 		return 10;
-	size_t operations = p->ops.length + 2 * p->full_slots.length / 5;
+	size_t operations = p->n_ops + 2 * p->full_slots.length / 5;
 	return 12 + (uint32_t)(operations / (24 * (size_t)p->e->f->n_trees));
 }
 
@@ -287,15 +311,14 @@ static bool keep(planner *p, sl_vector *v, const void **to)
 static score_status keep_plan(planner *p)
 {
 	batch_plan *plan = &p->e->batch;
-	const void *leaves, *groups, *runs, *cuts8, *cuts16, *set_cuts, *ops, *full_slots, *steps, *trees;
+	const void *leaves, *groups, *runs, *cuts8, *cuts16, *set_cuts, *full_slots, *steps, *trees;
 	uint32_t n_groups = (uint32_t)p->groups.length, least = least_rows(p), narrow = narrow_rows(p);
 	if (!keep(p, &p->groups, &groups) || !keep(p, &p->runs, &runs) || !keep(p, &p->cuts8, &cuts8) ||
-		!keep(p, &p->cuts16, &cuts16) || !keep(p, &p->set_cuts, &set_cuts) || !keep(p, &p->ops, &ops) ||
-		!keep(p, &p->full_slots, &full_slots) || !keep(p, &p->steps, &steps) ||
-		!keep(p, &p->trees, &trees) || !keep(p, &p->leaves, &leaves))
+		!keep(p, &p->cuts16, &cuts16) || !keep(p, &p->set_cuts, &set_cuts) || !keep(p, &p->full_slots, &full_slots) ||
+		!keep(p, &p->steps, &steps) || !keep(p, &p->trees, &trees) || !keep(p, &p->leaves, &leaves))
 		return no_memory(p);
 	*plan = (batch_plan){.usable = true, .n_groups = n_groups, .n_slots = p->most_slots, .least_rows = least, .narrow_rows = narrow,
-		.groups = groups, .runs = runs, .cuts8 = cuts8, .cuts16 = cuts16, .set_cuts = set_cuts, .ops = ops, .full_slots = full_slots, .steps = steps,
+		.groups = groups, .runs = runs, .cuts8 = cuts8, .cuts16 = cuts16, .set_cuts = set_cuts, .full_slots = full_slots, .steps = steps,
 		.trees = trees, .leaves = leaves};
 	return SCORE_OK;
 }

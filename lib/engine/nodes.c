@@ -1,20 +1,28 @@
 /*
- * Nodes of the walk regime: each tree breadth-first, siblings adjacent, leaves leading to themselves.
+ * Nodes of the walk regime: each tree breadth-first, siblings adjacent, leaves leading to themselves, pairs with a leaf after those
+ * of two splits.
  *
  * next = left + (code > cut) needs no branch, and a lane that has arrived stays where it is.
  */
 #include "parts.h"
+
+/* A split whose node has its number, counted within the tree. */
+typedef struct numbered_split {
+	forest_side at;
+	uint32_t node;
+} numbered_split;
 
 typedef struct node_maker {
 	engine *e;
 	walk_small_node *small;
 	walk_node *nodes;
 	walk_wide_node *wide;
-	void *leaf_of_node;
+	void *leaf_of_place;
 	uint32_t leaf_bytes;
 	float *values_f32;
 	double *values_f64;
-	int32_t *queue; /* split or ~leaf of each node of the tree at hand */
+	walk_tree *trees;
+	numbered_split *queue; /* of the tree at hand */
 } node_maker;
 
 static void put(node_maker *m, size_t at, uint32_t left, uint32_t column, uint32_t cut)
@@ -27,37 +35,59 @@ static void put(node_maker *m, size_t at, uint32_t left, uint32_t column, uint32
 		m->wide[at] = (walk_wide_node){left, column, cut};
 }
 
-static void put_leaf(node_maker *m, size_t at, uint32_t first_leaf, uint32_t leaf)
-{
-	forest_put_number(m->leaf_of_node, m->leaf_bytes, at, leaf);
-	if (m->values_f32)
-		m->values_f32[at] = (float)m->e->f->leaves[first_leaf + leaf];
-	if (m->values_f64)
-		m->values_f64[at] = m->e->f->leaves[first_leaf + leaf];
-}
-
-static void make_tree(node_maker *m, uint32_t number, size_t first_node)
+static void put_leaf(node_maker *m, uint32_t number, uint32_t node, uint32_t leaf)
 {
 	const engine *e = m->e;
-	const forest *f = e->f;
+	uint32_t place = m->trees[number].first_place + node;
+	/* The highest code is never above this cut. */
+	put(m, m->trees[number].first_node + (size_t)node, node, 0,
+		e->code_bytes == 1 ? UINT8_MAX : e->code_bytes == 2 ? UINT16_MAX : UINT32_MAX);
+	forest_put_number(m->leaf_of_place, m->leaf_bytes, place, leaf - e->f->trees[number].first_leaf);
+	if (m->values_f32)
+		m->values_f32[place] = (float)forest_real(&e->f->leaves, leaf);
+	if (m->values_f64)
+		m->values_f64[place] = forest_real(&e->f->leaves, leaf);
+}
+
+static void put_split(node_maker *m, uint32_t number, const numbered_split *split, uint32_t left)
+{
+	const engine *e = m->e;
+	const question *q = e->questions + forest_number(&e->f->split_test, split->at.split);
+	uint32_t set = e->columns[q->column].is_category ? WALK_SET : 0;
+	put(m, m->trees[number].first_node + (size_t)split->node, left | set, q->column, q->cut);
+}
+
+/* Nodes before the first pair with a leaf: the root and the pairs of two splits, of which there is one less than pairs of leaves. */
+static uint32_t n_inner(const forest_tree *t)
+{
+	return t->n_splits ? 2 * t->n_pairs - 1 : 0;
+}
+
+static void make_tree(node_maker *m, uint32_t number)
+{
+	const forest *f = m->e->f;
 	const forest_tree *t = f->trees + number;
-	uint32_t n = 1;
-	m->queue[0] = t->n_splits ? 0 : ~0;
+	uint32_t next_inner = 1, next_outer = n_inner(t), n = 0;
+	if (t->n_splits)
+		m->queue[n++] = (numbered_split){forest_whole(t), 0};
+	else
+		put_leaf(m, number, 0, t->first_leaf);
 	for (uint32_t i = 0; i < n; i++) {
-		int32_t item = m->queue[i];
-		size_t at = first_node + i;
-		if (item < 0) {
-			/* The highest code is never above this cut. */
-			put(m, at, i, 0, e->code_bytes == 1 ? UINT8_MAX : e->code_bytes == 2 ? UINT16_MAX : UINT32_MAX);
-			put_leaf(m, at, t->first_leaf, (uint32_t)~item);
-			continue;
-		}
-		uint32_t split = t->first_split + (uint32_t)item;
-		const question *q = e->questions + f->split_test[split];
-		uint32_t set = e->columns[q->column].is_category ? WALK_SET : 0;
-		put(m, at, n | set, q->column, q->cut);
-		m->queue[n++] = f->left[split];
-		m->queue[n++] = f->right[split];
+		const numbered_split split = m->queue[i];
+		const forest_side left = forest_left(f, &split.at), right = forest_right(f, &split.at);
+		bool inner = !forest_is_leaf(&left) && !forest_is_leaf(&right);
+		uint32_t node = inner ? next_inner : next_outer;
+		next_inner += inner ? 2 : 0;
+		next_outer += inner ? 0 : 2;
+		put_split(m, number, &split, node);
+		if (forest_is_leaf(&left))
+			put_leaf(m, number, node, left.leaf);
+		else
+			m->queue[n++] = (numbered_split){left, node};
+		if (forest_is_leaf(&right))
+			put_leaf(m, number, node + 1, right.leaf);
+		else
+			m->queue[n++] = (numbered_split){right, node + 1};
 	}
 }
 
@@ -70,43 +100,64 @@ static bool small_nodes_fit(const engine *e, size_t most_splits)
 	return e->code_bytes == 1 && e->n_columns <= UINT8_MAX + 1u && 2 * most_splits + 1 <= UINT16_MAX + (size_t)1;
 }
 
+/* Room for what all trees have; false: no memory. */
+static bool take_room(node_maker *m, sl_arena *arena, size_t most_splits, size_t n_places)
+{
+	const engine *e = m->e;
+	const forest *f = e->f;
+	size_t n_nodes = (size_t)f->n_splits + f->n_leaves;
+	bool narrow = f->contract.sum == SCORE_F32, scalar = f->leaf_width == 1;
+	m->leaf_bytes = forest_number_bytes((uint32_t)most_splits);
+	m->leaf_of_place = sl_arena_alloc(arena, n_places, m->leaf_bytes);
+	if (small_nodes_fit(e, most_splits))
+		m->small = sl_arena_alloc(arena, n_nodes, sizeof *m->small);
+	else if (e->code_bytes < 4)
+		m->nodes = sl_arena_alloc(arena, n_nodes, sizeof *m->nodes);
+	else
+		m->wide = sl_arena_alloc(arena, n_nodes, sizeof *m->wide);
+	if (scalar && narrow)
+		m->values_f32 = sl_arena_alloc(arena, n_places, sizeof *m->values_f32);
+	else if (scalar)
+		m->values_f64 = sl_arena_alloc(arena, n_places, sizeof *m->values_f64);
+	return m->leaf_of_place && (m->small || m->nodes || m->wide) && (!scalar || m->values_f32 || m->values_f64);
+}
+
+/* Where each tree begins; returns the number of places. */
+static size_t number_trees(const forest *f, walk_tree *trees)
+{
+	size_t first_node = 0, n_places = 0;
+	for (uint32_t t = 0; t < f->n_trees; t++) {
+		size_t n_nodes = 2 * (size_t)f->trees[t].n_splits + 1, inner = n_inner(f->trees + t);
+		trees[t] = (walk_tree){(uint32_t)first_node, (uint32_t)(n_places - inner), f->trees[t].depth};
+		first_node += n_nodes;
+		n_places += n_nodes - inner;
+	}
+	return n_places;
+}
+
+static uint32_t most_splits(const forest *f)
+{
+	uint32_t most = 0;
+	for (uint32_t t = 0; t < f->n_trees; t++)
+		most = f->trees[t].n_splits > most ? f->trees[t].n_splits : most;
+	return most;
+}
+
 score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 {
 	const forest *f = e->f;
-	size_t n_nodes = (size_t)f->n_splits + f->n_leaves, most = 0;
-	node_maker m = {.e = e};
-	walk_tree *trees = sl_arena_alloc(arena, f->n_trees, sizeof *trees);
-	for (uint32_t t = 0; t < f->n_trees; t++)
-		most = f->trees[t].n_splits > most ? f->trees[t].n_splits : most;
-	m.leaf_bytes = forest_number_bytes((uint32_t)most);
-	m.leaf_of_node = sl_arena_alloc(arena, n_nodes, m.leaf_bytes);
-	if (small_nodes_fit(e, most))
-		m.small = sl_arena_alloc(arena, n_nodes, sizeof *m.small);
-	else if (e->code_bytes < 4)
-		m.nodes = sl_arena_alloc(arena, n_nodes, sizeof *m.nodes);
-	else
-		m.wide = sl_arena_alloc(arena, n_nodes, sizeof *m.wide);
-	bool narrow = f->contract.sum == SCORE_F32, scalar = f->leaf_width == 1;
-	if (scalar && narrow)
-		m.values_f32 = sl_arena_alloc(arena, n_nodes, sizeof *m.values_f32);
-	else if (scalar)
-		m.values_f64 = sl_arena_alloc(arena, n_nodes, sizeof *m.values_f64);
-	size_t queue_bytes = (2 * most + 1) * sizeof *m.queue;
-	m.queue = sl_alloc(&arena->allocator, queue_bytes, 64);
-	if (!trees || !m.leaf_of_node || (!m.small && !m.nodes && !m.wide) || !m.queue ||
-		(scalar && !m.values_f32 && !m.values_f64)) {
-		sl_free(&arena->allocator, m.queue, queue_bytes, 64);
-		return sl_fail_memory(error, n_nodes * sizeof(walk_node));
-	}
-	size_t first = 0;
-	for (uint32_t t = 0; t < f->n_trees; t++) {
-		make_tree(&m, t, first);
-		trees[t] = (walk_tree){(uint32_t)first, f->trees[t].depth};
-		first += 2 * (size_t)f->trees[t].n_splits + 1;
-	}
-	sl_free(&arena->allocator, m.queue, queue_bytes, 64);
-	e->walk = (walk_plan){m.small, m.nodes, m.wide, {m.leaf_of_node, m.leaf_bytes}, m.values_f32, m.values_f64, trees, false,
-		(uint32_t)(2 * most + 1)};
+	const score_allocator *a = &arena->allocator;
+	uint32_t most = most_splits(f);
+	size_t queue_bytes = ((size_t)most + 1) * sizeof(numbered_split);
+	node_maker m = {.e = e, .trees = sl_arena_alloc(arena, f->n_trees, sizeof(walk_tree)), .queue = sl_alloc(a, queue_bytes, 64)};
+	bool done = m.trees && m.queue && take_room(&m, arena, most, number_trees(f, m.trees));
+	for (uint32_t t = 0; t < f->n_trees && done; t++)
+		make_tree(&m, t);
+	sl_free(a, m.queue, queue_bytes, 64);
+	if (!done)
+		return sl_fail_memory(error, ((size_t)f->n_splits + f->n_leaves) * sizeof(walk_node));
+	e->walk = (walk_plan){m.small, m.nodes, m.wide, {m.leaf_of_place, m.leaf_bytes}, m.values_f32, m.values_f64, m.trees, false,
+		2 * most + 1};
 	for (uint32_t c = 0; c < e->n_columns; c++)
 		e->walk.has_sets |= e->columns[c].is_category;
 	return SCORE_OK;

@@ -45,8 +45,10 @@ typedef struct predicate_run {
 
 /* One tree of the batch regime. */
 typedef struct tree_program {
-	uint32_t first_op, n_ops; /* into ops; of a full tree, into full_slots */
+	const select_op *ops;
+	uint32_t first_full; /* of a full tree: into full_slots */
 	uint32_t table;      /* first leaf value, in units of the sum's type; a vector tree has one table per output */
+	uint16_t n_ops;
 	uint16_t planes[8];  /* slot of each bit of the leaf code, lowest first */
 	uint8_t n_planes;    /* the table has 1 << n_planes values */
 	uint8_t full_depth;  /* not 0: full_tree() serves it, with 2^depth - 1 slots */
@@ -65,14 +67,14 @@ typedef struct batch_plan {
 	const uint8_t *cuts8;
 	const uint16_t *cuts16;
 	const uint32_t *set_cuts;
-	const select_op *ops;
 	const uint16_t *full_slots;
 	const cursor_step *steps;
 	const tree_program *trees;
 	const void *leaves; /* tables of the kernels' layout; of a model with linear leaves uint8_t leaf numbers */
 } batch_plan;
 
-/* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself. The smallest kind that fits serves all trees of
+/* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself. Pairs with a leaf come last in a tree: what a leaf has is
+ * kept for them only, by place. The smallest kind that fits serves all trees of
  * a model: small nodes want codes of one byte, at most 256 columns and 65,536 nodes per tree, and no sets. */
 typedef struct walk_small_node {
 	uint16_t left;
@@ -96,6 +98,7 @@ typedef struct walk_wide_node {
 
 typedef struct walk_tree {
 	uint32_t first_node;
+	uint32_t first_place; /* add a leaf's node, counted within the tree, for its place among all leaves (modulo 2^32) */
 	uint32_t depth;
 } walk_tree;
 
@@ -103,8 +106,8 @@ typedef struct walk_plan {
 	const walk_small_node *small_nodes; /* one of the three; wide ones when code_bytes is 4 */
 	const walk_node *nodes;
 	const walk_wide_node *wide_nodes;
-	forest_numbers leaf_of_node;      /* counted within the tree; parallel to nodes */
-	const float *values_f32;          /* leaf values, parallel to nodes: one of the two, none for vector leaves */
+	forest_numbers leaf_of_place;     /* counted within the tree */
+	const float *values_f32;          /* leaf values by place: one of the two, none for vector leaves */
 	const double *values_f64;
 	const walk_tree *trees;
 	bool has_sets;

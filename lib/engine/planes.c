@@ -25,10 +25,9 @@ typedef struct shape {
 } shape;
 
 struct tree_coder {
-	const forest *f;
 	const forest_tree *t;
-	const int32_t *left, *right;
-	const uint16_t *slot_of_test;
+	int32_t left[MAX_SPLITS + 1], right[MAX_SPLITS + 1];
+	uint16_t slot_of_split[MAX_SPLITS];
 	uint32_t first_scratch;
 	tree_code *out;
 	shape shape;
@@ -178,9 +177,8 @@ static void child_slots(const tree_coder *c, int32_t child, bool packed, uint32_
 
 static void build_planes(tree_coder *c)
 {
-	const uint32_t *tests = c->f->split_test + c->t->first_split;
 	for (uint32_t s = c->t->n_splits; s-- > 0;) {
-		uint16_t a[MAX_PLANES], b[MAX_PLANES], mask = c->slot_of_test[tests[s]];
+		uint16_t a[MAX_PLANES], b[MAX_PLANES], mask = c->slot_of_split[s];
 		uint32_t planes = c->planes_left[s];
 		bool packed = c->packed[s];
 		child_slots(c, c->left[s], packed, c->code[s], planes, a);
@@ -299,7 +297,6 @@ static void find_places(const tree_coder *c, uint16_t *place)
 
 static bool is_oblivious(const tree_coder *c, const uint16_t *place)
 {
-	const uint32_t *tests = c->f->split_test + c->t->first_split;
 	uint32_t of_level[FULL_DEPTH];
 	if (c->t->n_splits != (1u << height_of_tree(c)) - 1)
 		return false;
@@ -307,8 +304,8 @@ static bool is_oblivious(const tree_coder *c, const uint16_t *place)
 		uint32_t level = 31u - (uint32_t)__builtin_clz(place[s] + 1u);
 		/* The leftmost place of a level comes first in preorder. */
 		if (place[s] + 1u == 1u << level)
-			of_level[level] = tests[s];
-		else if (tests[s] != of_level[level])
+			of_level[level] = c->slot_of_split[s];
+		else if (c->slot_of_split[s] != of_level[level])
 			return false;
 	}
 	return true;
@@ -316,7 +313,6 @@ static bool is_oblivious(const tree_coder *c, const uint16_t *place)
 
 static bool place_splits(tree_coder *c)
 {
-	const uint32_t *tests = c->f->split_test + c->t->first_split;
 	uint16_t place[MAX_SPLITS];
 	if (!prefers_full(c))
 		return false;
@@ -324,7 +320,7 @@ static bool place_splits(tree_coder *c)
 	if (is_oblivious(c, place))
 		return false;
 	for (uint32_t s = 0; s < c->t->n_splits; s++)
-		c->out->full_slots[place[s]] = c->slot_of_test[tests[s]];
+		c->out->full_slots[place[s]] = c->slot_of_split[s];
 	c->out->full_depth = height_of_tree(c);
 	return true;
 }
@@ -368,11 +364,11 @@ bool engine_code_tree(tree_coder *c, const forest *f, const forest_tree *t, cons
 	const uint16_t *slot_of_test, uint32_t first_scratch, sl_vector *ops, tree_code *out)
 {
 	memset(out, 0, sizeof *out);
-	c->f = f;
+	forest_children children = {c->left, c->right, sizeof c->left};
 	c->t = t;
-	c->left = f->left + t->first_split;
-	c->right = f->right + t->first_split;
-	c->slot_of_test = slot_of_test;
+	forest_list_children(f, t, &children);
+	for (uint32_t s = 0; s < t->n_splits; s++)
+		c->slot_of_split[s] = slot_of_test[forest_number(&f->split_test, (size_t)t->first_split + s)];
 	c->first_scratch = first_scratch;
 	c->out = out;
 	c->n_ops = c->n_levels = 0;
@@ -400,7 +396,6 @@ bool engine_code_tree(tree_coder *c, const forest *f, const forest_tree *t, cons
 bool engine_code_steps(const tree_coder *c, const tree_code *out, sl_vector *steps, uint8_t *start)
 {
 	uint8_t code_of_leaf[MAX_CODED_LEAVES];
-	const uint32_t *tests = c->f->split_test + c->t->first_split;
 	cursor_step *to = sl_vector_grow(steps, c->t->n_splits);
 	if (!to)
 		return false;
@@ -410,7 +405,7 @@ bool engine_code_steps(const tree_coder *c, const tree_code *out, sl_vector *ste
 	for (uint32_t s = 0; s < c->t->n_splits; s++) {
 		int32_t r = c->right[s];
 		uint32_t first_right = r < 0 ? (uint32_t)~r : c->shape.first_leaf[r];
-		to[s] = (cursor_step){c->slot_of_test[tests[s]], code_of_leaf[c->shape.first_leaf[s]], code_of_leaf[first_right]};
+		to[s] = (cursor_step){c->slot_of_split[s], code_of_leaf[c->shape.first_leaf[s]], code_of_leaf[first_right]};
 	}
 	*start = code_of_leaf[c->shape.first_leaf[0]];
 	return true;

@@ -43,59 +43,67 @@ static void put_value(const engine *e, void *values, size_t at, double value)
 		((double *)values)[at] = value;
 }
 
+static const question *question_of(const engine *e, uint32_t split)
+{
+	return e->questions + forest_number(&e->f->split_test, split);
+}
+
+/* A side of a split and where it stands. */
+typedef struct heap_place {
+	forest_side side;
+	uint32_t at;
+} heap_place;
+
 /* Where each split of a tree stands in a heap; a leaf above the bottom is reached by answering left below it. */
 static void lay_heap(const engine *e, const forest_tree *t, uint8_t *nodes, void *values, size_t first_value)
 {
 	const forest *f = e->f;
-	uint8_t place[64] = {1};
+	heap_place open[ROW_HEAP_DEPTH + 1];
+	uint32_t n = 0;
 	if (t->n_splits == 0)
-		put_value(e, values, first_value, f->leaves[t->first_leaf]);
-	for (uint32_t s = 0; s < t->n_splits; s++) {
-		const question *q = e->questions + f->split_test[t->first_split + s];
-		int32_t children[2] = {f->left[t->first_split + s], f->right[t->first_split + s]};
-		nodes[place[s]] = (uint8_t)q->column;
-		nodes[64 + place[s]] = (uint8_t)q->cut;
-		for (uint32_t side = 0; side < 2; side++) {
-			uint32_t at = 2u * place[s] + side;
-			if (children[side] >= 0) {
-				place[children[side]] = (uint8_t)at;
-				continue;
-			}
-			while (at < 64)
-				at *= 2;
-			put_value(e, values, first_value + at - 64, f->leaves[t->first_leaf + (uint32_t)~children[side]]);
+		put_value(e, values, first_value, forest_real(&f->leaves, t->first_leaf));
+	else
+		open[n++] = (heap_place){forest_whole(t), 1};
+	while (n) {
+		heap_place place = open[--n];
+		if (!forest_is_leaf(&place.side)) {
+			const question *q = question_of(e, place.side.split);
+			nodes[place.at] = (uint8_t)q->column;
+			nodes[64 + place.at] = (uint8_t)q->cut;
+			open[n++] = (heap_place){forest_right(f, &place.side), 2 * place.at + 1};
+			open[n++] = (heap_place){forest_left(f, &place.side), 2 * place.at};
+			continue;
 		}
+		while (place.at < 64)
+			place.at *= 2;
+		put_value(e, values, first_value + place.at - 64, forest_real(&f->leaves, place.side.leaf));
 	}
 }
 
 /* Leaves that a tree keeps when a split answers right: all but those on its left side. */
 static void list_masks(const forest *f, const forest_tree *t, uint64_t *masks)
 {
-	uint8_t leaves[64], first[64] = {0};
-	/* Splits are numbered in preorder, so that children come after their parents. */
-	for (uint32_t s = t->n_splits; s-- > 0;) {
-		int32_t left = f->left[t->first_split + s], right = f->right[t->first_split + s];
-		leaves[s] = (uint8_t)((left < 0 ? 1 : leaves[left]) + (right < 0 ? 1 : leaves[right]));
-	}
-	for (uint32_t s = 0; s < t->n_splits; s++) {
-		int32_t left = f->left[t->first_split + s], right = f->right[t->first_split + s];
-		uint32_t n = left < 0 ? 1 : leaves[left];
-		if (left >= 0)
-			first[left] = first[s];
-		if (right >= 0)
-			first[right] = (uint8_t)(first[s] + n);
-		masks[s] = ~((((uint64_t)1 << n) - 1) << first[s]);
+	forest_side open[64];
+	uint32_t n = 0;
+	if (t->n_splits)
+		open[n++] = forest_whole(t);
+	while (n) {
+		const forest_side at = open[--n], left = forest_left(f, &at), right = forest_right(f, &at);
+		masks[at.split - t->first_split] = ~((((uint64_t)1 << left.n_leaves) - 1) << (at.leaf - t->first_leaf));
+		if (!forest_is_leaf(&left))
+			open[n++] = left;
+		if (!forest_is_leaf(&right))
+			open[n++] = right;
 	}
 }
 
 static void lay_masks(const engine *e, const forest_tree *t, uint32_t lane, uint32_t lanes, uint8_t *nodes)
 {
-	const forest *f = e->f;
 	uint32_t slots = 64 / lanes;
 	uint64_t masks[64];
-	list_masks(f, t, masks);
+	list_masks(e->f, t, masks);
 	for (uint32_t s = 0; s < t->n_splits; s++) {
-		const question *q = e->questions + f->split_test[t->first_split + s];
+		const question *q = question_of(e, t->first_split + s);
 		uint8_t *step = nodes + (size_t)(s / slots) * ROW_STEP_BYTES(slots);
 		uint32_t slot = s % slots, at = slot * lanes + lane;
 		uint32_t narrow = (uint32_t)masks[s];
@@ -145,7 +153,7 @@ static void lay_groups(const engine *e, const row_plan *plan, const row_group *g
 		}
 		lay_masks(e, f->trees + t, lane, plan->lanes, group);
 		for (uint32_t i = 0; i <= f->trees[t].n_splits; i++)
-			put_value(e, values, (size_t)t * plan->leaf_stride + i, f->leaves[f->trees[t].first_leaf + i]);
+			put_value(e, values, (size_t)t * plan->leaf_stride + i, forest_real(&f->leaves, (size_t)f->trees[t].first_leaf + i));
 	}
 }
 

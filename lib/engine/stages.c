@@ -50,13 +50,13 @@ bool engine_serve_stages(const engine *e, const engine_call *call, const engine_
 
 static void add_tree(const forest *f, const forest_tree *t, engine_bound *b)
 {
-	const double *leaves = f->leaves + t->first_leaf;
-	double low = leaves[0], high = leaves[0];
-	bool ordered = leaves[0] == leaves[0];
+	double first = forest_real(&f->leaves, t->first_leaf), low = first, high = first;
+	bool ordered = first == first;
 	for (uint32_t i = 1; i <= t->n_splits; i++) {
-		low = leaves[i] < low ? leaves[i] : low;
-		high = leaves[i] > high ? leaves[i] : high;
-		ordered = ordered && leaves[i] == leaves[i];
+		double x = forest_real(&f->leaves, (size_t)t->first_leaf + i);
+		low = x < low ? x : low;
+		high = x > high ? x : high;
+		ordered = ordered && x == x;
 	}
 	b->low += low;
 	b->high += high;

@@ -73,7 +73,7 @@ double engine_linear_leaf(const engine *e, const input_view *view, int64_t row, 
 		double x;
 		input_column_f64(e->f, view, l->features[i], row, 1, &x);
 		if (x != x)
-			return e->f->leaves[leaf];
+			return forest_real(&e->f->leaves, leaf);
 		sum += l->coefficients[i] * forest_linear_value(x);
 	}
 	return sum;
@@ -95,7 +95,7 @@ double engine_linear_leaf_of_block(const engine *e, const double *values, size_t
 	for (uint32_t i = l->first_term[leaf]; i < l->first_term[leaf + 1]; i++) {
 		double x = values[(size_t)e->terms.slots[i] * BLOCK_ROWS + r];
 		if (x != x)
-			return e->f->leaves[leaf];
+			return forest_real(&e->f->leaves, leaf);
 		sum += l->coefficients[i] * x;
 	}
 	return sum;

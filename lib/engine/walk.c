@@ -59,7 +59,7 @@ size_t engine_walk_scratch(const engine *e)
 	return bin + sl_round_up(rows * row_bytes(e), SL_CACHE_LINE) + SL_CACHE_LINE;
 }
 
-/* Up to LANES trees × one row. `arrived` receives the leaf's node of each tree, counted in the model. */
+/* Up to LANES trees × one row. `arrived` receives the place of each tree's leaf. */
 static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *codes, uint32_t *arrived)
 {
 	if (e->walk.small_nodes)
@@ -85,27 +85,27 @@ static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *co
 		walk_rows_u32(e, tree, n, codes, arrived);
 }
 
-static uint32_t leaf_at(const engine *e, uint32_t tree, uint32_t node)
+static uint32_t leaf_at(const engine *e, uint32_t tree, uint32_t place)
 {
-	return e->f->trees[tree].first_leaf + forest_number(&e->walk.leaf_of_node, node);
+	return e->f->trees[tree].first_leaf + forest_number(&e->walk.leaf_of_place, place);
 }
 
-/* Add the leaf at a node to the sums of one row of the call. */
-static void add_leaf(const engine *e, const engine_call *call, int64_t row, uint32_t tree, uint32_t node, double *sums)
+/* Add the leaf at a place to the sums of one row of the call. */
+static void add_leaf(const engine *e, const engine_call *call, int64_t row, uint32_t tree, uint32_t place, double *sums)
 {
 	const forest *f = e->f;
 	double *to = sums + f->trees[tree].output;
 	if (engine_has_linear_leaves(e)) {
-		*to += engine_linear_leaf(e, call->view, row, leaf_at(e, tree, node));
+		*to += engine_linear_leaf(e, call->view, row, leaf_at(e, tree, place));
 		return;
 	}
 	if (e->walk.values_f32)
-		*to = (double)((float)*to + e->walk.values_f32[node]);
+		*to = (double)((float)*to + e->walk.values_f32[place]);
 	else if (e->walk.values_f64)
-		*to += e->walk.values_f64[node];
+		*to += e->walk.values_f64[place];
 	else
 		for (uint32_t i = 0; i < f->leaf_width; i++)
-			to[i] = engine_add(f, to[i], f->leaves[(size_t)leaf_at(e, tree, node) * f->leaf_width + i]);
+			to[i] = engine_add(f, to[i], forest_real(&f->leaves, (size_t)leaf_at(e, tree, place) * f->leaf_width + i));
 }
 
 void engine_start_sums(const forest *f, double *sums)
@@ -123,6 +123,8 @@ void engine_finish_row(const engine *e, const engine_call *call, double *sums, d
 		sums[o] = forest_finish_margin(&f->contract, sums[o], f->base[o], iterations);
 	if (call->output == SCORE_OUTPUT_PREDICTION)
 		engine_link_row(f, iterations, sums, out);
+	else if (sums != out)
+		memcpy(out, sums, f->contract.n_outputs * sizeof *out);
 }
 
 /* ---- few rows: trees side by side --------------------------------------------------------------------------- */
@@ -131,10 +133,10 @@ void engine_finish_row(const engine *e, const engine_call *call, double *sums, d
 static double sum_one_f32(const engine *e, const engine_call *call, const void *codes, float sum)
 {
 	for (uint32_t t = call->tree_begin; t < call->tree_end; t += LANES) {
-		uint32_t nodes[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
-		walk_trees(e, t, n, codes, nodes);
+		uint32_t places[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
+		walk_trees(e, t, n, codes, places);
 		for (uint32_t i = 0; i < n; i++)
-			sum += e->walk.values_f32[nodes[i]];
+			sum += e->walk.values_f32[places[i]];
 	}
 	return (double)sum;
 }
@@ -146,20 +148,20 @@ static void sum_trees(const engine *e, const engine_call *call, int64_t row, con
 		return;
 	}
 	for (uint32_t t = call->tree_begin; t < call->tree_end; t += LANES) {
-		uint32_t nodes[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
-		walk_trees(e, t, n, codes, nodes);
+		uint32_t places[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
+		walk_trees(e, t, n, codes, places);
 		for (uint32_t i = 0; i < n; i++)
-			add_leaf(e, call, row, t + i, nodes[i], sums);
+			add_leaf(e, call, row, t + i, places[i], sums);
 	}
 }
 
 static void list_leaves(const engine *e, const engine_call *call, const void *codes, double *out)
 {
 	for (uint32_t t = call->tree_begin; t < call->tree_end; t += LANES) {
-		uint32_t nodes[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
-		walk_trees(e, t, n, codes, nodes);
+		uint32_t places[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
+		walk_trees(e, t, n, codes, places);
 		for (uint32_t i = 0; i < n; i++)
-			*out++ = (double)forest_number(&e->f->leaf_ids, leaf_at(e, t + i, nodes[i]));
+			*out++ = (double)forest_number(&e->f->leaf_ids, leaf_at(e, t + i, places[i]));
 	}
 }
 
@@ -240,14 +242,14 @@ static void block_of_rows(const engine *e, const engine_call *call, row_range ro
 		engine_start_sums(f, out + r * width);
 	for (uint32_t t = call->tree_begin; t < call->tree_end; t++) {
 		for (size_t r = 0; r < rows.n; r += LANES) {
-			uint32_t nodes[LANES], n = (uint32_t)(rows.n - r < LANES ? rows.n - r : LANES);
-			walk_rows(e, t, n, codes + r * stride, nodes);
+			uint32_t places[LANES], n = (uint32_t)(rows.n - r < LANES ? rows.n - r : LANES);
+			walk_rows(e, t, n, codes + r * stride, places);
 			for (uint32_t i = 0; i < n; i++) {
 				double *row = out + (r + i) * width;
 				if (leaf_output)
-					row[t - call->tree_begin] = (double)forest_number(&f->leaf_ids, leaf_at(e, t, nodes[i]));
+					row[t - call->tree_begin] = (double)forest_number(&f->leaf_ids, leaf_at(e, t, places[i]));
 				else
-					add_leaf(e, call, rows.first + (int64_t)(r + i), t, nodes[i], row);
+					add_leaf(e, call, rows.first + (int64_t)(r + i), t, places[i], row);
 			}
 		}
 	}

@@ -60,10 +60,10 @@ static void fetch_tree(const engine *e, uint32_t tree)
 static ALWAYS_INLINE void find_leaves(const engine *e, uint32_t tree, const uint8_t *codes, bool far, uint32_t *leaves)
 {
 	const walk_plan *w = &e->walk;
-	uint32_t first = w->trees[tree].first_node;
-	follow_tree(w->small_nodes + first, w->trees[tree].depth, codes, leaves);
+	const walk_tree *t = w->trees + tree;
+	follow_tree(w->small_nodes + t->first_node, t->depth, codes, leaves);
 	for (size_t r = 0; r < ROWS; r++)
-		leaves[r] += first;
+		leaves[r] += t->first_place;
 	for (size_t r = 0; r < ROWS && far; r++) {
 		if (w->values_f32)
 			__builtin_prefetch(w->values_f32 + leaves[r]);

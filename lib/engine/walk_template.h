@@ -33,7 +33,7 @@ static inline void WALK_NAME(trees_in)(uint32_t lanes, const engine *e, uint32_t
 			}
 	}
 	for (uint32_t i = 0; i < n; i++)
-		arrived[i] = e->walk.trees[first + i].first_node + at[i];
+		arrived[i] = e->walk.trees[first + i].first_place + at[i];
 }
 
 /* A few trees do not pay for lanes that nobody needs. */
@@ -72,7 +72,7 @@ static inline void WALK_NAME(rows_in)(uint32_t lanes, const engine *e, uint32_t 
 			break;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		arrived[i] = t->first_node + at[i];
+		arrived[i] = t->first_place + at[i];
 }
 
 static void WALK_NAME(walk_rows)(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *arrived)

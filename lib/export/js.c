@@ -96,26 +96,6 @@ static void put_numbers(writer *w, const char *name, const double *values, size_
 	put(w, "]);\n");
 }
 
-static void put_u32(writer *w, const char *name, const uint32_t *values, size_t n)
-{
-	begin_list(w, name, "[");
-	for (size_t i = 0; i < n; i++) {
-		put_separator(w, i == 0);
-		put_int(w, values[i]);
-	}
-	put(w, "];\n");
-}
-
-static void put_i32(writer *w, const char *name, const int32_t *values, size_t n)
-{
-	begin_list(w, name, "[");
-	for (size_t i = 0; i < n; i++) {
-		put_separator(w, i == 0);
-		put_int(w, values[i]);
-	}
-	put(w, "];\n");
-}
-
 static void put_variable(writer *w, const char *name, int64_t value)
 {
 	begin_list(w, name, "");
@@ -200,6 +180,24 @@ static void put_tests(writer *w, const forest *f)
 	put(w, "];\n");
 }
 
+/* The left or the right child of every split. */
+static void put_children(writer *w, const forest *f, const char *name, bool right)
+{
+	forest_children children;
+	bool done = forest_children_new(f, &w->out->allocator, &children);
+	w->failed = w->failed || !done;
+	begin_list(w, name, "[");
+	for (uint32_t t = 0; t < f->n_trees && done; t++) {
+		forest_list_children(f, f->trees + t, &children);
+		for (uint32_t s = 0; s < f->trees[t].n_splits; s++) {
+			put_separator(w, f->trees[t].first_split + s == 0);
+			put_int(w, (right ? children.right : children.left)[s]);
+		}
+	}
+	put(w, "];\n");
+	forest_children_free(&w->out->allocator, &children);
+}
+
 static void put_trees(writer *w, const forest *f)
 {
 	put_variable(w, "rule", f->contract.category_rule);
@@ -217,10 +215,20 @@ static void put_trees(writer *w, const forest *f)
 		put_int(w, f->trees[t].output);
 	}
 	put(w, "];\n");
-	put_u32(w, "splitTests", f->split_test, f->n_splits);
-	put_i32(w, "lefts", f->left, f->n_splits);
-	put_i32(w, "rights", f->right, f->n_splits);
-	put_numbers(w, "leaves", f->leaves, (size_t)f->n_leaves * f->leaf_width);
+	begin_list(w, "splitTests", "[");
+	for (uint32_t i = 0; i < f->n_splits; i++) {
+		put_separator(w, i == 0);
+		put_int(w, forest_number(&f->split_test, i));
+	}
+	put(w, "];\n");
+	put_children(w, f, "lefts", false);
+	put_children(w, f, "rights", true);
+	begin_list(w, "leaves", "numbers([");
+	for (size_t i = 0; i < (size_t)f->n_leaves * f->leaf_width; i++) {
+		put_separator(w, i == 0);
+		put_number(w, forest_real(&f->leaves, i));
+	}
+	put(w, "]);\n");
 	put(w, export_js_trees);
 }
 

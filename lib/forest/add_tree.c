@@ -324,7 +324,7 @@ static score_status add_tree(score_builder *b, const score_tree *tree, score_err
 		memset(w.seen, 0, t.n_nodes);
 		status = walk_nodes(&w);
 	}
-	forest_tree done = {(uint32_t)w.start.splits, w.n_splits, (uint32_t)w.start.ids, t.output, w.depth};
+	forest_tree done = {(uint32_t)w.start.splits, w.n_splits, (uint32_t)w.start.ids, t.output, w.depth, 0};
 	if (status == SCORE_OK && !sl_vector_push(&b->trees, &done, 1))
 		status = sl_fail_memory(error, sizeof done);
 	if (status != SCORE_OK)

@@ -274,8 +274,8 @@ static score_status add_cuts_and_tests(assembly *a)
 				feature->first_cut = at;
 			cuts[at++] = r->cut;
 		}
-		tests[t] = (forest_test){r->feature, r->kind == FOREST_NUMERIC ? feature->n_cuts - 1 : r->set, r->kind,
-			r->missing_right, r->zero_is_missing, 0};
+		tests[t] = forest_make_test(r->feature, r->kind == FOREST_NUMERIC ? feature->n_cuts - 1 : r->set, r->kind,
+			r->missing_right, r->zero_is_missing);
 		a->test_number[remembered(r)] = t;
 	}
 	for (uint32_t i = 0, next = 0; i < forest_columns(f); i++) {
@@ -291,22 +291,51 @@ static score_status add_cuts_and_tests(assembly *a)
 
 /* ---- trees ------------------------------------------------------------------------------------------ */
 
+/* Leaves on the left side of each split, and each tree's pairs of leaves. `leaves` is room for those below each split. */
+static void count_left(forest_tree *trees, uint32_t n_trees, const int32_t *left, const int32_t *right, uint32_t *leaves,
+	uint32_t *counts)
+{
+	for (uint32_t t = 0; t < n_trees; t++) {
+		forest_tree *tree = trees + t;
+		for (uint32_t s = tree->n_splits; s-- > 0;) {
+			uint32_t at = tree->first_split + s;
+			int32_t l = left[at], r = right[at];
+			counts[at] = l < 0 ? 1 : leaves[tree->first_split + (uint32_t)l];
+			leaves[at] = counts[at] + (r < 0 ? 1 : leaves[tree->first_split + (uint32_t)r]);
+			tree->n_pairs += leaves[at] == 2;
+		}
+	}
+}
+
+static score_status add_splits(assembly *a, forest_tree *trees)
+{
+	const score_builder *b = a->b;
+	forest *f = a->f;
+	const uint32_t *test_of = b->split_test.data;
+	const score_allocator *allocator = &a->arena->allocator;
+	size_t bytes = 2 * ((size_t)f->n_splits + 1) * sizeof(uint32_t);
+	uint32_t *numbers = sl_alloc(allocator, bytes, SL_CACHE_LINE);
+	if (!numbers)
+		return out_of_memory(a);
+	for (uint32_t i = 0; i < f->n_splits; i++)
+		numbers[i] = a->test_number[test_of[i]];
+	bool done = forest_narrow_numbers(numbers, f->n_splits, a->arena, &f->split_test);
+	count_left(trees, f->n_trees, b->left.data, b->right.data, numbers + f->n_splits, numbers);
+	done = done && forest_narrow_numbers(numbers, f->n_splits, a->arena, &f->left_leaves);
+	sl_free(allocator, numbers, bytes, SL_CACHE_LINE);
+	return done ? SCORE_OK : out_of_memory(a);
+}
+
 static score_status add_trees(assembly *a)
 {
 	const score_builder *b = a->b;
 	forest *f = a->f;
-	uint32_t *split_test = sl_arena_copy(a->arena, b->split_test.data, f->n_splits, sizeof *split_test);
-	f->trees = sl_arena_copy(a->arena, b->trees.data, f->n_trees, sizeof *f->trees);
-	f->left = sl_arena_copy(a->arena, b->left.data, f->n_splits, sizeof *f->left);
-	f->right = sl_arena_copy(a->arena, b->right.data, f->n_splits, sizeof *f->right);
-	f->leaves = sl_arena_copy(a->arena, b->leaves.data, b->leaves.length, sizeof *f->leaves);
-	if (!split_test || !f->trees || !f->left || !f->right || !f->leaves ||
+	forest_tree *trees = sl_arena_copy(a->arena, b->trees.data, f->n_trees, sizeof *trees);
+	f->trees = trees;
+	if (!trees || !forest_narrow_reals(b->leaves.data, b->leaves.length, a->arena, &f->leaves) ||
 		!forest_narrow_numbers(b->leaf_ids.data, f->n_leaves, a->arena, &f->leaf_ids))
 		return out_of_memory(a);
-	for (uint32_t i = 0; i < f->n_splits; i++)
-		split_test[i] = a->test_number[split_test[i]];
-	f->split_test = split_test;
-	return SCORE_OK;
+	return add_splits(a, trees);
 }
 
 /*
@@ -331,14 +360,19 @@ static score_status add_covers(assembly *a)
 	forest *f = a->f;
 	if (b->lacks_covers || !f->n_splits)
 		return SCORE_OK;
-	double *sums = sl_alloc(&a->arena->allocator, f->n_splits * sizeof *sums, SL_CACHE_LINE);
-	if (!sums)
-		return out_of_memory(a);
-	forest_sum_covers(f, b->leaf_covers.data, sums);
-	const double *splits = covers_add_up(b->split_covers.data, sums, f->n_splits) ? sums : b->split_covers.data;
-	bool done = forest_narrow_weights(b->leaf_covers.data, f->n_leaves, a->arena, &f->leaf_covers) &&
-		forest_narrow_weights(splits, f->n_splits, a->arena, &f->split_covers);
-	sl_free(&a->arena->allocator, sums, f->n_splits * sizeof *sums, SL_CACHE_LINE);
+	const score_allocator *allocator = &a->arena->allocator;
+	forest_children children;
+	double *sums = sl_alloc(allocator, f->n_splits * sizeof *sums, SL_CACHE_LINE);
+	bool done = forest_children_new(f, allocator, &children) && sums &&
+		forest_narrow_weights(b->leaf_covers.data, f->n_leaves, a->arena, &f->leaf_covers);
+	for (uint32_t t = 0; t < f->n_trees && done; t++) {
+		forest_list_children(f, f->trees + t, &children);
+		forest_sum_covers(f, f->trees + t, &children, sums + f->trees[t].first_split);
+	}
+	const double *splits = done && covers_add_up(b->split_covers.data, sums, f->n_splits) ? sums : b->split_covers.data;
+	done = done && forest_narrow_weights(splits, f->n_splits, a->arena, &f->split_covers);
+	forest_children_free(allocator, &children);
+	sl_free(allocator, sums, f->n_splits * sizeof *sums, SL_CACHE_LINE);
 	return done ? SCORE_OK : out_of_memory(a);
 }
 

@@ -7,7 +7,6 @@
 
 #include <math.h>
 
-#define MAX_DEPTH 4096u
 #define CORRUPT SCORE_ERR_CORRUPT
 
 const char *const forest_link_names[FOREST_N_LINKS] = {"identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge",
@@ -98,9 +97,9 @@ static score_status check_numbers(const forest *f, score_error *error)
 		if (!forest_fits(f->contract.sum, f->linear_weights[i]))
 			return sl_fail(error, CORRUPT, "weight %zu is no float value", i);
 	}
-	size_t n_values = (size_t)f->n_leaves * f->leaf_width;
+	size_t n_values = f->leaves.bytes == sizeof(float) ? 0 : (size_t)f->n_leaves * f->leaf_width;
 	for (size_t i = 0; i < n_values; i++) {
-		if (!forest_fits(f->contract.sum, f->leaves[i]))
+		if (!forest_fits(f->contract.sum, forest_real(&f->leaves, i)))
 			return sl_fail(error, CORRUPT, "leaf value %zu is no float value", i);
 	}
 	return SCORE_OK;
@@ -110,12 +109,14 @@ static score_status check_covers(const forest *f, score_error *error)
 {
 	if (!f->leaf_covers.values != !f->split_covers.values)
 		return sl_fail(error, CORRUPT, "only splits or only leaves have covers");
-	for (uint32_t i = 0; f->leaf_covers.values && i < f->n_leaves; i++) {
+	/* Whole ones cannot be wrong. */
+	bool check_leaves = f->leaf_covers.bytes > sizeof(uint16_t), check_splits = f->split_covers.bytes > sizeof(uint16_t);
+	for (uint32_t i = 0; check_leaves && i < f->n_leaves; i++) {
 		double cover = forest_weight(&f->leaf_covers, i);
 		if (!(cover >= 0.0 && isfinite(cover)))
 			return sl_fail(error, CORRUPT, "the cover of leaf %u is no finite weight of at least 0", i);
 	}
-	for (uint32_t i = 0; f->split_covers.values && i < f->n_splits; i++) {
+	for (uint32_t i = 0; check_splits && i < f->n_splits; i++) {
 		double cover = forest_weight(&f->split_covers, i);
 		if (!(cover >= 0.0 && isfinite(cover)))
 			return sl_fail(error, CORRUPT, "the cover of split %u is no finite weight of at least 0", i);
@@ -142,22 +143,6 @@ static score_status check_linear_leaves(const forest *f, score_error *error)
 			return sl_fail(error, CORRUPT, "term %u is of feature %u of %u", i, l->features[i], forest_columns(f));
 	}
 	return SCORE_OK;
-}
-
-/* A split stands before its children. */
-void forest_sum_covers(const forest *f, const double *leaf_covers, double *split_covers)
-{
-	for (uint32_t t = f->n_trees; t-- > 0;) {
-		const forest_tree *tree = f->trees + t;
-		for (uint32_t s = tree->first_split + tree->n_splits; s-- > tree->first_split;) {
-			int32_t left = f->left[s], right = f->right[s];
-			double l = left < 0 ? leaf_covers[tree->first_leaf + (uint32_t)~left]
-				: split_covers[tree->first_split + (uint32_t)left];
-			double r = right < 0 ? leaf_covers[tree->first_leaf + (uint32_t)~right]
-				: split_covers[tree->first_split + (uint32_t)right];
-			split_covers[s] = l + r;
-		}
-	}
 }
 
 static score_status check_features(const forest *f, score_error *error)
@@ -235,43 +220,42 @@ static score_status check_tests(const forest *f, score_error *error)
 	return SCORE_OK;
 }
 
-/* A split whose left side is being visited. */
-typedef struct open_split {
-	uint32_t split;
-	uint32_t depth; /* of its children */
-} open_split;
+/* The right side of a split whose left side is being visited. */
+typedef struct waiting_side {
+	uint32_t n_leaves;
+	uint32_t depth;
+} waiting_side;
 
-/* Visit the tree as preorder demands: each reference must name the next split or the next leaf. Then every split and
- * leaf is reached exactly once, and the tree is one. */
+/* Visit the tree in preorder. Where every split has leaves on both sides, the parts of the whole are visited once each. */
 static score_status check_tree(const forest *f, uint32_t number, score_error *error)
 {
 	const forest_tree *tree = f->trees + number;
-	const int32_t *left = f->left + tree->first_split, *right = f->right + tree->first_split;
-	open_split open[MAX_DEPTH];
-	uint32_t n_open = 0, split = 0, leaf = 0, depth = 0, max_depth = 0;
-	int32_t next = tree->n_splits ? 0 : ~0;
+	waiting_side waiting[FOREST_MAX_DEPTH];
+	uint32_t n_waiting = 0, split = tree->first_split, max_depth = 0, n_pairs = 0;
+	waiting_side at = {tree->n_splits + 1, 0};
 	for (;;) {
-		if (next >= 0) {
-			if ((uint32_t)next != split || split >= tree->n_splits)
-				return sl_fail(error, CORRUPT, "tree %u: found split %d where split %u belongs", number, (int)next, split);
-			if (depth >= MAX_DEPTH)
-				return sl_fail(error, SCORE_ERR_LIMIT, "tree %u is deeper than %u splits", number, MAX_DEPTH);
-			open[n_open++] = (open_split){split, ++depth};
-			max_depth = depth > max_depth ? depth : max_depth;
-			next = left[split++];
+		if (at.n_leaves > 1) {
+			uint32_t n = forest_number(&f->left_leaves, split);
+			if (n == 0 || n >= at.n_leaves)
+				return sl_fail(error, CORRUPT, "tree %u: split %u has %u leaves, and %u of them on its left side", number,
+					split - tree->first_split, at.n_leaves, n);
+			if (at.depth >= FOREST_MAX_DEPTH)
+				return sl_fail(error, SCORE_ERR_LIMIT, "tree %u is deeper than %u splits", number, FOREST_MAX_DEPTH);
+			n_pairs += at.n_leaves == 2;
+			split++;
+			at.depth++;
+			max_depth = at.depth > max_depth ? at.depth : max_depth;
+			waiting[n_waiting++] = (waiting_side){at.n_leaves - n, at.depth};
+			at.n_leaves = n;
 			continue;
 		}
-		if ((uint32_t)~next != leaf)
-			return sl_fail(error, CORRUPT, "tree %u: found leaf %d where leaf %u belongs", number, (int)~next, leaf);
-		leaf++;
-		if (n_open == 0)
+		if (n_waiting == 0)
 			break;
-		depth = open[--n_open].depth;
-		next = right[open[n_open].split];
+		at = waiting[--n_waiting];
 	}
-	if (split != tree->n_splits || max_depth != tree->depth)
-		return sl_fail(error, CORRUPT, "tree %u has %u splits and depth %u, announced %u and %u", number, split,
-			max_depth, tree->n_splits, tree->depth);
+	if (max_depth != tree->depth || n_pairs != tree->n_pairs)
+		return sl_fail(error, CORRUPT, "tree %u has depth %u and %u pairs of leaves, announced %u and %u", number, max_depth,
+			n_pairs, tree->depth, tree->n_pairs);
 	return SCORE_OK;
 }
 
@@ -279,8 +263,9 @@ static score_status check_trees(const forest *f, score_error *error)
 {
 	uint32_t first_split = 0, first_leaf = 0;
 	for (uint32_t i = 0; i < f->n_splits; i++) {
-		if (f->split_test[i] >= f->n_tests)
-			return sl_fail(error, CORRUPT, "split %u asks test %u of %u", i, f->split_test[i], f->n_tests);
+		uint32_t test = forest_number(&f->split_test, i);
+		if (test >= f->n_tests)
+			return sl_fail(error, CORRUPT, "split %u asks test %u of %u", i, test, f->n_tests);
 	}
 	for (uint32_t t = 0; t < f->n_trees; t++) {
 		const forest_tree *tree = f->trees + t;

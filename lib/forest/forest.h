@@ -21,13 +21,18 @@ typedef uint8_t forest_test_kind;
 
 /* A distinct question, asked by one or many splits. Sorted by feature, kind, index, missing. */
 typedef struct forest_test {
-	uint32_t feature;        /* an input or a derived column */
-	uint32_t index;          /* cut of the feature, counted within the feature; or set, counted within the model */
-	forest_test_kind kind;
-	uint8_t missing_right;   /* NaN goes right                                             */
-	uint8_t zero_is_missing; /* |x| <= (double)1e-35f counts as missing; numeric tests only */
-	uint8_t reserved;
+	uint32_t feature : 24;        /* an input or a derived column */
+	uint32_t kind : 4;            /* forest_test_kind */
+	uint32_t missing_right : 2;   /* NaN goes right                                             */
+	uint32_t zero_is_missing : 2; /* |x| <= (double)1e-35f counts as missing; numeric tests only */
+	uint32_t index;               /* cut of the feature, counted within the feature; or set, counted within the model */
 } forest_test;
+
+static inline forest_test forest_make_test(uint32_t feature, uint32_t index, uint32_t kind, uint32_t missing_right, uint32_t zero_is_missing)
+{
+	return (forest_test){.feature = feature & 0xffffff, .kind = kind & 0xf, .missing_right = missing_right & 3,
+		.zero_is_missing = zero_is_missing & 3, .index = index};
+}
 
 /* Whole numbers in the narrowest type that holds them all. */
 typedef struct forest_numbers {
@@ -40,6 +45,32 @@ static inline uint32_t forest_number(const forest_numbers *a, size_t i)
 	if (a->bytes == 1)
 		return ((const uint8_t *)a->values)[i];
 	return a->bytes == 2 ? ((const uint16_t *)a->values)[i] : ((const uint32_t *)a->values)[i];
+}
+
+static inline uint32_t forest_number_bytes(uint32_t most)
+{
+	return most <= UINT8_MAX ? 1 : most <= UINT16_MAX ? 2 : 4;
+}
+
+static inline void forest_put_number(void *values, uint32_t bytes, size_t i, uint32_t value)
+{
+	if (bytes == 1)
+		((uint8_t *)values)[i] = (uint8_t)value;
+	else if (bytes == 2)
+		((uint16_t *)values)[i] = (uint16_t)value;
+	else
+		((uint32_t *)values)[i] = value;
+}
+
+/* Values as floats if all of them keep every bit that way, else as doubles. */
+typedef struct forest_reals {
+	const void *values;
+	uint32_t bytes; /* of one: 4 or 8 */
+} forest_reals;
+
+static inline double forest_real(const forest_reals *a, size_t i)
+{
+	return a->bytes == sizeof(float) ? (double)((const float *)a->values)[i] : ((const double *)a->values)[i];
 }
 
 /* Weights in the narrowest type that holds all of them exactly. */
@@ -55,14 +86,25 @@ static inline double forest_weight(const forest_weights *a, size_t i)
 	return a->bytes == sizeof(float) ? (double)((const float *)a->values)[i] : ((const double *)a->values)[i];
 }
 
-/* Splits and leaves of a tree are numbered in preorder, left first. A child >= 0 is a split of the same tree,
- * a negative child c is leaf ~c of the same tree. A tree of one leaf has no splits. */
+static inline void forest_put_weight(void *values, uint32_t bytes, size_t i, double weight)
+{
+	if (bytes == sizeof(uint16_t))
+		((uint16_t *)values)[i] = (uint16_t)weight;
+	else if (bytes == sizeof(float))
+		((float *)values)[i] = (float)weight;
+	else
+		((double *)values)[i] = weight;
+}
+
+/* Splits and leaves of a tree are numbered in preorder, left first, so that a tree is known from how many leaves each split has on
+ * its left side (forest_side). A tree of one leaf has no splits. */
 typedef struct forest_tree {
-	uint32_t first_split; /* into split_test, left, right */
+	uint32_t first_split; /* into split_test and left_leaves */
 	uint32_t n_splits;
 	uint32_t first_leaf;  /* into leaves and leaf_ids; n_leaves = n_splits + 1 */
 	uint32_t output;
 	uint32_t depth;       /* splits on the longest path */
+	uint32_t n_pairs;     /* splits whose sides are both leaves */
 } forest_tree;
 
 /* A label in the order of its hash. */
@@ -186,10 +228,9 @@ typedef struct forest {
 	const uint32_t *set_first;     /* [n_sets + 1] into set_members */
 	const uint32_t *set_members;   /* ascending categories of each set; sets are distinct, in lexicographic order */
 	const forest_tree *trees;
-	const uint32_t *split_test;    /* [n_splits] */
-	const int32_t *left;           /* [n_splits] */
-	const int32_t *right;          /* [n_splits] */
-	const double *leaves;          /* [n_leaves, leaf_width]; float values when sum is f32 */
+	forest_numbers split_test;     /* [n_splits] */
+	forest_numbers left_leaves;    /* [n_splits] leaves on the left side: at least 1, fewer than below the split */
+	forest_reals leaves;           /* [n_leaves, leaf_width]; float values when sum is f32 */
 	forest_numbers leaf_ids;       /* [n_leaves] the source's own leaf numbers */
 	forest_weights split_covers;   /* [n_splits] weight of the training rows that reached a split, finite, not negative */
 	forest_weights leaf_covers;    /* [n_leaves]; both unknown, or none */
@@ -200,6 +241,35 @@ typedef struct forest {
 	const double *golden_rows;     /* [n_golden, n_features] */
 	const double *golden_margins;  /* [n_golden, n_outputs]  */
 } forest;
+
+/* A tree, or what is on one side of a split. */
+typedef struct forest_side {
+	uint32_t split;    /* the first, counted in the model */
+	uint32_t leaf;     /* likewise */
+	uint32_t n_leaves; /* 1: it is a leaf and has no splits */
+} forest_side;
+
+static inline forest_side forest_whole(const forest_tree *t)
+{
+	return (forest_side){t->first_split, t->first_leaf, t->n_splits + 1};
+}
+
+static inline bool forest_is_leaf(const forest_side *side)
+{
+	return side->n_leaves == 1;
+}
+
+/* The sides of the split that `at` begins with. */
+static inline forest_side forest_left(const forest *f, const forest_side *at)
+{
+	return (forest_side){at->split + 1, at->leaf, forest_number(&f->left_leaves, at->split)};
+}
+
+static inline forest_side forest_right(const forest *f, const forest_side *at)
+{
+	uint32_t n = forest_number(&f->left_leaves, at->split);
+	return (forest_side){at->split + n, at->leaf + n, at->n_leaves - n};
+}
 
 /* Inputs and derived columns. */
 static inline uint32_t forest_columns(const forest *f)
@@ -262,15 +332,27 @@ uint32_t forest_part_values(const score_part *p);
 /* Operands that the operation does not have become 0, so that equal steps are equal. */
 void forest_drop_operands(forest_step *step);
 
-/* Covers of the splits from those of the leaves below them. */
-void forest_sum_covers(const forest *f, const double *leaf_covers, double *split_covers);
+/* Children of one tree after the other as numbers: a split, counted in its tree, or ~leaf. There is room for one more than the
+ * tree has splits. false: no memory. */
+typedef struct forest_children {
+	int32_t *left, *right;
+	size_t bytes;
+} forest_children;
+bool forest_children_new(const forest *f, const score_allocator *allocator, forest_children *out);
+void forest_children_free(const score_allocator *allocator, forest_children *children);
+void forest_list_children(const forest *f, const forest_tree *t, forest_children *to);
+
+/* Covers of a tree's splits from those of the leaves below them; `children` are the tree's. */
+void forest_sum_covers(const forest *f, const forest_tree *t, const forest_children *children, double *sums);
 
 /* Copies in the narrowest type; false: no memory. */
 bool forest_narrow_numbers(const uint32_t *values, size_t n, sl_arena *arena, forest_numbers *out);
+bool forest_narrow_reals(const double *values, size_t n, sl_arena *arena, forest_reals *out);
 bool forest_narrow_weights(const double *values, size_t n, sl_arena *arena, forest_weights *out);
-/* The same one by one: bytes of each number up to `most`, and putting it. */
-uint32_t forest_number_bytes(uint32_t most);
-void forest_put_number(void *values, uint32_t bytes, size_t i, uint32_t value);
+/* Bytes of one weight in that type. */
+uint32_t forest_weight_bytes(double weight);
+
+#define FOREST_MAX_DEPTH 4096u
 
 /* Number of values per row that the link makes of n_outputs margins; 0 if the link does not fit them. */
 uint32_t forest_link_predictions(score_link link, uint32_t n_outputs);

@@ -57,14 +57,12 @@ bool forest_goes_right(const forest *f, const forest_test *t, double x)
 
 uint32_t forest_walk(const forest *f, uint32_t tree, const double *row)
 {
-	const forest_tree *t = f->trees + tree;
-	int32_t at = t->n_splits ? 0 : ~0;
-	while (at >= 0) {
-		uint32_t split = t->first_split + (uint32_t)at;
-		const forest_test *test = f->tests + f->split_test[split];
-		at = forest_goes_right(f, test, forest_value(f, row, test->feature)) ? f->right[split] : f->left[split];
+	forest_side at = forest_whole(f->trees + tree);
+	while (!forest_is_leaf(&at)) {
+		const forest_test *test = f->tests + forest_number(&f->split_test, at.split);
+		at = forest_goes_right(f, test, forest_value(f, row, test->feature)) ? forest_right(f, &at) : forest_left(f, &at);
 	}
-	return (uint32_t)~at;
+	return at.leaf - f->trees[tree].first_leaf;
 }
 
 static double add(const forest *f, double sum, double x)
@@ -98,7 +96,7 @@ double forest_linear_leaf(const forest *f, uint32_t leaf, const double *row)
 	for (uint32_t i = l->first_term[leaf]; i < l->first_term[leaf + 1]; i++) {
 		double x = forest_value(f, row, l->features[i]);
 		if (x != x)
-			return f->leaves[leaf];
+			return forest_real(&f->leaves, leaf);
 		sum += l->coefficients[i] * forest_linear_value(x);
 	}
 	return sum;
@@ -108,14 +106,13 @@ static void tree_sums(const forest *f, const double *row, uint32_t begin, uint32
 {
 	for (uint32_t t = begin; t < end; t++) {
 		size_t leaf = (size_t)f->trees[t].first_leaf + forest_walk(f, t, row);
-		const double *values = f->leaves + leaf * f->leaf_width;
 		if (f->linear_leaves.first_term) {
 			out[f->trees[t].output] += forest_linear_leaf(f, (uint32_t)leaf, row);
 			continue;
 		}
 		for (uint32_t i = 0; i < f->leaf_width; i++) {
 			double *sum = out + f->trees[t].output + i;
-			*sum = add(f, *sum, values[i]);
+			*sum = add(f, *sum, forest_real(&f->leaves, leaf * f->leaf_width + i));
 		}
 	}
 }

@@ -41,7 +41,7 @@ void slm_pack(const uint32_t *values, size_t n, uint32_t bits, uint8_t *out)
 }
 
 /* The fewer than eight bytes from `at` on; past the end there are zeros. */
-static uint64_t tail_u64(const uint8_t *bytes, size_t size, size_t at)
+uint64_t slm_tail_u64(const uint8_t *bytes, size_t size, size_t at)
 {
 	uint64_t v = 0;
 	for (uint32_t k = 0; at + k < size; k++)
@@ -51,13 +51,8 @@ static uint64_t tail_u64(const uint8_t *bytes, size_t size, size_t at)
 
 void slm_unpack(const uint8_t *bytes, size_t size, uint32_t bits, uint32_t *out, size_t n)
 {
-	const uint64_t mask = ((uint64_t)1 << bits) - 1;
-	uint64_t bit = 0;
-	for (size_t i = 0; i < n; i++, bit += bits) {
-		const size_t at = (size_t)(bit >> 3);
-		const uint64_t window = at + 8 <= size ? slm_get_u64(bytes + at) : tail_u64(bytes, size, at);
-		out[i] = (uint32_t)(window >> (bit & 7) & mask);
-	}
+	for (size_t i = 0; i < n; i++)
+		out[i] = slm_unpack_one(bytes, size, bits, i);
 }
 
 /* The bits of a float as those of the same double. */
@@ -118,6 +113,14 @@ void slm_floats_from_bytes(const uint8_t *bytes, uint32_t bits, double *out, siz
 {
 	for (size_t i = 0; i < n; i++) {
 		const uint64_t u = bits == 32 ? widen(slm_get_u32(bytes + 4 * i)) : slm_get_u64(bytes + 8 * i);
+		memcpy(out + i, &u, sizeof u);
+	}
+}
+
+void slm_narrow_floats_from_bytes(const uint8_t *bytes, float *out, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const uint32_t u = slm_get_u32(bytes + 4 * i);
 		memcpy(out + i, &u, sizeof u);
 	}
 }

@@ -163,7 +163,18 @@ static inline void slm_put_u64(uint8_t *p, uint64_t v)
 bool slm_array_bytes(uint64_t count, uint32_t bits, uint64_t *out);
 /* Bits of the largest value, at least 1. */
 uint32_t slm_width(const uint32_t *values, size_t n);
-/* Bits i*bits … of `bytes`, least significant first. `out` has room for `n`; `bytes` holds all of them. */
+/* Up to eight bytes from `at`; past the end there are zeros. */
+uint64_t slm_tail_u64(const uint8_t *bytes, size_t size, size_t at);
+/* Bits i*bits … of `bytes`, least significant first; `bytes` holds all of them. */
+static inline uint32_t slm_unpack_one(const uint8_t *bytes, size_t size, uint32_t bits, size_t i)
+{
+	const uint64_t mask = ((uint64_t)1 << bits) - 1;
+	const uint64_t bit = (uint64_t)i * bits;
+	const size_t at = (size_t)(bit >> 3);
+	const uint64_t window = at + 8 <= size ? slm_get_u64(bytes + at) : slm_tail_u64(bytes, size, at);
+	return (uint32_t)(window >> (bit & 7) & mask);
+}
+/* `out` has room for `n`. */
 void slm_unpack(const uint8_t *bytes, size_t size, uint32_t bits, uint32_t *out, size_t n);
 /* `out` is zeroed and large enough. */
 void slm_pack(const uint32_t *values, size_t n, uint32_t bits, uint8_t *out);
@@ -171,17 +182,36 @@ void slm_pack(const uint32_t *values, size_t n, uint32_t bits, uint8_t *out);
 bool slm_all_f32(const double *values, size_t n);
 void slm_floats_to_bytes(const double *values, size_t n, uint32_t bits, uint8_t *out);
 void slm_floats_from_bytes(const uint8_t *bytes, uint32_t bits, double *out, size_t n);
+/* Of 32 bits, as they are. */
+void slm_narrow_floats_from_bytes(const uint8_t *bytes, float *out, size_t n);
 
 /* ---- trees (slm_trees.c) ---------------------------------------------------------------------------- */
 
 /* Leaf numbers of one tree under a rule. `scratch` and `ids` have room for its splits and its leaves. */
-void slm_rule_ids(slm_leaf_rule rule, uint32_t n_splits, const int32_t *left, const int32_t *right,
-	uint32_t *scratch, uint32_t *ids);
+void slm_rule_ids(slm_leaf_rule rule, uint32_t n_splits, const forest_children *children, uint32_t *scratch, uint32_t *ids);
 /* One value per split and leaf of all trees: 1 is a split, 0 a leaf, in preorder. */
 score_status slm_topology(const forest *f, const score_allocator *allocator, uint32_t *out, score_error *error);
-/* The reverse: fills trees (not their outputs), left and right. */
-score_status slm_trees_from_topology(const forest *f, const slm_section *section, const uint8_t *bytes,
-	const score_allocator *allocator, forest_tree *trees, int32_t *left, int32_t *right, score_error *error);
+/* The reverse, in two steps. Where trees begin and end: */
+score_status slm_count_trees(const forest *f, const slm_section *section, const uint8_t *bytes, forest_tree *trees,
+	score_error *error);
+
+/* A split whose left side is being read. */
+typedef struct slm_open_split {
+	uint32_t split;
+	uint32_t first_leaf;
+	uint32_t depth; /* of its children */
+} slm_open_split;
+
+typedef struct slm_topology_cursor {
+	const uint8_t *bytes;
+	uint64_t at;          /* bit */
+	slm_open_split *open; /* [FOREST_MAX_DEPTH] */
+} slm_topology_cursor;
+
+/* then the next tree, whose bits were counted: its depth, pairs, children and left_leaves, in the number of bytes that is named. False
+ * if it is deeper than FOREST_MAX_DEPTH. */
+bool slm_shape_tree(slm_topology_cursor *topology, forest_tree *tree, const forest_children *children, void *left_leaves,
+	uint32_t number_bytes);
 
 /* ---- dictionaries (slm_labels.c) --------------------------------------------------------------------- */
 

@@ -4,17 +4,9 @@
  * Comes in: untrusted bytes. Goes out: a forest in the arena that forest_check() accepted. The hash proves that the
  * file is whole, not that its author is honest: every count and number is checked again behind it.
  */
-#include "slm_layout.h"
+#include "slm_reader.h"
 
 #include <xxhash.h>
-
-typedef struct reader {
-	forest *f;
-	sl_arena *arena;
-	slm_table table;
-	const uint8_t *sections; /* the first section */
-	score_error *error;
-} reader;
 
 /* ---- prelude -------------------------------------------------------------------------------------- */
 
@@ -69,8 +61,7 @@ static score_status check_hash(const uint8_t *data, size_t size, uint8_t hash[16
 
 /* ---- sections -------------------------------------------------------------------------------------- */
 
-/* The section with exactly `n` elements; for n = 0 there must be none, and `*out` is NULL. */
-static score_status find(const reader *r, int id, uint64_t n, bool is_float, const slm_section **out)
+score_status slm_find(const slm_reader *r, int id, uint64_t n, bool is_float, const slm_section **out)
 {
 	const slm_section *s = r->table.sections + id;
 	*out = NULL;
@@ -85,8 +76,7 @@ static score_status find(const reader *r, int id, uint64_t n, bool is_float, con
 	return SCORE_OK;
 }
 
-/* Zeroed memory of the arena; after a failure NULL, and the error is set. */
-static void *take(const reader *r, sl_arena *arena, uint64_t n, size_t size)
+void *slm_take(const slm_reader *r, sl_arena *arena, uint64_t n, size_t size)
 {
 	void *memory = n <= SIZE_MAX ? sl_arena_alloc(arena, (size_t)n, size) : NULL;
 	if (memory == NULL)
@@ -94,11 +84,11 @@ static void *take(const reader *r, sl_arena *arena, uint64_t n, size_t size)
 	return memory;
 }
 
-static score_status get_floats(const reader *r, sl_arena *arena, int id, uint64_t n, const double **out)
+static score_status get_floats(const slm_reader *r, sl_arena *arena, int id, uint64_t n, const double **out)
 {
 	const slm_section *s;
-	TRY(find(r, id, n, true, &s));
-	double *values = take(r, arena, n, sizeof *values);
+	TRY(slm_find(r, id, n, true, &s));
+	double *values = slm_take(r, arena, n, sizeof *values);
 	if (values == NULL)
 		return SCORE_ERR_MEMORY;
 	if (s != NULL)
@@ -107,11 +97,11 @@ static score_status get_floats(const reader *r, sl_arena *arena, int id, uint64_
 	return SCORE_OK;
 }
 
-static score_status get_ints(const reader *r, sl_arena *arena, int id, uint64_t n, uint32_t **out)
+score_status slm_get_ints(const slm_reader *r, sl_arena *arena, int id, uint64_t n, uint32_t **out)
 {
 	const slm_section *s;
-	TRY(find(r, id, n, false, &s));
-	*out = take(r, arena, n, sizeof **out);
+	TRY(slm_find(r, id, n, false, &s));
+	*out = slm_take(r, arena, n, sizeof **out);
 	if (*out == NULL)
 		return SCORE_ERR_MEMORY;
 	if (s != NULL)
@@ -119,9 +109,41 @@ static score_status get_ints(const reader *r, sl_arena *arena, int id, uint64_t 
 	return SCORE_OK;
 }
 
+score_status slm_get_numbers(const slm_reader *r, sl_arena *arena, int id, uint64_t n, forest_numbers *out)
+{
+	const slm_section *s;
+	TRY(slm_find(r, id, n, false, &s));
+	const uint32_t bytes = s == NULL ? 1 : forest_number_bytes((uint32_t)(((uint64_t)1 << s->bits) - 1));
+	void *values = slm_take(r, arena, n, bytes);
+	if (values == NULL)
+		return SCORE_ERR_MEMORY;
+	for (size_t i = 0; s != NULL && i < (size_t)n; i++)
+		forest_put_number(values, bytes, i, slm_unpack_one(r->sections + s->offset, (size_t)s->bytes, s->bits, i));
+	*out = (forest_numbers){ values, bytes };
+	return SCORE_OK;
+}
+
+static score_status get_reals(const slm_reader *r, sl_arena *arena, int id, uint64_t n, forest_reals *out)
+{
+	const slm_section *s = r->table.sections + id;
+	const double *wide;
+	if (!s->present || s->bits != 32) {
+		TRY(get_floats(r, arena, id, n, &wide));
+		*out = (forest_reals){ wide, sizeof *wide };
+		return SCORE_OK;
+	}
+	TRY(slm_find(r, id, n, true, &s));
+	float *values = slm_take(r, arena, n, sizeof *values);
+	if (values == NULL)
+		return SCORE_ERR_MEMORY;
+	slm_narrow_floats_from_bytes(r->sections + s->offset, values, (size_t)n);
+	*out = (forest_reals){ values, sizeof *values };
+	return SCORE_OK;
+}
+
 /* ---- sets and tests --------------------------------------------------------------------------------- */
 
-static score_status expand_sets(const reader *r, const uint32_t *sizes, const uint32_t *firsts, const uint32_t *gaps,
+static score_status expand_sets(const slm_reader *r, const uint32_t *sizes, const uint32_t *firsts, const uint32_t *gaps,
 	size_t n_gaps, uint32_t *set_first, uint32_t *members)
 {
 	const uint32_t n_members = r->f->n_set_members;
@@ -146,21 +168,21 @@ static score_status expand_sets(const reader *r, const uint32_t *sizes, const ui
 	return SCORE_OK;
 }
 
-static score_status get_sets(const reader *r, sl_arena *scratch)
+static score_status get_sets(const slm_reader *r, sl_arena *scratch)
 {
 	forest *f = r->f;
 	const uint64_t n_gaps = r->table.sections[SLM_SET_GAPS].present ? r->table.sections[SLM_SET_GAPS].count : 0;
 	uint32_t *sizes;
 	uint32_t *firsts;
 	uint32_t *gaps;
-	TRY(get_ints(r, scratch, SLM_SET_SIZES, f->n_sets, &sizes));
-	TRY(get_ints(r, scratch, SLM_SET_FIRSTS, f->n_sets, &firsts));
-	TRY(get_ints(r, scratch, SLM_SET_GAPS, n_gaps, &gaps));
+	TRY(slm_get_ints(r, scratch, SLM_SET_SIZES, f->n_sets, &sizes));
+	TRY(slm_get_ints(r, scratch, SLM_SET_FIRSTS, f->n_sets, &firsts));
+	TRY(slm_get_ints(r, scratch, SLM_SET_GAPS, n_gaps, &gaps));
 	if (f->n_set_members > n_gaps + f->n_sets)
 		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section set_gaps is too short for %u categories",
 			(unsigned)f->n_set_members);
-	uint32_t *set_first = take(r, r->arena, (uint64_t)f->n_sets + 1, sizeof *set_first);
-	uint32_t *members = take(r, r->arena, f->n_set_members, sizeof *members);
+	uint32_t *set_first = slm_take(r, r->arena, (uint64_t)f->n_sets + 1, sizeof *set_first);
+	uint32_t *members = slm_take(r, r->arena, f->n_set_members, sizeof *members);
 	if (set_first == NULL || members == NULL)
 		return SCORE_ERR_MEMORY;
 	TRY(expand_sets(r, sizes, firsts, gaps, (size_t)n_gaps, set_first, members));
@@ -178,25 +200,25 @@ typedef struct test_source {
 } test_source;
 
 /* Tests of one feature: those of its cuts, then those of its sets. Returns how many there are now. */
-static uint32_t expand_feature_tests(const reader *r, test_source *from, uint32_t feature, forest_test *tests, uint32_t n)
+static uint32_t expand_feature_tests(const slm_reader *r, test_source *from, uint32_t feature, forest_test *tests, uint32_t n)
 {
 	const forest_feature *ft = r->f->features + feature;
 	for (uint32_t cut = 0; cut < ft->n_cuts; cut++) {
 		const uint32_t mask = from->masks[ft->first_cut + cut];
-		for (uint8_t bit = 0; bit < 4; bit++) {
+		for (uint32_t bit = 0; bit < 4; bit++) {
 			if (mask >> bit & 1)
-				tests[n++] = (forest_test){ feature, cut, FOREST_NUMERIC, bit >> 1, bit & 1, 0 };
+				tests[n++] = forest_make_test(feature, cut, FOREST_NUMERIC, bit >> 1, bit & 1);
 		}
 	}
 	while (from->next_set_test < r->table.n_set_tests && from->features[from->next_set_test] == feature) {
 		const uint32_t i = from->next_set_test++;
 		const forest_test_kind kind = from->flags[i] & 2 ? FOREST_CATEGORY_NOT : FOREST_CATEGORY;
-		tests[n++] = (forest_test){ feature, from->sets[i], kind, from->flags[i] & 1, 0, 0 };
+		tests[n++] = forest_make_test(feature, from->sets[i], kind, from->flags[i] & 1, 0);
 	}
 	return n;
 }
 
-static score_status get_tests(const reader *r, sl_arena *scratch)
+static score_status get_tests(const slm_reader *r, sl_arena *scratch)
 {
 	static const uint8_t bits_set[16] = { 0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4 };
 	forest *f = r->f;
@@ -204,10 +226,10 @@ static score_status get_tests(const reader *r, sl_arena *scratch)
 	test_source from = { 0 };
 	uint64_t n = n_set_tests;
 	uint32_t filled = 0;
-	TRY(get_ints(r, scratch, SLM_CUT_TESTS, f->n_cuts, &from.masks));
-	TRY(get_ints(r, scratch, SLM_SET_TEST_FEATURES, n_set_tests, &from.features));
-	TRY(get_ints(r, scratch, SLM_SET_TEST_SETS, n_set_tests, &from.sets));
-	TRY(get_ints(r, scratch, SLM_SET_TEST_FLAGS, n_set_tests, &from.flags));
+	TRY(slm_get_ints(r, scratch, SLM_CUT_TESTS, f->n_cuts, &from.masks));
+	TRY(slm_get_ints(r, scratch, SLM_SET_TEST_FEATURES, n_set_tests, &from.features));
+	TRY(slm_get_ints(r, scratch, SLM_SET_TEST_SETS, n_set_tests, &from.sets));
+	TRY(slm_get_ints(r, scratch, SLM_SET_TEST_FLAGS, n_set_tests, &from.flags));
 	for (uint32_t i = 0; i < f->n_cuts; i++) {
 		if (from.masks[i] > 15)
 			return sl_fail(r->error, SCORE_ERR_CORRUPT, "section cut_tests: expected values up to 15, found %u",
@@ -217,7 +239,7 @@ static score_status get_tests(const reader *r, sl_arena *scratch)
 	if (n != f->n_tests)
 		return sl_fail(r->error, SCORE_ERR_CORRUPT, "the header counts %u tests, the sections hold %llu",
 			(unsigned)f->n_tests, (unsigned long long)n);
-	forest_test *tests = take(r, r->arena, n, sizeof *tests);
+	forest_test *tests = slm_take(r, r->arena, n, sizeof *tests);
 	if (tests == NULL)
 		return SCORE_ERR_MEMORY;
 	for (uint32_t i = 0; i < forest_columns(f); i++)
@@ -233,123 +255,9 @@ static score_status get_tests(const reader *r, sl_arena *scratch)
 	return SCORE_OK;
 }
 
-/* ---- trees ------------------------------------------------------------------------------------------ */
-
-static score_status get_outputs(const reader *r, sl_arena *scratch, forest_tree *trees)
-{
-	const forest *f = r->f;
-	const slm_section *s = r->table.sections + SLM_TREE_OUTPUTS;
-	const uint64_t n = s->present && s->count == f->contract.trees_per_iteration ? s->count : f->n_trees;
-	uint32_t *outputs;
-	TRY(get_ints(r, scratch, SLM_TREE_OUTPUTS, n, &outputs));
-	for (uint32_t i = 0; i < f->n_trees; i++)
-		trees[i].output = outputs[i % n];
-	return SCORE_OK;
-}
-
-static score_status get_shapes(const reader *r, sl_arena *scratch)
-{
-	forest *f = r->f;
-	const slm_section *topology;
-	uint32_t *split_test;
-	TRY(find(r, SLM_TOPOLOGY, (uint64_t)f->n_splits + f->n_leaves, false, &topology));
-	if (topology != NULL && topology->bits != 1)
-		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section topology: expected type u1, found u%u",
-			(unsigned)topology->bits);
-	TRY(get_ints(r, r->arena, SLM_SPLIT_TESTS, f->n_splits, &split_test));
-	forest_tree *trees = take(r, r->arena, f->n_trees, sizeof *trees);
-	int32_t *left = take(r, r->arena, f->n_splits, sizeof *left);
-	int32_t *right = take(r, r->arena, f->n_splits, sizeof *right);
-	if (trees == NULL || left == NULL || right == NULL)
-		return SCORE_ERR_MEMORY;
-	if (topology != NULL)
-		TRY(slm_trees_from_topology(f, topology, r->sections + topology->offset, &scratch->allocator, trees, left, right,
-			r->error));
-	TRY(get_outputs(r, scratch, trees));
-	f->trees = trees;
-	f->left = left;
-	f->right = right;
-	f->split_test = split_test;
-	return SCORE_OK;
-}
-
-static score_status get_leaf_ids(const reader *r, sl_arena *scratch)
-{
-	forest *f = r->f;
-	const slm_section *s = r->table.sections + SLM_LEAF_IDS;
-	const uint64_t n_stored = s->present ? s->count : 0;
-	const bool some = r->table.sections[SLM_LEAF_ID_EXPLICIT].present;
-	uint32_t *marks;
-	uint32_t *stored;
-	uint64_t used = 0;
-	TRY(get_ints(r, scratch, SLM_LEAF_ID_EXPLICIT, some ? f->n_trees : 0, &marks));
-	TRY(get_ints(r, scratch, SLM_LEAF_IDS, n_stored, &stored));
-	uint32_t *queue = take(r, scratch, f->n_splits, sizeof *queue);
-	uint32_t *ids = take(r, scratch, f->n_leaves, sizeof *ids);
-	if (queue == NULL || ids == NULL)
-		return SCORE_ERR_MEMORY;
-	for (uint32_t i = 0; i < f->n_trees; i++) {
-		const forest_tree *t = f->trees + i;
-		const uint64_t n = (uint64_t)t->n_splits + 1;
-		if (!some || marks[i] == 0) {
-			slm_rule_ids(r->table.leaf_rule, t->n_splits, f->left + t->first_split, f->right + t->first_split, queue,
-				ids + t->first_leaf);
-			continue;
-		}
-		if (n > n_stored - used)
-			return sl_fail(r->error, SCORE_ERR_CORRUPT, "section leaf_ids ends at tree %u", (unsigned)i);
-		memcpy(ids + t->first_leaf, stored + used, (size_t)n * sizeof *ids);
-		used += n;
-	}
-	if (used != n_stored)
-		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section leaf_ids has more numbers than trees that use them");
-	return forest_narrow_numbers(ids, f->n_leaves, r->arena, &f->leaf_ids) ? SCORE_OK :
-		sl_fail_memory(r->error, f->n_leaves * sizeof *ids);
-}
-
-/* Floats or integers; `*out` is NULL if there is no section. */
-static score_status get_weights(const reader *r, sl_arena *scratch, int id, uint64_t n, double **out)
-{
-	const slm_section *s = r->table.sections + id;
-	const double *floats = NULL;
-	uint32_t *whole;
-	*out = NULL;
-	if (!s->present)
-		return SCORE_OK;
-	if (s->is_float) {
-		TRY(get_floats(r, scratch, id, n, &floats));
-		*out = (double *)(uintptr_t)floats;
-		return SCORE_OK;
-	}
-	TRY(get_ints(r, scratch, id, n, &whole));
-	*out = take(r, scratch, n, sizeof **out);
-	for (uint64_t i = 0; *out != NULL && i < n; i++)
-		(*out)[i] = (double)whole[i];
-	return *out == NULL ? SCORE_ERR_MEMORY : SCORE_OK;
-}
-
-static score_status get_covers(const reader *r, sl_arena *scratch)
-{
-	forest *f = r->f;
-	double *leaves;
-	double *splits;
-	TRY(get_weights(r, scratch, SLM_LEAF_COVERS, f->n_leaves, &leaves));
-	TRY(get_weights(r, scratch, SLM_SPLIT_COVERS, f->n_splits, &splits));
-	if (leaves != NULL && splits == NULL) {
-		splits = take(r, scratch, f->n_splits, sizeof *splits);
-		if (splits == NULL)
-			return SCORE_ERR_MEMORY;
-		forest_sum_covers(f, leaves, splits);
-	}
-	if ((leaves != NULL && !forest_narrow_weights(leaves, f->n_leaves, r->arena, &f->leaf_covers)) ||
-		(splits != NULL && !forest_narrow_weights(splits, f->n_splits, r->arena, &f->split_covers)))
-		return sl_fail_memory(r->error, f->n_leaves * sizeof *leaves);
-	return SCORE_OK;
-}
-
 /* ---- dictionaries ------------------------------------------------------------------------------------ */
 
-static score_status get_labels(const reader *r, sl_arena *scratch)
+static score_status get_labels(const slm_reader *r, sl_arena *scratch)
 {
 	const slm_section *text = r->table.sections + SLM_LABEL_TEXT;
 	const double *codes;
@@ -358,7 +266,7 @@ static score_status get_labels(const reader *r, sl_arena *scratch)
 	if (text->present && (text->bits != 8 || text->is_float))
 		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section label_text: expected type u8, found %u bits",
 			(unsigned)text->bits);
-	TRY(get_ints(r, scratch, SLM_LABEL_SIZES, labels.n, &sizes));
+	TRY(slm_get_ints(r, scratch, SLM_LABEL_SIZES, labels.n, &sizes));
 	TRY(get_floats(r, scratch, SLM_LABEL_CODES, labels.n, &codes));
 	labels.text = text->present ? r->sections + text->offset : NULL;
 	labels.sizes = sizes;
@@ -369,15 +277,15 @@ static score_status get_labels(const reader *r, sl_arena *scratch)
 /* ---- derived columns -------------------------------------------------------------------------------- */
 
 /* Sizes one after the other become places; they must add up to the elements of section `elements`. */
-static score_status get_places(const reader *r, sl_arena *scratch, int sizes_id, int elements, uint32_t n,
+static score_status get_places(const slm_reader *r, sl_arena *scratch, int sizes_id, int elements, uint32_t n,
 	const uint32_t **first, uint32_t *total)
 {
 	const slm_section *s = r->table.sections + elements;
 	const uint64_t n_elements = s->present ? s->count : 0;
 	uint64_t at = 0;
 	uint32_t *sizes;
-	TRY(get_ints(r, scratch, sizes_id, n, &sizes));
-	uint32_t *places = take(r, r->arena, (uint64_t)n + 1, sizeof *places);
+	TRY(slm_get_ints(r, scratch, sizes_id, n, &sizes));
+	uint32_t *places = slm_take(r, r->arena, (uint64_t)n + 1, sizeof *places);
 	if (places == NULL)
 		return SCORE_ERR_MEMORY;
 	for (uint32_t i = 0; i < n && at <= n_elements; i++) {
@@ -393,7 +301,7 @@ static score_status get_places(const reader *r, sl_arena *scratch, int sizes_id,
 	return SCORE_OK;
 }
 
-static score_status get_programs(const reader *r, sl_arena *scratch)
+static score_status get_programs(const slm_reader *r, sl_arena *scratch)
 {
 	static const int ids[6] = { SLM_DERIVED_CUTS, SLM_DERIVED_ROOTS, SLM_DERIVED_SOURCES, SLM_DERIVED_LISTS,
 		SLM_DERIVED_HASHES, SLM_DERIVED_STEPS };
@@ -405,9 +313,9 @@ static score_status get_programs(const reader *r, sl_arena *scratch)
 	uint64_t cuts = (uint64_t)f->n_cuts - r->table.n_derived_cuts;
 	uint64_t steps = 0;
 	for (int k = 0; k < 6; k++)
-		TRY(get_ints(r, scratch, ids[k], d->n, &fields[k]));
+		TRY(slm_get_ints(r, scratch, ids[k], d->n, &fields[k]));
 	TRY(get_floats(r, scratch, SLM_DERIVED_LEAST, d->n, &least));
-	forest_program *programs = take(r, r->arena, d->n, sizeof *programs);
+	forest_program *programs = slm_take(r, r->arena, d->n, sizeof *programs);
 	if (programs == NULL)
 		return SCORE_ERR_MEMORY;
 	for (uint32_t i = 0; i < d->n && cuts <= f->n_cuts && steps <= d->n_steps; i++) {
@@ -427,7 +335,7 @@ static score_status get_programs(const reader *r, sl_arena *scratch)
 	return SCORE_OK;
 }
 
-static score_status get_steps(const reader *r, sl_arena *scratch)
+static score_status get_steps(const slm_reader *r, sl_arena *scratch)
 {
 	forest_derived *d = &r->f->derived;
 	uint32_t *operations;
@@ -435,12 +343,12 @@ static score_status get_steps(const reader *r, sl_arena *scratch)
 	uint32_t *values;
 	const double *a;
 	const double *b;
-	TRY(get_ints(r, scratch, SLM_STEP_OPERATIONS, d->n_steps, &operations));
+	TRY(slm_get_ints(r, scratch, SLM_STEP_OPERATIONS, d->n_steps, &operations));
 	TRY(get_floats(r, scratch, SLM_STEP_A, d->n_steps, &a));
 	TRY(get_floats(r, scratch, SLM_STEP_B, d->n_steps, &b));
-	TRY(get_ints(r, scratch, SLM_STEP_KEYS, d->n_steps, &keys));
-	TRY(get_ints(r, scratch, SLM_STEP_VALUES, d->n_steps, &values));
-	forest_step *steps = take(r, r->arena, d->n_steps, sizeof *steps);
+	TRY(slm_get_ints(r, scratch, SLM_STEP_KEYS, d->n_steps, &keys));
+	TRY(slm_get_ints(r, scratch, SLM_STEP_VALUES, d->n_steps, &values));
+	forest_step *steps = slm_take(r, r->arena, d->n_steps, sizeof *steps);
 	if (steps == NULL)
 		return SCORE_ERR_MEMORY;
 	for (uint32_t i = 0; i < d->n_steps; i++) {
@@ -454,7 +362,7 @@ static score_status get_steps(const reader *r, sl_arena *scratch)
 	return SCORE_OK;
 }
 
-static score_status get_derived(const reader *r, sl_arena *scratch)
+static score_status get_derived(const slm_reader *r, sl_arena *scratch)
 {
 	forest_derived *d = &r->f->derived;
 	uint32_t *members;
@@ -463,13 +371,13 @@ static score_status get_derived(const reader *r, sl_arena *scratch)
 	TRY(get_programs(r, scratch));
 	TRY(get_steps(r, scratch));
 	TRY(get_places(r, scratch, SLM_LIST_SIZES, SLM_LIST_MEMBERS, d->n_lists, &d->list_first, &d->n_list_members));
-	TRY(get_ints(r, r->arena, SLM_LIST_MEMBERS, d->n_list_members, &members));
+	TRY(slm_get_ints(r, r->arena, SLM_LIST_MEMBERS, d->n_list_members, &members));
 	TRY(get_places(r, scratch, SLM_TABLE_SIZES, SLM_TABLE_VALUES, d->n_tables, &d->table_first, &d->n_table_values));
 	TRY(get_floats(r, r->arena, SLM_TABLE_VALUES, d->n_table_values, &d->table_values));
 	TRY(get_places(r, scratch, SLM_HASH_SIZES, SLM_HASH_LOW, d->n_hash_tables, &d->hash_first, &d->n_hashes));
-	TRY(get_ints(r, scratch, SLM_HASH_LOW, d->n_hashes, &low));
-	TRY(get_ints(r, scratch, SLM_HASH_HIGH, d->n_hashes, &high));
-	uint64_t *hashes = take(r, r->arena, d->n_hashes, sizeof *hashes);
+	TRY(slm_get_ints(r, scratch, SLM_HASH_LOW, d->n_hashes, &low));
+	TRY(slm_get_ints(r, scratch, SLM_HASH_HIGH, d->n_hashes, &high));
+	uint64_t *hashes = slm_take(r, r->arena, d->n_hashes, sizeof *hashes);
 	if (hashes == NULL)
 		return SCORE_ERR_MEMORY;
 	for (uint32_t i = 0; i < d->n_hashes; i++)
@@ -482,7 +390,7 @@ static score_status get_derived(const reader *r, sl_arena *scratch)
 /* ---- linear leaves ---------------------------------------------------------------------------------- */
 
 /* The sum of leaf_terms must be the number of terms, which the file's size bounds. */
-static score_status get_linear_leaves(const reader *r, sl_arena *scratch)
+static score_status get_linear_leaves(const slm_reader *r, sl_arena *scratch)
 {
 	forest *f = r->f;
 	forest_linear_leaves *l = &f->linear_leaves;
@@ -492,16 +400,16 @@ static score_status get_linear_leaves(const reader *r, sl_arena *scratch)
 	uint32_t *features;
 	uint64_t end = 0;
 	for (int id = SLM_LEAF_CONSTANTS; id <= SLM_TERM_COEFFICIENTS && !r->table.needs[SLM_NEEDS_LINEAR_LEAVES]; id++)
-		TRY(find(r, id, 0, true, &s));
+		TRY(slm_find(r, id, 0, true, &s));
 	if (!r->table.needs[SLM_NEEDS_LINEAR_LEAVES])
 		return SCORE_OK;
 	if (n_terms > INT32_MAX)
 		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section term_features has more than 2^31 - 1 terms");
 	TRY(get_floats(r, r->arena, SLM_LEAF_CONSTANTS, f->n_leaves, &l->constants));
-	TRY(get_ints(r, scratch, SLM_LEAF_TERMS, f->n_leaves, &counts));
-	TRY(get_ints(r, r->arena, SLM_TERM_FEATURES, n_terms, &features));
+	TRY(slm_get_ints(r, scratch, SLM_LEAF_TERMS, f->n_leaves, &counts));
+	TRY(slm_get_ints(r, r->arena, SLM_TERM_FEATURES, n_terms, &features));
 	TRY(get_floats(r, r->arena, SLM_TERM_COEFFICIENTS, n_terms, &l->coefficients));
-	uint32_t *first = take(r, r->arena, (uint64_t)f->n_leaves + 1, sizeof *first);
+	uint32_t *first = slm_take(r, r->arena, (uint64_t)f->n_leaves + 1, sizeof *first);
 	if (first == NULL)
 		return SCORE_ERR_MEMORY;
 	for (uint32_t i = 0; i < f->n_leaves; i++) {
@@ -522,10 +430,10 @@ static score_status get_linear_leaves(const reader *r, sl_arena *scratch)
 /* ---- all -------------------------------------------------------------------------------------------- */
 
 /* What a part left behind in the scratch is let go before the next: a file may ask for little more than its model keeps. */
-static score_status get_trees(const reader *r, sl_arena *scratch)
+static score_status get_trees(const slm_reader *r, sl_arena *scratch)
 {
-	static score_status (*const parts[])(const reader *, sl_arena *) = { get_sets, get_tests, get_shapes, get_leaf_ids,
-		get_covers, get_labels, get_linear_leaves };
+	static score_status (*const parts[])(const slm_reader *, sl_arena *) = { get_sets, get_tests, slm_get_trees, get_labels,
+		get_linear_leaves };
 	for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
 		const score_status status = parts[i](r, scratch);
 		sl_arena_free(scratch);
@@ -534,7 +442,7 @@ static score_status get_trees(const reader *r, sl_arena *scratch)
 	return SCORE_OK;
 }
 
-static score_status get_all(const reader *r, sl_arena *scratch)
+static score_status get_all(const slm_reader *r, sl_arena *scratch)
 {
 	forest *f = r->f;
 	const uint64_t n_outputs = f->contract.n_outputs;
@@ -545,7 +453,7 @@ static score_status get_all(const reader *r, sl_arena *scratch)
 	if (f->derived.n > 0)
 		TRY(get_derived(r, scratch));
 	TRY(get_floats(r, r->arena, SLM_CUTS, f->n_cuts, &f->cuts));
-	TRY(get_floats(r, r->arena, SLM_LEAVES, (uint64_t)f->n_leaves * f->leaf_width, &f->leaves));
+	TRY(get_reals(r, r->arena, SLM_LEAVES, (uint64_t)f->n_leaves * f->leaf_width, &f->leaves));
 	TRY(get_floats(r, r->arena, SLM_BASE, n_outputs, &f->base));
 	TRY(get_floats(r, r->arena, SLM_LINEAR_WEIGHTS, n_weights, &f->linear_weights));
 	if (n_weights == 0)
@@ -555,7 +463,7 @@ static score_status get_all(const reader *r, sl_arena *scratch)
 	return get_trees(r, scratch);
 }
 
-static score_status read_checked(reader *r, const uint8_t *data, size_t size, size_t header_size)
+static score_status read_checked(slm_reader *r, const uint8_t *data, size_t size, size_t header_size)
 {
 	const size_t first_section = sl_round_up(SLM_PRELUDE_BYTES + header_size, SLM_ALIGN);
 	sl_arena scratch;
@@ -571,12 +479,12 @@ static score_status read_checked(reader *r, const uint8_t *data, size_t size, si
 score_status slm_read(const void *data, size_t size, sl_arena *arena, forest **out, uint8_t hash[16],
 	score_error *error)
 {
-	reader r = { .arena = arena, .error = error };
+	slm_reader r = { .arena = arena, .error = error };
 	size_t header_size = 0;
 	*out = NULL;
 	TRY(check_prelude(data, size, &header_size, error));
 	TRY(check_hash(data, size, hash, error));
-	r.f = take(&r, arena, 1, sizeof *r.f);
+	r.f = slm_take(&r, arena, 1, sizeof *r.f);
 	if (r.f == NULL)
 		return SCORE_ERR_MEMORY;
 	TRY(read_checked(&r, data, size, header_size));

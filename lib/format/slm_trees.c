@@ -40,13 +40,12 @@ static void level_order_ids(uint32_t n_splits, const int32_t *left, const int32_
 	}
 }
 
-void slm_rule_ids(slm_leaf_rule rule, uint32_t n_splits, const int32_t *left, const int32_t *right,
-	uint32_t *scratch, uint32_t *ids)
+void slm_rule_ids(slm_leaf_rule rule, uint32_t n_splits, const forest_children *children, uint32_t *scratch, uint32_t *ids)
 {
 	if (rule == SLM_PREORDER) {
-		preorder_ids(n_splits, left, ids);
+		preorder_ids(n_splits, children->left, ids);
 	} else if (rule == SLM_LEVEL_ORDER) {
-		level_order_ids(n_splits, left, right, scratch, ids);
+		level_order_ids(n_splits, children->left, children->right, scratch, ids);
 	} else {
 		for (uint32_t leaf = 0; leaf <= n_splits; leaf++)
 			ids[leaf] = leaf;
@@ -57,94 +56,97 @@ score_status slm_topology(const forest *f, const score_allocator *allocator, uin
 {
 	const size_t scratch_bytes = (size_t)f->n_leaves * sizeof(uint32_t);
 	uint32_t *ids = sl_alloc(allocator, scratch_bytes, SL_CACHE_LINE);
+	forest_children children;
+	const bool done = forest_children_new(f, allocator, &children) && ids != NULL;
 	size_t first = 0;
-	if (ids == NULL)
-		return sl_fail_memory(error, scratch_bytes);
-	for (uint32_t i = 0; i < f->n_trees; i++) {
+	for (uint32_t i = 0; i < f->n_trees && done; i++) {
 		const forest_tree *t = f->trees + i;
 		const size_t n_nodes = 2 * (size_t)t->n_splits + 1;
-		preorder_ids(t->n_splits, f->left + t->first_split, ids);
+		forest_list_children(f, t, &children);
+		preorder_ids(t->n_splits, children.left, ids);
 		for (size_t k = 0; k < n_nodes; k++)
 			out[first + k] = 1;
 		for (size_t leaf = 0; leaf <= t->n_splits; leaf++)
 			out[first + ids[leaf]] = 0;
 		first += n_nodes;
 	}
+	forest_children_free(allocator, &children);
 	sl_free(allocator, ids, scratch_bytes, SL_CACHE_LINE);
-	return SCORE_OK;
+	return done ? SCORE_OK : sl_fail_memory(error, scratch_bytes);
 }
 
-typedef struct bit_cursor {
-	const uint8_t *bytes;
-	uint64_t at;
-	uint64_t end;
-} bit_cursor;
-
-typedef struct tree_room {
-	uint32_t splits;
-	uint32_t leaves;
-} tree_room;
-
-/* One tree from the next bits. `left` and `right` start at its first split; a split that still waits for its right
- * child keeps the one that waited before it in `right`. False when bits, splits or leaves run out. */
-static bool next_tree(bit_cursor *bits, tree_room room, forest_tree *tree, int32_t *left, int32_t *right,
-	uint32_t *depth)
+static bool bit_at(const uint8_t *bytes, uint64_t at)
 {
-	uint32_t n_leaves = 0;
-	int32_t waiting = -1; /* last split without right child */
-	int32_t above = -1;   /* split whose left child is next */
-	do {
-		if (bits->at == bits->end)
-			return false;
-		const bool split = bits->bytes[bits->at >> 3] >> (bits->at & 7) & 1;
-		bits->at++;
-		if (split ? tree->n_splits == room.splits : n_leaves == room.leaves)
-			return false;
-		const int32_t node = split ? (int32_t)tree->n_splits++ : ~(int32_t)n_leaves++;
-		int32_t parent = above;
-		if (above >= 0) {
-			left[above] = node;
-			right[above] = waiting;
-			waiting = above;
-		} else if (waiting >= 0) {
-			parent = waiting;
-			waiting = right[parent];
-			right[parent] = node;
-		}
-		above = split ? node : -1;
-		if (split) {
-			depth[node] = parent < 0 ? 1 : depth[parent] + 1;
-			tree->depth = depth[node] > tree->depth ? depth[node] : tree->depth;
-		}
-	} while (above >= 0 || waiting >= 0);
-	return true;
+	return bytes[at >> 3] >> (at & 7) & 1;
 }
 
-score_status slm_trees_from_topology(const forest *f, const slm_section *section, const uint8_t *bytes,
-	const score_allocator *allocator, forest_tree *trees, int32_t *left, int32_t *right, score_error *error)
+/* One tree from bit `*at` on: the number of its splits. False when bits or splits run out. */
+static bool count_tree(const uint8_t *bytes, uint64_t *at, uint64_t end, uint32_t room, uint32_t *n_splits)
 {
-	const size_t scratch_bytes = ((size_t)f->n_splits + 1) * sizeof(uint32_t);
-	bit_cursor bits = { bytes, 0, section->count };
+	const uint64_t begin = *at;
+	int64_t open = 1; /* nodes that are announced and not yet seen */
+	uint64_t bit = begin;
+	for (; open > 0 && bit < end; bit++)
+		open += bit_at(bytes, bit) ? 1 : -1;
+	const uint64_t splits = (bit - begin) / 2;
+	*at = bit;
+	*n_splits = (uint32_t)splits;
+	return open == 0 && splits <= room;
+}
+
+score_status slm_count_trees(const forest *f, const slm_section *section, const uint8_t *bytes, forest_tree *trees,
+	score_error *error)
+{
+	uint64_t at = 0;
 	uint32_t splits = 0;
-	uint32_t leaves = 0;
 	uint32_t done = 0;
-	uint32_t *depth = sl_alloc(allocator, scratch_bytes, SL_CACHE_LINE);
-	if (depth == NULL)
-		return sl_fail_memory(error, scratch_bytes);
 	for (; done < f->n_trees; done++) {
 		forest_tree *t = trees + done;
-		const tree_room room = { f->n_splits - splits, f->n_leaves - leaves };
 		t->first_split = splits;
-		t->first_leaf = leaves;
-		if (!next_tree(&bits, room, t, left + splits, right + splits, depth))
+		t->first_leaf = splits + done;
+		if (!count_tree(bytes, &at, section->count, f->n_splits - splits, &t->n_splits))
 			break;
 		splits += t->n_splits;
-		leaves += t->n_splits + 1;
 	}
-	sl_free(allocator, depth, scratch_bytes, SL_CACHE_LINE);
-	if (done < f->n_trees || splits != f->n_splits || bits.at != bits.end)
+	if (done < f->n_trees || splits != f->n_splits || at != section->count)
 		return sl_fail(error, SCORE_ERR_CORRUPT,
 			"section topology does not hold %u trees with %u splits (tree %u does not fit); the file is damaged",
 			(unsigned)f->n_trees, (unsigned)f->n_splits, (unsigned)done);
 	return SCORE_OK;
+}
+
+bool slm_shape_tree(slm_topology_cursor *topology, forest_tree *tree, const forest_children *children, void *left_leaves,
+	uint32_t number_bytes)
+{
+	uint32_t n_open = 0;
+	uint32_t depth = 0;
+	uint32_t split = 0;
+	uint32_t leaf = 0;
+	uint32_t last = 1; /* bits, the latest lowest */
+	int32_t root;
+	int32_t *from = &root; /* what leads to the next node */
+	tree->depth = 0;
+	tree->n_pairs = 0;
+	while (leaf <= tree->n_splits) {
+		const bool is_split = bit_at(topology->bytes, topology->at++);
+		last = (last << 1 | is_split) & 7;
+		tree->n_pairs += last == 4; /* a split, a leaf, a leaf */
+		*from = is_split ? (int32_t)split : ~(int32_t)leaf;
+		if (is_split) {
+			if (depth == FOREST_MAX_DEPTH)
+				return false;
+			from = children->left + split;
+			topology->open[n_open++] = (slm_open_split){ split++, leaf, ++depth };
+			tree->depth = depth > tree->depth ? depth : tree->depth;
+			continue;
+		}
+		leaf++;
+		if (n_open > 0) {
+			const slm_open_split *ended = topology->open + --n_open;
+			from = children->right + ended->split;
+			forest_put_number(left_leaves, number_bytes, (size_t)tree->first_split + ended->split, leaf - ended->first_leaf);
+			depth = ended->depth;
+		}
+	}
+	return true;
 }

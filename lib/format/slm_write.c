@@ -157,15 +157,39 @@ static score_status put_topology(writer *w)
 	return put_ints(w, SLM_TOPOLOGY, bits, n);
 }
 
+static score_status put_split_tests(writer *w)
+{
+	const forest *f = &w->model;
+	uint32_t *tests = scratch_ints(w, f->n_splits);
+	if (tests == NULL)
+		return SCORE_ERR_MEMORY;
+	for (uint32_t i = 0; i < f->n_splits; i++)
+		tests[i] = forest_number(&f->split_test, i);
+	return put_ints(w, SLM_SPLIT_TESTS, tests, f->n_splits);
+}
+
+static score_status put_leaves(writer *w)
+{
+	const forest *f = &w->model;
+	const size_t n = (size_t)f->n_leaves * f->leaf_width;
+	double *values = sl_arena_alloc(&w->arena, n, sizeof *values);
+	if (values == NULL)
+		return sl_fail_memory(w->error, n * sizeof *values);
+	for (size_t i = 0; i < n; i++)
+		values[i] = forest_real(&f->leaves, i);
+	return put_floats(w, SLM_LEAVES, values, n);
+}
+
 /* Marks the trees whose leaf numbers do not follow the rule; returns the leaves of those trees. */
-static uint64_t mark_explicit(const forest *f, slm_leaf_rule rule, uint32_t *scratch, uint32_t *marks)
+static uint64_t mark_explicit(const forest *f, slm_leaf_rule rule, forest_children *children, uint32_t *scratch, uint32_t *marks)
 {
 	uint64_t n = 0;
 	for (uint32_t i = 0; i < f->n_trees; i++) {
 		const forest_tree *t = f->trees + i;
 		const size_t leaves = (size_t)t->n_splits + 1;
 		uint32_t *ids = scratch + leaves;
-		slm_rule_ids(rule, t->n_splits, f->left + t->first_split, f->right + t->first_split, scratch, ids);
+		forest_list_children(f, t, children);
+		slm_rule_ids(rule, t->n_splits, children, scratch, ids);
 		marks[i] = 0;
 		for (size_t k = 0; k < leaves && !marks[i]; k++)
 			marks[i] = ids[k] != forest_number(&f->leaf_ids, t->first_leaf + k);
@@ -174,23 +198,35 @@ static uint64_t mark_explicit(const forest *f, slm_leaf_rule rule, uint32_t *scr
 	return n;
 }
 
-static score_status put_leaf_ids(writer *w)
+/* Marks for the rule that fewest leaves do not follow; returns how many do not. */
+static uint64_t choose_leaf_rule(writer *w, forest_children *children, uint32_t *scratch, uint32_t *marks)
 {
 	const forest *f = &w->model;
-	uint32_t *scratch = scratch_ints(w, 2 * (size_t)f->n_leaves);
-	uint32_t *marks = scratch_ints(w, f->n_trees);
 	uint64_t best = UINT64_MAX;
-	size_t n = 0;
-	if (scratch == NULL || marks == NULL)
-		return SCORE_ERR_MEMORY;
 	for (slm_leaf_rule rule = 0; rule < SLM_N_LEAF_RULES; rule++) {
-		const uint64_t leaves = mark_explicit(f, rule, scratch, marks);
+		const uint64_t leaves = mark_explicit(f, rule, children, scratch, marks);
 		if (leaves < best) {
 			best = leaves;
 			w->table.leaf_rule = rule;
 		}
 	}
-	if (mark_explicit(f, w->table.leaf_rule, scratch, marks) == 0)
+	return mark_explicit(f, w->table.leaf_rule, children, scratch, marks);
+}
+
+static score_status put_leaf_ids(writer *w)
+{
+	const forest *f = &w->model;
+	uint32_t *scratch = scratch_ints(w, 2 * (size_t)f->n_leaves);
+	uint32_t *marks = scratch_ints(w, f->n_trees);
+	forest_children children;
+	size_t n = 0;
+	if (scratch == NULL || marks == NULL)
+		return SCORE_ERR_MEMORY;
+	if (!forest_children_new(f, &w->arena.allocator, &children))
+		return sl_fail_memory(w->error, children.bytes);
+	const uint64_t explicit_leaves = choose_leaf_rule(w, &children, scratch, marks);
+	forest_children_free(&w->arena.allocator, &children);
+	if (explicit_leaves == 0)
 		return SCORE_OK;
 	for (uint32_t i = 0; i < f->n_trees; i++) {
 		const size_t leaves = (size_t)f->trees[i].n_splits + 1;
@@ -234,9 +270,14 @@ static score_status put_covers(writer *w)
 	double *sums = sl_arena_alloc(&w->arena, f->n_splits, sizeof *sums);
 	const double *leaves = widen_weights(w, &f->leaf_covers, f->n_leaves);
 	const double *splits = widen_weights(w, &f->split_covers, f->n_splits);
-	if (sums == NULL || leaves == NULL || splits == NULL)
+	forest_children children;
+	if (sums == NULL || leaves == NULL || splits == NULL || !forest_children_new(f, &w->arena.allocator, &children))
 		return sl_fail_memory(w->error, f->n_splits * sizeof *sums);
-	forest_sum_covers(f, leaves, sums);
+	for (uint32_t t = 0; t < f->n_trees; t++) {
+		forest_list_children(f, f->trees + t, &children);
+		forest_sum_covers(f, f->trees + t, &children, sums + f->trees[t].first_split);
+	}
+	forest_children_free(&w->arena.allocator, &children);
 	TRY(put_weights(w, SLM_LEAF_COVERS, leaves, f->n_leaves));
 	if (memcmp(sums, splits, f->n_splits * sizeof *sums) == 0)
 		return SCORE_OK;
@@ -373,8 +414,8 @@ static score_status put_all(writer *w)
 	if (f->n_trees > 0) {
 		TRY(put_tree_outputs(w));
 		TRY(put_topology(w));
-		TRY(put_ints(w, SLM_SPLIT_TESTS, f->split_test, f->n_splits));
-		TRY(put_floats(w, SLM_LEAVES, f->leaves, (size_t)f->n_leaves * f->leaf_width));
+		TRY(put_split_tests(w));
+		TRY(put_leaves(w));
 		TRY(put_leaf_ids(w));
 	}
 	TRY(put_floats(w, SLM_BASE, f->base, n_outputs));

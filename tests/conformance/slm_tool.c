@@ -37,12 +37,21 @@ static void print_weights(const char *name, const forest_weights *weights, size_
 	printf("\n");
 }
 
-static void print_ints(const char *name, const int32_t *values, size_t n)
+/* The left or the right child of each split, counted in its tree. */
+static void print_children(const forest *f, const char *name, bool is_right)
 {
+	const score_allocator allocator = sl_allocator(NULL);
+	forest_children children;
 	printf("%s:", name);
-	for (size_t i = 0; i < n; i++)
-		printf(" %" PRId32, values[i]);
+	if (!forest_children_new(f, &allocator, &children))
+		return;
+	for (uint32_t t = 0; t < f->n_trees; t++) {
+		forest_list_children(f, f->trees + t, &children);
+		for (uint32_t s = 0; s < f->trees[t].n_splits; s++)
+			printf(" %" PRId32, (is_right ? children.right : children.left)[s]);
+	}
 	printf("\n");
+	forest_children_free(&allocator, &children);
 }
 
 static void print_linear_leaves(const forest *f)
@@ -133,11 +142,16 @@ static void print_forest(const forest *f)
 	for (uint32_t i = 0; i < f->n_trees; i++)
 		printf("tree: %u %u %u %u %u\n", (unsigned)f->trees[i].first_split, (unsigned)f->trees[i].n_splits,
 			(unsigned)f->trees[i].first_leaf, (unsigned)f->trees[i].output, (unsigned)f->trees[i].depth);
-	print_uints("split_test", f->split_test, f->n_splits);
-	print_ints("left", f->left, f->n_splits);
-	print_ints("right", f->right, f->n_splits);
-	print_doubles("leaves", f->leaves, (size_t)f->n_leaves * f->leaf_width);
-	printf("leaf_ids:");
+	printf("split_test:");
+	for (uint32_t i = 0; i < f->n_splits; i++)
+		printf(" %" PRIu32, forest_number(&f->split_test, i));
+	printf("\n");
+	print_children(f, "left", false);
+	print_children(f, "right", true);
+	printf("leaves:");
+	for (size_t i = 0; i < (size_t)f->n_leaves * f->leaf_width; i++)
+		printf(" %016" PRIx64, sl_f64_bits(forest_real(&f->leaves, i)));
+	printf("\nleaf_ids:");
 	for (uint32_t i = 0; i < f->n_leaves; i++)
 		printf(" %" PRIu32, forest_number(&f->leaf_ids, i));
 	printf("\n");

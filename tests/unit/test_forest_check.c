@@ -31,6 +31,27 @@ static void set_cover(forest_weights *covers, size_t n, double first)
 	*covers = (forest_weights){wide, sizeof *wide};
 }
 
+/* The first number; all become wide ones. */
+static void set_number(forest_numbers *numbers, size_t n, uint32_t first)
+{
+	static uint32_t wide[4096];
+	assert_true(n > 0 && n <= sizeof wide / sizeof *wide);
+	for (size_t i = 0; i < n; i++)
+		wide[i] = i ? forest_number(numbers, i) : first;
+	*numbers = (forest_numbers){wide, sizeof *wide};
+}
+
+/* Leaf value `at`, likewise. */
+static void set_leaf(forest *f, size_t at, double value)
+{
+	static double wide[4096];
+	const size_t n = (size_t)f->n_leaves * f->leaf_width;
+	assert_true(at < n && n <= sizeof wide / sizeof *wide);
+	for (size_t i = 0; i < n; i++)
+		wide[i] = i == at ? value : forest_real(&f->leaves, i);
+	f->leaves = (forest_reals){wide, sizeof *wide};
+}
+
 /* Each changes one thing, named as the check names it. */
 #define CHANGE(NAME, STATEMENT) \
 	static void NAME(forest *f) \
@@ -63,7 +84,7 @@ CHANGE(missing_leaf, f->n_leaves--)
 CHANGE(too_many_splits, f->n_splits = UINT32_MAX)
 CHANGE(base_no_float, AT(f->base, 0, double) = 0.1)
 CHANGE(weight_no_float, AT(f->linear_weights, 0, double) = 0.1)
-CHANGE(leaf_no_float, AT(f->leaves, 1, double) = 0.1)
+CHANGE(leaf_no_float, set_leaf(f, 1, 0.1))
 CHANGE(lone_covers, f->split_covers.values = NULL)
 CHANGE(negative_leaf_cover, set_cover(&f->leaf_covers, f->n_leaves, -1.0))
 CHANGE(infinite_leaf_cover, set_cover(&f->leaf_covers, f->n_leaves, INFINITY))
@@ -73,7 +94,7 @@ CHANGE(terms_sum_in_float, f->contract.sum = SCORE_F32)
 CHANGE(terms_compare_in_float, f->contract.compare = SCORE_F32)
 CHANGE(linear_with_weights_and_trees, f->n_trees = 1)
 CHANGE(terms_of_a_linear_model, f->linear_leaves.first_term = f->set_first)
-CHANGE(terms_of_vectors, f->linear_leaves.first_term = f->split_test)
+CHANGE(terms_of_vectors, f->linear_leaves.first_term = (const uint32_t *)f->trees)
 CHANGE(terms_start_late, AT(f->linear_leaves.first_term, 0, uint32_t) = 1)
 CHANGE(terms_end_early, f->linear_leaves.n_terms--)
 CHANGE(terms_overlap, AT(f->linear_leaves.first_term, 1, uint32_t) = UINT32_MAX)
@@ -102,13 +123,11 @@ CHANGE(test_of_no_cut, AT(f->tests, 0, forest_test).index = 9999)
 CHANGE(test_of_no_set, AT(f->tests, 0, forest_test).index = 9999)
 CHANGE(tests_equal, AT(f->tests, 1, forest_test) = f->tests[0])
 CHANGE(tests_descend, AT(f->tests, f->n_tests - 1, forest_test) = f->tests[0])
-CHANGE(split_asks_nothing, AT(f->split_test, 0, uint32_t) = 9999)
-CHANGE(split_out_of_order, AT(f->left, 0, int32_t) = 2)
-CHANGE(split_of_the_next_tree, AT(f->left, 0, int32_t) = 0)
-CHANGE(split_beyond_the_tree, AT(f->left, 0, int32_t) = 1)
-CHANGE(fewer_splits_than_announced, (AT(f->left, 0, int32_t) = ~0, AT(f->right, 0, int32_t) = ~1))
-CHANGE(leaf_twice, AT(f->right, 0, int32_t) = ~0)
-CHANGE(more_splits_than_reached, AT(f->left, 0, int32_t) = ~0)
+CHANGE(split_asks_nothing, set_number(&f->split_test, f->n_splits, 9999))
+CHANGE(no_left_side, set_number(&f->left_leaves, f->n_splits, 0))
+CHANGE(no_right_side, set_number(&f->left_leaves, f->n_splits, f->trees[0].n_splits + 1))
+CHANGE(left_side_too_large, set_number(&f->left_leaves, f->n_splits, UINT32_MAX))
+CHANGE(pairs_are_others, AT(f->trees, 0, forest_tree).n_pairs++)
 CHANGE(depth_is_another, AT(f->trees, 0, forest_tree).depth++)
 CHANGE(tree_starts_late, AT(f->trees, 0, forest_tree).first_split++)
 CHANGE(leaves_start_late, AT(f->trees, 0, forest_tree).first_leaf++)
@@ -160,7 +179,7 @@ static void terms_sum_floats(forest *f)
 	for (uint32_t i = 0; i < f->contract.n_outputs; i++)
 		AT(f->base, i, double) = 0.5;
 	for (size_t i = 0; i < f->n_leaves; i++)
-		AT(f->leaves, i, double) = 1.0;
+		set_leaf(f, i, 1.0);
 }
 
 static forest_step *lookup_of(forest *f, bool dense)
@@ -257,13 +276,12 @@ static const change changes[] = {
 	{"xgboost", tests_equal, "test 1 is out of order"},
 	{"xgboost", tests_descend, "out of order"},
 	{"tiny", split_asks_nothing, "split 0 asks test 9999"},
-	{"xgboost", split_out_of_order, "found split 2 where split 1 belongs"},
-	{"tiny", split_of_the_next_tree, "found split 0 where split 1 belongs"},
-	{"tiny", split_beyond_the_tree, "found split 1 where split 1 belongs"},
-	{"xgboost", fewer_splits_than_announced, "tree 0 has 1 splits and depth 1, announced"},
-	{"tiny", leaf_twice, "found leaf 0 where leaf 1 belongs"},
-	{"xgboost", more_splits_than_reached, "tree 0"},
-	{"tiny", depth_is_another, "announced 1 and 2"},
+	{"xgboost", no_left_side, "tree 0: split 0 has"},
+	{"tiny", no_left_side, "and 0 of them on its left side"},
+	{"tiny", no_right_side, "has 2 leaves, and 2 of them on its left side"},
+	{"xgboost", left_side_too_large, "and 4294967295 of them"},
+	{"tiny", pairs_are_others, "1 pairs of leaves, announced 1 and 2"},
+	{"tiny", depth_is_another, "has depth 1 and 1 pairs of leaves, announced 2 and 1"},
 	{"tiny", tree_starts_late, "tree 0 is out of range"},
 	{"tiny", leaves_start_late, "tree 0 is out of range"},
 	{"tiny", tree_too_long, "tree 0 is out of range"},

@@ -135,28 +135,24 @@ static void depth(void **state)
 {
 	enum { DEEP = 4097 };
 	const score_allocator standard = sl_allocator(NULL);
-	static uint32_t split_test[DEEP];
-	static int32_t left[DEEP], right[DEEP];
+	static uint32_t split_test[DEEP], left_leaves[DEEP];
 	static double leaves[DEEP + 1];
 	sl_arena arena;
 	(void)state;
 	sl_arena_init(&arena, &standard, 0);
 	forest *f = sample_make(sample_find("tiny"), &arena);
 	assert_non_null(f);
-	for (int32_t deep = DEEP - 1; deep <= DEEP; deep++) {
-		for (int32_t i = 0; i < deep; i++) {
-			left[i] = i + 1 < deep ? i + 1 : ~0;
-			right[i] = ~(deep - i);
-		}
-		const forest_tree tree = {.n_splits = (uint32_t)deep, .depth = (uint32_t)deep};
+	for (uint32_t deep = DEEP - 1; deep <= DEEP; deep++) {
+		for (uint32_t i = 0; i < deep; i++)
+			left_leaves[i] = deep - i;
+		const forest_tree tree = {.n_splits = deep, .depth = deep, .n_pairs = 1};
 		f->trees = &tree;
 		f->n_trees = f->contract.trees_per_iteration = 1;
-		f->n_splits = (uint32_t)deep;
-		f->n_leaves = (uint32_t)deep + 1;
-		f->split_test = split_test;
-		f->left = left;
-		f->right = right;
-		f->leaves = leaves;
+		f->n_splits = deep;
+		f->n_leaves = deep + 1;
+		f->split_test = (forest_numbers){split_test, sizeof *split_test};
+		f->left_leaves = (forest_numbers){left_leaves, sizeof *left_leaves};
+		f->leaves = (forest_reals){leaves, sizeof *leaves};
 		f->leaf_covers.values = f->split_covers.values = NULL;
 		if (deep < DEEP)
 			assert_int_equal(forest_check(f, &error), SCORE_OK);
