@@ -106,8 +106,9 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	}
 	sl_free(&arena->allocator, m.queue, queue_bytes, 64);
 	e->walk = (walk_plan){m.small, m.nodes, m.wide, {m.leaf_of_node, m.leaf_bytes}, m.values_f32, m.values_f64, trees, false,
-		(uint32_t)(2 * most + 1)};
+		(uint32_t)(2 * most + 1), false};
 	for (uint32_t c = 0; c < e->n_columns; c++)
 		e->walk.has_sets |= e->columns[c].is_category;
+	e->walk.eight = engine_fits_eight(e);
 	return SCORE_OK;
 }
