@@ -285,19 +285,12 @@ static uint32_t narrow_rows(const planner *p)
 	return many ? k->narrow_rows + 64 * k->narrow->plane_words : k->narrow_rows;
 }
 
-/*
- * From how many rows on the batch regime is faster than the walk. A block costs what its select operations cost, whatever the
- * number of rows; bench/regimes.c found for trees without many of them 12 rows (500 trees of depth 6, 26 places of a fixed
- * program's, and of 31 leaves, 48 operations), and 46 rows for trees of 255 leaves, 815 operations. A place of the fixed
- * program costs two fifths of an operation. Cursors cost less: a call of few rows takes 130 us (500 trees of 255 leaves), where
- * the walk takes 15 us per row, and 40 us (31 leaves), where it takes 6.5.
- */
-static uint32_t least_rows(const planner *p)
+/* What a block costs per tree, in select operations: a place of the fixed program costs two fifths of one, and two steps of
+ * cursors cost the few rows of a narrow block as much as one. */
+static uint32_t operations_per_tree(const planner *p)
 {
-	if (follows_cursors(p))
-		return 10;
-	size_t operations = p->n_ops + 2 * p->full_slots.length / 5;
-	return 12 + (uint32_t)(operations / (24 * (size_t)p->e->f->n_trees));
+	size_t operations = follows_cursors(p) ? p->steps.length / 2 : p->n_ops + 2 * p->full_slots.length / 5;
+	return (uint32_t)(operations / p->e->f->n_trees);
 }
 
 /* Copy it into the model and let it go. */
@@ -312,12 +305,12 @@ static score_status keep_plan(planner *p)
 {
 	batch_plan *plan = &p->e->batch;
 	const void *leaves, *groups, *runs, *cuts8, *cuts16, *set_cuts, *full_slots, *steps, *trees;
-	uint32_t n_groups = (uint32_t)p->groups.length, least = least_rows(p), narrow = narrow_rows(p);
+	uint32_t n_groups = (uint32_t)p->groups.length, operations = operations_per_tree(p), narrow = narrow_rows(p);
 	if (!keep(p, &p->groups, &groups) || !keep(p, &p->runs, &runs) || !keep(p, &p->cuts8, &cuts8) ||
 		!keep(p, &p->cuts16, &cuts16) || !keep(p, &p->set_cuts, &set_cuts) || !keep(p, &p->full_slots, &full_slots) ||
 		!keep(p, &p->steps, &steps) || !keep(p, &p->trees, &trees) || !keep(p, &p->leaves, &leaves))
 		return no_memory(p);
-	*plan = (batch_plan){.usable = true, .n_groups = n_groups, .n_slots = p->most_slots, .least_rows = least, .narrow_rows = narrow,
+	*plan = (batch_plan){.usable = true, .n_groups = n_groups, .n_slots = p->most_slots, .operations = operations, .narrow_rows = narrow,
 		.groups = groups, .runs = runs, .cuts8 = cuts8, .cuts16 = cuts16, .set_cuts = set_cuts, .full_slots = full_slots, .steps = steps,
 		.trees = trees, .leaves = leaves};
 	return SCORE_OK;

@@ -157,8 +157,9 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	if (!done)
 		return sl_fail_memory(error, ((size_t)f->n_splits + f->n_leaves) * sizeof(walk_node));
 	e->walk = (walk_plan){m.small, m.nodes, m.wide, {m.leaf_of_place, m.leaf_bytes}, m.values_f32, m.values_f64, m.trees, false,
-		2 * most + 1};
+		2 * most + 1, false};
 	for (uint32_t c = 0; c < e->n_columns; c++)
 		e->walk.has_sets |= e->columns[c].is_category;
+	e->walk.eight = engine_fits_eight(e);
 	return SCORE_OK;
 }

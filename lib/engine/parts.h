@@ -60,7 +60,7 @@ typedef struct tree_program {
 typedef struct batch_plan {
 	bool usable;
 	uint32_t n_groups, n_slots; /* slots of the largest group */
-	uint32_t least_rows;        /* of a call that is faster here than by the walk */
+	uint32_t operations;        /* what a tree costs a block, in select operations */
 	uint32_t narrow_rows;       /* of a call or its end, at most, that is faster in narrow blocks */
 	const tree_group *groups;
 	const predicate_run *runs;
@@ -112,6 +112,7 @@ typedef struct walk_plan {
 	const walk_tree *trees;
 	bool has_sets;
 	uint32_t most_nodes; /* of a tree */
+	bool eight;          /* eight rows at a time may walk in registers */
 } walk_plan;
 
 /* Features of linear leaves: a block's values are fetched once. */
@@ -280,7 +281,8 @@ void engine_batch(const engine *e, const engine_call *call, row_range rows);
 size_t engine_walk_scratch(const engine *e);
 bool engine_walk_fits(const engine *e, const engine_call *call);
 void engine_walk(const engine *e, const engine_call *call, row_range rows);
-/* Up to eight rows, faster, where the first says that it can. */
+/* Up to eight rows, faster: whether a model's nodes are such that it can, and whether it can serve a call to it. */
+bool engine_fits_eight(const engine *e);
 bool engine_walks_eight(const engine *e, const engine_call *call);
 void engine_walk_eight(const engine *e, const engine_call *call, row_range rows);
 
@@ -301,6 +303,12 @@ void engine_batch_stages(const engine *e, const engine_call *call, const engine_
 void engine_walk_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room);
 /* NULL if the regime can serve the call, else why not. */
 const char *engine_batch_cannot(const engine *e, const engine_call *call);
+/* Rows from which on a block is faster than as many walks of one row. A block of few rows costs what its operations cost, whatever
+ * their number. */
+static inline uint32_t engine_batch_instead_of_rows(const engine *e)
+{
+	return 12 + e->batch.operations / 24;
+}
 bool engine_serve_stages(const engine *e, const engine_call *call, const engine_stages *stages);
 
 /* engine_score_classes() under the caller's control word. */

@@ -35,7 +35,7 @@ bool engine_serve_stages(const engine *e, const engine_call *call, const engine_
 		rest.scratch_bytes -= kept;
 	}
 	bool batch = fits && may_batch(e) && !engine_batch_cannot(e, &rest) && call->regime != SCORE_REGIME_WALK;
-	if (call->regime == SCORE_REGIME_BATCH || (batch && call->view->n_rows >= e->batch.least_rows)) {
+	if (call->regime == SCORE_REGIME_BATCH || (batch && call->view->n_rows >= engine_batch_instead_of_rows(e))) {
 		if (batch)
 			engine_batch_stages(e, &rest, stages, room);
 		return batch;

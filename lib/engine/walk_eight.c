@@ -15,12 +15,16 @@
 #define MOST_NODES_OF_TREE 2048u /* 8 KB */
 #define MOST_NODES ((size_t)1 << 19) /* of a model: two second-level caches */
 
-bool engine_walks_eight(const engine *e, const engine_call *call)
+bool engine_fits_eight(const engine *e)
 {
 	const forest *f = e->f;
 	return e->walk.small_nodes && e->walk.most_nodes <= MOST_NODES_OF_TREE && (size_t)f->n_splits + f->n_leaves <= MOST_NODES &&
-		f->contract.n_outputs == 1 && f->leaf_width == 1 && !engine_has_linear_leaves(e) && call->output != SCORE_OUTPUT_LEAF &&
-		!call->view->codes;
+		f->contract.n_outputs == 1 && f->leaf_width == 1 && !engine_has_linear_leaves(e);
+}
+
+bool engine_walks_eight(const engine *e, const engine_call *call)
+{
+	return e->walk.eight && call->output != SCORE_OUTPUT_LEAF && !call->view->codes;
 }
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
