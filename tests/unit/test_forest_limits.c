@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -553,6 +554,38 @@ static void memory_runs_out_anywhere(void **state)
 	assert_int_equal(memory.held, 0);
 }
 
+/* Labels so many that each of their arrays is an allocation of its own. */
+static void memory_for_labels(void **state)
+{
+	enum { LABELS = 5000 };
+	static char texts[LABELS][8];
+	static const char *labels[LABELS];
+	const score_contract c = SCORE_CONTRACT_INIT(1, 1);
+	score_build_options o = SCORE_BUILD_OPTIONS_INIT;
+	metered_memory memory = {.left = 0};
+	const score_allocator metered = metered_allocator(&memory);
+	score_status status = SCORE_ERR_MEMORY;
+	size_t n = 0;
+	(void)state;
+	for (size_t i = 0; i < LABELS; i++) {
+		snprintf(texts[i], sizeof texts[i], "%zu", i);
+		labels[i] = texts[i];
+	}
+	o.allocator = &metered;
+	for (; status != SCORE_OK; n++) {
+		score_builder *b = NULL;
+		memory.left = n;
+		status = score_builder_new(&c, &o, &b, &error);
+		if (status == SCORE_OK)
+			status = score_builder_set_dictionary(b, 0, labels, NULL, LABELS, -1.0, 0, &error);
+		assert_true(status == SCORE_OK || (status == SCORE_ERR_MEMORY && error.code == status));
+		score_builder_free(b);
+		assert_int_equal(memory.held, 0);
+		assert_true(n < 100);
+	}
+	assert_true(n >= 8);
+}
+
 /* Whatever the limit, what does not fit is a limit: never memory, and never a model that is larger. */
 static void limit_of_bytes_anywhere(void **state)
 {
@@ -604,6 +637,7 @@ int main(void)
 		cmocka_unit_test(golden_rows_know_hashes),
 		cmocka_unit_test(golden_rows_are_finite),
 		cmocka_unit_test(memory_runs_out_anywhere),
+		cmocka_unit_test(memory_for_labels),
 		cmocka_unit_test(limit_of_bytes_anywhere),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
