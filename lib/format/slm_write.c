@@ -23,8 +23,8 @@ static score_status add_section(writer *w, int id, size_t n, uint32_t bits, bool
 {
 	slm_section *s = w->table.sections + id;
 	uint64_t bytes;
-	/* The elements lie in memory. */
-	if (SL_NEVER(!slm_array_bytes(n, bits, &bytes) || bytes > SIZE_MAX))
+	const bool fits = slm_array_bytes(n, bits, &bytes);
+	if (SL_NEVER(!fits || bytes > SIZE_MAX)) /* the elements lie in memory */
 		return sl_fail_memory(w->error, SIZE_MAX);
 	w->bytes[id] = sl_arena_alloc(&w->arena, (size_t)bytes, 1);
 	if (w->bytes[id] == NULL)

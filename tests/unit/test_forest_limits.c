@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -401,13 +402,87 @@ static void numbers_of_leaves(void **state)
 	}
 }
 
+/* ---- golden rows --------------------------------------------------------------------------------------------------- */
+
+static score_model *model_of_column(const score_contract *c, const score_column_program *p, double cut)
+{
+	const score_node nodes[] = {{.left = 1, .right = 2, .feature = 1, .test = SCORE_TEST_LT, .value = cut}, {.value = 1.0}, {.value = 2.0}};
+	const score_tree t = tree_of(nodes, 3);
+	score_builder *b = NULL;
+	score_model *model = NULL;
+	assert_int_equal(score_builder_new(c, NULL, &b, &error), SCORE_OK);
+	assert_int_equal(score_builder_set_feature(b, 0, "town", c->category_rule == SCORE_CATEGORY_HASH ? SCORE_FEATURE_CATEGORY
+		: SCORE_FEATURE_NUMERIC, &error), SCORE_OK);
+	assert_int_equal(score_builder_add_column(b, p, NULL, &error), SCORE_OK);
+	assert_int_equal(score_builder_add_tree(b, &t, &error), SCORE_OK);
+	assert_int_equal(score_builder_finish(b, &model, &error), SCORE_OK);
+	score_builder_free(b);
+	return model;
+}
+
+/* Rows that test a table of hashes have categories that are in it. */
+static void golden_rows_know_hashes(void **state)
+{
+	static const uint64_t m = UINT64_C(0x4906ba494954cb65);
+	static const uint32_t source[] = {0};
+	const uint32_t rome = sl_category_hash("Rome", 4);
+	const uint64_t hashes[] = {m * (m * (uint64_t)(int64_t)(int32_t)rome)};
+	score_contract c = SCORE_CONTRACT_INIT(1, 1);
+	score_column_program p = SCORE_COLUMN_PROGRAM_INIT;
+	const double *rows = NULL, *margins = NULL;
+	(void)state;
+	c.category_rule = SCORE_CATEGORY_HASH;
+	p.root = SCORE_ROOT_HASH;
+	p.sources = source;
+	p.n_sources = 1;
+	for (size_t n_hashes = 0; n_hashes < 2; n_hashes++) {
+		p.hashes = hashes;
+		p.n_hashes = n_hashes;
+		score_model *model = model_of_column(&c, &p, 0.5); /* place 0 goes left, no place right */
+		const uint32_t n = score_model_golden(model, &rows, &margins);
+		uint32_t found = 0;
+		for (uint32_t i = 0; i < n; i++) {
+			const bool is_rome = rows[i] == rome + 0.5;
+			assert_true(margins[i] == (is_rome && n_hashes ? 1.0 : 2.0));
+			found += is_rome;
+		}
+		assert_int_equal(found > 0, n_hashes > 0);
+		assert_int_equal(score_model_verify(model, SCORE_ISA_AUTO, NULL, &error), SCORE_OK);
+		score_model_free(model);
+	}
+}
+
+/* Steps that cannot be taken back leave finite rows. */
+static void golden_rows_are_finite(void **state)
+{
+	static const score_step steps[] = {{.operation = SCORE_STEP_MULTIPLY, .a = 0.0}, {.operation = SCORE_STEP_DIVIDE, .a = 1e300},
+		{.operation = SCORE_STEP_ADD, .a = -1e308}, {.operation = SCORE_STEP_SUBTRACT, .a = 1e308}};
+	const score_contract c = SCORE_CONTRACT_INIT(1, 1);
+	(void)state;
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		score_column_program p = SCORE_COLUMN_PROGRAM_INIT;
+		const double *rows = NULL;
+		p.steps = steps + i;
+		p.n_steps = 1;
+		score_model *model = model_of_column(&c, &p, 1.5e308);
+		const uint32_t n = score_model_golden(model, &rows, NULL);
+		for (uint32_t k = 0; k < n; k++)
+			assert_true(isfinite(rows[k]) || isnan(rows[k]));
+		assert_int_equal(score_model_verify(model, SCORE_ISA_AUTO, NULL, &error), SCORE_OK);
+		score_model_free(model);
+	}
+}
+
 /* ---- memory -------------------------------------------------------------------------------------------------------- */
 
 /* A column of a column, a chain of many open splits, and linear leaves behind a tree without. */
 static score_status build(const score_allocator *a, score_model **model)
 {
 	enum { DEEP = 40 };
-	static const score_step steps[] = {{.operation = SCORE_STEP_ADD, .a = 1.0}, {.operation = SCORE_STEP_MULTIPLY, .a = 2.0}};
+	static const double keys[] = {1.0, 2.0}, values[] = {3.0, 4.0};
+	static const char *const labels[] = {"a", "b"};
+	static const score_step steps[] = {{.operation = SCORE_STEP_ADD, .a = 1.0},
+		{.operation = SCORE_STEP_LOOKUP, .keys = keys, .values = values, .n_keys = 2}};
 	static const uint32_t term[] = {0};
 	static const double coefficient[] = {0.5};
 	static score_linear_leaf leaves[2 * DEEP + 1];
@@ -431,6 +506,10 @@ static score_status build(const score_allocator *a, score_model **model)
 	p.steps = steps;
 	p.n_steps = 2;
 	score_status status = score_builder_new(&c, &o, &b, &error);
+	if (status == SCORE_OK)
+		status = score_builder_set_metadata(b, "key", "value", &error);
+	if (status == SCORE_OK)
+		status = score_builder_set_dictionary(b, 1, labels, NULL, 2, -1.0, 0, &error);
 	if (status == SCORE_OK)
 		status = score_builder_add_column(b, &p, &p.source, &error);
 	if (status == SCORE_OK)
@@ -469,6 +548,38 @@ static void memory_runs_out_anywhere(void **state)
 	}
 	score_model_free(model);
 	assert_int_equal(memory.held, 0);
+}
+
+/* Labels so many that each of their arrays is an allocation of its own. */
+static void memory_for_labels(void **state)
+{
+	enum { LABELS = 5000 };
+	static char texts[LABELS][8];
+	static const char *labels[LABELS];
+	const score_contract c = SCORE_CONTRACT_INIT(1, 1);
+	score_build_options o = SCORE_BUILD_OPTIONS_INIT;
+	metered_memory memory = {.left = 0};
+	const score_allocator metered = metered_allocator(&memory);
+	score_status status = SCORE_ERR_MEMORY;
+	size_t n = 0;
+	(void)state;
+	for (size_t i = 0; i < LABELS; i++) {
+		snprintf(texts[i], sizeof texts[i], "%zu", i);
+		labels[i] = texts[i];
+	}
+	o.allocator = &metered;
+	for (; status != SCORE_OK; n++) {
+		score_builder *b = NULL;
+		memory.left = n;
+		status = score_builder_new(&c, &o, &b, &error);
+		if (status == SCORE_OK)
+			status = score_builder_set_dictionary(b, 0, labels, NULL, LABELS, -1.0, 0, &error);
+		assert_true(status == SCORE_OK || (status == SCORE_ERR_MEMORY && error.code == status));
+		score_builder_free(b);
+		assert_int_equal(memory.held, 0);
+		assert_true(n < 100);
+	}
+	assert_true(n >= 8);
 }
 
 /* Whatever the limit, what does not fit is a limit: never memory, and never a model that is larger. */
@@ -519,7 +630,10 @@ int main(void)
 		cmocka_unit_test(numbers_of_labels),
 		cmocka_unit_test(weights_keep_their_bits),
 		cmocka_unit_test(numbers_of_leaves),
+		cmocka_unit_test(golden_rows_know_hashes),
+		cmocka_unit_test(golden_rows_are_finite),
 		cmocka_unit_test(memory_runs_out_anywhere),
+		cmocka_unit_test(memory_for_labels),
 		cmocka_unit_test(limit_of_bytes_anywhere),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
