@@ -18,6 +18,7 @@
 #include "capture_fixture.h"
 #include "deploy/capture_parts.h"
 #include "expect_error.h"
+#include "metered_memory.h"
 #include "served_models.h"
 
 static score_error error;
@@ -326,6 +327,30 @@ static void a_model_that_is_handed_in_again_is_released_once(void **state)
 	score_endpoint_reader_free(r);
 	score_endpoint_free(again.endpoint);
 	assert_int_equal(n_released, 1);
+	score_model_free(model);
+}
+
+/* Readers that the host forgot go with the endpoint. */
+static void forgotten_readers(void **state)
+{
+	metered_memory m = {SIZE_MAX, 0, 0};
+	const score_allocator allocator = metered_allocator(&m);
+	score_model *model = answering_model(3);
+	const score_served_entity entity = {.entity_name = "m", .entity_version = "1", .model = model};
+	score_endpoint_config config = SCORE_ENDPOINT_CONFIG_INIT;
+	score_endpoint_options o = SCORE_ENDPOINT_OPTIONS_INIT;
+	score_endpoint_reader *r;
+	score_endpoint *e;
+	(void)state;
+	o.allocator = &allocator;
+	config.served_entities = &entity;
+	config.n_served_entities = 1;
+	assert_int_equal(score_endpoint_new(&o, &config, &e, &error), SCORE_OK);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(score_endpoint_reader_new(e, &r, &error), SCORE_OK);
+	assert_true(m.held > 0);
+	score_endpoint_free(e);
+	assert_int_equal(m.held, 0);
 	score_model_free(model);
 }
 
@@ -692,8 +717,8 @@ static void malformed_rows(void **state)
 	const score_column keys = {.values = keyed.keys, .dtype = SCORE_I64};
 	double out[KEYED];
 	score_error alone;
-	for (int k = 0; k < 9; k++) {
-		score_input in = keyed_input(k < 3 ? 0 : 4);
+	for (int k = 0; k < 11; k++) {
+		score_input in = keyed_input(k < 3 || k > 8 ? 0 : 4);
 		score_strings strings = keyed.plain;
 		if (k == 0)
 			in.u.rows.data = NULL;
@@ -711,6 +736,8 @@ static void malformed_rows(void **state)
 			in.u.columns.columns = NULL;
 		else if (k == 7)
 			in.n_columns = 2;
+		else if (k > 8)
+			in.n_columns = (int64_t)1 << (k == 9 ? 62 : 58); /* bytes of a row, of all rows, that no number holds */
 		else
 			strings.struct_size = 1;
 		keyed.columns[F_CITY].values = &strings;
@@ -735,6 +762,7 @@ int main(void)
 		cmocka_unit_test(entities_without_one_model),
 		cmocka_unit_test(a_capture_may_refuse_a_model),
 		cmocka_unit_test(a_model_that_is_handed_in_again_is_released_once),
+		cmocka_unit_test(forgotten_readers),
 		cmocka_unit_test(shadows_without_room),
 		cmocka_unit_test(shadows_that_cannot_answer),
 		KEYED_TEST(every_layout_and_scratch_gives_the_same),
