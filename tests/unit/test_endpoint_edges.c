@@ -48,7 +48,7 @@ static score_model *make_version(const version_spec *spec)
 {
 	static const char *const names[] = {"a", "b", "on", "city"};
 	static const double cuts[] = {10, 20, 0.5};
-	static const uint32_t set[] = {0}; /* { 1 } is bit 1 of the first word in a set; here a list of codes */
+	static const uint32_t set[] = {0};
 	score_contract contract = SCORE_CONTRACT_INIT(N_FEATURES, spec->n_outputs);
 	score_builder *b;
 	score_model *model;
@@ -63,8 +63,8 @@ static score_model *make_version(const version_spec *spec)
 		const bool in_set = i == F_CITY && !spec->city_is_number;
 		const uint32_t feature = i < N_FEATURES ? i : 0;
 		const score_node nodes[] = {{.left = 1, .right = 2, .feature = feature, .test = in_set ? SCORE_TEST_IN_LEFT : SCORE_TEST_LE,
-			.value = in_set ? 0 : cuts[feature % 3], .n_categories = in_set ? 1 : 0}, {.test = SCORE_TEST_LEAF, .value = spec->scale * (1u << feature)},
-			{.test = SCORE_TEST_LEAF, .value = 0}};
+			.value = in_set ? 0 : cuts[feature % 3], .n_categories = in_set ? 1 : 0},
+			{.test = SCORE_TEST_LEAF, .value = spec->scale * (1u << feature)}, {.test = SCORE_TEST_LEAF, .value = 0}};
 		score_tree tree = SCORE_TREE_INIT;
 		tree.nodes = nodes;
 		tree.n_nodes = 3;
@@ -182,7 +182,8 @@ static void codes_of_labels(void **state)
 	strings.indices = indices;
 	strings.index_type = SCORE_I32;
 	strings.n_strings = 2;
-	const score_column number = {.values = numbers, .dtype = SCORE_F64}, columns[] = {number, number, number, {.values = &strings, .dtype = SCORE_STRING}};
+	const score_column number = {.values = numbers, .dtype = SCORE_F64};
+	const score_column columns[] = {number, number, number, {.values = &strings, .dtype = SCORE_STRING}};
 	const score_input in = score_input_columns(columns, 2, 4);
 	for (int same = 0; same < 2; same++) {
 		score_endpoint *e;

@@ -600,7 +600,8 @@ static score_drift drift_of(const uint64_t counts[3], uint64_t missing, const ui
 static void drift_that_cannot_be_said(void **state)
 {
 	static const uint64_t some[] = {50, 50, 50}, none[] = {0, 0, 0}, one[] = {90, 0, 0};
-	static const uint64_t expected_some[] = {50, 50, 50, 0, 0}, all_missing[] = {0, 0, 0, 90, 0}, one_bin[] = {90, 0, 0, 0, 0}, few[] = {1, 1, 90, 0, 0};
+	static const uint64_t expected_some[] = {50, 50, 50, 0, 0}, all_missing[] = {0, 0, 0, 90, 0},
+		one_bin[] = {90, 0, 0, 0, 0}, few[] = {1, 1, 90, 0, 0};
 	(void)state;
 	/* Missing values have no place among the others: where there is nothing else there is no distance. */
 	score_drift d = drift_of(none, 90, expected_some);

@@ -290,7 +290,8 @@ static void write_live(const score_table_field *key, size_t n_keys, const char *
 
 static void only_the_same_keys_and_columns_replace(void **state)
 {
-	static const score_table_field ab[] = {{"a", SCORE_I64, 0}, {"b", SCORE_I64, 0}}, text[] = {{"a", SCORE_STRING, 0}}, other[] = {{"c", SCORE_I64, 0}};
+	static const score_table_field ab[] = {{"a", SCORE_I64, 0}, {"b", SCORE_I64, 0}}, text[] = {{"a", SCORE_STRING, 0}},
+		other[] = {{"c", SCORE_I64, 0}};
 	static const score_table_field xy[] = {{"x", SCORE_F64, 0}, {"y", SCORE_F64, 0}}, whole[] = {{"x", SCORE_I64, 0}}, z[] = {{"z", SCORE_F64, 0}};
 	const struct {
 		const score_table_field *key;
