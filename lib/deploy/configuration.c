@@ -85,7 +85,8 @@ static score_status check_same_shape(build *b, const score_model *model, const s
 	size_t i)
 {
 	score_model_info info = {.struct_size = sizeof info}, wanted = {.struct_size = sizeof wanted};
-	if (score_model_get_info(model, &info) != SCORE_OK || score_model_get_info(like, &wanted) != SCORE_OK)
+	const score_status told = score_model_get_info(model, &info), before = score_model_get_info(like, &wanted);
+	if (SL_NEVER(told != SCORE_OK || before != SCORE_OK)) /* there are models, and the structs have their size */
 		return sl_fail(b->error, SCORE_ERR_ARGUMENT, "served_entities[%zu].model: not a model", i);
 	if (info.n_features != wanted.n_features)
 		return sl_fail(b->error, SCORE_ERR_SHAPE, "served_entities[%zu].model: has %u features, expected the %u of the "

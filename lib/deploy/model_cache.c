@@ -210,7 +210,7 @@ static score_model_ref *claim_identity(score_model_cache *cache, const sl_file_i
 static score_model_ref *find_content(score_model_cache *cache, XXH128_hash_t hash, size_t size)
 {
 	for (score_model_ref *ref = cache->first; ref; ref = ref->next) {
-		if (XXH128_isEqual(ref->hash, hash) && ref->file_bytes == size)
+		if (ref->file_bytes == size && XXH128_isEqual(ref->hash, hash))
 			return ref;
 	}
 	return NULL;

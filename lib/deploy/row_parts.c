@@ -54,7 +54,8 @@ static bool gather_rows(const score_input *input, int64_t begin, const uint16_t 
 	score_input *out)
 {
 	size_t size = deploy_type_bytes(input->dtype), row_bytes, bytes;
-	int64_t across = input->u.rows.column_stride_bytes, down = input->u.rows.row_stride_bytes;
+	const int64_t given = input->u.rows.column_stride_bytes, across = given ? given : (int64_t)size;
+	const int64_t down = input->u.rows.row_stride_bytes;
 	if (size < 4 || !input->u.rows.data || !sl_mul((size_t)input->n_columns, size, &row_bytes) ||
 		!sl_mul(row_bytes, (size_t)n, &bytes))
 		return false;

@@ -94,6 +94,19 @@ WRAP(int, pthread_mutex_init, "pthread_mutex_init", calls.code, (pthread_mutex_t
 WRAP(int, pthread_condattr_init, "pthread_condattr_init", calls.code, (pthread_condattr_t *how), (how))
 WRAP(int, pthread_cond_init, "pthread_cond_init", calls.code, (pthread_cond_t *cond, const pthread_condattr_t *how), (cond, how))
 
+int __real_pthread_mutex_lock(pthread_mutex_t *lock);
+int __wrap_pthread_mutex_lock(pthread_mutex_t *lock);
+
+int __wrap_pthread_mutex_lock(pthread_mutex_t *lock)
+{
+	void (*before)(void) = calls.inside ? calls.before_lock : NULL;
+	if (before) {
+		calls.before_lock = NULL;
+		before();
+	}
+	return __real_pthread_mutex_lock(lock);
+}
+
 pid_t __real_getpid(void);
 pid_t __wrap_getpid(void);
 

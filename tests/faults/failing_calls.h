@@ -17,6 +17,7 @@ typedef struct failing_calls {
 	int n_short;       /* reads and writes take at most so many bytes; 0: all */
 	int interrupt;     /* every second read and write is interrupted first; count it from 1 */
 	int other_process; /* getpid() says that this is a child */
+	void (*before_lock)(void); /* once, before the next lock is taken: what another thread does meanwhile */
 	int n;             /* calls so far */
 	const char *failed; /* the first that did, or NULL */
 } failing_calls;

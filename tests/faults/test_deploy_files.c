@@ -453,6 +453,34 @@ static void a_cache_tries_again(void **state)
 	assert_int_equal(unlink(sample_path("cached.slm")), 0);
 }
 
+static score_model_ref *claimed;
+
+static void claim_again(void)
+{
+	assert_ptr_equal(score_model_ref_acquire(claimed), claimed);
+}
+
+/* The last claim is being given up when another thread, which had the model from it, claims once more. */
+static void a_claim_that_comes_in_time_keeps_the_model(void **state)
+{
+	score_model_cache_counts counts = {.struct_size = sizeof counts};
+	(void)state;
+	save_model();
+	assert_int_equal(score_model_cache_new(NULL, &cache, NULL), SCORE_OK);
+	assert_int_equal(score_model_cache_open(cache, sample_path("cached.slm"), &claimed, NULL), SCORE_OK);
+	calls = (failing_calls){.inside = 1, .fail_at = -1, .before_lock = claim_again};
+	score_model_ref_release(claimed);
+	calls.inside = 0;
+	assert_null(calls.before_lock);
+	assert_int_equal(score_model_cache_get_counts(cache, &counts), SCORE_OK);
+	assert_true(counts.n_claimed == 1 && counts.n_idle == 0);
+	score_model_ref_release(claimed);
+	assert_int_equal(score_model_cache_get_counts(cache, &counts), SCORE_OK);
+	assert_true(counts.n_claimed == 0 && counts.n_idle == 1);
+	score_model_cache_free(cache);
+	assert_int_equal(unlink(sample_path("cached.slm")), 0);
+}
+
 static void release_host(void *context)
 {
 	++*(int *)context;
@@ -512,6 +540,7 @@ int main(void)
 		cmocka_unit_test(a_file_that_shrinks_is_torn),
 		cmocka_unit_test(a_segment_that_is_closed_meanwhile_is_read),
 		cmocka_unit_test(a_cache_tries_again),
+		cmocka_unit_test(a_claim_that_comes_in_time_keeps_the_model),
 		cmocka_unit_test(an_endpoint_needs_a_lock),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -11,26 +11,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
+#include "guarded_room.h"
+
 #include <scoreline/import.h>
 
-#define MOST_FILE ((size_t)1 << 16)
 #define MOST_MEMORY ((size_t)64 << 20) /* of a file of a few KiB; what a .slm may ask for is documented so */
-
-/* ---- memory whose end is the end ------------------------------------------------------------------------------------- */
-
-static unsigned char *room; /* MOST_FILE bytes, then a page that nobody may touch */
 
 static int set_up(void **state)
 {
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	(void)state;
-	room = mmap(NULL, MOST_FILE + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	return room == MAP_FAILED || mprotect(room + MOST_FILE, page, PROT_NONE) != 0;
+	return guarded_make();
 }
 
 /* ---- an allocator that counts ------------------------------------------------------------------------------------------ */
@@ -106,25 +99,22 @@ static size_t read_file(const char *name, unsigned char *to)
 	FILE *f = fopen(path, "rb");
 	if (!f)
 		fail_msg("cannot open %s", path);
-	size_t n = fread(to, 1, MOST_FILE, f);
+	size_t n = fread(to, 1, GUARDED_BYTES, f);
 	fclose(f);
-	assert_true(n > 0 && n < MOST_FILE);
+	assert_true(n > 0 && n < GUARDED_BYTES);
 	return n;
 }
 
 static void try_file(const char *name)
 {
 	static const unsigned char values[] = {0x00, 0x7f, 0x80, 0xff};
-	static unsigned char whole[MOST_FILE];
+	static unsigned char whole[GUARDED_BYTES];
 	const size_t size = read_file(name, whole), length = strlen(name);
 	const bool is_slm = length > 4 && strcmp(name + length - 4, ".slm") == 0;
-	unsigned char *data = room + MOST_FILE - size;
 	tally t = {0, 0, 0};
-	for (size_t n = 0; n < size; n++) {
-		memcpy(room + MOST_FILE - n, whole, n);
-		try_bytes(room + MOST_FILE - n, n, is_slm, &t);
-	}
-	memcpy(data, whole, size);
+	for (size_t n = 0; n < size; n++)
+		try_bytes(guarded_copy(whole, n), n, is_slm, &t);
+	unsigned char *data = guarded_copy(whole, size);
 	try_bytes(data, size, is_slm, &t);
 	assert_true(t.accepted > 0);
 	for (size_t at = 0; at < size; at++) {

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+#include <xxhash.h>
 
 static char folder[64];
 
@@ -137,4 +138,20 @@ void sample_write(const char *path, const void *data, size_t size)
 	assert_non_null(f);
 	assert_int_equal(fwrite(data, 1, size, f), size);
 	assert_int_equal(fclose(f), 0);
+}
+
+void sample_seal(uint8_t *bytes, size_t size)
+{
+	uint64_t offset, n;
+	XXH128_canonical_t whole;
+	memcpy(&offset, bytes + 24, 8);
+	memcpy(&n, bytes + 32, 8);
+	if (offset <= size && n <= size - offset) {
+		const uint64_t header = XXH3_64bits(bytes + offset, (size_t)n);
+		memcpy(bytes + 40, &header, 8);
+	}
+	const uint64_t prelude = XXH3_64bits(bytes, 48);
+	memcpy(bytes + 48, &prelude, 8);
+	XXH128_canonicalFromHash(&whole, XXH3_128bits(bytes, size - 16));
+	memcpy(bytes + size - 16, whole.digest, 16);
 }

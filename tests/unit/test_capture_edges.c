@@ -119,7 +119,8 @@ static void calls_that_cannot_be_kept_are_counted(void **state)
 	assert_int_equal(score_capture_record(c, &call), -1);
 	call.input = &in;
 	const score_input good = in;
-	score_column columns[3] = {{.values = rows, .dtype = SCORE_F64}, {.values = rows, .dtype = SCORE_F64}, {.values = rows, .dtype = (score_dtype)99}};
+	score_column columns[3] = {{.values = rows, .dtype = SCORE_F64}, {.values = rows, .dtype = SCORE_F64},
+		{.values = rows, .dtype = (score_dtype)99}};
 	in.struct_size = 1;
 	assert_int_equal(score_capture_record(c, &call), -1);
 	in = good;

@@ -535,6 +535,56 @@ static void a_merged_snapshot_is_of_no_single_model(void **state)
 	score_snapshot_free(s[1]);
 }
 
+/* Counts of which a few sums would overflow are not believed. */
+static void counts_beyond_all_reason(void **state)
+{
+	static const double rows[] = {1, 2, 3, 4, 5, 6};
+	static const int kinds[] = {NUMBER, NUMBER};
+	score_model *model = make_model(&(shape_spec){kinds, 2, 1, 0, NULL, NULL, SCORE_LINK_IDENTITY});
+	score_snapshot *s = refer(model, rows, 3, 2, 10, SCORE_OUTPUT_PREDICTION), *again;
+	const uint64_t most = UINT64_C(1) << 50;
+	const deploy_histogram *h = s->shape.histograms;
+	const struct {
+		uint64_t *count;
+		const char *key, *expected;
+	} cases[] = {
+		{s->cells + DEPLOY_CELL_ROWS, "calls", "counts of at most 2^50"},
+		{s->cells + DEPLOY_CELL_ERRORS + 3, "errors", "16 counts"},
+		{s->cells + DEPLOY_CELL_LATENCY + 5, "latency", "pairs of a bucket and its count"},
+		{s->cells + h->cell, "counts", "a count for every bin"},
+		{s->cells + h->cell + h->n_edges + 1 + DEPLOY_AFTER_MISSING, "missing", "a count"},
+		{s->cells + h->cell + h->n_edges + 1 + DEPLOY_AFTER_UNKNOWN, "unknown", "a count"},
+		{&s->shape.expected_rows, "expected_rows", "a count"},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const uint64_t before = *cases[i].count;
+		char message[120];
+		for (int beyond = 0; beyond < 2; beyond++) {
+			void *bytes;
+			size_t size;
+			if (cases[i].count == &s->shape.expected_rows && !beyond)
+				continue; /* the expected counts are then missing */
+			*cases[i].count = most + (uint64_t)beyond;
+			again = (score_snapshot *)&error;
+			assert_int_equal(score_snapshot_serialise(s, &bytes, &size, NULL), SCORE_OK);
+			const score_status status = score_snapshot_read(bytes, size, NULL, &again, &error);
+			snprintf(message, sizeof message, "statistics: \"%s\" is damaged: expected %s", cases[i].key, cases[i].expected);
+			if (beyond) {
+				expect_error(status, &error, SCORE_ERR_CORRUPT, message);
+				assert_null(again);
+			} else {
+				assert_int_equal(status, SCORE_OK);
+			}
+			score_snapshot_free(again);
+			score_snapshot_free_bytes(s, bytes, size);
+		}
+		*cases[i].count = before;
+	}
+	score_snapshot_free(s);
+	score_model_free(model);
+}
+
 /* ---- drift ----------------------------------------------------------------------------------------------------------------------------- */
 
 static score_drift drift_of(const uint64_t counts[3], uint64_t missing, const uint64_t expected[5])
@@ -550,7 +600,8 @@ static score_drift drift_of(const uint64_t counts[3], uint64_t missing, const ui
 static void drift_that_cannot_be_said(void **state)
 {
 	static const uint64_t some[] = {50, 50, 50}, none[] = {0, 0, 0}, one[] = {90, 0, 0};
-	static const uint64_t expected_some[] = {50, 50, 50, 0, 0}, all_missing[] = {0, 0, 0, 90, 0}, one_bin[] = {90, 0, 0, 0, 0}, few[] = {1, 1, 90, 0, 0};
+	static const uint64_t expected_some[] = {50, 50, 50, 0, 0}, all_missing[] = {0, 0, 0, 90, 0},
+		one_bin[] = {90, 0, 0, 0, 0}, few[] = {1, 1, 90, 0, 0};
 	(void)state;
 	/* Missing values have no place among the others: where there is nothing else there is no distance. */
 	score_drift d = drift_of(none, 90, expected_some);
@@ -678,6 +729,7 @@ int main(void)
 		cmocka_unit_test(a_reference_belongs_to_its_model),
 		cmocka_unit_test(only_snapshots_of_one_kind_are_merged),
 		cmocka_unit_test(a_merged_snapshot_is_of_no_single_model),
+		cmocka_unit_test(counts_beyond_all_reason),
 		cmocka_unit_test(drift_that_cannot_be_said),
 		cmocka_unit_test(snapshots_stand_side_by_side),
 		cmocka_unit_test(both_ways_of_counting_agree),

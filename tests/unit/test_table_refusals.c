@@ -179,8 +179,10 @@ static void columns_that_do_not_fit(void **state)
 	static const uint16_t half[] = {0};
 	static const uint64_t huge[] = {UINT64_MAX};
 	static const int64_t low[] = {INT64_MIN};
-	const score_column i64 = sample_column(SCORE_I64, ids, NULL), f64 = sample_column(SCORE_F64, xs, NULL), none = sample_column(SCORE_I64, NULL, NULL);
-	const score_column f16 = sample_column(SCORE_F16, half, NULL), u64 = sample_column(SCORE_U64, huge, NULL), i64_low = sample_column(SCORE_I64, low, NULL);
+	const score_column i64 = sample_column(SCORE_I64, ids, NULL), f64 = sample_column(SCORE_F64, xs, NULL),
+		none = sample_column(SCORE_I64, NULL, NULL);
+	const score_column f16 = sample_column(SCORE_F16, half, NULL), u64 = sample_column(SCORE_U64, huge, NULL),
+		i64_low = sample_column(SCORE_I64, low, NULL);
 	const struct {
 		int column;
 		score_column key, value;
@@ -406,7 +408,8 @@ static void queries(void **state)
 	score_table_close(t);
 	t = sample_table_make("two.sft", &of_two);
 	const uint64_t high[] = {UINT64_MAX, 2, 3};
-	const score_column beyond[] = {sample_column(SCORE_U64, high, NULL), text}, untold[] = {i64, sample_texts((const char *const[]){NULL, "2", "3"}, 3)};
+	const score_column beyond[] = {sample_column(SCORE_U64, high, NULL), text},
+		untold[] = {i64, sample_texts((const char *const[]){NULL, "2", "3"}, 3)};
 	for (int k = 0; k < 2; k++) {
 		q = (score_table_query){sizeof q, k ? untold : beyond, 2, NULL, 0};
 		assert_int_equal(score_table_lookup(t, &q, 3, NULL, 0, found, &error), SCORE_OK);
