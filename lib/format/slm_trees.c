@@ -94,7 +94,8 @@ static bool next_tree(bit_cursor *bits, tree_room room, forest_tree *tree, int32
 	int32_t waiting = -1; /* last split without right child */
 	int32_t above = -1;   /* split whose left child is next */
 	do {
-		if (bits->at == bits->end)
+		/* There are as many bits as splits and leaves, and an unfinished tree has had fewer of one of them. */
+		if (SL_NEVER(bits->at == bits->end))
 			return false;
 		const bool split = bits->bytes[bits->at >> 3] >> (bits->at & 7) & 1;
 		bits->at++;
@@ -142,7 +143,7 @@ score_status slm_trees_from_topology(const forest *f, const slm_section *section
 		leaves += t->n_splits + 1;
 	}
 	sl_free(allocator, depth, scratch_bytes, SL_CACHE_LINE);
-	if (done < f->n_trees || splits != f->n_splits || bits.at != bits.end)
+	if (done < f->n_trees || splits != f->n_splits)
 		return sl_fail(error, SCORE_ERR_CORRUPT,
 			"section topology does not hold %u trees with %u splits (tree %u does not fit); the file is damaged",
 			(unsigned)f->n_trees, (unsigned)f->n_splits, (unsigned)done);
