@@ -135,7 +135,7 @@ static void votes(void **state)
 	add(b, at_least);
 	assert_int_equal(score_builder_set_metadata(b, "class_rule", "largest prediction", NULL), SCORE_OK);
 	score_model *model = finished(b, SCORE_COMBINE_SUM, 0.0, 3);
-	const double row[] = {1.0, 7.0, 7.0, 0.0, 0.0};
+	const double row[] = {1.0, 7.0, 7.0, 0.0, 9.0}; /* a margin above all votes */
 	double out[3];
 	predict(model, row, 5, out, 3);
 	assert_true(out[0] == 0.5 && out[1] == 3.0 && out[2] == 0.0);
