@@ -259,7 +259,9 @@ static void enclose(uint64_t w, int exponent, wide *below, wide *above)
 	normalise(below);
 	/* Less than one unit is lost by the table's rounding and less than one by multiply_wide(). */
 	v.low += 2;
-	if (v.low < 2 && ++v.high == 0) {
+	v.high += v.low < 2;
+	/* No w below 2^64 gives a number so close below a power of two: by 2^-74 of it at least, or it is one, which comes out exact. */
+	if (SL_NEVER(v.high == 0)) {
 		v.high = UINT64_C(1) << 63;
 		v.low = 1;
 		v.exponent++;

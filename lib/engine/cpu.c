@@ -39,10 +39,9 @@ bool engine_isa_available(score_isa isa)
 
 score_isa engine_best_isa(void)
 {
-	/* The last one every processor has. */
-	static const score_isa by_speed[] = {SCORE_ISA_AVX512, SCORE_ISA_AVX2, SCORE_ISA_SSE42, SCORE_ISA_NEON, SCORE_ISA_PORTABLE};
-	size_t i = 0;
-	while (!engine_isa_available(by_speed[i]))
-		i++;
-	return by_speed[i];
+	static const score_isa by_speed[] = {SCORE_ISA_NEON, SCORE_ISA_SSE42, SCORE_ISA_AVX2, SCORE_ISA_AVX512};
+	score_isa best = SCORE_ISA_PORTABLE;
+	for (size_t i = 0; i < sizeof by_speed / sizeof by_speed[0]; i++)
+		best = engine_isa_available(by_speed[i]) ? by_speed[i] : best;
+	return best;
 }

@@ -259,10 +259,9 @@ static score_status make_groups(planner *p)
 static bool is_usable(const engine *e)
 {
 	const forest *f = e->f;
-	if (e->code_bytes > 2 || f->contract.n_outputs > MAX_OUTPUTS)
-		return false;
 	/* Tables are counted in 32 bits. */
-	if ((uint64_t)f->n_trees * MAX_CODED_LEAVES * f->leaf_width > UINT32_MAX)
+	const bool fits = (uint64_t)f->n_trees * MAX_CODED_LEAVES * f->leaf_width <= UINT32_MAX;
+	if (e->code_bytes > 2 || f->contract.n_outputs > MAX_OUTPUTS || !fits)
 		return false;
 	for (uint32_t t = 0; t < f->n_trees; t++) {
 		if (f->trees[t].n_splits + 1 > MAX_CODED_LEAVES)

@@ -69,7 +69,7 @@ score_status engine_make_bounds(engine *e, sl_arena *arena, score_error *error)
 	const forest *f = e->f;
 	if (f->contract.n_outputs != 1 || engine_has_linear_leaves(e))
 		return SCORE_OK;
-	size_t n = f->n_trees / ENGINE_BOUND_TREES + 2;
+	size_t n = f->n_trees / ENGINE_BOUND_TREES + 1;
 	engine_bound *bounds = sl_arena_alloc(arena, n, sizeof *bounds);
 	if (!bounds)
 		return sl_fail_memory(error, n * sizeof *bounds);

@@ -263,7 +263,7 @@ static score_status get_labels(const slm_reader *r, sl_arena *scratch)
 	const double *codes;
 	uint32_t *sizes;
 	slm_labels labels = { .n = r->table.n_labels, .n_bytes = text->present ? (size_t)text->count : 0 };
-	if (text->present && (text->bits != 8 || text->is_float))
+	if (text->present && text->bits != 8)
 		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section label_text: expected type u8, found %u bits",
 			(unsigned)text->bits);
 	TRY(slm_get_ints(r, scratch, SLM_LABEL_SIZES, labels.n, &sizes));

@@ -108,7 +108,7 @@ score_status slm_count_trees(const forest *f, const slm_section *section, const 
 			break;
 		splits += t->n_splits;
 	}
-	if (done < f->n_trees || splits != f->n_splits || at != section->count)
+	if (done < f->n_trees || splits != f->n_splits)
 		return sl_fail(error, SCORE_ERR_CORRUPT,
 			"section topology does not hold %u trees with %u splits (tree %u does not fit); the file is damaged",
 			(unsigned)f->n_trees, (unsigned)f->n_splits, (unsigned)done);

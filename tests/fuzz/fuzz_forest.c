@@ -10,14 +10,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-static random_spec spec_of(fuzz_bytes *in)
+/* One forest in 64 is large, over rows that fill blocks; what the others are is found a hundred times as fast. */
+typedef struct sizes {
+	uint32_t features, trees, leaves, cuts, derived, rows;
+	uint32_t verify; /* the self-test scores hundreds of rows on every instruction set */
+} sizes;
+
+static sizes sizes_of(fuzz_bytes *in)
+{
+	static const sizes small = {.features = 8, .trees = 4, .leaves = 12, .cuts = 20, .derived = 3, .rows = 12};
+	sizes s = small;
+	if (fuzz_below(in, 64))
+		return s;
+	s.features = fuzz_below(in, 4) ? 40 : 400;
+	s.trees = fuzz_below(in, 4) ? 8 : 40;
+	s.leaves = fuzz_below(in, 4) ? 70 : 600;
+	s.cuts = fuzz_below(in, 4) ? 200 : 3000;
+	s.derived = 6;
+	s.rows = fuzz_below(in, 4) ? 40 : 700;
+	s.verify = 1;
+	return s;
+}
+
+static random_spec spec_of(fuzz_bytes *in, const sizes *most)
 {
 	random_spec s = {.seed = fuzz_take(in, 4)};
-	s.n_features = 1 + fuzz_below(in, fuzz_below(in, 16) == 0 ? 400 : 40);
+	s.n_features = 1 + fuzz_below(in, most->features);
 	s.n_outputs = 1 + fuzz_below(in, 4) * fuzz_below(in, 2);
-	s.n_trees = s.n_outputs * (1 + fuzz_below(in, fuzz_below(in, 8) == 0 ? 40 : 8));
-	s.max_leaves = 1 + fuzz_below(in, fuzz_below(in, 8) == 0 ? 600 : 70);
-	s.cuts_per_feature = 1 + fuzz_below(in, fuzz_below(in, 8) == 0 ? 3000 : 200);
+	s.n_trees = s.n_outputs * (1 + fuzz_below(in, most->trees));
+	s.max_leaves = 1 + fuzz_below(in, most->leaves);
+	s.cuts_per_feature = 1 + fuzz_below(in, most->cuts);
 	s.leafwise = fuzz_below(in, 2);
 	s.category_features = fuzz_below(in, 3) == 0 ? fuzz_below(in, s.n_features + 1) : 0;
 	s.zero_is_missing = fuzz_below(in, 2);
@@ -25,8 +47,8 @@ static random_spec spec_of(fuzz_bytes *in)
 	s.sum = fuzz_below(in, 2) ? SCORE_F32 : SCORE_F64;
 	s.vector_leaves = fuzz_below(in, 4) == 0;
 	s.linear_leaves = !s.vector_leaves && s.compare == SCORE_F64 && s.sum == SCORE_F64 && fuzz_below(in, 3) == 0;
-	s.n_derived = fuzz_below(in, 4) == 0 ? fuzz_below(in, 6) : 0;
-	s.most_levels = fuzz_below(in, 4) == 0 ? 1 + fuzz_below(in, 6) : 0;
+	s.n_derived = fuzz_below(in, 4) == 0 ? fuzz_below(in, most->derived) : 0;
+	s.most_levels = fuzz_below(in, 4) == 0 ? 1 + fuzz_below(in, most->leaves < 64 ? 3 : 6) : 0;
 	s.max_leaves = s.most_levels ? 1u << s.most_levels : s.max_leaves;
 	s.n_parts = s.sum == SCORE_F64 && fuzz_below(in, 4) == 0 ? 1 + fuzz_below(in, 5) : 0;
 	s.has_covers = fuzz_below(in, 4) == 0;
@@ -41,20 +63,31 @@ typedef struct run {
 	size_t width;
 	uint32_t every;
 	double margin, cutoff;
+	uint32_t verify;
 } run;
 
+/* Exactly what a model asks for, so that the sanitizer sees a byte more. */
+typedef struct room {
+	void *bytes;
+	size_t size;
+} room;
+
+static room room_of(size_t size)
+{
+	return (room){malloc(size + 1), size};
+}
+
 /* False if the regime does not serve this model. */
-static int score_rows(const score_model *model, const run *r, score_output output, score_regime regime, double *out)
+static int score_rows(const score_model *model, const room *scratch, const run *r, score_output output, score_regime regime, double *out)
 {
 	score_error error;
 	score_options options = SCORE_OPTIONS_INIT;
 	score_input in = score_input_rows_f64(r->rows, r->n_rows, r->n_features);
 	options.output = output;
 	options.regime = regime;
-	options.scratch_bytes = score_scratch_bytes(model);
-	options.scratch = malloc(options.scratch_bytes + 1);
+	options.scratch_bytes = scratch->size;
+	options.scratch = scratch->bytes;
 	score_status status = score_batch(model, &in, out, (size_t)r->n_rows * r->width, &options, &error);
-	free(options.scratch);
 	if (status != SCORE_OK && (status != SCORE_ERR_ARGUMENT || regime == SCORE_REGIME_AUTO))
 		fuzz_fail("scoring failed: %s", error.message);
 	return status == SCORE_OK;
@@ -70,7 +103,7 @@ static void compare(const double *expected, const double *got, size_t n, score_i
 
 /* Rows that are looked at more closely. */
 #define CLOSER_ROWS 6
-#define MOST_VALUES 20000u
+#define MOST_VALUES 8000u
 
 /* What other calls say of the first rows; sizes are 0 where the model has no such answer. */
 typedef struct answers {
@@ -92,14 +125,15 @@ static void contribute(const score_model *model, const score_input *in, answers 
 	free(options.scratch);
 }
 
-static answers *ask(const score_model *model, const run *r, int has_covers)
+static answers *ask(const score_model *model, const room *scratch, const run *r, int has_covers)
 {
-	answers *a = calloc(1, sizeof *a);
+	answers *a = malloc(sizeof *a);
+	a->n_stages = a->n_early = a->n_contributions = a->n_decisions = 0;
 	score_error error;
 	score_options options = SCORE_OPTIONS_INIT;
 	score_input in = score_input_rows_f64(r->rows, r->n_rows < CLOSER_ROWS ? r->n_rows : CLOSER_ROWS, r->n_features);
-	options.scratch_bytes = score_scratch_bytes(model);
-	options.scratch = malloc(options.scratch_bytes + 1);
+	options.scratch_bytes = scratch->size;
+	options.scratch = scratch->bytes;
 	const size_t n = (size_t)in.n_rows * score_output_width(model, &options), n_stages = score_stage_count(model, r->every, &options);
 	if (n * n_stages <= MOST_VALUES && score_staged(model, &in, r->every, a->stages, n * n_stages, &options, &error) == SCORE_OK)
 		a->n_stages = n * n_stages;
@@ -108,7 +142,6 @@ static answers *ask(const score_model *model, const run *r, int has_covers)
 	options.output = SCORE_OUTPUT_MARGIN;
 	if (score_decide(model, &in, r->cutoff, a->decisions, CLOSER_ROWS, &options, NULL, &error) == SCORE_OK)
 		a->n_decisions = (size_t)in.n_rows;
-	free(options.scratch);
 	if (has_covers)
 		contribute(model, &in, a);
 	return a;
@@ -136,15 +169,17 @@ static void try_isa(const void *bytes, size_t size, score_isa isa, const run *r,
 	size_t n = (size_t)r->n_rows * r->width;
 	double *got = malloc(n * sizeof *got);
 	options.isa = isa;
-	options.flags = SCORE_OPEN_VERIFY;
+	options.flags = r->verify ? SCORE_OPEN_VERIFY : 0;
 	if (score_model_open_memory(bytes, size, &options, &model, &error) != SCORE_OK)
 		fuzz_fail("a written forest cannot be read: %s", error.message);
+	const room scratch = room_of(score_scratch_bytes(model));
 	for (size_t i = 0; i < sizeof regimes / sizeof regimes[0]; i++)
-		if (score_rows(model, r, output, regimes[i], got))
+		if (score_rows(model, &scratch, r, output, regimes[i], got))
 			compare(expected, got, n, isa, regimes[i]);
-	answers *a = ask(model, r, closer->n_contributions > 0);
+	answers *a = ask(model, &scratch, r, closer->n_contributions > 0);
 	compare_answers(closer, a, isa);
 	free(a);
+	free(scratch.bytes);
 	score_model_free(model);
 	free(got);
 }
@@ -153,11 +188,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const score_isa isas[] = {SCORE_ISA_PORTABLE, SCORE_ISA_SSE42, SCORE_ISA_AVX2, SCORE_ISA_AVX512, SCORE_ISA_NEON};
 	fuzz_bytes in = {data, size};
-	random_spec spec = spec_of(&in);
+	const sizes most = sizes_of(&in);
+	random_spec spec = spec_of(&in, &most);
 	score_model *model = random_model(&spec);
 	static const score_output outputs[] = {SCORE_OUTPUT_LEAF, SCORE_OUTPUT_MARGIN, SCORE_OUTPUT_MARGIN, SCORE_OUTPUT_PREDICTION};
 	score_output output = outputs[fuzz_below(&in, 4)];
-	run r = {.n_rows = 1 + (int64_t)fuzz_below(&in, fuzz_below(&in, 16) == 0 ? 700 : 40), .n_features = spec.n_features};
+	run r = {.n_rows = 1 + (int64_t)fuzz_below(&in, most.rows), .n_features = spec.n_features};
+	/* One small model in 64 tests itself, too. */
+	r.verify = most.verify || fuzz_below(&in, 64) == 0;
 	r.every = 1 + fuzz_below(&in, 9);
 	r.margin = fuzz_value(&in);
 	r.cutoff = fuzz_value(&in);
@@ -171,9 +209,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	options.output = output;
 	r.width = score_output_width(model, &options);
 	double *expected = malloc((size_t)r.n_rows * r.width * sizeof *expected);
-	if (!score_rows(model, &r, output, SCORE_REGIME_WALK, expected))
+	const room scratch = room_of(score_scratch_bytes(model));
+	if (!score_rows(model, &scratch, &r, output, SCORE_REGIME_WALK, expected))
 		fuzz_fail("the walk refuses a forest");
-	answers *closer = ask(model, &r, spec.has_covers && r.n_features <= 40);
+	answers *closer = ask(model, &scratch, &r, spec.has_covers && r.n_features <= 40);
 	if (score_model_save_memory(model, NULL, &bytes, &n_bytes, &error) != SCORE_OK)
 		fuzz_fail("a forest cannot be written: %s", error.message);
 	for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++)
@@ -184,5 +223,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	free(rows);
 	free(expected);
 	free(closer);
+	free(scratch.bytes);
 	return 0;
 }

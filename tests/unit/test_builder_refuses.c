@@ -402,6 +402,16 @@ static void columns(void **state)
 	WRONG(SCORE_ROOT_VALUE, p.flags = 8, "flags");
 	WRONG(SCORE_ROOT_VALUE, p.n_steps = 1, "lacks its steps");
 	refused((p.steps = &s, p.n_steps = 257, score_builder_add_column(b, &p, NULL, &error)), SCORE_ERR_LIMIT, "257 steps");
+	/* Those of a source count too, to the last one. */
+	static const score_step plain_steps[200];
+	uint32_t long_one = 0;
+	COLUMN(SCORE_ROOT_VALUE, (p.steps = plain_steps, p.n_steps = 200));
+	assert_int_equal(score_builder_add_column(b, &p, &long_one, &error), SCORE_OK);
+	COLUMN(SCORE_ROOT_VALUE, (p.source = long_one, p.steps = plain_steps, p.n_steps = 57));
+	refused(score_builder_add_column(b, &p, NULL, &error), SCORE_ERR_LIMIT,
+		"has 257 steps, with those of its source; the limit is 256");
+	p.n_steps = 56;
+	assert_int_equal(score_builder_add_column(b, &p, NULL, &error), SCORE_OK);
 	WRONG_STEP(s.operation = 99, "unknown operation 99");
 	WRONG_STEP(s.operation = -1, "unknown operation -1");
 	WRONG_STEP((s.operation = SCORE_STEP_LOOKUP, s.n_keys = 1, s.values = keys, s.keys = nan_key), "key 0 is NaN");

@@ -87,6 +87,16 @@ static void many_outputs(void **state)
 	assert_memory_equal(out, margins, sizeof out);
 	free(o.scratch);
 	score_model_free(model);
+	/* The most that fit. */
+	random_spec fits = spec;
+	fits.n_outputs = fits.n_trees = 64;
+	model = random_model(&fits);
+	o = (score_options)SCORE_OPTIONS_INIT;
+	o.output = SCORE_OUTPUT_MARGIN;
+	assert_int_equal(score_staged(model, &in, 1, out, 64, &o, &error), SCORE_OK);
+	assert_int_equal(score_batch(model, &in, margins, 64, &o, &error), SCORE_OK);
+	assert_memory_equal(out, margins, 64 * sizeof *out);
+	score_model_free(model);
 }
 
 static score_model *stump_model(const score_contract *c, uint32_t n_nodes)
@@ -129,6 +139,38 @@ static void negative_scale(void **state)
 	expect_error(score_batch(model, &in, scores, 2, &o, &error), &error, SCORE_ERR_ARGUMENT,
 		"tree range [1, 0) is not within the model's 1 trees");
 	score_model_free(model);
+}
+
+/* The last trees turn the answer around, by any of their leaves: it is not known before them. */
+static void late_trees(void **state)
+{
+	enum { TREES = 40 };
+	const score_contract c = SCORE_CONTRACT_INIT(2, 1);
+	(void)state;
+	for (int kind = 0; kind < 6; kind++) {
+		const double sign = kind % 2 ? -1.0 : 1.0, row[] = {kind / 2 == 0 ? 0.0 : 1.0, kind / 2 == 1 ? 0.0 : 1.0};
+		const score_input in = score_input_rows_f64(row, 1, 2);
+		score_builder *b = NULL;
+		score_model *model = NULL;
+		uint8_t out = 7;
+		assert_int_equal(score_builder_new(&c, NULL, &b, &error), SCORE_OK);
+		for (int i = 0; i < TREES; i++) {
+			/* Three leaves, of which the row reaches the one that matters. */
+			score_node nodes[] = {{.left = 1, .right = 2, .feature = 0, .test = SCORE_TEST_LT, .value = 0.5}, {.value = 0.0},
+				{.left = 3, .right = 4, .feature = 1, .test = SCORE_TEST_LT, .value = 0.5}, {.value = 0.0}, {.value = 0.0}};
+			const int reached = kind / 2 == 0 ? 1 : kind / 2 == 1 ? 3 : 4;
+			nodes[reached].value = sign * (i < 32 ? -1.0 : 10.0);
+			score_tree t = SCORE_TREE_INIT;
+			t.nodes = nodes;
+			t.n_nodes = 5;
+			assert_int_equal(score_builder_add_tree(b, &t, &error), SCORE_OK);
+		}
+		assert_int_equal(score_builder_finish(b, &model, &error), SCORE_OK);
+		score_builder_free(b);
+		assert_int_equal(score_decide(model, &in, 0.0, &out, 1, NULL, NULL, &error), SCORE_OK);
+		assert_int_equal(out, kind % 2 == 0); /* 48 or -48 */
+		score_model_free(model);
+	}
 }
 
 /* Leaves that depend on the row are not bounded either. */
@@ -470,6 +512,7 @@ int main(void)
 		cmocka_unit_test(linear_models),
 		cmocka_unit_test(many_outputs),
 		cmocka_unit_test(negative_scale),
+		cmocka_unit_test(late_trees),
 		cmocka_unit_test(linear_leaves),
 		cmocka_unit_test(no_questions),
 		cmocka_unit_test(tables_of_codes),

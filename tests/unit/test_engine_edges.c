@@ -551,6 +551,37 @@ static void linear_contributions(void **state)
 	}
 }
 
+/* Sums outlive the groups of trees that share their scratch. */
+static void stages_across_groups(void **state)
+{
+	enum { ROWS = 300, STEP = 20, TREES = 60 };
+	const random_spec s = {.seed = 90, .n_features = 60, .n_outputs = 1, .n_trees = TREES, .max_leaves = 200, .cuts_per_feature = 250,
+		.compare = SCORE_F32, .sum = SCORE_F32, .isa = SCORE_ISA_PORTABLE};
+	score_model *model = random_model(&s);
+	double *rows = malloc((size_t)ROWS * s.n_features * sizeof *rows), *stages = malloc(ROWS * TREES / STEP * sizeof *stages);
+	double expected[ROWS];
+	score_options o = SCORE_OPTIONS_INIT;
+	(void)state;
+	assert_true(model->e->batch.n_groups > 1);
+	random_rows(&s, 9, ROWS, rows);
+	const score_input in = score_input_rows_f64(rows, ROWS, s.n_features);
+	o.output = SCORE_OUTPUT_MARGIN;
+	o.regime = SCORE_REGIME_BATCH;
+	o.scratch_bytes = score_scratch_bytes(model);
+	o.scratch = malloc(o.scratch_bytes);
+	assert_int_equal(score_staged(model, &in, STEP, stages, ROWS * TREES / STEP, &o, &error), SCORE_OK);
+	for (uint32_t k = 0; k < TREES / STEP; k++) {
+		o.tree_end = (k + 1) * STEP;
+		score(model, &in, &o, expected, ROWS);
+		for (size_t r = 0; r < ROWS; r++)
+			same(stages + r * (TREES / STEP) + k, expected + r, 1, "stages");
+	}
+	free(o.scratch);
+	free(rows);
+	free(stages);
+	score_model_free(model);
+}
+
 /* ---- what only another room could ask -------------------------------------------------------------------------------- */
 
 static void unknown_numbers(void **state)
@@ -579,6 +610,7 @@ int main(void)
 		cmocka_unit_test(too_many_categories),
 		cmocka_unit_test(every_layout),
 		cmocka_unit_test(opening_without_memory),
+		cmocka_unit_test(stages_across_groups),
 		cmocka_unit_test(linear_contributions),
 		cmocka_unit_test(unknown_numbers),
 	};

@@ -200,17 +200,22 @@ static void tables(void **state)
 /* Maps of many small tables need more than the tables. */
 static void many_tables(void **state)
 {
-	enum { FEATURES = 128 };
-	score_builder *b = builder_of(FEATURES, 120000);
+	enum { COLUMNS = 58, STEPS = 256 };
+	double values[STEPS];
+	score_step steps[STEPS];
+	score_column_program p = SCORE_COLUMN_PROGRAM_INIT;
+	score_builder *b = builder_of(1, 120000);
 	score_tree t = tree_of(stump, 3);
 	score_model *model = NULL;
 	(void)state;
-	for (uint32_t i = 0; i < FEATURES; i++) {
-		for (uint32_t k = 0; k < FEATURES && (i * FEATURES + k) * 8 < 119200; k++) {
-			const uint32_t sources[] = {i, k};
-			score_column_program p = norm_of(sources, 2);
-			assert_int_equal(score_builder_add_column(b, &p, NULL, &error), SCORE_OK);
+	p.steps = steps;
+	p.n_steps = STEPS;
+	for (size_t i = 0; i < COLUMNS; i++) {
+		for (size_t k = 0; k < STEPS; k++) {
+			values[k] = (double)(i * STEPS + k);
+			steps[k] = (score_step){.operation = SCORE_STEP_LOOKUP, .values = values + k, .n_keys = 1};
 		}
+		assert_int_equal(score_builder_add_column(b, &p, NULL, &error), SCORE_OK);
 	}
 	assert_int_equal(score_builder_add_tree(b, &t, &error), SCORE_OK);
 	assert_int_equal(score_builder_finish(b, &model, &error), SCORE_ERR_LIMIT);

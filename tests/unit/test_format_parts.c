@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "metered_memory.h"
 #include "slm_bytes.h"
 
 #include <scoreline/build.h>
@@ -134,8 +135,31 @@ static void every_value_is_checked(void **state)
 	assert_int_equal(n_wrong, 0);
 }
 
+static void opening_without_memory(void **state)
+{
+	file good = parts_file();
+	metered_memory memory = {.left = 0};
+	const score_allocator metered = metered_allocator(&memory);
+	score_open_options o = SCORE_OPEN_OPTIONS_INIT;
+	score_model *model = NULL;
+	score_status status = SCORE_ERR_MEMORY;
+	(void)state;
+	o.allocator = &metered;
+	for (size_t n = 0; status == SCORE_ERR_MEMORY; n++) {
+		memory.left = n;
+		status = score_model_open_memory(good.data, good.size, &o, &model, NULL);
+		assert_true((status == SCORE_OK) == (model != NULL));
+		assert_true(model || memory.held == 0);
+		assert_true(n < 300);
+	}
+	assert_int_equal(status, SCORE_OK);
+	score_model_free(model);
+	assert_int_equal(memory.held, 0);
+	slm_free(&good);
+}
+
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(every_value_is_checked)};
+	const struct CMUnitTest tests[] = {cmocka_unit_test(every_value_is_checked), cmocka_unit_test(opening_without_memory)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

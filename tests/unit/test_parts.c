@@ -13,6 +13,7 @@
 #include <scoreline/build.h>
 
 #include "api/model.h"
+#include "metered_memory.h"
 
 /* A builder of a linear model whose margins are its n features. */
 static score_builder *identity_builder(uint32_t n)
@@ -134,7 +135,7 @@ static void votes(void **state)
 	add(b, at_least);
 	assert_int_equal(score_builder_set_metadata(b, "class_rule", "largest prediction", NULL), SCORE_OK);
 	score_model *model = finished(b, SCORE_COMBINE_SUM, 0.0, 3);
-	const double row[] = {1.0, 7.0, 7.0, 0.0, 0.0};
+	const double row[] = {1.0, 7.0, 7.0, 0.0, 9.0}; /* a margin above all votes */
 	double out[3];
 	predict(model, row, 5, out, 3);
 	assert_true(out[0] == 0.5 && out[1] == 3.0 && out[2] == 0.0);
@@ -385,11 +386,65 @@ static void refused_models(void **state)
 	score_model_free(model);
 }
 
+/* Parts with everything that they can have, where memory runs out. */
+static score_status build_parts(const score_allocator *a, score_model **model)
+{
+	enum { POINTS = 3000 }; /* so many that each list is an allocation of its own */
+	static double x[POINTS], slopes[2] = {1.0, 2.0};
+	static const uint32_t ends[] = {1, POINTS};
+	const score_contract contract = SCORE_CONTRACT_INIT(2, 2);
+	const double weights[] = {1.0, 0.0, 0.0, 1.0};
+	score_part part = SCORE_PART_INIT(0, 2);
+	score_build_options o = SCORE_BUILD_OPTIONS_INIT;
+	score_builder *b = NULL;
+	o.allocator = a;
+	for (int i = 0; i < POINTS; i++)
+		x[i] = i;
+	part.slopes = part.offsets = slopes;
+	part.curve_ends = ends;
+	part.curve_x = part.curve_y = x;
+	score_status status = score_builder_new(&contract, &o, &b, NULL);
+	if (status == SCORE_OK)
+		status = score_builder_set_linear(b, weights, 0, NULL);
+	for (int i = 0; i < 2 && status == SCORE_OK; i++)
+		status = score_builder_add_part(b, &part, NULL);
+	if (status == SCORE_OK)
+		status = score_builder_combine(b, SCORE_COMBINE_SUM, 0.0, 2, NULL);
+	if (status == SCORE_OK)
+		status = score_builder_finish(b, model, NULL);
+	score_builder_free(b);
+	return status;
+}
+
+static void memory_runs_out(void **state)
+{
+	metered_memory memory = {.left = 0};
+	const score_allocator metered = metered_allocator(&memory);
+	score_model *model = NULL;
+	score_status status = SCORE_ERR_MEMORY;
+	(void)state;
+	for (size_t n = 0; status == SCORE_ERR_MEMORY; n++) {
+		memory.left = n;
+		status = build_parts(&metered, &model);
+		assert_true((status == SCORE_OK) == (model != NULL));
+		assert_true(model || memory.held == 0);
+		assert_true(n < 300);
+	}
+	assert_int_equal(status, SCORE_OK);
+	const double row[] = {-1.0, 1.5};
+	double out[2];
+	predict(model, row, 2, out, 2);
+	assert_true(out[0] == 0.0 && out[1] == 2.0 * (2.0 * 1.5 + 2.0)); /* beyond the curve, and on it */
+	score_model_free(model);
+	assert_int_equal(memory.held, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sums), cmocka_unit_test(curves), cmocka_unit_test(votes), cmocka_unit_test(medians),
 		cmocka_unit_test(trees), cmocka_unit_test(refusals), cmocka_unit_test(refused_values), cmocka_unit_test(refused_models),
+		cmocka_unit_test(memory_runs_out),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
