@@ -13,7 +13,7 @@
 #define MOST_NODES ((size_t)1 << 19) /* of a model: two second-level caches */
 #define MOST_NEAR_NODES 65536u       /* of a model that stays in the second-level cache, with its values */
 #define AHEAD 2                      /* trees, of another model */
-#define LEAST_UNSEEN 8u /* steps, or half of a tree's depth, before anybody asks whether all rows have arrived */
+#define UNSEEN 8u                    /* steps before anybody asks whether all rows have arrived */
 
 bool engine_fits_eight(const engine *e)
 {
@@ -39,9 +39,9 @@ bool engine_walks_eight(const engine *e, const engine_call *call)
 /* Only leaves have the highest cut. */
 static void follow_tree(const walk_small_node *nodes, uint32_t depth, const uint8_t *codes, uint32_t *arrived)
 {
-	uint32_t d = 0, unseen = depth / 2 > LEAST_UNSEEN ? depth / 2 : LEAST_UNSEEN;
+	uint32_t d = 0;
 	EACH(START)
-	for (; d < depth && d < unseen; d++) {
+	for (; d < depth && d < UNSEEN; d++) {
 		EACH(STEP)
 	}
 	for (; d < depth && (UINT8_MAX EACH(ARRIVED)) != UINT8_MAX; d += 2) {
