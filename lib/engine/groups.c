@@ -309,9 +309,9 @@ static score_status keep_plan(planner *p)
 		!keep(p, &p->cuts16, &cuts16) || !keep(p, &p->set_cuts, &set_cuts) || !keep(p, &p->full_slots, &full_slots) ||
 		!keep(p, &p->steps, &steps) || !keep(p, &p->trees, &trees) || !keep(p, &p->leaves, &leaves))
 		return no_memory(p);
-	*plan = (batch_plan){.usable = true, .n_groups = n_groups, .n_slots = p->most_slots, .operations = operations, .narrow_rows = narrow,
-		.groups = groups, .runs = runs, .cuts8 = cuts8, .cuts16 = cuts16, .set_cuts = set_cuts, .full_slots = full_slots, .steps = steps,
-		.trees = trees, .leaves = leaves};
+	*plan = (batch_plan){.usable = true, .n_groups = n_groups, .n_slots = p->most_slots, .operations = operations,
+		.narrow_rows = narrow, .groups = groups, .runs = runs, .cuts8 = cuts8, .cuts16 = cuts16, .set_cuts = set_cuts,
+		.full_slots = full_slots, .steps = steps, .trees = trees, .leaves = leaves};
 	return SCORE_OK;
 }
 

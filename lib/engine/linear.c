@@ -204,7 +204,8 @@ static void add_rows(const linear_plan *p, linear_block *b)
 	const forest *f = p->e->f;
 	const input_view *view = p->view;
 	linear_rows rows = {.data = view->data + b->rows.first * view->row_stride, .row_stride = view->row_stride,
-		.n_rows = b->rows.n, .n_following = (size_t)(view->n_rows - b->rows.first), .n_features = f->n_features, .n_outputs = f->contract.n_outputs, .n_sums = b->n,
+		.n_rows = b->rows.n, .n_following = (size_t)(view->n_rows - b->rows.first), .n_features = f->n_features,
+		.n_outputs = f->contract.n_outputs, .n_sums = b->n,
 		.skip_missing = f->linear_skip_missing != 0};
 	if (b->rows.n <= p->few)
 		engine_linear_few_rows(&rows, view->dtype, f->contract.sum, f->linear_weights + b->first, &b->sums);

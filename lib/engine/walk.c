@@ -285,9 +285,8 @@ void engine_walk(const engine *e, const engine_call *call, row_range rows)
 	bool few = rows.n < 2 * LANES || space.most_rows < LANES || !sums_fit_out;
 	bool eight = rows.n >= LEAST_OF_EIGHT && engine_walks_eight(e, call);
 	for (size_t done = 0; done < rows.n;) {
-		size_t left = rows.n - done;
-		if (eight && left >= LEAST_OF_EIGHT) {
-			size_t n = left < 8 ? left : 8;
+		size_t left = rows.n - done, n = left < 8 ? left : 8;
+		if (eight && n >= LEAST_OF_EIGHT) {
 			engine_walk_eight(e, call, (row_range){rows.first + (int64_t)done, n});
 			done += n;
 			continue;

@@ -1,25 +1,25 @@
 /*
- * Eight rows through a tree at a time, for small nodes of trees that a first-level cache holds: the walks stay in registers, and the
- * rows share what they load.
+ * Eight rows through a tree at a time, for small nodes of trees that a first-level cache holds: the walks stay in registers,
+ * and the rows share what they load.
  *
  * Comes in: rows that are values, a model of one output. Goes out: sums, tree after tree. Codes lie column after column, so that
  * a node's column and a constant say where a row's code is.
  */
 #include "parts.h"
 
-#define AHEAD 2 /* trees */
-#define MOST_NEAR_NODES 65536u /* of a model that stays in the second-level cache, with its values */
 #define ROWS 8
 #define MOST_COLUMNS 256u /* small nodes have no more */
-#define LEAST_UNSEEN 8u /* steps, or half of a tree's depth, before anybody asks whether all rows have arrived */
-#define MOST_NODES_OF_TREE 2048u /* 8 KB */
+#define MOST_NODES_OF_TREE 2048u     /* 8 KB */
 #define MOST_NODES ((size_t)1 << 19) /* of a model: two second-level caches */
+#define MOST_NEAR_NODES 65536u       /* of a model that stays in the second-level cache, with its values */
+#define AHEAD 2                      /* trees, of another model */
+#define UNSEEN 8u                    /* steps before anybody asks whether all rows have arrived */
 
 bool engine_fits_eight(const engine *e)
 {
 	const forest *f = e->f;
-	return e->walk.small_nodes && e->walk.most_nodes <= MOST_NODES_OF_TREE && (size_t)f->n_splits + f->n_leaves <= MOST_NODES &&
-		f->contract.n_outputs == 1 && f->leaf_width == 1 && !engine_has_linear_leaves(e);
+	return e->walk.small_nodes && e->walk.most_nodes <= MOST_NODES_OF_TREE &&
+		(size_t)f->n_splits + f->n_leaves <= MOST_NODES && f->contract.n_outputs == 1 && f->leaf_width == 1 && !engine_has_linear_leaves(e);
 }
 
 bool engine_walks_eight(const engine *e, const engine_call *call)
@@ -32,16 +32,16 @@ bool engine_walks_eight(const engine *e, const engine_call *call)
 #define EACH(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 #define START(r) uint32_t a##r = 0;
 #define STEP(r) \
-	a##r = nodes[a##r].left + (uint32_t)(codes[(size_t)ROWS * nodes[a##r].column + r] > nodes[a##r].cut);
+	a##r = nodes[a##r].left + (uint32_t)(codes[(size_t)ROWS * nodes[a##r].column + (r)] > nodes[a##r].cut);
 #define ARRIVED(r) &nodes[a##r].cut
 #define STORE(r) arrived[r] = a##r;
 
 /* Only leaves have the highest cut. */
 static void follow_tree(const walk_small_node *nodes, uint32_t depth, const uint8_t *codes, uint32_t *arrived)
 {
-	uint32_t d = 0, unseen = depth / 2 > LEAST_UNSEEN ? depth / 2 : LEAST_UNSEEN;
+	uint32_t d = 0;
 	EACH(START)
-	for (; d < depth && d < unseen; d++) {
+	for (; d < depth && d < UNSEEN; d++) {
 		EACH(STEP)
 	}
 	for (; d < depth && (UINT8_MAX EACH(ARRIVED)) != UINT8_MAX; d += 2) {

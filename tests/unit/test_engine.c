@@ -558,6 +558,46 @@ static void check_deep(random_spec spec, size_t all_rows, node_kind kind)
 	free(b.out);
 }
 
+/* More nodes than stay in the cache: eight rows ask for them ahead. */
+static void check_eight(random_spec spec)
+{
+	enum { MOST_ROWS = 21, WIDTH = 1 };
+	double *rows = malloc(MOST_ROWS * spec.n_features * sizeof *rows), expected[MOST_ROWS * WIDTH], out[MOST_ROWS * WIDTH];
+	bench b = {.spec = &spec, .out = out, .model = random_model(&spec)};
+	const forest *f = b.model->f;
+	assert_true(b.model->e->walk.eight);
+	assert_true((size_t)f->n_splits + f->n_leaves > 65536);
+	random_rows(&spec, spec.seed + 1, MOST_ROWS, rows);
+	for (uint32_t begin = 0; begin < 4; begin += 3) {
+		score_options o = SCORE_OPTIONS_INIT;
+		o.output = SCORE_OUTPUT_MARGIN;
+		o.regime = SCORE_REGIME_WALK;
+		o.tree_begin = begin;
+		o.tree_end = f->n_trees - begin;
+		for (size_t r = 0; r < MOST_ROWS; r++)
+			forest_margins(f, rows + r * spec.n_features, o.tree_begin, o.tree_end, expected + r);
+		for (size_t n = 5; n <= MOST_ROWS; n += 4) {
+			score_input in = score_input_rows_f64(rows, (int64_t)n, spec.n_features);
+			check(&b, &in, n, &o, expected, "eight rows of many nodes");
+		}
+	}
+	score_model_free(b.model);
+	free(rows);
+}
+
+static void eight_rows_of_many_nodes(void **state)
+{
+	(void)state;
+	random_spec s = base_spec(115);
+	s.n_trees = 900;
+	s.max_leaves = 127;
+	s.leafwise = 1;
+	check_eight(s);
+	s.seed = 116;
+	s.compare = s.sum = SCORE_F64;
+	check_eight(s);
+}
+
 static void deep_trees_over_many_rows(void **state)
 {
 	(void)state;
@@ -630,6 +670,7 @@ int main(void)
 		cmocka_unit_test(rows_in_every_layout),
 		cmocka_unit_test(derived_columns),
 		cmocka_unit_test(thousands_of_derived_columns),
+		cmocka_unit_test(eight_rows_of_many_nodes),
 		cmocka_unit_test(deep_trees_over_many_rows),
 		cmocka_unit_test(deep_trees_with_categories_and_outputs),
 		cmocka_unit_test(trees_too_large_for_small_nodes),

@@ -1,7 +1,7 @@
 /*
  * Oblivious trees by AVX-512: the codes of 64 rows are compared with a level's cut by one instruction, whose answers become a
- * bit of 64 leaf codes; leaf values are looked up and added at once, so that codes never leave their register. Up to 32 rows,
- * and calls of up to 8, take fewer or narrower instructions. Included after avx512_blocks.h.
+ * bit of 64 leaf codes; leaf values are looked up and added at once, so that codes never leave their register. The last up to 32
+ * rows, or up to 8, take fewer and narrower instructions. Included after avx512_blocks.h.
  *
  * 64 sums stand in the order of add_leaves_f64; of 32, vector 2 h + g, 128-bit lane L, double p is row 8 L + 4 h + 2 g + p; 8
  * are in order.
@@ -19,6 +19,18 @@ static ALWAYS_INLINE __m512i level_codes(const uint8_t *codes, const level_quest
 		code = _mm512_mask_add_epi8(code, above, code, _mm512_set1_epi8((char)(1u << k)));
 	}
 	return code;
+}
+
+/* Of 32 rows, in the low bytes of words. */
+static ALWAYS_INLINE __m512i level_codes32(const uint8_t *codes, const level_question *q)
+{
+	__m256i code = _mm256_setzero_si256();
+	for (unsigned k = 0; k < LEVELS; k++) {
+		uint32_t above = _mm256_cmpgt_epu8_mask(_mm256_load_si256((const void *)(codes + q[k].first)),
+			_mm256_set1_epi32((int)q[k].cuts));
+		code = _mm256_mask_add_epi8(code, above, code, _mm256_set1_epi8((char)(1u << k)));
+	}
+	return _mm512_cvtepu8_epi16(code);
 }
 
 static ALWAYS_INLINE __m128i level_codes8(const uint8_t *codes, const level_question *q)
@@ -55,12 +67,10 @@ static ALWAYS_INLINE void level_rows(const uint8_t *codes, const level_tree *tre
 	for (size_t k = 0; k < vectors; k++)
 		s[k] = _mm512_load_pd(sums + 8 * k);
 	for (size_t t = 0; t < n; t++) {
-		__m512i code = level_codes(codes, trees[t].questions);
-		if (few) {
-			level_add(trees[t].values, _mm512_cvtepu8_epi16(_mm512_castsi512_si256(code)), s);
-			continue;
-		}
-		add_leaves_f64(trees[t].values, code, LEVELS, s);
+		if (few)
+			level_add(trees[t].values, level_codes32(codes, trees[t].questions), s);
+		else
+			add_leaves_f64(trees[t].values, level_codes(codes, trees[t].questions), LEVELS, s);
 	}
 	for (size_t k = 0; k < vectors; k++)
 		_mm512_store_pd(sums + 8 * k, s[k]);
@@ -93,13 +103,11 @@ static void level_rows8(const uint8_t *codes, const level_tree *trees, size_t n,
 static void level_sum_f64_avx512(const uint8_t *codes, const level_tree *trees, size_t n, size_t n_rows, double *sums)
 {
 	size_t r = 0;
-	if (n_rows <= LEVEL_FEWEST_ROWS) {
-		level_rows8(codes, trees, n, sums);
-		return;
-	}
 	for (; r + LEVEL_FEW_ROWS < n_rows; r += 64)
 		level_rows(codes + r, trees, n, false, sums + r);
-	if (r < n_rows)
+	if (r < n_rows && n_rows - r <= LEVEL_FEWEST_ROWS)
+		level_rows8(codes + r, trees, n, sums + r);
+	else if (r < n_rows)
 		level_rows(codes + r, trees, n, true, sums + r);
 }
 
@@ -107,15 +115,14 @@ static void level_order_f64_avx512(double *sums, size_t n_rows)
 {
 	double rows[64];
 	size_t r = 0;
-	if (n_rows <= LEVEL_FEWEST_ROWS)
-		return;
 	for (; r + LEVEL_FEW_ROWS < n_rows; r += 64) {
 		for (size_t i = 0; i < 64; i++)
 			rows[position_f64(i)] = sums[r + i];
 		memcpy(sums + r, rows, 64 * sizeof *rows);
 	}
-	for (size_t i = 0; i < LEVEL_FEW_ROWS && r < n_rows; i++)
+	if (r >= n_rows || n_rows - r <= LEVEL_FEWEST_ROWS)
+		return;
+	for (size_t i = 0; i < LEVEL_FEW_ROWS; i++)
 		rows[8 * (i / 2 % 4) + 2 * (i / 8) + i % 2] = sums[r + i];
-	if (r < n_rows)
-		memcpy(sums + r, rows, LEVEL_FEW_ROWS * sizeof *rows);
+	memcpy(sums + r, rows, LEVEL_FEW_ROWS * sizeof *rows);
 }
