@@ -179,7 +179,7 @@ static bool push_tables(planner *p, const forest_tree *t, const tree_code *code)
 static bool push_steps(planner *p, const forest_tree *t, const tree_code *code, tree_program *program)
 {
 	const kernels *narrow = p->e->k->narrow;
-	if (!narrow || !narrow->follow_cursors || !t->n_splits || 2 * program->n_ops < narrow->cursor_cost * t->n_splits)
+	if (!t->n_splits || !narrow || !narrow->follow_cursors || 2 * program->n_ops < narrow->cursor_cost * t->n_splits)
 		return true;
 	program->n_steps = (uint16_t)t->n_splits;
 	program->first_step = (uint32_t)p->steps.length;

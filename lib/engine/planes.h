@@ -34,8 +34,8 @@ void engine_coder_free(const score_allocator *allocator, tree_coder *coder);
 bool engine_code_tree(tree_coder *coder, const forest *f, const forest_tree *t, const coder_rules *rules,
 	const uint16_t *slot_of_test, uint32_t first_scratch, sl_vector *ops, tree_code *out);
 
-/* Steps of a tree's cursors over the codes of `out`, which engine_code_tree() has just made: one per split, appended to `steps`
- * (cursor_step). false: out of memory. */
+/* Steps of a tree's cursors over the codes of `out`, which engine_code_tree() has just made: one per split, of which there is at
+ * least one, appended to `steps` (cursor_step). false: out of memory. */
 bool engine_code_steps(const tree_coder *coder, const tree_code *out, sl_vector *steps, uint8_t *start);
 
 #endif

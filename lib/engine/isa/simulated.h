@@ -94,6 +94,21 @@ static inline uint16_t simulated_cmpgt_epu8_mask(simde__m128i a, simde__m128i b)
 #undef _mm_cmpgt_epu8_mask
 #define _mm_cmpgt_epu8_mask simulated_cmpgt_epu8_mask
 
+static inline simde__m256i simulated_mask_add_epi8(simde__m256i from, uint32_t mask, simde__m256i a, simde__m256i b)
+{
+	uint8_t x[32], y[32], to[32];
+	simde__m256i result;
+	memcpy(x, &a, sizeof x);
+	memcpy(y, &b, sizeof y);
+	memcpy(to, &from, sizeof to);
+	for (unsigned i = 0; i < 32; i++)
+		to[i] = mask >> i & 1 ? (uint8_t)(x[i] + y[i]) : to[i];
+	memcpy(&result, to, sizeof result);
+	return result;
+}
+#undef _mm256_mask_add_epi8
+#define _mm256_mask_add_epi8 simulated_mask_add_epi8
+
 static inline simde__m512i simulated_cvtepu8_epi16(simde__m256i a)
 {
 	uint8_t x[32];
