@@ -2,6 +2,7 @@
  * The capture log at its edges: every byte of a prefix, the largest records, buffers that are full, calls that cannot be kept, models
  * that are the same or too many, segments of others, frames that are larger than a buffer.
  */
+#define _DEFAULT_SOURCE
 #define _XOPEN_SOURCE 700
 #include <math.h>
 #include <setjmp.h>
@@ -269,6 +270,27 @@ static void a_drain_may_take_many_writes(void **state)
 	free(seen);
 }
 
+/* The helper thread looks ten times per interval whether half of the ring is in use. */
+static void a_ring_that_fills_is_drained_early(void **state)
+{
+	const score_capture_options o = fixture_options(&folder);
+	score_capture *c = capture_of(&o, model);
+	uint64_t n = 0;
+	(void)state;
+	assert_int_equal(fixture_record(c, model, n++), 1);
+	assert_int_equal(score_capture_start(c, (int64_t)10 * 1000000000, &error), SCORE_OK);
+	for (int i = 0; i < 900 && fixture_info(c).n_written < 1; i++)
+		usleep(10000);
+	while (fixture_info(c).ring_used <= 40000)
+		assert_int_equal(fixture_record(c, model, n++), 1);
+	for (int i = 0; i < 900 && fixture_info(c).n_written < n; i++)
+		usleep(10000);
+	assert_int_equal(fixture_info(c).n_written, n);
+	assert_int_equal(score_capture_stop(c, &error), SCORE_OK);
+	score_capture_free(c);
+	assert_int_equal(fixture_read(&folder, NULL, 0), n);
+}
+
 /* Frames that are larger than what is read at once, and than what the reader may take. */
 static void large_frames_come_back(void **state)
 {
@@ -471,6 +493,7 @@ int main(void)
 		EDGE(large_texts_and_outputs),
 		EDGE(rows_without_a_stride),
 		EDGE(a_drain_may_take_many_writes),
+		EDGE(a_ring_that_fills_is_drained_early),
 		EDGE(large_frames_come_back),
 		EDGE(a_file_is_one_model),
 		EDGE(slots_are_used_again),
