@@ -94,6 +94,19 @@ static inline uint16_t simulated_cmpgt_epu8_mask(simde__m128i a, simde__m128i b)
 #undef _mm_cmpgt_epu8_mask
 #define _mm_cmpgt_epu8_mask simulated_cmpgt_epu8_mask
 
+static inline uint32_t simulated_cmpgt_epu8_mask32(simde__m256i a, simde__m256i b)
+{
+	uint8_t x[32], y[32];
+	uint32_t mask = 0;
+	memcpy(x, &a, sizeof x);
+	memcpy(y, &b, sizeof y);
+	for (unsigned i = 0; i < 32; i++)
+		mask |= (uint32_t)(x[i] > y[i]) << i;
+	return mask;
+}
+#undef _mm256_cmpgt_epu8_mask
+#define _mm256_cmpgt_epu8_mask simulated_cmpgt_epu8_mask32
+
 static inline simde__m256i simulated_mask_add_epi8(simde__m256i from, uint32_t mask, simde__m256i a, simde__m256i b)
 {
 	uint8_t x[32], y[32], to[32];
