@@ -30,7 +30,7 @@ static void bitmaps_mark_the_right_rows(void **state)
 			double wide[N_ROWS];
 			size_t n_missing = 0;
 			for (size_t i = 0; i < bytes; i++)
-				bits[i] = n % 3 ? (uint8_t)(0xff ^ ((i * 7 + n) % 5 == 0 ? 1u << (i + n) % 8 : 0)) : 0xff;
+				bits[i] = (uint8_t)(n % 3 && (i * 7 + n) % 5 == 0 ? 0xffu ^ 1u << (i + n) % 8 : 0xffu);
 			score_column c[2] = {{.values = floats, .validity = bits, .offset = offset, .dtype = SCORE_F32},
 				{.values = whole, .validity = bits, .offset = offset, .dtype = SCORE_I32}};
 			input_view view = {.n_rows = (int64_t)n, .f = &f, .columns = c};

@@ -43,7 +43,7 @@ typedef struct shape_spec {
 
 static const char *label_of(uint32_t k)
 {
-	static char text[64][16];
+	static char text[64][24];
 	snprintf(text[k], sizeof text[k], "label %u", (unsigned)k);
 	return text[k];
 }
