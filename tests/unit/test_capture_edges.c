@@ -295,7 +295,7 @@ static void a_ring_that_fills_is_drained_early(void **state)
 static void large_frames_come_back(void **state)
 {
 	enum { ROWS = 30000 };
-	static double rows[ROWS][3];
+	static double rows[3 * ROWS]; /* the first ROWS of them are the outputs, too */
 	score_capture_options o = fixture_options(&folder);
 	score_log_options small = SCORE_LOG_OPTIONS_INIT;
 	score_log_segment segment = {.struct_size = sizeof segment};
@@ -303,25 +303,23 @@ static void large_frames_come_back(void **state)
 	const score_log_call *call;
 	score_log *log;
 	(void)state;
-	for (int r = 0; r < ROWS; r++)
-		for (int k = 0; k < 3; k++)
-			rows[r][k] = r + 0.1 * k;
+	for (int i = 0; i < 3 * ROWS; i++)
+		rows[i] = i / 3 + 0.1 * (i % 3);
 	o.ring_bytes = (uint64_t)16 << 20;
 	o.max_record_bytes = (uint64_t)1 << 20;
 	score_capture *c = capture_of(&o, model);
 	for (uint64_t i = 0; i < 3; i++)
 		assert_int_equal(fixture_record(c, model, i), 1);
-	const score_input in = score_input_rows_f64(rows[0], ROWS, 3);
-	const score_call large = fixture_call(model, &in, rows[0], 1);
+	const score_input in = score_input_rows_f64(rows, ROWS, 3);
+	const score_call large = fixture_call(model, &in, rows, 1);
 	assert_int_equal(score_capture_record(c, &large), 1);
 	score_capture_free(c);
 	assert_int_equal(score_log_open(paths, 1, NULL, &log, &error), SCORE_OK);
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(score_log_next(log, &call, &error), SCORE_OK);
 	assert_int_equal(call->n_rows, ROWS);
-	for (int r = 0; r < ROWS; r++)
-		for (int k = 0; k < 3; k++)
-			assert_true(call->inputs[r * 3 + k].u.number == rows[r][k] && call->outputs[r] == rows[0][r]);
+	for (int i = 0; i < 3 * ROWS; i++)
+		assert_true(call->inputs[i].u.number == rows[i] && call->outputs[i / 3] == rows[i / 3]);
 	assert_int_equal(score_log_next(log, &call, &error), SCORE_OK);
 	assert_null(call);
 	score_log_close(log);

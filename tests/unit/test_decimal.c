@@ -201,7 +201,6 @@ static void test_limits(void **state)
 		check(texts[i]);
 }
 
-/* A long row of zeros moves the point; more than 800 digits must still count. */
 /* Products that are powers of two, of a power of 5 whose inverse is not exact: the interval around them carries into a bit more. */
 static void test_powers_of_two(void **state)
 {
@@ -209,7 +208,7 @@ static void test_powers_of_two(void **state)
 	char text[40];
 	(void)state;
 	for (int n = 0; n <= 27; n++, five *= 5) {
-		for (int shift = 0; five << shift >> shift == five && shift < 64; shift++) {
+		for (int shift = 0; shift < 64 && five << shift >> shift == five; shift++) {
 			double x = 0;
 			snprintf(text, sizeof text, "%llue-%d", (unsigned long long)(five << shift), n);
 			check(text);
@@ -219,6 +218,7 @@ static void test_powers_of_two(void **state)
 	}
 }
 
+/* A long row of zeros moves the point; more than 800 digits must still count. */
 static void test_long_texts(void **state)
 {
 	static char text[6000];
