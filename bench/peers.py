@@ -42,7 +42,7 @@ class Table:
         self.f64 = self.f32.astype(np.float64)
         self.f64.view(np.uint64)[missing] = 0xFFFFFFFFFFFFFFFF
         self.columns = np.ascontiguousarray(self.f32.T)
-        self.validity = np.packbits(~missing.T, axis=1, bitorder="little")
+        self.validity = np.ascontiguousarray(np.packbits(~missing.T, axis=1, bitorder="little"))
         self.struct = Rows(*self.f32.shape, *(a.ctypes.data for a in (self.f32, self.f64, self.columns, self.validity)))
 
 
