@@ -24,6 +24,8 @@ import numpy as np
 
 import models
 import peers
+import scoreline
+from scoreline import _library
 
 # A pass of so few rows is over before the processor has its model in the caches again, which the side before emptied: in 512 rows
 # of 110 ns each, fetching a model and its scratch from memory takes as long as scoring. So each side has an untimed pass first.
@@ -233,7 +235,9 @@ class Contest:
     def memory(self) -> None:
         path = self.build / "memory-rows.f32"
         self.table.f32[:20_000].tofile(path)
-        model = self.place.folder / "model.slm" if self.model.library == "sklearn" else self.place.path
+        model = self.place.folder / "model.slm"
+        if self.model.library != "sklearn":  # importing would leave its traces in what is resident
+            scoreline.convert(str(self.place.path)).save(model)
         self.result["memory"] = [
             json.loads(subprocess.run([self.build / "memory", model, path, str(self.model.n_features), str(n)], check=True,
                                       capture_output=True, text=True).stdout) for n in (1, 2)]
@@ -256,7 +260,6 @@ class Contest:
 
 
 def info_of(lib, side) -> dict:
-    from scoreline import _library
     info, scratch = _library.Info(), ctypes.c_uint64()
     if lib.scoreline_describe(side.side, ctypes.byref(info), ctypes.byref(scratch)):
         raise RuntimeError("score_model_get_info failed")

@@ -60,8 +60,9 @@ def contest_tables(report: dict) -> str:
         for side in sides:
             any_ = found[side, batches[0]]
             overhead = f"{any_['overhead_ns'] / 1000:.1f} µs" if any_["how"] == "Python" else ""
-            spread = max((found[side, b]["high"] - found[side, b]["low"]) / found[side, b]["ns"] for b in batches)
-            rows.append([side, any_["how"], overhead, *(number(found[side, b]["ns"]) for b in batches),
+            spread = max((found[side, b]["high"] - found[side, b]["low"]) / found[side, b]["ns"] for b in batches
+                         if floors.tells(found[side, b]))
+            rows.append([side, any_["how"], overhead, *(number(found[side, b]["ns"]) if floors.tells(found[side, b]) else "–" for b in batches),
                          f"{spread:.0%}", min(found[side, b]["rounds"] for b in batches)])
         head = ["library", "called by", "call overhead, subtracted", *(f"{b:,}" for b in batches), "largest spread", "fewest turns"]
         parts.append(f"### {model['title']}\n\nNanoseconds per row, by rows per call.\n\n" + table(head, rows))
@@ -102,7 +103,8 @@ rounds; rows are `float` and warm. Times are the process's processor time, so th
 little; only single calls' latencies and two threads are timed by the clock. Libraries are called by their C entry points
 where they have one. Where only Python
 calls exist, an empty call (or one row through one tree) is timed apart and subtracted. tl2cgen, lleaves and pylignum
-get rows converted to their own format beforehand, which is not counted; CatBoost gets prepared pools.
+get rows converted to their own format beforehand, which is not counted; CatBoost gets prepared pools. Where a call takes
+hardly longer than an empty one, nothing is shown.
 """
 
 
@@ -133,7 +135,7 @@ def draw_throughput(report, plt, path):
         axis.remove()
     for axis, model in zip(axes.flat, chosen):
         for side in dict.fromkeys(c["side"] for c in model["contests"]):
-            points = [(c["batch"], 1e9 / c["ns"]) for c in model["contests"] if c["side"] == side]
+            points = [(c["batch"], 1e9 / c["ns"]) for c in model["contests"] if c["side"] == side and floors.tells(c)]
             own = side == "Scoreline"
             axis.loglog(*zip(*points), color=COLOURS.get(side), lw=3 if own else 1.4, marker="o", ms=5 if own else 3,
                         label=side, zorder=3 if own else 2)
