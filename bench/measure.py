@@ -30,8 +30,7 @@ from scoreline import _library
 # A pass of so few rows is over before the processor has its model in the caches again, which the side before emptied: in 512 rows
 # of 110 ns each, fetching a model and its scratch from memory takes as long as scoring. So each side has an untimed pass first.
 SHORT_PASS = 10_000
-# XGBoost 3.2 looks for the depth of each tree anew for every 64 rows: it scores large forests a thousand times slower than other
-# models. If the judge would need longer than this for all rows, fewer are scored.
+# If the judge would need longer than this for all rows, fewer are scored: a large forest on a slow machine.
 JUDGE_SECONDS = 60
 SLOW_NS = 1e9  # passes that take so long need no warming
 QUICK_BATCHES = (1, 8, 32, 64, 200, 512, 1_000, 10_000, 100_000)

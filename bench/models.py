@@ -34,6 +34,7 @@ class Model:
     batches: tuple = ALL_BATCHES
     quick: bool = False
     compiled: bool = True   # worth minutes of a C compiler
+    without: tuple = ()     # peers that need minutes to convert it, or for one pass over all rows
 
 
 MODELS = {m.key: m for m in (
@@ -44,8 +45,10 @@ MODELS = {m.key: m for m in (
     Model("l500x31", "LightGBM 500 × 31 leaves", "lightgbm", "model.txt", quick=True),
     Model("l500x255", "LightGBM 500 × 255 leaves", "lightgbm", "model.txt"),
     Model("c1000d6", "CatBoost 1,000 × depth 6, symmetric", "catboost", "model.json"),
-    Model("forest", "random forest 300 × 6,000 leaves (XGBoost)", "xgboost", "model.ubj", compiled=False),
-    Model("skforest", "random forest 300 × 6,000 leaves (scikit-learn)", "sklearn", "model.joblib", compiled=False),
+    Model("forest", "random forest 300 × 6,000 leaves (XGBoost)", "xgboost", "model.ubj", compiled=False,
+          without=("daal", "gtil")),
+    Model("skforest", "random forest 300 × 6,000 leaves (scikit-learn)", "sklearn", "model.joblib", compiled=False,
+          without=("gtil", "ydf")),
     Model("skhist", "scikit-learn HistGradientBoosting 500 × 31", "sklearn", "model.joblib", compiled=False),
     Model("flightsx", "flights, XGBoost 500 × depth 6", "xgboost", "model.ubj", 10, "flights"),
     Model("flightsl", "flights, LightGBM 500 × 31 leaves", "lightgbm", "model.txt", 10, "flights"),

@@ -449,7 +449,7 @@ def open_peers(lib, table: Table, place: Place, without=()) -> tuple[list, dict]
         name = opener.__name__[5:]
         if name == "lignum_compiled" and not place.model.compiled:
             continue
-        if name in without:
+        if name in (*without, *place.model.without):
             missing[name] = "left out of this run, for time"
             continue
         try:
