@@ -106,6 +106,7 @@ static void lay_masks(const engine *e, const forest_tree *t, uint32_t lane, uint
 		const question *q = question_of(e, t->first_split + s);
 		uint8_t *step = nodes + (size_t)(s / slots) * ROW_STEP_BYTES(slots);
 		uint32_t slot = s % slots, at = slot * lanes + lane;
+		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): list_masks() comes by every split */
 		uint32_t narrow = (uint32_t)masks[s];
 		step[at] = (uint8_t)q->column;
 		step[64 + at] = (uint8_t)q->cut;

