@@ -517,11 +517,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	(void)state;
 	free(orphan);
 	score_model_free(logged);
-	sample_cleanup();
-	return 0;
+	return sample_cleanup(state);
 }
 
 int main(void)

@@ -292,15 +292,8 @@ static int set_up(void **state)
 	return guarded_make();
 }
 
-static int tear_down(void **state)
-{
-	(void)state;
-	sample_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(tables), cmocka_unit_test(frames), cmocka_unit_test(snapshots)};
-	return cmocka_run_group_tests(tests, set_up, tear_down);
+	return cmocka_run_group_tests(tests, set_up, sample_cleanup);
 }

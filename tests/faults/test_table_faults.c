@@ -244,10 +244,9 @@ static int set_up(void **state)
 
 static int tear_down(void **state)
 {
-	(void)state;
 	score_model_free(model);
 	score_model_free(referred);
-	sample_cleanup();
+	(void)sample_cleanup(state);
 	return faults_remove_folder();
 }
 

@@ -321,11 +321,9 @@ static void references_are_saved_whole_or_not_at_all(void **state)
 
 static int tear_down(void **state)
 {
-	(void)state;
 	free(history.old);
 	free(history.new);
-	sample_cleanup();
-	return 0;
+	return sample_cleanup(state);
 }
 
 int main(void)

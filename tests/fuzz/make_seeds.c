@@ -214,6 +214,5 @@ int main(int argc, char **argv)
 	make_tables();
 	make_segments();
 	make_models();
-	sample_cleanup();
-	return 0;
+	return sample_cleanup(NULL);
 }

@@ -35,7 +35,7 @@ const char *sample_path(const char *name)
 	return paths[turn];
 }
 
-void sample_cleanup(void)
+int sample_cleanup(void **state)
 {
 	DIR *d = folder[0] ? opendir(folder) : NULL;
 	for (struct dirent *e; d && (e = readdir(d));)
@@ -54,6 +54,8 @@ void sample_cleanup(void)
 		free(k);
 	}
 	all_texts = NULL;
+	(void)state;
+	return 0;
 }
 
 score_status sample_table_build(const char *path, const sample_table *t, score_error *error)

@@ -19,8 +19,8 @@ typedef struct sample_table {
 
 /* Path of a file in the folder of this run, valid until the next four calls. */
 const char *sample_path(const char *name);
-/* Removes the folder and everything in it, and frees the texts. */
-void sample_cleanup(void);
+/* Removes the folder and everything in it, and frees the texts. A teardown of a group; `state` is not looked at. */
+int sample_cleanup(void **state);
 score_status sample_table_build(const char *path, const sample_table *t, score_error *error);
 /* Build and open; never fails: asserts. */
 score_table *sample_table_make(const char *name, const sample_table *t);

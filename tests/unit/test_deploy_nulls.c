@@ -455,10 +455,8 @@ static int make_model(void **state)
 
 static int clean_up(void **state)
 {
-	(void)state;
 	score_model_free(model);
-	sample_cleanup();
-	return 0;
+	return sample_cleanup(state);
 }
 
 int main(void)

@@ -370,13 +370,6 @@ static void a_refused_category_is_an_error_of_its_row(void **state)
 	score_model_free(model);
 }
 
-static int clean_up(void **state)
-{
-	(void)state;
-	sample_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -388,5 +381,5 @@ int main(void)
 		cmocka_unit_test(what_does_not_fit_is_refused_by_name),
 		cmocka_unit_test(a_refused_category_is_an_error_of_its_row),
 	};
-	return cmocka_run_group_tests(tests, NULL, clean_up);
+	return cmocka_run_group_tests(tests, NULL, sample_cleanup);
 }

@@ -401,11 +401,9 @@ static int begin(void **state)
 
 static int end(void **state)
 {
-	(void)state;
 	score_table_close(table);
 	score_model_free(model);
-	sample_cleanup();
-	return 0;
+	return sample_cleanup(state);
 }
 
 int main(void)

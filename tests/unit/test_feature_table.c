@@ -657,13 +657,6 @@ static void a_bad_replacement_leaves_the_old_table(void **state)
 	score_table_close(held);
 }
 
-static int clean_up(void **state)
-{
-	(void)state;
-	sample_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -681,5 +674,5 @@ int main(void)
 		cmocka_unit_test(readers_see_one_version_while_files_are_replaced),
 		cmocka_unit_test(a_bad_replacement_leaves_the_old_table),
 	};
-	return cmocka_run_group_tests(tests, NULL, clean_up);
+	return cmocka_run_group_tests(tests, NULL, sample_cleanup);
 }

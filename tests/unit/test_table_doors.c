@@ -90,15 +90,8 @@ static void a_reader_in_the_door_is_waited_for(void **state)
 	score_table_source_free(source);
 }
 
-static int clean_up(void **state)
-{
-	(void)state;
-	sample_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {cmocka_unit_test(a_reader_in_the_door_is_waited_for)};
-	return cmocka_run_group_tests(tests, NULL, clean_up);
+	return cmocka_run_group_tests(tests, NULL, sample_cleanup);
 }

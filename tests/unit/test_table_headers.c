@@ -320,13 +320,6 @@ static void only_the_same_keys_and_columns_replace(void **state)
 	score_table_source_free(source);
 }
 
-static int clean_up(void **state)
-{
-	(void)state;
-	sample_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -338,5 +331,5 @@ int main(void)
 		cmocka_unit_test(a_changed_byte_is_found_when_asked_for),
 		cmocka_unit_test(only_the_same_keys_and_columns_replace),
 	};
-	return cmocka_run_group_tests(tests, NULL, clean_up);
+	return cmocka_run_group_tests(tests, NULL, sample_cleanup);
 }

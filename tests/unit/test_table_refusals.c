@@ -446,13 +446,6 @@ static void keys_lie_anywhere(void **state)
 	score_table_close(t);
 }
 
-static int clean_up(void **state)
-{
-	(void)state;
-	sample_cleanup();
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -470,5 +463,5 @@ int main(void)
 		cmocka_unit_test(queries),
 		cmocka_unit_test(keys_lie_anywhere),
 	};
-	return cmocka_run_group_tests(tests, NULL, clean_up);
+	return cmocka_run_group_tests(tests, NULL, sample_cleanup);
 }
