@@ -192,6 +192,17 @@ bool sl_vector_push(sl_vector *v, const void *from, size_t n)
 	return true;
 }
 
+bool sl_vector_push_text(sl_vector *v, const char *text, size_t length)
+{
+	char *to = sl_vector_grow(v, length + 1);
+	if (!to)
+		return false;
+	if (length)
+		memcpy(to, text, length);
+	to[length] = '\0';
+	return true;
+}
+
 void sl_vector_free(sl_vector *v)
 {
 	sl_free(&v->allocator, v->data, v->capacity * v->element, sizeof(max_align_t));

@@ -132,6 +132,8 @@ void sl_vector_init(sl_vector *v, const score_allocator *allocator, size_t eleme
 void *sl_vector_grow(sl_vector *v, size_t n);
 /* Append `n` elements copied from `from`. */
 bool sl_vector_push(sl_vector *v, const void *from, size_t n);
+/* Append a text and its end to a vector of char: all of it or nothing. */
+bool sl_vector_push_text(sl_vector *v, const char *text, size_t length);
 /* Element `i`, or the end. NULL of a vector that never held anything: C forbids NULL + 0. */
 static inline void *sl_vector_at(const sl_vector *v, size_t i)
 {

@@ -203,15 +203,9 @@ static score_status on_array_begin(reader *r, const import_event *e)
 	return status;
 }
 
-/* A text and its end. */
 static score_status keep_text(reader *r, const import_event *e)
 {
-	char *to = sl_vector_grow(&r->file->text, e->length + 1);
-	if (!to)
-		return no_memory(r);
-	memcpy(to, e->length ? e->text : "", e->length);
-	to[e->length] = '\0';
-	return SCORE_OK;
+	return sl_vector_push_text(&r->file->text, e->text, e->length) ? SCORE_OK : no_memory(r);
 }
 
 static score_status on_key(reader *r, const import_event *e)

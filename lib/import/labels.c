@@ -27,13 +27,7 @@ static bool add(import_labels *labels, const char *text, size_t length)
 {
 	size_t start = labels->text.length;
 	labels->is_broken |= length && memchr(text, 0, length);
-	char *to = sl_vector_grow(&labels->text, length + 1);
-	if (!to || !sl_vector_push(&labels->starts, &start, 1))
-		return false;
-	if (length)
-		memcpy(to, text, length);
-	to[length] = '\0';
-	return true;
+	return sl_vector_push_text(&labels->text, text, length) && sl_vector_push(&labels->starts, &start, 1);
 }
 
 bool import_labels_add_text(import_labels *labels, const char *text, size_t length)

@@ -177,8 +177,7 @@ static score_status add_string(const reader *r, const import_event *e, xgb_list 
 	size_t start = list->text.length;
 	if (e->length && memchr(e->text, 0, e->length))
 		return corrupt(r, e, k, "a string with a zero byte");
-	if (!sl_vector_push(&list->starts, &start, 1) || !sl_vector_push(&list->text, e->text, e->length) ||
-		!sl_vector_push(&list->text, "", 1))
+	if (!sl_vector_push(&list->starts, &start, 1) || !sl_vector_push_text(&list->text, e->text, e->length))
 		return no_memory(r);
 	return SCORE_OK;
 }
