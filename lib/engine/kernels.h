@@ -9,6 +9,8 @@
 #include "../base/base.h"
 #include "contribution.h"
 
+#define ALWAYS_INLINE inline __attribute__((always_inline))
+
 #define BLOCK_ROWS 512
 /* From one column of a transposed tile to the next: no power of two, so that 16 columns do not meet in one cache set. */
 #define TILE_ROWS (BLOCK_ROWS + 16)

@@ -18,7 +18,6 @@
 
 /* Loops over the vectors of a plane are unrolled for full blocks: `vectors` is then a constant. */
 #define FULL_VECTORS (PLANE_WORDS / V_WORDS)
-#define ALWAYS_INLINE inline __attribute__((always_inline))
 
 static ALWAYS_INLINE void ISA_NAME(select_vectors)(const select_op *ops, size_t n, size_t vectors, uint64_t *arena)
 {

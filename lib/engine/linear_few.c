@@ -6,7 +6,6 @@
  */
 #include "parts.h"
 
-#define ALWAYS_INLINE inline __attribute__((always_inline))
 #define FEW_ROWS 4
 
 #define VALUE float

@@ -85,7 +85,7 @@ static void split16_avx2(const uint16_t *codes, size_t words, uint64_t *bits)
 /* ---- planes to bytes ------------------------------------------------------------------------------------ */
 
 /* Exchange the bits of b under `mask` with those `shift` higher of a. */
-static inline __attribute__((always_inline)) void exchange(__m256i *a, __m256i *b, int shift, __m256i mask)
+static ALWAYS_INLINE void exchange(__m256i *a, __m256i *b, int shift, __m256i mask)
 {
 	__m256i t = _mm256_and_si256(_mm256_xor_si256(_mm256_srli_epi64(*a, shift), *b), mask);
 	*b = _mm256_xor_si256(*b, t);
@@ -148,7 +148,7 @@ static void sum_f64_avx2(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *whic
 }
 
 /* One byte of 32 leaf values: 16, 32 or 64 entries, 16 at a time; shuffles look at the lowest four bits of a code. */
-static inline __attribute__((always_inline)) __m256i look_up256(const uint8_t *t, __m256i code, __m256i bit4,
+static ALWAYS_INLINE __m256i look_up256(const uint8_t *t, __m256i code, __m256i bit4,
 	__m256i bit5, unsigned planes)
 {
 	__m256i x[4];
@@ -166,7 +166,7 @@ static inline __attribute__((always_inline)) __m256i look_up256(const uint8_t *t
 
 /* Trees [0, n) have tables of the same number of planes. The unpacks leave rows 16 apart in the two lanes, so the sums are
  * loaded and stored crosswise. */
-static inline __attribute__((always_inline)) void sum_bytes256(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
+static ALWAYS_INLINE void sum_bytes256(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
 	const leaf_table *tables, size_t n, unsigned planes, float *sums, size_t row)
 {
 	__m256 a = _mm256_load_ps(sums), b = _mm256_load_ps(sums + 8), c = _mm256_load_ps(sums + 16),
@@ -220,7 +220,7 @@ static void sum_f32_avx2(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *whic
 #define HAVE_TRANSPOSE16
 
 /* 8 × 8 values, in place: vector i becomes column i. */
-static inline __attribute__((always_inline)) void f32_transpose(__m256 r[8])
+static ALWAYS_INLINE void f32_transpose(__m256 r[8])
 {
 	__m256 t[8];
 	for (int i = 0; i < 8; i += 2) {
@@ -286,7 +286,7 @@ static inline void f32_store(float *to, F32 x)
 }
 
 /* Product and sum are rounded apart; `skip_missing`: where x is NaN the sum stays. */
-static inline __attribute__((always_inline)) F32 f32_step(F32 sum, F32 x, float weight, bool skip_missing)
+static ALWAYS_INLINE F32 f32_step(F32 sum, F32 x, float weight, bool skip_missing)
 {
 	F32 next = _mm256_add_ps(sum, _mm256_mul_ps(x, _mm256_set1_ps(weight)));
 	return skip_missing ? _mm256_blendv_ps(sum, next, _mm256_cmp_ps(x, x, _CMP_ORD_Q)) : next;
@@ -307,7 +307,7 @@ static inline void f64_store(double *to, F64 x)
 	_mm256_storeu_pd(to, x);
 }
 
-static inline __attribute__((always_inline)) F64 f64_step(F64 sum, F64 x, double weight, bool skip_missing)
+static ALWAYS_INLINE F64 f64_step(F64 sum, F64 x, double weight, bool skip_missing)
 {
 	F64 next = _mm256_add_pd(sum, _mm256_mul_pd(x, _mm256_set1_pd(weight)));
 	return skip_missing ? _mm256_blendv_pd(sum, next, _mm256_cmp_pd(x, x, _CMP_ORD_Q)) : next;
@@ -319,7 +319,7 @@ static inline bool f64_has_nan(F64 x)
 }
 
 /* 4 × 4 doubles, in place. */
-static inline __attribute__((always_inline)) void f64_transpose(F64 r[4])
+static ALWAYS_INLINE void f64_transpose(F64 r[4])
 {
 	F64 a = _mm256_unpacklo_pd(r[0], r[1]), b = _mm256_unpackhi_pd(r[0], r[1]);
 	F64 c = _mm256_unpacklo_pd(r[2], r[3]), d = _mm256_unpackhi_pd(r[2], r[3]);

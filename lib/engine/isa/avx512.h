@@ -108,7 +108,7 @@ static void order_f64_avx512(double *sums)
 #define HAVE_BIN8 /* bin_avx512.h */
 
 /* 16 × 16 values, in place: vector i becomes column i. */
-static inline __attribute__((always_inline)) void f32_transpose(__m512 r[16])
+static ALWAYS_INLINE void f32_transpose(__m512 r[16])
 {
 	__m512 t[16];
 	for (int i = 0; i < 16; i += 2) {
@@ -170,7 +170,7 @@ static inline void f32_store(float *to, F32 x)
 }
 
 /* Product and sum are rounded apart; `skip_missing`: where x is NaN the sum stays. */
-static inline __attribute__((always_inline)) F32 f32_step(F32 sum, F32 x, float weight, bool skip_missing)
+static ALWAYS_INLINE F32 f32_step(F32 sum, F32 x, float weight, bool skip_missing)
 {
 	F32 product = _mm512_mul_ps(x, _mm512_set1_ps(weight));
 	if (skip_missing)
@@ -193,7 +193,7 @@ static inline void f64_store(double *to, F64 x)
 	_mm512_storeu_pd(to, x);
 }
 
-static inline __attribute__((always_inline)) F64 f64_step(F64 sum, F64 x, double weight, bool skip_missing)
+static ALWAYS_INLINE F64 f64_step(F64 sum, F64 x, double weight, bool skip_missing)
 {
 	F64 product = _mm512_mul_pd(x, _mm512_set1_pd(weight));
 	if (skip_missing)
@@ -206,18 +206,18 @@ static inline bool f64_has_nan(F64 x)
 	return _mm512_cmp_pd_mask(x, x, _CMP_UNORD_Q) != 0;
 }
 
-static inline __attribute__((always_inline)) F64 even_lanes(F64 a, F64 b)
+static ALWAYS_INLINE F64 even_lanes(F64 a, F64 b)
 {
 	return _mm512_castps_pd(_mm512_shuffle_f32x4(_mm512_castpd_ps(a), _mm512_castpd_ps(b), 0x88));
 }
 
-static inline __attribute__((always_inline)) F64 odd_lanes(F64 a, F64 b)
+static ALWAYS_INLINE F64 odd_lanes(F64 a, F64 b)
 {
 	return _mm512_castps_pd(_mm512_shuffle_f32x4(_mm512_castpd_ps(a), _mm512_castpd_ps(b), 0xdd));
 }
 
 /* 8 × 8 doubles, in place. */
-static inline __attribute__((always_inline)) void f64_transpose(F64 r[8])
+static ALWAYS_INLINE void f64_transpose(F64 r[8])
 {
 	F64 t[8];
 	for (int i = 0; i < 8; i += 2) {

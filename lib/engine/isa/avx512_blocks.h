@@ -20,7 +20,7 @@ static void ISA_NAME(split8)(const uint8_t *codes, size_t words, uint64_t *bits)
 #define FEW_CUTS 8
 
 /* Of whole blocks the number of words is a constant, and codes stay in registers. */
-static inline __attribute__((always_inline)) void above_words(const uint8_t *codes, size_t words, const uint8_t *cuts, size_t n,
+static ALWAYS_INLINE void above_words(const uint8_t *codes, size_t words, const uint8_t *cuts, size_t n,
 	uint64_t *planes)
 {
 	__m512i code[PLANE_WORDS];
@@ -59,7 +59,7 @@ static void ISA_NAME(split16)(const uint16_t *codes, size_t words, uint64_t *bit
 #define HAVE_SUM
 
 /* One byte of 64 leaf values: 128 or 256 entries in two or four registers. */
-static inline __attribute__((always_inline)) __m512i look_up512(const uint8_t *t, __m512i code, unsigned planes)
+static ALWAYS_INLINE __m512i look_up512(const uint8_t *t, __m512i code, unsigned planes)
 {
 	__m512i low = _mm512_permutex2var_epi8(_mm512_loadu_si512((const void *)t), code,
 		_mm512_loadu_si512((const void *)(t + 64)));
@@ -77,20 +77,20 @@ static inline __attribute__((always_inline)) __m512i look_up512(const uint8_t *t
  *
  * Of the codes of 64 positions: vector 2 o + e of floats' bits, lane i is position 4 i + 2 e + o.
  */
-static inline __attribute__((always_inline)) void join_bytes(__m512i a, __m512i b, __m512i out[2])
+static ALWAYS_INLINE void join_bytes(__m512i a, __m512i b, __m512i out[2])
 {
 	out[0] = _mm512_mask_blend_epi8(0xaaaaaaaaaaaaaaaa, a, b);
 	out[1] = _mm512_shldi_epi16(b, a, 8);
 }
 
-static inline __attribute__((always_inline)) void join_words(__m512i a, __m512i b, __m512i out[2])
+static ALWAYS_INLINE void join_words(__m512i a, __m512i b, __m512i out[2])
 {
 	out[0] = _mm512_mask_blend_epi16(0xaaaaaaaa, a, b);
 	out[1] = _mm512_shldi_epi32(b, a, 16);
 }
 
 /* Loaded once: compilers would rather load a table again for every look-up, until loads are what takes the time. */
-static inline __attribute__((always_inline)) __m512i load_table(const uint8_t *t)
+static ALWAYS_INLINE __m512i load_table(const uint8_t *t)
 {
 	__m512i table = _mm512_loadu_si512((const void *)t);
 #if !defined(SL_SIMULATED_AVX512)
@@ -101,7 +101,7 @@ static inline __attribute__((always_inline)) __m512i load_table(const uint8_t *t
 
 /* Two bytes of 64 values: of the even positions, then of the odd ones. Tables of 64 entries lie as 16-bit words, two registers
  * each; a look-up sees the low byte of a word of codes. */
-static inline __attribute__((always_inline)) void look_up_half(const uint8_t *t, __m512i code, unsigned planes, __m512i out[2])
+static ALWAYS_INLINE void look_up_half(const uint8_t *t, __m512i code, unsigned planes, __m512i out[2])
 {
 	if (planes == 6) {
 		__m512i low = load_table(t), high = load_table(t + 64);
@@ -113,7 +113,7 @@ static inline __attribute__((always_inline)) void look_up_half(const uint8_t *t,
 }
 
 /* Four bytes of 64 values, as four vectors of floats' bits. */
-static inline __attribute__((always_inline)) void look_up_words(const uint8_t *t, __m512i code, unsigned planes, __m512i out[4])
+static ALWAYS_INLINE void look_up_words(const uint8_t *t, __m512i code, unsigned planes, __m512i out[4])
 {
 	__m512i a[2], b[2];
 	look_up_half(t, code, planes, a);
@@ -122,7 +122,7 @@ static inline __attribute__((always_inline)) void look_up_words(const uint8_t *t
 	join_words(a[1], b[1], out + 2);
 }
 
-static inline __attribute__((always_inline)) void add_leaves_f32(const uint8_t *t, __m512i code, unsigned planes, __m512 s[4])
+static ALWAYS_INLINE void add_leaves_f32(const uint8_t *t, __m512i code, unsigned planes, __m512 s[4])
 {
 	__m512i x[4];
 	look_up_words(t, code, planes, x);
@@ -131,7 +131,7 @@ static inline __attribute__((always_inline)) void add_leaves_f32(const uint8_t *
 }
 
 /* Vector 4 o + 2 e + h, 128-bit lane L, double p is position 16 L + 8 h + 4 p + 2 e + o. */
-static inline __attribute__((always_inline)) void add_leaves_f64(const uint8_t *t, __m512i code, unsigned planes, __m512d s[8])
+static ALWAYS_INLINE void add_leaves_f64(const uint8_t *t, __m512i code, unsigned planes, __m512d s[8])
 {
 	__m512i x[4], y[4];
 	look_up_words(t, code, planes, x);
@@ -154,7 +154,7 @@ static inline size_t position_f64(size_t i)
 }
 
 /* Trees [0, n) have tables of the same number of planes. */
-static inline __attribute__((always_inline)) void sum_run_f32(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
+static ALWAYS_INLINE void sum_run_f32(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
 	const leaf_table *tables, size_t n, unsigned planes, size_t words, float *sums)
 {
 	for (size_t o = 0; o < words; o++) {
@@ -168,7 +168,7 @@ static inline __attribute__((always_inline)) void sum_run_f32(const uint8_t (*co
 	}
 }
 
-static inline __attribute__((always_inline)) void sum_run_f64(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
+static ALWAYS_INLINE void sum_run_f64(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
 	const leaf_table *tables, size_t n, unsigned planes, size_t words, double *sums)
 {
 	for (size_t o = 0; o < words; o++) {

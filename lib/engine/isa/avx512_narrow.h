@@ -45,7 +45,7 @@ static inline V v_andnot(V a, V b)
 	return _mm_andnot_si128(a, b);
 }
 
-static inline __attribute__((always_inline)) __m512i join128(__m128i a, __m128i b, __m128i c, __m128i d)
+static ALWAYS_INLINE __m512i join128(__m128i a, __m128i b, __m128i c, __m128i d)
 {
 	__m512i low = _mm512_castsi256_si512(_mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1));
 	return _mm512_inserti64x4(low, _mm256_inserti128_si256(_mm256_castsi128_si256(c), d, 1), 1);
@@ -53,7 +53,7 @@ static inline __attribute__((always_inline)) __m512i join128(__m128i a, __m128i 
 
 /* One word of each of 8 planes becomes 64 bytes: first byte r of all planes side by side, highest plane first, then 8 × 8 bits
  * transposed. */
-static inline __attribute__((always_inline)) __m512i bytes_of_words(__m512i words)
+static ALWAYS_INLINE __m512i bytes_of_words(__m512i words)
 {
 	const __m512i rows = _mm512_setr_epi64(0x0008101820283038, 0x0109111921293139, 0x020a121a222a323a, 0x030b131b232b333b,
 		0x040c141c242c343c, 0x050d151d252d353d, 0x060e161e262e363e, 0x070f171f272f373f);

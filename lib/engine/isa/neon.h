@@ -128,7 +128,7 @@ typedef struct byte_table {
 	uint8x16x4_t parts;
 } byte_table;
 
-static inline __attribute__((always_inline)) byte_table load_table(const uint8_t *t, unsigned planes)
+static ALWAYS_INLINE byte_table load_table(const uint8_t *t, unsigned planes)
 {
 	byte_table table;
 	for (unsigned i = 0; i < 4; i++)
@@ -136,7 +136,7 @@ static inline __attribute__((always_inline)) byte_table load_table(const uint8_t
 	return table;
 }
 
-static inline __attribute__((always_inline)) uint8x16_t look_up128(byte_table t, uint8x16_t code, unsigned planes)
+static ALWAYS_INLINE uint8x16_t look_up128(byte_table t, uint8x16_t code, unsigned planes)
 {
 	if (planes == 4)
 		return vqtbl1q_u8(t.parts.val[0], code);
@@ -151,7 +151,7 @@ static inline float32x4_t add_bits(float32x4_t sum, uint16x8_t bits)
 }
 
 /* 32 rows, so that a table is loaded for two vectors of codes. Trees [0, n) have tables of the same number of planes. */
-static inline __attribute__((always_inline)) void sum_bytes128(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
+static ALWAYS_INLINE void sum_bytes128(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
 	const leaf_table *tables, size_t n, unsigned planes, float *sums, size_t row)
 {
 	float32x4_t s[8];

@@ -83,7 +83,7 @@ static void split16_sse42(const uint16_t *codes, size_t words, uint64_t *bits)
 
 /* ---- planes to bytes ------------------------------------------------------------------------------------ */
 
-static inline __attribute__((always_inline)) void exchange(V *a, V *b, int shift, V mask)
+static ALWAYS_INLINE void exchange(V *a, V *b, int shift, V mask)
 {
 	V t = _mm_and_si128(_mm_xor_si128(_mm_srli_epi64(*a, shift), *b), mask);
 	*b = _mm_xor_si128(*b, t);
@@ -127,7 +127,7 @@ static void sum_f64_sse42(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *whi
 
 /* One byte of 16 leaf values: 16 or 32 entries. A shuffle gives 0 where the top bit of its index is set: in at[0] for codes
  * from 16 on, in at[1] for those below. */
-static inline __attribute__((always_inline)) __m128i look_up128(const uint8_t *t, const __m128i at[2], unsigned planes)
+static ALWAYS_INLINE __m128i look_up128(const uint8_t *t, const __m128i at[2], unsigned planes)
 {
 	__m128i x = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)t), at[0]);
 	if (planes == 4)
@@ -136,7 +136,7 @@ static inline __attribute__((always_inline)) __m128i look_up128(const uint8_t *t
 }
 
 /* Trees [0, n) have tables of the same number of planes. */
-static inline __attribute__((always_inline)) void sum_bytes128(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
+static ALWAYS_INLINE void sum_bytes128(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
 	const leaf_table *tables, size_t n, unsigned planes, float *sums, size_t row)
 {
 	__m128 s[4];

@@ -6,7 +6,7 @@
  * With byte b of vector j as the code of row 8 b + j it leads from codes to planes, and back from planes to codes; leaf
  * codes and sums keep that order, and order_sums puts sums right once per block.
  */
-static inline __attribute__((always_inline)) void transpose_planes(V p[8])
+static ALWAYS_INLINE void transpose_planes(V p[8])
 {
 	for (size_t k = 0; k < 8; k += 2)
 		V_EXCHANGE(&p[k], &p[k + 1], 1, 0x55);
