@@ -135,19 +135,11 @@ static size_t number_trees(const forest *f, walk_tree *trees)
 	return n_places;
 }
 
-static uint32_t most_splits(const forest *f)
-{
-	uint32_t most = 0;
-	for (uint32_t t = 0; t < f->n_trees; t++)
-		most = f->trees[t].n_splits > most ? f->trees[t].n_splits : most;
-	return most;
-}
-
 score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 {
 	const forest *f = e->f;
 	const score_allocator *a = &arena->allocator;
-	uint32_t most = most_splits(f);
+	uint32_t most = forest_most_splits(f);
 	size_t queue_bytes = ((size_t)most + 1) * sizeof(numbered_split);
 	node_maker m = {.e = e, .trees = sl_arena_alloc(arena, f->n_trees, sizeof(walk_tree)), .queue = sl_alloc(a, queue_bytes, 64)};
 	bool done = m.trees && m.queue && take_room(&m, arena, most, number_trees(f, m.trees));
@@ -156,10 +148,9 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	sl_free(a, m.queue, queue_bytes, 64);
 	if (!done)
 		return sl_fail_memory(error, ((size_t)f->n_splits + f->n_leaves) * sizeof(walk_node));
-	e->walk = (walk_plan){m.small, m.nodes, m.wide, {m.leaf_of_place, m.leaf_bytes}, m.values_f32, m.values_f64, m.trees, false,
-		2 * most + 1, false};
+	e->walk = (walk_plan){m.small, m.nodes, m.wide, {m.leaf_of_place, m.leaf_bytes}, m.values_f32, m.values_f64, m.trees, false, false};
 	for (uint32_t c = 0; c < e->n_columns; c++)
 		e->walk.has_sets |= e->columns[c].is_category;
-	e->walk.eight = engine_fits_eight(e);
+	e->walk.eight = engine_fits_eight(e, most);
 	return SCORE_OK;
 }

@@ -111,7 +111,6 @@ typedef struct walk_plan {
 	const double *values_f64;
 	const walk_tree *trees;
 	bool has_sets;
-	uint32_t most_nodes; /* of a tree */
 	bool eight;          /* eight rows at a time may walk in registers */
 } walk_plan;
 
@@ -282,7 +281,7 @@ size_t engine_walk_scratch(const engine *e);
 bool engine_walk_fits(const engine *e, const engine_call *call);
 void engine_walk(const engine *e, const engine_call *call, row_range rows);
 /* Up to eight rows, faster: whether a model's nodes are such that it can, and whether it can serve a call to it. */
-bool engine_fits_eight(const engine *e);
+bool engine_fits_eight(const engine *e, uint32_t most_splits);
 bool engine_walks_eight(const engine *e, const engine_call *call);
 void engine_walk_eight(const engine *e, const engine_call *call, row_range rows);
 

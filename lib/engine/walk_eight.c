@@ -15,10 +15,10 @@
 #define AHEAD 2                      /* trees, of another model */
 #define UNSEEN 8u                    /* steps before anybody asks whether all rows have arrived */
 
-bool engine_fits_eight(const engine *e)
+bool engine_fits_eight(const engine *e, uint32_t most_splits)
 {
 	const forest *f = e->f;
-	return e->walk.small_nodes && e->walk.most_nodes <= MOST_NODES_OF_TREE &&
+	return e->walk.small_nodes && 2 * most_splits + 1 <= MOST_NODES_OF_TREE &&
 		(size_t)f->n_splits + f->n_leaves <= MOST_NODES && f->contract.n_outputs == 1 && f->leaf_width == 1 && !engine_has_linear_leaves(e);
 }
 
@@ -26,8 +26,6 @@ bool engine_walks_eight(const engine *e, const engine_call *call)
 {
 	return e->walk.eight && call->output != SCORE_OUTPUT_LEAF && !call->view->codes;
 }
-
-#define ALWAYS_INLINE inline __attribute__((always_inline))
 
 #define EACH(DO) DO(0) DO(1) DO(2) DO(3) DO(4) DO(5) DO(6) DO(7)
 #define START(r) uint32_t a##r = 0;

@@ -11,7 +11,6 @@
 
 #define DEFAULT_MAX_BYTES ((uint64_t)4 << 30)
 #define DEFAULT_MAX_TREES 1000000u
-#define MAX_DEPTH 4096u
 #define MAX_FEATURES (1u << 20)
 #define MAX_OUTPUTS (1u << 16)
 #define MAX_NAME ((size_t)1 << 16)
@@ -94,7 +93,7 @@ static score_status new_builder(const score_contract *contract, const score_buil
 	b->options = o;
 	b->options.max_bytes = o.max_bytes ? o.max_bytes : DEFAULT_MAX_BYTES;
 	b->options.max_trees = o.max_trees ? o.max_trees : DEFAULT_MAX_TREES;
-	b->options.max_depth = o.max_depth && o.max_depth < MAX_DEPTH ? o.max_depth : MAX_DEPTH;
+	b->options.max_depth = o.max_depth && o.max_depth < FOREST_MAX_DEPTH ? o.max_depth : FOREST_MAX_DEPTH;
 	b->link_parameter = 1.0;
 	init_vectors(b);
 	sl_arena_init(&b->names, &a, (size_t)b->options.max_bytes);

@@ -5,11 +5,17 @@
  */
 #include "forest.h"
 
-bool forest_children_new(const forest *f, const score_allocator *allocator, forest_children *out)
+uint32_t forest_most_splits(const forest *f)
 {
-	size_t most = 0;
+	uint32_t most = 0;
 	for (uint32_t t = 0; t < f->n_trees; t++)
 		most = f->trees[t].n_splits > most ? f->trees[t].n_splits : most;
+	return most;
+}
+
+bool forest_children_new(const forest *f, const score_allocator *allocator, forest_children *out)
+{
+	const size_t most = forest_most_splits(f);
 	out->bytes = 2 * (most + 1) * sizeof *out->left;
 	out->left = sl_alloc(allocator, out->bytes, SL_CACHE_LINE);
 	out->right = out->left ? out->left + most + 1 : NULL;

@@ -21,7 +21,7 @@ typedef uint8_t forest_test_kind;
 
 /* A distinct question, asked by one or many splits. Sorted by feature, kind, index, missing. */
 typedef struct forest_test {
-	uint32_t feature : 24;        /* an input or a derived column */
+	uint32_t feature : 24;        /* an input or a derived column; a file's header has no room to name as many */
 	uint32_t kind : 4;            /* forest_test_kind */
 	uint32_t missing_right : 2;   /* NaN goes right                                             */
 	uint32_t zero_is_missing : 2; /* |x| <= (double)1e-35f counts as missing; numeric tests only */
@@ -332,6 +332,9 @@ score_status forest_copy_part(const score_part *from, sl_arena *arena, score_par
 uint32_t forest_part_values(const score_part *p);
 /* Operands that the operation does not have become 0, so that equal steps are equal. */
 void forest_drop_operands(forest_step *step);
+
+/* Splits of the largest tree. */
+uint32_t forest_most_splits(const forest *f);
 
 /* Children of one tree after the other as numbers: a split, counted in its tree, or ~leaf. There is room for one more than the
  * tree has splits. false: no memory. */

@@ -157,13 +157,12 @@ static score_status fill_trees(tree_filler *t)
 	return SCORE_OK;
 }
 
-/* Trees begin and end where they should; `most` splits has the largest. */
-static score_status count_trees(tree_filler *t, uint32_t *most)
+/* Trees begin and end where they should. */
+static score_status count_trees(tree_filler *t)
 {
 	const slm_reader *r = t->r;
 	forest *f = r->f;
 	const slm_section *topology;
-	*most = 0;
 	TRY(slm_find(r, SLM_TOPOLOGY, (uint64_t)f->n_splits + f->n_leaves, false, &topology));
 	if (topology != NULL && topology->bits != 1)
 		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section topology: expected type u1, found u%u",
@@ -176,17 +175,16 @@ static score_status count_trees(tree_filler *t, uint32_t *most)
 		t->topology.bytes = r->sections + topology->offset;
 		TRY(slm_count_trees(f, topology, t->topology.bytes, t->trees, r->error));
 	}
-	for (uint32_t i = 0; i < f->n_trees; i++)
-		*most = t->trees[i].n_splits > *most ? t->trees[i].n_splits : *most;
 	f->trees = t->trees;
 	return SCORE_OK;
 }
 
-/* Memory for what is filled, and for a tree of `most` splits. */
-static score_status take_room(tree_filler *t, sl_arena *scratch, uint32_t most)
+/* Memory for what is filled, and for the largest tree. */
+static score_status take_room(tree_filler *t, sl_arena *scratch)
 {
 	const slm_reader *r = t->r;
 	forest *f = r->f;
+	const uint32_t most = forest_most_splits(f);
 	const uint64_t n = (uint64_t)most + 1;
 	t->left_bytes = forest_number_bytes(most);
 	t->id_bytes = leaf_id_bytes(r, &t->marks, &t->stored);
@@ -229,16 +227,15 @@ score_status slm_get_trees(const slm_reader *r, sl_arena *scratch)
 {
 	forest *f = r->f;
 	tree_filler t = { .r = r, .marks = { NULL, 1 } };
-	uint32_t most;
 	t.n_stored = r->table.sections[SLM_LEAF_IDS].present ? r->table.sections[SLM_LEAF_IDS].count : 0;
-	TRY(count_trees(&t, &most));
+	TRY(count_trees(&t));
 	TRY(get_outputs(r, scratch, t.trees));
 	if (r->table.sections[SLM_LEAF_ID_EXPLICIT].present)
 		TRY(slm_get_numbers(r, scratch, SLM_LEAF_ID_EXPLICIT, f->n_trees, &t.marks));
 	TRY(slm_get_numbers(r, scratch, SLM_LEAF_IDS, t.n_stored, &t.stored));
 	TRY(get_weights(r, SLM_LEAF_COVERS, f->n_leaves, &f->leaf_covers));
 	TRY(get_weights(r, SLM_SPLIT_COVERS, f->n_splits, &f->split_covers));
-	TRY(take_room(&t, scratch, most));
+	TRY(take_room(&t, scratch));
 	const bool wanted = f->leaf_covers.values != NULL && f->split_covers.values == NULL;
 	const uint32_t whole = wanted ? whole_sum_bytes(f) : 0;
 	if (whole > 0)
