@@ -7,8 +7,6 @@
  */
 #include "builder.h"
 
-#define MAX_STEPS 256u
-#define MAX_COLUMNS (1u << 20)
 #define MAX_TABLE_BYTES ((uint64_t)INT32_MAX * sizeof(uint32_t)) /* of all: no kind has more elements than INT32_MAX */
 
 typedef struct adding {
@@ -167,9 +165,9 @@ static score_status add_steps(adding *a)
 	size_t have = a->program.n_steps;
 	if (p->n_steps && !p->steps)
 		return sl_fail(a->error, SCORE_ERR_ARGUMENT, "column %u lacks its steps (NULL)", a->column);
-	if (p->n_steps > MAX_STEPS - have)
+	if (p->n_steps > FOREST_MAX_STEPS - have)
 		return sl_fail(a->error, SCORE_ERR_LIMIT, "column %u has %zu steps, with those of its source; the limit is %u",
-			a->column, p->n_steps + have, MAX_STEPS);
+			a->column, p->n_steps + have, FOREST_MAX_STEPS);
 	for (size_t i = 0; i < p->n_steps; i++) {
 		score_status status = add_step(a, p->steps + i, i);
 		if (status != SCORE_OK)
@@ -183,8 +181,9 @@ static score_status check_builder(const score_builder *b, score_error *error)
 {
 	if (b->has_linear)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "the weights are set already: add derived columns before them");
-	if (forest_builder_columns(b) >= MAX_COLUMNS)
-		return sl_fail(error, SCORE_ERR_LIMIT, "the model has more than %u columns, derived ones included", MAX_COLUMNS);
+	if (forest_builder_columns(b) >= FOREST_MAX_COLUMNS)
+		return sl_fail(error, SCORE_ERR_LIMIT, "the model has more than %u columns, derived ones included",
+			FOREST_MAX_COLUMNS);
 	return SCORE_OK;
 }
 

@@ -11,7 +11,6 @@
 
 #define DEFAULT_MAX_BYTES ((uint64_t)4 << 30)
 #define DEFAULT_MAX_TREES 1000000u
-#define MAX_FEATURES (1u << 20)
 #define MAX_OUTPUTS (1u << 16)
 #define MAX_NAME ((size_t)1 << 16)
 
@@ -19,8 +18,8 @@
 
 static score_status check_contract(const score_contract *c, score_error *error)
 {
-	if (c->n_features == 0 || c->n_features > MAX_FEATURES)
-		return sl_fail(error, SCORE_ERR_LIMIT, "n_features is %u, expected 1 to %u", c->n_features, MAX_FEATURES);
+	if (c->n_features == 0 || c->n_features > FOREST_MAX_COLUMNS)
+		return sl_fail(error, SCORE_ERR_LIMIT, "n_features is %u, expected 1 to %u", c->n_features, FOREST_MAX_COLUMNS);
 	if (c->n_outputs == 0 || c->n_outputs > MAX_OUTPUTS)
 		return sl_fail(error, SCORE_ERR_LIMIT, "n_outputs is %u, expected 1 to %u", c->n_outputs, MAX_OUTPUTS);
 	if (c->trees_per_iteration == 0)

@@ -9,8 +9,6 @@
 #include <math.h>
 
 #define CORRUPT SCORE_ERR_CORRUPT
-#define MAX_COLUMNS (1u << 20)
-#define MAX_STEPS 256u
 /* Steps that all norms and hashes of a row take together. */
 #define MAX_WORK ((uint64_t)1 << 28)
 
@@ -173,15 +171,15 @@ score_status forest_check_derived(const forest *f, score_error *error)
 	uint64_t work = 0;
 	if (f->linear_first && (f->kind != SCORE_KIND_LINEAR || f->linear_first >= forest_columns(f) || !d->n))
 		return sl_fail(error, CORRUPT, "a sum from column %u on, the model has %u", f->linear_first, forest_columns(f));
-	if (d->n && (d->n > MAX_COLUMNS || f->n_features > MAX_COLUMNS - d->n))
+	if (d->n && (d->n > FOREST_MAX_COLUMNS || f->n_features > FOREST_MAX_COLUMNS - d->n))
 		return sl_fail(error, SCORE_ERR_LIMIT, "the model has %u inputs and %u derived columns, the limit is %u",
-			f->n_features, d->n, MAX_COLUMNS);
+			f->n_features, d->n, FOREST_MAX_COLUMNS);
 	score_status status = check_tables(d, error);
 	if (status == SCORE_OK)
 		status = check_steps(d, error);
 	for (uint32_t i = 0; i < d->n && status == SCORE_OK; i++) {
 		const forest_program *p = d->programs + i;
-		if (p->first_step != next || p->n_steps > MAX_STEPS || p->n_steps > d->n_steps - next)
+		if (p->first_step != next || p->n_steps > FOREST_MAX_STEPS || p->n_steps > d->n_steps - next)
 			return sl_fail(error, CORRUPT, "the steps of derived column %u are out of range", i);
 		next += p->n_steps;
 		status = check_program(f, f->n_features + i, &work, error);

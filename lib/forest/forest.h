@@ -357,6 +357,8 @@ bool forest_narrow_weights(const double *values, size_t n, sl_arena *arena, fore
 uint32_t forest_weight_bytes(double weight);
 
 #define FOREST_MAX_DEPTH 4096u
+#define FOREST_MAX_COLUMNS (1u << 20) /* inputs and derived ones together */
+#define FOREST_MAX_STEPS 256u         /* of one derived column            */
 
 /* Number of values per row that the link makes of n_outputs margins; 0 if the link does not fit them. */
 uint32_t forest_link_predictions(score_link link, uint32_t n_outputs);
