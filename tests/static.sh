@@ -22,7 +22,7 @@ flags=(-std=c11 -Iinclude -Ilib -Icli -Ilib/import "-I$build/lib/import" -DSL_HA
 each() {
 	local but=$1
 	shift
-	printf '%s\n' "${sources[@]}" | grep -vE "$but" | xargs -P "$jobs" -n 1 -I{} "$@"
+	printf '%s\n' "${sources[@]}" | grep -vE "$but" | xargs -P "$jobs" -I{} "$@"
 }
 
 verdict() {
