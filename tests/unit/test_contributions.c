@@ -641,6 +641,59 @@ static void derived_columns_count_as_their_inputs(void **unused)
 	score_builder_free(b);
 }
 
+/*
+ * A hash of categories and numbers counts as its categories alone: two of them get half each, the number between them
+ * nothing; a hash of one category and a number is that category's. The model: 8 if (a, b, c) is known, else 4, and the
+ * same of (b, c); b is the number. All sides have the same weight.
+ */
+static void a_hash_with_categories_is_theirs(void **unused)
+{
+	(void)unused;
+	static const uint32_t sources[] = {0, 1, 2};
+	const uint64_t magic = 0x4906ba494954cb65u;
+	const uint64_t tail = magic * (magic * (magic * 5) + magic * 7);
+	const uint64_t all[] = {magic * (magic * (magic * (magic * 3) + magic * 5) + magic * 7)};
+	const score_node known[] = {{.left = 1, .right = 2, .test = SCORE_TEST_LT, .value = 0.5, .missing = SCORE_MISSING_RIGHT},
+		{.value = 8.0}, {.value = 4.0}};
+	const double covers[] = {2, 1, 1}, rows[] = {3, 5, 7, 3, 5, 8, 4, 5, 7};
+	static const double expected[3][4] = {{1, 0, 3, 12}, {-1, 0, -3, 12}, {-1, 0, 1, 12}};
+	score_contract c = SCORE_CONTRACT_INIT(3, 1);
+	score_builder *b = NULL;
+	score_model *m = NULL;
+	score_options o = SCORE_OPTIONS_INIT;
+	double out[12];
+	assert_int_equal(score_builder_new(&c, NULL, &b, NULL), SCORE_OK);
+	for (uint32_t i = 0; i < 3; i += 2)
+		assert_int_equal(score_builder_set_feature(b, i, NULL, SCORE_FEATURE_CATEGORY, NULL), SCORE_OK);
+	for (uint32_t i = 0; i < 2; i++) {
+		score_column_program program = SCORE_COLUMN_PROGRAM_INIT;
+		score_tree tree = SCORE_TREE_INIT;
+		score_node nodes[3];
+		memcpy(nodes, known, sizeof nodes);
+		program.root = SCORE_ROOT_HASH;
+		program.sources = sources + i;
+		program.n_sources = 3 - i;
+		program.hashes = i ? &tail : all;
+		program.n_hashes = 1;
+		assert_int_equal(score_builder_add_column(b, &program, &nodes[0].feature, NULL), SCORE_OK);
+		tree.nodes = nodes;
+		tree.n_nodes = 3;
+		tree.covers = covers;
+		assert_int_equal(score_builder_add_tree(b, &tree, NULL), SCORE_OK);
+	}
+	assert_int_equal(score_builder_finish(b, &m, NULL), SCORE_OK);
+	o.output = SCORE_OUTPUT_CONTRIBUTION;
+	o.scratch_bytes = score_contribution_scratch_bytes(m);
+	o.scratch = malloc(o.scratch_bytes);
+	score_input in = score_input_rows_f64(rows, 3, 3);
+	assert_int_equal(score_batch(m, &in, out, 12, &o, NULL), SCORE_OK);
+	for (int i = 0; i < 12; i++)
+		assert_true(fabs(out[i] - expected[i / 4][i % 4]) < 1e-14);
+	free(o.scratch);
+	score_model_free(m);
+	score_builder_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -652,6 +705,7 @@ int main(void)
 		cmocka_unit_test(reasons_are_ordered),
 		cmocka_unit_test(linear_models_multiply),
 		cmocka_unit_test(derived_columns_count_as_their_inputs),
+		cmocka_unit_test(a_hash_with_categories_is_theirs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
