@@ -16,6 +16,7 @@
 #include <xxhash.h>
 
 #include "expect_error.h"
+#include "format/slm.h"
 #include "metered_memory.h"
 #include "sample_forests.h"
 
@@ -131,18 +132,43 @@ static void linear_leaves(void **state)
 	}
 }
 
+/* The file of one tree, written as if it were good: read as deep as it is, or refused. */
+static void read_deep(const forest *f, uint32_t deep)
+{
+	const score_allocator standard = sl_allocator(NULL);
+	forest *again = NULL;
+	void *data = NULL;
+	size_t size = 0;
+	uint8_t hash[16];
+	sl_arena arena;
+	sl_arena_init(&arena, &standard, 0);
+	assert_int_equal(slm_write(f, NULL, &standard, &data, &size, &error), SCORE_OK);
+	const score_status status = slm_read(data, size, &arena, &again, hash, &error);
+	if (deep > FOREST_MAX_DEPTH) {
+		limited(status, "tree 0 is deeper than 4096 splits");
+		assert_null(again);
+	} else {
+		assert_int_equal(status, SCORE_OK);
+		assert_int_equal(again->trees[0].depth, deep);
+	}
+	slm_free_bytes(&standard, data, size);
+	sl_arena_free(&arena);
+}
+
 /* A chain of splits as no builder makes it. */
 static void depth(void **state)
 {
 	enum { DEEP = 4097 };
 	const score_allocator standard = sl_allocator(NULL);
-	static uint32_t split_test[DEEP], left_leaves[DEEP];
+	static uint32_t split_test[DEEP], left_leaves[DEEP], leaf_ids[DEEP + 1];
 	static double leaves[DEEP + 1];
 	sl_arena arena;
 	(void)state;
 	sl_arena_init(&arena, &standard, 0);
 	forest *f = sample_make(sample_find("tiny"), &arena);
 	assert_non_null(f);
+	for (uint32_t i = 0; i <= DEEP; i++)
+		leaf_ids[i] = i;
 	for (uint32_t deep = DEEP - 1; deep <= DEEP; deep++) {
 		for (uint32_t i = 0; i < deep; i++)
 			left_leaves[i] = deep - i;
@@ -154,7 +180,9 @@ static void depth(void **state)
 		f->split_test = (forest_numbers){split_test, sizeof *split_test};
 		f->left_leaves = (forest_numbers){left_leaves, sizeof *left_leaves};
 		f->leaves = (forest_reals){leaves, sizeof *leaves};
+		f->leaf_ids = (forest_numbers){leaf_ids, sizeof *leaf_ids};
 		f->leaf_covers.values = f->split_covers.values = NULL;
+		read_deep(f, deep);
 		if (deep < DEEP)
 			assert_int_equal(forest_check(f, &error), SCORE_OK);
 		else

@@ -20,6 +20,29 @@
 
 static score_error error;
 
+/* The model, opened once all allocations that it needs succeed; `memory` outlives it. */
+static score_model *open_with_less(const void *data, size_t size, metered_memory *memory)
+{
+	const score_allocator metered = metered_allocator(memory);
+	const size_t before = memory->held;
+	score_open_options o = SCORE_OPEN_OPTIONS_INIT;
+	score_model *model = NULL;
+	score_status status = SCORE_ERR_MEMORY;
+	o.allocator = &metered;
+	for (size_t n = 0; status != SCORE_OK; n++) {
+		memory->left = n;
+		status = score_model_open_memory(data, size, &o, &model, &error);
+		if (status != SCORE_OK) {
+			assert_int_equal(status, SCORE_ERR_MEMORY);
+			assert_int_equal(error.code, SCORE_ERR_MEMORY);
+			assert_null(model);
+			assert_int_equal(memory->held, before);
+		}
+		assert_true(n < 3000);
+	}
+	return model;
+}
+
 static void saving_and_opening(void **state)
 {
 	const score_allocator standard = sl_allocator(NULL);
@@ -27,12 +50,9 @@ static void saving_and_opening(void **state)
 	for (size_t i = 0; i < n_samples; i++) {
 		metered_memory memory = {.left = 0};
 		const score_allocator metered = metered_allocator(&memory);
-		score_open_options o = SCORE_OPEN_OPTIONS_INIT;
-		score_model *model = NULL;
 		sl_arena arena;
 		void *data = NULL;
 		size_t size = 0;
-		o.allocator = &metered;
 		sl_arena_init(&arena, &standard, 0);
 		const forest *f = sample_make(samples + i, &arena);
 		assert_non_null(f);
@@ -48,20 +68,7 @@ static void saving_and_opening(void **state)
 			}
 			assert_true(n < 2000);
 		}
-		const size_t of_file = memory.held;
-		status = SCORE_ERR_MEMORY;
-		for (size_t n = 0; status != SCORE_OK; n++) {
-			memory.left = n;
-			status = score_model_open_memory(data, size, &o, &model, &error);
-			if (status != SCORE_OK) {
-				assert_int_equal(status, SCORE_ERR_MEMORY);
-				assert_int_equal(error.code, SCORE_ERR_MEMORY);
-				assert_null(model);
-				assert_int_equal(memory.held, of_file);
-			}
-			assert_true(n < 3000);
-		}
-		score_model_free(model);
+		score_model_free(open_with_less(data, size, &memory));
 		memory.left = SIZE_MAX;
 		slm_free_bytes(&metered, data, size);
 		assert_int_equal(memory.held, 0);
@@ -147,6 +154,58 @@ static void covers(void **state)
 	score_model_free(model);
 }
 
+/* Weights of splits are not in the file: they come back in the narrowest type that holds the largest, whatever that of the leaves is. */
+static void sums_of_covers(void **state)
+{
+	enum { MOST = 300 };
+	static const struct {
+		uint32_t n_leaves;
+		double cover;
+		uint32_t bytes;
+	} cases[] = {{2, 30000, 2}, {2, 60000, 4}, {MOST, 60001, 8}, {2, 5e9 + 1, 8}, {3, 0.5, 4}};
+	const score_allocator standard = sl_allocator(NULL);
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		const uint32_t n = cases[i].n_leaves;
+		const score_contract c = SCORE_CONTRACT_INIT(1, 1);
+		score_node nodes[2 * MOST] = {{.left = 0}};
+		double covers[2 * MOST];
+		metered_memory memory = {.left = 0};
+		score_tree t = SCORE_TREE_INIT;
+		score_builder *b = NULL;
+		score_model *model = NULL;
+		forest *f = NULL;
+		void *bytes = NULL;
+		size_t size = 0;
+		uint8_t hash[16];
+		sl_arena arena;
+		for (int32_t k = 0; k < (int32_t)n - 1; k++) {
+			nodes[2 * k] = (score_node){.left = 2 * k + 1, .right = 2 * k + 2, .test = SCORE_TEST_LT, .value = k};
+			covers[2 * k] = (n - (uint32_t)k) * cases[i].cover;
+			covers[2 * k + 1] = cases[i].cover;
+		}
+		covers[2 * n - 2] = cases[i].cover;
+		t.nodes = nodes;
+		t.n_nodes = 2 * n - 1;
+		t.covers = covers;
+		assert_int_equal(score_builder_new(&c, NULL, &b, &error), SCORE_OK);
+		assert_int_equal(score_builder_add_tree(b, &t, &error), SCORE_OK);
+		assert_int_equal(score_builder_finish(b, &model, &error), SCORE_OK);
+		score_builder_free(b);
+		assert_int_equal(score_model_save_memory(model, NULL, &bytes, &size, &error), SCORE_OK);
+		sl_arena_init(&arena, &standard, 0);
+		assert_int_equal(slm_read(bytes, size, &arena, &f, hash, &error), SCORE_OK);
+		assert_int_equal(f->split_covers.bytes, cases[i].bytes);
+		for (uint32_t k = 0; k < n - 1; k++)
+			assert_true(forest_weight(&f->split_covers, k) == covers[2 * k]);
+		score_model_free(open_with_less(bytes, size, &memory));
+		assert_int_equal(memory.held, 0);
+		score_model_free_bytes(model, bytes, size);
+		score_model_free(model);
+		sl_arena_free(&arena);
+	}
+}
+
 /* Features that all have one dictionary of as many labels as one may have. */
 static void labels_beyond_the_file(void **state)
 {
@@ -186,6 +245,7 @@ int main(void)
 		cmocka_unit_test(saving_and_opening),
 		cmocka_unit_test(metadata_without_memory),
 		cmocka_unit_test(covers),
+		cmocka_unit_test(sums_of_covers),
 		cmocka_unit_test(labels_beyond_the_file),
 		cmocka_unit_test(sizes_beyond_all_memory),
 	};

@@ -120,8 +120,8 @@ static void refuse_each_of_graph(const char *text, score_onnx_compat compat)
 static void onnx_runs_out_of_memory(void **state)
 {
 	static const char *const graphs[] = {
-		"in x i64 ?x2\nin t str ?x2\nout y\nconst i i64 2 1 0\nnode Gather x,i -> g ; axis i 1\nnode ml:LabelEncoder g -> a ; keys_int64s ii 1 2 ; "
-			"values_strings ss u v\nnode ml:LabelEncoder a -> b ; keys_strings ss u v ; values_tensor t f32 2 1 2\nnode ml:LabelEncoder t -> c ; "
+		"in x i64 ?x2\nin t str ?x2\nout y\nconst i i64 2 1 0\nnode Gather x,i -> g ; axis i 1\nnode ml:LabelEncoder g -> a ; keys_int64s ii 1..6 ; "
+			"values_strings ss u v u v u v\nnode ml:LabelEncoder a -> b ; keys_strings ss u v ; values_tensor t f32 2 1 2\nnode ml:LabelEncoder t -> c ; "
 			"keys_tensor t str 2 u w ; values_floats ff 1 2 ; default_tensor t f32 1 3\nnode ml:OneHotEncoder t -> d ; cats_strings ss w z ; "
 			"zeros i 0\nnode Flatten d -> e\nnode ml:LabelEncoder t -> f ; classes_strings ss w z\nnode Cast f -> h ; to i 1\n"
 			"node Concat h,e,c,b -> s\nnode ml:LinearRegressor s -> z ; coefficients ff 10*1 ; intercepts ff 1\nnode Identity z -> y\n",
