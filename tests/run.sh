@@ -207,10 +207,14 @@ coverage() {
 	return $code
 }
 
-# The same with the tests of the command and of the Python package, for information: what only they reach lacks a unit test.
+# The same with the tests of the command and of the Python package, for information: what only they reach lacks a unit test. One
+# after the other: each has a conftest.py that its tests import from.
 coverage_by_all() {
-	SCORELINE_BUILD=$PWD/build-coverage SCORELINE_LIBRARY=$PWD/build-coverage/lib/libscoreline.so PYTHONPATH=$PWD/python \
-		build/venv/bin/python -m pytest -q -n "$jobs" -p no:cacheprovider tests/cli tests/python || return 1
+	local tests
+	for tests in tests/cli tests/python; do
+		SCORELINE_BUILD=$PWD/build-coverage SCORELINE_LIBRARY=$PWD/build-coverage/lib/libscoreline.so PYTHONPATH=$PWD/python \
+			build/venv/bin/python -m pytest -q -n "$jobs" -p no:cacheprovider "$tests" || return 1
+	done
 	tests/coverage.py build-coverage | tee "$logs/coverage-all.txt"
 }
 
