@@ -106,7 +106,7 @@ finish() {
 	[ -f "$logs/hosts.txt" ] && { echo; cat "$logs/hosts.txt"; }
 	[ -f "$logs/fuzz.txt" ] && { printf '\nFuzzed, seconds per target:\n'; sed 's/^/  /' "$logs/fuzz.txt"; }
 	[ -f "$logs/coverage.txt" ] && { printf '\nCoverage of lib/ by the unit tests:\n'; sed 's/^/  /' "$logs/coverage.txt"; }
-	[ -f "$logs/coverage-all.txt" ] && { printf '\nAnd with the tests of the command and of the Python package:\n'; tail -n 2 "$logs/coverage-all.txt"; }
+	[ -f "$logs/coverage-all.txt" ] && { printf '\nAnd with the tests of the command and of the Python package:\n'; grep -E '^(room|lib) ' "$logs/coverage-all.txt"; }
 	grep -hE '^[a-z0-9_/.-]+: [0-9]+ faults$' build/meson-logs/testlog.txt 2>/dev/null |
 		awk '{ n += $2 } END { if (n) printf "\nAllocations failed in turn: %d\n", n }'
 	printf '\n%s\n' "What ran ($mode, $SECONDS s):"
