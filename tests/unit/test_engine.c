@@ -1,6 +1,6 @@
 /*
  * Every regime, instruction set, batch size and layout against the exact reference evaluation, bit for bit, over random
- * models of every kind. Where a run must be quick (SCORELINE_TEST_MODE=quick, or code built to be counted, which is slow), the
+ * models of every kind. In a quick run the
  * models are the same, and fewer batch sizes and rows are tried over each.
  */
 #include <math.h>
@@ -16,6 +16,7 @@
 #include "api/model.h"
 #include "engine/link.h"
 #include "engine/parts.h"
+#include "quick_run.h"
 #include "random_model.h"
 
 #define N_ROWS 700
@@ -646,11 +647,7 @@ static void codes_of_four_bytes(void **state)
 
 int main(void)
 {
-	const char *mode = getenv("SCORELINE_TEST_MODE");
-	quick = mode && strcmp(mode, "quick") == 0;
-#if defined(SL_COVERAGE)
-	quick = true;
-#endif
+	quick = quick_run();
 	for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++)
 		print_message("%s kernels: %s\n", score_isa_name(isas[i]),
 			score_isa_available(isas[i]) ? "tested" : "NOT TESTED, this processor has not got them");

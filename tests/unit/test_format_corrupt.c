@@ -1,7 +1,7 @@
 /*
  * Model files that are damaged, cut short or made by an enemy: each must be refused with a message, and none may crash
- * or take more memory than a small multiple of its size. The hash is made right again wherever deeper checks are meant. Where a
- * run must be quick (SCORELINE_TEST_MODE=quick, or code built to be counted, which is slow), one byte in seven is changed.
+ * or take more memory than a small multiple of its size. The hash is made right again wherever deeper checks are meant. In a
+ * quick run one byte in seven is changed.
  */
 #include "sample_forests.h"
 
@@ -14,9 +14,10 @@
 
 #include <cmocka.h>
 
+#include "quick_run.h"
 #include "slm_bytes.h"
 
-static size_t stride = 1;
+static size_t stride;
 
 static file sample_file(const char *name)
 {
@@ -551,12 +552,7 @@ static void sizes_in_the_prelude_are_checked(void **state)
 
 int main(void)
 {
-	const char *mode = getenv("SCORELINE_TEST_MODE");
-	if (mode != NULL && strcmp(mode, "quick") == 0)
-		stride = 7;
-#if defined(SL_COVERAGE)
-	stride = 7;
-#endif
+	stride = quick_run() ? 7 : 1;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_truncation_is_refused),
 		cmocka_unit_test(every_changed_byte_is_refused),

@@ -15,6 +15,7 @@
 
 #include "api/model.h"
 #include "engine/link.h"
+#include "quick_run.h"
 #include "random_columns.h"
 #include "random_model.h"
 
@@ -269,10 +270,10 @@ static void check_spec(const spec *s)
 	}
 }
 
-/* Both types of values and sums, missing values left out or not, base first or last. */
+/* Both types of values and sums, missing values left out or not, base first or last; a quick run has each but not all together. */
 static void check_contracts(spec s)
 {
-	for (unsigned i = 0; i < 16; i++) {
+	for (unsigned i = 0; i < 16; i += quick_run() ? 5 : 1) {
 		s.compare = i & 1 ? SCORE_F64 : SCORE_F32;
 		s.sum = i & 2 ? SCORE_F64 : SCORE_F32;
 		s.skip_missing = i & 4 ? 1 : 0;
