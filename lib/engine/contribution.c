@@ -227,8 +227,8 @@ static void average_trees(const engine *e, const char *codes, size_t n_rows, dou
 		for (size_t b = 0; b < n_rows; b++, row += (size_t)e->n_columns * e->code_bytes) {
 			forest_side at = forest_whole(f->trees + t);
 			while (!forest_is_leaf(&at)) {
-				const question *q = e->questions + forest_number(&f->split_test, at.split);
-				at = answers_right(e, q, row) ? forest_right(f, &at) : forest_left(f, &at);
+				const question q = question_at(&e->questions, forest_number(&f->split_test, at.split));
+				at = answers_right(e, &q, row) ? forest_right(f, &at) : forest_left(f, &at);
 			}
 			for (uint32_t i = 0; i < f->leaf_width; i++)
 				expected[i] += forest_real(&f->leaves, (size_t)at.leaf * f->leaf_width + i);

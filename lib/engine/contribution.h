@@ -21,6 +21,21 @@ typedef struct question {
 	uint32_t cut;
 } question;
 
+typedef struct narrow_question {
+	uint16_t column, cut;
+} narrow_question;
+
+/* By the number of the test; one of the two. */
+typedef struct question_list {
+	const narrow_question *narrow;
+	const question *wide;
+} question_list;
+
+static inline question question_at(const question_list *list, size_t test)
+{
+	return list->narrow ? (question){list->narrow[test].column, list->narrow[test].cut} : list->wide[test];
+}
+
 /* Where a column's contributions are added up. */
 typedef struct contribution_column {
 	uint32_t slot; /* columns that are made of the same inputs share one */
@@ -43,7 +58,7 @@ typedef struct contribution_tree {
 	uint32_t value; /* of a leaf's */
 	/* the model */
 	const forest *f; /* its covers are not used with `background` */
-	const question *questions;
+	question_list questions;
 	const contribution_column *columns;
 	const uint64_t *const *tables;
 	uint32_t code_bytes;

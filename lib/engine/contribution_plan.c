@@ -24,7 +24,7 @@ typedef struct measure {
 
 static uint32_t slot_of(const engine *e, uint32_t split)
 {
-	return e->contribution.columns[e->questions[forest_number(&e->f->split_test, split)].column].slot;
+	return e->contribution.columns[question_at(&e->questions, forest_number(&e->f->split_test, split)).column].slot;
 }
 
 /* Of both sides of a split, whose means stand one after the other: the mean of all, in the first's place. */

@@ -73,11 +73,11 @@ static bool sort_tests(planner *p)
 		return false;
 	memset(next, 0, bytes);
 	for (uint32_t i = 0; i < e->f->n_tests; i++)
-		next[e->questions[i].column + 1]++;
+		next[question_at(&e->questions, i).column + 1]++;
 	for (uint32_t c = 0; c < e->n_columns; c++)
 		next[c + 1] += next[c];
 	for (uint32_t i = 0; i < e->f->n_tests; i++)
-		p->sorted[next[e->questions[i].column]++] = i;
+		p->sorted[next[question_at(&e->questions, i).column]++] = i;
 	sl_free(&p->arena->allocator, next, bytes, 64);
 	return true;
 }
@@ -102,17 +102,17 @@ static bool number_predicates(planner *p, tree_group *group)
 	uint32_t slot = FIRST_PREDICATE;
 	group->first_run = (uint32_t)p->runs.length;
 	for (uint32_t i = 0; i < e->f->n_tests; i++) {
-		const question *q = e->questions + p->sorted[i];
+		const question q = question_at(&e->questions, p->sorted[i]);
 		if (p->group_of_test[p->sorted[i]] != p->group)
 			continue;
-		if (run.n && q->column != run.column) {
+		if (run.n && q.column != run.column) {
 			if (!sl_vector_push(&p->runs, &run, 1))
 				return false;
 			run.n = 0;
 		}
 		if (run.n == 0)
-			run = (predicate_run){q->column, slot, 0, 0};
-		if (!push_cut(p, q, &run))
+			run = (predicate_run){q.column, slot, 0, 0};
+		if (!push_cut(p, &q, &run))
 			return false;
 		p->slot_of_test[p->sorted[i]] = (uint16_t)slot++;
 	}

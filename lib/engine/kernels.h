@@ -35,17 +35,21 @@ typedef struct bin_map {
 /* Cuts of one feature for exact binning. `narrow` holds the cuts for float input: the smallest float >= the cut. */
 typedef struct bin_table {
 	uint32_t n;          /* cuts */
-	const float *narrow; /* n cuts, ascending, then NaN up to BIN_PADDED(n) */
+	const float *narrow; /* n cuts, ascending, then NaN as far as a search may look: up to bin_padded(n) at most */
 	const float *narrow_pivots; /* [16] every 16th of narrow, NaN beyond; NULL when n > 255 */
 	const double *wide;  /* the same for double input; NULL when the model compares in float */
 	const double *wide_pivots;
-	bin_map narrow_map, wide_map;
-	const uint8_t *narrow_bytes; /* byte k of cut i at 256 k + i, for kernels that look bytes up; NULL when n > 255 */
+	bin_map narrow_map, wide_map; /* not made for byte codes of up to few_cuts cuts */
+	/* Byte k of cut i at bin_padded(n) * k + i, for kernels that look bytes up; NULL when n > 255 or up to few_cuts. */
+	const uint8_t *narrow_bytes;
 	const uint8_t *wide_bytes;
 } bin_table;
 
-/* A search may look this far. */
-#define BIN_PADDED(n) ((n) <= 255 ? (size_t)256 : 2 * (size_t)(n))
+/* Cuts and NaN behind them. Up to 255: as many as a vector, or look-ups of bytes in one, two or four, take. */
+static inline size_t bin_padded(size_t n)
+{
+	return n <= 15 ? 16 : n <= 63 ? 64 : n <= 127 ? 128 : n <= 255 ? 256 : 2 * n;
+}
 
 /* Multiply and subtract are rounded apart everywhere, so that cuts and values meet in the same bucket. NaN: bucket 0. */
 static inline int32_t bin_bucket_f32(const bin_map *m, float x)
@@ -181,6 +185,7 @@ struct kernels {
 	uint32_t cursor_cost; /* of a step, in halves of a select operation, if there is follow_cursors */
 
 	uint32_t byte_buckets; /* most buckets of a map to byte codes */
+	uint32_t few_cuts;     /* of byte codes: so many need no map, at most 15 */
 	bool look_up_cuts;     /* wants bin_table's narrow_bytes and wide_bytes */
 
 	/* codes[i] = number of cuts <= x[i]; NaN gives 0. Codes of 1, 2 and 4 bytes. True if a value may be NaN. */

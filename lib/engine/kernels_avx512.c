@@ -48,6 +48,7 @@ const kernels engine_kernels_avx512 = {
 	.word_planes = 6,
 	.byte_planes_f64 = 8,
 	.byte_buckets = 256,
+	.few_cuts = 15,
 	.look_up_cuts = true,
 	.bin_f32 = {bin_f32_avx512, bin_f32_u16_avx512, bin_f32_u32_avx512},
 	.bin_f64 = {bin_f64_avx512, bin_f64_u16_avx512, bin_f64_u32_avx512},

@@ -52,9 +52,9 @@ static void put_leaf(node_maker *m, uint32_t number, uint32_t node, uint32_t lea
 static void put_split(node_maker *m, uint32_t number, const numbered_split *split, uint32_t left)
 {
 	const engine *e = m->e;
-	const question *q = e->questions + forest_number(&e->f->split_test, split->at.split);
-	uint32_t set = e->columns[q->column].is_category ? WALK_SET : 0;
-	put(m, m->trees[number].first_node + (size_t)split->node, left | set, q->column, q->cut);
+	const question q = question_at(&e->questions, forest_number(&e->f->split_test, split->at.split));
+	uint32_t set = e->columns[q.column].is_category ? WALK_SET : 0;
+	put(m, m->trees[number].first_node + (size_t)split->node, left | set, q.column, q.cut);
 }
 
 /* Nodes before the first pair with a leaf: the root and the pairs of two splits, of which there is one less than pairs of leaves. */

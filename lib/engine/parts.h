@@ -149,7 +149,7 @@ struct engine {
 	const uint32_t *first_column;  /* [n_used_features + 1] */
 	const code_column *columns;    /* by feature */
 	const bin_table *bins;         /* [n_used_features] */
-	const question *questions;     /* [f->n_tests] */
+	question_list questions;       /* [f->n_tests] */
 	const uint64_t *const *tables; /* bit tables of set questions */
 	batch_plan batch;
 	const level_tree *levels;      /* of a model of oblivious trees whose kernels need no planes for them; or NULL */

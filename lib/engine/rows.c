@@ -43,9 +43,9 @@ static void put_value(const engine *e, void *values, size_t at, double value)
 		((double *)values)[at] = value;
 }
 
-static const question *question_of(const engine *e, uint32_t split)
+static question question_of(const engine *e, uint32_t split)
 {
-	return e->questions + forest_number(&e->f->split_test, split);
+	return question_at(&e->questions, forest_number(&e->f->split_test, split));
 }
 
 /* A side of a split and where it stands. */
@@ -67,9 +67,9 @@ static void lay_heap(const engine *e, const forest_tree *t, uint8_t *nodes, void
 	while (n) {
 		heap_place place = open[--n];
 		if (!forest_is_leaf(&place.side)) {
-			const question *q = question_of(e, place.side.split);
-			nodes[place.at] = (uint8_t)q->column;
-			nodes[64 + place.at] = (uint8_t)q->cut;
+			const question q = question_of(e, place.side.split);
+			nodes[place.at] = (uint8_t)q.column;
+			nodes[64 + place.at] = (uint8_t)q.cut;
 			open[n++] = (heap_place){forest_right(f, &place.side), 2 * place.at + 1};
 			open[n++] = (heap_place){forest_left(f, &place.side), 2 * place.at};
 			continue;
@@ -103,13 +103,13 @@ static void lay_masks(const engine *e, const forest_tree *t, uint32_t lane, uint
 	uint64_t masks[64];
 	list_masks(e->f, t, masks);
 	for (uint32_t s = 0; s < t->n_splits; s++) {
-		const question *q = question_of(e, t->first_split + s);
+		const question q = question_of(e, t->first_split + s);
 		uint8_t *step = nodes + (size_t)(s / slots) * ROW_STEP_BYTES(slots);
 		uint32_t slot = s % slots, at = slot * lanes + lane;
 		/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): list_masks() comes by every split */
 		uint32_t narrow = (uint32_t)masks[s];
-		step[at] = (uint8_t)q->column;
-		step[64 + at] = (uint8_t)q->cut;
+		step[at] = (uint8_t)q.column;
+		step[64 + at] = (uint8_t)q.cut;
 		if (lanes == 16)
 			memcpy(step + 128 + 4 * (size_t)at, &narrow, sizeof narrow);
 		else
