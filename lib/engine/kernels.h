@@ -138,7 +138,7 @@ typedef struct row_plan {
 	uint32_t leaf_stride; /* from one tree's values to the next's */
 	const row_group *groups;
 	const uint8_t *nodes; /* aligned to a cache line */
-	const float *values_f32; /* one of the two, by the sum's type */
+	const float *values_f32; /* one of the two, by the sum's type; the forest's own where those lie as evenly */
 	const double *values_f64;
 } row_plan;
 

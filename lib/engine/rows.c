@@ -7,6 +7,8 @@
  */
 #include "parts.h"
 
+#define HEAP_LEAVES ((uint32_t)1 << ROW_HEAP_DEPTH)
+
 /* ---- the plan ---------------------------------------------------------------------------------------------------- */
 
 static row_shape shape_of(const engine *e)
@@ -54,16 +56,14 @@ typedef struct heap_place {
 	uint32_t at;
 } heap_place;
 
-/* Where each split of a tree stands in a heap; a leaf above the bottom is reached by answering left below it. */
+/* Where each split of a tree stands in a heap; a leaf above the bottom is reached by answering left below it. No `values`: the
+ * forest's own serve. */
 static void lay_heap(const engine *e, const forest_tree *t, uint8_t *nodes, void *values, size_t first_value)
 {
 	const forest *f = e->f;
 	heap_place open[ROW_HEAP_DEPTH + 1];
 	uint32_t n = 0;
-	if (t->n_splits == 0)
-		put_value(e, values, first_value, forest_real(&f->leaves, t->first_leaf));
-	else
-		open[n++] = (heap_place){forest_whole(t), 1};
+	open[n++] = (heap_place){forest_whole(t), 1};
 	while (n) {
 		heap_place place = open[--n];
 		if (!forest_is_leaf(&place.side)) {
@@ -76,7 +76,8 @@ static void lay_heap(const engine *e, const forest_tree *t, uint8_t *nodes, void
 		}
 		while (place.at < 64)
 			place.at *= 2;
-		put_value(e, values, first_value + place.at - 64, forest_real(&f->leaves, place.side.leaf));
+		if (values)
+			put_value(e, values, first_value + place.at - 64, forest_real(&f->leaves, place.side.leaf));
 	}
 }
 
@@ -148,14 +149,30 @@ static void lay_groups(const engine *e, const row_plan *plan, const row_group *g
 	for (uint32_t t = 0; t < f->n_trees; t++) {
 		uint32_t lane = t % plan->lanes;
 		uint8_t *group = nodes + groups[t / plan->lanes].first;
-		if (plan->shape == ROW_HEAP) {
+		if (plan->shape == ROW_HEAP)
 			lay_heap(e, f->trees + t, group + (size_t)128 * lane, values, (size_t)t * plan->leaf_stride);
-			continue;
-		}
-		lay_masks(e, f->trees + t, lane, plan->lanes, group);
-		for (uint32_t i = 0; i <= f->trees[t].n_splits; i++)
+		else
+			lay_masks(e, f->trees + t, lane, plan->lanes, group);
+		for (uint32_t i = 0; plan->shape != ROW_HEAP && values && i <= f->trees[t].n_splits; i++)
 			put_value(e, values, (size_t)t * plan->leaf_stride + i, forest_real(&f->leaves, (size_t)f->trees[t].first_leaf + i));
 	}
+}
+
+/* Values in the order of the leaves that row_leaves() gives: masks number them as the forest does, and so does a full heap. Where
+ * trees have equally many, the forest's own serve. Returns what is to be filled, or NULL. */
+static void *take_values(const engine *e, sl_arena *arena, row_plan *plan)
+{
+	const forest *f = e->f;
+	uint32_t bytes = f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double), n_leaves = f->trees[0].n_splits + 1;
+	bool shared = f->leaves.bytes == bytes && (plan->shape != ROW_HEAP || n_leaves == HEAP_LEAVES);
+	for (uint32_t t = 1; t < f->n_trees && shared; t++)
+		shared = f->trees[t].n_splits + 1 == n_leaves;
+	plan->leaf_stride = shared ? n_leaves : plan->shape == ROW_MASKS32 ? 32 : 64;
+	void *own = shared ? NULL : sl_arena_alloc(arena, (size_t)f->n_trees * plan->leaf_stride, bytes);
+	const void *values = shared ? f->leaves.values : own;
+	plan->values_f32 = bytes == sizeof(float) ? values : NULL;
+	plan->values_f64 = bytes == sizeof(float) ? NULL : values;
+	return own;
 }
 
 score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error)
@@ -165,26 +182,22 @@ score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error)
 		return SCORE_OK;
 	row_plan plan = {.shape = shape_of(e), .wide_codes = e->n_columns > 64};
 	plan.lanes = plan.shape == ROW_MASKS32 ? 16 : 8;
-	plan.leaf_stride = plan.shape == ROW_MASKS32 ? 32 : 64;
 	/* Whole portions of ROW_TREES trees; the last trees may be none. */
 	plan.n_groups = (f->n_trees + ROW_TREES - 1) / ROW_TREES * (ROW_TREES / plan.lanes);
-	size_t bytes = 0, n_values = (size_t)f->n_trees * plan.leaf_stride;
+	size_t bytes = 0;
 	row_group *groups = sl_arena_alloc(arena, plan.n_groups, sizeof *groups);
 	for (uint32_t g = 0; groups && g < plan.n_groups; g++) {
 		groups[g] = (row_group){bytes, steps_of_group(f, &plan, g)};
 		bytes += group_bytes(f, &plan, g);
 	}
 	uint8_t *nodes = sl_arena_alloc(arena, bytes + SL_CACHE_LINE, 1);
-	bool narrow = f->contract.sum == SCORE_F32;
-	void *values = sl_arena_alloc(arena, n_values, narrow ? sizeof(float) : sizeof(double));
-	if (!groups || !nodes || !values)
+	void *values = take_values(e, arena, &plan);
+	if (!groups || !nodes || (!plan.values_f32 && !plan.values_f64))
 		return sl_fail_memory(error, bytes);
 	nodes = (uint8_t *)sl_round_up((uintptr_t)nodes, SL_CACHE_LINE);
 	lay_groups(e, &plan, groups, nodes, values);
 	plan.groups = groups;
 	plan.nodes = nodes;
-	plan.values_f32 = narrow ? values : NULL;
-	plan.values_f64 = narrow ? NULL : values;
 	e->rows = plan;
 	return SCORE_OK;
 }
