@@ -2,7 +2,8 @@
  * Nodes of the walk regime: each tree breadth-first, siblings adjacent, leaves leading to themselves, pairs with a leaf after those
  * of two splits.
  *
- * next = left + (code > cut) needs no branch, and a lane that has arrived stays where it is.
+ * next = left + (code > cut) needs no branch, and a lane that has arrived stays where it is. Models that the row regime serves have
+ * no nodes.
  */
 #include "parts.h"
 
@@ -140,6 +141,8 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	const forest *f = e->f;
 	const score_allocator *a = &arena->allocator;
 	uint32_t most = forest_most_splits(f);
+	if (engine_rows_serve_all(e))
+		return SCORE_OK;
 	size_t queue_bytes = ((size_t)most + 1) * sizeof(numbered_split);
 	node_maker m = {.e = e, .trees = sl_arena_alloc(arena, f->n_trees, sizeof(walk_tree)), .queue = sl_alloc(a, queue_bytes, 64)};
 	bool done = m.trees && m.queue && take_room(&m, arena, most, number_trees(f, m.trees));

@@ -109,7 +109,7 @@ typedef struct walk_plan {
 	forest_numbers leaf_of_place;     /* counted within the tree */
 	const float *values_f32;          /* leaf values by place: one of the two, none for vector leaves */
 	const double *values_f64;
-	const walk_tree *trees;
+	const walk_tree *trees;           /* NULL: there are no nodes */
 	bool has_sets;
 	bool eight;          /* eight rows at a time may walk in registers */
 } walk_plan;
@@ -173,11 +173,12 @@ typedef struct row_range {
 score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error);
 /* The maps of a table whose cuts are there; false: no memory. e->code_bytes is known. */
 bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t);
-score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error);
 /* After the batch plan. */
 score_status engine_make_levels(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error);
+/* After the row plan. */
+score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_contribution(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_linear(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_terms(engine *e, sl_arena *arena, score_error *error);
@@ -288,6 +289,8 @@ void engine_walk_eight(const engine *e, const engine_call *call, row_range rows)
 /* NULL if the row regime can serve the call, else why not. */
 const char *engine_rows_cannot(const engine *e, const engine_call *call);
 void engine_rows(const engine *e, const engine_call *call, row_range rows);
+/* It can serve every call: nobody needs nodes. */
+bool engine_rows_serve_all(const engine *e);
 
 /* Outputs whose sums fit on the stack when the output row has no room for them. */
 #define OUTPUTS_ON_STACK 64u
@@ -297,9 +300,10 @@ void engine_start_sums(const forest *f, double *sums);
 void engine_finish_row(const engine *e, const engine_call *call, double *sums, double *out);
 
 /* engine_score_stages() by one regime. `room` has place for the sums of ENGINE_STAGE_ROWS rows (batch; twice) or of one
- * (walk). */
+ * (walk, rows). */
 void engine_batch_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room);
 void engine_walk_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room);
+void engine_rows_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room);
 /* NULL if the regime can serve the call, else why not. */
 const char *engine_batch_cannot(const engine *e, const engine_call *call);
 /* Rows from which on a block is faster than as many walks of one row. A block of few rows costs what its operations cost, whatever

@@ -202,6 +202,8 @@ score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error)
 	return SCORE_OK;
 }
 
+/* Codes are aligned by hand: what stands in a table look-up's registers. Columns that are not there are never asked for. */
+#define ROW_CODES (ROWS_TOGETHER * ROW_COLUMNS + SL_CACHE_LINE)
 #define ROWS_TOGETHER 4 /* their additions do not wait for each other, and they share what a portion loads */
 
 /* ---- a row --------------------------------------------------------------------------------------------------------- */
@@ -277,25 +279,98 @@ static void sum_rows(const engine *e, const engine_call *call, const uint8_t *co
 	}
 }
 
+/* A leaf that row_leaves() gave, counted in the model. */
+static uint32_t leaf_at(const engine *e, uint32_t tree, uint32_t at)
+{
+	const forest *f = e->f;
+	forest_side side = forest_whole(f->trees + tree);
+	if (e->rows.shape != ROW_HEAP || side.n_leaves == HEAP_LEAVES)
+		return side.leaf + at;
+	for (uint32_t bit = ROW_HEAP_DEPTH; !forest_is_leaf(&side);)
+		side = forest_go(f, &side, at >> --bit & 1);
+	return side.leaf;
+}
+
+static void list_leaves(const engine *e, const engine_call *call, const uint8_t *codes, double *out)
+{
+	for (uint32_t t = call->tree_begin, next; t < call->tree_end; t = next) {
+		uint32_t at[ROW_TREES], portion = t / ROW_TREES;
+		next = (portion + 1) * ROW_TREES;
+		next = next < call->tree_end ? next : call->tree_end;
+		e->k->row_leaves(&e->rows, codes, portion, at);
+		for (uint32_t i = t; i < next; i++)
+			*out++ = (double)forest_number(&e->f->leaf_ids, leaf_at(e, i, at[i % ROW_TREES]));
+	}
+}
+
+static bool has_room_for_sums(const engine *e)
+{
+	return e->f->n_predictions >= e->f->contract.n_outputs || e->f->contract.n_outputs <= OUTPUTS_ON_STACK;
+}
+
+bool engine_rows_serve_all(const engine *e)
+{
+	return e->rows.shape != ROW_NONE && has_room_for_sums(e);
+}
+
 const char *engine_rows_cannot(const engine *e, const engine_call *call)
 {
-	uint32_t n_outputs = e->f->contract.n_outputs;
 	if (e->rows.shape == ROW_NONE)
 		return "it needs AVX-512, trees of up to 64 leaves, up to 128 columns of up to 255 cuts, and no categories";
-	if (call->output == SCORE_OUTPUT_LEAF)
-		return "leaf numbers come from the walk";
-	if (call->output == SCORE_OUTPUT_PREDICTION && e->f->n_predictions < n_outputs && n_outputs > OUTPUTS_ON_STACK)
+	if (call->output == SCORE_OUTPUT_PREDICTION && !has_room_for_sums(e))
 		return "the model has too many outputs for sums on the stack";
 	return NULL;
 }
 
+static uint8_t *align_codes(uint8_t *room)
+{
+	uint8_t *codes = (uint8_t *)sl_round_up((uintptr_t)room, SL_CACHE_LINE);
+	memset(codes, 0, (size_t)ROWS_TOGETHER * ROW_COLUMNS);
+	return codes;
+}
+
+static void leaves_of_rows(const engine *e, const engine_call *call, row_range rows, uint8_t *codes)
+{
+	size_t width = engine_output_width(e, call->output, call->tree_end - call->tree_begin);
+	for (size_t r = 0; r < rows.n; r++) {
+		int64_t row = rows.first + (int64_t)r;
+		engine_bin_row8(e, call->view, row, codes);
+		list_leaves(e, call, codes, engine_row_out(call, row, width));
+	}
+}
+
+/* One row after the other. The leaves of a portion of trees are found once, whatever its number of stages. */
+void engine_rows_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room)
+{
+	uint8_t unaligned[ROW_CODES];
+	uint8_t *codes = align_codes(unaligned);
+	for (int64_t row = 0; row < call->view->n_rows; row++) {
+		uint32_t at[ROW_TREES], portion = UINT32_MAX;
+		bool wanted = true;
+		engine_bin_row8(e, call->view, row, codes);
+		engine_start_sums(e->f, room);
+		for (uint32_t t = call->tree_begin, end; t < call->tree_end && wanted; t = end) {
+			uint32_t into = (t - call->tree_begin) % stages->step, stop = (t / ROW_TREES + 1) * ROW_TREES;
+			end = call->tree_end - t < stages->step - into ? call->tree_end : t + (stages->step - into);
+			bool due = end <= stop;
+			end = due ? end : stop;
+			if (t / ROW_TREES != portion)
+				e->k->row_leaves(&e->rows, codes, portion = t / ROW_TREES, at);
+			add_portion(e, at, t, end, room);
+			wanted = !due || stages->visit(stages->context, row, 1, room, end);
+		}
+	}
+}
+
 void engine_rows(const engine *e, const engine_call *call, row_range rows)
 {
-	/* Aligned by hand: what stands in a table look-up's registers. Columns that are not there are never asked for. */
-	uint8_t room[ROWS_TOGETHER * ROW_COLUMNS + SL_CACHE_LINE];
-	uint8_t *codes = (uint8_t *)sl_round_up((uintptr_t)room, SL_CACHE_LINE);
+	uint8_t unaligned[ROW_CODES];
+	uint8_t *codes = align_codes(unaligned);
 	size_t width = engine_output_width(e, call->output, 0);
-	memset(codes, 0, (size_t)ROWS_TOGETHER * ROW_COLUMNS);
+	if (call->output == SCORE_OUTPUT_LEAF) {
+		leaves_of_rows(e, call, rows, codes);
+		return;
+	}
 	for (size_t done = 0, n; done < rows.n; done += n) {
 		double few[ROWS_TOGETHER][OUTPUTS_ON_STACK], *sums[ROWS_TOGETHER];
 		n = rows.n - done < ROWS_TOGETHER ? rows.n - done : ROWS_TOGETHER;

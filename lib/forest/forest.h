@@ -272,6 +272,13 @@ static inline forest_side forest_right(const forest *f, const forest_side *at)
 	return (forest_side){at->split + n, at->leaf + n, at->n_leaves - n};
 }
 
+/* One of them, without a branch: where rows go nobody can predict. `right` is 0 or 1. */
+static inline forest_side forest_go(const forest *f, const forest_side *at, uint32_t right)
+{
+	uint32_t n = forest_number(&f->left_leaves, at->split), mask = 0 - right;
+	return (forest_side){at->split + 1 + ((n - 1) & mask), at->leaf + (n & mask), n + ((at->n_leaves - 2 * n) & mask)};
+}
+
 /* Inputs and derived columns. */
 static inline uint32_t forest_columns(const forest *f)
 {
