@@ -87,11 +87,16 @@ typedef struct cursor_tree {
 #define CURSOR_TREES 4 /* that go on side by side */
 
 /* Leaf values of a tree by leaf code, 1 << n_planes of them: as floats or doubles, or, for kernels that look bytes up and
- * n_planes up to their byte_planes, as byte 0 of all values, then byte 1, and so on. */
+ * n_planes up to their byte_planes, as byte 0 of all values, then byte 1, and so on. Where codes are many more than leaves, a table of
+ * bytes has the number of each code's leaf, and values are by those numbers, of leaf_planes bits. */
 typedef struct leaf_table {
+	const uint8_t *numbers; /* [1 << n_planes] or NULL */
 	const void *values;
-	uint32_t n_planes;
+	uint8_t n_planes;
+	uint8_t leaf_planes; /* 0: values are by code */
 } leaf_table;
+
+#define NUMBERED_PLANES 6 /* leaf_planes is 5 or so many */
 
 /* A level of an oblivious tree asks a block of byte codes: those from `first` on > cut; `cuts` is the cut in all four bytes. */
 typedef struct level_question {
@@ -110,7 +115,7 @@ typedef struct level_tree {
 static inline size_t equal_tables(const leaf_table *tables, size_t n)
 {
 	size_t i = 1;
-	while (i < n && tables[i].n_planes == tables[0].n_planes)
+	while (i < n && tables[i].n_planes == tables[0].n_planes && tables[i].leaf_planes == tables[0].leaf_planes)
 		i++;
 	return i;
 }
@@ -174,6 +179,7 @@ struct kernels {
 	uint32_t sum_words;    /* `words` of the sums is */
 	uint32_t group_tests; /* predicates per tree group that this instruction set likes */
 	uint32_t word_planes; /* of those, tables of up to so many planes lie as 16-bit words instead */
+	bool numbers_leaves;  /* takes leaf tables that have numbers */
 	/* Kernels for blocks of fewer rows over the same plan; they have no binning. What is left of a call goes to them when
 	 * it has at most `narrow_rows` rows. NULL: none. */
 	const kernels *narrow;

@@ -46,6 +46,7 @@ const kernels engine_kernels_avx512 = {
 	.sum_cost_f64 = {[6] = 64, [7] = 72, [8] = 115},
 	.byte_planes_f32 = 8,
 	.word_planes = 6,
+	.numbers_leaves = true,
 	.byte_planes_f64 = 8,
 	.byte_buckets = 256,
 	.few_cuts = 15,

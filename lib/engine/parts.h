@@ -45,16 +45,19 @@ typedef struct predicate_run {
 
 /* One tree of the batch regime. */
 typedef struct tree_program {
-	const select_op *ops;
-	uint32_t first_full; /* of a full tree: into full_slots */
-	uint32_t table;      /* first leaf value, in units of the sum's type; a vector tree has one table per output */
+	union {
+		const select_op *ops;
+		const uint16_t *full_slots; /* of a full tree */
+	};
+	const void *table;   /* of the kernels' layout; a vector tree has one per output. Of linear leaves uint8_t leaf numbers */
+	const cursor_step *steps;
 	uint16_t n_ops;
+	uint16_t n_steps;    /* not 0: narrow blocks follow cursors instead */
 	uint16_t planes[8];  /* slot of each bit of the leaf code, lowest first */
-	uint8_t n_planes;    /* the table has 1 << n_planes values */
+	uint8_t n_planes;    /* of the leaf code */
+	uint8_t leaf_planes; /* not 0: leaf_table */
 	uint8_t full_depth;  /* not 0: full_tree() serves it, with 2^depth - 1 slots */
 	uint8_t start;       /* of its cursors */
-	uint16_t n_steps;    /* not 0: narrow blocks follow cursors instead */
-	uint32_t first_step; /* into steps */
 } tree_program;
 
 typedef struct batch_plan {
@@ -67,10 +70,7 @@ typedef struct batch_plan {
 	const uint8_t *cuts8;
 	const uint16_t *cuts16;
 	const uint32_t *set_cuts;
-	const uint16_t *full_slots;
-	const cursor_step *steps;
 	const tree_program *trees;
-	const void *leaves; /* tables of the kernels' layout; of a model with linear leaves uint8_t leaf numbers */
 } batch_plan;
 
 /* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself. Pairs with a leaf come last in a tree: what a leaf has is
