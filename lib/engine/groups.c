@@ -11,9 +11,8 @@
 #define MAX_OUTPUTS 256u
 #define MAX_GROUP_TESTS 60000u
 #define MANY_STEPS 128u /* of a tree's cursors: three narrow blocks take less time than a wide one */
-/* Room is taken for what so many trees like the one at hand have, and at least for so many bytes. */
-#define ROOM_OF_TREES 8u
-#define LEAST_ROOM 4096u
+/* Room is taken for what so many trees like the one at hand have, at most. */
+#define ROOM_OF_TREES 32u
 
 /* In the model, for what the next trees have of one kind. */
 typedef struct plan_room {
@@ -145,7 +144,8 @@ static void *take_room(planner *p, plan_room *room, size_t bytes)
 {
 	bytes = sl_round_up(bytes, 8);
 	if (bytes > room->left) {
-		room->left = ROOM_OF_TREES * bytes < LEAST_ROOM ? LEAST_ROOM : ROOM_OF_TREES * bytes;
+		size_t trees = p->e->f->n_trees - p->trees.length;
+		room->left = bytes * (trees < ROOM_OF_TREES ? trees : ROOM_OF_TREES);
 		room->at = sl_arena_alloc(p->arena, room->left, 1);
 		if (!room->at)
 			return NULL;
@@ -191,13 +191,25 @@ static void lay_numbers(const tree_code *code, uint8_t *to)
 		to[i] = (uint8_t)code->leaf_of_code[i];
 }
 
-/* Bits of leaf numbers that values are looked up by instead of codes; 0: by codes. Oblivious trees have no leaf numbers: others
- * than sums look into their tables. */
-static uint32_t leaf_planes(const planner *p, const forest_tree *t, const tree_code *code, const tree_program *program)
+/* Bits of leaf numbers that values are looked up by instead of codes of so many bits; 0: by codes. */
+static uint32_t leaf_planes(const planner *p, const forest_tree *t, uint32_t n_planes)
 {
 	uint32_t planes = t->n_splits < 32 ? NUMBERED_PLANES - 1 : NUMBERED_PLANES;
-	bool fits = p->e->k->numbers_leaves && t->n_splits < 64 && planes < code->n_planes;
-	return fits && (program->n_ops || program->full_depth) ? planes : 0;
+	/* Of floats by 6 bits there is little to save. */
+	uint32_t most = p->e->f->contract.sum == SCORE_F32 ? NUMBERED_PLANES : planes;
+	return p->e->k->numbers_leaves && t->n_splits < 64 && n_planes > most ? planes : 0;
+}
+
+/* What the sum over a tree's table costs by the planes of its code, in select operations. */
+static void list_costs(const planner *p, const forest_tree *t, uint8_t costs[9])
+{
+	static const uint8_t numbers[9] = {[6] = 1, [7] = 2, [8] = 8};
+	const kernels *k = p->e->k;
+	const uint8_t *by_code = p->e->f->contract.sum == SCORE_F32 ? k->sum_cost_f32 : k->sum_cost_f64;
+	for (uint32_t i = 0; i < 9; i++) {
+		uint32_t planes = leaf_planes(p, t, i);
+		costs[i] = planes ? (uint8_t)(by_code[planes] + numbers[i]) : by_code[i];
+	}
 }
 
 static bool keep_tables(planner *p, const forest_tree *t, const tree_code *code, tree_program *program)
@@ -205,7 +217,9 @@ static bool keep_tables(planner *p, const forest_tree *t, const tree_code *code,
 	uint32_t width = p->e->f->leaf_width;
 	size_t n_codes = (size_t)1 << code->n_planes, value = p->e->f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
 	bool linear = engine_has_linear_leaves(p->e);
-	program->leaf_planes = (uint8_t)(linear ? 0 : leaf_planes(p, t, code, program));
+	/* Oblivious trees have no leaf numbers: others than sums look into their tables. */
+	if (!linear && (program->n_ops || program->full_depth))
+		program->leaf_planes = (uint8_t)leaf_planes(p, t, code->n_planes);
 	uint32_t planes = program->leaf_planes ? program->leaf_planes : code->n_planes;
 	size_t numbers = linear || program->leaf_planes ? n_codes : 0, values = linear ? 0 : value << planes;
 	char *to = take_room(p, &p->table_room, numbers + width * values);
@@ -258,11 +272,13 @@ static score_status close_group(planner *p, tree_group *group)
 	bool done = number_predicates(p, group);
 	uint32_t first_scratch = FIRST_PREDICATE + p->n_tests, most_scratch = 0;
 	const kernels *k = p->e->k;
-	coder_rules rules = {k->min_planes, f->contract.sum == SCORE_F32 ? k->sum_cost_f32 : k->sum_cost_f64};
+	uint8_t costs[9];
+	coder_rules rules = {k->min_planes, costs};
 	for (uint32_t t = group->first_tree; done && t < group->first_tree + group->n_trees; t++) {
 		tree_code code;
 		tree_program program = {.n_ops = 0};
 		p->ops.length = 0;
+		list_costs(p, f->trees + t, costs);
 		done = engine_code_tree(p->coder, f, f->trees + t, &rules, p->slot_of_test, first_scratch, &p->ops, &code) &&
 			keep_program(p, &code, &program);
 		if (!done)
