@@ -14,6 +14,8 @@ typedef struct contribution_room {
 	double *levels;
 	contribution_frame *frames;
 	int32_t *last;
+	double *covers; /* of a tree's splits, from its `children` */
+	forest_children children;
 } contribution_room;
 
 /* Lay the room out from `base` (NULL: only measure) and return its size. */
@@ -22,9 +24,10 @@ static size_t lay_out(const engine *e, char *base, contribution_room *room)
 	const contribution_plan *plan = &e->contribution;
 	size_t row = (size_t)e->n_columns * e->code_bytes, sums = (size_t)plan->n_slots * sizeof(double);
 	const size_t sizes[] = {row, row * CONTRIBUTION_ROWS, sums * CONTRIBUTION_ROWS, plan->level_doubles * sizeof(double),
-		plan->depth * sizeof(contribution_frame), (size_t)plan->n_slots * sizeof(int32_t)};
-	size_t at[7] = {0};
-	for (size_t i = 0; i < 6; i++)
+		plan->depth * sizeof(contribution_frame), (size_t)plan->n_slots * sizeof(int32_t), plan->summed_splits * sizeof(double),
+		((size_t)plan->summed_splits + 1) * sizeof(int32_t), ((size_t)plan->summed_splits + 1) * sizeof(int32_t)};
+	size_t at[10] = {0};
+	for (size_t i = 0; i < 9; i++)
 		at[i + 1] = at[i] + sl_round_up(sizes[i], SL_CACHE_LINE);
 	if (base) {
 		room->row = base;
@@ -33,8 +36,10 @@ static size_t lay_out(const engine *e, char *base, contribution_room *room)
 		room->levels = (double *)(void *)(base + at[3]);
 		room->frames = (contribution_frame *)(void *)(base + at[4]);
 		room->last = (int32_t *)(void *)(base + at[5]);
+		room->covers = (double *)(void *)(base + at[6]);
+		room->children = (forest_children){(int32_t *)(void *)(base + at[7]), (int32_t *)(void *)(base + at[8]), 0};
 	}
-	return at[6];
+	return at[9];
 }
 
 size_t engine_contribution_scratch(const engine *e)
@@ -150,6 +155,11 @@ static void contribute_tree(const engine *e, const contribution_room *room, cons
 		.frames = room->frames, .levels = room->levels, .last = room->last, .sums = room->sums,
 		.level_stride = contribution_level_doubles(plan->n_points[number], few ? CONTRIBUTION_FEW_ROWS : CONTRIBUTION_ROWS)};
 	void (*contribute)(const contribution_tree *) = few ? e->k->contribute_few : e->k->contribute;
+	if (!background && plan->summed_splits) {
+		forest_list_children(f, t, &room->children);
+		forest_sum_covers(f, t, &room->children, room->covers);
+		tree.covers = room->covers;
+	}
 	if (!background) {
 		contribute(&tree);
 		return;

@@ -58,6 +58,7 @@ typedef struct contribution_tree {
 	uint32_t value; /* of a leaf's */
 	/* the model */
 	const forest *f; /* its covers are not used with `background` */
+	const double *covers; /* of the tree's splits; NULL: the forest has them */
 	question_list questions;
 	const contribution_column *columns;
 	const uint64_t *const *tables;
@@ -77,7 +78,9 @@ typedef struct contribution_tree {
 
 static inline double contribution_cover(const contribution_tree *c, const forest_side *side)
 {
-	return forest_is_leaf(side) ? forest_weight(&c->f->leaf_covers, side->leaf) : forest_weight(&c->f->split_covers, side->split);
+	if (forest_is_leaf(side))
+		return forest_weight(&c->f->leaf_covers, side->leaf);
+	return c->covers ? c->covers[side->split - c->whole.split] : forest_weight(&c->f->split_covers, side->split);
 }
 
 static inline double contribution_leaf(const contribution_tree *c, const forest_side *side)

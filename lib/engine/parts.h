@@ -135,6 +135,7 @@ typedef struct contribution_plan {
 	const double *expected;             /* [n_trees, leaf_width] over the training rows, or NULL without covers */
 	uint32_t most_features;             /* different ones on a path */
 	uint32_t depth;
+	uint32_t summed_splits;             /* of a tree, at most, whose covers are summed; 0: they are known or unknown */
 	size_t level_doubles;               /* of CONTRIBUTION_ROWS rows of the tree that needs most for all its levels */
 } contribution_plan;
 
