@@ -58,7 +58,8 @@ typedef struct contribution_tree {
 	uint32_t value; /* of a leaf's */
 	/* the model */
 	const forest *f; /* its covers are not used with `background` */
-	const double *covers; /* of the tree's splits; NULL: the forest has them */
+	const uint64_t *cover_ends; /* [leaves + 1] sums of the covers of the tree's first leaves, or NULL */
+	const double *covers; /* of the tree's splits, or NULL: then the forest has them */
 	question_list questions;
 	const contribution_column *columns;
 	const uint64_t *const *tables;
@@ -78,6 +79,10 @@ typedef struct contribution_tree {
 
 static inline double contribution_cover(const contribution_tree *c, const forest_side *side)
 {
+	if (c->cover_ends) {
+		const uint64_t *first = c->cover_ends + (side->leaf - c->whole.leaf);
+		return (double)(first[side->n_leaves] - first[0]);
+	}
 	if (forest_is_leaf(side))
 		return forest_weight(&c->f->leaf_covers, side->leaf);
 	return c->covers ? c->covers[side->split - c->whole.split] : forest_weight(&c->f->split_covers, side->split);
