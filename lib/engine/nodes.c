@@ -16,6 +16,7 @@ typedef struct numbered_split {
 typedef struct node_maker {
 	engine *e;
 	walk_small_node *small;
+	walk_short_node *shorts;
 	walk_node *nodes;
 	walk_wide_node *wide;
 	void *leaf_of_place;
@@ -30,6 +31,8 @@ static void put(node_maker *m, size_t at, uint32_t left, uint32_t column, uint32
 {
 	if (m->small)
 		m->small[at] = (walk_small_node){(uint16_t)left, (uint8_t)column, (uint8_t)cut};
+	else if (m->shorts)
+		m->shorts[at] = (walk_short_node){(uint16_t)left, (uint16_t)column, (uint16_t)cut};
 	else if (m->nodes)
 		m->nodes[at] = (walk_node){left, (uint16_t)column, (uint16_t)cut};
 	else
@@ -92,13 +95,18 @@ static void make_tree(node_maker *m, uint32_t number)
 	}
 }
 
-static bool small_nodes_fit(const engine *e, size_t most_splits)
+static bool short_nodes_fit(const engine *e, size_t most_splits)
 {
 	for (uint32_t c = 0; c < e->n_columns; c++) {
 		if (e->columns[c].is_category)
 			return false;
 	}
-	return e->code_bytes == 1 && e->n_columns <= UINT8_MAX + 1u && 2 * most_splits + 1 <= UINT16_MAX + (size_t)1;
+	return e->code_bytes <= 2 && 2 * most_splits + 1 <= UINT16_MAX + (size_t)1;
+}
+
+static bool small_nodes_fit(const engine *e, size_t most_splits)
+{
+	return e->code_bytes == 1 && e->n_columns <= UINT8_MAX + 1u && short_nodes_fit(e, most_splits);
 }
 
 /* Room for what all trees have; false: no memory. */
@@ -112,6 +120,8 @@ static bool take_room(node_maker *m, sl_arena *arena, size_t most_splits, size_t
 	m->leaf_of_place = sl_arena_alloc(arena, n_places, m->leaf_bytes);
 	if (small_nodes_fit(e, most_splits))
 		m->small = sl_arena_alloc(arena, n_nodes, sizeof *m->small);
+	else if (short_nodes_fit(e, most_splits))
+		m->shorts = sl_arena_alloc(arena, n_nodes, sizeof *m->shorts);
 	else if (e->code_bytes < 4)
 		m->nodes = sl_arena_alloc(arena, n_nodes, sizeof *m->nodes);
 	else
@@ -120,7 +130,7 @@ static bool take_room(node_maker *m, sl_arena *arena, size_t most_splits, size_t
 		m->values_f32 = sl_arena_alloc(arena, n_places, sizeof *m->values_f32);
 	else if (scalar)
 		m->values_f64 = sl_arena_alloc(arena, n_places, sizeof *m->values_f64);
-	return m->leaf_of_place && (m->small || m->nodes || m->wide) && (!scalar || m->values_f32 || m->values_f64);
+	return m->leaf_of_place && (m->small || m->shorts || m->nodes || m->wide) && (!scalar || m->values_f32 || m->values_f64);
 }
 
 /* Where each tree begins; returns the number of places. */
@@ -151,7 +161,7 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	sl_free(a, m.queue, queue_bytes, 64);
 	if (!done)
 		return sl_fail_memory(error, ((size_t)f->n_splits + f->n_leaves) * sizeof(walk_node));
-	e->walk = (walk_plan){m.small, m.nodes, m.wide, {m.leaf_of_place, m.leaf_bytes}, m.values_f32, m.values_f64, m.trees, false, false};
+	e->walk = (walk_plan){m.small, m.shorts, m.nodes, m.wide, {m.leaf_of_place, m.leaf_bytes}, m.values_f32, m.values_f64, m.trees, false, false};
 	for (uint32_t c = 0; c < e->n_columns; c++)
 		e->walk.has_sets |= e->columns[c].is_category;
 	e->walk.eight = engine_fits_eight(e, most);

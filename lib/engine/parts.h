@@ -75,12 +75,19 @@ typedef struct batch_plan {
 
 /* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself. Pairs with a leaf come last in a tree: what a leaf has is
  * kept for them only, by place. The smallest kind that fits serves all trees of
- * a model: small nodes want codes of one byte, at most 256 columns and 65,536 nodes per tree, and no sets. */
+ * a model: small nodes want codes of one byte, at most 256 columns and 65,536 nodes per tree, and no sets; short ones only the
+ * latter two. */
 typedef struct walk_small_node {
 	uint16_t left;
 	uint8_t column;
 	uint8_t cut;
 } walk_small_node;
+
+typedef struct walk_short_node {
+	uint16_t left;
+	uint16_t column;
+	uint16_t cut;
+} walk_short_node;
 
 typedef struct walk_node {
 	uint32_t left;   /* node of the same tree; WALK_SET marks a table look-up */
@@ -103,7 +110,8 @@ typedef struct walk_tree {
 } walk_tree;
 
 typedef struct walk_plan {
-	const walk_small_node *small_nodes; /* one of the three; wide ones when code_bytes is 4 */
+	const walk_small_node *small_nodes; /* one of the four; wide ones when code_bytes is 4 */
+	const walk_short_node *short_nodes;
 	const walk_node *nodes;
 	const walk_wide_node *wide_nodes;
 	forest_numbers leaf_of_place;     /* counted within the tree */

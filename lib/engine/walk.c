@@ -21,6 +21,16 @@
 #define WALK_NAME(name) name##_small
 #include "walk_template.h"
 #define CODE uint8_t
+#define NODE walk_short_node
+#define NODES(e) ((e)->walk.short_nodes)
+#define WALK_NAME(name) name##_short_u8
+#include "walk_template.h"
+#define CODE uint16_t
+#define NODE walk_short_node
+#define NODES(e) ((e)->walk.short_nodes)
+#define WALK_NAME(name) name##_short_u16
+#include "walk_template.h"
+#define CODE uint8_t
 #define NODE walk_node
 #define NODES(e) ((e)->walk.nodes)
 #define WALK_NAME(name) name##_u8
@@ -81,6 +91,10 @@ static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *
 		return;
 	if (e->walk.small_nodes)
 		walk_trees_small(e, first, n, codes, arrived);
+	else if (e->walk.short_nodes && e->code_bytes == 1)
+		walk_trees_short_u8(e, first, n, codes, arrived);
+	else if (e->walk.short_nodes)
+		walk_trees_short_u16(e, first, n, codes, arrived);
 	else if (e->code_bytes == 1)
 		walk_trees_u8(e, first, n, codes, arrived);
 	else if (e->code_bytes == 2)
@@ -98,6 +112,10 @@ static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *co
 		return;
 	if (e->walk.small_nodes)
 		walk_rows_small(e, tree, n, codes, arrived);
+	else if (e->walk.short_nodes && e->code_bytes == 1)
+		walk_rows_short_u8(e, tree, n, codes, arrived);
+	else if (e->walk.short_nodes)
+		walk_rows_short_u16(e, tree, n, codes, arrived);
 	else if (e->code_bytes == 1)
 		walk_rows_u8(e, tree, n, codes, arrived);
 	else if (e->code_bytes == 2)
