@@ -104,10 +104,11 @@ typedef int32_t score_isa;
 typedef int32_t score_regime;
 #define SCORE_REGIME_AUTO 0
 #define SCORE_REGIME_BATCH 1  /* bit-sliced; needs scratch and trees of at most 256 leaves      */
-#define SCORE_REGIME_WALK 2   /* interleaved walk over quantised nodes; any tree, any batch     */
+#define SCORE_REGIME_WALK 2   /* interleaved walk over quantised nodes; any tree, any batch. Slow where AUTO takes ROW: such
+                               * models have no nodes */
 #define SCORE_REGIME_LINEAR 3 /* reported only, for linear models                               */
 #define SCORE_REGIME_ROW 4    /* row by row, many splits at once; AVX-512, trees of at most 64 leaves, at most 128
-                               * columns of at most 255 cuts, no categories, no leaf numbers; needs no scratch */
+                               * columns of at most 255 cuts, no categories; needs no scratch */
 
 typedef struct score_open_options {
 	size_t struct_size;               /* sizeof(score_open_options)                               */

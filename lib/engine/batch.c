@@ -113,8 +113,10 @@ static void compute_predicates(const engine *e, const tree_group *group, const w
 /* Table of a tree; `of_vector` is the output of a vector tree, 0 of a scalar one. */
 static leaf_table table_of(const engine *e, const tree_program *t, uint32_t of_vector)
 {
-	size_t at = t->table + ((size_t)of_vector << t->n_planes);
-	return (leaf_table){(const char *)e->batch.leaves + at * sum_bytes(e), t->n_planes};
+	const uint8_t *numbers = t->leaf_planes ? t->table : NULL;
+	const char *values = t->leaf_planes ? (const char *)t->table + ((size_t)1 << t->n_planes) : t->table;
+	size_t n_values = (size_t)1 << (t->leaf_planes ? t->leaf_planes : t->n_planes);
+	return (leaf_table){numbers, values + of_vector * n_values * sum_bytes(e), t->n_planes, t->leaf_planes};
 }
 
 /* Add the leaves of `n` trees to the sums of one output. */
@@ -171,7 +173,7 @@ static void sum_linear(const engine *e, const workspace *w, uint32_t first, uint
 	const uint16_t *place = w->k == e->k ? e->terms.place : e->terms.narrow_place;
 	for (uint32_t i = 0; i < n; i++) {
 		const forest_tree *t = e->f->trees + first + i;
-		const uint8_t *numbers = (const uint8_t *)e->batch.leaves + e->batch.trees[first + i].table;
+		const uint8_t *numbers = e->batch.trees[first + i].table;
 		double *sums = (double *)w->sums + (size_t)t->output * BLOCK_ROWS;
 		for (size_t r = 0; r < n_rows; r++)
 			sums[r] += engine_linear_leaf_of_block(e, w->terms, r,
@@ -217,7 +219,7 @@ static void run_program(const engine *e, const workspace *w, uint32_t tree, size
 	const batch_plan *plan = &e->batch;
 	const tree_program *p = plan->trees + tree;
 	if (p->full_depth) {
-		w->k->full_tree(w->planes, plan->full_slots + p->first_full, p->full_depth, p->n_planes, words, leaf_codes);
+		w->k->full_tree(w->planes, p->full_slots, p->full_depth, p->n_planes, words, leaf_codes);
 		return;
 	}
 	if (p->n_ops)
@@ -232,7 +234,7 @@ static uint32_t follow_cursors(const engine *e, const workspace *w, uint32_t tre
 	cursor_tree trees[CURSOR_TREES];
 	uint32_t some = 0;
 	for (const tree_program *p = e->batch.trees + tree; some < n && some < CURSOR_TREES && p->n_steps; some++, p++)
-		trees[some] = (cursor_tree){e->batch.steps + p->first_step, p->n_steps, p->start};
+		trees[some] = (cursor_tree){p->steps, p->n_steps, p->start};
 	if (some)
 		w->k->follow_cursors(w->planes, trees, some, w->sum_words, leaf_codes);
 	return some;

@@ -9,6 +9,8 @@
 
 #include <math.h>
 
+#define LEAST_BUCKETS 16u
+
 /* Cuts as one of the two types, so that the maps are made by one piece of code. */
 typedef struct cut_list {
 	const float *narrow; /* or */
@@ -58,13 +60,28 @@ static bin_map best_map(const cut_list *c, uint32_t n_buckets)
 	static const uint32_t outliers[] = {0, 1, 3, 7};
 	bin_map best = {.last = n_buckets - 1};
 	best.steps = steps_of(&best, c);
-	for (size_t i = 0; i < sizeof outliers / sizeof outliers[0] && 2 * outliers[i] + 1 < c->n; i++) {
+	for (size_t i = 0; i < sizeof outliers / sizeof outliers[0] && 2 * outliers[i] + 1 < c->n && best.steps > 1; i++) {
 		bin_map map = map_between(c, cut_at(c, outliers[i]), cut_at(c, c->n - 1 - outliers[i]), n_buckets);
 		map.steps = steps_of(&map, c);
 		if (map.steps < best.steps)
 			best = map;
 	}
 	return best;
+}
+
+/* Half as many buckets between the same cuts, if the search in them stays as short. */
+static bool halve_map(bin_map *map, const cut_list *c)
+{
+	bin_map half = *map;
+	half.last = (map->last + 1.0) / 2.0 - 1.0;
+	half.scale = map->scale * half.last / map->last;
+	if (c->narrow)
+		half.scale = (double)(float)half.scale;
+	half.steps = steps_of(&half, c);
+	if (half.steps > map->steps)
+		return false;
+	*map = half;
+	return true;
 }
 
 static void put_start(void *start, uint32_t code_bytes, size_t at, uint32_t value)
@@ -92,6 +109,9 @@ static bool make_map(const engine *e, sl_arena *arena, cut_list c, bin_map *map)
 {
 	uint32_t n_buckets = count_buckets(e, c.n), below = 0;
 	*map = best_map(&c, n_buckets);
+	/* Fewer buckets take less memory; kernels that look bytes up want as many as they have places for. */
+	while (!(e->k->look_up_cuts && e->code_bytes == 1) && n_buckets > LEAST_BUCKETS && halve_map(map, &c))
+		n_buckets /= 2;
 	void *start = sl_arena_alloc(arena, n_buckets, e->code_bytes);
 	if (!start)
 		return false;
@@ -105,26 +125,28 @@ static bool make_map(const engine *e, sl_arena *arena, cut_list c, bin_map *map)
 	return true;
 }
 
-/* Byte k of cut i at 256 k + i. */
-static uint8_t *spread_cuts(sl_arena *arena, const void *cuts, size_t value_bytes)
+/* Byte k of cut i at n * k + i. */
+static uint8_t *spread_cuts(sl_arena *arena, const void *cuts, size_t n, size_t value_bytes)
 {
 	const uint8_t *from = cuts;
-	uint8_t *to = sl_arena_alloc(arena, 256 * value_bytes, 1);
-	for (size_t i = 0; i < 256 * value_bytes && to; i++)
-		to[256 * (i % value_bytes) + i / value_bytes] = from[i];
+	uint8_t *to = sl_arena_alloc(arena, n, value_bytes);
+	for (size_t i = 0; i < n * value_bytes && to; i++)
+		to[n * (i % value_bytes) + i / value_bytes] = from[i];
 	return to;
 }
 
 bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t)
 {
 	uint32_t n = t->n && isnan(t->narrow[t->n - 1]) ? t->n - 1 : t->n; /* nothing reaches a NaN cut */
+	if (e->code_bytes == 1 && e->k->few_cuts && t->n <= e->k->few_cuts)
+		return true;
 	if (!make_map(e, arena, (cut_list){.narrow = t->narrow, .n = n}, &t->narrow_map))
 		return false;
 	if (t->wide && !make_map(e, arena, (cut_list){.wide = t->wide, .n = n}, &t->wide_map))
 		return false;
-	if (t->n > 255 || !e->k->look_up_cuts)
+	if (e->code_bytes > 1 || !e->k->look_up_cuts)
 		return true;
-	t->narrow_bytes = spread_cuts(arena, t->narrow, sizeof *t->narrow);
-	t->wide_bytes = t->wide ? spread_cuts(arena, t->wide, sizeof *t->wide) : NULL;
+	t->narrow_bytes = spread_cuts(arena, t->narrow, bin_padded(t->n), sizeof *t->narrow);
+	t->wide_bytes = t->wide ? spread_cuts(arena, t->wide, bin_padded(t->n), sizeof *t->wide) : NULL;
 	return t->narrow_bytes && (t->wide_bytes || !t->wide);
 }

@@ -161,57 +161,86 @@ static float round_up(double cut)
 	return (double)x < cut ? nextafterf(x, INFINITY) : x;
 }
 
-static score_status make_narrow(making *m, bin_table *t, const double *cuts)
+/* Room for the cuts of one feature after the other, while their maps are made. */
+typedef struct cut_room {
+	float *narrow;
+	double *wide; /* NULL: the model compares in float */
+	size_t n;
+} cut_room;
+
+static void fill_cuts(const cut_room *room, uint32_t n, const double *cuts)
 {
-	size_t n = BIN_PADDED(t->n);
-	float *narrow = sl_arena_alloc(m->arena, n, sizeof *narrow);
-	float *pivots = sl_arena_alloc(m->arena, 16, sizeof *pivots);
-	if (!narrow || !pivots)
-		return no_memory(m);
-	for (size_t i = 0; i < n; i++)
-		narrow[i] = i < t->n ? round_up(cuts[i]) : NAN;
-	for (size_t i = 0; i < 16 && t->n <= 255; i++)
-		pivots[i] = narrow[16 * i + 15];
-	t->narrow = narrow;
-	t->narrow_pivots = t->n <= 255 ? pivots : NULL;
-	return SCORE_OK;
+	for (size_t i = 0; i < bin_padded(n); i++) {
+		room->narrow[i] = i < n ? round_up(cuts[i]) : NAN;
+		if (room->wide)
+			room->wide[i] = i < n ? cuts[i] : (double)NAN;
+	}
 }
 
-static score_status make_wide(making *m, bin_table *t, const double *cuts)
+/* So many cuts and NaN does a search look at. */
+static size_t cuts_to_keep(uint32_t n, const bin_map *map)
 {
-	size_t n = BIN_PADDED(t->n);
-	double *wide = sl_arena_alloc(m->arena, n, sizeof *wide);
-	double *pivots = sl_arena_alloc(m->arena, 16, sizeof *pivots);
-	if (!wide || !pivots)
-		return no_memory(m);
-	for (size_t i = 0; i < n; i++)
-		wide[i] = i < t->n ? cuts[i] : (double)NAN;
-	for (size_t i = 0; i < 16 && t->n <= 255; i++)
-		pivots[i] = wide[16 * i + 15];
-	t->wide = wide;
-	t->wide_pivots = t->n <= 255 ? pivots : NULL;
-	return SCORE_OK;
+	size_t reach = ((size_t)1 << map->steps) - 1;
+	return n <= UINT8_MAX ? bin_padded(n) : reach > n ? reach : n;
+}
+
+/* Every 16th cut, for kernels that rank values by them. */
+static bool make_pivots(making *m, bin_table *t)
+{
+	static const float none_f32[16] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
+	static const double none_f64[16] = {(double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN,
+		(double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN};
+	t->narrow_pivots = none_f32;
+	t->wide_pivots = none_f64;
+	if (t->n < 16 || m->e->code_bytes > 1)
+		return true;
+	float *narrow = sl_arena_alloc(m->arena, 16, sizeof *narrow);
+	double *wide = t->wide ? sl_arena_alloc(m->arena, 16, sizeof *wide) : NULL;
+	for (size_t i = 0; i < 16 && narrow; i++)
+		narrow[i] = 16 * i + 15 < t->n ? t->narrow[16 * i + 15] : NAN;
+	for (size_t i = 0; i < 16 && wide; i++)
+		wide[i] = 16 * i + 15 < t->n ? t->wide[16 * i + 15] : (double)NAN;
+	t->narrow_pivots = narrow;
+	t->wide_pivots = wide;
+	return narrow && (wide || !t->wide);
+}
+
+static bool make_bin(making *m, const cut_room *room, bin_table *t, const double *cuts)
+{
+	fill_cuts(room, t->n, cuts);
+	t->narrow = room->narrow;
+	t->wide = room->wide;
+	if (!engine_make_bin_maps(m->e, m->arena, t))
+		return false;
+	size_t n_wide = cuts_to_keep(t->n, &t->wide_map);
+	t->narrow = sl_arena_copy(m->arena, room->narrow, cuts_to_keep(t->n, &t->narrow_map), sizeof *t->narrow);
+	if (room->wide)
+		t->wide = n_wide == t->n ? cuts : sl_arena_copy(m->arena, room->wide, n_wide, sizeof *t->wide);
+	return t->narrow && (t->wide || !room->wide) && make_pivots(m, t);
 }
 
 static score_status make_bins(making *m)
 {
 	const forest *f = m->e->f;
+	const score_allocator *a = &m->arena->allocator;
 	bin_table *bins = sl_arena_alloc(m->arena, m->e->n_used_features, sizeof *bins);
-	if (!bins)
-		return no_memory(m);
+	cut_room room = {.n = 0};
 	for (uint32_t u = 0; u < m->e->n_used_features; u++) {
+		size_t n = bin_padded(f->features[m->used[u]].n_cuts);
+		room.n = n > room.n ? n : room.n;
+	}
+	room.narrow = sl_alloc(a, room.n * sizeof *room.narrow, SL_CACHE_LINE);
+	room.wide = f->contract.compare == SCORE_F64 ? sl_alloc(a, room.n * sizeof *room.wide, SL_CACHE_LINE) : NULL;
+	bool done = bins && (!room.n || (room.narrow && (room.wide || f->contract.compare != SCORE_F64)));
+	for (uint32_t u = 0; u < m->e->n_used_features && done; u++) {
 		const forest_feature *feature = f->features + m->used[u];
 		bins[u].n = feature->n_cuts;
-		score_status status = make_narrow(m, bins + u, f->cuts + feature->first_cut);
-		if (status == SCORE_OK && f->contract.compare == SCORE_F64)
-			status = make_wide(m, bins + u, f->cuts + feature->first_cut);
-		if (status == SCORE_OK && !engine_make_bin_maps(m->e, m->arena, bins + u))
-			status = no_memory(m);
-		if (status != SCORE_OK)
-			return status;
+		done = make_bin(m, &room, bins + u, f->cuts + feature->first_cut);
 	}
+	sl_free(a, room.narrow, room.n * sizeof *room.narrow, SL_CACHE_LINE);
+	sl_free(a, room.wide, room.n * sizeof *room.wide, SL_CACHE_LINE);
 	m->e->bins = bins;
-	return SCORE_OK;
+	return done ? SCORE_OK : no_memory(m);
 }
 
 /* The narrowest code that holds every column's codes and the high missing code above all cuts. */
@@ -228,26 +257,59 @@ static uint32_t code_bytes(const making *m)
 	return most <= UINT8_MAX ? 1 : most <= UINT16_MAX ? 2 : 4;
 }
 
+/* How many features tests are about, and how many columns those make. */
+static void count_columns(const forest *f, size_t *n_features, size_t *n_columns)
+{
+	uint32_t seen = 0;
+	*n_features = *n_columns = 0;
+	for (uint32_t i = 0; i < f->n_tests; i++) {
+		const forest_test *t = f->tests + i;
+		const uint32_t rule = t->kind == FOREST_NUMERIC ? 1u << (4 * t->missing_right + t->zero_is_missing) : 1u << 16;
+		if (i == 0 || f->tests[i - 1].feature != t->feature) {
+			seen = 0;
+			(*n_features)++;
+		}
+		*n_columns += (seen & rule) == 0;
+		seen |= rule;
+	}
+}
+
+/* Questions whose numbers are codes of up to two bytes are kept as those. */
+static bool keep_questions(making *m)
+{
+	uint32_t n = m->e->f->n_tests;
+	question_list *list = &m->e->questions;
+	list->wide = m->e->code_bytes > 2 ? sl_arena_copy(m->arena, m->questions, n, sizeof *list->wide) : NULL;
+	narrow_question *narrow = m->e->code_bytes > 2 ? NULL : sl_arena_alloc(m->arena, n, sizeof *narrow);
+	for (uint32_t i = 0; narrow && i < n; i++)
+		narrow[i] = (narrow_question){(uint16_t)m->questions[i].column, (uint16_t)m->questions[i].cut};
+	list->narrow = narrow;
+	return list->wide || list->narrow;
+}
+
 score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error)
 {
 	const forest *f = e->f;
 	making m = {.e = e, .arena = arena, .error = error};
-	/* At most four rules for missing values and one list of categories per feature. */
-	uint32_t features = forest_columns(f) < f->n_tests ? forest_columns(f) : f->n_tests;
-	uint32_t columns = f->n_tests / 5 < forest_columns(f) ? f->n_tests : 5 * forest_columns(f);
-	m.columns = sl_arena_alloc(arena, columns, sizeof *m.columns);
-	m.used = sl_arena_alloc(arena, features, sizeof *m.used);
-	m.first_column = sl_arena_alloc(arena, (size_t)features + 1, sizeof *m.first_column);
-	m.questions = sl_arena_alloc(arena, f->n_tests, sizeof *m.questions);
-	if (!m.columns || !m.used || !m.first_column || !m.questions)
+	size_t n_features, n_columns, bytes = f->n_tests * sizeof *m.questions;
+	count_columns(f, &n_features, &n_columns);
+	m.columns = sl_arena_alloc(arena, n_columns, sizeof *m.columns);
+	m.used = sl_arena_alloc(arena, n_features, sizeof *m.used);
+	m.first_column = sl_arena_alloc(arena, n_features + 1, sizeof *m.first_column);
+	m.questions = sl_alloc(&arena->allocator, bytes, SL_CACHE_LINE);
+	if (!m.columns || !m.used || !m.first_column || (bytes && !m.questions)) {
+		sl_free(&arena->allocator, m.questions, bytes, SL_CACHE_LINE);
 		return no_memory(&m);
+	}
 	list_columns(&m);
 	e->n_columns = m.n_columns;
 	e->used_features = m.used;
 	e->first_column = m.first_column;
 	e->columns = m.columns;
-	e->questions = m.questions;
 	score_status status = make_tables(&m);
 	e->code_bytes = code_bytes(&m);
+	if (status == SCORE_OK && !keep_questions(&m))
+		status = no_memory(&m);
+	sl_free(&arena->allocator, m.questions, bytes, SL_CACHE_LINE);
 	return status == SCORE_OK ? make_bins(&m) : status;
 }

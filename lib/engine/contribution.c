@@ -14,6 +14,9 @@ typedef struct contribution_room {
 	double *levels;
 	contribution_frame *frames;
 	int32_t *last;
+	double *covers; /* of a tree's leaves and splits, from its `children` */
+	forest_children children;
+	uint64_t *cover_ends;
 } contribution_room;
 
 /* Lay the room out from `base` (NULL: only measure) and return its size. */
@@ -22,9 +25,10 @@ static size_t lay_out(const engine *e, char *base, contribution_room *room)
 	const contribution_plan *plan = &e->contribution;
 	size_t row = (size_t)e->n_columns * e->code_bytes, sums = (size_t)plan->n_slots * sizeof(double);
 	const size_t sizes[] = {row, row * CONTRIBUTION_ROWS, sums * CONTRIBUTION_ROWS, plan->level_doubles * sizeof(double),
-		plan->depth * sizeof(contribution_frame), (size_t)plan->n_slots * sizeof(int32_t)};
-	size_t at[7] = {0};
-	for (size_t i = 0; i < 6; i++)
+		plan->depth * sizeof(contribution_frame), (size_t)plan->n_slots * sizeof(int32_t), (2 * (size_t)plan->summed_splits + 1) * sizeof(double),
+		((size_t)plan->summed_splits + 1) * sizeof(int32_t), ((size_t)plan->summed_splits + 1) * sizeof(int32_t)};
+	size_t at[10] = {0};
+	for (size_t i = 0; i < 9; i++)
 		at[i + 1] = at[i] + sl_round_up(sizes[i], SL_CACHE_LINE);
 	if (base) {
 		room->row = base;
@@ -33,8 +37,11 @@ static size_t lay_out(const engine *e, char *base, contribution_room *room)
 		room->levels = (double *)(void *)(base + at[3]);
 		room->frames = (contribution_frame *)(void *)(base + at[4]);
 		room->last = (int32_t *)(void *)(base + at[5]);
+		room->covers = (double *)(void *)(base + at[6]);
+		room->cover_ends = (uint64_t *)(void *)(base + at[6]);
+		room->children = (forest_children){(int32_t *)(void *)(base + at[7]), (int32_t *)(void *)(base + at[8]), 0};
 	}
-	return at[6];
+	return at[9];
 }
 
 size_t engine_contribution_scratch(const engine *e)
@@ -138,6 +145,34 @@ static uint32_t find_tree(const uint32_t *order, uint32_t first, uint32_t end, u
 	return first;
 }
 
+/* In the order of forest_sum_covers(), without its branches: a leaf's cover stands where its number as a child leads to. */
+static const double *sum_by_children(const forest *f, const forest_tree *t, const contribution_room *room)
+{
+	const int32_t *left = room->children.left, *right = room->children.right;
+	double *covers = room->covers + t->n_splits + 1;
+	forest_list_children(f, t, &room->children);
+	for (int32_t i = 0; i <= (int32_t)t->n_splits; i++)
+		covers[~i] = forest_weight(&f->leaf_covers, (size_t)t->first_leaf + (uint32_t)i);
+	for (uint32_t s = t->n_splits; s-- > 0;)
+		covers[s] = covers[left[s]] + covers[right[s]];
+	return covers;
+}
+
+/* A split has what its leaves have together. Whole covers make exact differences, so that their sums from left to right are
+ * enough. */
+static void sum_covers(const forest *f, const forest_tree *t, const contribution_room *room, contribution_tree *tree)
+{
+	if (f->leaf_covers.bytes != sizeof(uint16_t)) {
+		tree->covers = sum_by_children(f, t, room);
+		return;
+	}
+	const uint16_t *covers = (const uint16_t *)f->leaf_covers.values + t->first_leaf;
+	uint64_t sum = room->cover_ends[0] = 0;
+	for (uint32_t i = 0; i <= t->n_splits; i++)
+		room->cover_ends[i + 1] = sum += covers[i];
+	tree->cover_ends = room->cover_ends;
+}
+
 static void contribute_tree(const engine *e, const contribution_room *room, const engine_background *background,
 	uint32_t number, uint32_t value, bool few)
 {
@@ -150,6 +185,8 @@ static void contribute_tree(const engine *e, const contribution_room *room, cons
 		.frames = room->frames, .levels = room->levels, .last = room->last, .sums = room->sums,
 		.level_stride = contribution_level_doubles(plan->n_points[number], few ? CONTRIBUTION_FEW_ROWS : CONTRIBUTION_ROWS)};
 	void (*contribute)(const contribution_tree *) = few ? e->k->contribute_few : e->k->contribute;
+	if (!background && plan->summed_splits)
+		sum_covers(f, t, room, &tree);
 	if (!background) {
 		contribute(&tree);
 		return;
@@ -227,8 +264,8 @@ static void average_trees(const engine *e, const char *codes, size_t n_rows, dou
 		for (size_t b = 0; b < n_rows; b++, row += (size_t)e->n_columns * e->code_bytes) {
 			forest_side at = forest_whole(f->trees + t);
 			while (!forest_is_leaf(&at)) {
-				const question *q = e->questions + forest_number(&f->split_test, at.split);
-				at = answers_right(e, q, row) ? forest_right(f, &at) : forest_left(f, &at);
+				const question q = question_at(&e->questions, forest_number(&f->split_test, at.split));
+				at = answers_right(e, &q, row) ? forest_right(f, &at) : forest_left(f, &at);
 			}
 			for (uint32_t i = 0; i < f->leaf_width; i++)
 				expected[i] += forest_real(&f->leaves, (size_t)at.leaf * f->leaf_width + i);

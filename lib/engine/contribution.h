@@ -21,6 +21,21 @@ typedef struct question {
 	uint32_t cut;
 } question;
 
+typedef struct narrow_question {
+	uint16_t column, cut;
+} narrow_question;
+
+/* By the number of the test; one of the two. */
+typedef struct question_list {
+	const narrow_question *narrow;
+	const question *wide;
+} question_list;
+
+static inline question question_at(const question_list *list, size_t test)
+{
+	return list->narrow ? (question){list->narrow[test].column, list->narrow[test].cut} : list->wide[test];
+}
+
 /* Where a column's contributions are added up. */
 typedef struct contribution_column {
 	uint32_t slot; /* columns that are made of the same inputs share one */
@@ -43,7 +58,9 @@ typedef struct contribution_tree {
 	uint32_t value; /* of a leaf's */
 	/* the model */
 	const forest *f; /* its covers are not used with `background` */
-	const question *questions;
+	const uint64_t *cover_ends; /* [leaves + 1] sums of the covers of the tree's first leaves, or NULL */
+	const double *covers; /* of the tree's splits, or NULL: then the forest has them */
+	question_list questions;
 	const contribution_column *columns;
 	const uint64_t *const *tables;
 	uint32_t code_bytes;
@@ -62,7 +79,13 @@ typedef struct contribution_tree {
 
 static inline double contribution_cover(const contribution_tree *c, const forest_side *side)
 {
-	return forest_is_leaf(side) ? forest_weight(&c->f->leaf_covers, side->leaf) : forest_weight(&c->f->split_covers, side->split);
+	if (c->cover_ends) {
+		const uint64_t *first = c->cover_ends + (side->leaf - c->whole.leaf);
+		return (double)(first[side->n_leaves] - first[0]);
+	}
+	if (forest_is_leaf(side))
+		return forest_weight(&c->f->leaf_covers, side->leaf);
+	return c->covers ? c->covers[side->split - c->whole.split] : forest_weight(&c->f->split_covers, side->split);
 }
 
 static inline double contribution_leaf(const contribution_tree *c, const forest_side *side)

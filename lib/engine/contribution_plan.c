@@ -24,7 +24,7 @@ typedef struct measure {
 
 static uint32_t slot_of(const engine *e, uint32_t split)
 {
-	return e->contribution.columns[e->questions[forest_number(&e->f->split_test, split)].column].slot;
+	return e->contribution.columns[question_at(&e->questions, forest_number(&e->f->split_test, split)).column].slot;
 }
 
 /* Of both sides of a split, whose means stand one after the other: the mean of all, in the first's place. */
@@ -58,7 +58,7 @@ static uint32_t visit_tree(const engine *e, const forest_tree *t, const measure 
 			if (!has_covers)
 				continue;
 			join_sides(m->means + (size_t)--n_left * width, width, engine_right_share(split->left_cover, cover));
-			cover = forest_weight(&f->split_covers, split->split);
+			cover = f->split_covers.values ? forest_weight(&f->split_covers, split->split) : split->left_cover + cover;
 		}
 		if (!depth)
 			return most;
@@ -115,6 +115,7 @@ static score_status make_points(engine *e, sl_arena *arena, score_error *error)
 	contribution_plan *plan = &e->contribution;
 	for (uint32_t t = 0; t < f->n_trees; t++)
 		plan->depth = f->trees[t].depth > plan->depth ? f->trees[t].depth : plan->depth;
+	plan->summed_splits = f->leaf_covers.values && !f->split_covers.values ? forest_most_splits(f) : 0;
 	uint8_t *n_points = sl_arena_alloc(arena, f->n_trees, 1);
 	const double **tables = sl_arena_alloc(arena, CONTRIBUTION_POINTS + 1, sizeof *tables);
 	score_status status = n_points && tables && measure_trees(e, arena, n_points) ? SCORE_OK :

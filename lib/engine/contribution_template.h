@@ -72,7 +72,7 @@ static ALWAYS_INLINE double CONTRIBUTION_NAME(right_share)(const contribution_tr
 static ALWAYS_INLINE void CONTRIBUTION_NAME(open)(const contribution_tree *c, uint32_t k, const forest_side *at)
 {
 	CONTRIBUTION_NAME(level) here = CONTRIBUTION_NAME(level_at)(c, k);
-	const question *q = c->questions + forest_number(&c->f->split_test, at->split);
+	const question asked = question_at(&c->questions, forest_number(&c->f->split_test, at->split)), *q = &asked;
 	uint32_t slot = c->columns[q->column].slot;
 	int32_t before = c->last[slot];
 	contribution_frame *frame = c->frames + k;

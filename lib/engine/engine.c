@@ -73,7 +73,7 @@ const char *engine_batch_cannot(const engine *e, const engine_call *call)
 	if (!e->batch.usable)
 		return "a tree has more than 256 leaves, or the model too many outputs or cuts";
 	if (call->output == SCORE_OUTPUT_LEAF)
-		return "leaf numbers come from the walk";
+		return "leaf numbers come from the regimes of few rows";
 	return call->scratch_bytes < engine_batch_scratch(e) ? "the scratch is smaller than score_scratch_bytes()" : NULL;
 }
 
@@ -154,11 +154,11 @@ static score_status compile(const forest *f, score_isa isa, sl_arena *arena, eng
 		if (status == SCORE_OK) /* it needs most working memory: while there is least beside it */
 			status = engine_make_batch(e, arena, error);
 		if (status == SCORE_OK)
-			status = engine_make_walk(e, arena, error);
-		if (status == SCORE_OK)
 			status = engine_make_levels(e, arena, error);
 		if (status == SCORE_OK)
 			status = engine_make_rows(e, arena, error);
+		if (status == SCORE_OK)
+			status = engine_make_walk(e, arena, error);
 		if (status == SCORE_OK)
 			status = engine_make_terms(e, arena, error);
 		if (status == SCORE_OK)

@@ -11,9 +11,14 @@
 #define MAX_OUTPUTS 256u
 #define MAX_GROUP_TESTS 60000u
 #define MANY_STEPS 128u /* of a tree's cursors: three narrow blocks take less time than a wide one */
-/* Operations that room is taken for: of so many trees like the one at hand, and at least. */
-#define OPS_OF_TREES 16u
-#define LEAST_OPS 512u
+/* Room is taken for what so many trees like the one at hand have, at most. */
+#define ROOM_OF_TREES 32u
+
+/* In the model, for what the next trees have of one kind. */
+typedef struct plan_room {
+	char *at;
+	size_t left;
+} plan_room;
 
 typedef struct planner {
 	engine *e;
@@ -26,10 +31,10 @@ typedef struct planner {
 	uint32_t group;          /* number of the group at hand */
 	uint32_t n_tests;        /* that it has */
 	uint32_t most_slots;
-	select_op *room;         /* in the model, for so many operations of the next trees */
-	size_t room_left;
-	size_t n_ops;            /* of all trees so far */
-	sl_vector groups, runs, cuts8, cuts16, set_cuts, ops, full_slots, steps, trees, leaves; /* ops: of the tree at hand */
+	plan_room op_room, slot_room, step_room, table_room;
+	size_t n_ops, n_full_slots, n_steps; /* of all trees so far */
+	sl_vector groups, runs, cuts8, cuts16, set_cuts, trees;
+	sl_vector ops, steps;    /* of the tree at hand */
 } planner;
 
 static score_status no_memory(planner *p)
@@ -73,11 +78,11 @@ static bool sort_tests(planner *p)
 		return false;
 	memset(next, 0, bytes);
 	for (uint32_t i = 0; i < e->f->n_tests; i++)
-		next[e->questions[i].column + 1]++;
+		next[question_at(&e->questions, i).column + 1]++;
 	for (uint32_t c = 0; c < e->n_columns; c++)
 		next[c + 1] += next[c];
 	for (uint32_t i = 0; i < e->f->n_tests; i++)
-		p->sorted[next[e->questions[i].column]++] = i;
+		p->sorted[next[question_at(&e->questions, i).column]++] = i;
 	sl_free(&p->arena->allocator, next, bytes, 64);
 	return true;
 }
@@ -102,17 +107,17 @@ static bool number_predicates(planner *p, tree_group *group)
 	uint32_t slot = FIRST_PREDICATE;
 	group->first_run = (uint32_t)p->runs.length;
 	for (uint32_t i = 0; i < e->f->n_tests; i++) {
-		const question *q = e->questions + p->sorted[i];
+		const question q = question_at(&e->questions, p->sorted[i]);
 		if (p->group_of_test[p->sorted[i]] != p->group)
 			continue;
-		if (run.n && q->column != run.column) {
+		if (run.n && q.column != run.column) {
 			if (!sl_vector_push(&p->runs, &run, 1))
 				return false;
 			run.n = 0;
 		}
 		if (run.n == 0)
-			run = (predicate_run){q->column, slot, 0, 0};
-		if (!push_cut(p, q, &run))
+			run = (predicate_run){q.column, slot, 0, 0};
+		if (!push_cut(p, &q, &run))
 			return false;
 		p->slot_of_test[p->sorted[i]] = (uint16_t)slot++;
 	}
@@ -134,77 +139,131 @@ static void spread_parts(const void *values, size_t value_bytes, size_t n_values
 	}
 }
 
-/* The table of a tree's leaf values for one output of a vector tree, 0 of a scalar one. */
-static bool push_table(planner *p, const forest_tree *t, const tree_code *code, uint32_t output)
+/* A tree's programs and tables lie in one piece each; all of them together are most of many a model. NULL: no memory. */
+static void *take_room(planner *p, plan_room *room, size_t bytes)
+{
+	bytes = sl_round_up(bytes, 8);
+	if (bytes > room->left) {
+		size_t trees = p->e->f->n_trees - p->trees.length;
+		room->left = bytes * (trees < ROOM_OF_TREES ? trees : ROOM_OF_TREES);
+		room->at = sl_arena_alloc(p->arena, room->left, 1);
+		if (!room->at)
+			return NULL;
+	}
+	void *taken = room->at;
+	room->at += bytes;
+	room->left -= bytes;
+	return taken;
+}
+
+static bool keep_some(planner *p, plan_room *room, const void *from, size_t bytes, const void **to)
+{
+	void *taken = bytes ? take_room(p, room, bytes) : NULL;
+	if (taken)
+		memcpy(taken, from, bytes);
+	*to = taken;
+	return taken || !bytes;
+}
+
+/* The values of a tree's leaves for one output of a vector tree, 0 of a scalar one, as kernels look them up. */
+static void lay_values(const planner *p, const forest_tree *t, const uint16_t *leaf_of, uint32_t n_planes, uint32_t output, void *to)
 {
 	const forest *f = p->e->f;
 	double wide[MAX_CODED_LEAVES];
 	float narrow[MAX_CODED_LEAVES];
-	size_t n = (size_t)1 << code->n_planes;
+	size_t n = (size_t)1 << n_planes;
 	for (size_t i = 0; i < n; i++) {
-		wide[i] = forest_real(&f->leaves, ((size_t)t->first_leaf + code->leaf_of_code[i]) * f->leaf_width + output);
+		uint32_t leaf = leaf_of ? leaf_of[i] : i < t->n_splits ? (uint32_t)i : t->n_splits;
+		wide[i] = forest_real(&f->leaves, ((size_t)t->first_leaf + leaf) * f->leaf_width + output);
 		narrow[i] = (float)wide[i];
 	}
 	bool is_f32 = f->contract.sum == SCORE_F32;
 	const void *values = is_f32 ? (const void *)narrow : wide;
-	if (code->n_planes > (is_f32 ? p->e->k->byte_planes_f32 : p->e->k->byte_planes_f64))
-		return sl_vector_push(&p->leaves, values, n);
-	void *to = sl_vector_grow(&p->leaves, n);
-	if (to)
-		spread_parts(values, p->leaves.element, n, code->n_planes <= p->e->k->word_planes ? 2 : 1, to);
+	if (n_planes > (is_f32 ? p->e->k->byte_planes_f32 : p->e->k->byte_planes_f64))
+		memcpy(to, values, n * (is_f32 ? sizeof *narrow : sizeof *wide));
+	else
+		spread_parts(values, is_f32 ? sizeof *narrow : sizeof *wide, n, n_planes <= p->e->k->word_planes ? 2 : 1, to);
+}
+
+static void lay_numbers(const tree_code *code, uint8_t *to)
+{
+	for (size_t i = 0; i < (size_t)1 << code->n_planes; i++)
+		to[i] = (uint8_t)code->leaf_of_code[i];
+}
+
+/* Bits of leaf numbers that values are looked up by instead of codes of so many bits; 0: by codes. */
+static uint32_t leaf_planes(const planner *p, const forest_tree *t, uint32_t n_planes)
+{
+	uint32_t planes = t->n_splits < 32 ? NUMBERED_PLANES - 1 : NUMBERED_PLANES;
+	/* Of floats by 6 bits there is little to save. */
+	uint32_t most = p->e->f->contract.sum == SCORE_F32 ? NUMBERED_PLANES : planes;
+	return p->e->k->numbers_leaves && t->n_splits < 64 && n_planes > most ? planes : 0;
+}
+
+/* What the sum over a tree's table costs by the planes of its code, in select operations. */
+static void list_costs(const planner *p, const forest_tree *t, uint8_t costs[9])
+{
+	static const uint8_t numbers[9] = {[6] = 1, [7] = 2, [8] = 8};
+	const kernels *k = p->e->k;
+	const uint8_t *by_code = p->e->f->contract.sum == SCORE_F32 ? k->sum_cost_f32 : k->sum_cost_f64;
+	for (uint32_t i = 0; i < 9; i++) {
+		uint32_t planes = leaf_planes(p, t, i);
+		costs[i] = planes ? (uint8_t)(by_code[planes] + numbers[i]) : by_code[i];
+	}
+}
+
+static bool keep_tables(planner *p, const forest_tree *t, const tree_code *code, tree_program *program)
+{
+	uint32_t width = p->e->f->leaf_width;
+	size_t n_codes = (size_t)1 << code->n_planes, value = p->e->f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
+	bool linear = engine_has_linear_leaves(p->e);
+	/* Oblivious trees have no leaf numbers: others than sums look into their tables. */
+	if (!linear && (program->n_ops || program->full_depth))
+		program->leaf_planes = (uint8_t)leaf_planes(p, t, code->n_planes);
+	uint32_t planes = program->leaf_planes ? program->leaf_planes : code->n_planes;
+	size_t numbers = linear || program->leaf_planes ? n_codes : 0, values = linear ? 0 : value << planes;
+	char *to = take_room(p, &p->table_room, numbers + width * values);
+	program->table = to;
+	if (to && numbers)
+		lay_numbers(code, (uint8_t *)to);
+	for (uint32_t o = 0; to && values && o < width; o++)
+		lay_values(p, t, program->leaf_planes ? NULL : code->leaf_of_code, planes, o, to + numbers + o * values);
 	return to != NULL;
 }
 
-/* Of a model with linear leaves: which leaf of the tree each code stands for. */
-static bool push_leaf_numbers(planner *p, const tree_code *code)
+/* Narrow blocks follow a tree's cursors where that is less work than its operations. */
+static bool keep_steps(planner *p, const forest_tree *t, const tree_code *code, tree_program *program)
 {
-	uint8_t numbers[MAX_CODED_LEAVES];
-	size_t n = (size_t)1 << code->n_planes;
-	for (size_t i = 0; i < n; i++)
-		numbers[i] = (uint8_t)code->leaf_of_code[i];
-	return sl_vector_push(&p->leaves, numbers, n);
-}
-
-static bool push_tables(planner *p, const forest_tree *t, const tree_code *code)
-{
-	bool done = true;
-	if (engine_has_linear_leaves(p->e))
-		return push_leaf_numbers(p, code);
-	for (uint32_t o = 0; o < p->e->f->leaf_width && done; o++)
-		done = push_table(p, t, code, o);
+	const kernels *narrow = p->e->k->narrow;
+	const void *kept = NULL;
+	if (!t->n_splits || !narrow || !narrow->follow_cursors || 2 * program->n_ops < narrow->cursor_cost * t->n_splits)
+		return true;
+	p->steps.length = 0;
+	bool done = engine_code_steps(p->coder, code, &p->steps, &program->start) &&
+		keep_some(p, &p->step_room, p->steps.data, p->steps.length * sizeof(cursor_step), &kept);
+	program->n_steps = (uint16_t)t->n_splits;
+	program->steps = kept;
+	p->n_steps += t->n_splits;
 	return done;
 }
 
-/* Narrow blocks follow a tree's cursors where that is less work than its operations. */
-static bool push_steps(planner *p, const forest_tree *t, const tree_code *code, tree_program *program)
+/* The operations of the tree at hand, or the slots of a full one. */
+static bool keep_program(planner *p, const tree_code *code, tree_program *program)
 {
-	const kernels *narrow = p->e->k->narrow;
-	if (!t->n_splits || !narrow || !narrow->follow_cursors || 2 * program->n_ops < narrow->cursor_cost * t->n_splits)
-		return true;
-	program->n_steps = (uint16_t)t->n_splits;
-	program->first_step = (uint32_t)p->steps.length;
-	return engine_code_steps(p->coder, code, &p->steps, &program->start);
-}
-
-/* The operations of the tree at hand go into the model. Room for some trees is taken at a time: a program lies in one piece, and
- * all of them together are most of many a model. */
-static bool keep_ops(planner *p, tree_program *program)
-{
-	size_t n = p->ops.length;
-	if (n > p->room_left) {
-		p->room_left = OPS_OF_TREES * n < LEAST_OPS ? LEAST_OPS : OPS_OF_TREES * n;
-		p->room = sl_arena_alloc(p->arena, p->room_left, sizeof *p->room);
-		if (!p->room)
-			return false;
-	}
-	if (n)
-		memcpy(p->room, p->ops.data, n * sizeof *p->room);
-	program->ops = p->room;
+	const void *kept = NULL;
+	size_t n = p->ops.length, n_slots = code->full_depth ? ((size_t)1 << code->full_depth) - 1 : 0;
 	program->n_ops = (uint16_t)n;
-	p->room = n ? p->room + n : p->room;
-	p->room_left -= n;
+	program->full_depth = (uint8_t)code->full_depth;
 	p->n_ops += n;
-	return true;
+	p->n_full_slots += n_slots;
+	if (n_slots) {
+		bool done = keep_some(p, &p->slot_room, code->full_slots, n_slots * sizeof *code->full_slots, &kept);
+		program->full_slots = kept;
+		return done;
+	}
+	bool done = keep_some(p, &p->op_room, p->ops.data, n * sizeof(select_op), &kept);
+	program->ops = kept;
+	return done;
 }
 
 static score_status close_group(planner *p, tree_group *group)
@@ -213,21 +272,21 @@ static score_status close_group(planner *p, tree_group *group)
 	bool done = number_predicates(p, group);
 	uint32_t first_scratch = FIRST_PREDICATE + p->n_tests, most_scratch = 0;
 	const kernels *k = p->e->k;
-	coder_rules rules = {k->min_planes, f->contract.sum == SCORE_F32 ? k->sum_cost_f32 : k->sum_cost_f64};
+	uint8_t costs[9];
+	coder_rules rules = {k->min_planes, costs};
 	for (uint32_t t = group->first_tree; done && t < group->first_tree + group->n_trees; t++) {
 		tree_code code;
-		tree_program program = {.table = (uint32_t)p->leaves.length, .first_full = (uint32_t)p->full_slots.length};
+		tree_program program = {.n_ops = 0};
 		p->ops.length = 0;
-		done = engine_code_tree(p->coder, f, f->trees + t, &rules, p->slot_of_test, first_scratch, &p->ops, &code) && keep_ops(p, &program);
+		list_costs(p, f->trees + t, costs);
+		done = engine_code_tree(p->coder, f, f->trees + t, &rules, p->slot_of_test, first_scratch, &p->ops, &code) &&
+			keep_program(p, &code, &program);
 		if (!done)
 			break;
-		program.full_depth = (uint8_t)code.full_depth;
-		if (code.full_depth)
-			done = sl_vector_push(&p->full_slots, code.full_slots, ((size_t)1 << code.full_depth) - 1);
 		program.n_planes = (uint8_t)code.n_planes;
 		memcpy(program.planes, code.planes, sizeof program.planes);
 		most_scratch = code.n_scratch > most_scratch ? code.n_scratch : most_scratch;
-		done = done && push_tables(p, f->trees + t, &code) && push_steps(p, f->trees + t, &code, &program) &&
+		done = keep_tables(p, f->trees + t, &code, &program) && keep_steps(p, f->trees + t, &code, &program) &&
 			sl_vector_push(&p->trees, &program, 1);
 	}
 	if (first_scratch + most_scratch > p->most_slots)
@@ -273,14 +332,14 @@ static bool is_usable(const engine *e)
 /* Most of the work of narrow blocks is steps of cursors. */
 static bool follows_cursors(const planner *p)
 {
-	return 2 * p->steps.length > p->e->f->n_splits;
+	return 2 * p->n_steps > p->e->f->n_splits;
 }
 
 /* A wide block takes as long as 3.6 narrow ones of trees of 255 leaves, and 2.5 of 31 leaves. */
 static uint32_t narrow_rows(const planner *p)
 {
 	const kernels *k = p->e->k;
-	bool many = follows_cursors(p) && p->steps.length > MANY_STEPS * (size_t)p->e->f->n_trees;
+	bool many = follows_cursors(p) && p->n_steps > MANY_STEPS * (size_t)p->e->f->n_trees;
 	return many ? k->narrow_rows + 64 * k->narrow->plane_words : k->narrow_rows;
 }
 
@@ -288,7 +347,7 @@ static uint32_t narrow_rows(const planner *p)
  * cursors cost the few rows of a narrow block as much as one. */
 static uint32_t operations_per_tree(const planner *p)
 {
-	size_t operations = follows_cursors(p) ? p->steps.length / 2 : p->n_ops + 2 * p->full_slots.length / 5;
+	size_t operations = follows_cursors(p) ? p->n_steps / 2 : p->n_ops + 2 * p->n_full_slots / 5;
 	return (uint32_t)(operations / p->e->f->n_trees);
 }
 
@@ -303,15 +362,14 @@ static bool keep(planner *p, sl_vector *v, const void **to)
 static score_status keep_plan(planner *p)
 {
 	batch_plan *plan = &p->e->batch;
-	const void *leaves, *groups, *runs, *cuts8, *cuts16, *set_cuts, *full_slots, *steps, *trees;
+	const void *groups, *runs, *cuts8, *cuts16, *set_cuts, *trees;
 	uint32_t n_groups = (uint32_t)p->groups.length, operations = operations_per_tree(p), narrow = narrow_rows(p);
 	if (!keep(p, &p->groups, &groups) || !keep(p, &p->runs, &runs) || !keep(p, &p->cuts8, &cuts8) ||
-		!keep(p, &p->cuts16, &cuts16) || !keep(p, &p->set_cuts, &set_cuts) || !keep(p, &p->full_slots, &full_slots) ||
-		!keep(p, &p->steps, &steps) || !keep(p, &p->trees, &trees) || !keep(p, &p->leaves, &leaves))
+		!keep(p, &p->cuts16, &cuts16) || !keep(p, &p->set_cuts, &set_cuts) || !keep(p, &p->trees, &trees))
 		return no_memory(p);
 	*plan = (batch_plan){.usable = true, .n_groups = n_groups, .n_slots = p->most_slots, .operations = operations,
 		.narrow_rows = narrow, .groups = groups, .runs = runs, .cuts8 = cuts8, .cuts16 = cuts16, .set_cuts = set_cuts,
-		.full_slots = full_slots, .steps = steps, .trees = trees, .leaves = leaves};
+		.trees = trees};
 	return SCORE_OK;
 }
 
@@ -322,12 +380,10 @@ score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error)
 	if (!is_usable(e))
 		return SCORE_OK;
 	const score_allocator *a = &arena->allocator;
-	size_t n = (size_t)f->n_tests + 1, value = f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
-	value = engine_has_linear_leaves(e) ? sizeof(uint8_t) : value;
+	size_t n = (size_t)f->n_tests + 1;
 	const size_t elements[] = {sizeof(tree_group), sizeof(predicate_run), sizeof(uint8_t), sizeof(uint16_t),
-		sizeof(uint32_t), sizeof(select_op), sizeof(uint16_t), sizeof(cursor_step), sizeof(tree_program), value};
-	sl_vector *vectors[] = {&p.groups, &p.runs, &p.cuts8, &p.cuts16, &p.set_cuts, &p.ops,
-		&p.full_slots, &p.steps, &p.trees, &p.leaves};
+		sizeof(uint32_t), sizeof(select_op), sizeof(cursor_step), sizeof(tree_program)};
+	sl_vector *vectors[] = {&p.groups, &p.runs, &p.cuts8, &p.cuts16, &p.set_cuts, &p.ops, &p.steps, &p.trees};
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
 		sl_vector_init(vectors[i], a, elements[i]);
 	p.group_of_test = sl_alloc(a, n * sizeof *p.group_of_test, 64);

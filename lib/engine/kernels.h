@@ -35,17 +35,21 @@ typedef struct bin_map {
 /* Cuts of one feature for exact binning. `narrow` holds the cuts for float input: the smallest float >= the cut. */
 typedef struct bin_table {
 	uint32_t n;          /* cuts */
-	const float *narrow; /* n cuts, ascending, then NaN up to BIN_PADDED(n) */
+	const float *narrow; /* n cuts, ascending, then NaN as far as a search may look: up to bin_padded(n) at most */
 	const float *narrow_pivots; /* [16] every 16th of narrow, NaN beyond; NULL when n > 255 */
 	const double *wide;  /* the same for double input; NULL when the model compares in float */
 	const double *wide_pivots;
-	bin_map narrow_map, wide_map;
-	const uint8_t *narrow_bytes; /* byte k of cut i at 256 k + i, for kernels that look bytes up; NULL when n > 255 */
+	bin_map narrow_map, wide_map; /* not made for byte codes of up to few_cuts cuts */
+	/* Byte k of cut i at bin_padded(n) * k + i, for kernels that look bytes up; NULL when n > 255 or up to few_cuts. */
+	const uint8_t *narrow_bytes;
 	const uint8_t *wide_bytes;
 } bin_table;
 
-/* A search may look this far. */
-#define BIN_PADDED(n) ((n) <= 255 ? (size_t)256 : 2 * (size_t)(n))
+/* Cuts and NaN behind them. Up to 255: as many as a vector, or look-ups of bytes in one, two or four, take. */
+static inline size_t bin_padded(size_t n)
+{
+	return n <= 15 ? 16 : n <= 63 ? 64 : n <= 127 ? 128 : n <= 255 ? 256 : 2 * n;
+}
 
 /* Multiply and subtract are rounded apart everywhere, so that cuts and values meet in the same bucket. NaN: bucket 0. */
 static inline int32_t bin_bucket_f32(const bin_map *m, float x)
@@ -83,11 +87,16 @@ typedef struct cursor_tree {
 #define CURSOR_TREES 4 /* that go on side by side */
 
 /* Leaf values of a tree by leaf code, 1 << n_planes of them: as floats or doubles, or, for kernels that look bytes up and
- * n_planes up to their byte_planes, as byte 0 of all values, then byte 1, and so on. */
+ * n_planes up to their byte_planes, as byte 0 of all values, then byte 1, and so on. Where codes are many more than leaves, a table of
+ * bytes has the number of each code's leaf, and values are by those numbers, of leaf_planes bits. */
 typedef struct leaf_table {
+	const uint8_t *numbers; /* [1 << n_planes] or NULL */
 	const void *values;
-	uint32_t n_planes;
+	uint8_t n_planes;
+	uint8_t leaf_planes; /* 0: values are by code */
 } leaf_table;
+
+#define NUMBERED_PLANES 6 /* leaf_planes is 5 or so many */
 
 /* A level of an oblivious tree asks a block of byte codes: those from `first` on > cut; `cuts` is the cut in all four bytes. */
 typedef struct level_question {
@@ -106,7 +115,7 @@ typedef struct level_tree {
 static inline size_t equal_tables(const leaf_table *tables, size_t n)
 {
 	size_t i = 1;
-	while (i < n && tables[i].n_planes == tables[0].n_planes)
+	while (i < n && tables[i].n_planes == tables[0].n_planes && tables[i].leaf_planes == tables[0].leaf_planes)
 		i++;
 	return i;
 }
@@ -134,7 +143,7 @@ typedef struct row_plan {
 	uint32_t leaf_stride; /* from one tree's values to the next's */
 	const row_group *groups;
 	const uint8_t *nodes; /* aligned to a cache line */
-	const float *values_f32; /* one of the two, by the sum's type */
+	const float *values_f32; /* one of the two, by the sum's type; the forest's own where those lie as evenly */
 	const double *values_f64;
 } row_plan;
 
@@ -170,6 +179,7 @@ struct kernels {
 	uint32_t sum_words;    /* `words` of the sums is */
 	uint32_t group_tests; /* predicates per tree group that this instruction set likes */
 	uint32_t word_planes; /* of those, tables of up to so many planes lie as 16-bit words instead */
+	bool numbers_leaves;  /* takes leaf tables that have numbers */
 	/* Kernels for blocks of fewer rows over the same plan; they have no binning. What is left of a call goes to them when
 	 * it has at most `narrow_rows` rows. NULL: none. */
 	const kernels *narrow;
@@ -181,6 +191,7 @@ struct kernels {
 	uint32_t cursor_cost; /* of a step, in halves of a select operation, if there is follow_cursors */
 
 	uint32_t byte_buckets; /* most buckets of a map to byte codes */
+	uint32_t few_cuts;     /* of byte codes: so many need no map, at most 15 */
 	bool look_up_cuts;     /* wants bin_table's narrow_bytes and wide_bytes */
 
 	/* codes[i] = number of cuts <= x[i]; NaN gives 0. Codes of 1, 2 and 4 bytes. True if a value may be NaN. */

@@ -58,7 +58,7 @@ score_status engine_make_levels(engine *e, sl_arena *arena, score_error *error)
 		const tree_group *group = plan->groups + g;
 		for (uint32_t t = group->first_tree; t < group->first_tree + group->n_trees; t++) {
 			const tree_program *program = plan->trees + t;
-			trees[t].values = (const double *)plan->leaves + program->table;
+			trees[t].values = program->table;
 			for (uint32_t k = 0; k < LEVELS; k++)
 				trees[t].questions[k] = question_of(plan, group, program->planes[k]);
 		}

@@ -2,7 +2,8 @@
  * Nodes of the walk regime: each tree breadth-first, siblings adjacent, leaves leading to themselves, pairs with a leaf after those
  * of two splits.
  *
- * next = left + (code > cut) needs no branch, and a lane that has arrived stays where it is.
+ * next = left + (code > cut) needs no branch, and a lane that has arrived stays where it is. Models that the row regime serves have
+ * no nodes.
  */
 #include "parts.h"
 
@@ -15,6 +16,7 @@ typedef struct numbered_split {
 typedef struct node_maker {
 	engine *e;
 	walk_small_node *small;
+	walk_short_node *shorts;
 	walk_node *nodes;
 	walk_wide_node *wide;
 	void *leaf_of_place;
@@ -29,6 +31,8 @@ static void put(node_maker *m, size_t at, uint32_t left, uint32_t column, uint32
 {
 	if (m->small)
 		m->small[at] = (walk_small_node){(uint16_t)left, (uint8_t)column, (uint8_t)cut};
+	else if (m->shorts)
+		m->shorts[at] = (walk_short_node){(uint16_t)left, (uint16_t)column, (uint16_t)cut};
 	else if (m->nodes)
 		m->nodes[at] = (walk_node){left, (uint16_t)column, (uint16_t)cut};
 	else
@@ -52,9 +56,9 @@ static void put_leaf(node_maker *m, uint32_t number, uint32_t node, uint32_t lea
 static void put_split(node_maker *m, uint32_t number, const numbered_split *split, uint32_t left)
 {
 	const engine *e = m->e;
-	const question *q = e->questions + forest_number(&e->f->split_test, split->at.split);
-	uint32_t set = e->columns[q->column].is_category ? WALK_SET : 0;
-	put(m, m->trees[number].first_node + (size_t)split->node, left | set, q->column, q->cut);
+	const question q = question_at(&e->questions, forest_number(&e->f->split_test, split->at.split));
+	uint32_t set = e->columns[q.column].is_category ? WALK_SET : 0;
+	put(m, m->trees[number].first_node + (size_t)split->node, left | set, q.column, q.cut);
 }
 
 /* Nodes before the first pair with a leaf: the root and the pairs of two splits, of which there is one less than pairs of leaves. */
@@ -91,13 +95,18 @@ static void make_tree(node_maker *m, uint32_t number)
 	}
 }
 
-static bool small_nodes_fit(const engine *e, size_t most_splits)
+static bool short_nodes_fit(const engine *e, size_t most_splits)
 {
 	for (uint32_t c = 0; c < e->n_columns; c++) {
 		if (e->columns[c].is_category)
 			return false;
 	}
-	return e->code_bytes == 1 && e->n_columns <= UINT8_MAX + 1u && 2 * most_splits + 1 <= UINT16_MAX + (size_t)1;
+	return e->code_bytes <= 2 && 2 * most_splits + 1 <= UINT16_MAX + (size_t)1;
+}
+
+static bool small_nodes_fit(const engine *e, size_t most_splits)
+{
+	return e->code_bytes == 1 && e->n_columns <= UINT8_MAX + 1u && short_nodes_fit(e, most_splits);
 }
 
 /* Room for what all trees have; false: no memory. */
@@ -111,6 +120,8 @@ static bool take_room(node_maker *m, sl_arena *arena, size_t most_splits, size_t
 	m->leaf_of_place = sl_arena_alloc(arena, n_places, m->leaf_bytes);
 	if (small_nodes_fit(e, most_splits))
 		m->small = sl_arena_alloc(arena, n_nodes, sizeof *m->small);
+	else if (short_nodes_fit(e, most_splits))
+		m->shorts = sl_arena_alloc(arena, n_nodes, sizeof *m->shorts);
 	else if (e->code_bytes < 4)
 		m->nodes = sl_arena_alloc(arena, n_nodes, sizeof *m->nodes);
 	else
@@ -119,7 +130,7 @@ static bool take_room(node_maker *m, sl_arena *arena, size_t most_splits, size_t
 		m->values_f32 = sl_arena_alloc(arena, n_places, sizeof *m->values_f32);
 	else if (scalar)
 		m->values_f64 = sl_arena_alloc(arena, n_places, sizeof *m->values_f64);
-	return m->leaf_of_place && (m->small || m->nodes || m->wide) && (!scalar || m->values_f32 || m->values_f64);
+	return m->leaf_of_place && (m->small || m->shorts || m->nodes || m->wide) && (!scalar || m->values_f32 || m->values_f64);
 }
 
 /* Where each tree begins; returns the number of places. */
@@ -140,6 +151,8 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	const forest *f = e->f;
 	const score_allocator *a = &arena->allocator;
 	uint32_t most = forest_most_splits(f);
+	if (engine_rows_serve_all(e))
+		return SCORE_OK;
 	size_t queue_bytes = ((size_t)most + 1) * sizeof(numbered_split);
 	node_maker m = {.e = e, .trees = sl_arena_alloc(arena, f->n_trees, sizeof(walk_tree)), .queue = sl_alloc(a, queue_bytes, 64)};
 	bool done = m.trees && m.queue && take_room(&m, arena, most, number_trees(f, m.trees));
@@ -148,7 +161,7 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	sl_free(a, m.queue, queue_bytes, 64);
 	if (!done)
 		return sl_fail_memory(error, ((size_t)f->n_splits + f->n_leaves) * sizeof(walk_node));
-	e->walk = (walk_plan){m.small, m.nodes, m.wide, {m.leaf_of_place, m.leaf_bytes}, m.values_f32, m.values_f64, m.trees, false, false};
+	e->walk = (walk_plan){m.small, m.shorts, m.nodes, m.wide, {m.leaf_of_place, m.leaf_bytes}, m.values_f32, m.values_f64, m.trees, false, false};
 	for (uint32_t c = 0; c < e->n_columns; c++)
 		e->walk.has_sets |= e->columns[c].is_category;
 	e->walk.eight = engine_fits_eight(e, most);

@@ -45,16 +45,19 @@ typedef struct predicate_run {
 
 /* One tree of the batch regime. */
 typedef struct tree_program {
-	const select_op *ops;
-	uint32_t first_full; /* of a full tree: into full_slots */
-	uint32_t table;      /* first leaf value, in units of the sum's type; a vector tree has one table per output */
+	union {
+		const select_op *ops;
+		const uint16_t *full_slots; /* of a full tree */
+	};
+	const void *table;   /* of the kernels' layout; a vector tree has one per output. Of linear leaves uint8_t leaf numbers */
+	const cursor_step *steps;
 	uint16_t n_ops;
+	uint16_t n_steps;    /* not 0: narrow blocks follow cursors instead */
 	uint16_t planes[8];  /* slot of each bit of the leaf code, lowest first */
-	uint8_t n_planes;    /* the table has 1 << n_planes values */
+	uint8_t n_planes;    /* of the leaf code */
+	uint8_t leaf_planes; /* not 0: leaf_table */
 	uint8_t full_depth;  /* not 0: full_tree() serves it, with 2^depth - 1 slots */
 	uint8_t start;       /* of its cursors */
-	uint16_t n_steps;    /* not 0: narrow blocks follow cursors instead */
-	uint32_t first_step; /* into steps */
 } tree_program;
 
 typedef struct batch_plan {
@@ -67,20 +70,24 @@ typedef struct batch_plan {
 	const uint8_t *cuts8;
 	const uint16_t *cuts16;
 	const uint32_t *set_cuts;
-	const uint16_t *full_slots;
-	const cursor_step *steps;
 	const tree_program *trees;
-	const void *leaves; /* tables of the kernels' layout; of a model with linear leaves uint8_t leaf numbers */
 } batch_plan;
 
 /* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself. Pairs with a leaf come last in a tree: what a leaf has is
  * kept for them only, by place. The smallest kind that fits serves all trees of
- * a model: small nodes want codes of one byte, at most 256 columns and 65,536 nodes per tree, and no sets. */
+ * a model: small nodes want codes of one byte, at most 256 columns and 65,536 nodes per tree, and no sets; short ones only the
+ * latter two. */
 typedef struct walk_small_node {
 	uint16_t left;
 	uint8_t column;
 	uint8_t cut;
 } walk_small_node;
+
+typedef struct walk_short_node {
+	uint16_t left;
+	uint16_t column;
+	uint16_t cut;
+} walk_short_node;
 
 typedef struct walk_node {
 	uint32_t left;   /* node of the same tree; WALK_SET marks a table look-up */
@@ -103,13 +110,14 @@ typedef struct walk_tree {
 } walk_tree;
 
 typedef struct walk_plan {
-	const walk_small_node *small_nodes; /* one of the three; wide ones when code_bytes is 4 */
+	const walk_small_node *small_nodes; /* one of the four; wide ones when code_bytes is 4 */
+	const walk_short_node *short_nodes;
 	const walk_node *nodes;
 	const walk_wide_node *wide_nodes;
 	forest_numbers leaf_of_place;     /* counted within the tree */
 	const float *values_f32;          /* leaf values by place: one of the two, none for vector leaves */
 	const double *values_f64;
-	const walk_tree *trees;
+	const walk_tree *trees;           /* NULL: there are no nodes */
 	bool has_sets;
 	bool eight;          /* eight rows at a time may walk in registers */
 } walk_plan;
@@ -135,6 +143,7 @@ typedef struct contribution_plan {
 	const double *expected;             /* [n_trees, leaf_width] over the training rows, or NULL without covers */
 	uint32_t most_features;             /* different ones on a path */
 	uint32_t depth;
+	uint32_t summed_splits;             /* of a tree, at most, whose covers are summed; 0: they are known or unknown */
 	size_t level_doubles;               /* of CONTRIBUTION_ROWS rows of the tree that needs most for all its levels */
 } contribution_plan;
 
@@ -149,7 +158,7 @@ struct engine {
 	const uint32_t *first_column;  /* [n_used_features + 1] */
 	const code_column *columns;    /* by feature */
 	const bin_table *bins;         /* [n_used_features] */
-	const question *questions;     /* [f->n_tests] */
+	question_list questions;       /* [f->n_tests] */
 	const uint64_t *const *tables; /* bit tables of set questions */
 	batch_plan batch;
 	const level_tree *levels;      /* of a model of oblivious trees whose kernels need no planes for them; or NULL */
@@ -173,11 +182,12 @@ typedef struct row_range {
 score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error);
 /* The maps of a table whose cuts are there; false: no memory. e->code_bytes is known. */
 bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t);
-score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error);
 /* After the batch plan. */
 score_status engine_make_levels(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error);
+/* After the row plan. */
+score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_contribution(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_linear(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_terms(engine *e, sl_arena *arena, score_error *error);
@@ -288,6 +298,8 @@ void engine_walk_eight(const engine *e, const engine_call *call, row_range rows)
 /* NULL if the row regime can serve the call, else why not. */
 const char *engine_rows_cannot(const engine *e, const engine_call *call);
 void engine_rows(const engine *e, const engine_call *call, row_range rows);
+/* It can serve every call: nobody needs nodes. */
+bool engine_rows_serve_all(const engine *e);
 
 /* Outputs whose sums fit on the stack when the output row has no room for them. */
 #define OUTPUTS_ON_STACK 64u
@@ -297,9 +309,10 @@ void engine_start_sums(const forest *f, double *sums);
 void engine_finish_row(const engine *e, const engine_call *call, double *sums, double *out);
 
 /* engine_score_stages() by one regime. `room` has place for the sums of ENGINE_STAGE_ROWS rows (batch; twice) or of one
- * (walk). */
+ * (walk, rows). */
 void engine_batch_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room);
 void engine_walk_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room);
+void engine_rows_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room);
 /* NULL if the regime can serve the call, else why not. */
 const char *engine_batch_cannot(const engine *e, const engine_call *call);
 /* Rows from which on a block is faster than as many walks of one row. A block of few rows costs what its operations cost, whatever

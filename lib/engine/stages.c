@@ -42,7 +42,10 @@ bool engine_serve_stages(const engine *e, const engine_call *call, const engine_
 	}
 	if ((e->f->contract.n_outputs > OUTPUTS_ON_STACK && !fits) || !engine_walk_fits(e, &rest))
 		return false;
-	engine_walk_stages(e, &rest, stages, room);
+	if (call->regime != SCORE_REGIME_WALK && engine_rows_serve_all(e))
+		engine_rows_stages(e, &rest, stages, room);
+	else
+		engine_walk_stages(e, &rest, stages, room);
 	return true;
 }
 

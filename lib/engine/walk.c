@@ -21,6 +21,16 @@
 #define WALK_NAME(name) name##_small
 #include "walk_template.h"
 #define CODE uint8_t
+#define NODE walk_short_node
+#define NODES(e) ((e)->walk.short_nodes)
+#define WALK_NAME(name) name##_short_u8
+#include "walk_template.h"
+#define CODE uint16_t
+#define NODE walk_short_node
+#define NODES(e) ((e)->walk.short_nodes)
+#define WALK_NAME(name) name##_short_u16
+#include "walk_template.h"
+#define CODE uint8_t
 #define NODE walk_node
 #define NODES(e) ((e)->walk.nodes)
 #define WALK_NAME(name) name##_u8
@@ -59,11 +69,32 @@ size_t engine_walk_scratch(const engine *e)
 	return bin + sl_round_up(rows * row_bytes(e), SL_CACHE_LINE) + SL_CACHE_LINE;
 }
 
+/* What the row regime serves has no nodes: whoever asks for the walk all the same gets one over the forest's splits. The leaf is
+ * counted in the model. */
+static uint32_t walk_splits(const engine *e, uint32_t tree, const uint8_t *codes)
+{
+	const forest *f = e->f;
+	forest_side at = forest_whole(f->trees + tree);
+	while (!forest_is_leaf(&at)) {
+		const question q = question_at(&e->questions, forest_number(&f->split_test, at.split));
+		at = forest_go(f, &at, codes[q.column] > q.cut);
+	}
+	return at.leaf;
+}
+
 /* Up to LANES trees × one row. `arrived` receives the place of each tree's leaf. */
 static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *codes, uint32_t *arrived)
 {
+	for (uint32_t i = 0; i < n && !e->walk.trees; i++)
+		arrived[i] = walk_splits(e, first + i, codes);
+	if (!e->walk.trees)
+		return;
 	if (e->walk.small_nodes)
 		walk_trees_small(e, first, n, codes, arrived);
+	else if (e->walk.short_nodes && e->code_bytes == 1)
+		walk_trees_short_u8(e, first, n, codes, arrived);
+	else if (e->walk.short_nodes)
+		walk_trees_short_u16(e, first, n, codes, arrived);
 	else if (e->code_bytes == 1)
 		walk_trees_u8(e, first, n, codes, arrived);
 	else if (e->code_bytes == 2)
@@ -75,8 +106,16 @@ static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *
 /* One tree × up to LANES rows of codes, row after row. */
 static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *arrived)
 {
+	for (uint32_t i = 0; i < n && !e->walk.trees; i++)
+		arrived[i] = walk_splits(e, tree, (const uint8_t *)codes + i * row_bytes(e));
+	if (!e->walk.trees)
+		return;
 	if (e->walk.small_nodes)
 		walk_rows_small(e, tree, n, codes, arrived);
+	else if (e->walk.short_nodes && e->code_bytes == 1)
+		walk_rows_short_u8(e, tree, n, codes, arrived);
+	else if (e->walk.short_nodes)
+		walk_rows_short_u16(e, tree, n, codes, arrived);
 	else if (e->code_bytes == 1)
 		walk_rows_u8(e, tree, n, codes, arrived);
 	else if (e->code_bytes == 2)
@@ -87,7 +126,7 @@ static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *co
 
 static uint32_t leaf_at(const engine *e, uint32_t tree, uint32_t place)
 {
-	return e->f->trees[tree].first_leaf + forest_number(&e->walk.leaf_of_place, place);
+	return e->walk.trees ? e->f->trees[tree].first_leaf + forest_number(&e->walk.leaf_of_place, place) : place;
 }
 
 /* Add the leaf at a place to the sums of one row of the call. */

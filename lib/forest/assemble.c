@@ -369,8 +369,8 @@ static score_status add_covers(assembly *a)
 		forest_list_children(f, f->trees + t, &children);
 		forest_sum_covers(f, f->trees + t, &children, sums + f->trees[t].first_split);
 	}
-	const double *splits = done && covers_add_up(b->split_covers.data, sums, f->n_splits) ? sums : b->split_covers.data;
-	done = done && forest_narrow_weights(splits, f->n_splits, a->arena, &f->split_covers);
+	if (done && !covers_add_up(b->split_covers.data, sums, f->n_splits))
+		done = forest_narrow_weights(b->split_covers.data, f->n_splits, a->arena, &f->split_covers);
 	forest_children_free(allocator, &children);
 	sl_free(allocator, sums, f->n_splits * sizeof *sums, SL_CACHE_LINE);
 	return done ? SCORE_OK : out_of_memory(a);

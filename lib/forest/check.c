@@ -107,8 +107,8 @@ static score_status check_numbers(const forest *f, score_error *error)
 
 static score_status check_covers(const forest *f, score_error *error)
 {
-	if (!f->leaf_covers.values != !f->split_covers.values)
-		return sl_fail(error, CORRUPT, "only splits or only leaves have covers");
+	if (!f->leaf_covers.values && f->split_covers.values)
+		return sl_fail(error, CORRUPT, "only splits have covers");
 	/* Whole ones cannot be wrong. */
 	bool check_leaves = f->leaf_covers.bytes > sizeof(uint16_t), check_splits = f->split_covers.bytes > sizeof(uint16_t);
 	for (uint32_t i = 0; check_leaves && i < f->n_leaves; i++) {
@@ -116,7 +116,14 @@ static score_status check_covers(const forest *f, score_error *error)
 		if (!(cover >= 0.0 && isfinite(cover)))
 			return sl_fail(error, CORRUPT, "the cover of leaf %u is no finite weight of at least 0", i);
 	}
-	for (uint32_t i = 0; check_splits && i < f->n_splits; i++) {
+	for (uint32_t t = 0; check_leaves && t < f->n_trees; t++) {
+		double sum = 0.0;
+		for (uint32_t i = 0; i <= f->trees[t].n_splits; i++)
+			sum += forest_weight(&f->leaf_covers, (size_t)f->trees[t].first_leaf + i);
+		if (!isfinite(sum))
+			return sl_fail(error, CORRUPT, "the covers of the leaves of tree %u do not add up to a finite weight", t);
+	}
+	for (uint32_t i = 0; check_splits && f->split_covers.values && i < f->n_splits; i++) {
 		double cover = forest_weight(&f->split_covers, i);
 		if (!(cover >= 0.0 && isfinite(cover)))
 			return sl_fail(error, CORRUPT, "the cover of split %u is no finite weight of at least 0", i);

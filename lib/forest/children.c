@@ -54,7 +54,7 @@ static inline void list_children(const forest_numbers left_leaves, const forest_
 	}
 }
 
-void forest_list_children(const forest *f, const forest_tree *t, forest_children *to)
+void forest_list_children(const forest *f, const forest_tree *t, const forest_children *to)
 {
 	/* A loop of its own for trees of up to 256 leaves. */
 	if (f->left_leaves.bytes == 1)

@@ -233,8 +233,8 @@ typedef struct forest {
 	forest_numbers left_leaves;    /* [n_splits] leaves on the left side: at least 1, fewer than below the split */
 	forest_reals leaves;           /* [n_leaves, leaf_width]; float values when sum is f32 */
 	forest_numbers leaf_ids;       /* [n_leaves] the source's own leaf numbers */
-	forest_weights split_covers;   /* [n_splits] weight of the training rows that reached a split, finite, not negative */
-	forest_weights leaf_covers;    /* [n_leaves]; both unknown, or none */
+	forest_weights leaf_covers;    /* [n_leaves] weight of the training rows that reached a leaf, finite, not negative */
+	forest_weights split_covers;   /* [n_splits]; NULL: unknown if those of leaves are, else the sums of their leaves' */
 	forest_linear_leaves linear_leaves;
 	const double *base;            /* [n_outputs] */
 	const double *linear_weights;  /* [forest_columns() - linear_first, n_outputs], or NULL */
@@ -270,6 +270,13 @@ static inline forest_side forest_right(const forest *f, const forest_side *at)
 {
 	uint32_t n = forest_number(&f->left_leaves, at->split);
 	return (forest_side){at->split + n, at->leaf + n, at->n_leaves - n};
+}
+
+/* One of them, without a branch: where rows go nobody can predict. `right` is 0 or 1. */
+static inline forest_side forest_go(const forest *f, const forest_side *at, uint32_t right)
+{
+	uint32_t n = forest_number(&f->left_leaves, at->split), mask = 0 - right;
+	return (forest_side){at->split + 1 + ((n - 1) & mask), at->leaf + (n & mask), n + ((at->n_leaves - 2 * n) & mask)};
 }
 
 /* Inputs and derived columns. */
@@ -344,7 +351,7 @@ typedef struct forest_children {
 } forest_children;
 bool forest_children_new(const forest *f, const score_allocator *allocator, forest_children *out);
 void forest_children_free(const score_allocator *allocator, forest_children *children);
-void forest_list_children(const forest *f, const forest_tree *t, forest_children *to);
+void forest_list_children(const forest *f, const forest_tree *t, const forest_children *to);
 
 /* Covers of a tree's splits from those of the leaves below them; `children` are the tree's. */
 void forest_sum_covers(const forest *f, const forest_tree *t, const forest_children *children, double *sums);

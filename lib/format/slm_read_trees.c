@@ -19,13 +19,10 @@ typedef struct tree_filler {
 	uint64_t n_used;
 	void *leaf_ids;
 	uint32_t id_bytes;
-	void *split_covers; /* NULL: not to be summed */
-	uint32_t cover_bytes;
 	/* of the tree at hand */
 	forest_children children;
 	uint32_t *queue;
 	uint32_t *ids;
-	double *sums;
 } tree_filler;
 
 static score_status get_outputs(const slm_reader *r, sl_arena *scratch, forest_tree *trees)
@@ -78,37 +75,6 @@ static score_status get_weights(const slm_reader *r, int id, uint64_t n, forest_
 	return SCORE_OK;
 }
 
-/* Whole weights add up to whole ones, of which the root's is the largest. 0: the sums themselves must tell. */
-static uint32_t whole_sum_bytes(const forest *f)
-{
-	double most = 0.0;
-	if (f->leaf_covers.bytes != sizeof(uint16_t))
-		return 0;
-	for (uint32_t i = 0; i < f->n_trees; i++) {
-		const forest_tree *t = f->trees + i;
-		double sum = 0.0;
-		for (uint32_t k = 0; k <= t->n_splits; k++)
-			sum += forest_weight(&f->leaf_covers, (size_t)t->first_leaf + k);
-		most = t->n_splits > 0 && sum > most ? sum : most;
-	}
-	return most <= UINT16_MAX ? sizeof(uint16_t) : most <= 0x1p24 ? sizeof(float) : 0;
-}
-
-/* Bytes that the covers of all splits need, from sums that nobody keeps. */
-static uint32_t sum_bytes(const forest *f, forest_children *children, double *sums)
-{
-	uint32_t most = sizeof(uint16_t);
-	for (uint32_t i = 0; i < f->n_trees && most < sizeof(double); i++) {
-		forest_list_children(f, f->trees + i, children);
-		forest_sum_covers(f, f->trees + i, children, sums);
-		for (uint32_t k = 0; k < f->trees[i].n_splits; k++) {
-			const uint32_t needed = forest_weight_bytes(sums[k]);
-			most = needed > most ? needed : most;
-		}
-	}
-	return most;
-}
-
 static bool follows_rule(const tree_filler *t, uint32_t tree)
 {
 	return t->marks.values == NULL || forest_number(&t->marks, tree) == 0;
@@ -134,14 +100,6 @@ static score_status fill_leaf_ids(tree_filler *t, uint32_t number)
 	return SCORE_OK;
 }
 
-static void fill_covers(tree_filler *t, uint32_t number)
-{
-	const forest_tree *tree = t->trees + number;
-	forest_sum_covers(t->r->f, tree, &t->children, t->sums);
-	for (uint32_t k = 0; k < tree->n_splits; k++)
-		forest_put_weight(t->split_covers, t->cover_bytes, (size_t)tree->first_split + k, t->sums[k]);
-}
-
 static score_status fill_trees(tree_filler *t)
 {
 	const slm_reader *r = t->r;
@@ -149,8 +107,6 @@ static score_status fill_trees(tree_filler *t)
 		if (!slm_shape_tree(&t->topology, t->trees + i, &t->children, t->left_leaves, t->left_bytes))
 			return sl_fail(r->error, SCORE_ERR_LIMIT, "tree %u is deeper than %u splits", (unsigned)i, FOREST_MAX_DEPTH);
 		TRY(fill_leaf_ids(t, i));
-		if (t->split_covers != NULL)
-			fill_covers(t, i);
 	}
 	if (t->n_used != t->n_stored)
 		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section leaf_ids has more numbers than trees that use them");
@@ -195,32 +151,10 @@ static score_status take_room(tree_filler *t, sl_arena *scratch)
 	t->children.right = slm_take(r, scratch, n, sizeof *t->children.right);
 	t->queue = slm_take(r, scratch, n, sizeof *t->queue);
 	t->ids = slm_take(r, scratch, n, sizeof *t->ids);
-	t->sums = slm_take(r, scratch, n, sizeof *t->sums);
 	f->left_leaves = (forest_numbers){ t->left_leaves, t->left_bytes };
 	f->leaf_ids = (forest_numbers){ t->leaf_ids, t->id_bytes };
 	return t->left_leaves != NULL && t->leaf_ids != NULL && t->topology.open != NULL && t->children.left != NULL &&
-		t->children.right != NULL && t->queue != NULL && t->ids != NULL && t->sums != NULL ? SCORE_OK : SCORE_ERR_MEMORY;
-}
-
-static score_status take_covers(tree_filler *t, uint32_t bytes)
-{
-	const slm_reader *r = t->r;
-	t->cover_bytes = bytes;
-	t->split_covers = slm_take(r, r->arena, r->f->n_splits, bytes);
-	r->f->split_covers = (forest_weights){ t->split_covers, bytes };
-	return t->split_covers != NULL ? SCORE_OK : SCORE_ERR_MEMORY;
-}
-
-/* Covers of splits that are no whole numbers, now that the trees are there. */
-static score_status sum_covers(tree_filler *t)
-{
-	const forest *f = t->r->f;
-	TRY(take_covers(t, sum_bytes(f, &t->children, t->sums)));
-	for (uint32_t i = 0; i < f->n_trees; i++) {
-		forest_list_children(f, t->trees + i, &t->children);
-		fill_covers(t, i);
-	}
-	return SCORE_OK;
+		t->children.right != NULL && t->queue != NULL && t->ids != NULL ? SCORE_OK : SCORE_ERR_MEMORY;
 }
 
 score_status slm_get_trees(const slm_reader *r, sl_arena *scratch)
@@ -236,11 +170,5 @@ score_status slm_get_trees(const slm_reader *r, sl_arena *scratch)
 	TRY(get_weights(r, SLM_LEAF_COVERS, f->n_leaves, &f->leaf_covers));
 	TRY(get_weights(r, SLM_SPLIT_COVERS, f->n_splits, &f->split_covers));
 	TRY(take_room(&t, scratch));
-	const bool wanted = f->leaf_covers.values != NULL && f->split_covers.values == NULL;
-	const uint32_t whole = wanted ? whole_sum_bytes(f) : 0;
-	if (whole > 0)
-		TRY(take_covers(&t, whole));
-	if (f->n_trees > 0)
-		TRY(fill_trees(&t));
-	return wanted && whole == 0 ? sum_covers(&t) : SCORE_OK;
+	return f->n_trees > 0 ? fill_trees(&t) : SCORE_OK;
 }

@@ -261,24 +261,28 @@ static double *widen_weights(writer *w, const forest_weights *weights, size_t n)
 	return values;
 }
 
-/* Those of splits only where they are not the sums of their leaves. */
+/* Those of splits only where they are not the sums of their leaves'. */
 static score_status put_covers(writer *w)
 {
 	const forest *f = &w->model;
 	if (f->leaf_covers.values == NULL)
 		return SCORE_OK;
-	double *sums = sl_arena_alloc(&w->arena, f->n_splits, sizeof *sums);
 	const double *leaves = widen_weights(w, &f->leaf_covers, f->n_leaves);
+	if (leaves == NULL)
+		return sl_fail_memory(w->error, f->n_leaves * sizeof *leaves);
+	TRY(put_weights(w, SLM_LEAF_COVERS, leaves, f->n_leaves));
+	if (f->split_covers.values == NULL)
+		return SCORE_OK;
+	double *sums = sl_arena_alloc(&w->arena, f->n_splits, sizeof *sums);
 	const double *splits = widen_weights(w, &f->split_covers, f->n_splits);
 	forest_children children;
-	if (sums == NULL || leaves == NULL || splits == NULL || !forest_children_new(f, &w->arena.allocator, &children))
+	if (sums == NULL || splits == NULL || !forest_children_new(f, &w->arena.allocator, &children))
 		return sl_fail_memory(w->error, f->n_splits * sizeof *sums);
 	for (uint32_t t = 0; t < f->n_trees; t++) {
 		forest_list_children(f, f->trees + t, &children);
 		forest_sum_covers(f, f->trees + t, &children, sums + f->trees[t].first_split);
 	}
 	forest_children_free(&w->arena.allocator, &children);
-	TRY(put_weights(w, SLM_LEAF_COVERS, leaves, f->n_leaves));
 	if (memcmp(sums, splits, f->n_splits * sizeof *sums) == 0)
 		return SCORE_OK;
 	return put_weights(w, SLM_SPLIT_COVERS, splits, f->n_splits);

@@ -11,6 +11,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static void print_doubles(const char *name, const double *values, size_t n)
 {
@@ -35,6 +36,28 @@ static void print_weights(const char *name, const forest_weights *weights, size_
 	for (size_t i = 0; weights->values != NULL && i < n; i++)
 		printf(" %016" PRIx64, sl_f64_bits(forest_weight(weights, i)));
 	printf("\n");
+}
+
+/* Those of splits that stand for the sums of their leaves' are summed. */
+static void print_split_covers(const forest *f)
+{
+	const score_allocator allocator = sl_allocator(NULL);
+	forest_children children;
+	double *sums = malloc(((size_t)forest_most_splits(f) + 1) * sizeof *sums);
+	if (f->split_covers.values != NULL || f->leaf_covers.values == NULL) {
+		print_weights("split_covers", &f->split_covers, f->n_splits);
+	} else if (sums != NULL && forest_children_new(f, &allocator, &children)) {
+		printf("split_covers:");
+		for (uint32_t t = 0; t < f->n_trees; t++) {
+			forest_list_children(f, f->trees + t, &children);
+			forest_sum_covers(f, f->trees + t, &children, sums);
+			for (uint32_t i = 0; i < f->trees[t].n_splits; i++)
+				printf(" %016" PRIx64, sl_f64_bits(sums[i]));
+		}
+		printf("\n");
+		forest_children_free(&allocator, &children);
+	}
+	free(sums);
 }
 
 /* The left or the right child of each split, counted in its tree. */
@@ -155,7 +178,7 @@ static void print_forest(const forest *f)
 	for (uint32_t i = 0; i < f->n_leaves; i++)
 		printf(" %" PRIu32, forest_number(&f->leaf_ids, i));
 	printf("\n");
-	print_weights("split_covers", &f->split_covers, f->n_splits);
+	print_split_covers(f);
 	print_weights("leaf_covers", &f->leaf_covers, f->n_leaves);
 	print_doubles("base", f->base, n_outputs);
 	print_doubles("linear_weights", f->linear_weights, f->linear_weights != NULL ? forest_linear_weights(f) : 0);

@@ -120,7 +120,7 @@ static void check_cuts(score_isa isa, uint32_t n, spread how)
 	score_allocator allocator = sl_allocator(NULL);
 	sl_arena arena;
 	sl_arena_init(&arena, &allocator, 0);
-	size_t padded = BIN_PADDED(n);
+	size_t padded = bin_padded(n);
 	float *narrow = malloc(padded * sizeof *narrow);
 	double *wide = malloc(padded * sizeof *wide), values[MOST_VALUES];
 	for (size_t i = 0; i < padded; i++)
@@ -131,8 +131,8 @@ static void check_cuts(score_isa isa, uint32_t n, spread how)
 		double wide_pivots[16];
 		bin_table t = {.n = n, .narrow = narrow, .wide = wide};
 		for (size_t i = 0; i < 16 && n <= 255; i++) {
-			narrow_pivots[i] = narrow[16 * i + 15];
-			wide_pivots[i] = wide[16 * i + 15];
+			narrow_pivots[i] = 16 * i + 15 < padded ? narrow[16 * i + 15] : NAN;
+			wide_pivots[i] = 16 * i + 15 < padded ? wide[16 * i + 15] : (double)NAN;
 		}
 		t.narrow_pivots = n <= 255 ? narrow_pivots : NULL;
 		t.wide_pivots = n <= 255 ? wide_pivots : NULL;

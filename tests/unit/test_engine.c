@@ -530,7 +530,7 @@ static void check_scratch_sizes(bench *b, size_t n_rows)
 	}
 }
 
-typedef enum node_kind { SMALL_NODES, NODES, WIDE_NODES } node_kind;
+typedef enum node_kind { SMALL_NODES, SHORT_NODES, NODES, WIDE_NODES } node_kind;
 
 /* Models that only the walk serves, over more rows than a block holds. */
 static void check_deep(random_spec spec, size_t all_rows, node_kind kind)
@@ -546,7 +546,7 @@ static void check_deep(random_spec spec, size_t all_rows, node_kind kind)
 		b.model = random_model(&spec);
 		const walk_plan *w = &b.model->e->walk;
 		assert_int_equal(engine_batch_regime(b.model->e), SCORE_REGIME_WALK);
-		assert_int_equal(w->small_nodes ? SMALL_NODES : w->nodes ? NODES : WIDE_NODES, kind);
+		assert_int_equal(w->small_nodes ? SMALL_NODES : w->short_nodes ? SHORT_NODES : w->nodes ? NODES : WIDE_NODES, kind);
 		random_rows(&spec, spec.seed + 1, n_rows, b.rows);
 		for (size_t r = 0; r < n_rows; r++)
 			forest_margins(b.model->f, b.rows + r * spec.n_features, 0, b.model->f->n_trees,
@@ -609,7 +609,17 @@ static void deep_trees_over_many_rows(void **state)
 	s.cuts_per_feature = 900;
 	s.leafwise = 1;
 	s.compare = s.sum = SCORE_F64;
-	check_deep(s, 5000, NODES);
+	check_deep(s, 5000, SHORT_NODES);
+}
+
+static void deep_trees_over_many_columns(void **state)
+{
+	(void)state;
+	random_spec s = base_spec(105);
+	s.n_features = 300;
+	s.n_trees = 18;
+	s.max_leaves = 900;
+	check_deep(s, 1000, SHORT_NODES);
 }
 
 static void deep_trees_with_categories_and_outputs(void **state)
@@ -630,6 +640,8 @@ static void trees_too_large_for_small_nodes(void **state)
 	s.n_trees = 3;
 	s.max_leaves = 100000;
 	s.leafwise = 1;
+	check_deep(s, 5000, NODES);
+	s.cuts_per_feature = 900;
 	check_deep(s, 5000, NODES);
 }
 
@@ -668,7 +680,7 @@ int main(void)
 		cmocka_unit_test(derived_columns),
 		cmocka_unit_test(thousands_of_derived_columns),
 		cmocka_unit_test(eight_rows_of_many_nodes),
-		cmocka_unit_test(deep_trees_over_many_rows),
+		cmocka_unit_test(deep_trees_over_many_rows), cmocka_unit_test(deep_trees_over_many_columns),
 		cmocka_unit_test(deep_trees_with_categories_and_outputs),
 		cmocka_unit_test(trees_too_large_for_small_nodes),
 		cmocka_unit_test(codes_of_four_bytes),

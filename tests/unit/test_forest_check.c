@@ -85,7 +85,8 @@ CHANGE(too_many_splits, f->n_splits = UINT32_MAX)
 CHANGE(base_no_float, AT(f->base, 0, double) = 0.1)
 CHANGE(weight_no_float, AT(f->linear_weights, 0, double) = 0.1)
 CHANGE(leaf_no_float, set_leaf(f, 1, 0.1))
-CHANGE(lone_covers, f->split_covers.values = NULL)
+CHANGE(lone_covers, f->leaf_covers.values = NULL)
+CHANGE(endless_covers, set_cover(&f->leaf_covers, f->n_leaves, 1.7e308); AT(f->leaf_covers.values, 1, double) = 1.7e308)
 CHANGE(negative_leaf_cover, set_cover(&f->leaf_covers, f->n_leaves, -1.0))
 CHANGE(infinite_leaf_cover, set_cover(&f->leaf_covers, f->n_leaves, INFINITY))
 CHANGE(negative_split_cover, set_cover(&f->split_covers, f->n_splits, -1.0))
@@ -238,11 +239,12 @@ static const change changes[] = {
 	{"tiny", base_no_float, "base 0"},
 	{"gblinear", weight_no_float, "weight 0"},
 	{"tiny", leaf_no_float, "leaf value 1"},
-	{"covers", lone_covers, "only splits or only leaves"},
+	{"odd-covers", lone_covers, "only splits have covers"},
+	{"covers", endless_covers, "covers of the leaves of tree 0"},
 	{"covers", negative_leaf_cover, "cover of leaf 0"},
 	{"covers", infinite_leaf_cover, "cover of leaf 0"},
-	{"covers", negative_split_cover, "cover of split 0"},
-	{"covers", infinite_split_cover, "cover of split 0"},
+	{"odd-covers", negative_split_cover, "cover of split 0"},
+	{"odd-covers", infinite_split_cover, "cover of split 0"},
 	{"gblinear", linear_with_weights_and_trees, "either linear or has trees"},
 	{"gblinear", terms_of_a_linear_model, "linear leaves do not fit the numeric contract"},
 	{"sklearn", terms_of_vectors, "linear leaves do not fit the numeric contract"},

@@ -295,7 +295,7 @@ static const edit edits[] = {
 		T("\xac" "split_covers\xa4" "type\xa3" "f32\xa5" "count\x48"), BAD, "split_covers" },
 	{ "odd-covers", T("\xab" "leaf_covers\xa4" "type\xa3" "f64\xa5" "count\x28"),
 		T("\xab" "leaf_covers\xa4" "type\xa3" "u32\xa5" "count\x50"), BAD, "leaf_covers" },
-	{ "odd-covers", T("\xab" "leaf_covers"), T("\xab" "leaf_lovers"), BAD, "only splits or only leaves" },
+	{ "odd-covers", T("\xab" "leaf_covers"), T("\xab" "leaf_lovers"), BAD, "only splits have covers" },
 	{ "covers", T("\xab" "golden_rows\xa4" "type"), T("\xab" "leaf_covers\xa4" "type"), BAD, "twice" },
 	{ "tiny", T("\xa5" "owner"), T("\xa5" "zzzzz"), BAD, "ascending" },
 	{ "tiny", T("\xa5" "owner"), T("\xa4" "name"), BAD, "ascending" },

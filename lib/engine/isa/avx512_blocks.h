@@ -100,9 +100,15 @@ static ALWAYS_INLINE __m512i load_table(const uint8_t *t)
 }
 
 /* Two bytes of 64 values: of the even positions, then of the odd ones. Tables of 64 entries lie as 16-bit words, two registers
- * each; a look-up sees the low byte of a word of codes. */
+ * each, and of 32 in one; a look-up sees the low byte of a word of codes. */
 static ALWAYS_INLINE void look_up_half(const uint8_t *t, __m512i code, unsigned planes, __m512i out[2])
 {
+	if (planes == 5) {
+		__m512i table = load_table(t);
+		out[0] = _mm512_permutexvar_epi16(code, table);
+		out[1] = _mm512_permutexvar_epi16(_mm512_srli_epi16(code, 8), table);
+		return;
+	}
 	if (planes == 6) {
 		__m512i low = load_table(t), high = load_table(t + 64);
 		out[0] = _mm512_permutex2var_epi16(low, code, high);
@@ -142,6 +148,16 @@ static ALWAYS_INLINE void add_leaves_f64(const uint8_t *t, __m512i code, unsigne
 	}
 }
 
+/* The codes of 64 rows, or, of a table by leaf numbers, those. */
+static ALWAYS_INLINE __m512i leaves_of_codes(const leaf_table *table, const uint8_t *codes, unsigned planes, unsigned leaf_planes)
+{
+	__m512i code = _mm512_load_si512((const void *)codes);
+	if (!leaf_planes)
+		return code;
+	return planes == 6 ? _mm512_permutexvar_epi8(code, _mm512_loadu_si512((const void *)table->numbers))
+			   : look_up512(table->numbers, code, planes);
+}
+
 /* Position among 64 codes of sum i. */
 static inline size_t position_f32(size_t i)
 {
@@ -155,31 +171,49 @@ static inline size_t position_f64(size_t i)
 
 /* Trees [0, n) have tables of the same number of planes. */
 static ALWAYS_INLINE void sum_run_f32(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
-	const leaf_table *tables, size_t n, unsigned planes, size_t words, float *sums)
+	const leaf_table *tables, size_t n, unsigned planes, unsigned leaf_planes, size_t words, float *sums)
 {
 	for (size_t o = 0; o < words; o++) {
 		__m512 s[4];
 		for (size_t k = 0; k < 4; k++)
 			s[k] = _mm512_load_ps(sums + 64 * o + 16 * k);
 		for (size_t t = 0; t < n; t++)
-			add_leaves_f32(tables[t].values, _mm512_load_si512((const void *)(codes[which[t]] + 64 * o)), planes, s);
+			add_leaves_f32(tables[t].values, leaves_of_codes(tables + t, codes[which[t]] + 64 * o, planes, leaf_planes),
+				leaf_planes ? leaf_planes : planes, s);
 		for (size_t k = 0; k < 4; k++)
 			_mm512_store_ps(sums + 64 * o + 16 * k, s[k]);
 	}
 }
 
 static ALWAYS_INLINE void sum_run_f64(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
-	const leaf_table *tables, size_t n, unsigned planes, size_t words, double *sums)
+	const leaf_table *tables, size_t n, unsigned planes, unsigned leaf_planes, size_t words, double *sums)
 {
 	for (size_t o = 0; o < words; o++) {
 		__m512d s[8];
 		for (size_t k = 0; k < 8; k++)
 			s[k] = _mm512_load_pd(sums + 64 * o + 8 * k);
 		for (size_t t = 0; t < n; t++)
-			add_leaves_f64(tables[t].values, _mm512_load_si512((const void *)(codes[which[t]] + 64 * o)), planes, s);
+			add_leaves_f64(tables[t].values, leaves_of_codes(tables + t, codes[which[t]] + 64 * o, planes, leaf_planes),
+				leaf_planes ? leaf_planes : planes, s);
 		for (size_t k = 0; k < 8; k++)
 			_mm512_store_pd(sums + 64 * o + 8 * k, s[k]);
 	}
+}
+
+/* The same by leaf numbers: a build per pair of numbers of planes. */
+static ALWAYS_INLINE void sum_numbered_f32(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
+	const leaf_table *tables, size_t n, size_t words, float *sums)
+{
+	if (tables->leaf_planes == 6 && tables->n_planes == 7)
+		sum_run_f32(codes, which, tables, n, 7, 6, words, sums);
+	else if (tables->leaf_planes == 6)
+		sum_run_f32(codes, which, tables, n, 8, 6, words, sums);
+	else if (tables->n_planes == 6)
+		sum_run_f32(codes, which, tables, n, 6, 5, words, sums);
+	else if (tables->n_planes == 7)
+		sum_run_f32(codes, which, tables, n, 7, 5, words, sums);
+	else
+		sum_run_f32(codes, which, tables, n, 8, 5, words, sums);
 }
 
 static void ISA_NAME(sum_f32)(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, size_t n,
@@ -188,13 +222,31 @@ static void ISA_NAME(sum_f32)(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t 
 	words = SUM_WORDS(words);
 	for (size_t t = 0, run; t < n; t += run) {
 		run = equal_tables(tables + t, n - t);
-		if (tables[t].n_planes == 6)
-			sum_run_f32(codes, which + t, tables + t, run, 6, words, sums);
+		if (tables[t].leaf_planes)
+			sum_numbered_f32(codes, which + t, tables + t, run, words, sums);
+		else if (tables[t].n_planes == 6)
+			sum_run_f32(codes, which + t, tables + t, run, 6, 0, words, sums);
 		else if (tables[t].n_planes == 7)
-			sum_run_f32(codes, which + t, tables + t, run, 7, words, sums);
+			sum_run_f32(codes, which + t, tables + t, run, 7, 0, words, sums);
 		else
-			sum_run_f32(codes, which + t, tables + t, run, 8, words, sums);
+			sum_run_f32(codes, which + t, tables + t, run, 8, 0, words, sums);
 	}
+}
+
+/* The same by leaf numbers: a build per pair of numbers of planes. */
+static ALWAYS_INLINE void sum_numbered_f64(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
+	const leaf_table *tables, size_t n, size_t words, double *sums)
+{
+	if (tables->leaf_planes == 6 && tables->n_planes == 7)
+		sum_run_f64(codes, which, tables, n, 7, 6, words, sums);
+	else if (tables->leaf_planes == 6)
+		sum_run_f64(codes, which, tables, n, 8, 6, words, sums);
+	else if (tables->n_planes == 6)
+		sum_run_f64(codes, which, tables, n, 6, 5, words, sums);
+	else if (tables->n_planes == 7)
+		sum_run_f64(codes, which, tables, n, 7, 5, words, sums);
+	else
+		sum_run_f64(codes, which, tables, n, 8, 5, words, sums);
 }
 
 static void ISA_NAME(sum_f64)(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, size_t n,
@@ -203,11 +255,13 @@ static void ISA_NAME(sum_f64)(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t 
 	words = SUM_WORDS(words);
 	for (size_t t = 0, run; t < n; t += run) {
 		run = equal_tables(tables + t, n - t);
-		if (tables[t].n_planes == 6)
-			sum_run_f64(codes, which + t, tables + t, run, 6, words, sums);
+		if (tables[t].leaf_planes)
+			sum_numbered_f64(codes, which + t, tables + t, run, words, sums);
+		else if (tables[t].n_planes == 6)
+			sum_run_f64(codes, which + t, tables + t, run, 6, 0, words, sums);
 		else if (tables[t].n_planes == 7)
-			sum_run_f64(codes, which + t, tables + t, run, 7, words, sums);
+			sum_run_f64(codes, which + t, tables + t, run, 7, 0, words, sums);
 		else
-			sum_run_f64(codes, which + t, tables + t, run, 8, words, sums);
+			sum_run_f64(codes, which + t, tables + t, run, 8, 0, words, sums);
 	}
 }

@@ -2,7 +2,7 @@
  * Values to byte codes by AVX-512: the same search as rank_template.h, 64 values at a time, with the starts and the cuts
  * in registers as tables of bytes. Packs work on 128-bit lanes and unpacks undo that, so a value meets the cut that its
  * code picked; codes are put in order when they are stored. What is left over takes masked loads and stores, or, of few values,
- * a search of each. Included after kernels_template.h.
+ * a search of each. Up to 15 cuts need no map. Included after kernels_template.h.
  */
 
 #define BIN_FEW 12 /* so many searches cost what 64 values at a time do */
@@ -27,7 +27,7 @@ static ALWAYS_INLINE void load_bytes(const uint8_t *from, size_t n_tables, unsig
 {
 	for (size_t k = 0; k < n_tables; k++) {
 		for (size_t i = 0; i < size / 64; i++)
-			t[k * 4 + i] = _mm512_loadu_si512((const void *)(from + 256 * k + 64 * i));
+			t[k * 4 + i] = _mm512_loadu_si512((const void *)(from + size * k + 64 * i));
 	}
 }
 
@@ -116,12 +116,51 @@ static ALWAYS_INLINE bool bin_size_f32(const bin_table *t, const float *x, size_
 	return bin_steps_f32(t, x, n, size, t->narrow_map.steps, codes);
 }
 
+/* Up to 15 cuts and a NaN fit one register, in which the whole search looks. */
+static ALWAYS_INLINE __m512i search16_f32(__m512 cuts, uint32_t steps, __m512 x)
+{
+	__m512i code = _mm512_setzero_si512();
+	for (uint32_t s = steps; s-- > 0;) {
+		__m512i at = _mm512_add_epi32(code, _mm512_set1_epi32((1 << s) - 1));
+		__mmask16 yes = _mm512_cmp_ps_mask(x, _mm512_permutexvar_ps(at, cuts), _CMP_GE_OQ);
+		code = _mm512_mask_add_epi32(code, yes, code, _mm512_set1_epi32(1 << s));
+	}
+	return code;
+}
+
+static ALWAYS_INLINE bool bin_search_f32(const bin_table *t, const float *x, size_t n, uint32_t steps, uint8_t *codes)
+{
+	const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+	__m512 cuts = _mm512_loadu_ps(t->narrow), sum = _mm512_setzero_ps();
+	for (size_t i = 0; i < n; i += 64) {
+		__m512i c[4];
+		uint64_t wanted = first_lanes(n - i);
+		for (size_t k = 0; k < 4; k++) {
+			__m512 v = _mm512_maskz_loadu_ps((__mmask16)(wanted >> (16 * k)), x + i + 16 * k);
+			sum = _mm512_add_ps(sum, v);
+			c[k] = search16_f32(cuts, steps, v);
+		}
+		__m512i code = _mm512_packus_epi16(_mm512_packus_epi32(c[0], c[1]), _mm512_packus_epi32(c[2], c[3]));
+		_mm512_mask_storeu_epi8((void *)(codes + i), wanted, _mm512_permutexvar_epi32(order, code));
+	}
+	return _mm512_cmp_ps_mask(sum, sum, _CMP_UNORD_Q) != 0;
+}
+
+static ALWAYS_INLINE bool bin_few_f32(const bin_table *t, const float *x, size_t n, uint8_t *codes)
+{
+	if (t->n > 7)
+		return bin_search_f32(t, x, n, 4, codes);
+	return bin_search_f32(t, x, n, t->n > 3 ? 3 : 2, codes);
+}
+
 static bool bin_f32_avx512(const bin_table *t, const float *x, size_t n, void *codes)
 {
 	size_t few = n % 64 <= BIN_FEW ? n % 64 : 0, most = n - few;
 	uint8_t *to = codes;
 	bool nan = false;
-	if (most && t->n <= 63)
+	if (most && t->n <= 15)
+		nan = bin_few_f32(t, x, most, to);
+	else if (most && t->n <= 63)
 		nan = bin_size_f32(t, x, most, 64, to);
 	else if (most && t->n <= 127)
 		nan = bin_size_f32(t, x, most, 128, to);
@@ -161,7 +200,7 @@ static ALWAYS_INLINE __m512i reaches64_f64(const uint8_t *bytes, __m512i at, uns
 	__m512i cuts[16], low[4], high[4], yes[4];
 	load_bytes(bytes, 4, size, cuts);
 	pick_words(cuts, at, size, low);
-	load_bytes(bytes + 4 * 256, 4, size, cuts);
+	load_bytes(bytes + (size_t)4 * size, 4, size, cuts);
 	pick_words(cuts, at, size, high);
 	for (size_t k = 0; k < 4; k++) {
 		__m512d a = _mm512_castsi512_pd(_mm512_unpacklo_epi32(low[k], high[k]));
@@ -203,12 +242,54 @@ static ALWAYS_INLINE bool bin_size_f64(const bin_table *t, const double *x, size
 	return _mm512_cmp_pd_mask(sum, sum, _CMP_UNORD_Q) != 0;
 }
 
+static ALWAYS_INLINE __m512i search16_f64(const double *cuts, uint32_t steps, __m512d x)
+{
+	__m512d low = _mm512_loadu_pd(cuts), high = _mm512_loadu_pd(cuts + 8);
+	__m512i code = _mm512_setzero_si512();
+	for (uint32_t s = steps; s-- > 0;) {
+		__m512i at = _mm512_add_epi64(code, _mm512_set1_epi64((1 << s) - 1));
+		__mmask8 yes = _mm512_cmp_pd_mask(x, _mm512_permutex2var_pd(low, at, high), _CMP_GE_OQ);
+		code = _mm512_mask_add_epi64(code, yes, code, _mm512_set1_epi64(1 << s));
+	}
+	return code;
+}
+
+static ALWAYS_INLINE bool bin_search_f64(const bin_table *t, const double *x, size_t n, uint32_t steps, uint8_t *codes)
+{
+	const __m512i order = _mm512_set_epi16(31, 23, 15, 7, 30, 22, 14, 6, 29, 21, 13, 5, 28, 20, 12, 4, 27, 19, 11, 3, 26,
+		18, 10, 2, 25, 17, 9, 1, 24, 16, 8, 0);
+	__m512d sum = _mm512_setzero_pd();
+	for (size_t i = 0; i < n; i += 64) {
+		__m512i c[8], at[4];
+		uint64_t wanted = first_lanes(n - i);
+		for (size_t k = 0; k < 8; k++) {
+			__m512d v = _mm512_maskz_loadu_pd((__mmask8)(wanted >> (8 * k)), x + i + 8 * k);
+			sum = _mm512_add_pd(sum, v);
+			c[k] = search16_f64(t->wide, steps, v);
+		}
+		for (size_t k = 0; k < 4; k++)
+			at[k] = low_halves(c[2 * k], c[2 * k + 1]);
+		__m512i code = _mm512_packus_epi16(_mm512_packus_epi32(at[0], at[1]), _mm512_packus_epi32(at[2], at[3]));
+		_mm512_mask_storeu_epi8((void *)(codes + i), wanted, _mm512_permutexvar_epi16(order, code));
+	}
+	return _mm512_cmp_pd_mask(sum, sum, _CMP_UNORD_Q) != 0;
+}
+
+static ALWAYS_INLINE bool bin_few_f64(const bin_table *t, const double *x, size_t n, uint8_t *codes)
+{
+	if (t->n > 7)
+		return bin_search_f64(t, x, n, 4, codes);
+	return bin_search_f64(t, x, n, t->n > 3 ? 3 : 2, codes);
+}
+
 static bool bin_f64_avx512(const bin_table *t, const double *x, size_t n, void *codes)
 {
 	size_t few = n % 64 <= BIN_FEW ? n % 64 : 0, most = n - few;
 	uint8_t *to = codes;
 	bool nan = false;
-	if (most && t->n <= 63)
+	if (most && t->n <= 15)
+		nan = bin_few_f64(t, x, most, to);
+	else if (most && t->n <= 63)
 		nan = bin_size_f64(t, x, most, 64, to);
 	else if (most && t->n <= 127)
 		nan = bin_size_f64(t, x, most, 128, to);
