@@ -160,6 +160,8 @@ typedef struct linear_rows {
 	size_t n_outputs;
 	size_t n_sums; /* outputs to sum */
 	bool skip_missing;
+	double *out; /* [n_rows] if not NULL: the sums of the only output begin with `start` and go here instead */
+	double start;
 } linear_rows;
 
 typedef struct kernels kernels;

@@ -9,6 +9,7 @@
 
 #define TILE_BYTES 2048u  /* values of some features */
 #define SUMS 128u         /* rows times outputs whose sums are kept */
+#define DIRECT_ROWS 1024u /* of a block whose sums go where margins do */
 #define NARROW_RUN 16u    /* doubles on their way to floats */
 #define NARROW_FEATURES 128u /* of whole rows; and what is left, if that is less than a kernel takes */
 #define NARROW_ROWS 16u   /* as many as the largest tile */
@@ -26,6 +27,7 @@ typedef struct linear_plan {
 	bool transposes;    /* 16 adjacent floats of each row at once */
 	size_t tile;        /* whole rows of floats or doubles go through a kernel in such numbers, or 0 */
 	bool narrows;       /* these rows are doubles, the kernel's are floats */
+	bool direct;        /* the kernel's sums need no place of their own */
 	size_t few;         /* up to so many rows of adjacent values need no kernel, or 0 */
 } linear_plan;
 
@@ -56,6 +58,7 @@ static void choose_rows_kernel(linear_plan *p)
 	if (p->e->f->n_features >= tile && tile <= NARROW_ROWS) {
 		p->tile = tile;
 		p->few = tile && !p->narrows ? tile - 1 : FEW_ROWS;
+		p->direct = tile && !p->narrows && p->e->f->contract.n_outputs == 1;
 	}
 }
 
@@ -199,16 +202,22 @@ static void start_sums(const forest *f, linear_block *b)
 	}
 }
 
-static void add_rows(const linear_plan *p, linear_block *b)
+static linear_rows whole_rows(const linear_plan *p, row_range rows)
 {
 	const forest *f = p->e->f;
 	const input_view *view = p->view;
-	linear_rows rows = {.data = view->data + b->rows.first * view->row_stride, .row_stride = view->row_stride,
-		.n_rows = b->rows.n, .n_following = (size_t)(view->n_rows - b->rows.first), .n_features = f->n_features,
-		.n_outputs = f->contract.n_outputs, .n_sums = b->n,
-		.skip_missing = f->linear_skip_missing != 0};
+	return (linear_rows){.data = view->data + rows.first * view->row_stride, .row_stride = view->row_stride,
+		.n_rows = rows.n, .n_following = (size_t)(view->n_rows - rows.first), .n_features = f->n_features,
+		.n_outputs = f->contract.n_outputs, .n_sums = 1, .skip_missing = f->linear_skip_missing != 0};
+}
+
+static void add_rows(const linear_plan *p, linear_block *b)
+{
+	const forest *f = p->e->f;
+	linear_rows rows = whole_rows(p, b->rows);
+	rows.n_sums = b->n;
 	if (b->rows.n <= p->few)
-		engine_linear_few_rows(&rows, view->dtype, f->contract.sum, f->linear_weights + b->first, &b->sums);
+		engine_linear_few_rows(&rows, p->view->dtype, f->contract.sum, f->linear_weights + b->first, &b->sums);
 	else if (p->value_bytes == sizeof(float))
 		p->e->k->linear_rows_f32(&rows, p->e->linear_narrow + b->first, b->sums.f32);
 	else
@@ -297,8 +306,28 @@ static void take_largest(const forest *f, linear_block *b, double *best_margin, 
 	}
 }
 
+/* Whole tiles of a model of one output. */
+static void score_directly(const linear_plan *p, row_range rows, double *out)
+{
+	const forest *f = p->e->f;
+	bool base_first = f->contract.base_position == SCORE_BASE_FIRST;
+	linear_rows in = whole_rows(p, rows);
+	in.out = out;
+	in.start = base_first ? f->base[0] : 0.0;
+	if (p->value_bytes == sizeof(float))
+		p->e->k->linear_rows_f32(&in, p->e->linear_narrow, NULL);
+	else
+		p->e->k->linear_rows_f64(&in, f->linear_weights, NULL);
+	for (size_t r = 0; r < rows.n && !base_first; r++)
+		out[r] = forest_finish_margin(&f->contract, out[r], f->base[0], 1);
+}
+
 static void score_block(const linear_plan *p, row_range rows, size_t width, double *out)
 {
+	if (p->direct && rows.n % p->tile == 0) {
+		score_directly(p, rows, out);
+		return;
+	}
 	const forest *f = p->e->f;
 	uint32_t n_outputs = f->contract.n_outputs;
 	double best_margin[LINEAR_ROWS];
@@ -331,6 +360,7 @@ static void score_parts(const linear_plan *p, const engine_call *call, row_range
 	double margins[ROWS * FOREST_MAX_PART_OUTPUTS], *out = engine_row_out(call, rows.first, width);
 	linear_plan plain = *p;
 	plain.tile = plain.few = 0;
+	plain.direct = false;
 	for (size_t done = 0, n; done < rows.n; done += n) {
 		n = rows.n - done < ROWS ? rows.n - done : ROWS;
 		score_block(&plain, (row_range){rows.first + (int64_t)done, n}, f->contract.n_outputs, margins);
@@ -350,7 +380,7 @@ void engine_linear(const engine *e, const engine_call *call, row_range rows)
 	}
 	/* Columns and whole rows like long runs, and a single output leaves room for them. */
 	size_t block = (call->view->columns || plan.tile) && f->contract.n_outputs == 1 ? SUMS : LINEAR_ROWS;
-	block = plan.narrows && plan.tile ? plan.tile : block;
+	block = plan.direct ? DIRECT_ROWS : plan.narrows && plan.tile ? plan.tile : block;
 	bool links = call->output == SCORE_OUTPUT_PREDICTION && width >= f->contract.n_outputs &&
 		f->link != SCORE_LINK_IDENTITY;
 	for (size_t done = 0, n; done < rows.n; done += n) {
