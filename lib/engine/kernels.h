@@ -188,6 +188,9 @@ struct kernels {
 	/* codes[i] = number of cuts <= x[i]; NaN gives 0. Codes of 1, 2 and 4 bytes. True if a value may be NaN. */
 	bool (*bin_f32[3])(const bin_table *t, const float *x, size_t n, void *codes);
 	bool (*bin_f64[3])(const bin_table *t, const double *x, size_t n, void *codes);
+	/* to[i] = the highest code where x[i] is NaN, else from[i]. `to` may be `from`. */
+	void (*lift_f32[3])(const float *x, size_t n, const void *from, void *to);
+	void (*lift_f64[3])(const double *x, size_t n, const void *from, void *to);
 
 	/* Rows of 16 adjacent floats → 16 columns, `stride` floats apart. They and the stride are aligned to 64 bytes. */
 	void (*transpose16)(const char *rows, int64_t row_stride, size_t n, float *columns, size_t stride);

@@ -220,3 +220,44 @@ static bool bin_f64_avx512(const bin_table *t, const double *x, size_t n, void *
 	}
 	return nan;
 }
+
+/* ---- missing values at the highest code ------------------------------------------------------------------------- */
+
+static ALWAYS_INLINE void lift64(uint64_t missing, const uint8_t *from, uint8_t *to)
+{
+	_mm512_storeu_si512((void *)to, _mm512_or_si512(_mm512_loadu_si512((const void *)from), _mm512_movm_epi8(missing)));
+}
+
+static void lift_f32_avx512(const float *x, size_t n, const void *from, void *to)
+{
+	const uint8_t *codes = from;
+	uint8_t *lifted = to;
+	size_t i = 0;
+	for (; i + 64 <= n; i += 64) {
+		uint64_t missing = 0;
+		for (size_t k = 0; k < 4; k++) {
+			__m512 v = _mm512_loadu_ps(x + i + 16 * k);
+			missing |= (uint64_t)_mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q) << (16 * k);
+		}
+		lift64(missing, codes + i, lifted + i);
+	}
+	for (; i < n; i++)
+		lifted[i] = x[i] != x[i] ? UINT8_MAX : codes[i];
+}
+
+static void lift_f64_avx512(const double *x, size_t n, const void *from, void *to)
+{
+	const uint8_t *codes = from;
+	uint8_t *lifted = to;
+	size_t i = 0;
+	for (; i + 64 <= n; i += 64) {
+		uint64_t missing = 0;
+		for (size_t k = 0; k < 8; k++) {
+			__m512d v = _mm512_loadu_pd(x + i + 8 * k);
+			missing |= (uint64_t)_mm512_cmp_pd_mask(v, v, _CMP_UNORD_Q) << (8 * k);
+		}
+		lift64(missing, codes + i, lifted + i);
+	}
+	for (; i < n; i++)
+		lifted[i] = x[i] != x[i] ? UINT8_MAX : codes[i];
+}
