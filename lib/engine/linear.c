@@ -43,7 +43,7 @@ typedef struct linear_block {
 } linear_block;
 
 /* Rows of adjacent values in the type of the sums need no columns at all. */
-static void choose_rows_kernel(linear_plan *p)
+static void choose_rows_kernel(linear_plan *p, size_t width)
 {
 	const kernels *k = p->e->k;
 	const input_view *view = p->view;
@@ -58,11 +58,12 @@ static void choose_rows_kernel(linear_plan *p)
 	if (p->e->f->n_features >= tile && tile <= NARROW_ROWS) {
 		p->tile = tile;
 		p->few = tile && !p->narrows ? tile - 1 : FEW_ROWS;
-		p->direct = tile && !p->narrows && p->e->f->contract.n_outputs == 1;
+		p->direct = tile && !p->narrows && width == 1 && p->e->f->contract.n_outputs == 1;
 	}
 }
 
-static linear_plan make_plan(const engine *e, const input_view *view)
+/* `width` is that of a row of the output. */
+static linear_plan make_plan(const engine *e, const input_view *view, size_t width)
 {
 	const score_contract *c = &e->f->contract;
 	/* Derived columns are doubles whatever the caller has. */
@@ -76,7 +77,7 @@ static linear_plan make_plan(const engine *e, const input_view *view)
 	}
 	p.transposes = p.value_bytes == sizeof(float) && view->data && view->dtype == SCORE_F32 && !view->column_of_feature &&
 		view->column_stride == (int64_t)sizeof(float) && e->f->n_features >= LINEAR_FEATURES;
-	choose_rows_kernel(&p);
+	choose_rows_kernel(&p, width);
 	return p;
 }
 
@@ -372,8 +373,8 @@ static void score_parts(const linear_plan *p, const engine_call *call, row_range
 void engine_linear(const engine *e, const engine_call *call, row_range rows)
 {
 	const forest *f = e->f;
-	linear_plan plan = make_plan(e, call->view);
 	size_t width = engine_output_width(e, call->output, 0);
+	linear_plan plan = make_plan(e, call->view, width);
 	if (call->output == SCORE_OUTPUT_PREDICTION && f->link == SCORE_LINK_PARTS && width < f->contract.n_outputs) {
 		score_parts(&plan, call, rows, width);
 		return;
