@@ -9,6 +9,8 @@
 #include "../base/base.h"
 #include "contribution.h"
 
+#include <math.h>
+
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 #define BLOCK_ROWS 512
@@ -32,6 +34,21 @@ typedef struct bin_map {
 	const void *start;    /* [last + 1] of the codes' type */
 } bin_map;
 
+/*
+ * Floats as words of 16 bits: word = trunc(x * scale + bias), rounded once, at least 0, at most BIN_LAST_WORD; NaN has 0. Words never
+ * change the order of values, those of cuts are all different, above 0 and below BIN_LAST_WORD, so that two words decide unless they
+ * are equal. The high byte is the bucket.
+ */
+typedef struct word_map {
+	float scale, bias;
+	uint32_t steps;       /* of a binary search from start[b] on */
+	const uint8_t *start; /* [256] number of cuts in buckets below b; NULL: this feature has no word map */
+	const uint8_t *low;   /* [256] bytes of the words of cuts, 255 beyond them */
+	const uint8_t *high;
+} word_map;
+
+#define BIN_LAST_WORD 65534.0f
+
 /* Cuts of one feature for exact binning. `narrow` holds the cuts for float input: the smallest float >= the cut. */
 typedef struct bin_table {
 	uint32_t n;          /* cuts */
@@ -40,6 +57,7 @@ typedef struct bin_table {
 	const double *wide;  /* the same for double input; NULL when the model compares in float */
 	const double *wide_pivots;
 	bin_map narrow_map, wide_map;
+	word_map words; /* for kernels that look bytes up */
 	const uint8_t *narrow_bytes; /* byte k of cut i at 256 k + i, for kernels that look bytes up; NULL when n > 255 */
 	const uint8_t *wide_bytes;
 } bin_table;
@@ -60,6 +78,13 @@ static inline int32_t bin_bucket_f64(const bin_map *m, double x)
 	double y = (x - m->origin) * m->scale;
 	y = y > 0.0 ? y : 0.0;
 	return (int32_t)(y < m->last ? y : m->last);
+}
+
+static inline uint32_t bin_word(const word_map *m, float x)
+{
+	float y = fmaf(x, m->scale, m->bias);
+	y = y > 0.0f ? y : 0.0f;
+	return (uint32_t)(y < BIN_LAST_WORD ? y : BIN_LAST_WORD);
 }
 
 /* dst = mask ? b : a, on whole planes. */

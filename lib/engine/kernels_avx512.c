@@ -22,6 +22,7 @@
 
 #include "kernels_template.h"
 #include "isa/bin_avx512.h"
+#include "isa/words_avx512.h"
 #include "isa/levels_avx512.h"
 #include "rows_template.h"
 
@@ -49,7 +50,7 @@ const kernels engine_kernels_avx512 = {
 	.byte_planes_f64 = 8,
 	.byte_buckets = 256,
 	.look_up_cuts = true,
-	.bin_f32 = {bin_f32_avx512, bin_f32_u16_avx512, bin_f32_u32_avx512},
+	.bin_f32 = {bin_words_avx512, bin_f32_u16_avx512, bin_f32_u32_avx512},
 	.bin_f64 = {bin_f64_avx512, bin_f64_u16_avx512, bin_f64_u32_avx512},
 	.lift_f32 = {lift_f32_avx512, lift_f32_u16_avx512, lift_f32_u32_avx512},
 	.lift_f64 = {lift_f64_avx512, lift_f64_u16_avx512, lift_f64_u32_avx512},
