@@ -74,7 +74,7 @@ static ALWAYS_INLINE void ISA_NAME(combine8)(const uint8_t *cuts, size_t n, size
 	uint64_t *planes)
 {
 	for (size_t i = 0; i < n; i++, planes += PLANE_WORDS) {
-		__builtin_prefetch(planes + 8 * PLANE_WORDS, 1, 3);
+		__builtin_prefetch(planes + 4 * PLANE_WORDS, 1, 3);
 		const uint64_t *low = work + (16 + (cuts[i] & 15u)) * PLANE_WORDS;
 		const uint64_t *equal = work + (32 + (cuts[i] >> 4)) * PLANE_WORDS, *above = equal + 16 * PLANE_WORDS;
 		for (size_t k = 0; k < vectors; k++) {
