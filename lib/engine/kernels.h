@@ -226,9 +226,10 @@ struct kernels {
 	void (*linear_mixed)(const linear_run *run, const double *weights, void *sums);
 	void (*linear_f64)(const linear_run *run, const double *weights, void *sums);
 
-	/* The same for whole rows as they lie in the caller's memory, floats in float and doubles in double: a multiple of
-	 * tile_f32 or tile_f64 rows, of at least as many features. NULL: none. */
+	/* The same for whole rows as they lie in the caller's memory: a multiple of tile_f32 (floats) or tile_f64 (doubles) rows, of at
+	 * least as many features. NULL: none. */
 	void (*linear_rows_f32)(const linear_rows *rows, const float *weights, float *sums);
+	void (*linear_rows_mixed)(const linear_rows *rows, const double *weights, double *sums);
 	void (*linear_rows_f64)(const linear_rows *rows, const double *weights, double *sums);
 	size_t tile_f32, tile_f64;
 

@@ -59,6 +59,7 @@ const kernels engine_kernels_avx512 = {
 	.linear_mixed = linear_mixed_avx512,
 	.linear_f64 = linear_f64_avx512,
 	.linear_rows_f32 = linear_rows_f32_avx512,
+	.linear_rows_mixed = linear_rows_mixed_avx512,
 	.linear_rows_f64 = linear_rows_f64_avx512,
 	.tile_f32 = F32_LANES,
 	.tile_f64 = F64_LANES,

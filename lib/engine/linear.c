@@ -42,14 +42,13 @@ typedef struct linear_block {
 	_Alignas(64) char tile[TILE_BYTES];
 } linear_block;
 
-/* Rows of adjacent values in the type of the sums need no columns at all. */
+/* Rows of adjacent values need no columns at all. */
 static void choose_rows_kernel(linear_plan *p, size_t width)
 {
 	const kernels *k = p->e->k;
 	const input_view *view = p->view;
-	bool sums_f32 = p->kernel == k->linear_f32, sums_f64 = p->kernel == k->linear_f64;
-	bool is_f64 = view->dtype == SCORE_F64;
-	size_t tile = sums_f32 ? k->tile_f32 : sums_f64 && is_f64 ? k->tile_f64 : 0;
+	bool is_f64 = view->dtype == SCORE_F64, floats = p->value_bytes == sizeof(float);
+	size_t tile = floats && (!is_f64 || p->kernel == k->linear_f32) ? k->tile_f32 : !floats && is_f64 ? k->tile_f64 : 0;
 	if (!view->data || (!is_f64 && view->dtype != SCORE_F32) || view->column_of_feature || p->e->f->derived.n ||
 		view->column_stride != (int64_t)(is_f64 ? sizeof(double) : sizeof(float)))
 		return;
@@ -203,6 +202,18 @@ static void start_sums(const forest *f, linear_block *b)
 	}
 }
 
+/* Sums of whole tiles, or rows->out, for outputs from `first` on. */
+static void run_tiles(const linear_plan *p, const linear_rows *rows, uint32_t first, void *sums)
+{
+	const forest *f = p->e->f;
+	if (p->value_bytes == sizeof(double))
+		p->e->k->linear_rows_f64(rows, f->linear_weights + first, sums);
+	else if (f->contract.sum == SCORE_F32)
+		p->e->k->linear_rows_f32(rows, p->e->linear_narrow + first, sums);
+	else
+		p->e->k->linear_rows_mixed(rows, f->linear_weights + first, sums);
+}
+
 static linear_rows whole_rows(const linear_plan *p, row_range rows)
 {
 	const forest *f = p->e->f;
@@ -219,10 +230,8 @@ static void add_rows(const linear_plan *p, linear_block *b)
 	rows.n_sums = b->n;
 	if (b->rows.n <= p->few)
 		engine_linear_few_rows(&rows, p->view->dtype, f->contract.sum, f->linear_weights + b->first, &b->sums);
-	else if (p->value_bytes == sizeof(float))
-		p->e->k->linear_rows_f32(&rows, p->e->linear_narrow + b->first, b->sums.f32);
 	else
-		p->e->k->linear_rows_f64(&rows, f->linear_weights + b->first, b->sums.f64);
+		run_tiles(p, &rows, b->first, &b->sums);
 }
 
 /* The same for rows of doubles that count as floats, as many features at a time as a kernel takes. */
@@ -315,10 +324,7 @@ static void score_directly(const linear_plan *p, row_range rows, double *out)
 	linear_rows in = whole_rows(p, rows);
 	in.out = out;
 	in.start = base_first ? f->base[0] : 0.0;
-	if (p->value_bytes == sizeof(float))
-		p->e->k->linear_rows_f32(&in, p->e->linear_narrow, NULL);
-	else
-		p->e->k->linear_rows_f64(&in, f->linear_weights, NULL);
+	run_tiles(p, &in, 0, NULL);
 	for (size_t r = 0; r < rows.n && !base_first; r++)
 		out[r] = forest_finish_margin(&f->contract, out[r], f->base[0], 1);
 }

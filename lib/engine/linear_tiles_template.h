@@ -1,8 +1,9 @@
 /*
  * Weighted sums of rows that lie densely in the caller's memory: TILE_LANES rows and as many features are loaded, transposed
  * in registers and added, feature after feature, so that rows are lanes and each row's additions keep their order. Included
- * once per type with TILE_VALUE (float, double), TILE_VECTOR, TILE_LANES, TILE(name) for the vocabulary's words and
- * TILE_NAME(name) for this file's. Whole groups of rows only.
+ * once per type of values and sums with TILE_VALUE (float, double), TILE_VECTOR, TILE_LANES and TILE(name), the vocabulary's words for
+ * values; TILE_SUM, TILE_SUMS (a sum per lane) and TILE_ADD(name), its words for sums; and TILE_NAME(name) for this file's. Whole
+ * groups of rows only.
  */
 
 /* Cache lines that a tile is made of, if rows lie densely. */
@@ -21,14 +22,14 @@ static ALWAYS_INLINE void TILE_NAME(load_tile)(const linear_rows *in, const char
 }
 
 /* Columns [skip, TILE_LANES) of a tile, which are features from `weights` on. */
-static ALWAYS_INLINE void TILE_NAME(add_tile)(const TILE_VECTOR tile[TILE_LANES], size_t skip, const TILE_VALUE *weights,
-	size_t n_outputs, bool skip_missing, size_t n_sums, TILE_VECTOR *sums)
+static ALWAYS_INLINE void TILE_NAME(add_tile)(const TILE_VECTOR tile[TILE_LANES], size_t skip, const TILE_SUM *weights,
+	size_t n_outputs, bool skip_missing, size_t n_sums, TILE_SUMS *sums)
 {
 	for (size_t o = 0; o < n_sums; o++) {
-		TILE_VECTOR sum = sums[o];
-		const TILE_VALUE *w = weights + o;
+		TILE_SUMS sum = sums[o];
+		const TILE_SUM *w = weights + o;
 		for (size_t i = skip; i < TILE_LANES; i++, w += n_outputs)
-			sum = TILE(step)(sum, tile[i], *w, skip_missing);
+			sum = TILE_ADD(step)(sum, tile[i], *w, skip_missing);
 		sums[o] = sum;
 	}
 }
@@ -51,8 +52,8 @@ static ALWAYS_INLINE void TILE_NAME(ask_ahead)(const char *behind, size_t tile)
 }
 
 /* The features from `done` on, fewer than a tile has: it starts earlier, so that it stays within the row. */
-static __attribute__((noinline)) void TILE_NAME(add_rest)(const linear_rows *in, const char *rows, size_t done, const TILE_VALUE *weights,
-	bool skip_missing, size_t n_sums, TILE_VECTOR *sums)
+static __attribute__((noinline)) void TILE_NAME(add_rest)(const linear_rows *in, const char *rows, size_t done, const TILE_SUM *weights,
+	bool skip_missing, size_t n_sums, TILE_SUMS *sums)
 {
 	TILE_VECTOR tile[TILE_LANES];
 	size_t from = in->n_features - TILE_LANES;
@@ -61,8 +62,8 @@ static __attribute__((noinline)) void TILE_NAME(add_rest)(const linear_rows *in,
 }
 
 /* TILE_LANES rows from `row` on. `n_outputs` is that of `in`, a constant in most calls, so that weights lie where the compiler knows. */
-static ALWAYS_INLINE void TILE_NAME(add_rows)(const linear_rows *in, size_t row, const TILE_VALUE *weights, size_t n_outputs,
-	bool skip_missing, size_t n_sums, TILE_VECTOR *sums)
+static ALWAYS_INLINE void TILE_NAME(add_rows)(const linear_rows *in, size_t row, const TILE_SUM *weights, size_t n_outputs,
+	bool skip_missing, size_t n_sums, TILE_SUMS *sums)
 {
 	const char *rows = in->data + (int64_t)row * in->row_stride, *behind = rows + (int64_t)TILE_LANES * in->row_stride;
 	bool asks = TILE_NAME(is_long)(in) && row + 2 * TILE_LANES <= in->n_following;
@@ -76,7 +77,7 @@ static ALWAYS_INLINE void TILE_NAME(add_rows)(const linear_rows *in, size_t row,
 	}
 	if (f == in->n_features)
 		return;
-	TILE_VECTOR rest[LINEAR_OUTPUTS];
+	TILE_SUMS rest[LINEAR_OUTPUTS];
 	memcpy(rest, sums, n_sums * sizeof *rest);
 	TILE_NAME(add_rest)(in, rows, f, weights, skip_missing, n_sums, rest);
 	memcpy(sums, rest, n_sums * sizeof *rest);
@@ -86,27 +87,27 @@ static ALWAYS_INLINE void TILE_NAME(add_rows)(const linear_rows *in, size_t row,
  * A missing value makes the sum of its row NaN for good, so rows are summed without a look at their values first, and again
  * with one only if a sum is NaN. One output: the sum stays in a register.
  */
-static ALWAYS_INLINE bool TILE_NAME(sum_rows)(const linear_rows *in, size_t row, const TILE_VALUE *weights, size_t n_outputs,
-	bool skip_missing, TILE_VALUE *sums)
+static ALWAYS_INLINE bool TILE_NAME(sum_rows)(const linear_rows *in, size_t row, const TILE_SUM *weights, size_t n_outputs,
+	bool skip_missing, TILE_SUM *sums)
 {
-	TILE_VECTOR s = in->out ? TILE(fill)(in->start) : TILE(load)(sums + row);
+	TILE_SUMS s = in->out ? TILE_ADD(fill)(in->start) : TILE_ADD(load)(sums + row);
 	TILE_NAME(add_rows)(in, row, weights, n_outputs, skip_missing, 1, &s);
-	if (in->skip_missing && !skip_missing && TILE(has_nan)(s))
+	if (in->skip_missing && !skip_missing && TILE_ADD(has_nan)(s))
 		return false;
 	if (in->out)
-		TILE(widen)(in->out + row, s);
+		TILE_ADD(widen)(in->out + row, s);
 	else
-		TILE(store)(sums + row, s);
+		TILE_ADD(store)(sums + row, s);
 	return true;
 }
 
-static void TILE_NAME(sum_carefully)(const linear_rows *in, size_t row, const TILE_VALUE *weights, TILE_VALUE *sums)
+static void TILE_NAME(sum_carefully)(const linear_rows *in, size_t row, const TILE_SUM *weights, TILE_SUM *sums)
 {
 	TILE_NAME(sum_rows)(in, row, weights, in->n_outputs, true, sums);
 }
 
 /* Once a value was missing, more will be. */
-static ALWAYS_INLINE void TILE_NAME(sum_one)(const linear_rows *in, const TILE_VALUE *weights, size_t n_outputs, TILE_VALUE *sums)
+static ALWAYS_INLINE void TILE_NAME(sum_one)(const linear_rows *in, const TILE_SUM *weights, size_t n_outputs, TILE_SUM *sums)
 {
 	bool whole = true;
 	for (size_t r = 0; r < in->n_rows; r += TILE_LANES) {
@@ -116,22 +117,25 @@ static ALWAYS_INLINE void TILE_NAME(sum_one)(const linear_rows *in, const TILE_V
 	}
 }
 
-static void TILE_NAME(linear_rows)(const linear_rows *in, const TILE_VALUE *weights, TILE_VALUE *sums)
+static void TILE_NAME(linear_rows)(const linear_rows *in, const TILE_SUM *weights, TILE_SUM *sums)
 {
 	if (in->n_sums == 1 && in->n_outputs == 1) {
 		TILE_NAME(sum_one)(in, weights, 1, sums);
 		return;
 	}
 	for (size_t r = 0; r < in->n_rows; r += TILE_LANES) {
-		TILE_VECTOR s[LINEAR_OUTPUTS];
+		TILE_SUMS s[LINEAR_OUTPUTS];
 		for (size_t o = 0; o < in->n_sums; o++)
-			s[o] = TILE(load)(sums + o * in->n_rows + r);
+			s[o] = TILE_ADD(load)(sums + o * in->n_rows + r);
 		TILE_NAME(add_rows)(in, r, weights, in->n_outputs, in->skip_missing, in->n_sums, s);
 		for (size_t o = 0; o < in->n_sums; o++)
-			TILE(store)(sums + o * in->n_rows + r, s[o]);
+			TILE_ADD(store)(sums + o * in->n_rows + r, s[o]);
 	}
 }
 #undef TILE_VALUE
+#undef TILE_SUM
+#undef TILE_SUMS
+#undef TILE_ADD
 #undef TILE_VECTOR
 #undef TILE_LANES
 #undef TILE

@@ -290,10 +290,10 @@ static inline F32 f32_fill(double x)
 	return _mm256_set1_ps((float)x);
 }
 
-static inline void f32_widen(double *to, F32 x)
+static ALWAYS_INLINE void f32_halves(F32 x, F64 *low, F64 *high)
 {
-	_mm256_storeu_pd(to, _mm256_cvtps_pd(_mm256_castps256_ps128(x)));
-	_mm256_storeu_pd(to + 4, _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1)));
+	*low = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
+	*high = _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1));
 }
 
 /* Product and sum are rounded apart; `skip_missing`: where x is NaN the sum stays. */
@@ -321,11 +321,6 @@ static inline void f64_store(double *to, F64 x)
 static inline F64 f64_fill(double x)
 {
 	return _mm256_set1_pd(x);
-}
-
-static inline void f64_widen(double *to, F64 x)
-{
-	f64_store(to, x);
 }
 
 static ALWAYS_INLINE F64 f64_step(F64 sum, F64 x, double weight, bool skip_missing)

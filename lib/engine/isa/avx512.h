@@ -174,11 +174,10 @@ static inline F32 f32_fill(double x)
 	return _mm512_set1_ps((float)x);
 }
 
-static inline void f32_widen(double *to, F32 x)
+static ALWAYS_INLINE void f32_halves(F32 x, F64 *low, F64 *high)
 {
-	__m256 high = _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1));
-	_mm512_storeu_pd(to, _mm512_cvtps_pd(_mm512_castps512_ps256(x)));
-	_mm512_storeu_pd(to + 8, _mm512_cvtps_pd(high));
+	*low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
+	*high = _mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1)));
 }
 
 /* Product and sum are rounded apart; `skip_missing`: where x is NaN the sum stays. */
@@ -208,11 +207,6 @@ static inline void f64_store(double *to, F64 x)
 static inline F64 f64_fill(double x)
 {
 	return _mm512_set1_pd(x);
-}
-
-static inline void f64_widen(double *to, F64 x)
-{
-	f64_store(to, x);
 }
 
 static ALWAYS_INLINE F64 f64_step(F64 sum, F64 x, double weight, bool skip_missing)
