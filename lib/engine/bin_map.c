@@ -127,10 +127,10 @@ static bool map_words(const cut_list *c, word_map *map)
 	double low = c->narrow[0], high = c->narrow[c->n - 1];
 	double step = c->n > 1 ? high - low : fabs(low) + 1.0;
 	double scale = (LAST_CUT_WORD - FIRST_CUT_WORD) / step;
-	if (!isfinite(low) || !isfinite(step) || !(scale <= FLT_MAX))
+	if (!isfinite(low) || !isfinite(step) || !(scale <= FLT_MAX) || (float)scale == 0.0f)
 		return false;
 	map->scale = (float)scale;
-	map->bias = (float)(FIRST_CUT_WORD - low * (double)map->scale);
+	map->origin = (float)(low - FIRST_CUT_WORD / (double)map->scale);
 	for (uint32_t i = 0, before = 0; i < c->n; i++) {
 		uint32_t word = bin_word(map, c->narrow[i]);
 		if (word <= before || word >= (uint32_t)BIN_LAST_WORD)

@@ -9,8 +9,6 @@
 #include "../base/base.h"
 #include "contribution.h"
 
-#include <math.h>
-
 #define ALWAYS_INLINE inline __attribute__((always_inline))
 
 #define BLOCK_ROWS 512
@@ -35,12 +33,12 @@ typedef struct bin_map {
 } bin_map;
 
 /*
- * Floats as words of 16 bits: word = trunc(x * scale + bias), rounded once, at least 0, at most BIN_LAST_WORD; NaN has 0. Words never
- * change the order of values, those of cuts are all different, above 0 and below BIN_LAST_WORD, so that two words decide unless they
- * are equal. The high byte is the bucket.
+ * Floats as words of 16 bits: word = trunc((x - origin) * scale), at least 0, at most BIN_LAST_WORD; NaN has 0. Like buckets, words
+ * never change the order of values. Those of cuts are all different, above 0 and below BIN_LAST_WORD, so that two words decide
+ * unless they are equal. The high byte is the bucket.
  */
 typedef struct word_map {
-	float scale, bias;
+	float origin, scale;
 	uint32_t steps;       /* of a binary search from start[b] on */
 	const uint8_t *start; /* [256] number of cuts in buckets below b; NULL: this feature has no word map */
 	const uint8_t *low;   /* [256] bytes of the words of cuts, 255 beyond them */
@@ -82,7 +80,7 @@ static inline int32_t bin_bucket_f64(const bin_map *m, double x)
 
 static inline uint32_t bin_word(const word_map *m, float x)
 {
-	float y = fmaf(x, m->scale, m->bias);
+	float y = (x - m->origin) * m->scale;
 	y = y > 0.0f ? y : 0.0f;
 	return (uint32_t)(y < BIN_LAST_WORD ? y : BIN_LAST_WORD);
 }

@@ -260,22 +260,6 @@ static inline uint64_t simulated_mask_cmpeq_epu8_mask(uint64_t among, simde__m51
 #undef _mm512_mask_cmpeq_epu8_mask
 #define _mm512_mask_cmpeq_epu8_mask simulated_mask_cmpeq_epu8_mask
 
-/* Rounded once. */
-static inline simde__m512 simulated_fmadd_ps(simde__m512 a, simde__m512 b, simde__m512 c)
-{
-	float x[16], y[16], z[16];
-	simde__m512 result;
-	memcpy(x, &a, sizeof x);
-	memcpy(y, &b, sizeof y);
-	memcpy(z, &c, sizeof z);
-	for (unsigned i = 0; i < 16; i++)
-		z[i] = fmaf(x[i], y[i], z[i]);
-	memcpy(&result, z, sizeof result);
-	return result;
-}
-#undef _mm512_fmadd_ps
-#define _mm512_fmadd_ps simulated_fmadd_ps
-
 static inline uint64_t simulated_cmpeq_epu8_mask(simde__m512i a, simde__m512i b)
 {
 	return simulated_mask_cmpeq_epu8_mask(~(uint64_t)0, a, b);

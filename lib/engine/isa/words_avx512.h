@@ -1,23 +1,23 @@
 /*
  * Floats to byte codes by 16-bit words: 64 values at a time, all tables in registers.
  *
- * A feature's word map (kernels.h) makes words of values without changing their order: its high byte is a bucket, which says where the
- * search begins, and words of cuts are compared with it byte by byte. Words that differ decide for their values. A value that has
- * the word of a cut, which is the only one that has it, is compared with the cut itself afterwards; where many values do, as numbers
- * that are cuts themselves, the caller is told to take the longer way. Included after bin_avx512.h.
+ * A word map (kernels.h) makes words of values without changing their order. The high byte is a bucket, which says where the
+ * search begins; words of cuts are compared with it byte by byte. Words that differ decide for their values. A value that has
+ * the word of a cut, the only one that has it, is compared with the cut itself afterwards; where many values do, as numbers
+ * that are cuts themselves, bin_avx512.h is the shorter way. Included after it.
  */
 
 #define MANY_TIES 16 /* of 64 */
 
 typedef struct word_tables {
-	__m512 scale, bias, last;
+	__m512 origin, scale, last;
 	__m512i start[4], low[4], high[4];
 } word_tables;
 
 static ALWAYS_INLINE void load_words(const word_map *map, unsigned size, word_tables *t)
 {
+	t->origin = _mm512_set1_ps(map->origin);
 	t->scale = _mm512_set1_ps(map->scale);
-	t->bias = _mm512_set1_ps(map->bias);
 	t->last = _mm512_set1_ps(BIN_LAST_WORD);
 	load_bytes(map->start, 1, 256, t->start);
 	load_bytes(map->low, 1, size, t->low);
@@ -26,13 +26,13 @@ static ALWAYS_INLINE void load_words(const word_map *map, unsigned size, word_ta
 
 static ALWAYS_INLINE __m512i word16(const word_tables *t, __m512 x)
 {
-	return _mm512_cvttps_epi32(_mm512_min_ps(t->last, _mm512_fmadd_ps(x, t->scale, t->bias)));
+	return _mm512_cvttps_epi32(_mm512_min_ps(t->last, _mm512_mul_ps(_mm512_sub_ps(x, t->origin), t->scale)));
 }
 
 /* Low and high bytes of the words of 64 values, in their order. */
 static ALWAYS_INLINE void word_bytes(const word_tables *t, const __m512 x[4], __m512i *low, __m512i *high)
 {
-	/* Where packs leave the low byte of each word: those of values 16 k + 4 l … + 3 lie in half k % 2 of lane l of register k / 2. */
+	/* Where packs leave low bytes: those of values 16 k + 4 l … + 3 in half k % 2 of lane l of register k / 2. */
 	const __m512i place = _mm512_setr_epi32(0x06040200, 0x16141210, 0x26242220, 0x36343230, 0x0e0c0a08, 0x1e1c1a18, 0x2e2c2a28,
 		0x3e3c3a38, 0x46444240, 0x56545250, 0x66646260, 0x76747270, 0x4e4c4a48, 0x5e5c5a58, 0x6e6c6a68, 0x7e7c7a78);
 	__m512i a = _mm512_packus_epi32(word16(t, x[0]), word16(t, x[1]));
@@ -69,7 +69,7 @@ static ALWAYS_INLINE void part_tie(const bin_table *t, const float *x, uint64_t 
 	codes[i] = (uint8_t)(code - (below & (ties != 0)));
 }
 
-/* Of n values, in groups of 64. They wait until all are known, because a code is read badly that was just written among 63 others. */
+/* Of n values, in groups of 64. They wait until all are known: to read a code that was just written among 63 others takes long. */
 static inline void part_ties(const bin_table *t, const float *x, size_t n, const uint64_t *ties, uint8_t *codes)
 {
 	for (size_t i = 0; i < n; i += 64) {
@@ -81,8 +81,8 @@ static inline void part_ties(const bin_table *t, const float *x, size_t n, const
 }
 
 /* Values [0, n), whole groups of 64, at most BLOCK_ROWS, or as many until ties are many; returns how many have their codes. */
-static ALWAYS_INLINE size_t bin_words_steps(const bin_table *t, const float *x, size_t n, unsigned size, uint32_t steps, uint8_t *codes,
-	bool *nan)
+static ALWAYS_INLINE size_t bin_words_steps(const bin_table *t, const float *x, size_t n, unsigned size, uint32_t steps,
+	uint8_t *codes, bool *nan)
 {
 	word_tables tables;
 	__m512 sum = _mm512_setzero_ps();
