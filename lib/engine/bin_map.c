@@ -163,19 +163,21 @@ static bool make_words(sl_arena *arena, const cut_list *c, bin_table *t)
 	word_map map = {.start = NULL};
 	if (c->n == 0 || !map_words(c, &map))
 		return true;
-	uint8_t *tables = sl_arena_alloc(arena, 3 * 256, 1);
+	/* Kernels look bytes up in whole registers, as few as hold what is behind the last cut, too. */
+	const size_t size = t->n < 64 ? 64 : t->n < 128 ? 128 : 256;
+	uint8_t *tables = sl_arena_alloc(arena, 256 + 2 * size, 1);
 	if (!tables)
 		return false;
 	start_words(c, &map, tables);
-	memset(tables + 256, 0xff, 512);
+	memset(tables + 256, 0xff, 2 * size);
 	for (uint32_t i = 0; i < c->n; i++) {
 		uint32_t word = bin_word(&map, c->narrow[i]);
 		tables[256 + i] = (uint8_t)word;
-		tables[512 + i] = (uint8_t)(word >> 8);
+		tables[256 + size + i] = (uint8_t)(word >> 8);
 	}
 	map.start = tables;
 	map.low = tables + 256;
-	map.high = tables + 512;
+	map.high = tables + 256 + size;
 	if (map.steps <= 2 * t->narrow_map.steps)
 		t->words = map;
 	return true;

@@ -41,7 +41,7 @@ typedef struct word_map {
 	float origin, scale;
 	uint32_t steps;       /* of a binary search from start[b] on */
 	const uint8_t *start; /* [256] number of cuts in buckets below b; NULL: this feature has no word map */
-	const uint8_t *low;   /* [256] bytes of the words of cuts, 255 beyond them */
+	const uint8_t *low;   /* bytes of the words of cuts, 255 beyond them up to 64, 128 or 256, more than there are cuts */
 	const uint8_t *high;
 } word_map;
 
