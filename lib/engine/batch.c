@@ -10,7 +10,10 @@
  * wait for them when the block begins. */
 typedef struct rows_ahead {
 	const char *at;
-	size_t lines, step; /* cache lines; after so many trees, step of them */
+	size_t lines, step;      /* cache lines; after so many trees, step of them */
+	const input_view *view;  /* with columns: their lines come one column after the other */
+	row_range rows;
+	uint32_t next;           /* feature */
 } rows_ahead;
 
 #define MOST_LINES_AHEAD 4096u /* 256 KB: more would drive the model out of the second-level cache */
@@ -189,11 +192,32 @@ static void run_levels(const engine *e, const workspace *w, uint32_t first, uint
 			w->sums);
 }
 
+/* The rows' lines in the next column of dense values. */
+static bool next_column(const engine *e, rows_ahead *ahead)
+{
+	while (ahead->view && ahead->next < e->n_used_inputs) {
+		const score_column *c = ahead->view->columns + input_column(ahead->view, e->used_features[ahead->next++]);
+		const int64_t size = c->dtype == SCORE_F32 ? sizeof(float) : sizeof(double);
+		if ((c->dtype != SCORE_F32 && c->dtype != SCORE_F64) || (c->stride_bytes && c->stride_bytes != size))
+			continue;
+		ahead->at = (const char *)c->values + (c->offset + ahead->rows.first) * size;
+		ahead->lines = ahead->rows.n * (size_t)size / SL_CACHE_LINE;
+		return true;
+	}
+	return false;
+}
+
 static void find_ahead(const engine *e, const engine_call *call, row_range rows, rows_ahead *ahead)
 {
 	const input_view *view = call->view;
 	size_t bytes = rows.n * (size_t)view->row_stride, times = (call->tree_end - call->tree_begin) / SUM_TREES + 1;
-	*ahead = (rows_ahead){NULL, 0, 0};
+	size_t column_lines = rows.n * (size_t)e->n_used_inputs * sizeof(float) / SL_CACHE_LINE;
+	*ahead = (rows_ahead){.at = NULL};
+	if (view->columns && column_lines <= MOST_LINES_AHEAD) {
+		ahead->view = view;
+		ahead->rows = rows;
+		ahead->step = column_lines / times + 1;
+	}
 	/* Not where rows are far apart, or not rows. */
 	if (!view->data || view->row_stride <= 0 || (size_t)view->row_stride > 8 * (size_t)e->f->n_features ||
 		bytes / SL_CACHE_LINE > MOST_LINES_AHEAD)
@@ -203,15 +227,15 @@ static void find_ahead(const engine *e, const engine_call *call, row_range rows,
 	ahead->step = ahead->lines / times + 1;
 }
 
-static void fetch_ahead(rows_ahead *ahead)
+static void fetch_ahead(const engine *e, rows_ahead *ahead)
 {
-	size_t n = ahead->lines < ahead->step ? ahead->lines : ahead->step;
-	if (!n)
-		return;
-	for (size_t i = 0; i < n; i++)
-		__builtin_prefetch(ahead->at + i * SL_CACHE_LINE, 0, 2);
-	ahead->at += n * SL_CACHE_LINE;
-	ahead->lines -= n;
+	for (size_t left = ahead->step, n; left && (ahead->lines || next_column(e, ahead)); left -= n) {
+		n = ahead->lines < left ? ahead->lines : left;
+		for (size_t i = 0; i < n; i++)
+			__builtin_prefetch(ahead->at + i * SL_CACHE_LINE, 0, 2);
+		ahead->at += n * SL_CACHE_LINE;
+		ahead->lines -= n;
+	}
 }
 
 static void run_program(const engine *e, const workspace *w, uint32_t tree, size_t words, uint8_t *leaf_codes)
@@ -248,7 +272,7 @@ static void run_trees(const engine *e, const workspace *w, uint32_t first, uint3
 	}
 	for (uint32_t t = first; t < end; t += SUM_TREES) {
 		uint32_t n = end - t < SUM_TREES ? end - t : SUM_TREES;
-		fetch_ahead(w->ahead);
+		fetch_ahead(e, w->ahead);
 		for (uint32_t i = 0; i < n;) {
 			uint32_t followed = w->k->follow_cursors ? follow_cursors(e, w, t + i, n - i, w->leaf_codes + i) : 0;
 			if (!followed)

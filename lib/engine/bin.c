@@ -201,6 +201,17 @@ static void fetch_bitmaps(const engine *e, const input_view *view, row_range row
 	}
 }
 
+/* Each column begins somewhere else, which the processor does not foresee: ask for the next one's values, if they are floats. */
+static void fetch_column(const input_view *view, uint32_t feature, row_range rows)
+{
+	const score_column *c = view->columns + input_column(view, feature);
+	if (c->dtype != SCORE_F32 || (c->stride_bytes && c->stride_bytes != (int64_t)sizeof(float)))
+		return;
+	const char *from = (const char *)c->values + (c->offset + rows.first) * (int64_t)sizeof(float);
+	for (size_t i = 0; i < rows.n * sizeof(float); i += SL_CACHE_LINE)
+		__builtin_prefetch(from + i);
+}
+
 void engine_bin_columns(const engine *e, const input_view *view, row_range rows, size_t padded, void *tile, void *codes)
 {
 	bool tiles = e->f->n_features >= ROW_TILE && can_transpose(e, view, 0);
@@ -221,6 +232,8 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 			u += bin_tile(e, view, rows, u, tile, TILE_ROWS, codes, BLOCK_ROWS);
 		} else {
 			values v = fetch(e, view, e->used_features[u], rows, tile);
+			if (view->columns && u + 1 < e->n_used_inputs)
+				fetch_column(view, e->used_features[u + 1], rows);
 			bin_feature(e, u++, &v, codes, BLOCK_ROWS);
 		}
 		pad_codes(e, e->first_column[first], e->first_column[u], rows.n, padded, codes);

@@ -7,6 +7,7 @@
  */
 #include "parts.h"
 
+#include <float.h>
 #include <math.h>
 
 #define LEAST_BUCKETS 16u
@@ -135,6 +136,73 @@ static uint8_t *spread_cuts(sl_arena *arena, const void *cuts, size_t n, size_t 
 	return to;
 }
 
+/* ---- words ------------------------------------------------------------------------------------------------ */
+
+#define FIRST_CUT_WORD 256.0 /* so that what lies below the first cut by little has a bucket of its own */
+#define LAST_CUT_WORD 65279.0
+
+/* False: some cuts would share a word, or be where all that lies beyond is. */
+static bool map_words(const cut_list *c, word_map *map)
+{
+	double low = c->narrow[0], high = c->narrow[c->n - 1];
+	double step = c->n > 1 ? high - low : fabs(low) + 1.0;
+	double scale = (LAST_CUT_WORD - FIRST_CUT_WORD) / step;
+	if (!isfinite(low) || !isfinite(step) || !(scale <= FLT_MAX) || (float)scale == 0.0f)
+		return false;
+	map->scale = (float)scale;
+	map->origin = (float)(low - FIRST_CUT_WORD / (double)map->scale);
+	for (uint32_t i = 0, before = 0; i < c->n; i++) {
+		uint32_t word = bin_word(map, c->narrow[i]);
+		if (word <= before || word >= (uint32_t)BIN_LAST_WORD)
+			return false;
+		before = word;
+	}
+	return true;
+}
+
+/* Bucket by bucket. As with other maps a long search starts a little lower; one step may look behind the last cut. */
+static void start_words(const cut_list *c, word_map *map, uint8_t start[256])
+{
+	uint32_t first[257] = {0}, most = 0;
+	for (uint32_t b = 0, below = 0; b <= 256; b++) {
+		while (below < c->n && bin_word(map, c->narrow[below]) >> 8 < b)
+			below++;
+		first[b] = below;
+		most = b && below - first[b - 1] > most ? below - first[b - 1] : most;
+	}
+	for (map->steps = 1; most >> map->steps;)
+		map->steps++;
+	uint32_t reach = map->steps > 1 ? ((uint32_t)1 << map->steps) - 1 : 0, latest = c->n > reach ? c->n - reach : 0;
+	for (uint32_t b = 0; b < 256; b++)
+		start[b] = (uint8_t)(first[b] < latest ? first[b] : latest);
+}
+
+/* A word map where it is the shorter way: a step of its search costs about half of one of the others. */
+static bool make_words(sl_arena *arena, const cut_list *c, bin_table *t)
+{
+	word_map map = {.start = NULL};
+	if (c->n == 0 || !map_words(c, &map))
+		return true;
+	/* Kernels look bytes up in whole registers, as few as hold what is behind the last cut, too. */
+	const size_t size = t->n < 64 ? 64 : t->n < 128 ? 128 : 256;
+	uint8_t *tables = sl_arena_alloc(arena, 256 + 2 * size, 1);
+	if (!tables)
+		return false;
+	start_words(c, &map, tables);
+	memset(tables + 256, 0xff, 2 * size);
+	for (uint32_t i = 0; i < c->n; i++) {
+		uint32_t word = bin_word(&map, c->narrow[i]);
+		tables[256 + i] = (uint8_t)word;
+		tables[256 + size + i] = (uint8_t)(word >> 8);
+	}
+	map.start = tables;
+	map.low = tables + 256;
+	map.high = tables + 256 + size;
+	if (map.steps <= 2 * t->narrow_map.steps)
+		t->words = map;
+	return true;
+}
+
 bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t)
 {
 	uint32_t n = t->n && isnan(t->narrow[t->n - 1]) ? t->n - 1 : t->n; /* nothing reaches a NaN cut */
@@ -148,5 +216,7 @@ bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t)
 		return true;
 	t->narrow_bytes = spread_cuts(arena, t->narrow, bin_padded(t->n), sizeof *t->narrow);
 	t->wide_bytes = t->wide ? spread_cuts(arena, t->wide, bin_padded(t->n), sizeof *t->wide) : NULL;
+	if (!make_words(arena, &(cut_list){.narrow = t->narrow, .n = n}, t))
+		return false;
 	return t->narrow_bytes && (t->wide_bytes || !t->wide);
 }

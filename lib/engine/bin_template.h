@@ -11,39 +11,38 @@ static bool CODE_NAME(rank)(const engine *e, uint32_t used, const values *v, COD
 	return e->k->bin_f64[sizeof(CODE) / 2](t, v->wide, v->n, codes);
 }
 
-/* Move missing values of `codes` where the column wants them. */
-static void CODE_NAME(place_missing)(const code_column *column, const values *v, bool may_be_missing, CODE *codes)
+/* A numeric column from the base column, which it may be. */
+static void CODE_NAME(place_missing)(const engine *e, const code_column *column, const values *v, bool may_be_missing,
+	const CODE *ranks, CODE *codes)
 {
 	CODE at = column->missing == MISSING_HIGH ? (CODE)-1 : 0;
 	if (column->zero_is_missing) {
 		for (size_t i = 0; i < v->n; i++)
-			codes[i] = engine_is_missing(column, value_at(v, i)) ? at : codes[i];
+			codes[i] = engine_is_missing(column, value_at(v, i)) ? at : ranks[i];
 	} else if (!at || !may_be_missing) {
-		return;
+		if (codes != ranks)
+			memcpy(codes, ranks, v->n * sizeof *codes);
 	} else if (v->narrow) {
-		for (size_t i = 0; i < v->n; i++)
-			codes[i] = v->narrow[i] != v->narrow[i] ? at : codes[i];
+		e->k->lift_f32[sizeof(CODE) / 2](v->narrow, v->n, ranks, codes);
 	} else {
-		for (size_t i = 0; i < v->n; i++)
-			codes[i] = v->wide[i] != v->wide[i] ? at : codes[i];
+		e->k->lift_f64[sizeof(CODE) / 2](v->wide, v->n, ranks, codes);
 	}
 }
 
-/* Column c starts at codes + c * stride. A feature's numeric columns come before its category column. */
+/* Column c starts at codes + c * stride. A feature's numeric columns come before its category column; the first of them is the base
+ * column until the others are made. */
 static inline void CODE_NAME(bin_strided)(const engine *e, uint32_t used, const values *v, CODE *codes, size_t stride)
 {
-	uint32_t first = e->first_column[used], end = e->first_column[used + 1];
+	uint32_t first = e->first_column[used];
 	CODE *ranks = codes + first * stride;
 	bool may_be_missing = false;
 	if (!e->columns[first].is_category)
 		may_be_missing = CODE_NAME(rank)(e, used, v, ranks);
-	for (uint32_t c = first + 1; c < end && !e->columns[c].is_category; c++)
-		memcpy(codes + c * stride, ranks, v->n * sizeof *codes);
-	for (uint32_t c = first; c < end; c++) {
+	for (uint32_t c = e->first_column[used + 1]; c-- > first;) {
 		const code_column *column = e->columns + c;
 		CODE *to = codes + c * stride;
 		if (!column->is_category) {
-			CODE_NAME(place_missing)(column, v, may_be_missing, to);
+			CODE_NAME(place_missing)(e, column, v, may_be_missing, ranks, to);
 			continue;
 		}
 		for (size_t i = 0; i < v->n; i++)

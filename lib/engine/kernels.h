@@ -32,6 +32,21 @@ typedef struct bin_map {
 	const void *start;    /* [last + 1] of the codes' type */
 } bin_map;
 
+/*
+ * Floats as words of 16 bits: word = trunc((x - origin) * scale), at least 0, at most BIN_LAST_WORD; NaN has 0. Like buckets, words
+ * never change the order of values. Those of cuts are all different, above 0 and below BIN_LAST_WORD, so that two words decide
+ * unless they are equal. The high byte is the bucket.
+ */
+typedef struct word_map {
+	float origin, scale;
+	uint32_t steps;       /* of a binary search from start[b] on */
+	const uint8_t *start; /* [256] number of cuts in buckets below b; NULL: this feature has no word map */
+	const uint8_t *low;   /* bytes of the words of cuts, 255 beyond them up to 64, 128 or 256, more than there are cuts */
+	const uint8_t *high;
+} word_map;
+
+#define BIN_LAST_WORD 65534.0f
+
 /* Cuts of one feature for exact binning. `narrow` holds the cuts for float input: the smallest float >= the cut. */
 typedef struct bin_table {
 	uint32_t n;          /* cuts */
@@ -40,6 +55,7 @@ typedef struct bin_table {
 	const double *wide;  /* the same for double input; NULL when the model compares in float */
 	const double *wide_pivots;
 	bin_map narrow_map, wide_map; /* not made for byte codes of up to few_cuts cuts */
+	word_map words; /* for kernels that look bytes up; not made for up to few_cuts cuts */
 	/* Byte k of cut i at bin_padded(n) * k + i, for kernels that look bytes up; NULL when n > 255 or up to few_cuts. */
 	const uint8_t *narrow_bytes;
 	const uint8_t *wide_bytes;
@@ -64,6 +80,13 @@ static inline int32_t bin_bucket_f64(const bin_map *m, double x)
 	double y = (x - m->origin) * m->scale;
 	y = y > 0.0 ? y : 0.0;
 	return (int32_t)(y < m->last ? y : m->last);
+}
+
+static inline uint32_t bin_word(const word_map *m, float x)
+{
+	float y = (x - m->origin) * m->scale;
+	y = y > 0.0f ? y : 0.0f;
+	return (uint32_t)(y < BIN_LAST_WORD ? y : BIN_LAST_WORD);
 }
 
 /* dst = mask ? b : a, on whole planes. */
@@ -169,6 +192,8 @@ typedef struct linear_rows {
 	size_t n_outputs;
 	size_t n_sums; /* outputs to sum */
 	bool skip_missing;
+	double *out; /* [n_rows] if not NULL: the sums of the only output begin with `start` and go here instead */
+	double start;
 } linear_rows;
 
 typedef struct kernels kernels;
@@ -197,6 +222,9 @@ struct kernels {
 	/* codes[i] = number of cuts <= x[i]; NaN gives 0. Codes of 1, 2 and 4 bytes. True if a value may be NaN. */
 	bool (*bin_f32[3])(const bin_table *t, const float *x, size_t n, void *codes);
 	bool (*bin_f64[3])(const bin_table *t, const double *x, size_t n, void *codes);
+	/* to[i] = the highest code where x[i] is NaN, else from[i]. `to` may be `from`. */
+	void (*lift_f32[3])(const float *x, size_t n, const void *from, void *to);
+	void (*lift_f64[3])(const double *x, size_t n, const void *from, void *to);
 
 	/* Rows of 16 adjacent floats → 16 columns, `stride` floats apart. They and the stride are aligned to 64 bytes. */
 	void (*transpose16)(const char *rows, int64_t row_stride, size_t n, float *columns, size_t stride);
@@ -207,9 +235,10 @@ struct kernels {
 	void (*linear_mixed)(const linear_run *run, const double *weights, void *sums);
 	void (*linear_f64)(const linear_run *run, const double *weights, void *sums);
 
-	/* The same for whole rows as they lie in the caller's memory, floats in float and doubles in double: a multiple of
-	 * tile_f32 or tile_f64 rows, of at least as many features. NULL: none. */
+	/* The same for whole rows as they lie in the caller's memory: a multiple of tile_f32 (floats) or tile_f64 (doubles) rows, of at
+	 * least as many features. NULL: none. */
 	void (*linear_rows_f32)(const linear_rows *rows, const float *weights, float *sums);
+	void (*linear_rows_mixed)(const linear_rows *rows, const double *weights, double *sums);
 	void (*linear_rows_f64)(const linear_rows *rows, const double *weights, double *sums);
 	size_t tile_f32, tile_f64;
 

@@ -22,6 +22,7 @@
 
 #include "kernels_template.h"
 #include "isa/bin_avx512.h"
+#include "isa/words_avx512.h"
 #include "isa/levels_avx512.h"
 #include "rows_template.h"
 
@@ -51,13 +52,16 @@ const kernels engine_kernels_avx512 = {
 	.byte_buckets = 256,
 	.few_cuts = 15,
 	.look_up_cuts = true,
-	.bin_f32 = {bin_f32_avx512, bin_f32_u16_avx512, bin_f32_u32_avx512},
+	.bin_f32 = {bin_words_avx512, bin_f32_u16_avx512, bin_f32_u32_avx512},
 	.bin_f64 = {bin_f64_avx512, bin_f64_u16_avx512, bin_f64_u32_avx512},
+	.lift_f32 = {lift_f32_avx512, lift_f32_u16_avx512, lift_f32_u32_avx512},
+	.lift_f64 = {lift_f64_avx512, lift_f64_u16_avx512, lift_f64_u32_avx512},
 	.transpose16 = transpose16_avx512,
 	.linear_f32 = linear_f32_avx512,
 	.linear_mixed = linear_mixed_avx512,
 	.linear_f64 = linear_f64_avx512,
 	.linear_rows_f32 = linear_rows_f32_avx512,
+	.linear_rows_mixed = linear_rows_mixed_avx512,
 	.linear_rows_f64 = linear_rows_f64_avx512,
 	.tile_f32 = F32_LANES,
 	.tile_f64 = F64_LANES,

@@ -12,8 +12,8 @@
  * vocabulary may define its own sum, transpose16 and binning to byte codes with a HAVE_ macro; the plain C below is the
  * reference. With FEW_CUTS it
  * has above8, comparisons of codes with so few cuts. With
- * HAVE_TILES it has F32 and F64, vectors of F32_LANES floats and F64_LANES doubles: load, store, step, has_nan and
- * transpose.
+ * HAVE_TILES it has F32 and F64, vectors of F32_LANES floats and F64_LANES doubles: load, fill, store, step, has_nan,
+ * transpose, and f32_halves, which makes doubles of floats.
  */
 
 /* Loops over the vectors of a plane are unrolled for full blocks: `vectors` is then a constant. */
@@ -74,6 +74,7 @@ static ALWAYS_INLINE void ISA_NAME(combine8)(const uint8_t *cuts, size_t n, size
 	uint64_t *planes)
 {
 	for (size_t i = 0; i < n; i++, planes += PLANE_WORDS) {
+		__builtin_prefetch(planes + 4 * PLANE_WORDS, 1, 3);
 		const uint64_t *low = work + (16 + (cuts[i] & 15u)) * PLANE_WORDS;
 		const uint64_t *equal = work + (32 + (cuts[i] >> 4)) * PLANE_WORDS, *above = equal + 16 * PLANE_WORDS;
 		for (size_t k = 0; k < vectors; k++) {
@@ -322,16 +323,84 @@ typedef lanes lanes_in_memory __attribute__((may_alias));
 
 #ifdef HAVE_TILES
 #define KEEP_IN_REGISTER(pointer) __asm__("" : "+r"(pointer))
+/* Compilers would finish one of two sums first and keep what the other needs, more than there are registers. */
+#ifdef SL_SIMULATED_AVX512
+#define KEEP_IN_STEP(a, b) ((void)0)
+#else
+#define KEEP_IN_STEP(a, b) __asm__("" : "+v"(a), "+v"(b))
+#endif
+
+static inline void f32_widen(double *to, F32 x)
+{
+	F64 low, high;
+	f32_halves(x, &low, &high);
+	f64_store(to, low);
+	f64_store(to + F64_LANES, high);
+}
+
+/* Sums in double of as many rows as there are floats in a vector. */
+typedef struct wide_sums {
+	F64 low, high;
+} wide_sums;
+
+static ALWAYS_INLINE wide_sums wide_fill(double x)
+{
+	return (wide_sums){f64_fill(x), f64_fill(x)};
+}
+
+static ALWAYS_INLINE wide_sums wide_load(const double *from)
+{
+	return (wide_sums){f64_load(from), f64_load(from + F64_LANES)};
+}
+
+static ALWAYS_INLINE void wide_store(double *to, wide_sums sums)
+{
+	f64_store(to, sums.low);
+	f64_store(to + F64_LANES, sums.high);
+}
+
+static ALWAYS_INLINE wide_sums wide_step(wide_sums sums, F32 x, double weight, bool skip_missing)
+{
+	F64 low, high;
+	f32_halves(x, &low, &high);
+	sums = (wide_sums){f64_step(sums.low, low, weight, skip_missing), f64_step(sums.high, high, weight, skip_missing)};
+	KEEP_IN_STEP(sums.low, sums.high);
+	return sums;
+}
+
+static ALWAYS_INLINE bool wide_has_nan(wide_sums sums)
+{
+	return f64_has_nan(sums.low) || f64_has_nan(sums.high);
+}
+
+#define f64_widen f64_store
+#define wide_widen wide_store
+
 #define TILE_VALUE float
 #define TILE_VECTOR F32
 #define TILE_LANES F32_LANES
 #define TILE(name) f32_##name
+#define TILE_SUM float
+#define TILE_SUMS F32
+#define TILE_ADD(name) f32_##name
 #define TILE_NAME(name) ISA_NAME(name##_f32)
+#include "linear_tiles_template.h"
+#define TILE_VALUE float
+#define TILE_VECTOR F32
+#define TILE_LANES F32_LANES
+#define TILE(name) f32_##name
+#define TILE_SUM double
+#define TILE_SUMS wide_sums
+#define TILE_ADD(name) wide_##name
+#define TILE_NAME(name) ISA_NAME(name##_mixed)
 #include "linear_tiles_template.h"
 #define TILE_VALUE double
 #define TILE_VECTOR F64
 #define TILE_LANES F64_LANES
 #define TILE(name) f64_##name
+#define TILE_SUM double
+#define TILE_SUMS F64
+#define TILE_ADD(name) f64_##name
 #define TILE_NAME(name) ISA_NAME(name##_f64)
 #include "linear_tiles_template.h"
 #endif

@@ -9,6 +9,7 @@
 
 #define TILE_BYTES 2048u  /* values of some features */
 #define SUMS 128u         /* rows times outputs whose sums are kept */
+#define DIRECT_ROWS 1024u /* of a block whose sums go where margins do */
 #define NARROW_RUN 16u    /* doubles on their way to floats */
 #define NARROW_FEATURES 128u /* of whole rows; and what is left, if that is less than a kernel takes */
 #define NARROW_ROWS 16u   /* as many as the largest tile */
@@ -26,6 +27,7 @@ typedef struct linear_plan {
 	bool transposes;    /* 16 adjacent floats of each row at once */
 	size_t tile;        /* whole rows of floats or doubles go through a kernel in such numbers, or 0 */
 	bool narrows;       /* these rows are doubles, the kernel's are floats */
+	bool direct;        /* the kernel's sums need no place of their own */
 	size_t few;         /* up to so many rows of adjacent values need no kernel, or 0 */
 } linear_plan;
 
@@ -40,14 +42,13 @@ typedef struct linear_block {
 	_Alignas(64) char tile[TILE_BYTES];
 } linear_block;
 
-/* Rows of adjacent values in the type of the sums need no columns at all. */
-static void choose_rows_kernel(linear_plan *p)
+/* Rows of adjacent values need no columns at all. */
+static void choose_rows_kernel(linear_plan *p, size_t width)
 {
 	const kernels *k = p->e->k;
 	const input_view *view = p->view;
-	bool sums_f32 = p->kernel == k->linear_f32, sums_f64 = p->kernel == k->linear_f64;
-	bool is_f64 = view->dtype == SCORE_F64;
-	size_t tile = sums_f32 ? k->tile_f32 : sums_f64 && is_f64 ? k->tile_f64 : 0;
+	bool is_f64 = view->dtype == SCORE_F64, floats = p->value_bytes == sizeof(float);
+	size_t tile = floats && (!is_f64 || p->kernel == k->linear_f32) ? k->tile_f32 : !floats && is_f64 ? k->tile_f64 : 0;
 	if (!view->data || (!is_f64 && view->dtype != SCORE_F32) || view->column_of_feature || p->e->f->derived.n ||
 		view->column_stride != (int64_t)(is_f64 ? sizeof(double) : sizeof(float)))
 		return;
@@ -56,10 +57,12 @@ static void choose_rows_kernel(linear_plan *p)
 	if (p->e->f->n_features >= tile && tile <= NARROW_ROWS) {
 		p->tile = tile;
 		p->few = tile && !p->narrows ? tile - 1 : FEW_ROWS;
+		p->direct = tile && !p->narrows && width == 1 && p->e->f->contract.n_outputs == 1;
 	}
 }
 
-static linear_plan make_plan(const engine *e, const input_view *view)
+/* `width` is that of a row of the output. */
+static linear_plan make_plan(const engine *e, const input_view *view, size_t width)
 {
 	const score_contract *c = &e->f->contract;
 	/* Derived columns are doubles whatever the caller has. */
@@ -73,7 +76,7 @@ static linear_plan make_plan(const engine *e, const input_view *view)
 	}
 	p.transposes = p.value_bytes == sizeof(float) && view->data && view->dtype == SCORE_F32 && !view->column_of_feature &&
 		view->column_stride == (int64_t)sizeof(float) && e->f->n_features >= LINEAR_FEATURES;
-	choose_rows_kernel(&p);
+	choose_rows_kernel(&p, width);
 	return p;
 }
 
@@ -199,20 +202,36 @@ static void start_sums(const forest *f, linear_block *b)
 	}
 }
 
-static void add_rows(const linear_plan *p, linear_block *b)
+/* Sums of whole tiles, or rows->out, for outputs from `first` on. */
+static void run_tiles(const linear_plan *p, const linear_rows *rows, uint32_t first, void *sums)
+{
+	const forest *f = p->e->f;
+	if (p->value_bytes == sizeof(double))
+		p->e->k->linear_rows_f64(rows, f->linear_weights + first, sums);
+	else if (f->contract.sum == SCORE_F32)
+		p->e->k->linear_rows_f32(rows, p->e->linear_narrow + first, sums);
+	else
+		p->e->k->linear_rows_mixed(rows, f->linear_weights + first, sums);
+}
+
+static linear_rows whole_rows(const linear_plan *p, row_range rows)
 {
 	const forest *f = p->e->f;
 	const input_view *view = p->view;
-	linear_rows rows = {.data = view->data + b->rows.first * view->row_stride, .row_stride = view->row_stride,
-		.n_rows = b->rows.n, .n_following = (size_t)(view->n_rows - b->rows.first), .n_features = f->n_features,
-		.n_outputs = f->contract.n_outputs, .n_sums = b->n,
-		.skip_missing = f->linear_skip_missing != 0};
+	return (linear_rows){.data = view->data + rows.first * view->row_stride, .row_stride = view->row_stride,
+		.n_rows = rows.n, .n_following = (size_t)(view->n_rows - rows.first), .n_features = f->n_features,
+		.n_outputs = f->contract.n_outputs, .n_sums = 1, .skip_missing = f->linear_skip_missing != 0};
+}
+
+static void add_rows(const linear_plan *p, linear_block *b)
+{
+	const forest *f = p->e->f;
+	linear_rows rows = whole_rows(p, b->rows);
+	rows.n_sums = b->n;
 	if (b->rows.n <= p->few)
-		engine_linear_few_rows(&rows, view->dtype, f->contract.sum, f->linear_weights + b->first, &b->sums);
-	else if (p->value_bytes == sizeof(float))
-		p->e->k->linear_rows_f32(&rows, p->e->linear_narrow + b->first, b->sums.f32);
+		engine_linear_few_rows(&rows, p->view->dtype, f->contract.sum, f->linear_weights + b->first, &b->sums);
 	else
-		p->e->k->linear_rows_f64(&rows, f->linear_weights + b->first, b->sums.f64);
+		run_tiles(p, &rows, b->first, &b->sums);
 }
 
 /* The same for rows of doubles that count as floats, as many features at a time as a kernel takes. */
@@ -297,8 +316,25 @@ static void take_largest(const forest *f, linear_block *b, double *best_margin, 
 	}
 }
 
+/* Whole tiles of a model of one output. */
+static void score_directly(const linear_plan *p, row_range rows, double *out)
+{
+	const forest *f = p->e->f;
+	bool base_first = f->contract.base_position == SCORE_BASE_FIRST;
+	linear_rows in = whole_rows(p, rows);
+	in.out = out;
+	in.start = base_first ? f->base[0] : 0.0;
+	run_tiles(p, &in, 0, NULL);
+	for (size_t r = 0; r < rows.n && !base_first; r++)
+		out[r] = forest_finish_margin(&f->contract, out[r], f->base[0], 1);
+}
+
 static void score_block(const linear_plan *p, row_range rows, size_t width, double *out)
 {
+	if (p->direct && rows.n % p->tile == 0) {
+		score_directly(p, rows, out);
+		return;
+	}
 	const forest *f = p->e->f;
 	uint32_t n_outputs = f->contract.n_outputs;
 	double best_margin[LINEAR_ROWS];
@@ -331,6 +367,7 @@ static void score_parts(const linear_plan *p, const engine_call *call, row_range
 	double margins[ROWS * FOREST_MAX_PART_OUTPUTS], *out = engine_row_out(call, rows.first, width);
 	linear_plan plain = *p;
 	plain.tile = plain.few = 0;
+	plain.direct = false;
 	for (size_t done = 0, n; done < rows.n; done += n) {
 		n = rows.n - done < ROWS ? rows.n - done : ROWS;
 		score_block(&plain, (row_range){rows.first + (int64_t)done, n}, f->contract.n_outputs, margins);
@@ -342,15 +379,15 @@ static void score_parts(const linear_plan *p, const engine_call *call, row_range
 void engine_linear(const engine *e, const engine_call *call, row_range rows)
 {
 	const forest *f = e->f;
-	linear_plan plan = make_plan(e, call->view);
 	size_t width = engine_output_width(e, call->output, 0);
+	linear_plan plan = make_plan(e, call->view, width);
 	if (call->output == SCORE_OUTPUT_PREDICTION && f->link == SCORE_LINK_PARTS && width < f->contract.n_outputs) {
 		score_parts(&plan, call, rows, width);
 		return;
 	}
 	/* Columns and whole rows like long runs, and a single output leaves room for them. */
 	size_t block = (call->view->columns || plan.tile) && f->contract.n_outputs == 1 ? SUMS : LINEAR_ROWS;
-	block = plan.narrows && plan.tile ? plan.tile : block;
+	block = plan.direct ? DIRECT_ROWS : plan.narrows && plan.tile ? plan.tile : block;
 	bool links = call->output == SCORE_OUTPUT_PREDICTION && width >= f->contract.n_outputs &&
 		f->link != SCORE_LINK_IDENTITY;
 	for (size_t done = 0, n; done < rows.n; done += n) {

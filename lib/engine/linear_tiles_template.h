@@ -1,8 +1,9 @@
 /*
  * Weighted sums of rows that lie densely in the caller's memory: TILE_LANES rows and as many features are loaded, transposed
  * in registers and added, feature after feature, so that rows are lanes and each row's additions keep their order. Included
- * once per type with TILE_VALUE (float, double), TILE_VECTOR, TILE_LANES, TILE(name) for the vocabulary's words and
- * TILE_NAME(name) for this file's. Whole groups of rows only.
+ * once per type of values and sums with TILE_VALUE (float, double), TILE_VECTOR, TILE_LANES and TILE(name), the vocabulary's words for
+ * values; TILE_SUM, TILE_SUMS (a sum per lane) and TILE_ADD(name), its words for sums; and TILE_NAME(name) for this file's. Whole
+ * groups of rows only.
  */
 
 /* Cache lines that a tile is made of, if rows lie densely. */
@@ -21,19 +22,19 @@ static ALWAYS_INLINE void TILE_NAME(load_tile)(const linear_rows *in, const char
 }
 
 /* Columns [skip, TILE_LANES) of a tile, which are features from `weights` on. */
-static ALWAYS_INLINE void TILE_NAME(add_tile)(const linear_rows *in, const TILE_VECTOR tile[TILE_LANES], size_t skip,
-	const TILE_VALUE *weights, bool skip_missing, size_t n_sums, TILE_VECTOR *sums)
+static ALWAYS_INLINE void TILE_NAME(add_tile)(const TILE_VECTOR tile[TILE_LANES], size_t skip, const TILE_SUM *weights,
+	size_t n_outputs, bool skip_missing, size_t n_sums, TILE_SUMS *sums)
 {
 	for (size_t o = 0; o < n_sums; o++) {
-		TILE_VECTOR sum = sums[o];
-		const TILE_VALUE *w = weights + o;
-		for (size_t i = skip; i < TILE_LANES; i++, w += in->n_outputs)
-			sum = TILE(step)(sum, tile[i], *w, skip_missing);
+		TILE_SUMS sum = sums[o];
+		const TILE_SUM *w = weights + o;
+		for (size_t i = skip; i < TILE_LANES; i++, w += n_outputs)
+			sum = TILE_ADD(step)(sum, tile[i], *w, skip_missing);
 		sums[o] = sum;
 	}
 }
 
-/* Long rows are fetched ahead of their use, and twice as many of them would leave the first-level cache too early. */
+/* Rows so long are fetched ahead of their use. */
 static ALWAYS_INLINE bool TILE_NAME(is_long)(const linear_rows *in)
 {
 	return in->n_features >= (size_t)TILE_LANES * TILE_LANES;
@@ -50,88 +51,91 @@ static ALWAYS_INLINE void TILE_NAME(ask_ahead)(const char *behind, size_t tile)
 		__builtin_prefetch(at + i * SL_CACHE_LINE, 0, 2);
 }
 
-/* `groups` times TILE_LANES rows from `row` on: their sums do not wait for each other. */
-static ALWAYS_INLINE void TILE_NAME(add_rows)(const linear_rows *in, size_t row, size_t groups, const TILE_VALUE *weights,
-	bool skip_missing, size_t n_sums, TILE_VECTOR *sums)
+/* The features from `done` on, fewer than a tile has: it starts earlier, so that it stays within the row. */
+static __attribute__((noinline)) void TILE_NAME(add_rest)(const linear_rows *in, const char *rows, size_t done, const TILE_SUM *weights,
+	bool skip_missing, size_t n_sums, TILE_SUMS *sums)
 {
 	TILE_VECTOR tile[TILE_LANES];
-	const char *rows = in->data + (int64_t)row * in->row_stride;
-	int64_t group_stride = (int64_t)TILE_LANES * in->row_stride;
-	bool long_rows = TILE_NAME(is_long)(in);
-	bool more_rows = row + 2 * groups * TILE_LANES <= in->n_following;
+	size_t from = in->n_features - TILE_LANES;
+	TILE_NAME(load_tile)(in, rows + from * sizeof(TILE_VALUE), tile);
+	TILE_NAME(add_tile)(tile, done - from, weights + done * in->n_outputs, in->n_outputs, skip_missing, n_sums, sums);
+}
+
+/* TILE_LANES rows from `row` on. `n_outputs` is that of `in`, a constant in most calls, so that weights lie where the compiler knows. */
+static ALWAYS_INLINE void TILE_NAME(add_rows)(const linear_rows *in, size_t row, const TILE_SUM *weights, size_t n_outputs,
+	bool skip_missing, size_t n_sums, TILE_SUMS *sums)
+{
+	const char *rows = in->data + (int64_t)row * in->row_stride, *behind = rows + (int64_t)TILE_LANES * in->row_stride;
+	bool asks = TILE_NAME(is_long)(in) && row + 2 * TILE_LANES <= in->n_following;
 	size_t f = 0;
 	for (; f + TILE_LANES <= in->n_features; f += TILE_LANES) {
-		if (long_rows && more_rows)
-			TILE_NAME(ask_ahead)(rows + (int64_t)groups * group_stride, f / TILE_LANES);
-		for (size_t g = 0; g < groups; g++) {
-			TILE_NAME(load_tile)(in, rows + (int64_t)g * group_stride + f * sizeof(TILE_VALUE), tile);
-			TILE_NAME(add_tile)(in, tile, 0, weights + f * in->n_outputs, skip_missing, n_sums, sums + g * n_sums);
-		}
+		if (asks)
+			TILE_NAME(ask_ahead)(behind, f / TILE_LANES);
+		TILE_VECTOR tile[TILE_LANES];
+		TILE_NAME(load_tile)(in, rows + f * sizeof(TILE_VALUE), tile);
+		TILE_NAME(add_tile)(tile, 0, weights + f * n_outputs, n_outputs, skip_missing, n_sums, sums);
 	}
 	if (f == in->n_features)
 		return;
-	/* The last tile starts earlier, so that it stays within the row. */
-	size_t from = in->n_features - TILE_LANES;
-	for (size_t g = 0; g < groups; g++) {
-		TILE_NAME(load_tile)(in, rows + (int64_t)g * group_stride + from * sizeof(TILE_VALUE), tile);
-		TILE_NAME(add_tile)(in, tile, f - from, weights + f * in->n_outputs, skip_missing, n_sums, sums + g * n_sums);
-	}
+	TILE_SUMS rest[LINEAR_OUTPUTS];
+	memcpy(rest, sums, n_sums * sizeof *rest);
+	TILE_NAME(add_rest)(in, rows, f, weights, skip_missing, n_sums, rest);
+	memcpy(sums, rest, n_sums * sizeof *rest);
 }
 
 /*
  * A missing value makes the sum of its row NaN for good, so rows are summed without a look at their values first, and again
- * with one only if a sum is NaN. One output: sums stay in registers.
+ * with one only if a sum is NaN. One output: the sum stays in a register.
  */
-static ALWAYS_INLINE bool TILE_NAME(sum_groups)(const linear_rows *in, size_t row, size_t groups,
-	const TILE_VALUE *weights, bool skip_missing, TILE_VALUE *sums)
+static ALWAYS_INLINE bool TILE_NAME(sum_rows)(const linear_rows *in, size_t row, const TILE_SUM *weights, size_t n_outputs,
+	bool skip_missing, TILE_SUM *sums)
 {
-	TILE_VECTOR s[2];
+	TILE_SUMS s = in->out ? TILE_ADD(fill)(in->start) : TILE_ADD(load)(sums + row);
+	TILE_NAME(add_rows)(in, row, weights, n_outputs, skip_missing, 1, &s);
+	if (in->skip_missing && !skip_missing && TILE_ADD(has_nan)(s))
+		return false;
+	if (in->out)
+		TILE_ADD(widen)(in->out + row, s);
+	else
+		TILE_ADD(store)(sums + row, s);
+	return true;
+}
+
+static void TILE_NAME(sum_carefully)(const linear_rows *in, size_t row, const TILE_SUM *weights, TILE_SUM *sums)
+{
+	TILE_NAME(sum_rows)(in, row, weights, in->n_outputs, true, sums);
+}
+
+/* Once a value was missing, more will be. */
+static ALWAYS_INLINE void TILE_NAME(sum_one)(const linear_rows *in, const TILE_SUM *weights, size_t n_outputs, TILE_SUM *sums)
+{
 	bool whole = true;
-	for (size_t g = 0; g < groups; g++)
-		s[g] = TILE(load)(sums + row + g * TILE_LANES);
-	TILE_NAME(add_rows)(in, row, groups, weights, skip_missing, 1, s);
-	for (size_t g = 0; g < groups && !skip_missing; g++)
-		whole = whole && !TILE(has_nan)(s[g]);
-	for (size_t g = 0; g < groups && (whole || !in->skip_missing); g++)
-		TILE(store)(sums + row + g * TILE_LANES, s[g]);
-	return whole || !in->skip_missing;
-}
-
-static void TILE_NAME(sum_carefully)(const linear_rows *in, size_t row, const TILE_VALUE *weights, TILE_VALUE *sums)
-{
-	TILE_NAME(sum_groups)(in, row, 1, weights, true, sums);
-}
-
-static void TILE_NAME(sum_one)(const linear_rows *in, const TILE_VALUE *weights, TILE_VALUE *sums)
-{
-	bool whole = true, pairs = !TILE_NAME(is_long)(in);
-	for (size_t r = 0, n; r < in->n_rows; r += n) {
-		n = pairs && r + 2 * TILE_LANES <= in->n_rows ? 2 * TILE_LANES : TILE_LANES;
-		if (whole && n > TILE_LANES)
-			whole = TILE_NAME(sum_groups)(in, r, 2, weights, false, sums);
-		else if (whole)
-			whole = TILE_NAME(sum_groups)(in, r, 1, weights, false, sums);
-		for (size_t g = r; g < r + n && !whole; g += TILE_LANES)
-			TILE_NAME(sum_carefully)(in, g, weights, sums);
+	for (size_t r = 0; r < in->n_rows; r += TILE_LANES) {
+		whole = whole && TILE_NAME(sum_rows)(in, r, weights, n_outputs, false, sums);
+		if (!whole)
+			TILE_NAME(sum_carefully)(in, r, weights, sums);
 	}
 }
 
-static void TILE_NAME(linear_rows)(const linear_rows *in, const TILE_VALUE *weights, TILE_VALUE *sums)
+static void TILE_NAME(linear_rows)(const linear_rows *in, const TILE_SUM *weights, TILE_SUM *sums)
 {
-	if (in->n_sums == 1) {
-		TILE_NAME(sum_one)(in, weights, sums);
+	if (in->n_sums == 1 && in->n_outputs == 1) {
+		TILE_NAME(sum_one)(in, weights, 1, sums);
 		return;
 	}
 	for (size_t r = 0; r < in->n_rows; r += TILE_LANES) {
-		TILE_VECTOR s[LINEAR_OUTPUTS];
+		TILE_SUMS s[LINEAR_OUTPUTS];
 		for (size_t o = 0; o < in->n_sums; o++)
-			s[o] = TILE(load)(sums + o * in->n_rows + r);
-		TILE_NAME(add_rows)(in, r, 1, weights, in->skip_missing, in->n_sums, s);
+			s[o] = TILE_ADD(load)(sums + o * in->n_rows + r);
+		TILE_NAME(add_rows)(in, r, weights, in->n_outputs, in->skip_missing, in->n_sums, s);
 		for (size_t o = 0; o < in->n_sums; o++)
-			TILE(store)(sums + o * in->n_rows + r, s[o]);
+			TILE_ADD(store)(sums + o * in->n_rows + r, s[o]);
 	}
 }
 #undef TILE_VALUE
+#undef TILE_SUM
+#undef TILE_SUMS
+#undef TILE_ADD
 #undef TILE_VECTOR
 #undef TILE_LANES
 #undef TILE

@@ -41,6 +41,22 @@ static bool BIN_NAME(bin)(const bin_table *t, const BIN_TYPE *x, size_t n, void 
 		return BIN_NAME(bin_steps)(t, x, n, 3, codes);
 	return BIN_NAME(bin_steps)(t, x, n, steps, codes);
 }
+
+/* to[i] = the highest code where x[i] is missing, else from[i]; `to` may be `from`. Parts in arrays of their own, so that compilers see
+ * that nothing overlaps. */
+static void BIN_NAME(lift)(const BIN_TYPE *x, size_t n, const void *from, void *to)
+{
+	for (size_t done = 0; done < n; done += 64) {
+		BIN_CODE code[64] = {0}, missing[64] = {0};
+		size_t part = n - done < 64 ? n - done : 64;
+		memcpy(code, (const BIN_CODE *)from + done, part * sizeof *code);
+		for (size_t i = 0; i < part; i++)
+			missing[i] = x[done + i] != x[done + i] ? (BIN_CODE)-1 : 0;
+		for (size_t i = 0; i < 64; i++)
+			code[i] |= missing[i];
+		memcpy((BIN_CODE *)to + done, code, part * sizeof *code);
+	}
+}
 #undef BIN_TYPE
 #undef BIN_CODE
 #undef BIN_NAME

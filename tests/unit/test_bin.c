@@ -20,7 +20,7 @@
 static const score_isa isas[] = {SCORE_ISA_PORTABLE, SCORE_ISA_SSE42, SCORE_ISA_AVX2, SCORE_ISA_AVX512,
 	SCORE_ISA_NEON};
 
-typedef enum spread { EVEN, CLOSE, WIDE, CLUSTERS, TINY, N_SPREADS } spread;
+typedef enum spread { EVEN, DENSE_AMIDST, CLOSE, WIDE, CLUSTERS, TINY, N_SPREADS } spread;
 
 /* Ascending and distinct for i = 0, 1, …; exact in float. */
 static double cut_of(spread how, uint32_t i, uint32_t n)
@@ -29,6 +29,8 @@ static double cut_of(spread how, uint32_t i, uint32_t n)
 	switch (how) {
 	case EVEN:
 		return at * 0.25;
+	case DENSE_AMIDST: /* squares, as long as they are floats */
+		return n < 8192 ? at * fabs(at) * 0.25 : at * 0.25;
 	case CLOSE: /* neighbouring floats */
 		return 8388608.0 + (double)i;
 	case WIDE: /* the lowest and the highest numbers among ordinary ones */
@@ -79,6 +81,30 @@ static void check_codes(const bin_case *c, const void *codes, bool narrow, size_
 		: 0xa5u);
 }
 
+/* The highest code where a value is missing, else the code; in a place of its own, then in place. */
+static void check_lifted(const bin_case *c, const float *narrow, bool is_narrow, size_t n, void *codes)
+{
+	static uint32_t lifted[MOST_VALUES + 1];
+	const uint32_t highest = c->code_bytes == 1 ? UINT8_MAX : c->code_bytes == 2 ? UINT16_MAX : UINT32_MAX;
+	memset(lifted, 0x5a, sizeof lifted);
+	for (int in_place = 0; in_place < 2; in_place++) {
+		void *to = in_place ? codes : lifted;
+		if (is_narrow)
+			c->k->lift_f32[c->code_bytes / 2](narrow, n, codes, to);
+		else
+			c->k->lift_f64[c->code_bytes / 2](c->values, n, codes, to);
+		uint32_t behind = code_at(to, c->code_bytes, n) & 0xff;
+		assert_int_equal(behind, in_place ? 0xa5 : 0x5a);
+	}
+	for (size_t i = 0; i < n; i++) {
+		assert_int_equal(code_at(codes, c->code_bytes, i), code_at(lifted, c->code_bytes, i));
+		if (c->values[i] != c->values[i])
+			assert_int_equal(code_at(lifted, c->code_bytes, i), highest);
+		else
+			assert_true(code_at(lifted, c->code_bytes, i) <= c->n_cuts);
+	}
+}
+
 static void check_table(const bin_case *c, const bin_table *t)
 {
 	static const size_t sizes[] = {1, 12, 13, 63, 64, 65, 128, 500, MOST_VALUES};
@@ -91,14 +117,16 @@ static void check_table(const bin_case *c, const bin_table *t)
 		memset(codes, 0xa5, sizeof codes);
 		bool nan = c->k->bin_f32[c->code_bytes / 2](t, narrow, n, codes);
 		check_codes(c, codes, true, n, nan);
+		check_lifted(c, narrow, true, n, codes);
 		memset(codes, 0xa5, sizeof codes);
 		nan = c->k->bin_f64[c->code_bytes / 2](t, c->values, n, codes);
 		check_codes(c, codes, false, n, nan);
+		check_lifted(c, narrow, false, n, codes);
 	}
 }
 
-/* Values are floats, so that both types have the same answers. */
-static uint32_t make_values(const double *cuts, uint32_t n_cuts, uint64_t seed, double *values)
+/* Values are floats, so that both types have the same answers. Of sixteen, `plain` lie anywhere between the outermost cuts. */
+static uint32_t make_values(const double *cuts, uint32_t n_cuts, uint64_t seed, uint32_t plain, double *values)
 {
 	static const double odd[] = {0.0, -0.0, INFINITY, -INFINITY, 1e30, -1e30};
 	uint64_t state = seed;
@@ -109,6 +137,8 @@ static uint32_t make_values(const double *cuts, uint32_t n_cuts, uint64_t seed, 
 			: (r & 7) < 5 ? (double)cut : (r & 7) == 5 ? (double)nextafterf(cut, INFINITY)
 			: (r & 7) == 6 ? (double)(cut * 1.01f) : 1e-45;
 		values[i] = (double)(float)values[i];
+		if (plain && n_cuts && isfinite(cuts[n_cuts - 1] - cuts[0]) && random_u64(&state) % 16 < plain)
+			values[i] = (double)(float)(cuts[0] + (cuts[n_cuts - 1] - cuts[0]) * ((double)(r >> 11) * 0x1p-53));
 		if (seed % 3 == 0 && (r >> 60) == 0)
 			values[i] = (double)NAN;
 	}
@@ -138,8 +168,11 @@ static void check_cuts(score_isa isa, uint32_t n, spread how)
 		t.wide_pivots = n <= 255 ? wide_pivots : NULL;
 		assert_true(engine_make_bin_maps(&e, &arena, &t));
 		bin_case c = {.k = e.k, .code_bytes = bytes, .n_cuts = n, .cuts = wide, .values = values};
-		c.n_values = make_values(wide, n, 1000u * (uint32_t)how + n, values);
-		check_table(&c, &t);
+		/* Most values are beside cuts, or hardly any. */
+		for (uint32_t plain = 0; plain < 16; plain += 15) {
+			c.n_values = make_values(wide, n, 1000u * (uint32_t)how + n, plain, values);
+			check_table(&c, &t);
+		}
 	}
 	sl_arena_free(&arena);
 	free(narrow);

@@ -285,6 +285,17 @@ static inline void f32_store(float *to, F32 x)
 	_mm256_storeu_ps(to, x);
 }
 
+static inline F32 f32_fill(double x)
+{
+	return _mm256_set1_ps((float)x);
+}
+
+static ALWAYS_INLINE void f32_halves(F32 x, F64 *low, F64 *high)
+{
+	*low = _mm256_cvtps_pd(_mm256_castps256_ps128(x));
+	*high = _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1));
+}
+
 /* Product and sum are rounded apart; `skip_missing`: where x is NaN the sum stays. */
 static ALWAYS_INLINE F32 f32_step(F32 sum, F32 x, float weight, bool skip_missing)
 {
@@ -305,6 +316,11 @@ static inline F64 f64_load(const void *from)
 static inline void f64_store(double *to, F64 x)
 {
 	_mm256_storeu_pd(to, x);
+}
+
+static inline F64 f64_fill(double x)
+{
+	return _mm256_set1_pd(x);
 }
 
 static ALWAYS_INLINE F64 f64_step(F64 sum, F64 x, double weight, bool skip_missing)

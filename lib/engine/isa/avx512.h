@@ -169,6 +169,17 @@ static inline void f32_store(float *to, F32 x)
 	_mm512_storeu_ps(to, x);
 }
 
+static inline F32 f32_fill(double x)
+{
+	return _mm512_set1_ps((float)x);
+}
+
+static ALWAYS_INLINE void f32_halves(F32 x, F64 *low, F64 *high)
+{
+	*low = _mm512_cvtps_pd(_mm512_castps512_ps256(x));
+	*high = _mm512_cvtps_pd(_mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1)));
+}
+
 /* Product and sum are rounded apart; `skip_missing`: where x is NaN the sum stays. */
 static ALWAYS_INLINE F32 f32_step(F32 sum, F32 x, float weight, bool skip_missing)
 {
@@ -191,6 +202,11 @@ static inline F64 f64_load(const void *from)
 static inline void f64_store(double *to, F64 x)
 {
 	_mm512_storeu_pd(to, x);
+}
+
+static inline F64 f64_fill(double x)
+{
+	return _mm512_set1_pd(x);
 }
 
 static ALWAYS_INLINE F64 f64_step(F64 sum, F64 x, double weight, bool skip_missing)

@@ -19,26 +19,38 @@ static void ISA_NAME(split8)(const uint8_t *codes, size_t words, uint64_t *bits)
 /* Few cuts are compared one by one, which costs less than the nibble tables of the column. */
 #define FEW_CUTS 8
 
-/* Of whole blocks the number of words is a constant, and codes stay in registers. */
-static ALWAYS_INLINE void above_words(const uint8_t *codes, size_t words, const uint8_t *cuts, size_t n,
-	uint64_t *planes)
+/* Of two words of codes. */
+static ALWAYS_INLINE void above_words2(__m512i a, __m512i b, __m512i cut, uint64_t *planes)
 {
-	__m512i code[PLANE_WORDS];
-	for (size_t w = 0; w < words; w++)
-		code[w] = _mm512_load_si512((const void *)(codes + 64 * w));
-	for (size_t i = 0; i < n; i++, planes += PLANE_WORDS) {
-		__m512i cut = _mm512_set1_epi8((char)cuts[i]);
-		for (size_t w = 0; w < words; w++)
-			planes[w] = _mm512_cmpgt_epu8_mask(code[w], cut);
-	}
+	planes[0] = _mm512_cmpgt_epu8_mask(a, cut);
+	planes[1] = _mm512_cmpgt_epu8_mask(b, cut);
 }
 
+static ALWAYS_INLINE __m512i load_word(const uint8_t *codes, size_t word)
+{
+	return _mm512_load_si512((const void *)(codes + 64 * word));
+}
+
+/* Codes stay in registers, which compilers see only where each has a name. */
 static void ISA_NAME(above8)(const uint8_t *codes, size_t words, const uint8_t *cuts, size_t n, uint64_t *planes)
 {
-	if (words == PLANE_WORDS)
-		above_words(codes, PLANE_WORDS, cuts, n, planes);
-	else
-		above_words(codes, words, cuts, n, planes);
+	if (words == 8) {
+		__m512i a = load_word(codes, 0), b = load_word(codes, 1), c = load_word(codes, 2), d = load_word(codes, 3);
+		__m512i f = load_word(codes, 4), g = load_word(codes, 5), h = load_word(codes, 6), k = load_word(codes, 7);
+		for (size_t i = 0; i < n; i++, planes += PLANE_WORDS) {
+			__m512i cut = _mm512_set1_epi8((char)cuts[i]);
+			above_words2(a, b, cut, planes);
+			above_words2(c, d, cut, planes + 2);
+			above_words2(f, g, cut, planes + 4);
+			above_words2(h, k, cut, planes + 6);
+		}
+		return;
+	}
+	for (size_t w = 0; w < words; w++) {
+		__m512i code = load_word(codes, w);
+		for (size_t i = 0; i < n; i++)
+			planes[i * PLANE_WORDS + w] = _mm512_cmpgt_epu8_mask(code, _mm512_set1_epi8((char)cuts[i]));
+	}
 }
 
 static void ISA_NAME(split16)(const uint16_t *codes, size_t words, uint64_t *bits)

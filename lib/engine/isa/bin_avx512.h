@@ -31,15 +31,24 @@ static ALWAYS_INLINE void load_bytes(const uint8_t *from, size_t n_tables, unsig
 	}
 }
 
-/* Bucket of 16 values; NaN and what lies below becomes 0 when packed without sign. */
-static ALWAYS_INLINE __m512i bucket16(const bin_map *map, __m512 x)
+/* A map in registers: compilers would read it again after each store of codes. */
+typedef struct map16 {
+	__m512 origin, scale, last;
+} map16;
+
+static ALWAYS_INLINE map16 load_map16(const bin_map *map)
 {
-	__m512 y = _mm512_mul_ps(_mm512_sub_ps(x, _mm512_set1_ps((float)map->origin)), _mm512_set1_ps((float)map->scale));
-	return _mm512_cvttps_epi32(_mm512_min_ps(_mm512_set1_ps((float)map->last), y));
+	return (map16){_mm512_set1_ps((float)map->origin), _mm512_set1_ps((float)map->scale), _mm512_set1_ps((float)map->last)};
+}
+
+/* Bucket of 16 values; NaN and what lies below becomes 0 when packed without sign. */
+static ALWAYS_INLINE __m512i bucket16(map16 map, __m512 x)
+{
+	return _mm512_cvttps_epi32(_mm512_min_ps(map.last, _mm512_mul_ps(_mm512_sub_ps(x, map.origin), map.scale)));
 }
 
 /* Lane l of vector k: code bytes of rows 16 k + 4 l … + 3. */
-static ALWAYS_INLINE __m512i start64_f32(const bin_map *map, const __m512i start[4], const __m512 x[4])
+static ALWAYS_INLINE __m512i start64_f32(map16 map, const __m512i start[4], const __m512 x[4])
 {
 	__m512i low = _mm512_packus_epi32(bucket16(map, x[0]), bucket16(map, x[1]));
 	__m512i high = _mm512_packus_epi32(bucket16(map, x[2]), bucket16(map, x[3]));
@@ -73,11 +82,11 @@ static ALWAYS_INLINE __m512i reaches64_f32(const __m512i *cuts, __m512i at, unsi
 }
 
 /* Codes are kept in the order of the packs; the last line puts them into that of the rows. */
-static ALWAYS_INLINE void rank64_f32(const bin_table *t, const __m512i *start, const __m512i *cuts, unsigned size, uint32_t steps,
-	const __m512 x[4], uint64_t wanted, uint8_t *codes)
+static ALWAYS_INLINE __m512i rank64_f32(map16 map, const __m512i *start, const __m512i *cuts, unsigned size, uint32_t steps,
+	const __m512 x[4])
 {
 	const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-	__m512i code = start64_f32(&t->narrow_map, start, x);
+	__m512i code = start64_f32(map, start, x);
 	/* Whoever is beyond a cut has all ones, which is -1. */
 	if (steps == 1)
 		code = _mm512_sub_epi8(code, reaches64_f32(cuts, code, size, x));
@@ -86,7 +95,12 @@ static ALWAYS_INLINE void rank64_f32(const bin_table *t, const __m512i *start, c
 		__m512i yes = reaches64_f32(cuts, at, size, x);
 		code = _mm512_add_epi8(code, _mm512_and_si512(yes, _mm512_set1_epi8((char)(1 << s))));
 	}
-	_mm512_mask_storeu_epi8((void *)codes, wanted, _mm512_permutexvar_epi32(order, code));
+	return _mm512_permutexvar_epi32(order, code);
+}
+
+static ALWAYS_INLINE __m512 add4(const __m512 x[4])
+{
+	return _mm512_add_ps(_mm512_add_ps(x[0], x[1]), _mm512_add_ps(x[2], x[3]));
 }
 
 static ALWAYS_INLINE bool bin_steps_f32(const bin_table *t, const float *x, size_t n, unsigned size, uint32_t steps,
@@ -96,13 +110,22 @@ static ALWAYS_INLINE bool bin_steps_f32(const bin_table *t, const float *x, size
 	__m512 sum = _mm512_setzero_ps();
 	load_bytes(t->narrow_map.start, 1, 256, start);
 	load_bytes(t->narrow_bytes, 4, size, cuts);
-	for (size_t i = 0; i < n; i += 64) {
+	map16 map = load_map16(&t->narrow_map);
+	size_t i = 0;
+	for (; i + 64 <= n; i += 64) {
+		__m512 v[4];
+		for (size_t k = 0; k < 4; k++)
+			v[k] = _mm512_loadu_ps(x + i + 16 * k);
+		sum = _mm512_add_ps(sum, add4(v));
+		_mm512_storeu_si512((void *)(codes + i), rank64_f32(map, start, cuts, size, steps, v));
+	}
+	if (i < n) {
 		__m512 v[4];
 		uint64_t wanted = first_lanes(n - i);
 		for (size_t k = 0; k < 4; k++)
 			v[k] = _mm512_maskz_loadu_ps((__mmask16)(wanted >> (16 * k)), x + i + 16 * k);
-		sum = _mm512_add_ps(sum, _mm512_add_ps(_mm512_add_ps(v[0], v[1]), _mm512_add_ps(v[2], v[3])));
-		rank64_f32(t, start, cuts, size, steps, v, wanted, codes + i);
+		sum = _mm512_add_ps(sum, add4(v));
+		_mm512_mask_storeu_epi8((void *)(codes + i), wanted, rank64_f32(map, start, cuts, size, steps, v));
 	}
 	/* A sum is NaN if a value is, and else only if infinities met. */
 	return _mm512_cmp_ps_mask(sum, sum, _CMP_UNORD_Q) != 0;
@@ -300,4 +323,45 @@ static bool bin_f64_avx512(const bin_table *t, const double *x, size_t n, void *
 		nan |= x[i] != x[i];
 	}
 	return nan;
+}
+
+/* ---- missing values at the highest code ------------------------------------------------------------------------- */
+
+static ALWAYS_INLINE void lift64(uint64_t missing, const uint8_t *from, uint8_t *to)
+{
+	_mm512_storeu_si512((void *)to, _mm512_or_si512(_mm512_loadu_si512((const void *)from), _mm512_movm_epi8(missing)));
+}
+
+static void lift_f32_avx512(const float *x, size_t n, const void *from, void *to)
+{
+	const uint8_t *codes = from;
+	uint8_t *lifted = to;
+	size_t i = 0;
+	for (; i + 64 <= n; i += 64) {
+		uint64_t missing = 0;
+		for (size_t k = 0; k < 4; k++) {
+			__m512 v = _mm512_loadu_ps(x + i + 16 * k);
+			missing |= (uint64_t)_mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q) << (16 * k);
+		}
+		lift64(missing, codes + i, lifted + i);
+	}
+	for (; i < n; i++)
+		lifted[i] = x[i] != x[i] ? UINT8_MAX : codes[i];
+}
+
+static void lift_f64_avx512(const double *x, size_t n, const void *from, void *to)
+{
+	const uint8_t *codes = from;
+	uint8_t *lifted = to;
+	size_t i = 0;
+	for (; i + 64 <= n; i += 64) {
+		uint64_t missing = 0;
+		for (size_t k = 0; k < 8; k++) {
+			__m512d v = _mm512_loadu_pd(x + i + 8 * k);
+			missing |= (uint64_t)_mm512_cmp_pd_mask(v, v, _CMP_UNORD_Q) << (8 * k);
+		}
+		lift64(missing, codes + i, lifted + i);
+	}
+	for (; i < n; i++)
+		lifted[i] = x[i] != x[i] ? UINT8_MAX : codes[i];
 }

@@ -219,3 +219,50 @@ static inline void simulated_mask_storeu_epi8(void *to, uint64_t mask, simde__m5
 }
 #undef _mm512_mask_storeu_epi8
 #define _mm512_mask_storeu_epi8 simulated_mask_storeu_epi8
+
+static inline simde__m512d simulated_cvtps_pd(simde__m256 a)
+{
+	float x[8];
+	double y[8];
+	simde__m512d result;
+	memcpy(x, &a, sizeof x);
+	for (unsigned i = 0; i < 8; i++)
+		y[i] = x[i];
+	memcpy(&result, y, sizeof result);
+	return result;
+}
+#undef _mm512_cvtps_pd
+#define _mm512_cvtps_pd simulated_cvtps_pd
+
+static inline uint64_t simulated_mask_cmpge_epu8_mask(uint64_t among, simde__m512i a, simde__m512i b)
+{
+	uint8_t x[64], y[64];
+	uint64_t mask = 0;
+	memcpy(x, &a, sizeof x);
+	memcpy(y, &b, sizeof y);
+	for (unsigned i = 0; i < 64; i++)
+		mask |= (uint64_t)(x[i] >= y[i]) << i;
+	return mask & among;
+}
+#undef _mm512_mask_cmpge_epu8_mask
+#define _mm512_mask_cmpge_epu8_mask simulated_mask_cmpge_epu8_mask
+
+static inline uint64_t simulated_mask_cmpeq_epu8_mask(uint64_t among, simde__m512i a, simde__m512i b)
+{
+	uint8_t x[64], y[64];
+	uint64_t mask = 0;
+	memcpy(x, &a, sizeof x);
+	memcpy(y, &b, sizeof y);
+	for (unsigned i = 0; i < 64; i++)
+		mask |= (uint64_t)(x[i] == y[i]) << i;
+	return mask & among;
+}
+#undef _mm512_mask_cmpeq_epu8_mask
+#define _mm512_mask_cmpeq_epu8_mask simulated_mask_cmpeq_epu8_mask
+
+static inline uint64_t simulated_cmpeq_epu8_mask(simde__m512i a, simde__m512i b)
+{
+	return simulated_mask_cmpeq_epu8_mask(~(uint64_t)0, a, b);
+}
+#undef _mm512_cmpeq_epu8_mask
+#define _mm512_cmpeq_epu8_mask simulated_cmpeq_epu8_mask
