@@ -198,9 +198,10 @@ static bool make_words(sl_arena *arena, const cut_list *c, bin_table *t)
 	map.start = tables;
 	map.low = tables + 256;
 	map.high = tables + 256 + size;
-	if (map.steps <= 2 * t->narrow_map.steps)
-		t->words = map;
-	return true;
+	if (map.steps > 2 * t->narrow_map.steps)
+		return true;
+	t->words = sl_arena_copy(arena, &map, 1, sizeof map);
+	return t->words != NULL;
 }
 
 bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t)

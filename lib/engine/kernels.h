@@ -40,7 +40,7 @@ typedef struct bin_map {
 typedef struct word_map {
 	float origin, scale;
 	uint32_t steps;       /* of a binary search from start[b] on */
-	const uint8_t *start; /* [256] number of cuts in buckets below b; NULL: this feature has no word map */
+	const uint8_t *start; /* [256] number of cuts in buckets below b */
 	const uint8_t *low;   /* bytes of the words of cuts, 255 beyond them up to 64, 128 or 256, more than there are cuts */
 	const uint8_t *high;
 } word_map;
@@ -55,7 +55,7 @@ typedef struct bin_table {
 	const double *wide;  /* the same for double input; NULL when the model compares in float */
 	const double *wide_pivots;
 	bin_map narrow_map, wide_map; /* not made for byte codes of up to few_cuts cuts */
-	word_map words; /* for kernels that look bytes up; not made for up to few_cuts cuts */
+	const word_map *words; /* for kernels that look bytes up; NULL: none */
 	/* Byte k of cut i at bin_padded(n) * k + i, for kernels that look bytes up; NULL when n > 255 or up to few_cuts. */
 	const uint8_t *narrow_bytes;
 	const uint8_t *wide_bytes;

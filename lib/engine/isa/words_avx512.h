@@ -88,7 +88,7 @@ static ALWAYS_INLINE size_t bin_words_steps(const bin_table *t, const float *x, 
 	__m512 sum = _mm512_setzero_ps();
 	uint64_t ties[BLOCK_ROWS / 64], any = 0;
 	size_t i = 0;
-	load_words(&t->words, size, &tables);
+	load_words(t->words, size, &tables);
 	for (; i < n; i += 64) {
 		__m512 v[4];
 		for (size_t k = 0; k < 4; k++)
@@ -107,16 +107,16 @@ static ALWAYS_INLINE size_t bin_words_steps(const bin_table *t, const float *x, 
 
 static ALWAYS_INLINE size_t bin_words_size(const bin_table *t, const float *x, size_t n, unsigned size, uint8_t *codes, bool *nan)
 {
-	if (t->words.steps == 1)
+	if (t->words->steps == 1)
 		return bin_words_steps(t, x, n, size, 1, codes, nan);
-	if (t->words.steps == 2)
+	if (t->words->steps == 2)
 		return bin_words_steps(t, x, n, size, 2, codes, nan);
-	return bin_words_steps(t, x, n, size, t->words.steps, codes, nan);
+	return bin_words_steps(t, x, n, size, t->words->steps, codes, nan);
 }
 
 static bool bin_words_avx512(const bin_table *t, const float *x, size_t n, void *codes)
 {
-	size_t done = 0, part, some = t->words.start ? BLOCK_ROWS : 0;
+	size_t done = 0, part, some = t->words ? BLOCK_ROWS : 0;
 	uint8_t *to = codes;
 	bool nan = false;
 	for (; some == BLOCK_ROWS && n - done >= 64; done += some) {
