@@ -72,6 +72,7 @@ const kernels engine_kernels_avx512 = {
 	.order_f64 = order_f64_avx512,
 	.level_sum_f64 = level_sum_f64_avx512,
 	.level_rows = 448,
+	.level_planes_sum_f64 = level_planes_sum_f64_avx512,
 	.level_order_f64 = level_order_f64_avx512,
 	.row_leaves = row_leaves_avx512,
 	.rank_f32 = ranks_f32_avx512,

@@ -52,17 +52,21 @@ score_status engine_make_levels(engine *e, sl_arena *arena, score_error *error)
 		return SCORE_OK;
 	const batch_plan *plan = &e->batch;
 	level_tree *trees = sl_arena_alloc(arena, e->f->n_trees, sizeof *trees);
-	if (!trees)
-		return sl_fail_memory(error, e->f->n_trees * sizeof *trees);
+	level_planes *planes = sl_arena_alloc(arena, e->f->n_trees, sizeof *planes);
+	if (!trees || !planes)
+		return sl_fail_memory(error, e->f->n_trees * (sizeof *trees + sizeof *planes));
 	for (uint32_t g = 0; g < plan->n_groups; g++) {
 		const tree_group *group = plan->groups + g;
 		for (uint32_t t = group->first_tree; t < group->first_tree + group->n_trees; t++) {
 			const tree_program *program = plan->trees + t;
 			trees[t].values = (const double *)plan->leaves + program->table;
+			planes[t].values = trees[t].values;
+			memcpy(planes[t].slots, program->planes, sizeof planes[t].slots);
 			for (uint32_t k = 0; k < LEVELS; k++)
 				trees[t].questions[k] = question_of(plan, group, program->planes[k]);
 		}
 	}
 	e->levels = trees;
+	e->level_planes = planes;
 	return SCORE_OK;
 }

@@ -126,3 +126,20 @@ static void level_order_f64_avx512(double *sums, size_t n_rows)
 		rows[8 * (i / 2 % 4) + 2 * (i / 8) + i % 2] = sums[r + i];
 	memcpy(sums + r, rows, LEVEL_FEW_ROWS * sizeof *rows);
 }
+
+/* Whole blocks: a call for all trees whose codes fit the first-level cache. */
+static void level_planes_sum_f64_avx512(const uint64_t *arena, const level_planes *trees, size_t n, uint8_t (*codes)[BLOCK_ROWS],
+	double *sums)
+{
+	for (size_t t = 0; t < n; t++)
+		gather_planes_avx512(arena, trees[t].slots, LEVELS, PLANE_WORDS, codes[t]);
+	for (size_t o = 0; o < PLANE_WORDS; o++, sums += 64) {
+		__m512d s[8];
+		for (size_t k = 0; k < 8; k++)
+			s[k] = _mm512_load_pd(sums + 8 * k);
+		for (size_t t = 0; t < n; t++)
+			add_leaves_f64(trees[t].values, _mm512_load_si512((const void *)(codes[t] + 64 * o)), LEVELS, s);
+		for (size_t k = 0; k < 8; k++)
+			_mm512_store_pd(sums + 8 * k, s[k]);
+	}
+}
