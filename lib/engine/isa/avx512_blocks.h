@@ -1,10 +1,12 @@
 /*
  * What AVX-512 blocks of 512 and of 128 rows share: codes to bit planes, and sums, 64 rows at a time. Included by their
- * vocabularies, which define PLANE_WORDS, ISA_NAME and SUM_WORDS(n): where the first n * 64 rows end among the codes.
+ * vocabularies, which define PLANE_WORDS, ISA_NAME and SUM_WORDS(n): where the first n * 64 rows end among the codes; and
+ * HAVE_SPLIT8 if they have their own way to split codes of one byte.
  */
 
 /* ---- codes to bit planes -------------------------------------------------------------------------------- */
 
+#ifndef HAVE_SPLIT8
 static void ISA_NAME(split8)(const uint8_t *codes, size_t words, uint64_t *bits)
 {
 	for (size_t w = 0; w < words; w++) {
@@ -15,6 +17,8 @@ static void ISA_NAME(split8)(const uint8_t *codes, size_t words, uint64_t *bits)
 		}
 	}
 }
+
+#endif
 
 /* Few cuts are compared one by one, which costs less than the nibble tables of the column. */
 #define FEW_CUTS 8
