@@ -60,19 +60,31 @@ static ALWAYS_INLINE void level_add(const uint8_t *values, __m512i at, __m512d s
 	}
 }
 
-static ALWAYS_INLINE void level_rows(const uint8_t *codes, const level_tree *trees, size_t n, bool few, double *sums)
+/* The codes of the next tree are on their way while a tree's leaves are looked up. */
+static ALWAYS_INLINE void level_rows(const uint8_t *codes, const level_tree *trees, size_t n, double *sums)
 {
-	size_t vectors = few ? 4 : 8;
+	__m512i code = level_codes(codes, trees->questions);
 	__m512d s[8];
-	for (size_t k = 0; k < vectors; k++)
+	for (size_t k = 0; k < 8; k++)
 		s[k] = _mm512_load_pd(sums + 8 * k);
 	for (size_t t = 0; t < n; t++) {
-		if (few)
-			level_add(trees[t].values, level_codes32(codes, trees[t].questions), s);
-		else
-			add_leaves_f64(trees[t].values, level_codes(codes, trees[t].questions), LEVELS, s);
+		__m512i next = level_codes(codes, trees[t + 1 < n ? t + 1 : t].questions);
+		add_leaves_f64(trees[t].values, code, LEVELS, s);
+		code = next;
 	}
-	for (size_t k = 0; k < vectors; k++)
+	for (size_t k = 0; k < 8; k++)
+		_mm512_store_pd(sums + 8 * k, s[k]);
+}
+
+/* Up to 32 rows. */
+static ALWAYS_INLINE void level_rows32(const uint8_t *codes, const level_tree *trees, size_t n, double *sums)
+{
+	__m512d s[4];
+	for (size_t k = 0; k < 4; k++)
+		s[k] = _mm512_load_pd(sums + 8 * k);
+	for (size_t t = 0; t < n; t++)
+		level_add(trees[t].values, level_codes32(codes, trees[t].questions), s);
+	for (size_t k = 0; k < 4; k++)
 		_mm512_store_pd(sums + 8 * k, s[k]);
 }
 
@@ -104,11 +116,11 @@ static void level_sum_f64_avx512(const uint8_t *codes, const level_tree *trees, 
 {
 	size_t r = 0;
 	for (; r + LEVEL_FEW_ROWS < n_rows; r += 64)
-		level_rows(codes + r, trees, n, false, sums + r);
+		level_rows(codes + r, trees, n, sums + r);
 	if (r < n_rows && n_rows - r <= LEVEL_FEWEST_ROWS)
 		level_rows8(codes + r, trees, n, sums + r);
 	else if (r < n_rows)
-		level_rows(codes + r, trees, n, true, sums + r);
+		level_rows32(codes + r, trees, n, sums + r);
 }
 
 static void level_order_f64_avx512(double *sums, size_t n_rows)
