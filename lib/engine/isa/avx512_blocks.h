@@ -134,16 +134,33 @@ static ALWAYS_INLINE void add_leaves_f32(const uint8_t *t, __m512i code, unsigne
 		s[k] = _mm512_add_ps(s[k], _mm512_castsi512_ps(x[k]));
 }
 
+/* Words 0 … 3 of 64 doubles, each of the even positions, then of the odd ones. */
+static ALWAYS_INLINE void look_up_f64(const uint8_t *t, __m512i code, unsigned planes, __m512i w[8])
+{
+	__m512i swapped = _mm512_shldi_epi32(code, code, 16);
+	for (size_t k = 0; k < 4; k++)
+		look_up_half(t + (2 * k << planes), k % 2 ? swapped : code, planes, w + 2 * k);
+}
+
 /* Vector 4 o + 2 e + h, 128-bit lane L, double p is position 16 L + 8 h + 4 p + 2 e + o. */
-static ALWAYS_INLINE void add_leaves_f64(const uint8_t *t, __m512i code, unsigned planes, __m512d s[8])
+static ALWAYS_INLINE void add_f64(const __m512i w[8], __m512d s[8])
 {
 	__m512i x[4], y[4];
-	look_up_words(t, code, planes, x);
-	look_up_words(t + ((size_t)4 << planes), code, planes, y);
+	for (size_t o = 0; o < 2; o++) {
+		join_words(w[o], w[2 + o], x + 2 * o);
+		join_words(w[4 + o], w[6 + o], y + 2 * o);
+	}
 	for (size_t k = 0; k < 4; k++) {
 		s[2 * k] = _mm512_add_pd(s[2 * k], _mm512_castsi512_pd(_mm512_unpacklo_epi32(x[k], y[k])));
 		s[2 * k + 1] = _mm512_add_pd(s[2 * k + 1], _mm512_castsi512_pd(_mm512_unpackhi_epi32(x[k], y[k])));
 	}
+}
+
+static ALWAYS_INLINE void add_leaves_f64(const uint8_t *t, __m512i code, unsigned planes, __m512d s[8])
+{
+	__m512i w[8];
+	look_up_f64(t, code, planes, w);
+	add_f64(w, s);
 }
 
 /* Position among 64 codes of sum i. */

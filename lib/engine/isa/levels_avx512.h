@@ -139,7 +139,8 @@ static void level_order_f64_avx512(double *sums, size_t n_rows)
 	memcpy(sums + r, rows, LEVEL_FEW_ROWS * sizeof *rows);
 }
 
-/* Whole blocks: a call for all trees whose codes fit the first-level cache. */
+/* Whole blocks: a call for all trees whose codes fit the first-level cache. The next tree is looked up before a tree's words are
+ * joined, so that the pipes for both have something to do. */
 static void level_planes_sum_f64_avx512(const uint64_t *arena, const level_planes *trees, size_t n, uint8_t (*codes)[BLOCK_ROWS],
 	double *sums)
 {
@@ -147,10 +148,16 @@ static void level_planes_sum_f64_avx512(const uint64_t *arena, const level_plane
 		gather_planes_avx512(arena, trees[t].slots, LEVELS, PLANE_WORDS, codes[t]);
 	for (size_t o = 0; o < PLANE_WORDS; o++, sums += 64) {
 		__m512d s[8];
+		__m512i words[2][8];
 		for (size_t k = 0; k < 8; k++)
 			s[k] = _mm512_load_pd(sums + 8 * k);
-		for (size_t t = 0; t < n; t++)
-			add_leaves_f64(trees[t].values, _mm512_load_si512((const void *)(codes[t] + 64 * o)), LEVELS, s);
+		look_up_f64(trees[0].values, _mm512_load_si512((const void *)(codes[0] + 64 * o)), LEVELS, words[0]);
+		for (size_t t = 0; t < n; t++) {
+			size_t next = t + 1 < n ? t + 1 : t;
+			look_up_f64(trees[next].values, _mm512_load_si512((const void *)(codes[next] + 64 * o)), LEVELS, words[1]);
+			add_f64(words[0], s);
+			memcpy(words[0], words[1], sizeof words[0]);
+		}
 		for (size_t k = 0; k < 8; k++)
 			_mm512_store_pd(sums + 8 * k, s[k]);
 	}
