@@ -250,9 +250,10 @@ struct kernels {
 	void (*level_order_f64)(double *sums, size_t n_rows);
 	uint32_t level_rows; /* of a call or its end, at most: more go to the planes */
 
-	/* The same for a whole block whose predicates are planes, and at most SUM_TREES trees: what gather_bits and sum_f64 do, in one go.
-	 * `codes` is room for their leaf codes. Sums stand in the order of sum_f64. */
-	void (*level_planes_sum_f64)(const uint64_t *arena, const level_planes *trees, size_t n, uint8_t (*codes)[BLOCK_ROWS], double *sums);
+	/* The same for a whole block whose predicates are planes, and at most SUM_TREES trees: what gather_bits and sum_f64
+	 * do, in one go. `codes` is room for their leaf codes. Sums stand in the order of sum_f64. NULL only with level_sum_f64. */
+	void (*level_planes_sum_f64)(const uint64_t *arena, const level_planes *trees, size_t n,
+		uint8_t (*codes)[BLOCK_ROWS], double *sums);
 
 	/* The row regime, or NULL: leaves of trees [ROW_TREES * portion, …) for the codes of one row, ROW_COLUMNS of them,
 	 * aligned to a cache line. */

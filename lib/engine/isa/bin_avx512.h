@@ -75,8 +75,8 @@ static ALWAYS_INLINE __m512i reaches64_f32(const __m512i *cuts, __m512i at, unsi
 #define BIN_SETS 2 /* of 64 values side by side: one search waits for its own look-ups, two fill the time */
 
 /* Codes are kept in the order of the packs; the last lines put them into that of the rows. */
-static ALWAYS_INLINE void rank_sets_f32(const bin_table *t, const __m512i *start, const __m512i *cuts, unsigned size, uint32_t steps,
-	const __m512 x[][4], size_t n_sets, __m512i *code)
+static ALWAYS_INLINE void rank_sets_f32(const bin_table *t, const __m512i *start, const __m512i *cuts, unsigned size,
+	uint32_t steps, const __m512 x[][4], size_t n_sets, __m512i *code)
 {
 	const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
 	for (size_t j = 0; j < n_sets; j++)

@@ -139,10 +139,10 @@ static void level_order_f64_avx512(double *sums, size_t n_rows)
 	memcpy(sums + r, rows, LEVEL_FEW_ROWS * sizeof *rows);
 }
 
-/* Whole blocks: a call for all trees whose codes fit the first-level cache. The next tree is looked up before a tree's words are
- * joined, so that the pipes for both have something to do. */
-static void level_planes_sum_f64_avx512(const uint64_t *arena, const level_planes *trees, size_t n, uint8_t (*codes)[BLOCK_ROWS],
-	double *sums)
+/* Whole blocks: a call for all trees whose codes fit the first-level cache. The next tree is looked up before a tree's
+ * words are joined, so that the pipes for both have something to do. */
+static void level_planes_sum_f64_avx512(const uint64_t *arena, const level_planes *trees, size_t n,
+	uint8_t (*codes)[BLOCK_ROWS], double *sums)
 {
 	for (size_t t = 0; t < n; t++)
 		gather_planes_avx512(arena, trees[t].slots, LEVELS, PLANE_WORDS, codes[t]);
