@@ -238,6 +238,16 @@ static void fetch_ahead(const engine *e, rows_ahead *ahead)
 	}
 }
 
+/* The same trees in a whole block, whose predicates are planes. */
+static void run_level_planes(const engine *e, const workspace *w, uint32_t first, uint32_t end)
+{
+	for (uint32_t t = first; t < end; t += SUM_TREES) {
+		fetch_ahead(w->ahead);
+		e->k->level_planes_sum_f64(w->planes, e->level_planes + t, end - t < SUM_TREES ? end - t : SUM_TREES, w->leaf_codes,
+			w->sums);
+	}
+}
+
 static void run_program(const engine *e, const workspace *w, uint32_t tree, size_t words, uint8_t *leaf_codes)
 {
 	const batch_plan *plan = &e->batch;
@@ -268,6 +278,10 @@ static void run_trees(const engine *e, const workspace *w, uint32_t first, uint3
 {
 	if (w->levels) {
 		run_levels(e, w, first, end, n_rows);
+		return;
+	}
+	if (e->level_planes && w->k == e->k) {
+		run_level_planes(e, w, first, end);
 		return;
 	}
 	for (uint32_t t = first; t < end; t += SUM_TREES) {

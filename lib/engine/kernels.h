@@ -134,6 +134,12 @@ typedef struct level_tree {
 	const void *values; /* as in leaf_table, of LEVELS planes */
 } level_tree;
 
+/* The same where the answers are planes: slot k is that of question k. */
+typedef struct level_planes {
+	const void *values;
+	uint16_t slots[LEVELS];
+} level_planes;
+
 /* How many tables from the first on have as many planes as it: they are summed together. */
 static inline size_t equal_tables(const leaf_table *tables, size_t n)
 {
@@ -283,6 +289,11 @@ struct kernels {
 	void (*level_sum_f64)(const uint8_t *codes, const level_tree *trees, size_t n, size_t n_rows, double *sums);
 	void (*level_order_f64)(double *sums, size_t n_rows);
 	uint32_t level_rows; /* of a call or its end, at most: more go to the planes */
+
+	/* The same for a whole block whose predicates are planes, and at most SUM_TREES trees: what gather_bits and sum_f64
+	 * do, in one go. `codes` is room for their leaf codes. Sums stand in the order of sum_f64. NULL only with level_sum_f64. */
+	void (*level_planes_sum_f64)(const uint64_t *arena, const level_planes *trees, size_t n,
+		uint8_t (*codes)[BLOCK_ROWS], double *sums);
 
 	/* The row regime, or NULL: leaves of trees [ROW_TREES * portion, …) for the codes of one row, ROW_COLUMNS of them,
 	 * aligned to a cache line. */

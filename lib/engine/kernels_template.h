@@ -44,7 +44,7 @@ static void ISA_NAME(select)(const select_op *ops, size_t n, size_t words, uint6
  * nibble, the planes "nibble > v" and "nibble == v"; then code > cut = high > h or (high == h and low > l): one load-heavy
  * operation per predicate instead of 512 byte comparisons.
  */
-static void ISA_NAME(expand_nibble)(const uint64_t *bits, size_t words, uint64_t *equal, uint64_t *above)
+static ALWAYS_INLINE void ISA_NAME(expand_nibble)(const uint64_t *bits, size_t words, bool lowest, uint64_t *equal, uint64_t *above)
 {
 	for (size_t w = 0; w < words; w += V_WORDS) {
 		V b0 = v_load(bits + w), b1 = v_load(bits + PLANE_WORDS + w);
@@ -55,18 +55,21 @@ static void ISA_NAME(expand_nibble)(const uint64_t *bits, size_t words, uint64_t
 		for (size_t v = 16; v-- > 0;) {
 			V e = v_and(high[v / 4], low[v % 4]);
 			v_store(above + v * PLANE_WORDS + w, sum);
-			v_store(equal + v * PLANE_WORDS + w, e);
+			if (!lowest)
+				v_store(equal + v * PLANE_WORDS + w, e);
 			sum = v_or(sum, e);
 		}
 	}
 }
 
-/* Nibble tables of `work`: equal planes of nibble k at 32 k, above planes at 32 k + 16; the bit planes behind them. */
+/* Nibble tables of `work`: equal planes of nibble k at 32 k, above planes at 32 k + 16; the bit planes behind them. Nobody asks
+ * where the lowest nibble is equal. */
 static void ISA_NAME(expand)(size_t nibbles, size_t words, uint64_t *work)
 {
 	const uint64_t *bits = work + nibbles * 32 * PLANE_WORDS;
-	for (size_t k = 0; k < nibbles; k++)
-		ISA_NAME(expand_nibble)(bits + 4 * k * PLANE_WORDS, words, work + 32 * k * PLANE_WORDS,
+	ISA_NAME(expand_nibble)(bits, words, true, work, work + 16 * PLANE_WORDS);
+	for (size_t k = 1; k < nibbles; k++)
+		ISA_NAME(expand_nibble)(bits + 4 * k * PLANE_WORDS, words, false, work + 32 * k * PLANE_WORDS,
 			work + (32 * k + 16) * PLANE_WORDS);
 }
 

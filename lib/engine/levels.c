@@ -22,7 +22,7 @@ static bool is_usable(const engine *e)
 	}
 	for (uint32_t t = 0; t < f->n_trees; t++) {
 		const tree_program *program = e->batch.trees + t;
-		if (program->n_ops || program->full_depth || program->n_planes != LEVELS)
+		if (program->n_ops || program->full_depth || program->n_planes != LEVELS || program->leaf_planes)
 			return false;
 	}
 	/* Where a column begins is counted in 32 bits. */
@@ -52,17 +52,20 @@ score_status engine_make_levels(engine *e, sl_arena *arena, score_error *error)
 		return SCORE_OK;
 	const batch_plan *plan = &e->batch;
 	level_tree *trees = sl_arena_alloc(arena, e->f->n_trees, sizeof *trees);
-	if (!trees)
-		return sl_fail_memory(error, e->f->n_trees * sizeof *trees);
+	level_planes *planes = sl_arena_alloc(arena, e->f->n_trees, sizeof *planes);
+	if (!trees || !planes)
+		return sl_fail_memory(error, e->f->n_trees * (sizeof *trees + sizeof *planes));
 	for (uint32_t g = 0; g < plan->n_groups; g++) {
 		const tree_group *group = plan->groups + g;
 		for (uint32_t t = group->first_tree; t < group->first_tree + group->n_trees; t++) {
 			const tree_program *program = plan->trees + t;
-			trees[t].values = program->table;
+			trees[t].values = planes[t].values = program->table;
+			memcpy(planes[t].slots, program->planes, sizeof planes[t].slots);
 			for (uint32_t k = 0; k < LEVELS; k++)
 				trees[t].questions[k] = question_of(plan, group, program->planes[k]);
 		}
 	}
 	e->levels = trees;
+	e->level_planes = planes;
 	return SCORE_OK;
 }

@@ -162,6 +162,7 @@ struct engine {
 	const uint64_t *const *tables; /* bit tables of set questions */
 	batch_plan batch;
 	const level_tree *levels;      /* of a model of oblivious trees whose kernels need no planes for them; or NULL */
+	const level_planes *level_planes; /* of the same model */
 	walk_plan walk;
 	row_plan rows;
 	contribution_plan contribution;

@@ -78,6 +78,7 @@ static inline void v_bytes(const V planes[8], uint8_t *bytes)
 
 /* The rows of every word are spread over the whole block. */
 #define SUM_WORDS(n) ((void)(n), (size_t)PLANE_WORDS)
+#define HAVE_SPLIT8
 #include "avx512_blocks.h"
 
 /* Code 16 L + i of word o is row 128 L + 16 o + i. */
@@ -249,6 +250,28 @@ static ALWAYS_INLINE void f64_transpose(F64 r[8])
 		r[c + 2] = even_lanes(d, e);
 		r[c + 6] = odd_lanes(d, e);
 	}
+}
+
+/* ---- codes to bit planes -------------------------------------------------------------------------------- */
+
+/* One word of each bit plane, lowest first: 8 × 8 bits transposed in each 64-bit lane, then 8 × 8 bytes. */
+static ALWAYS_INLINE __m512i words_of_codes(__m512i codes)
+{
+	const __m512i reverse = _mm512_set4_epi32(0x08090a0b, 0x0c0d0e0f, 0x00010203, 0x04050607);
+	const __m512i planes = _mm512_set_epi64(0x3f372f271f170f07, 0x3e362e261e160e06, 0x3d352d251d150d05, 0x3c342c241c140c04,
+		0x3b332b231b130b03, 0x3a322a221a120a02, 0x3931292119110901, 0x3830282018100800);
+	return _mm512_permutexvar_epi8(planes, transpose_bits512(_mm512_shuffle_epi8(codes, reverse)));
+}
+
+static void split8_avx512(const uint8_t *codes, size_t words, uint64_t *bits)
+{
+	F64 words_of[8];
+	for (size_t w = 0; w < PLANE_WORDS; w++)
+		words_of[w] = _mm512_castsi512_pd(words_of_codes(_mm512_load_si512((const void *)(codes + 64 * w))));
+	f64_transpose(words_of);
+	for (size_t k = 0; k < 8; k++)
+		v_store(bits + k * PLANE_WORDS, _mm512_castpd_si512(words_of[k]));
+	(void)words;
 }
 
 /* ---- single rows -------------------------------------------------------------------------------------------- */

@@ -1,10 +1,12 @@
 /*
  * What AVX-512 blocks of 512 and of 128 rows share: codes to bit planes, and sums, 64 rows at a time. Included by their
- * vocabularies, which define PLANE_WORDS, ISA_NAME and SUM_WORDS(n): where the first n * 64 rows end among the codes.
+ * vocabularies, which define PLANE_WORDS, ISA_NAME and SUM_WORDS(n): where the first n * 64 rows end among the codes; and
+ * HAVE_SPLIT8 if they have their own way to split codes of one byte.
  */
 
 /* ---- codes to bit planes -------------------------------------------------------------------------------- */
 
+#ifndef HAVE_SPLIT8
 static void ISA_NAME(split8)(const uint8_t *codes, size_t words, uint64_t *bits)
 {
 	for (size_t w = 0; w < words; w++) {
@@ -15,6 +17,8 @@ static void ISA_NAME(split8)(const uint8_t *codes, size_t words, uint64_t *bits)
 		}
 	}
 }
+
+#endif
 
 /* Few cuts are compared one by one, which costs less than the nibble tables of the column. */
 #define FEW_CUTS 8
@@ -148,16 +152,33 @@ static ALWAYS_INLINE void add_leaves_f32(const uint8_t *t, __m512i code, unsigne
 		s[k] = _mm512_add_ps(s[k], _mm512_castsi512_ps(x[k]));
 }
 
+/* Words 0 … 3 of 64 doubles, each of the even positions, then of the odd ones. */
+static ALWAYS_INLINE void look_up_f64(const uint8_t *t, __m512i code, unsigned planes, __m512i w[8])
+{
+	__m512i swapped = _mm512_shldi_epi32(code, code, 16);
+	for (size_t k = 0; k < 4; k++)
+		look_up_half(t + (2 * k << planes), k % 2 ? swapped : code, planes, w + 2 * k);
+}
+
 /* Vector 4 o + 2 e + h, 128-bit lane L, double p is position 16 L + 8 h + 4 p + 2 e + o. */
-static ALWAYS_INLINE void add_leaves_f64(const uint8_t *t, __m512i code, unsigned planes, __m512d s[8])
+static ALWAYS_INLINE void add_f64(const __m512i w[8], __m512d s[8])
 {
 	__m512i x[4], y[4];
-	look_up_words(t, code, planes, x);
-	look_up_words(t + ((size_t)4 << planes), code, planes, y);
+	for (size_t o = 0; o < 2; o++) {
+		join_words(w[o], w[2 + o], x + 2 * o);
+		join_words(w[4 + o], w[6 + o], y + 2 * o);
+	}
 	for (size_t k = 0; k < 4; k++) {
 		s[2 * k] = _mm512_add_pd(s[2 * k], _mm512_castsi512_pd(_mm512_unpacklo_epi32(x[k], y[k])));
 		s[2 * k + 1] = _mm512_add_pd(s[2 * k + 1], _mm512_castsi512_pd(_mm512_unpackhi_epi32(x[k], y[k])));
 	}
+}
+
+static ALWAYS_INLINE void add_leaves_f64(const uint8_t *t, __m512i code, unsigned planes, __m512d s[8])
+{
+	__m512i w[8];
+	look_up_f64(t, code, planes, w);
+	add_f64(w, s);
 }
 
 /* The codes of 64 rows, or, of a table by leaf numbers, those. */

@@ -81,51 +81,59 @@ static ALWAYS_INLINE __m512i reaches64_f32(const __m512i *cuts, __m512i at, unsi
 	return _mm512_packs_epi16(_mm512_packs_epi32(yes[0], yes[1]), _mm512_packs_epi32(yes[2], yes[3]));
 }
 
-/* Codes are kept in the order of the packs; the last line puts them into that of the rows. */
-static ALWAYS_INLINE __m512i rank64_f32(map16 map, const __m512i *start, const __m512i *cuts, unsigned size, uint32_t steps,
-	const __m512 x[4])
+#define BIN_SETS 2 /* of 64 values side by side: one search waits for its own look-ups, two fill the time */
+
+/* Codes are kept in the order of the packs; the last lines put them into that of the rows. */
+static ALWAYS_INLINE void rank_sets_f32(map16 map, const __m512i *start, const __m512i *cuts, unsigned size,
+	uint32_t steps, const __m512 x[][4], size_t n_sets, __m512i *code)
 {
 	const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-	__m512i code = start64_f32(map, start, x);
+	for (size_t j = 0; j < n_sets; j++)
+		code[j] = start64_f32(map, start, x[j]);
 	/* Whoever is beyond a cut has all ones, which is -1. */
-	if (steps == 1)
-		code = _mm512_sub_epi8(code, reaches64_f32(cuts, code, size, x));
+	for (size_t j = 0; steps == 1 && j < n_sets; j++)
+		code[j] = _mm512_sub_epi8(code[j], reaches64_f32(cuts, code[j], size, x[j]));
 	for (uint32_t s = steps == 1 ? 0 : steps; s-- > 0;) {
-		__m512i at = _mm512_add_epi8(code, _mm512_set1_epi8((char)((1 << s) - 1)));
-		__m512i yes = reaches64_f32(cuts, at, size, x);
-		code = _mm512_add_epi8(code, _mm512_and_si512(yes, _mm512_set1_epi8((char)(1 << s))));
+		for (size_t j = 0; j < n_sets; j++) {
+			__m512i at = _mm512_add_epi8(code[j], _mm512_set1_epi8((char)((1 << s) - 1)));
+			__m512i yes = reaches64_f32(cuts, at, size, x[j]);
+			code[j] = _mm512_add_epi8(code[j], _mm512_and_si512(yes, _mm512_set1_epi8((char)(1 << s))));
+		}
 	}
-	return _mm512_permutexvar_epi32(order, code);
+	for (size_t j = 0; j < n_sets; j++)
+		code[j] = _mm512_permutexvar_epi32(order, code[j]);
 }
 
-static ALWAYS_INLINE __m512 add4(const __m512 x[4])
+static ALWAYS_INLINE __m512 sum_of_four(const __m512 v[4])
 {
-	return _mm512_add_ps(_mm512_add_ps(x[0], x[1]), _mm512_add_ps(x[2], x[3]));
+	return _mm512_add_ps(_mm512_add_ps(v[0], v[1]), _mm512_add_ps(v[2], v[3]));
 }
 
 static ALWAYS_INLINE bool bin_steps_f32(const bin_table *t, const float *x, size_t n, unsigned size, uint32_t steps,
 	uint8_t *codes)
 {
-	__m512i start[4], cuts[16];
-	__m512 sum = _mm512_setzero_ps();
+	__m512i start[4], cuts[16], code[BIN_SETS];
+	__m512 v[BIN_SETS][4], sum = _mm512_setzero_ps();
+	size_t i = 0;
 	load_bytes(t->narrow_map.start, 1, 256, start);
 	load_bytes(t->narrow_bytes, 4, size, cuts);
 	map16 map = load_map16(&t->narrow_map);
-	size_t i = 0;
-	for (; i + 64 <= n; i += 64) {
-		__m512 v[4];
-		for (size_t k = 0; k < 4; k++)
-			v[k] = _mm512_loadu_ps(x + i + 16 * k);
-		sum = _mm512_add_ps(sum, add4(v));
-		_mm512_storeu_si512((void *)(codes + i), rank64_f32(map, start, cuts, size, steps, v));
+	for (; i + 64 * BIN_SETS <= n; i += 64 * BIN_SETS) {
+		for (size_t k = 0; k < 4 * BIN_SETS; k++)
+			v[k / 4][k % 4] = _mm512_loadu_ps(x + i + 16 * k);
+		for (size_t j = 0; j < BIN_SETS; j++)
+			sum = _mm512_add_ps(sum, sum_of_four(v[j]));
+		rank_sets_f32(map, start, cuts, size, steps, (const __m512 (*)[4])v, BIN_SETS, code);
+		for (size_t j = 0; j < BIN_SETS; j++)
+			_mm512_storeu_si512((void *)(codes + i + 64 * j), code[j]);
 	}
-	if (i < n) {
-		__m512 v[4];
+	for (; i < n; i += 64) {
 		uint64_t wanted = first_lanes(n - i);
 		for (size_t k = 0; k < 4; k++)
-			v[k] = _mm512_maskz_loadu_ps((__mmask16)(wanted >> (16 * k)), x + i + 16 * k);
-		sum = _mm512_add_ps(sum, add4(v));
-		_mm512_mask_storeu_epi8((void *)(codes + i), wanted, rank64_f32(map, start, cuts, size, steps, v));
+			v[0][k] = _mm512_maskz_loadu_ps((__mmask16)(wanted >> (16 * k)), x + i + 16 * k);
+		sum = _mm512_add_ps(sum, sum_of_four(v[0]));
+		rank_sets_f32(map, start, cuts, size, steps, (const __m512 (*)[4])v, 1, code);
+		_mm512_mask_storeu_epi8((void *)(codes + i), wanted, code[0]);
 	}
 	/* A sum is NaN if a value is, and else only if infinities met. */
 	return _mm512_cmp_ps_mask(sum, sum, _CMP_UNORD_Q) != 0;

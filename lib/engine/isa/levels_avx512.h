@@ -60,19 +60,31 @@ static ALWAYS_INLINE void level_add(const uint8_t *values, __m512i at, __m512d s
 	}
 }
 
-static ALWAYS_INLINE void level_rows(const uint8_t *codes, const level_tree *trees, size_t n, bool few, double *sums)
+/* The codes of the next tree are on their way while a tree's leaves are looked up. */
+static ALWAYS_INLINE void level_rows(const uint8_t *codes, const level_tree *trees, size_t n, double *sums)
 {
-	size_t vectors = few ? 4 : 8;
+	__m512i code = level_codes(codes, trees->questions);
 	__m512d s[8];
-	for (size_t k = 0; k < vectors; k++)
+	for (size_t k = 0; k < 8; k++)
 		s[k] = _mm512_load_pd(sums + 8 * k);
 	for (size_t t = 0; t < n; t++) {
-		if (few)
-			level_add(trees[t].values, level_codes32(codes, trees[t].questions), s);
-		else
-			add_leaves_f64(trees[t].values, level_codes(codes, trees[t].questions), LEVELS, s);
+		__m512i next = level_codes(codes, trees[t + 1 < n ? t + 1 : t].questions);
+		add_leaves_f64(trees[t].values, code, LEVELS, s);
+		code = next;
 	}
-	for (size_t k = 0; k < vectors; k++)
+	for (size_t k = 0; k < 8; k++)
+		_mm512_store_pd(sums + 8 * k, s[k]);
+}
+
+/* Up to 32 rows. */
+static ALWAYS_INLINE void level_rows32(const uint8_t *codes, const level_tree *trees, size_t n, double *sums)
+{
+	__m512d s[4];
+	for (size_t k = 0; k < 4; k++)
+		s[k] = _mm512_load_pd(sums + 8 * k);
+	for (size_t t = 0; t < n; t++)
+		level_add(trees[t].values, level_codes32(codes, trees[t].questions), s);
+	for (size_t k = 0; k < 4; k++)
 		_mm512_store_pd(sums + 8 * k, s[k]);
 }
 
@@ -104,11 +116,11 @@ static void level_sum_f64_avx512(const uint8_t *codes, const level_tree *trees, 
 {
 	size_t r = 0;
 	for (; r + LEVEL_FEW_ROWS < n_rows; r += 64)
-		level_rows(codes + r, trees, n, false, sums + r);
+		level_rows(codes + r, trees, n, sums + r);
 	if (r < n_rows && n_rows - r <= LEVEL_FEWEST_ROWS)
 		level_rows8(codes + r, trees, n, sums + r);
 	else if (r < n_rows)
-		level_rows(codes + r, trees, n, true, sums + r);
+		level_rows32(codes + r, trees, n, sums + r);
 }
 
 static void level_order_f64_avx512(double *sums, size_t n_rows)
@@ -125,4 +137,28 @@ static void level_order_f64_avx512(double *sums, size_t n_rows)
 	for (size_t i = 0; i < LEVEL_FEW_ROWS; i++)
 		rows[8 * (i / 2 % 4) + 2 * (i / 8) + i % 2] = sums[r + i];
 	memcpy(sums + r, rows, LEVEL_FEW_ROWS * sizeof *rows);
+}
+
+/* Whole blocks: a call for all trees whose codes fit the first-level cache. The next tree is looked up before a tree's
+ * words are joined, so that the pipes for both have something to do. */
+static void level_planes_sum_f64_avx512(const uint64_t *arena, const level_planes *trees, size_t n,
+	uint8_t (*codes)[BLOCK_ROWS], double *sums)
+{
+	for (size_t t = 0; t < n; t++)
+		gather_planes_avx512(arena, trees[t].slots, LEVELS, PLANE_WORDS, codes[t]);
+	for (size_t o = 0; o < PLANE_WORDS; o++, sums += 64) {
+		__m512d s[8];
+		__m512i words[2][8];
+		for (size_t k = 0; k < 8; k++)
+			s[k] = _mm512_load_pd(sums + 8 * k);
+		look_up_f64(trees[0].values, _mm512_load_si512((const void *)(codes[0] + 64 * o)), LEVELS, words[0]);
+		for (size_t t = 0; t < n; t++) {
+			size_t next = t + 1 < n ? t + 1 : t;
+			look_up_f64(trees[next].values, _mm512_load_si512((const void *)(codes[next] + 64 * o)), LEVELS, words[1]);
+			add_f64(words[0], s);
+			memcpy(words[0], words[1], sizeof words[0]);
+		}
+		for (size_t k = 0; k < 8; k++)
+			_mm512_store_pd(sums + 8 * k, s[k]);
+	}
 }

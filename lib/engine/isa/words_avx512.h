@@ -93,7 +93,7 @@ static ALWAYS_INLINE size_t bin_words_steps(const bin_table *t, const float *x, 
 		__m512 v[4];
 		for (size_t k = 0; k < 4; k++)
 			v[k] = _mm512_loadu_ps(x + i + 16 * k);
-		sum = _mm512_add_ps(sum, add4(v));
+		sum = _mm512_add_ps(sum, sum_of_four(v));
 		_mm512_storeu_si512((void *)(codes + i), rank64_words(&tables, size, steps, v, ties + i / 64));
 		if (__builtin_popcountll(ties[i / 64]) > MANY_TIES)
 			break;
