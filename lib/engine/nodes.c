@@ -139,6 +139,8 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 {
 	const forest *f = e->f;
 	const score_allocator *a = &arena->allocator;
+	if (e->pages.kind != PAGE_NONE)
+		return SCORE_OK;
 	uint32_t most = forest_most_splits(f);
 	size_t queue_bytes = ((size_t)most + 1) * sizeof(numbered_split);
 	node_maker m = {.e = e, .trees = sl_arena_alloc(arena, f->n_trees, sizeof(walk_tree)), .queue = sl_alloc(a, queue_bytes, 64)};
