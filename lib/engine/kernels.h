@@ -158,7 +158,7 @@ typedef enum page_kind { PAGE_NONE, PAGE_U8_32, PAGE_U8_64, PAGE_U8_128, PAGE_U1
 typedef struct page_plan {
 	page_kind kind;
 	const uint8_t *pages;       /* aligned to a cache line */
-	const uint32_t *first_page; /* [n_trees] its entry 0 is the root */
+	const uint32_t *first_page; /* [n_trees + 1] entry 0 of a tree's first page is its root */
 	uint32_t n_columns;         /* of a row */
 	const uint32_t *sources, *bases; /* [n_columns] of codes of four bytes: a column's code is what is above the base, if any */
 	const uint32_t *first_column; /* of the columns that are made of a code */
@@ -171,7 +171,9 @@ typedef struct page_call {
 	const page_plan *plan;
 	const uint8_t *codes; /* aligned to a row's bytes, up to a cache line */
 	uint32_t first_tree, n_trees, n_rows, row_bits;
-	bool ahead;           /* pages are not in the second-level cache */
+	bool ahead;           /* pages are not in the second-level cache: ask for each before it is met */
+	const char *fetch;    /* from here on, `n_fetch` cache lines are wanted there soon */
+	uint32_t n_fetch;
 	uint32_t *exits;
 } page_call;
 

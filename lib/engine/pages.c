@@ -249,13 +249,14 @@ static size_t count_pages(page_maker *m, uint32_t *first_page)
 		if (m->n_pages > MOST_PAGES || n > UINT32_MAX)
 			return 0;
 	}
+	first_page[f->n_trees] = (uint32_t)n;
 	return n;
 }
 
 static bool lay_pages(page_maker *m, sl_arena *arena)
 {
 	const forest *f = m->e->f;
-	uint32_t *first_page = sl_arena_alloc(arena, f->n_trees, sizeof *first_page);
+	uint32_t *first_page = sl_arena_alloc(arena, (size_t)f->n_trees + 1, sizeof *first_page);
 	size_t n = first_page ? count_pages(m, first_page) : 0;
 	if (n == 0) { /* nodes serve the model */
 		m->plan->kind = PAGE_NONE;

@@ -41,10 +41,17 @@ static ALWAYS_INLINE void ISA_NAME(page_fetch)(const uint8_t *pages, uint32_t ex
 	__builtin_prefetch(page + 64);
 }
 
+/* Row r's share of the lines to fetch. */
+static ALWAYS_INLINE void ISA_NAME(page_fetch_share)(const page_call *c, uint32_t r, uint32_t share)
+{
+	for (uint32_t i = r * share; i < (r + 1) * share; i++)
+		__builtin_prefetch(c->fetch + SL_CACHE_LINE * (size_t)i, 0, 2);
+}
+
 /* All rows at the roots; returns how many walks go on. */
 static ALWAYS_INLINE uint32_t ISA_NAME(page_roots)(const page_call *c, page_walk *list, page_kind kind, bool ahead)
 {
-	uint32_t n = 0;
+	uint32_t n = 0, share = (c->n_fetch + c->n_rows - 1) / c->n_rows;
 	for (uint32_t t = 0; t < c->n_trees; t++) {
 		const uint8_t *root = c->plan->pages + PAGE_BYTES * (size_t)c->plan->first_page[c->first_tree + t], *codes = c->codes;
 		page_questions q = page_load(root, kind);
@@ -56,6 +63,8 @@ static ALWAYS_INLINE uint32_t ISA_NAME(page_roots)(const page_call *c, page_walk
 			n -= goes_on;
 			if (ahead)
 				ISA_NAME(page_fetch)(root, exit, goes_on);
+			if (share)
+				ISA_NAME(page_fetch_share)(c, r, share);
 		}
 	}
 	return n;

@@ -13,6 +13,9 @@
 #define MOST_CODES ((size_t)1 << 20)  /* bytes of a portion's codes */
 #define FAR_ROWS 8192u                /* a portion of fewer rows does not bring a tree's pages into the second-level cache in time */
 
+#ifndef STREAM_ROWS
+#define STREAM_ROWS 400u
+#endif
 static size_t bin_bytes(const engine *e)
 {
 	return sl_round_up(sl_round_up(BIN_TILE_BYTES, SL_CACHE_LINE) + (size_t)e->n_columns * e->code_bytes * BLOCK_ROWS, SL_CACHE_LINE);
@@ -174,9 +177,35 @@ static void fetch_leaves(const engine *e, const page_call *walks)
 	}
 }
 
+/* Lines that a run of rows asks for while another tree is walked: its part of the next tree's pages, then of its leaves. */
+typedef struct tree_lines {
+	const char *pages, *leaves;
+	size_t n_pages, n;
+} tree_lines;
+
+static tree_lines lines_of(const engine *e, uint32_t tree)
+{
+	const forest *f = e->f;
+	const page_plan *p = &e->pages;
+	size_t bytes = (size_t)f->leaf_width * f->leaves.bytes;
+	tree_lines l = {(const char *)p->pages + (size_t)p->first_page[tree] * PAGE_BYTES,
+		(const char *)f->leaves.values + f->trees[tree].first_leaf * bytes, 0, 0};
+	l.n_pages = (size_t)(p->first_page[tree + 1] - p->first_page[tree]) * (PAGE_BYTES / SL_CACHE_LINE);
+	l.n = l.n_pages + (f->trees[tree].n_splits + 1) * bytes / SL_CACHE_LINE;
+	return l;
+}
+
+static void share_lines(const tree_lines *l, size_t done, size_t n, size_t n_rows, page_call *walks)
+{
+	size_t from = l->n * done / n_rows, to = l->n * (done + n) / n_rows;
+	walks->fetch = from < l->n_pages ? l->pages + from * SL_CACHE_LINE : l->leaves + (from - l->n_pages) * SL_CACHE_LINE;
+	walks->n_fetch = (uint32_t)(to - from);
+}
+
 static void sum_trees(const engine *e, const engine_call *call, const coded_rows *rows)
 {
 	uint32_t exits[PAGE_WALKS], row_bits = 0;
+	bool stream = rows->n >= STREAM_ROWS;
 	while ((uint32_t)1 << row_bits < rows->n && (uint32_t)1 << row_bits < PAGE_WALKS)
 		row_bits++;
 	page_call walks = {.plan = &e->pages, .exits = exits, .row_bits = row_bits, .ahead = rows->far};
@@ -187,6 +216,12 @@ static void sum_trees(const engine *e, const engine_call *call, const coded_rows
 		for (uint32_t r = 0; r < rows->n; r += walks.n_rows) {
 			walks.n_rows = rows->n - r < PAGE_WALKS ? rows->n - r : PAGE_WALKS;
 			walks.codes = rows->codes + r * stride_of(e);
+			if (stream && t + 1 < call->tree_end) {
+				tree_lines l = lines_of(e, t + 1);
+				share_lines(&l, r, walks.n_rows, rows->n, &walks);
+			} else {
+				walks.n_fetch = 0;
+			}
 			e->k->page_leaves(&walks);
 			if (rows->far)
 				fetch_leaves(e, &walks);
@@ -217,7 +252,7 @@ void engine_walk_pages(const engine *e, const engine_call *call, row_range rows)
 		n = !fits ? 1 : rows.n - done < most ? rows.n - done : most;
 		int64_t first = rows.first + (int64_t)done;
 		double *out = engine_row_out(call, first, width);
-		coded_rows part = {codes, first, (uint32_t)n, fits ? out : few, fits ? width : 0, n < FAR_ROWS};
+		coded_rows part = {codes, first, (uint32_t)n, fits ? out : few, fits ? width : 0, n < STREAM_ROWS};
 		bin_rows(e, call, (row_range){first, n}, bin, codes);
 		for (size_t r = 0; r < n && !is_leaf; r++)
 			engine_start_sums(f, part.out + r * width);

@@ -219,3 +219,29 @@ static inline void simulated_mask_storeu_epi8(void *to, uint64_t mask, simde__m5
 }
 #undef _mm512_mask_storeu_epi8
 #define _mm512_mask_storeu_epi8 simulated_mask_storeu_epi8
+
+static inline uint32_t simulated_cmpgt_epu16_mask16(simde__m256i a, simde__m256i b)
+{
+	uint16_t x[16], y[16];
+	uint32_t mask = 0;
+	memcpy(x, &a, sizeof x);
+	memcpy(y, &b, sizeof y);
+	for (unsigned i = 0; i < 16; i++)
+		mask |= (uint32_t)(x[i] > y[i]) << i;
+	return mask;
+}
+#undef _mm256_cmpgt_epu16_mask
+#define _mm256_cmpgt_epu16_mask simulated_cmpgt_epu16_mask16
+
+static inline uint32_t simulated_testn_epi16_mask16(simde__m256i a, simde__m256i b)
+{
+	uint16_t x[16], y[16];
+	uint32_t mask = 0;
+	memcpy(x, &a, sizeof x);
+	memcpy(y, &b, sizeof y);
+	for (unsigned i = 0; i < 16; i++)
+		mask |= (uint32_t)((x[i] & y[i]) == 0) << i;
+	return mask;
+}
+#undef _mm256_testn_epi16_mask
+#define _mm256_testn_epi16_mask simulated_testn_epi16_mask16
