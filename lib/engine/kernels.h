@@ -149,6 +149,8 @@ typedef enum page_kind { PAGE_NONE, PAGE_U8_32, PAGE_U8_64, PAGE_U8_128, PAGE_U1
 #define PAGE_COLUMNS_AT(kind) (PAGE_IS_WIDE(kind) ? 48 : 64)
 #define PAGE_CUTS_AT(kind) (PAGE_IS_WIDE(kind) ? 64 : 80)
 #define PAGE_MASKS_AT 96
+/* Wide, added to a column: the code counts as one more, so that 65,535, a missing value, becomes 0 and answers left. */
+#define PAGE_MISSING_LEFT 64u
 /* Bytes of a row's codes. */
 #define PAGE_STRIDE(kind) ((kind) == PAGE_U8_32 ? 32 : (kind) == PAGE_U8_64 || (kind) == PAGE_U16_32 ? 64 : 128)
 /* An exit: PAGE_LEAF and a leaf, or 32 times a page, and its entry; all counted within the tree. */
@@ -160,8 +162,9 @@ typedef struct page_plan {
 	const uint8_t *pages;       /* aligned to a cache line */
 	const uint32_t *first_page; /* [n_trees + 1] entry 0 of a tree's first page is its root */
 	uint32_t n_columns;         /* of a row */
-	const uint32_t *sources, *bases; /* [n_columns] of codes of four bytes: a column's code is what is above the base, if any */
-	const uint32_t *first_column; /* of the columns that are made of a code */
+	/* Wide: a column has what of its source's code is above its base, as far as two bytes hold it. */
+	const uint32_t *sources, *bases; /* [n_columns] */
+	const uint32_t *first_column; /* of those that have the codes of each column of the model */
 } page_plan;
 
 #define PAGE_WALKS 256 /* side by side */

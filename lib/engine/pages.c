@@ -9,7 +9,8 @@
 
 #define LEAST_SPLITS 256u        /* of the largest tree: smaller ones have faster regimes */
 #define MOST_PAGES (PAGE_LEAF / 32)
-#define MOST_CUT UINT16_MAX      /* of a column of two bytes: so many cuts */
+#define MOST_CUTS UINT16_MAX     /* of a column of two bytes */
+#define MOST_WIDE_COLUMNS 64u
 #define OPEN_PAGES 8             /* that small parts are offered to */
 
 /* An exit of a part that grows, and the part's splits that it is on the left of. */
@@ -104,8 +105,12 @@ static void put_question(const page_maker *m, uint8_t *page, uint32_t at, uint32
 	page_kind kind = m->plan->kind;
 	uint32_t column = q->column, cut = q->cut;
 	if (m->plan->sources) {
-		column = m->plan->first_column[q->column] + q->cut / MOST_CUT;
-		cut = q->cut % MOST_CUT;
+		column = m->plan->first_column[q->column] + q->cut / MOST_CUTS;
+		cut = q->cut % MOST_CUTS;
+		if (m->plan->sources[m->plan->first_column[q->column]] != q->column) { /* where missing values have the highest code */
+			column |= PAGE_MISSING_LEFT;
+			cut++;
+		}
 	}
 	page[PAGE_COLUMNS_AT(kind) + at] = (uint8_t)column;
 	if (PAGE_IS_WIDE(kind)) {
@@ -190,35 +195,64 @@ static void make_tree(page_maker *m, const forest_tree *t, size_t first)
 
 /* ---- columns ------------------------------------------------------------------------------------------------ */
 
-/* Codes of four bytes become columns of two that share their cuts. */
-static bool split_columns(const engine *e, sl_arena *arena, page_plan *plan)
+/* Columns of two bytes, of which a row has n at most: pages tell whether there is room. */
+typedef struct column_list {
+	uint32_t n, *sources, *bases;
+} column_list;
+
+static void list_column(column_list *l, uint32_t source, uint32_t base)
 {
-	uint32_t most = e->k->page_columns8 < 64 ? e->k->page_columns8 : 64, n = 0;
-	uint32_t *first = sl_arena_alloc(arena, e->n_columns, sizeof *first);
-	uint32_t *sources = sl_arena_alloc(arena, most, sizeof *sources), *bases = sl_arena_alloc(arena, most, sizeof *bases);
-	if (!first || !sources || !bases)
-		return false;
-	for (uint32_t c = 0; c < e->n_columns; c++) {
-		uint32_t n_cuts = e->f->features[e->columns[c].feature].n_cuts;
-		first[c] = n;
-		for (uint32_t base = 0; base < n_cuts && n <= most; base += MOST_CUT, n++) {
-			if (n < most) {
-				sources[n] = c;
-				bases[n] = base;
-			}
-		}
+	if (l->n < MOST_WIDE_COLUMNS) {
+		l->sources[l->n] = source;
+		l->bases[l->n] = base;
 	}
-	plan->n_columns = n;
+	l->n++;
+}
+
+/* The columns of a feature that differ in where missing values go have the same codes for all others. One is enough: that of the
+ * highest code for missing values, which no other value has if there are fewer cuts than codes. The first of a column's kind. */
+static uint32_t first_alike(const engine *e, uint32_t column)
+{
+	const code_column *c = e->columns + column;
+	if (e->code_bytes != 2 || e->f->features[c->feature].n_cuts >= MOST_CUTS)
+		return column;
+	for (uint32_t i = column; i-- > 0 && e->columns[i].feature == c->feature;) {
+		if (e->columns[i].zero_is_missing == c->zero_is_missing)
+			return i;
+	}
+	return column;
+}
+
+/* Codes of four bytes become columns that share their cuts. */
+static bool list_columns(const engine *e, sl_arena *arena, page_plan *plan)
+{
+	uint32_t *first = sl_arena_alloc(arena, e->n_columns, sizeof *first);
+	column_list l = {0, sl_arena_alloc(arena, MOST_WIDE_COLUMNS, sizeof *l.sources), sl_arena_alloc(arena, MOST_WIDE_COLUMNS, sizeof *l.bases)};
+	if (!first || !l.sources || !l.bases)
+		return false;
+	for (uint32_t c = 0; c < e->n_columns && l.n <= MOST_WIDE_COLUMNS; c++) {
+		uint32_t n_cuts = e->f->features[e->columns[c].feature].n_cuts, alike = first_alike(e, c);
+		if (alike != c) {
+			first[c] = first[alike];
+			if (e->columns[c].missing == MISSING_HIGH && first[c] < MOST_WIDE_COLUMNS)
+				l.sources[first[c]] = c;
+			continue;
+		}
+		first[c] = l.n;
+		for (uint32_t base = 0; base == 0 || base < n_cuts; base += MOST_CUTS)
+			list_column(&l, c, base);
+	}
+	plan->n_columns = l.n;
 	plan->first_column = first;
-	plan->sources = sources;
-	plan->bases = bases;
+	plan->sources = l.sources;
+	plan->bases = l.bases;
 	return true;
 }
 
 static page_kind kind_of(const engine *e, uint32_t n_columns)
 {
 	if (e->code_bytes > 1)
-		return n_columns <= 32 ? PAGE_U16_32 : n_columns <= 64 ? PAGE_U16_64 : PAGE_NONE;
+		return n_columns <= 32 ? PAGE_U16_32 : n_columns <= MOST_WIDE_COLUMNS ? PAGE_U16_64 : PAGE_NONE;
 	if (n_columns > e->k->page_columns8)
 		return PAGE_NONE;
 	return n_columns <= 32 ? PAGE_U8_32 : n_columns <= 64 ? PAGE_U8_64 : PAGE_U8_128;
@@ -232,7 +266,7 @@ static bool may_serve(const engine *e, uint32_t most_splits)
 		if (e->columns[c].is_category)
 			return false;
 	}
-	return e->code_bytes < 4 ? kind_of(e, e->n_columns) != PAGE_NONE : e->n_columns <= 64;
+	return e->code_bytes > 1 || kind_of(e, e->n_columns) != PAGE_NONE;
 }
 
 /* ---- the plan ----------------------------------------------------------------------------------------------- */
@@ -279,7 +313,7 @@ score_status engine_make_pages(engine *e, sl_arena *arena, score_error *error)
 	page_plan plan = {.n_columns = e->n_columns};
 	if (!may_serve(e, most))
 		return SCORE_OK;
-	bool done = e->code_bytes < 4 || split_columns(e, arena, &plan);
+	bool done = e->code_bytes == 1 || list_columns(e, arena, &plan);
 	plan.kind = kind_of(e, plan.n_columns);
 	if (done && plan.kind == PAGE_NONE)
 		return SCORE_OK;

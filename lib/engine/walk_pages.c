@@ -10,12 +10,9 @@
 #define STACK_CODES 4096u             /* bytes of codes that go on the stack when there is no scratch */
 #define ROW_BYTES 256u                /* of codes of one row before they are laid, at most */
 #define MOST_ROWS 16384u              /* of a portion: more gain nothing */
-#define MOST_CODES ((size_t)1 << 20)  /* bytes of a portion's codes */
-#define FAR_ROWS 8192u                /* a portion of fewer rows does not bring a tree's pages into the second-level cache in time */
+#define MOST_CODES ((size_t)768 << 10) /* bytes of a portion's codes: they share the second-level cache with two trees */
+#define STREAM_ROWS 400u              /* so many rows meet most pages of a tree: all are asked for, in order, a tree ahead */
 
-#ifndef STREAM_ROWS
-#define STREAM_ROWS 400u
-#endif
 static size_t bin_bytes(const engine *e)
 {
 	return sl_round_up(sl_round_up(BIN_TILE_BYTES, SL_CACHE_LINE) + (size_t)e->n_columns * e->code_bytes * BLOCK_ROWS, SL_CACHE_LINE);
@@ -110,7 +107,7 @@ typedef struct coded_rows {
 	uint32_t n;
 	double *out;   /* sums, or leaf numbers, `width` per row */
 	size_t width;
-	bool far;
+	bool far;      /* pages and leaves are asked for one by one */
 } coded_rows;
 
 static uint32_t leaf_of(const forest_tree *t, uint32_t exit)
@@ -177,7 +174,7 @@ static void fetch_leaves(const engine *e, const page_call *walks)
 	}
 }
 
-/* Lines that a run of rows asks for while another tree is walked: its part of the next tree's pages, then of its leaves. */
+/* What many rows ask for while they walk the tree before: its pages, then its leaves. */
 typedef struct tree_lines {
 	const char *pages, *leaves;
 	size_t n_pages, n;
@@ -195,9 +192,11 @@ static tree_lines lines_of(const engine *e, uint32_t tree)
 	return l;
 }
 
+/* Part of them, for rows [done, done + n) of n_rows. */
 static void share_lines(const tree_lines *l, size_t done, size_t n, size_t n_rows, page_call *walks)
 {
 	size_t from = l->n * done / n_rows, to = l->n * (done + n) / n_rows;
+	to = from < l->n_pages && to > l->n_pages ? l->n_pages : to;
 	walks->fetch = from < l->n_pages ? l->pages + from * SL_CACHE_LINE : l->leaves + (from - l->n_pages) * SL_CACHE_LINE;
 	walks->n_fetch = (uint32_t)(to - from);
 }
@@ -205,7 +204,6 @@ static void share_lines(const tree_lines *l, size_t done, size_t n, size_t n_row
 static void sum_trees(const engine *e, const engine_call *call, const coded_rows *rows)
 {
 	uint32_t exits[PAGE_WALKS], row_bits = 0;
-	bool stream = rows->n >= STREAM_ROWS;
 	while ((uint32_t)1 << row_bits < rows->n && (uint32_t)1 << row_bits < PAGE_WALKS)
 		row_bits++;
 	page_call walks = {.plan = &e->pages, .exits = exits, .row_bits = row_bits, .ahead = rows->far};
@@ -216,7 +214,7 @@ static void sum_trees(const engine *e, const engine_call *call, const coded_rows
 		for (uint32_t r = 0; r < rows->n; r += walks.n_rows) {
 			walks.n_rows = rows->n - r < PAGE_WALKS ? rows->n - r : PAGE_WALKS;
 			walks.codes = rows->codes + r * stride_of(e);
-			if (stream && t + 1 < call->tree_end) {
+			if (!rows->far && t + 1 < call->tree_end) {
 				tree_lines l = lines_of(e, t + 1);
 				share_lines(&l, r, walks.n_rows, rows->n, &walks);
 			} else {

@@ -616,7 +616,7 @@ static void deep_trees_over_many_rows(void **state)
 	s.cuts_per_feature = 900;
 	s.leafwise = 1;
 	s.compare = s.sum = SCORE_F64;
-	check_deep(s, 5000, NODES, PAGE_U16_64);
+	check_deep(s, 5000, NODES, PAGE_U16_32);
 }
 
 static void deep_trees_with_categories_and_outputs(void **state)
@@ -652,7 +652,7 @@ static void codes_of_four_bytes(void **state)
 	check_deep(s, 5000, WIDE_NODES, PAGE_U16_32);
 }
 
-/* From a register of codes to more columns than two hold; trees from one leaf to more than several pages. */
+/* From a register of codes to more columns than two hold, where missing values go both ways; trees from one leaf to many pages. */
 static void pages_of_every_kind(void **state)
 {
 	(void)state;
@@ -660,7 +660,7 @@ static void pages_of_every_kind(void **state)
 		uint32_t n_features, cuts;
 		page_kind pages;
 	} cases[] = {{6, 60, PAGE_U8_32}, {25, 60, PAGE_U8_64}, {50, 100, PAGE_U8_128}, {90, 100, PAGE_NONE}, {8, 2000, PAGE_U16_32},
-		{30, 2000, PAGE_U16_64}, {50, 2000, PAGE_NONE}};
+		{50, 2000, PAGE_U16_64}, {70, 2000, PAGE_NONE}};
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		random_spec s = base_spec(150 + i);
 		s.n_features = cases[i].n_features;

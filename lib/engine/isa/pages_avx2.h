@@ -41,8 +41,12 @@ static ALWAYS_INLINE uint32_t page_left(const page_questions *q, const uint8_t *
 	if (!PAGE_IS_WIDE(kind))
 		return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(low, cuts), cuts));
 	__m128i high = page_bytes(codes + PAGE_STRIDE(kind) / 2, q->columns, two_tables), more = _mm256_extracti128_si256(q->cuts, 1);
-	__m128i first = _mm_cmpeq_epi16(_mm_max_epu16(_mm_unpacklo_epi8(low, high), cuts), cuts);
-	__m128i last = _mm_cmpeq_epi16(_mm_max_epu16(_mm_unpackhi_epi8(low, high), more), more);
+	/* PAGE_MISSING_LEFT */
+	__m128i one_more = _mm_and_si128(_mm_srli_epi16(q->columns, 6), _mm_set1_epi8(1)), zero = _mm_setzero_si128();
+	__m128i first = _mm_add_epi16(_mm_unpacklo_epi8(low, high), _mm_unpacklo_epi8(one_more, zero));
+	__m128i last = _mm_add_epi16(_mm_unpackhi_epi8(low, high), _mm_unpackhi_epi8(one_more, zero));
+	first = _mm_cmpeq_epi16(_mm_max_epu16(first, cuts), cuts);
+	last = _mm_cmpeq_epi16(_mm_max_epu16(last, more), more);
 	return (uint32_t)_mm_movemask_epi8(_mm_packs_epi16(first, last));
 }
 

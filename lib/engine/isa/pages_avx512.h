@@ -40,9 +40,11 @@ static ALWAYS_INLINE uint32_t page_open(const page_questions *q, const uint8_t *
 {
 	__m512i x = page_codes(q->columns, codes, kind);
 	uint32_t right;
-	if (PAGE_IS_WIDE(kind))
-		right = _mm256_cmpgt_epu16_mask(_mm512_castsi512_si256(x), q->cuts);
-	else
+	if (PAGE_IS_WIDE(kind)) {
+		__m256i one_more = _mm256_srli_epi16(_mm512_castsi512_si256(q->columns), 6); /* PAGE_MISSING_LEFT */
+		right = _mm256_cmpgt_epu16_mask(_mm256_add_epi16(_mm512_castsi512_si256(x), one_more), q->cuts);
+	} else {
 		right = _mm_cmpgt_epu8_mask(_mm512_castsi512_si128(x), _mm256_castsi256_si128(q->cuts));
+	}
 	return _mm256_testn_epi16_mask(_mm256_set1_epi16((short)right), q->masks);
 }
