@@ -154,6 +154,8 @@ static score_status compile(const forest *f, score_isa isa, sl_arena *arena, eng
 		if (status == SCORE_OK) /* it needs most working memory: while there is least beside it */
 			status = engine_make_batch(e, arena, error);
 		if (status == SCORE_OK)
+			status = engine_make_pages(e, arena, error);
+		if (status == SCORE_OK)
 			status = engine_make_levels(e, arena, error);
 		if (status == SCORE_OK)
 			status = engine_make_rows(e, arena, error);

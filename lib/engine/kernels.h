@@ -176,6 +176,48 @@ typedef struct row_plan {
 	const double *values_f64;
 } row_plan;
 
+/* How pages lie, by the width of codes and the columns that a row has room for. Narrow: 16 exits of 4 bytes, columns, cuts, masks;
+ * wide: exits of 3 bytes, columns, cuts of 2 bytes, masks. */
+typedef enum page_kind { PAGE_NONE, PAGE_U8_32, PAGE_U8_64, PAGE_U8_128, PAGE_U16_32, PAGE_U16_64 } page_kind;
+
+#define PAGE_SPLITS 15
+#define PAGE_EXITS 16
+#define PAGE_BYTES 128
+#define PAGE_IS_WIDE(kind) ((kind) >= PAGE_U16_32)
+#define PAGE_COLUMNS_AT(kind) (PAGE_IS_WIDE(kind) ? 48 : 64)
+#define PAGE_CUTS_AT(kind) (PAGE_IS_WIDE(kind) ? 64 : 80)
+#define PAGE_MASKS_AT 96
+/* Wide, added to a column: the code counts as one more, so that 65,535, a missing value, becomes 0 and answers left. */
+#define PAGE_MISSING_LEFT 64u
+/* Bytes of a row's codes. */
+#define PAGE_STRIDE(kind) ((kind) == PAGE_U8_32 ? 32 : (kind) == PAGE_U8_64 || (kind) == PAGE_U16_32 ? 64 : 128)
+/* An exit: PAGE_LEAF and a leaf, or 32 times a page, and its entry; all counted within the tree. */
+#define PAGE_LEAF 0x800000u
+#define PAGE_UNIT (PAGE_BYTES / 32)
+
+typedef struct page_plan {
+	page_kind kind;
+	const uint8_t *pages;       /* aligned to a cache line */
+	const uint32_t *first_page; /* [n_trees + 1] entry 0 of a tree's first page is its root */
+	uint32_t n_columns;         /* of a row */
+	/* Wide: a column has what of its source's code is above its base, as far as two bytes hold it. */
+	const uint32_t *sources, *bases; /* [n_columns] */
+	const uint32_t *first_column; /* of those that have the codes of each column of the model */
+} page_plan;
+
+#define PAGE_WALKS 256 /* side by side */
+
+/* n_trees << row_bits is at most PAGE_WALKS; the exit of row r in tree first_tree + t is at [t << row_bits | r]. */
+typedef struct page_call {
+	const page_plan *plan;
+	const uint8_t *codes; /* aligned to a row's bytes, up to a cache line */
+	uint32_t first_tree, n_trees, n_rows, row_bits;
+	bool ahead;           /* pages are not in the second-level cache: ask for each before it is met */
+	const char *fetch;    /* from here on, `n_fetch` cache lines are wanted there soon */
+	uint32_t n_fetch;
+	uint32_t *exits;
+} page_call;
+
 #define LINEAR_ROWS 32     /* the number of rows that linear kernels have a build for */
 #define LINEAR_FEATURES 16 /* of a run, at most; as many as transpose16 takes */
 
@@ -298,6 +340,10 @@ struct kernels {
 	/* The row regime, or NULL: leaves of trees [ROW_TREES * portion, …) for the codes of one row, ROW_COLUMNS of them,
 	 * aligned to a cache line. */
 	void (*row_leaves)(const row_plan *p, const uint8_t *codes, uint32_t portion, uint32_t *at);
+	/* Leaves, with PAGE_LEAF, of some rows in trees of pages, of kinds up to page_columns8 columns of byte codes. NULL: none. */
+	void (*page_leaves)(const page_call *call);
+	uint32_t page_columns8;
+	bool page_split_codes; /* codes of two bytes lie as low bytes of all columns, then high bytes */
 	/* ranks[i] = number of cuts of tables[i] that are <= x[i]; NaN gives 0. There if row_leaves is. */
 	void (*rank_f32)(const bin_table *tables, const float *x, size_t n, uint8_t *ranks);
 	void (*rank_f64)(const bin_table *tables, const double *x, size_t n, uint8_t *ranks);

@@ -13,6 +13,8 @@
 #include "isa/avx2.h"
 
 #include "kernels_template.h"
+#include "isa/pages_avx2.h"
+#include "pages_template.h"
 
 #if defined(__clang__)
 #pragma clang attribute pop
@@ -56,5 +58,8 @@ const kernels engine_kernels_avx2 = {
 	.sum_f64 = sum_f64_avx2,
 	.order_f32 = order_f32_avx2,
 	.order_f64 = order_f64_avx2,
+	.page_leaves = page_leaves_avx2,
+	.page_columns8 = PAGE_COLUMNS_U8,
+	.page_split_codes = true,
 };
 #endif

@@ -25,6 +25,8 @@
 #include "isa/words_avx512.h"
 #include "isa/levels_avx512.h"
 #include "rows_template.h"
+#include "isa/pages_avx512.h"
+#include "pages_template.h"
 
 #if !defined(SL_SIMULATED_AVX512)
 #if defined(__clang__)
@@ -81,6 +83,8 @@ const kernels engine_kernels_avx512 = {
 	.level_planes_sum_f64 = level_planes_sum_f64_avx512,
 	.level_order_f64 = level_order_f64_avx512,
 	.row_leaves = row_leaves_avx512,
+	.page_leaves = page_leaves_avx512,
+	.page_columns8 = PAGE_COLUMNS_U8,
 	.rank_f32 = ranks_f32_avx512,
 	.rank_f64 = ranks_f64_avx512,
 };

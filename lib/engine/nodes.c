@@ -150,6 +150,8 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 {
 	const forest *f = e->f;
 	const score_allocator *a = &arena->allocator;
+	if (e->pages.kind != PAGE_NONE)
+		return SCORE_OK;
 	uint32_t most = forest_most_splits(f);
 	if (engine_rows_serve_all(e))
 		return SCORE_OK;

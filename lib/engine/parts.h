@@ -163,6 +163,7 @@ struct engine {
 	batch_plan batch;
 	const level_tree *levels;      /* of a model of oblivious trees whose kernels need no planes for them; or NULL */
 	const level_planes *level_planes; /* of the same model */
+	page_plan pages;               /* of deep trees; the walk has no nodes then */
 	walk_plan walk;
 	row_plan rows;
 	contribution_plan contribution;
@@ -183,6 +184,8 @@ typedef struct row_range {
 score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error);
 /* The maps of a table whose cuts are there; false: no memory. e->code_bytes is known. */
 bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t);
+/* After the batch plan. */
+score_status engine_make_pages(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error);
 /* After the batch plan. */
 score_status engine_make_levels(engine *e, sl_arena *arena, score_error *error);
@@ -295,6 +298,11 @@ void engine_walk(const engine *e, const engine_call *call, row_range rows);
 bool engine_fits_eight(const engine *e, uint32_t most_splits);
 bool engine_walks_eight(const engine *e, const engine_call *call);
 void engine_walk_eight(const engine *e, const engine_call *call, row_range rows);
+
+/* The walk of a model that has pages. */
+size_t engine_pages_scratch(const engine *e);
+void engine_walk_pages(const engine *e, const engine_call *call, row_range rows);
+void engine_walk_pages_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room);
 
 /* NULL if the row regime can serve the call, else why not. */
 const char *engine_rows_cannot(const engine *e, const engine_call *call);

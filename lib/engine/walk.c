@@ -53,6 +53,8 @@ static size_t row_bytes(const engine *e)
 
 bool engine_walk_fits(const engine *e, const engine_call *call)
 {
+	if (e->pages.kind != PAGE_NONE)
+		return true;
 	return row_bytes(e) <= STACK_CODES || row_bytes(e) + 64 <= call->scratch_bytes;
 }
 
@@ -64,6 +66,8 @@ static size_t bin_bytes(const engine *e)
 
 size_t engine_walk_scratch(const engine *e)
 {
+	if (e->pages.kind != PAGE_NONE)
+		return engine_pages_scratch(e);
 	size_t rows = BLOCK_CODES / (row_bytes(e) + 1), bin = bin_bytes(e) <= MOST_BIN_BYTES ? bin_bytes(e) : 0;
 	rows = rows < LANES ? LANES : rows > MOST_ROWS ? MOST_ROWS : rows;
 	return bin + sl_round_up(rows * row_bytes(e), SL_CACHE_LINE) + SL_CACHE_LINE;
@@ -316,6 +320,10 @@ static walk_space divide(const engine *e, const engine_call *call, char *on_stac
 
 void engine_walk(const engine *e, const engine_call *call, row_range rows)
 {
+	if (e->pages.kind != PAGE_NONE) {
+		engine_walk_pages(e, call, rows);
+		return;
+	}
 	uint64_t on_stack[STACK_CODES / sizeof(uint64_t)];
 	size_t width = engine_output_width(e, call->output, call->tree_end - call->tree_begin);
 	bool sums_fit_out = call->output == SCORE_OUTPUT_LEAF || width >= e->f->contract.n_outputs;
@@ -343,6 +351,10 @@ void engine_walk(const engine *e, const engine_call *call, row_range rows)
 /* One row after the other; its codes are made once. */
 void engine_walk_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room)
 {
+	if (e->pages.kind != PAGE_NONE) {
+		engine_walk_pages_stages(e, call, stages, room);
+		return;
+	}
 	uint64_t on_stack[STACK_CODES / sizeof(uint64_t)];
 	walk_space space = divide(e, call, (char *)on_stack, sizeof on_stack);
 	engine_call part = *call;

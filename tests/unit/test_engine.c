@@ -532,8 +532,14 @@ static void check_scratch_sizes(bench *b, size_t n_rows)
 
 typedef enum node_kind { SMALL_NODES, SHORT_NODES, NODES, WIDE_NODES } node_kind;
 
+/* Kernels that have pages have these, or nodes if a row's codes have no room. */
+static page_kind expected_pages(const kernels *k, page_kind kind)
+{
+	return k->page_leaves && (kind != PAGE_U8_128 || k->page_columns8 > 64) ? kind : PAGE_NONE;
+}
+
 /* Models that only the walk serves, over more rows than a block holds. */
-static void check_deep(random_spec spec, size_t all_rows, node_kind kind)
+static void check_deep(random_spec spec, size_t all_rows, node_kind kind, page_kind pages)
 {
 	const size_t n_rows = quick ? all_rows / 8 : all_rows;
 	bench b = {.spec = &spec, .rows = malloc(n_rows * spec.n_features * sizeof(double)),
@@ -546,7 +552,10 @@ static void check_deep(random_spec spec, size_t all_rows, node_kind kind)
 		b.model = random_model(&spec);
 		const walk_plan *w = &b.model->e->walk;
 		assert_int_equal(engine_batch_regime(b.model->e), SCORE_REGIME_WALK);
-		assert_int_equal(w->small_nodes ? SMALL_NODES : w->short_nodes ? SHORT_NODES : w->nodes ? NODES : WIDE_NODES, kind);
+		assert_int_equal(b.model->e->pages.kind, expected_pages(b.model->e->k, pages));
+		if (b.model->e->pages.kind == PAGE_NONE)
+			assert_int_equal(w->small_nodes ? SMALL_NODES : w->short_nodes ? SHORT_NODES : w->nodes ? NODES
+				: WIDE_NODES, kind);
 		random_rows(&spec, spec.seed + 1, n_rows, b.rows);
 		for (size_t r = 0; r < n_rows; r++)
 			forest_margins(b.model->f, b.rows + r * spec.n_features, 0, b.model->f->n_trees,
@@ -605,11 +614,11 @@ static void deep_trees_over_many_rows(void **state)
 	random_spec s = base_spec(100);
 	s.n_trees = 21;
 	s.max_leaves = 900;
-	check_deep(s, 17000, SMALL_NODES);
+	check_deep(s, 17000, SMALL_NODES, PAGE_U8_64);
 	s.cuts_per_feature = 900;
 	s.leafwise = 1;
 	s.compare = s.sum = SCORE_F64;
-	check_deep(s, 5000, SHORT_NODES);
+	check_deep(s, 5000, SHORT_NODES, PAGE_U16_32);
 }
 
 static void deep_trees_over_many_columns(void **state)
@@ -619,7 +628,7 @@ static void deep_trees_over_many_columns(void **state)
 	s.n_features = 300;
 	s.n_trees = 18;
 	s.max_leaves = 900;
-	check_deep(s, 1000, SHORT_NODES);
+	check_deep(s, 1000, SHORT_NODES, PAGE_NONE);
 }
 
 static void deep_trees_with_categories_and_outputs(void **state)
@@ -630,7 +639,7 @@ static void deep_trees_with_categories_and_outputs(void **state)
 	s.n_trees = 18;
 	s.max_leaves = 700;
 	s.category_features = 7;
-	check_deep(s, 5000, NODES);
+	check_deep(s, 5000, NODES, PAGE_NONE);
 }
 
 static void trees_too_large_for_small_nodes(void **state)
@@ -640,9 +649,9 @@ static void trees_too_large_for_small_nodes(void **state)
 	s.n_trees = 3;
 	s.max_leaves = 100000;
 	s.leafwise = 1;
-	check_deep(s, 5000, NODES);
+	check_deep(s, 5000, NODES, PAGE_U8_64);
 	s.cuts_per_feature = 900;
-	check_deep(s, 5000, NODES);
+	check_deep(s, 5000, NODES, PAGE_U16_32);
 }
 
 static void codes_of_four_bytes(void **state)
@@ -654,7 +663,31 @@ static void codes_of_four_bytes(void **state)
 	s.max_leaves = 120000;
 	s.cuts_per_feature = 1000000;
 	s.leafwise = 1;
-	check_deep(s, 5000, WIDE_NODES);
+	check_deep(s, 5000, WIDE_NODES, PAGE_U16_32);
+}
+
+/* From a register of codes to more columns than two hold, where missing values go both ways; trees from one leaf to many pages. */
+static void pages_of_every_kind(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t n_features, cuts;
+		page_kind pages;
+	} cases[] = {{6, 60, PAGE_U8_32}, {25, 60, PAGE_U8_64}, {50, 100, PAGE_U8_128}, {90, 100, PAGE_NONE}, {8, 2000, PAGE_U16_32},
+		{50, 2000, PAGE_U16_64}, {70, 2000, PAGE_NONE}};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		random_spec s = base_spec(150 + i);
+		s.n_features = cases[i].n_features;
+		s.cuts_per_feature = cases[i].cuts;
+		s.n_trees = 72;
+		s.max_leaves = 1500;
+		s.leafwise = i & 1;
+		s.has_covers = i & 2 ? 1 : 0;
+		s.n_outputs = i % 3 ? 1 : 3;
+		s.vector_leaves = i == 6;
+		s.compare = s.sum = i & 4 ? SCORE_F64 : SCORE_F32;
+		check_deep(s, 3000, cases[i].cuts > 255 ? SHORT_NODES : SMALL_NODES, cases[i].pages);
+	}
 }
 
 int main(void)
@@ -684,6 +717,7 @@ int main(void)
 		cmocka_unit_test(deep_trees_with_categories_and_outputs),
 		cmocka_unit_test(trees_too_large_for_small_nodes),
 		cmocka_unit_test(codes_of_four_bytes),
+		cmocka_unit_test(pages_of_every_kind),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -505,7 +505,7 @@ static score_model *linear_model(score_dtype type, uint32_t n_features)
 	return model;
 }
 
-/* Oblivious trees that need no planes, trees in several groups, linear models of floats, leaves that are linear. */
+/* Oblivious trees that need no planes, trees in several groups, deep trees, linear models of floats, leaves that are linear. */
 static void opening_without_memory(void **state)
 {
 	const random_spec levels = {.seed = 15, .n_features = 5, .n_outputs = 1, .n_trees = 12, .max_leaves = 256, .most_levels = 6,
@@ -514,8 +514,15 @@ static void opening_without_memory(void **state)
 		.compare = SCORE_F32, .sum = SCORE_F32, .isa = SCORE_ISA_PORTABLE};
 	const random_spec terms = {.seed = 91, .n_features = 5, .n_outputs = 1, .n_trees = 6, .max_leaves = 9, .cuts_per_feature = 9,
 		.category_features = 2, .linear_leaves = 1, .compare = SCORE_F64, .sum = SCORE_F64};
+	random_spec deep = {.seed = 92, .n_features = 5, .n_outputs = 1, .n_trees = 3, .max_leaves = 500, .cuts_per_feature = 90,
+		.compare = SCORE_F32, .sum = SCORE_F32};
 	(void)state;
 	open_with_less_and_less(random_model(&levels));
+	open_with_less_and_less(random_model(&deep));
+	deep.n_features = 1;
+	deep.max_leaves = 70000;
+	deep.cuts_per_feature = 100000;
+	open_with_less_and_less(random_model(&deep));
 	score_model *model = random_model(&groups);
 	assert_true(model->e->batch.n_groups > 1);
 	open_with_less_and_less(model);

@@ -266,3 +266,29 @@ static inline uint64_t simulated_cmpeq_epu8_mask(simde__m512i a, simde__m512i b)
 }
 #undef _mm512_cmpeq_epu8_mask
 #define _mm512_cmpeq_epu8_mask simulated_cmpeq_epu8_mask
+
+static inline uint32_t simulated_cmpgt_epu16_mask16(simde__m256i a, simde__m256i b)
+{
+	uint16_t x[16], y[16];
+	uint32_t mask = 0;
+	memcpy(x, &a, sizeof x);
+	memcpy(y, &b, sizeof y);
+	for (unsigned i = 0; i < 16; i++)
+		mask |= (uint32_t)(x[i] > y[i]) << i;
+	return mask;
+}
+#undef _mm256_cmpgt_epu16_mask
+#define _mm256_cmpgt_epu16_mask simulated_cmpgt_epu16_mask16
+
+static inline uint32_t simulated_testn_epi16_mask16(simde__m256i a, simde__m256i b)
+{
+	uint16_t x[16], y[16];
+	uint32_t mask = 0;
+	memcpy(x, &a, sizeof x);
+	memcpy(y, &b, sizeof y);
+	for (unsigned i = 0; i < 16; i++)
+		mask |= (uint32_t)((x[i] & y[i]) == 0) << i;
+	return mask;
+}
+#undef _mm256_testn_epi16_mask
+#define _mm256_testn_epi16_mask simulated_testn_epi16_mask16

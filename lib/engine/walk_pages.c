@@ -1,0 +1,280 @@
+/*
+ * The walk through deep trees, which lie in pages.
+ *
+ * Comes in: a call to a model that has a page_plan. Goes out: sums, tree after tree in the source's order, or leaf numbers. The
+ * codes of a row lie side by side, so that the kernels look up those that a page asks for. Many rows: one tree at a time for as
+ * many rows as the scratch holds. Few rows: several trees at a time.
+ */
+#include "parts.h"
+
+#define STACK_CODES 4096u             /* bytes of codes that go on the stack when there is no scratch */
+#define ROW_BYTES 256u                /* of codes of one row before they are laid, at most */
+#define MOST_ROWS 16384u              /* of a portion: more gain nothing */
+#define MOST_CODES ((size_t)768 << 10) /* bytes of a portion's codes: they share the second-level cache with two trees */
+#define STREAM_ROWS 400u              /* so many rows meet most pages of a tree: all are asked for, in order, a tree ahead */
+
+static size_t bin_bytes(const engine *e)
+{
+	return sl_round_up(sl_round_up(BIN_TILE_BYTES, SL_CACHE_LINE) + (size_t)e->n_columns * e->code_bytes * BLOCK_ROWS, SL_CACHE_LINE);
+}
+
+static size_t stride_of(const engine *e)
+{
+	return PAGE_STRIDE(e->pages.kind);
+}
+
+size_t engine_pages_scratch(const engine *e)
+{
+	size_t rows = MOST_CODES / stride_of(e);
+	return bin_bytes(e) + (rows < MOST_ROWS ? rows : MOST_ROWS) * stride_of(e) + SL_CACHE_LINE;
+}
+
+/* ---- codes -------------------------------------------------------------------------------------------------- */
+
+/* Where a row's codes of two bytes go. */
+typedef struct wide_row {
+	size_t stride, high; /* bytes from row to row; to the high bytes, or 0: a code's bytes are side by side */
+} wide_row;
+
+static inline void put_wide(const wide_row *w, uint8_t *codes, size_t row, size_t column, uint16_t code)
+{
+	uint8_t *to = codes + row * w->stride;
+	if (w->high) {
+		to[column] = (uint8_t)code;
+		to[w->high + column] = (uint8_t)(code >> 8);
+	} else {
+		memcpy(to + 2 * column, &code, sizeof code);
+	}
+}
+
+/* What of a code of four bytes lies above a base, as far as two bytes hold it. */
+static inline uint16_t above_base(uint32_t code, uint32_t base)
+{
+	uint32_t above = code > base ? code - base : 0;
+	return (uint16_t)(above < UINT16_MAX ? above : UINT16_MAX);
+}
+
+/* Codes column after column, `step` codes apart → rows of n_rows. */
+static void lay_rows(const engine *e, const void *columns, size_t step, size_t n_rows, uint8_t *codes)
+{
+	const page_plan *p = &e->pages;
+	const wide_row w = {stride_of(e), e->k->page_split_codes ? stride_of(e) / 2 : 0};
+	for (size_t c = 0; c < p->n_columns; c++) {
+		const char *from = (const char *)columns + (p->sources ? p->sources[c] : c) * step * e->code_bytes;
+		if (e->code_bytes == 1) {
+			for (size_t r = 0; r < n_rows; r++)
+				codes[r * w.stride + c] = ((const uint8_t *)from)[r];
+		} else if (e->code_bytes == 2) {
+			for (size_t r = 0; r < n_rows; r++)
+				put_wide(&w, codes, r, c, ((const uint16_t *)(const void *)from)[r]);
+		} else {
+			for (size_t r = 0; r < n_rows; r++)
+				put_wide(&w, codes, r, c, above_base(((const uint32_t *)(const void *)from)[r], p->bases[c]));
+		}
+	}
+}
+
+static void bin_one(const engine *e, const engine_call *call, int64_t row, uint8_t *codes)
+{
+	uint64_t one[ROW_BYTES / sizeof(uint64_t)];
+	engine_bin_row(e, call->view, row, one);
+	lay_rows(e, one, 1, 1, codes);
+}
+
+/* `bin`: room to bin BLOCK_ROWS rows column by column; NULL: one row at a time. */
+static void bin_rows(const engine *e, const engine_call *call, row_range rows, char *bin, uint8_t *codes)
+{
+	if (!bin) {
+		for (size_t r = 0; r < rows.n; r++)
+			bin_one(e, call, rows.first + (int64_t)r, codes + r * stride_of(e));
+		return;
+	}
+	char *columns = bin + sl_round_up(BIN_TILE_BYTES, SL_CACHE_LINE);
+	size_t step = (size_t)64 * e->k->plane_words;
+	for (size_t r = 0; r < rows.n; r += step) {
+		row_range part = {rows.first + (int64_t)r, rows.n - r < step ? rows.n - r : step};
+		engine_bin_columns(e, call->view, part, part.n, bin, columns);
+		lay_rows(e, columns, BLOCK_ROWS, part.n, codes + r * stride_of(e));
+	}
+}
+
+/* ---- leaves ------------------------------------------------------------------------------------------------- */
+
+/* Some rows of a call that have codes. */
+typedef struct coded_rows {
+	const uint8_t *codes;
+	int64_t first;
+	uint32_t n;
+	double *out;   /* sums, or leaf numbers, `width` per row */
+	size_t width;
+	bool far;      /* pages and leaves are asked for one by one */
+} coded_rows;
+
+static uint32_t leaf_of(const forest_tree *t, uint32_t exit)
+{
+	return t->first_leaf + (exit & (PAGE_LEAF - 1));
+}
+
+static void add_leaf(const engine *e, const engine_call *call, int64_t row, const forest_tree *t, uint32_t leaf, double *sums)
+{
+	const forest *f = e->f;
+	if (engine_has_linear_leaves(e)) {
+		sums[t->output] += engine_linear_leaf(e, call->view, row, leaf);
+		return;
+	}
+	for (uint32_t i = 0; i < f->leaf_width; i++)
+		sums[t->output + i] = engine_add(f, sums[t->output + i], forest_real(&f->leaves, (size_t)leaf * f->leaf_width + i));
+}
+
+/* Leaves of one value as they lie in the forest: a build per type. */
+static void add_f32(const float *leaves, bool narrow, const uint32_t *exits, size_t n, double *to, size_t width)
+{
+	for (size_t r = 0; r < n && narrow; r++)
+		to[r * width] = (double)((float)to[r * width] + leaves[exits[r] & (PAGE_LEAF - 1)]);
+	for (size_t r = 0; r < n && !narrow; r++)
+		to[r * width] += (double)leaves[exits[r] & (PAGE_LEAF - 1)];
+}
+
+static void add_f64(const double *leaves, const uint32_t *exits, size_t n, double *to, size_t width)
+{
+	for (size_t r = 0; r < n; r++)
+		to[r * width] += leaves[exits[r] & (PAGE_LEAF - 1)];
+}
+
+/* Add the leaves of one tree to the sums of some rows. */
+static void add_tree(const engine *e, const engine_call *call, const coded_rows *rows, uint32_t tree, const uint32_t *exits,
+	size_t first, size_t n)
+{
+	const forest *f = e->f;
+	const forest_tree *t = f->trees + tree;
+	double *to = rows->out + first * rows->width;
+	bool narrow = f->contract.sum == SCORE_F32;
+	if (call->output == SCORE_OUTPUT_LEAF) {
+		for (size_t r = 0; r < n; r++)
+			to[r * rows->width + tree - call->tree_begin] = (double)forest_number(&f->leaf_ids, leaf_of(t, exits[r]));
+	} else if (f->leaf_width != 1 || engine_has_linear_leaves(e)) {
+		for (size_t r = 0; r < n; r++)
+			add_leaf(e, call, rows->first + (int64_t)(first + r), t, leaf_of(t, exits[r]), to + r * rows->width);
+	} else if (f->leaves.bytes == sizeof(float)) {
+		add_f32((const float *)f->leaves.values + t->first_leaf, narrow, exits, n, to + t->output, rows->width);
+	} else {
+		add_f64((const double *)f->leaves.values + t->first_leaf, exits, n, to + t->output, rows->width);
+	}
+}
+
+/* A leaf's value is far from all others: those of many walks are asked for together. */
+static void fetch_leaves(const engine *e, const page_call *walks)
+{
+	const forest *f = e->f;
+	size_t bytes = (size_t)f->leaf_width * f->leaves.bytes;
+	for (uint32_t t = 0; t < walks->n_trees; t++) {
+		const uint32_t *exits = walks->exits + ((size_t)t << walks->row_bits);
+		for (uint32_t r = 0; r < walks->n_rows; r++)
+			__builtin_prefetch((const char *)f->leaves.values + leaf_of(f->trees + walks->first_tree + t, exits[r]) * bytes);
+	}
+}
+
+/* What many rows ask for while they walk the tree before: its pages, then its leaves. */
+typedef struct tree_lines {
+	const char *pages, *leaves;
+	size_t n_pages, n;
+} tree_lines;
+
+static tree_lines lines_of(const engine *e, uint32_t tree)
+{
+	const forest *f = e->f;
+	const page_plan *p = &e->pages;
+	size_t bytes = (size_t)f->leaf_width * f->leaves.bytes;
+	tree_lines l = {(const char *)p->pages + (size_t)p->first_page[tree] * PAGE_BYTES,
+		(const char *)f->leaves.values + f->trees[tree].first_leaf * bytes, 0, 0};
+	l.n_pages = (size_t)(p->first_page[tree + 1] - p->first_page[tree]) * (PAGE_BYTES / SL_CACHE_LINE);
+	l.n = l.n_pages + (f->trees[tree].n_splits + 1) * bytes / SL_CACHE_LINE;
+	return l;
+}
+
+/* Part of them, for rows [done, done + n) of n_rows. */
+static void share_lines(const tree_lines *l, size_t done, size_t n, size_t n_rows, page_call *walks)
+{
+	size_t from = l->n * done / n_rows, to = l->n * (done + n) / n_rows;
+	to = from < l->n_pages && to > l->n_pages ? l->n_pages : to;
+	walks->fetch = from < l->n_pages ? l->pages + from * SL_CACHE_LINE : l->leaves + (from - l->n_pages) * SL_CACHE_LINE;
+	walks->n_fetch = (uint32_t)(to - from);
+}
+
+static void sum_trees(const engine *e, const engine_call *call, const coded_rows *rows)
+{
+	uint32_t exits[PAGE_WALKS], row_bits = 0;
+	while ((uint32_t)1 << row_bits < rows->n && (uint32_t)1 << row_bits < PAGE_WALKS)
+		row_bits++;
+	page_call walks = {.plan = &e->pages, .exits = exits, .row_bits = row_bits, .ahead = rows->far};
+	for (uint32_t t = call->tree_begin; t < call->tree_end; t += walks.n_trees) {
+		walks.first_tree = t;
+		walks.n_trees = PAGE_WALKS >> row_bits;
+		walks.n_trees = walks.n_trees < call->tree_end - t ? walks.n_trees : call->tree_end - t;
+		for (uint32_t r = 0; r < rows->n; r += walks.n_rows) {
+			walks.n_rows = rows->n - r < PAGE_WALKS ? rows->n - r : PAGE_WALKS;
+			walks.codes = rows->codes + r * stride_of(e);
+			if (!rows->far && t + 1 < call->tree_end) {
+				tree_lines l = lines_of(e, t + 1);
+				share_lines(&l, r, walks.n_rows, rows->n, &walks);
+			} else {
+				walks.n_fetch = 0;
+			}
+			e->k->page_leaves(&walks);
+			if (rows->far)
+				fetch_leaves(e, &walks);
+			for (uint32_t i = 0; i < walks.n_trees; i++)
+				add_tree(e, call, rows, t + i, exits + ((size_t)i << row_bits), r, walks.n_rows);
+		}
+	}
+}
+
+/* ---- a call ------------------------------------------------------------------------------------------------- */
+
+void engine_walk_pages(const engine *e, const engine_call *call, row_range rows)
+{
+	_Alignas(SL_CACHE_LINE) uint8_t on_stack[STACK_CODES];
+	double few[OUTPUTS_ON_STACK];
+	const forest *f = e->f;
+	size_t stride = stride_of(e), most = sizeof on_stack / stride, width = engine_output_width(e, call->output, call->tree_end - call->tree_begin);
+	bool is_leaf = call->output == SCORE_OUTPUT_LEAF, fits = is_leaf || width >= f->contract.n_outputs;
+	uint8_t *codes = on_stack;
+	char *bin = NULL;
+	if (fits && call->scratch_bytes >= bin_bytes(e) + sizeof on_stack + SL_CACHE_LINE) {
+		bin = (char *)sl_round_up((uintptr_t)call->scratch, SL_CACHE_LINE);
+		codes = (uint8_t *)bin + bin_bytes(e);
+		most = (call->scratch_bytes - SL_CACHE_LINE - bin_bytes(e)) / stride;
+		most = most < MOST_ROWS ? most : MOST_ROWS;
+	}
+	for (size_t done = 0, n; done < rows.n; done += n) {
+		n = !fits ? 1 : rows.n - done < most ? rows.n - done : most;
+		int64_t first = rows.first + (int64_t)done;
+		double *out = engine_row_out(call, first, width);
+		coded_rows part = {codes, first, (uint32_t)n, fits ? out : few, fits ? width : 0, n < STREAM_ROWS};
+		bin_rows(e, call, (row_range){first, n}, bin, codes);
+		for (size_t r = 0; r < n && !is_leaf; r++)
+			engine_start_sums(f, part.out + r * width);
+		sum_trees(e, call, &part);
+		for (size_t r = 0; r < n && !is_leaf; r++)
+			engine_finish_row(e, call, part.out + r * part.width, out + r * width);
+	}
+}
+
+/* One row after the other; its codes are made once. */
+void engine_walk_pages_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room)
+{
+	_Alignas(SL_CACHE_LINE) uint8_t codes[PAGE_STRIDE(PAGE_U16_64)];
+	engine_call part = *call;
+	for (int64_t row = 0; row < call->view->n_rows; row++) {
+		const coded_rows one = {codes, row, 1, room, 0, true};
+		bool wanted = true;
+		bin_one(e, call, row, codes);
+		engine_start_sums(e->f, room);
+		for (part.tree_begin = call->tree_begin; part.tree_begin < call->tree_end && wanted; part.tree_begin = part.tree_end) {
+			uint32_t left = call->tree_end - part.tree_begin;
+			part.tree_end = part.tree_begin + (left < stages->step ? left : stages->step);
+			sum_trees(e, &part, &one);
+			wanted = stages->visit(stages->context, row, 1, room, part.tree_end);
+		}
+	}
+}
