@@ -23,6 +23,7 @@
 #include "kernels_template.h"
 #include "isa/bin_avx512.h"
 #include "isa/levels_avx512.h"
+#include "isa/rows_avx512.h"
 #include "rows_template.h"
 
 #if !defined(SL_SIMULATED_AVX512)

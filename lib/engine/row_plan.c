@@ -1,0 +1,199 @@
+/*
+ * The row regime's tables, made when a model is opened.
+ *
+ * Comes in: a forest with at most 128 numeric columns of byte codes. Goes out: the first six levels of each tree as a heap, and, if
+ * trees are deeper, what hangs below in blocks of three levels, breadth-first, so that exits lead forwards. rows_template.h says
+ * how they are read.
+ */
+#include "parts.h"
+
+#define MOST_LEAVES 1024u        /* of a tree; exits have room for 32 times as many */
+#define MOST_TREES ((uint32_t)1 << 25) /* values are counted in 32 bits */
+
+/* What the trees laid so far consist of. */
+typedef struct layout {
+	const engine *e;
+	row_heap *heaps;
+	row_exit *exits;
+	uint32_t *blocks_of, *values_of;
+	sl_vector blocks; /* row_block */
+	sl_vector sides;  /* forest_side: what each block begins with */
+	void *values;
+} layout;
+
+static row_shape shape_of(const engine *e)
+{
+	const forest *f = e->f;
+	uint32_t depth = 0, splits = 0;
+	for (uint32_t t = 0; t < f->n_trees; t++) {
+		depth = f->trees[t].depth > depth ? f->trees[t].depth : depth;
+		splits = f->trees[t].n_splits > splits ? f->trees[t].n_splits : splits;
+	}
+	if (depth <= ROW_HEAP_DEPTH)
+		return ROW_HEAP;
+	return splits < MOST_LEAVES ? ROW_BLOCKS : ROW_NONE;
+}
+
+static bool is_usable(const engine *e)
+{
+	const forest *f = e->f;
+	if (!e->k->row_leaves || f->leaf_width != 1 || engine_has_linear_leaves(e) || e->code_bytes != 1 || e->n_columns > ROW_COLUMNS ||
+		f->n_trees > MOST_TREES)
+		return false;
+	for (uint32_t c = 0; c < e->n_columns; c++) {
+		if (e->columns[c].is_category)
+			return false;
+	}
+	return shape_of(e) != ROW_NONE;
+}
+
+static void put_value(const layout *l, size_t at, uint32_t leaf)
+{
+	double value = forest_real(&l->e->f->leaves, leaf);
+	if (l->e->f->contract.sum == SCORE_F32)
+		((float *)l->values)[at] = (float)value;
+	else
+		((double *)l->values)[at] = value;
+}
+
+/* A side of a split and where it stands. */
+typedef struct heap_place {
+	forest_side side;
+	uint32_t at;
+} heap_place;
+
+/* What is left to place after `depth` levels, a leaf among it; a leaf above the bottom is reached by answering left below it. Returns
+ * how many, in ascending order of their places, which count from 0. Splits go to the ends of `columns` and `cuts`. */
+static uint32_t lay_levels(const engine *e, forest_side whole, uint32_t depth, uint8_t *columns, uint8_t *cuts, heap_place *exits)
+{
+	heap_place open[ROW_HEAP_DEPTH + 1];
+	const uint32_t bottom = 1u << depth;
+	uint32_t n = 0, n_exits = 0;
+	open[n++] = (heap_place){whole, 1};
+	while (n) {
+		heap_place place = open[--n];
+		if (place.at < bottom && !forest_is_leaf(&place.side)) {
+			const question *q = e->questions + forest_number(&e->f->split_test, place.side.split);
+			columns[bottom - 1 - place.at] = (uint8_t)q->column;
+			cuts[bottom - 1 - place.at] = (uint8_t)q->cut;
+			open[n++] = (heap_place){forest_right(e->f, &place.side), 2 * place.at + 1};
+			open[n++] = (heap_place){forest_left(e->f, &place.side), 2 * place.at};
+			continue;
+		}
+		while (place.at < bottom)
+			place.at *= 2;
+		exits[n_exits++] = (heap_place){place.side, place.at - bottom};
+	}
+	return n_exits;
+}
+
+/* An exit of tree t, counted from block `from`; a split becomes the next block. */
+static bool lay_exit(layout *l, const forest_tree *t, const forest_side *side, size_t from, row_exit *to)
+{
+	if (forest_is_leaf(side)) {
+		*to = (row_exit)(ROW_LEAF | (side->leaf - t->first_leaf));
+		return true;
+	}
+	*to = (row_exit)(l->sides.length - from);
+	return sl_vector_push(&l->sides, side, 1);
+}
+
+static bool lay_block(layout *l, const forest_tree *t)
+{
+	heap_place exits[1 << ROW_BLOCK_DEPTH];
+	const size_t number = l->blocks.length;
+	row_block block;
+	memset(block.columns, 0, sizeof block.columns);
+	memset(block.cuts, UINT8_MAX, sizeof block.cuts);
+	for (size_t i = 0; i < 1 << ROW_BLOCK_DEPTH; i++)
+		block.exits[i] = ROW_LEAF;
+	uint32_t n = lay_levels(l->e, *(const forest_side *)sl_vector_at(&l->sides, number), ROW_BLOCK_DEPTH, block.columns, block.cuts, exits);
+	for (uint32_t i = 0; i < n; i++) {
+		if (!lay_exit(l, t, &exits[i].side, number, block.exits + exits[i].at))
+			return false;
+	}
+	return sl_vector_push(&l->blocks, &block, 1);
+}
+
+static bool lay_tree(layout *l, uint32_t tree)
+{
+	const forest_tree *t = l->e->f->trees + tree;
+	heap_place exits[1 << ROW_HEAP_DEPTH];
+	row_heap *heap = l->heaps + tree;
+	uint32_t n = lay_levels(l->e, forest_whole(t), ROW_HEAP_DEPTH, heap->columns, heap->cuts, exits);
+	if (!l->exits) {
+		l->values_of[tree] = tree << ROW_HEAP_DEPTH;
+		for (uint32_t i = 0; i < n; i++)
+			put_value(l, ((size_t)tree << ROW_HEAP_DEPTH) + exits[i].at, exits[i].side.leaf);
+		return true;
+	}
+	l->blocks_of[tree] = (uint32_t)l->sides.length;
+	l->values_of[tree] = t->first_leaf;
+	for (uint32_t i = 0; i < n; i++) {
+		if (!lay_exit(l, t, &exits[i].side, l->blocks_of[tree], l->exits + ((size_t)tree << ROW_HEAP_DEPTH) + exits[i].at))
+			return false;
+	}
+	while (l->blocks.length < l->sides.length) {
+		if (!lay_block(l, t))
+			return false;
+	}
+	for (uint32_t i = 0; i <= t->n_splits; i++)
+		put_value(l, (size_t)t->first_leaf + i, t->first_leaf + i);
+	return true;
+}
+
+static bool lay_trees(layout *l, row_plan *plan, sl_arena *arena)
+{
+	const forest *f = l->e->f;
+	size_t n = (size_t)sl_round_up(f->n_trees, ROW_TREES), n_values = plan->shape == ROW_HEAP ? n << ROW_HEAP_DEPTH : f->n_leaves;
+	char *heaps = sl_arena_alloc(arena, n * sizeof *l->heaps + SL_CACHE_LINE, 1);
+	l->blocks_of = sl_arena_alloc(arena, n, sizeof *l->blocks_of);
+	l->values_of = sl_arena_alloc(arena, n, sizeof *l->values_of);
+	l->values = sl_arena_alloc(arena, n_values, f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double));
+	if (plan->shape == ROW_BLOCKS) /* looked up four bytes at a time */
+		l->exits = sl_arena_alloc(arena, (n << ROW_HEAP_DEPTH) + 1, sizeof *l->exits);
+	if (!heaps || !l->blocks_of || !l->values_of || !l->values || (plan->shape == ROW_BLOCKS && !l->exits))
+		return false;
+	l->heaps = (row_heap *)(void *)sl_round_up((uintptr_t)heaps, SL_CACHE_LINE);
+	for (size_t t = 0; t < n; t++)
+		memset(l->heaps[t].cuts, UINT8_MAX, sizeof l->heaps[t].cuts);
+	for (size_t i = 0; l->exits && i < n << ROW_HEAP_DEPTH; i++)
+		l->exits[i] = ROW_LEAF;
+	for (uint32_t t = 0; t < f->n_trees; t++) {
+		if (!lay_tree(l, t))
+			return false;
+	}
+	if (plan->shape == ROW_BLOCKS) {
+		size_t bytes = l->blocks.length * sizeof(row_block);
+		char *blocks = sl_arena_alloc(arena, bytes + SL_CACHE_LINE, 1);
+		if (!blocks)
+			return false;
+		plan->blocks = memcpy((void *)sl_round_up((uintptr_t)blocks, SL_CACHE_LINE), l->blocks.data, bytes);
+	}
+	return true;
+}
+
+score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error)
+{
+	layout l = {.e = e};
+	if (!is_usable(e))
+		return SCORE_OK;
+	row_plan plan = {.shape = shape_of(e), .wide_codes = e->n_columns > 64};
+	bool narrow = e->f->contract.sum == SCORE_F32;
+	sl_vector_init(&l.blocks, &arena->allocator, sizeof(row_block));
+	sl_vector_init(&l.sides, &arena->allocator, sizeof(forest_side));
+	bool done = lay_trees(&l, &plan, arena);
+	size_t bytes = l.sides.length * sizeof(row_block) + e->f->n_trees * sizeof(row_heap);
+	sl_vector_free(&l.blocks);
+	sl_vector_free(&l.sides);
+	if (!done)
+		return sl_fail_memory(error, bytes);
+	plan.heaps = l.heaps;
+	plan.exits = l.exits;
+	plan.blocks_of = l.blocks_of;
+	plan.values_of = l.values_of;
+	plan.values_f32 = narrow ? l.values : NULL;
+	plan.values_f64 = narrow ? NULL : l.values;
+	e->rows = plan;
+	return SCORE_OK;
+}
