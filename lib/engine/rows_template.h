@@ -5,8 +5,8 @@
  *   row_above(c, h, w)       bit i: the code of column h->columns[i], of a row's codes c, is above h->cuts[i]; w: there may be more
  *                            than 64 columns
  *   row_answers8(c, h, w)    the same of eight heaps, as eight lanes; row_load8() from memory
- *   row_descend8(answers)    six levels of eight heaps at once: the exit of each
- *   row_values8, row_places8 what eight exits lead to: values (ROW_HEAP), or a place (ROW_BLOCKS)
+ *   row_descend8(answers)    six levels of eight heaps at once: the exit of each, counted among all exits
+ *   row_enter16              places from exits
  *   row_open16               the places among 16 that are blocks yet, one after the other, and their number; row_close16 puts what
  *                            became of them back
  *   row_go8                  eight places of a row through their blocks
@@ -15,14 +15,6 @@
  * While the splits of eight trees are answered for some rows, which waits for masks, one row after the other descends the eight trees
  * before them. Below the heaps, places that are blocks yet are listed row by row, and all of the list goes three levels at a time.
  */
-
-static ALWAYS_INLINE void ISA_NAME(row_leave8)(const row_plan *p, uint32_t tree, row_lanes answers, uint32_t *to)
-{
-	if (p->shape == ROW_HEAP)
-		row_values8(row_descend8(answers), tree, to);
-	else
-		row_places8(p, row_descend8(answers), tree, to);
-}
 
 /* Trees [8 * first, 8 * end) for n rows. */
 static ALWAYS_INLINE void ISA_NAME(row_heaps)(const row_plan *p, const uint8_t *codes, size_t n, bool wide, uint32_t first, uint32_t end,
@@ -35,7 +27,7 @@ static ALWAYS_INLINE void ISA_NAME(row_heaps)(const row_plan *p, const uint8_t *
 			for (size_t r = 0; r < n && i < end - first; r++)
 				bits[i % 2][r][t] = row_above(codes + r * ROW_COLUMNS, heap, wide);
 			if (i && t < n)
-				ISA_NAME(row_leave8)(p, 8 * (first + i - 1), row_load8(bits[(i + 1) % 2][t]), at[t] + 8 * (size_t)(i - 1));
+				row_descend8(row_load8(bits[(i + 1) % 2][t]), 8 * (first + i - 1), at[t] + 8 * (size_t)(i - 1));
 		}
 	}
 }
@@ -46,41 +38,60 @@ static ALWAYS_INLINE void ISA_NAME(row_few_heaps)(const row_plan *p, const uint8
 {
 	for (uint32_t i = first; i < end; i++) {
 		for (size_t r = 0; r < n; r++)
-			ISA_NAME(row_leave8)(p, 8 * i, row_answers8(codes + r * ROW_COLUMNS, p->heaps + (size_t)i * 8, wide),
+			row_descend8(row_answers8(codes + r * ROW_COLUMNS, p->heaps + (size_t)i * 8, wide), 8 * i,
 				at[r] + 8 * (size_t)(i - first));
 	}
+}
+
+/* Exits of heaps of portions [first, end) become places. */
+static ALWAYS_INLINE void ISA_NAME(row_enter)(const row_plan *p, size_t n, uint32_t first, uint32_t end, uint32_t (*at)[ROW_MOST])
+{
+	row_exit exits[ROW_ROWS][ROW_MOST];
+	for (size_t r = 0; r < n; r++) {
+		for (uint32_t i = 0; i < ROW_TREES * (end - first); i++)
+			exits[r][i] = p->exits[at[r][i]];
+	}
+	for (size_t r = 0; r < n; r++) {
+		for (uint32_t i = 0; i < end - first; i++)
+			row_enter16(exits[r] + 16 * (size_t)i, p->blocks_of + 16 * (first + i), at[r] + 16 * (size_t)i);
+	}
+}
+
+/* Lists the places that are blocks yet, row after row, each row's to a multiple of eight; returns how many eights. */
+static ALWAYS_INLINE uint32_t ISA_NAME(row_list)(size_t n, uint32_t n_portions, uint32_t (*at)[ROW_MOST], uint32_t *list, uint8_t *row_of)
+{
+	uint32_t count = 0;
+	for (size_t r = 0; r < n; r++) {
+		uint32_t begin = count / 8;
+		for (uint32_t i = 0; i < n_portions; i++)
+			count += row_open16(at[r] + 16 * (size_t)i, list + count);
+		memset(list + count, 0, 8 * sizeof *list); /* some block */
+		memset(row_of + begin, (int)r, ROW_MOST / 8);
+		count = (count + 7) / 8 * 8;
+	}
+	return count / 8;
 }
 
 /* Places of portions [first, end) until all are leaves. */
 static ALWAYS_INLINE void ISA_NAME(row_blocks)(const row_plan *p, const uint8_t *codes, size_t n, bool wide, uint32_t first, uint32_t end,
 	uint32_t (*at)[ROW_MOST])
 {
-	uint32_t list[ROW_ROWS * ROW_MOST + 16], begins[ROW_ROWS + 1];
-	for (;;) {
+	uint32_t list[ROW_ROWS * ROW_MOST + 16], eights;
+	uint8_t row_of[ROW_ROWS * ROW_MOST / 8 + 8];
+	ISA_NAME(row_enter)(p, n, first, end, at);
+	while ((eights = ISA_NAME(row_list)(n, end - first, at, list, row_of)) > 0) {
+		for (uint32_t i = 0; i < eights; i++)
+			row_go8(p->blocks, codes + (size_t)row_of[i] * ROW_COLUMNS, wide, list + 8 * (size_t)i);
 		uint32_t count = 0;
 		for (size_t r = 0; r < n; r++) {
-			begins[r] = count;
 			for (uint32_t i = 0; i < end - first; i++)
-				count += row_open16(at[r] + 16 * (size_t)i, list + count);
-			for (; count % 8; count++)
-				list[count] = 0; /* some block */
-		}
-		begins[n] = count;
-		if (!count)
-			break;
-		for (size_t r = 0; r < n; r++) {
-			for (uint32_t i = begins[r]; i < begins[r + 1]; i += 8)
-				row_go8(p->blocks, codes + r * ROW_COLUMNS, wide, list + i);
-		}
-		for (size_t r = 0; r < n; r++) {
-			const uint32_t *from = list + begins[r];
-			for (uint32_t i = 0; i < end - first; i++)
-				from += row_close16(at[r] + 16 * (size_t)i, from);
+				count += row_close16(at[r] + 16 * (size_t)i, list + count);
+			count = (count + 7) / 8 * 8;
 		}
 	}
 	for (size_t r = 0; r < n; r++) {
 		for (uint32_t i = 0; i < end - first; i++)
-			row_arrive16(p, 16 * (first + i), at[r] + 16 * (size_t)i);
+			row_arrive16(p->values_of + 16 * (first + i), at[r] + 16 * (size_t)i);
 	}
 }
 

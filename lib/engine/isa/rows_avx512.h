@@ -49,16 +49,11 @@ static ALWAYS_INLINE __m512i row_levels(__m512i answers, unsigned depth)
 	return at;
 }
 
-/* Exits of eight adjacent heaps, all counted from that of the first. */
-static ALWAYS_INLINE __m256i row_descend8(row_lanes answers)
+static ALWAYS_INLINE void row_descend8(row_lanes answers, uint32_t tree, uint32_t *exits)
 {
-	const __m512i first = _mm512_set_epi64(7 * 64 - 64, 6 * 64 - 64, 5 * 64 - 64, 4 * 64 - 64, 3 * 64 - 64, 2 * 64 - 64, 64 - 64, -64);
-	return _mm512_cvtepi64_epi32(_mm512_add_epi64(row_levels(answers, ROW_HEAP_DEPTH), first));
-}
-
-static ALWAYS_INLINE void row_values8(__m256i exits, uint32_t tree, uint32_t *to)
-{
-	_mm256_storeu_si256((__m256i *)(void *)to, _mm256_add_epi32(exits, _mm256_set1_epi32((int)(tree << ROW_HEAP_DEPTH))));
+	const __m512i first = _mm512_set_epi64(6 * 64, 5 * 64, 4 * 64, 3 * 64, 2 * 64, 64, 0, -64);
+	__m256i at = _mm512_cvtepi64_epi32(_mm512_add_epi64(row_levels(answers, ROW_HEAP_DEPTH), first));
+	_mm256_storeu_si256((__m256i *)(void *)exits, _mm256_add_epi32(at, _mm256_set1_epi32((int)(tree << ROW_HEAP_DEPTH))));
 }
 
 /* Exits as they stand in a heap or block, and where their blocks are counted from. */
@@ -68,11 +63,13 @@ static ALWAYS_INLINE __m256i row_place(__m256i exits, __m256i from)
 	return _mm256_mask_slli_epi32(_mm256_add_epi32(exits, from), leaf, exits, 16);
 }
 
-static ALWAYS_INLINE void row_places8(const row_plan *p, __m256i at, uint32_t tree, uint32_t *to)
+static ALWAYS_INLINE void row_enter16(const row_exit *exits, const uint32_t *from, uint32_t *places)
 {
-	__m256i exits = _mm256_i32gather_epi32((const int *)(const void *)(p->exits + ((size_t)tree << ROW_HEAP_DEPTH)), at, 2);
-	__m256i from = _mm256_loadu_si256((const __m256i *)(const void *)(p->blocks_of + tree));
-	_mm256_storeu_si256((__m256i *)(void *)to, row_place(_mm256_and_si256(exits, _mm256_set1_epi32(0xffff)), from));
+	for (size_t i = 0; i < 16; i += 8) {
+		__m256i at = _mm256_cvtepu16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(exits + i)));
+		__m256i first = _mm256_loadu_si256((const __m256i *)(const void *)(from + i));
+		_mm256_storeu_si256((__m256i *)(void *)(places + i), row_place(at, first));
+	}
 }
 
 static ALWAYS_INLINE __mmask16 row_is_open(__m512i places)
@@ -125,9 +122,8 @@ static ALWAYS_INLINE void row_go8(const row_block *blocks, const uint8_t *codes,
 	_mm256_storeu_si256((__m256i *)(void *)list, row_place(exits, from));
 }
 
-static ALWAYS_INLINE void row_arrive16(const row_plan *p, uint32_t tree, uint32_t *places)
+static ALWAYS_INLINE void row_arrive16(const uint32_t *values_of, uint32_t *places)
 {
 	__m512i leaf = _mm512_and_si512(_mm512_srli_epi32(_mm512_loadu_si512((const void *)places), 16), _mm512_set1_epi32(0x7fff));
-	__m512i first = _mm512_loadu_si512((const void *)(p->values_of + tree));
-	_mm512_storeu_si512((void *)places, _mm512_add_epi32(leaf, first));
+	_mm512_storeu_si512((void *)places, _mm512_add_epi32(leaf, _mm512_loadu_si512((const void *)values_of)));
 }
