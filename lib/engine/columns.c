@@ -247,6 +247,9 @@ score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error)
 	e->first_column = m.first_column;
 	e->columns = m.columns;
 	e->questions = m.questions;
+	e->plain_columns = e->n_columns == e->n_used_features;
+	for (uint32_t c = 0; c < e->n_columns; c++)
+		e->plain_columns &= !e->columns[c].is_category && !e->columns[c].zero_is_missing;
 	score_status status = make_tables(&m);
 	e->code_bytes = code_bytes(&m);
 	return status == SCORE_OK ? make_bins(&m) : status;

@@ -112,7 +112,7 @@ static inline size_t equal_tables(const leaf_table *tables, size_t n)
 }
 
 /* How the row regime lays trees out: see rows_template.h. */
-typedef enum row_shape { ROW_NONE, ROW_HEAP, ROW_BLOCKS } row_shape;
+typedef enum row_shape { ROW_NONE, ROW_HEAP, ROW_BLOCKS, ROW_MASKS } row_shape;
 
 #define ROW_HEAP_DEPTH 6
 #define ROW_BLOCK_DEPTH 3
@@ -137,14 +137,25 @@ typedef struct row_block {
 	row_exit exits[8];
 } row_block;
 
+#define ROW_MASK_LEAVES 32
+
+/* Four splits of each tree of a portion, split k of tree t at 16 k + t, and the leaves that the tree keeps where the split answers
+ * right: the first leaf in the highest bit. */
+typedef struct row_step {
+	uint8_t columns[64], cuts[64];
+	uint32_t masks[4][ROW_TREES];
+} row_step;
+
 typedef struct row_plan {
 	row_shape shape;
 	bool wide_codes;         /* more than 64 columns */
-	const row_heap *heaps;   /* whole portions, aligned to a cache line */
+	const row_heap *heaps;   /* of ROW_HEAP and ROW_BLOCKS; whole portions; like steps aligned to a cache line */
 	const row_exit *exits;   /* of ROW_BLOCKS: 64 per heap */
 	const uint32_t *blocks_of; /* the first block of each tree */
-	const uint32_t *values_of; /* and its first value; in ROW_HEAP each has 64 values, one per exit */
 	const row_block *blocks;
+	const row_step *steps;      /* of ROW_MASKS */
+	const uint32_t *first_step; /* of each portion, and the end */
+	const uint32_t *values_of; /* the first value of each tree; in ROW_HEAP each has 64 values, one per exit */
 	const float *values_f32; /* one of the two, by the sum's type */
 	const double *values_f64;
 } row_plan;

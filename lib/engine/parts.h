@@ -148,6 +148,7 @@ struct engine {
 	const uint32_t *used_features; /* ascending; those that a column is made of */
 	const uint32_t *first_column;  /* [n_used_features + 1] */
 	const code_column *columns;    /* by feature */
+	bool plain_columns;            /* one of each used feature, in whose numbers only NaN is missing */
 	const bin_table *bins;         /* [n_used_features] */
 	const question *questions;     /* [f->n_tests] */
 	const uint64_t *const *tables; /* bit tables of set questions */

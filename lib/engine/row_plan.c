@@ -2,12 +2,12 @@
  * The row regime's tables, made when a model is opened.
  *
  * Comes in: a forest with at most 128 numeric columns of byte codes. Goes out: the first six levels of each tree as a heap, and, if
- * trees are deeper, what hangs below in blocks of three levels, breadth-first, so that exits lead forwards. rows_template.h says
- * how they are read.
+ * trees are deeper, what hangs below in blocks of three levels, breadth-first, so that exits lead forwards; or, of deeper trees of few
+ * leaves, all splits with the leaves that they leave. rows_template.h says how they are read.
  */
 #include "parts.h"
 
-#define MOST_LEAVES 1024u        /* of a tree; exits have room for 32 times as many */
+#define MOST_LEAVES 256u         /* of a tree, as in the batch regime, which takes over from the row regime */
 #define MOST_TREES ((uint32_t)1 << 25) /* values are counted in 32 bits */
 
 /* What the trees laid so far consist of. */
@@ -15,7 +15,8 @@ typedef struct layout {
 	const engine *e;
 	row_heap *heaps;
 	row_exit *exits;
-	uint32_t *blocks_of, *values_of;
+	row_step *steps;
+	uint32_t *blocks_of, *values_of, *first_step;
 	sl_vector blocks; /* row_block */
 	sl_vector sides;  /* forest_side: what each block begins with */
 	void *values;
@@ -31,6 +32,8 @@ static row_shape shape_of(const engine *e)
 	}
 	if (depth <= ROW_HEAP_DEPTH)
 		return ROW_HEAP;
+	if (splits < ROW_MASK_LEAVES)
+		return ROW_MASKS;
 	return splits < MOST_LEAVES ? ROW_BLOCKS : ROW_NONE;
 }
 
@@ -128,7 +131,6 @@ static bool lay_tree(layout *l, uint32_t tree)
 		return true;
 	}
 	l->blocks_of[tree] = (uint32_t)l->sides.length;
-	l->values_of[tree] = t->first_leaf;
 	for (uint32_t i = 0; i < n; i++) {
 		if (!lay_exit(l, t, &exits[i].side, l->blocks_of[tree], l->exits + ((size_t)tree << ROW_HEAP_DEPTH) + exits[i].at))
 			return false;
@@ -137,39 +139,107 @@ static bool lay_tree(layout *l, uint32_t tree)
 		if (!lay_block(l, t))
 			return false;
 	}
-	for (uint32_t i = 0; i <= t->n_splits; i++)
-		put_value(l, (size_t)t->first_leaf + i, t->first_leaf + i);
 	return true;
 }
 
-static bool lay_trees(layout *l, row_plan *plan, sl_arena *arena)
+/* Tree `lane` of a portion. */
+static void lay_masks(const layout *l, const forest_tree *t, uint32_t lane, row_step *steps)
 {
 	const forest *f = l->e->f;
-	size_t n = (size_t)sl_round_up(f->n_trees, ROW_TREES), n_values = plan->shape == ROW_HEAP ? n << ROW_HEAP_DEPTH : f->n_leaves;
-	char *heaps = sl_arena_alloc(arena, n * sizeof *l->heaps + SL_CACHE_LINE, 1);
-	l->blocks_of = sl_arena_alloc(arena, n, sizeof *l->blocks_of);
-	l->values_of = sl_arena_alloc(arena, n, sizeof *l->values_of);
-	l->values = sl_arena_alloc(arena, n_values, f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double));
-	if (plan->shape == ROW_BLOCKS) /* looked up four bytes at a time */
-		l->exits = sl_arena_alloc(arena, (n << ROW_HEAP_DEPTH) + 1, sizeof *l->exits);
-	if (!heaps || !l->blocks_of || !l->values_of || !l->values || (plan->shape == ROW_BLOCKS && !l->exits))
+	forest_side open[ROW_MASK_LEAVES];
+	uint32_t n = 0;
+	if (t->n_splits)
+		open[n++] = forest_whole(t);
+	while (n) {
+		const forest_side at = open[--n], left = forest_left(f, &at), right = forest_right(f, &at);
+		const question *q = l->e->questions + forest_number(&f->split_test, at.split);
+		uint32_t number = at.split - t->first_split, k = number % 4, after = ROW_MASK_LEAVES - (right.leaf - t->first_leaf);
+		row_step *step = steps + number / 4;
+		step->columns[ROW_TREES * k + lane] = (uint8_t)q->column;
+		step->cuts[ROW_TREES * k + lane] = (uint8_t)q->cut;
+		step->masks[k][lane] = ~(uint32_t)((((uint64_t)1 << left.n_leaves) - 1) << after);
+		if (!forest_is_leaf(&left))
+			open[n++] = left;
+		if (!forest_is_leaf(&right))
+			open[n++] = right;
+	}
+}
+
+static void *alloc_lines(sl_arena *arena, size_t n, size_t element)
+{
+	char *lines = sl_arena_alloc(arena, n * element + SL_CACHE_LINE, 1);
+	return lines ? (void *)sl_round_up((uintptr_t)lines, SL_CACHE_LINE) : NULL;
+}
+
+static bool lay_portions(layout *l, sl_arena *arena)
+{
+	const forest *f = l->e->f;
+	uint32_t n_portions = (f->n_trees + ROW_TREES - 1) / ROW_TREES, n_steps = 0;
+	l->first_step = sl_arena_alloc(arena, (size_t)n_portions + 1, sizeof *l->first_step);
+	for (uint32_t p = 0; l->first_step && p < n_portions; p++) {
+		uint32_t most = 0;
+		for (uint32_t t = p * ROW_TREES; t < (p + 1) * ROW_TREES && t < f->n_trees; t++)
+			most = f->trees[t].n_splits > most ? f->trees[t].n_splits : most;
+		n_steps += (most + 3) / 4;
+		l->first_step[p + 1] = n_steps;
+	}
+	l->steps = alloc_lines(arena, n_steps, sizeof *l->steps);
+	if (!l->first_step || !l->steps)
 		return false;
-	l->heaps = (row_heap *)(void *)sl_round_up((uintptr_t)heaps, SL_CACHE_LINE);
+	for (uint32_t i = 0; i < n_steps; i++)
+		memset(l->steps[i].cuts, UINT8_MAX, sizeof l->steps[i].cuts);
+	for (uint32_t t = 0; t < f->n_trees; t++)
+		lay_masks(l, f->trees + t, t % ROW_TREES, l->steps + l->first_step[t / ROW_TREES]);
+	return true;
+}
+
+static bool lay_heaps(layout *l, row_plan *plan, sl_arena *arena)
+{
+	const forest *f = l->e->f;
+	const size_t n = sl_round_up(f->n_trees, ROW_TREES), n_exits = plan->shape == ROW_BLOCKS ? n << ROW_HEAP_DEPTH : 0;
+	l->heaps = alloc_lines(arena, n, sizeof *l->heaps);
+	if (n_exits) {
+		l->blocks_of = sl_arena_alloc(arena, n, sizeof *l->blocks_of);
+		l->exits = sl_arena_alloc(arena, n_exits, sizeof *l->exits);
+	}
+	if (!l->heaps || (n_exits && (!l->blocks_of || !l->exits)))
+		return false;
 	for (size_t t = 0; t < n; t++)
 		memset(l->heaps[t].cuts, UINT8_MAX, sizeof l->heaps[t].cuts);
-	for (size_t i = 0; l->exits && i < n << ROW_HEAP_DEPTH; i++)
+	for (size_t i = 0; i < n_exits; i++)
 		l->exits[i] = ROW_LEAF;
 	for (uint32_t t = 0; t < f->n_trees; t++) {
 		if (!lay_tree(l, t))
 			return false;
 	}
-	if (plan->shape == ROW_BLOCKS) {
-		size_t bytes = l->blocks.length * sizeof(row_block);
-		char *blocks = sl_arena_alloc(arena, bytes + SL_CACHE_LINE, 1);
-		if (!blocks)
-			return false;
-		plan->blocks = memcpy((void *)sl_round_up((uintptr_t)blocks, SL_CACHE_LINE), l->blocks.data, bytes);
-	}
+	row_block *blocks = alloc_lines(arena, l->blocks.length, sizeof *blocks);
+	if (blocks && l->blocks.length)
+		memcpy(blocks, l->blocks.data, l->blocks.length * sizeof *blocks);
+	plan->blocks = blocks;
+	return blocks != NULL;
+}
+
+static bool lay_trees(layout *l, row_plan *plan, sl_arena *arena)
+{
+	const forest *f = l->e->f;
+	const size_t n = sl_round_up(f->n_trees, ROW_TREES);
+	const bool narrow = f->contract.sum == SCORE_F32;
+	l->values_of = sl_arena_alloc(arena, n, sizeof *l->values_of);
+	l->values = sl_arena_alloc(arena, plan->shape == ROW_HEAP ? n << ROW_HEAP_DEPTH : f->n_leaves, narrow ? sizeof(float) : sizeof(double));
+	if (!l->values_of || !l->values || !(plan->shape == ROW_MASKS ? lay_portions(l, arena) : lay_heaps(l, plan, arena)))
+		return false;
+	for (uint32_t t = 0; t < f->n_trees && plan->shape != ROW_HEAP; t++)
+		l->values_of[t] = f->trees[t].first_leaf;
+	for (uint32_t i = 0; i < f->n_leaves && plan->shape != ROW_HEAP; i++)
+		put_value(l, i, i);
+	plan->heaps = l->heaps;
+	plan->exits = l->exits;
+	plan->steps = l->steps;
+	plan->first_step = l->first_step;
+	plan->blocks_of = l->blocks_of;
+	plan->values_of = l->values_of;
+	plan->values_f32 = narrow ? l->values : NULL;
+	plan->values_f64 = narrow ? NULL : l->values;
 	return true;
 }
 
@@ -179,7 +249,6 @@ score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error)
 	if (!is_usable(e))
 		return SCORE_OK;
 	row_plan plan = {.shape = shape_of(e), .wide_codes = e->n_columns > 64};
-	bool narrow = e->f->contract.sum == SCORE_F32;
 	sl_vector_init(&l.blocks, &arena->allocator, sizeof(row_block));
 	sl_vector_init(&l.sides, &arena->allocator, sizeof(forest_side));
 	bool done = lay_trees(&l, &plan, arena);
@@ -188,12 +257,6 @@ score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error)
 	sl_vector_free(&l.sides);
 	if (!done)
 		return sl_fail_memory(error, bytes);
-	plan.heaps = l.heaps;
-	plan.exits = l.exits;
-	plan.blocks_of = l.blocks_of;
-	plan.values_of = l.values_of;
-	plan.values_f32 = narrow ? l.values : NULL;
-	plan.values_f64 = narrow ? NULL : l.values;
 	e->rows = plan;
 	return SCORE_OK;
 }

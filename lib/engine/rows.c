@@ -7,6 +7,8 @@
  */
 #include "parts.h"
 
+#define RUN_ROWS 32u /* whose codes and sums fit the stack */
+
 /* Add trees [first, end), whose leaves `at` lists. */
 static void add_some(const engine *e, const uint32_t *at, uint32_t first, uint32_t end, double *sums)
 {
@@ -58,23 +60,28 @@ static void add_rows(const row_plan *p, uint32_t (*at)[ROW_MOST], uint32_t skip,
 		add_single(p, at, skip, n, n_trees, sums);
 }
 
-/* n up to ROW_ROWS rows: their additions do not wait for each other, and they share what a tree loads. */
+/* Trees [first, end), at most ROW_MOST from a portion's first on, for up to ROW_ROWS rows: their additions do not wait for each other, and
+ * they share what a tree loads. */
+static void sum_some(const engine *e, const uint8_t *codes, size_t n, uint32_t first, uint32_t end, double *const *sums)
+{
+	uint32_t at[ROW_ROWS][ROW_MOST], portion = first / ROW_TREES, skip = first % ROW_TREES;
+	e->k->row_leaves(&e->rows, codes, n, portion, (end + ROW_TREES - 1) / ROW_TREES, at);
+	if (e->f->contract.n_outputs == 1) {
+		add_rows(&e->rows, at, skip, n, end - first, sums);
+		return;
+	}
+	for (size_t r = 0; r < n; r++)
+		add_some(e, at[r] + skip, first, end, sums[r]);
+}
+
+/* The tables of some trees serve all rows before those of the next. */
 static void sum_rows(const engine *e, const engine_call *call, const uint8_t *codes, size_t n, double *const *sums)
 {
-	bool single = e->f->contract.n_outputs == 1;
-	/* Additions of a row wait for each other: the next leaves are found meanwhile, if they are near enough. */
-	uint32_t some = ROW_MOST;
 	for (uint32_t t = call->tree_begin, next; t < call->tree_end; t = next) {
-		uint32_t at[ROW_ROWS][ROW_MOST], first = t / ROW_TREES, skip = t % ROW_TREES, end;
-		next = first * ROW_TREES + some < call->tree_end ? first * ROW_TREES + some : call->tree_end;
-		end = (next + ROW_TREES - 1) / ROW_TREES;
-		e->k->row_leaves(&e->rows, codes, n, first, end, at);
-		if (single) {
-			add_rows(&e->rows, at, skip, n, next - t, sums);
-			continue;
-		}
-		for (size_t r = 0; r < n; r++)
-			add_some(e, at[r] + skip, t, next, sums[r]);
+		next = t / ROW_TREES * ROW_TREES + ROW_MOST;
+		next = next < call->tree_end ? next : call->tree_end;
+		for (size_t r = 0; r < n; r += ROW_ROWS)
+			sum_some(e, codes + r * ROW_COLUMNS, n - r < ROW_ROWS ? n - r : ROW_ROWS, t, next, sums + r);
 	}
 }
 
@@ -82,7 +89,7 @@ const char *engine_rows_cannot(const engine *e, const engine_call *call)
 {
 	uint32_t n_outputs = e->f->contract.n_outputs;
 	if (e->rows.shape == ROW_NONE)
-		return "it needs AVX-512, trees of up to 64 leaves, up to 128 columns of up to 255 cuts, and no categories";
+		return "it needs AVX-512, trees of up to 256 leaves, up to 128 columns of up to 255 cuts, and no categories";
 	if (call->output == SCORE_OUTPUT_LEAF)
 		return "leaf numbers come from the walk";
 	if (call->output == SCORE_OUTPUT_PREDICTION && e->f->n_predictions < n_outputs && n_outputs > OUTPUTS_ON_STACK)
@@ -90,24 +97,31 @@ const char *engine_rows_cannot(const engine *e, const engine_call *call)
 	return NULL;
 }
 
+/* At most RUN_ROWS rows. */
+static ALWAYS_INLINE void score_run(const engine *e, const engine_call *call, row_range rows, uint8_t *codes, double *few)
+{
+	size_t width = engine_output_width(e, call->output, 0), n_outputs = e->f->contract.n_outputs;
+	double *sums[RUN_ROWS];
+	for (size_t r = 0; r < rows.n; r++) {
+		int64_t row = rows.first + (int64_t)r;
+		sums[r] = width >= n_outputs ? engine_row_out(call, row, width) : few + r * n_outputs;
+		engine_bin_row8(e, call->view, row, codes + r * ROW_COLUMNS);
+		engine_start_sums(e->f, sums[r]);
+	}
+	sum_rows(e, call, codes, rows.n, sums);
+	for (size_t r = 0; r < rows.n; r++)
+		engine_finish_row(e, call, sums[r], engine_row_out(call, rows.first + (int64_t)r, width));
+}
+
 void engine_rows(const engine *e, const engine_call *call, row_range rows)
 {
 	/* Aligned by hand: what stands in a table look-up's registers. Columns that are not there are never asked for. */
-	uint8_t room[ROW_ROWS * ROW_COLUMNS + SL_CACHE_LINE];
+	uint8_t room[RUN_ROWS * ROW_COLUMNS + SL_CACHE_LINE];
 	uint8_t *codes = (uint8_t *)sl_round_up((uintptr_t)room, SL_CACHE_LINE);
-	size_t width = engine_output_width(e, call->output, 0);
-	memset(codes, 0, (size_t)ROW_ROWS * ROW_COLUMNS);
+	double few[RUN_ROWS * OUTPUTS_ON_STACK];
+	memset(codes, 0, (rows.n < RUN_ROWS ? rows.n : RUN_ROWS) * ROW_COLUMNS);
 	for (size_t done = 0, n; done < rows.n; done += n) {
-		double few[ROW_ROWS][OUTPUTS_ON_STACK], *sums[ROW_ROWS];
-		n = rows.n - done < ROW_ROWS ? rows.n - done : ROW_ROWS;
-		for (size_t r = 0; r < n; r++) {
-			int64_t row = rows.first + (int64_t)(done + r);
-			sums[r] = width >= e->f->contract.n_outputs ? engine_row_out(call, row, width) : few[r];
-			engine_bin_row8(e, call->view, row, codes + r * ROW_COLUMNS);
-			engine_start_sums(e->f, sums[r]);
-		}
-		sum_rows(e, call, codes, n, sums);
-		for (size_t r = 0; r < n; r++)
-			engine_finish_row(e, call, sums[r], engine_row_out(call, rows.first + (int64_t)(done + r), width));
+		n = rows.n - done < RUN_ROWS ? rows.n - done : RUN_ROWS;
+		score_run(e, call, (row_range){rows.first + (int64_t)done, n}, codes, few);
 	}
 }

@@ -11,6 +11,7 @@
  *                            became of them back
  *   row_go8                  eight places of a row through their blocks
  *   row_arrive16             values of 16 places that are leaves
+ *   row_all_leaves, row_keep 16 trees of all leaves, and what a step's answers leave of them; row_first_leaf() has their values
  *
  * While the splits of eight trees are answered for some rows, which waits for masks, one row after the other descends the eight trees
  * before them. Below the heaps, places that are blocks yet are listed row by row, and all of the list goes three levels at a time.
@@ -95,10 +96,42 @@ static ALWAYS_INLINE void ISA_NAME(row_blocks)(const row_plan *p, const uint8_t 
 	}
 }
 
+/* Trees of few leaves: a lane is a tree and has a bit for each of its leaves. */
+static ALWAYS_INLINE void ISA_NAME(row_masks)(const row_plan *p, const uint8_t *codes, size_t n, bool wide, uint32_t portion,
+	uint32_t (*at)[ROW_MOST], size_t to)
+{
+	row_lanes left[ROW_ROWS];
+	for (size_t r = 0; r < n; r++)
+		left[r] = row_all_leaves();
+	for (const row_step *s = p->steps + p->first_step[portion]; s < p->steps + p->first_step[portion + 1]; s++) {
+		for (size_t r = 0; r < n; r++)
+			left[r] = row_keep(left[r], s, codes + r * ROW_COLUMNS, wide);
+	}
+	for (size_t r = 0; r < n; r++)
+		row_first_leaf(left[r], p->values_of + (size_t)ROW_TREES * portion, at[r] + to);
+}
+
+/* Builds for four, two and single rows. */
+static ALWAYS_INLINE void ISA_NAME(row_portions)(const row_plan *p, const uint8_t *codes, size_t n, bool wide, uint32_t first,
+	uint32_t end, uint32_t (*at)[ROW_MOST])
+{
+	for (uint32_t i = first; i < end; i++) {
+		size_t r = 0;
+		for (; r + 4 <= n; r += 4)
+			ISA_NAME(row_masks)(p, codes + r * ROW_COLUMNS, 4, wide, i, at + r, ROW_TREES * (size_t)(i - first));
+		for (; r + 2 <= n; r += 2)
+			ISA_NAME(row_masks)(p, codes + r * ROW_COLUMNS, 2, wide, i, at + r, ROW_TREES * (size_t)(i - first));
+		for (; r < n; r++)
+			ISA_NAME(row_masks)(p, codes + r * ROW_COLUMNS, 1, wide, i, at + r, ROW_TREES * (size_t)(i - first));
+	}
+}
+
 static ALWAYS_INLINE void ISA_NAME(row_leaves_of)(const row_plan *p, const uint8_t *codes, size_t n, bool wide, uint32_t first,
 	uint32_t end, uint32_t (*at)[ROW_MOST])
 {
-	if (n > 2)
+	if (p->shape == ROW_MASKS)
+		ISA_NAME(row_portions)(p, codes, n, wide, first, end, at);
+	else if (n > 3)
 		ISA_NAME(row_heaps)(p, codes, n, wide, 2 * first, 2 * end, at);
 	else
 		ISA_NAME(row_few_heaps)(p, codes, n, wide, 2 * first, 2 * end, at);

@@ -127,3 +127,23 @@ static ALWAYS_INLINE void row_arrive16(const uint32_t *values_of, uint32_t *plac
 	__m512i leaf = _mm512_and_si512(_mm512_srli_epi32(_mm512_loadu_si512((const void *)places), 16), _mm512_set1_epi32(0x7fff));
 	_mm512_storeu_si512((void *)places, _mm512_add_epi32(leaf, _mm512_loadu_si512((const void *)values_of)));
 }
+
+static ALWAYS_INLINE row_lanes row_all_leaves(void)
+{
+	return _mm512_set1_epi8(-1);
+}
+
+static ALWAYS_INLINE row_lanes row_keep(row_lanes left, const row_step *s, const uint8_t *codes, bool wide)
+{
+	__m512i code = row_pick(codes, _mm512_load_si512((const void *)s->columns), wide);
+	uint64_t right = _mm512_cmpgt_epu8_mask(code, _mm512_load_si512((const void *)s->cuts));
+	for (size_t k = 0; k < 4; k++)
+		left = _mm512_mask_and_epi32(left, (__mmask16)(right >> (16 * k)), left, _mm512_load_si512((const void *)s->masks[k]));
+	return left;
+}
+
+static ALWAYS_INLINE void row_first_leaf(row_lanes left, const uint32_t *values_of, uint32_t *at)
+{
+	__m512i first = _mm512_loadu_si512((const void *)values_of);
+	_mm512_storeu_si512((void *)at, _mm512_add_epi32(_mm512_lzcnt_epi32(left), first));
+}
