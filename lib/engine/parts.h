@@ -153,6 +153,7 @@ struct engine {
 	const question *questions;     /* [f->n_tests] */
 	const uint64_t *const *tables; /* bit tables of set questions */
 	batch_plan batch;
+	uint32_t batch_rows;           /* from so many on the batch regime is faster than any other that serves the model */
 	const level_tree *levels;      /* of a model of oblivious trees whose kernels need no planes for them; or NULL */
 	walk_plan walk;
 	row_plan rows;

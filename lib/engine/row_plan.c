@@ -243,12 +243,29 @@ static bool lay_trees(layout *l, row_plan *plan, sl_arena *arena)
 	return true;
 }
 
+/* Within a quarter of what bench/regimes.c measures: steps of masks, or a heap and, below, what the largest tree of the group goes on for. */
+static uint32_t row_cost(const engine *e, row_shape shape)
+{
+	uint64_t cost = 20 * (uint64_t)e->n_columns;
+	for (uint32_t t = 0; t < e->f->n_trees; t++) {
+		const forest_tree *tree = e->f->trees + t;
+		if (shape == ROW_MASKS)
+			cost += 3 + (tree->n_splits + 3) / 4;
+		else if (shape == ROW_HEAP || tree->depth <= ROW_HEAP_DEPTH)
+			cost += 11;
+		else
+			cost += 27 + 5 * ((tree->depth - ROW_HEAP_DEPTH + ROW_BLOCK_DEPTH - 1) / ROW_BLOCK_DEPTH);
+	}
+	return cost < UINT32_MAX ? (uint32_t)cost + 1 : UINT32_MAX;
+}
+
 score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error)
 {
 	layout l = {.e = e};
 	if (!is_usable(e))
 		return SCORE_OK;
 	row_plan plan = {.shape = shape_of(e), .wide_codes = e->n_columns > 64};
+	plan.row_cost = row_cost(e, plan.shape);
 	sl_vector_init(&l.blocks, &arena->allocator, sizeof(row_block));
 	sl_vector_init(&l.sides, &arena->allocator, sizeof(forest_side));
 	bool done = lay_trees(&l, &plan, arena);
