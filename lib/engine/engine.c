@@ -2,8 +2,8 @@
 #include "parts.h"
 
 /* Rows from which on the batch regime is faster for oblivious trees that need no planes: 1,000 trees of depth 6, a call of up to 8 rows
- * takes 6.9 us and four rows of the row regime 7.3 us. */
-#define BATCH_OF_LEVELS_ROWS 4u
+ * takes 6.9 us and five rows of the row regime 7.1 us. */
+#define BATCH_OF_LEVELS_ROWS 5u
 
 const kernels *engine_kernels(score_isa isa)
 {
@@ -118,6 +118,13 @@ static uint64_t block_cost(const engine *e)
 	return 19 * (uint64_t)e->f->n_tests + e->f->n_trees * (operation * e->batch.operations + sum);
 }
 
+/* What words of 64 rows behind the first add to that: steps of cursors, and sums of doubles. */
+static uint64_t word_cost(const engine *e)
+{
+	const uint64_t operation = e->batch.trees[0].n_steps ? 16 : 0, sum = e->f->contract.sum == SCORE_F64 ? 250 : 0;
+	return e->f->n_trees * (operation * e->batch.operations + sum);
+}
+
 /* Rows from which on the batch regime is faster than the other that can serve; docs/engine.md has this as a table. */
 static uint32_t batch_rows(const engine *e)
 {
@@ -138,10 +145,11 @@ static size_t rows_behind_blocks(const engine *e, const engine_call *call, size_
 	if (call->regime != SCORE_REGIME_AUTO || e->levels || !narrow || engine_rows_cannot(e, call))
 		return 0;
 	size_t left = n_rows % ((size_t)64 * e->k->plane_words);
-	/* Cursors take as many steps as a block has words. */
 	if (left <= e->batch.narrow_rows)
-		left %= (size_t)64 * (e->batch.trees[0].n_steps ? 1 : narrow->plane_words);
-	return left < e->batch_rows ? left : 0;
+		left %= (size_t)64 * narrow->plane_words;
+	if (left < e->batch_rows)
+		return left;
+	return left <= e->batch.narrow_rows && left % 64 * e->rows.row_cost < word_cost(e) ? left % 64 : 0;
 }
 
 static score_regime choose(const engine *e, const engine_call *call, size_t n_rows)
