@@ -7,7 +7,8 @@
  */
 #include "parts.h"
 
-#define RUN_ROWS 32u /* whose codes and sums fit the stack */
+#define RUN_ROWS 32u   /* whose codes fit the scratch: the tables of some trees serve them all before those of the next */
+#define STACK_SUMS 128u /* of rows whose outputs are fewer than their sums */
 
 /* Add trees [first, end), whose leaves `at` lists. */
 static void add_some(const engine *e, const uint32_t *at, uint32_t first, uint32_t end, double *sums)
@@ -98,7 +99,7 @@ const char *engine_rows_cannot(const engine *e, const engine_call *call)
 }
 
 /* At most RUN_ROWS rows. */
-static ALWAYS_INLINE void score_run(const engine *e, const engine_call *call, row_range rows, uint8_t *codes, double *few)
+static void score_run(const engine *e, const engine_call *call, row_range rows, uint8_t *codes, double *few)
 {
 	size_t width = engine_output_width(e, call->output, 0), n_outputs = e->f->contract.n_outputs;
 	double *sums[RUN_ROWS];
@@ -116,12 +117,16 @@ static ALWAYS_INLINE void score_run(const engine *e, const engine_call *call, ro
 void engine_rows(const engine *e, const engine_call *call, row_range rows)
 {
 	/* Aligned by hand: what stands in a table look-up's registers. Columns that are not there are never asked for. */
-	uint8_t room[RUN_ROWS * ROW_COLUMNS + SL_CACHE_LINE];
-	uint8_t *codes = (uint8_t *)sl_round_up((uintptr_t)room, SL_CACHE_LINE);
-	double few[RUN_ROWS * OUTPUTS_ON_STACK];
-	memset(codes, 0, (rows.n < RUN_ROWS ? rows.n : RUN_ROWS) * ROW_COLUMNS);
+	uint8_t room[ROW_ROWS * ROW_COLUMNS + SL_CACHE_LINE];
+	double few[STACK_SUMS];
+	const bool has_scratch = call->scratch_bytes >= RUN_ROWS * ROW_COLUMNS + SL_CACHE_LINE;
+	uint8_t *codes = (uint8_t *)sl_round_up((uintptr_t)(has_scratch ? call->scratch : room), SL_CACHE_LINE);
+	size_t most = has_scratch ? RUN_ROWS : ROW_ROWS, n_outputs = e->f->contract.n_outputs;
+	if (engine_output_width(e, call->output, 0) < n_outputs && most > STACK_SUMS / n_outputs)
+		most = STACK_SUMS / n_outputs;
+	memset(codes, 0, (rows.n < most ? rows.n : most) * ROW_COLUMNS);
 	for (size_t done = 0, n; done < rows.n; done += n) {
-		n = rows.n - done < RUN_ROWS ? rows.n - done : RUN_ROWS;
+		n = rows.n - done < most ? rows.n - done : most;
 		score_run(e, call, (row_range){rows.first + (int64_t)done, n}, codes, few);
 	}
 }

@@ -45,9 +45,9 @@ static ALWAYS_INLINE void ISA_NAME(row_few_heaps)(const row_plan *p, const uint8
 }
 
 /* Exits of heaps of portions [first, end) become places. */
-static ALWAYS_INLINE void ISA_NAME(row_enter)(const row_plan *p, size_t n, uint32_t first, uint32_t end, uint32_t (*at)[ROW_MOST])
+static ALWAYS_INLINE void ISA_NAME(row_enter)(const row_plan *p, size_t n, uint32_t first, uint32_t end, row_exit (*exits)[ROW_MOST],
+	uint32_t (*at)[ROW_MOST])
 {
-	row_exit exits[ROW_ROWS][ROW_MOST];
 	for (size_t r = 0; r < n; r++) {
 		for (uint32_t i = 0; i < ROW_TREES * (end - first); i++)
 			exits[r][i] = p->exits[at[r][i]];
@@ -77,9 +77,13 @@ static ALWAYS_INLINE uint32_t ISA_NAME(row_list)(size_t n, uint32_t n_portions, 
 static ALWAYS_INLINE void ISA_NAME(row_blocks)(const row_plan *p, const uint8_t *codes, size_t n, bool wide, uint32_t first, uint32_t end,
 	uint32_t (*at)[ROW_MOST])
 {
-	uint32_t list[ROW_ROWS * ROW_MOST + 16], eights;
+	union {
+		row_exit exits[ROW_ROWS][ROW_MOST];
+		uint32_t list[ROW_ROWS * ROW_MOST + 16];
+	} room;
+	uint32_t *list = room.list, eights;
 	uint8_t row_of[ROW_ROWS * ROW_MOST / 8 + 8];
-	ISA_NAME(row_enter)(p, n, first, end, at);
+	ISA_NAME(row_enter)(p, n, first, end, room.exits, at);
 	while ((eights = ISA_NAME(row_list)(n, end - first, at, list, row_of)) > 0) {
 		for (uint32_t i = 0; i < eights; i++)
 			row_go8(p->blocks, codes + (size_t)row_of[i] * ROW_COLUMNS, wide, list + 8 * (size_t)i);

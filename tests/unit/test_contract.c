@@ -414,7 +414,7 @@ static void says_what_the_row_regime_needs(void **state)
 		const char *says;
 	} cases[] = {
 		{SCORE_ISA_PORTABLE, 16, 20, 0, 60, SCORE_OUTPUT_MARGIN, "AVX-512"},
-		{SCORE_ISA_AVX512, 200, 20, 0, 60, SCORE_OUTPUT_MARGIN, "64 leaves"},
+		{SCORE_ISA_AVX512, 300, 20, 0, 60, SCORE_OUTPUT_MARGIN, "256 leaves"},
 		{SCORE_ISA_AVX512, 64, 200, 0, 60, SCORE_OUTPUT_MARGIN, "128 columns"},
 		{SCORE_ISA_AVX512, 16, 4, 0, 2000, SCORE_OUTPUT_MARGIN, "255 cuts"},
 		{SCORE_ISA_AVX512, 16, 20, 5, 60, SCORE_OUTPUT_MARGIN, "no categories"},
