@@ -118,12 +118,20 @@ static bool lay_block(layout *l, const forest_tree *t)
 	return sl_vector_push(&l->blocks, &block, 1);
 }
 
+/* Levels of a tree that its heap has. Where one block ends all paths, it is a full one, so that there are fewer. */
+static uint32_t heap_levels(const forest_tree *t)
+{
+	bool one_block = t->depth > ROW_HEAP_DEPTH && t->depth <= ROW_HEAP_DEPTH + ROW_BLOCK_DEPTH;
+	return one_block ? t->depth - ROW_BLOCK_DEPTH : ROW_HEAP_DEPTH;
+}
+
 static bool lay_tree(layout *l, uint32_t tree)
 {
 	const forest_tree *t = l->e->f->trees + tree;
 	heap_place exits[1 << ROW_HEAP_DEPTH];
 	row_heap *heap = l->heaps + tree;
-	uint32_t n = lay_levels(l->e, forest_whole(t), ROW_HEAP_DEPTH, heap->columns, heap->cuts, exits);
+	const uint32_t levels = heap_levels(t), missing = ROW_HEAP_DEPTH - levels, skip = (1u << ROW_HEAP_DEPTH) - (1u << levels);
+	uint32_t n = lay_levels(l->e, forest_whole(t), levels, heap->columns + skip, heap->cuts + skip, exits);
 	if (!l->exits) {
 		l->values_of[tree] = tree << ROW_HEAP_DEPTH;
 		for (uint32_t i = 0; i < n; i++)
@@ -132,7 +140,7 @@ static bool lay_tree(layout *l, uint32_t tree)
 	}
 	l->blocks_of[tree] = (uint32_t)l->sides.length;
 	for (uint32_t i = 0; i < n; i++) {
-		if (!lay_exit(l, t, &exits[i].side, l->blocks_of[tree], l->exits + ((size_t)tree << ROW_HEAP_DEPTH) + exits[i].at))
+		if (!lay_exit(l, t, &exits[i].side, l->blocks_of[tree], l->exits + ((size_t)tree << ROW_HEAP_DEPTH) + (exits[i].at << missing)))
 			return false;
 	}
 	while (l->blocks.length < l->sides.length) {
