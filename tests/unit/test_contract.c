@@ -97,11 +97,14 @@ static random_spec spec_of(unsigned i)
 	} else if (i == 3) {
 		s.n_features = 3000; /* a row's codes do not fit the stack */
 		s.link = SCORE_LINK_SIGMOID;
+	} else if (i == 4) {
+		s.max_leaves = 250;
+		s.leafwise = 1;
 	}
 	return s;
 }
 
-#define N_SUBJECTS 4u
+#define N_SUBJECTS 5u
 
 static void score(const subject *s, int64_t n, double *out)
 {
