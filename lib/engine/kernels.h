@@ -121,8 +121,8 @@ typedef enum row_shape { ROW_NONE, ROW_HEAP, ROW_BLOCKS, ROW_MASKS } row_shape;
 #define ROW_MOST 64  /* trees that row_leaves() serves at once, in whole portions */
 #define ROW_ROWS 8   /* the same of rows */
 
-/* The first six levels of a tree. Split i stands at 63 - i, its children are 2 i and 2 i + 1; where no split is, a code is compared with
- * the highest, which none is above. */
+/* The first six levels of a tree. Split i stands at 63 - i, its children are 2 i and 2 i + 1; where no split is, a code is
+ * compared with the highest, which none is above. */
 typedef struct row_heap {
 	uint8_t columns[64], cuts[64];
 } row_heap;
@@ -267,9 +267,10 @@ struct kernels {
 	void (*level_order_f64)(double *sums, size_t n_rows);
 	uint32_t level_rows; /* of a call or its end, at most: more go to the planes */
 
-	/* The row regime, or NULL: where among all values those of the trees of portions [first, end) are for the codes of n rows, up to
-	 * ROW_ROWS, with ROW_COLUMNS codes each, aligned to a cache line. */
-	void (*row_leaves)(const row_plan *p, const uint8_t *codes, size_t n, uint32_t first, uint32_t end, uint32_t (*at)[ROW_MOST]);
+	/* The row regime, or NULL: where among all values those of the trees of portions [first, end) are for the codes of n
+	 * rows, up to ROW_ROWS, with ROW_COLUMNS codes each, aligned to a cache line. */
+	void (*row_leaves)(const row_plan *p, const uint8_t *codes, size_t n, uint32_t first, uint32_t end,
+		uint32_t (*at)[ROW_MOST]);
 	/* ranks[i] = number of cuts of tables[i] that are <= x[i]; NaN gives 0. There if row_leaves is. */
 	void (*rank_f32)(const bin_table *tables, const float *x, size_t n, uint8_t *ranks);
 	void (*rank_f64)(const bin_table *tables, const double *x, size_t n, uint8_t *ranks);

@@ -1,9 +1,9 @@
 /*
  * The row regime's tables, made when a model is opened.
  *
- * Comes in: a forest with at most 128 numeric columns of byte codes. Goes out: the first six levels of each tree as a heap, and, if
- * trees are deeper, what hangs below in blocks of three levels, breadth-first, so that exits lead forwards; or, of deeper trees of few
- * leaves, all splits with the leaves that they leave. rows_template.h says how they are read.
+ * Comes in: a forest with at most 128 numeric columns of byte codes. Goes out: the first six levels of each tree as a heap
+ * and, if trees are deeper, what hangs below in blocks of three levels, breadth-first, so that exits lead forwards; or, of
+ * deeper trees of few leaves, all splits with the leaves that they leave. rows_template.h says how they are read.
  */
 #include "parts.h"
 
@@ -65,9 +65,10 @@ typedef struct heap_place {
 	uint32_t at;
 } heap_place;
 
-/* What is left to place after `depth` levels, a leaf among it; a leaf above the bottom is reached by answering left below it. Returns
- * how many, in ascending order of their places, which count from 0. Splits go to the ends of `columns` and `cuts`. */
-static uint32_t lay_levels(const engine *e, forest_side whole, uint32_t depth, uint8_t *columns, uint8_t *cuts, heap_place *exits)
+/* What is left after `depth` levels, leaves among it; a leaf above the bottom is reached by answering left below it. Returns
+ * how many, in ascending order of their places, which count from 0. Split i goes to 2^depth - 1 - i. */
+static uint32_t lay_levels(const engine *e, forest_side whole, uint32_t depth, uint8_t *columns, uint8_t *cuts,
+	heap_place *exits)
 {
 	heap_place open[ROW_HEAP_DEPTH + 1];
 	const uint32_t bottom = 1u << depth;
@@ -110,7 +111,8 @@ static bool lay_block(layout *l, const forest_tree *t)
 	memset(block.cuts, UINT8_MAX, sizeof block.cuts);
 	for (size_t i = 0; i < 1 << ROW_BLOCK_DEPTH; i++)
 		block.exits[i] = ROW_LEAF;
-	uint32_t n = lay_levels(l->e, *(const forest_side *)sl_vector_at(&l->sides, number), ROW_BLOCK_DEPTH, block.columns, block.cuts, exits);
+	const forest_side side = *(const forest_side *)sl_vector_at(&l->sides, number);
+	uint32_t n = lay_levels(l->e, side, ROW_BLOCK_DEPTH, block.columns, block.cuts, exits);
 	for (uint32_t i = 0; i < n; i++) {
 		if (!lay_exit(l, t, &exits[i].side, number, block.exits + exits[i].at))
 			return false;
@@ -139,8 +141,9 @@ static bool lay_tree(layout *l, uint32_t tree)
 		return true;
 	}
 	l->blocks_of[tree] = (uint32_t)l->sides.length;
+	row_exit *to = l->exits + ((size_t)tree << ROW_HEAP_DEPTH);
 	for (uint32_t i = 0; i < n; i++) {
-		if (!lay_exit(l, t, &exits[i].side, l->blocks_of[tree], l->exits + ((size_t)tree << ROW_HEAP_DEPTH) + (exits[i].at << missing)))
+		if (!lay_exit(l, t, &exits[i].side, l->blocks_of[tree], to + (exits[i].at << missing)))
 			return false;
 	}
 	while (l->blocks.length < l->sides.length) {
@@ -233,8 +236,11 @@ static bool lay_trees(layout *l, row_plan *plan, sl_arena *arena)
 	const size_t n = sl_round_up(f->n_trees, ROW_TREES);
 	const bool narrow = f->contract.sum == SCORE_F32;
 	l->values_of = sl_arena_alloc(arena, n, sizeof *l->values_of);
-	l->values = sl_arena_alloc(arena, plan->shape == ROW_HEAP ? n << ROW_HEAP_DEPTH : f->n_leaves, narrow ? sizeof(float) : sizeof(double));
-	if (!l->values_of || !l->values || !(plan->shape == ROW_MASKS ? lay_portions(l, arena) : lay_heaps(l, plan, arena)))
+	l->values = sl_arena_alloc(arena, plan->shape == ROW_HEAP ? n << ROW_HEAP_DEPTH : f->n_leaves,
+		narrow ? sizeof(float) : sizeof(double));
+	if (!l->values_of || !l->values)
+		return false;
+	if (!(plan->shape == ROW_MASKS ? lay_portions(l, arena) : lay_heaps(l, plan, arena)))
 		return false;
 	for (uint32_t t = 0; t < f->n_trees && plan->shape != ROW_HEAP; t++)
 		l->values_of[t] = f->trees[t].first_leaf;
@@ -251,7 +257,7 @@ static bool lay_trees(layout *l, row_plan *plan, sl_arena *arena)
 	return true;
 }
 
-/* Within a quarter of what bench/regimes.c measures: steps of masks, or a heap and, below, what the largest tree of the group goes on for. */
+/* Within a quarter of what bench/regimes.c measures: steps of masks, or a heap and, below, what a tree's deepest rows go on for. */
 static uint32_t row_cost(const engine *e, row_shape shape)
 {
 	uint64_t cost = 20 * (uint64_t)e->n_columns;

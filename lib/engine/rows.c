@@ -1,14 +1,14 @@
 /*
- * The row regime: one row at a time, with the splits of many trees in the lanes of a vector.
+ * The row regime: a few rows at a time, with the splits of many trees in the lanes of a vector.
  *
- * Comes in: trees of up to 64 leaves over at most 128 numeric columns of byte codes. At load time their splits are laid out
- * for the kernels' row_leaves(), which answers 64 of them at once; a call bins a few rows, asks for the leaves of a few trees,
- * and adds them in the source's order. Needs no scratch. rows_template.h explains the layouts.
+ * Comes in: trees of up to 256 leaves over at most 128 numeric columns of byte codes, laid out by row_plan.c. A call bins some rows, asks
+ * for the leaves of up to 64 trees for eight rows at a time, and adds them in the source's order. Needs no scratch.
+ * rows_template.h explains the layouts.
  */
 #include "parts.h"
 
-#define RUN_ROWS 32u   /* whose codes fit the scratch: the tables of some trees serve them all before those of the next */
-#define STACK_SUMS 128u /* of rows whose outputs are fewer than their sums */
+#define SCRATCH_ROWS 32u /* with scratch: tables of some trees serve so many rows before those of the next */
+#define STACK_SUMS 128u  /* of rows whose outputs are fewer than their sums */
 
 /* Add trees [first, end), whose leaves `at` lists. */
 static void add_some(const engine *e, const uint32_t *at, uint32_t first, uint32_t end, double *sums)
@@ -21,8 +21,8 @@ static void add_some(const engine *e, const uint32_t *at, uint32_t first, uint32
 }
 
 /* One output, `n` rows: sums stay in registers. `at` has the leaves of n_trees trees from `skip` on. */
-static ALWAYS_INLINE void add_single(const row_plan *p, uint32_t (*at)[ROW_MOST], uint32_t skip, size_t n, uint32_t n_trees,
-	double *const *sums)
+static ALWAYS_INLINE void add_single(const row_plan *p, uint32_t (*at)[ROW_MOST], uint32_t skip, size_t n,
+	uint32_t n_trees, double *const *sums)
 {
 	float narrow[ROW_ROWS];
 	double wide[ROW_ROWS];
@@ -61,8 +61,8 @@ static void add_rows(const row_plan *p, uint32_t (*at)[ROW_MOST], uint32_t skip,
 		add_single(p, at, skip, n, n_trees, sums);
 }
 
-/* Trees [first, end), at most ROW_MOST from a portion's first on, for up to ROW_ROWS rows: their additions do not wait for each other, and
- * they share what a tree loads. */
+/* Trees [first, end), at most ROW_MOST from a portion's first on, for up to ROW_ROWS rows: their additions do not wait
+ * for each other, and they share what a tree loads. */
 static void sum_some(const engine *e, const uint8_t *codes, size_t n, uint32_t first, uint32_t end, double *const *sums)
 {
 	uint32_t at[ROW_ROWS][ROW_MOST], portion = first / ROW_TREES, skip = first % ROW_TREES;
@@ -98,11 +98,11 @@ const char *engine_rows_cannot(const engine *e, const engine_call *call)
 	return NULL;
 }
 
-/* At most RUN_ROWS rows. */
+/* At most SCRATCH_ROWS rows. */
 static void score_run(const engine *e, const engine_call *call, row_range rows, uint8_t *codes, double *few)
 {
 	size_t width = engine_output_width(e, call->output, 0), n_outputs = e->f->contract.n_outputs;
-	double *sums[RUN_ROWS];
+	double *sums[SCRATCH_ROWS];
 	for (size_t r = 0; r < rows.n; r++) {
 		int64_t row = rows.first + (int64_t)r;
 		sums[r] = width >= n_outputs ? engine_row_out(call, row, width) : few + r * n_outputs;
@@ -119,9 +119,9 @@ void engine_rows(const engine *e, const engine_call *call, row_range rows)
 	/* Aligned by hand: what stands in a table look-up's registers. Columns that are not there are never asked for. */
 	uint8_t room[ROW_ROWS * ROW_COLUMNS + SL_CACHE_LINE];
 	double few[STACK_SUMS];
-	const bool has_scratch = call->scratch_bytes >= RUN_ROWS * ROW_COLUMNS + SL_CACHE_LINE;
+	const bool has_scratch = call->scratch_bytes >= SCRATCH_ROWS * ROW_COLUMNS + SL_CACHE_LINE;
 	uint8_t *codes = (uint8_t *)sl_round_up((uintptr_t)(has_scratch ? call->scratch : room), SL_CACHE_LINE);
-	size_t most = has_scratch ? RUN_ROWS : ROW_ROWS, n_outputs = e->f->contract.n_outputs;
+	size_t most = has_scratch ? SCRATCH_ROWS : ROW_ROWS, n_outputs = e->f->contract.n_outputs;
 	if (engine_output_width(e, call->output, 0) < n_outputs && most > STACK_SUMS / n_outputs)
 		most = STACK_SUMS / n_outputs;
 	memset(codes, 0, (rows.n < most ? rows.n : most) * ROW_COLUMNS);

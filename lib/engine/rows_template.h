@@ -2,24 +2,26 @@
  * The row regime's kernel, over the vocabulary of an instruction set with 64-byte vectors: included by kernels_<isa>.c after
  * isa/<isa>.h. Answers the splits of up to ROW_MOST trees for up to ROW_ROWS rows and finds the leaf of each.
  *
- *   row_above(c, h, w)       bit i: the code of column h->columns[i], of a row's codes c, is above h->cuts[i]; w: there may be more
- *                            than 64 columns
+ *   row_above(c, h, w)       bit i: the code of column h->columns[i], of a row's codes c, is above h->cuts[i]; w: there may
+ *                            be more than 64 columns
  *   row_answers8(c, h, w)    the same of eight heaps, as eight lanes; row_load8() from memory
  *   row_descend8(answers)    six levels of eight heaps at once: the exit of each, counted among all exits
  *   row_enter16              places from exits
- *   row_open16               the places among 16 that are blocks yet, one after the other, and their number; row_close16 puts what
- *                            became of them back
+ *   row_open16               the places among 16 that are blocks yet, one after the other, and their number; row_close16
+ *                            puts what became of them back
  *   row_go8                  eight places of a row through their blocks
  *   row_arrive16             values of 16 places that are leaves
- *   row_all_leaves, row_keep 16 trees of all leaves, and what a step's answers leave of them; row_first_leaf() has their values
+ *   row_all_leaves, row_keep 16 trees of all leaves, and what a step's answers leave of them; row_first_leaf: where the
+ *                            values of the first that are left are
  *
- * While the splits of eight trees are answered for some rows, which waits for masks, one row after the other descends the eight trees
- * before them. Below the heaps, places that are blocks yet are listed row by row, and all of the list goes three levels at a time.
+ * While the splits of eight trees are answered for some rows, which waits for masks, one row after the other descends the
+ * eight trees before them. Below the heaps, places that are blocks yet are listed row by row, and all of the list goes
+ * three levels at a time.
  */
 
 /* Trees [8 * first, 8 * end) for n rows. */
-static ALWAYS_INLINE void ISA_NAME(row_heaps)(const row_plan *p, const uint8_t *codes, size_t n, bool wide, uint32_t first, uint32_t end,
-	uint32_t (*at)[ROW_MOST])
+static ALWAYS_INLINE void ISA_NAME(row_heaps)(const row_plan *p, const uint8_t *codes, size_t n, bool wide, uint32_t first,
+	uint32_t end, uint32_t (*at)[ROW_MOST])
 {
 	const row_heap *heap = p->heaps + (size_t)first * 8;
 	_Alignas(64) uint64_t bits[2][ROW_ROWS][8];
@@ -59,7 +61,8 @@ static ALWAYS_INLINE void ISA_NAME(row_enter)(const row_plan *p, size_t n, uint3
 }
 
 /* Lists the places that are blocks yet, row after row, each row's to a multiple of eight; returns how many eights. */
-static ALWAYS_INLINE uint32_t ISA_NAME(row_list)(size_t n, uint32_t n_portions, uint32_t (*at)[ROW_MOST], uint32_t *list, uint8_t *row_of)
+static ALWAYS_INLINE uint32_t ISA_NAME(row_list)(size_t n, uint32_t n_portions, uint32_t (*at)[ROW_MOST], uint32_t *list,
+	uint8_t *row_of)
 {
 	uint32_t count = 0;
 	for (size_t r = 0; r < n; r++) {
@@ -74,8 +77,8 @@ static ALWAYS_INLINE uint32_t ISA_NAME(row_list)(size_t n, uint32_t n_portions, 
 }
 
 /* Places of portions [first, end) until all are leaves. */
-static ALWAYS_INLINE void ISA_NAME(row_blocks)(const row_plan *p, const uint8_t *codes, size_t n, bool wide, uint32_t first, uint32_t end,
-	uint32_t (*at)[ROW_MOST])
+static ALWAYS_INLINE void ISA_NAME(row_blocks)(const row_plan *p, const uint8_t *codes, size_t n, bool wide, uint32_t first,
+	uint32_t end, uint32_t (*at)[ROW_MOST])
 {
 	union {
 		row_exit exits[ROW_ROWS][ROW_MOST];

@@ -1,10 +1,8 @@
 /*
- * Vocabulary of the row regime: rows_template.h says what each word does. A place is a block's number, or, from PLACE_LEAF on, a leaf of
- * its tree in the bits above 16. Included after avx512.h.
+ * Vocabulary of the row regime: rows_template.h says what each word does. A place is a block's number or, with the highest bit
+ * set, a leaf of its tree in bits 16 to 30. Included after avx512.h.
  */
 typedef __m512i row_lanes;
-
-#define PLACE_LEAF 0x80000000u
 
 static ALWAYS_INLINE __m512i row_pick(const uint8_t *codes, __m512i columns, bool wide)
 {
@@ -20,8 +18,8 @@ static ALWAYS_INLINE uint64_t row_above(const uint8_t *codes, const row_heap *h,
 	return _mm512_cmpgt_epu8_mask(code, _mm512_load_si512((const void *)h->cuts));
 }
 
-/* Byte i, bit t: the answer to split i of heap t. They become lanes by two transpositions, of the bits of eight bytes and of the bytes
- * of the vector. */
+/* Byte i, bit t: the answer to split i of heap t. They become lanes by two transpositions, of the bits of eight bytes and of
+ * the bytes of the vector. */
 static ALWAYS_INLINE row_lanes row_answers8(const uint8_t *codes, const row_heap *h, bool wide)
 {
 	const __m512i order = _mm512_set_epi8(63, 55, 47, 39, 31, 23, 15, 7, 62, 54, 46, 38, 30, 22, 14, 6, 61, 53, 45, 37, 29, 21, 13, 5,
@@ -114,7 +112,8 @@ static ALWAYS_INLINE void row_go8(const row_block *blocks, const uint8_t *codes,
 	__m512i at = row_levels(answers, ROW_BLOCK_DEPTH);
 	/* Bytes 2 k and 2 k + 1 of the exits, and zeros: a byte shuffle takes the low four bits of k + 8 twice. */
 	__m512i twice = _mm512_add_epi64(at, at);
-	__m512i pick = _mm512_ternarylogic_epi64(twice, _mm512_slli_epi64(twice, 8), _mm512_set1_epi64((long long)0x8080808080800100), 0xfe);
+	const __m512i second_and_none = _mm512_set1_epi64((long long)0x8080808080800100);
+	__m512i pick = _mm512_ternarylogic_epi64(twice, _mm512_slli_epi64(twice, 8), second_and_none, 0xfe);
 	even = _mm512_shuffle_epi8(row_join(b[0]->exits, b[2]->exits, b[4]->exits, b[6]->exits), pick);
 	odd = _mm512_shuffle_epi8(row_join(b[1]->exits, b[3]->exits, b[5]->exits, b[7]->exits), pick);
 	__m256i from = _mm256_loadu_si256((const __m256i *)(const void *)list);
