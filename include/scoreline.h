@@ -107,7 +107,7 @@ typedef int32_t score_regime;
 #define SCORE_REGIME_WALK 2   /* interleaved walk over quantised nodes; any tree, any batch. Slow where AUTO takes ROW: such
                                * models have no nodes */
 #define SCORE_REGIME_LINEAR 3 /* reported only, for linear models                               */
-#define SCORE_REGIME_ROW 4    /* row by row, many splits at once; AVX-512, trees of at most 64 leaves, at most 128
+#define SCORE_REGIME_ROW 4    /* row by row, many splits at once; AVX-512, trees of at most 256 leaves, at most 128
                                * columns of at most 255 cuts, no categories; needs no scratch */
 
 typedef struct score_open_options {

@@ -242,7 +242,7 @@ static void fetch_ahead(const engine *e, rows_ahead *ahead)
 static void run_level_planes(const engine *e, const workspace *w, uint32_t first, uint32_t end)
 {
 	for (uint32_t t = first; t < end; t += SUM_TREES) {
-		fetch_ahead(w->ahead);
+		fetch_ahead(e, w->ahead);
 		e->k->level_planes_sum_f64(w->planes, e->level_planes + t, end - t < SUM_TREES ? end - t : SUM_TREES, w->leaf_codes,
 			w->sums);
 	}

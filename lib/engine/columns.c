@@ -306,6 +306,9 @@ score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error)
 	e->used_features = m.used;
 	e->first_column = m.first_column;
 	e->columns = m.columns;
+	e->plain_columns = e->n_columns == e->n_used_features;
+	for (uint32_t c = 0; c < e->n_columns; c++)
+		e->plain_columns &= !e->columns[c].is_category && !e->columns[c].zero_is_missing;
 	score_status status = make_tables(&m);
 	e->code_bytes = code_bytes(&m);
 	if (status == SCORE_OK && !keep_questions(&m))

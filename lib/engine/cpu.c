@@ -20,6 +20,7 @@ static bool processor_has(score_isa isa)
 #endif
 		return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
 			__builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+			__builtin_cpu_supports("avx512cd") &&
 			__builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vbmi2") &&
 			__builtin_cpu_supports("gfni");
 #endif

@@ -1,14 +1,9 @@
 /* The engine's front: compile once, then choose a regime for each call. */
 #include "parts.h"
 
-/* Rows from which on the batch regime is faster where the row regime could serve too, by the type of the sums. On a Zen 4 a row
- * costs the row regime 1.0 us (500 trees of depth 6, float) and 1.08 us (500 trees of 31 leaves, double) from 4 rows on; a block of
- * few rows costs 25.7 and 42.5 us. */
-#define BATCH_INSTEAD_OF_ROW_ROWS_F32 26u
-#define BATCH_INSTEAD_OF_ROW_ROWS_F64 40u
-/* The same for oblivious trees that need no planes: 1,000 trees of depth 6, a call of up to 8 rows takes 6.9 us and four rows of
- * the row regime 7.3 us. */
-#define BATCH_OF_LEVELS_ROWS 4u
+/* Rows from which on the batch regime is faster for oblivious trees that need no planes: 1,000 trees of depth 6, a call of up to 8 rows
+ * takes 6.9 us and five rows of the row regime 7.1 us. */
+#define BATCH_OF_LEVELS_ROWS 5u
 
 const kernels *engine_kernels(score_isa isa)
 {
@@ -115,14 +110,46 @@ static uint32_t batch_instead_of_walk_rows(const engine *e)
 	return engine_batch_instead_of_rows(e);
 }
 
-/* docs/engine.md has this as a table. */
-static uint32_t batch_rows(const engine *e, bool row)
+/* What a narrow block of up to 64 rows costs on a Zen 4, in tenths of a nanosecond: predicates, and per tree the operations or, where
+ * it follows cursors, two steps each, and a sum. Within a quarter of what bench/regimes.c measures. */
+static uint64_t block_cost(const engine *e)
 {
+	const uint64_t operation = e->batch.trees[0].n_steps ? 16 : 10, sum = e->f->contract.sum == SCORE_F64 ? 300 : 0;
+	return 19 * (uint64_t)e->f->n_tests + e->f->n_trees * (operation * e->batch.operations + sum);
+}
+
+/* What words of 64 rows behind the first add to that: steps of cursors, and sums of doubles. */
+static uint64_t word_cost(const engine *e)
+{
+	const uint64_t operation = e->batch.trees[0].n_steps ? 16 : 0, sum = e->f->contract.sum == SCORE_F64 ? 250 : 0;
+	return e->f->n_trees * (operation * e->batch.operations + sum);
+}
+
+/* Rows from which on the batch regime is faster than the other that can serve; docs/engine.md has this as a table. */
+static uint32_t batch_rows(const engine *e)
+{
+	if (!e->batch.usable || e->f->n_trees == 0)
+		return UINT32_MAX;
 	if (e->levels)
 		return BATCH_OF_LEVELS_ROWS;
-	if (!row)
+	if (e->rows.shape == ROW_NONE)
 		return batch_instead_of_walk_rows(e);
-	return e->f->contract.sum == SCORE_F32 ? BATCH_INSTEAD_OF_ROW_ROWS_F32 : BATCH_INSTEAD_OF_ROW_ROWS_F64;
+	uint64_t rows = block_cost(e) / e->rows.row_cost;
+	return rows < 2 ? 2 : rows < UINT32_MAX ? (uint32_t)rows : UINT32_MAX;
+}
+
+/* What is left of a call behind whole blocks, if another regime is faster for so few rows, or 0. */
+static size_t rows_behind_blocks(const engine *e, const engine_call *call, size_t n_rows)
+{
+	const kernels *narrow = e->k->narrow;
+	if (call->regime != SCORE_REGIME_AUTO || e->levels || !narrow || engine_rows_cannot(e, call))
+		return 0;
+	size_t left = n_rows % ((size_t)64 * e->k->plane_words);
+	if (left <= e->batch.narrow_rows)
+		left %= (size_t)64 * narrow->plane_words;
+	if (left < e->batch_rows)
+		return left;
+	return left <= e->batch.narrow_rows && left % 64 * e->rows.row_cost < word_cost(e) ? left % 64 : 0;
 }
 
 static score_regime choose(const engine *e, const engine_call *call, size_t n_rows)
@@ -132,7 +159,8 @@ static score_regime choose(const engine *e, const engine_call *call, size_t n_ro
 	if (e->f->kind == SCORE_KIND_LINEAR)
 		return SCORE_REGIME_LINEAR;
 	bool row = !engine_rows_cannot(e, call);
-	if (n_rows >= batch_rows(e, row) && !engine_batch_cannot(e, call))
+	uint32_t least = row || e->levels ? e->batch_rows : batch_instead_of_walk_rows(e);
+	if (n_rows >= least && !engine_batch_cannot(e, call))
 		return SCORE_REGIME_BATCH;
 	return row ? SCORE_REGIME_ROW : SCORE_REGIME_WALK;
 }
@@ -159,6 +187,7 @@ static score_status compile(const forest *f, score_isa isa, sl_arena *arena, eng
 			status = engine_make_levels(e, arena, error);
 		if (status == SCORE_OK)
 			status = engine_make_rows(e, arena, error);
+		e->batch_rows = batch_rows(e);
 		if (status == SCORE_OK)
 			status = engine_make_walk(e, arena, error);
 		if (status == SCORE_OK)
@@ -186,12 +215,16 @@ score_status engine_compile(const forest *f, score_isa isa, sl_arena *arena, eng
 
 void engine_serve(const engine *e, const engine_call *call, row_range rows)
 {
+	size_t left;
 	switch (choose(e, call, rows.n)) {
 	case SCORE_REGIME_LINEAR:
 		engine_linear(e, call, rows);
 		break;
 	case SCORE_REGIME_BATCH:
-		engine_batch(e, call, rows);
+		left = rows_behind_blocks(e, call, rows.n);
+		engine_batch(e, call, (row_range){rows.first, rows.n - left});
+		if (left)
+			engine_rows(e, call, (row_range){rows.first + (int64_t)(rows.n - left), left});
 		break;
 	case SCORE_REGIME_ROW:
 		engine_rows(e, call, rows);

@@ -150,29 +150,52 @@ static inline size_t equal_tables(const leaf_table *tables, size_t n)
 }
 
 /* How the row regime lays trees out: see rows_template.h. */
-typedef enum row_shape { ROW_NONE, ROW_HEAP, ROW_MASKS32, ROW_MASKS64 } row_shape;
+typedef enum row_shape { ROW_NONE, ROW_HEAP, ROW_BLOCKS, ROW_MASKS } row_shape;
 
 #define ROW_HEAP_DEPTH 6
+#define ROW_BLOCK_DEPTH 3
 #define ROW_COLUMNS 128
-#define ROW_TREES 16 /* of a portion: row_leaves() serves so many at once */
-/* 64 columns, 64 cuts, and for each of `slots` splits of a tree a vector of masks. */
-#define ROW_STEP_BYTES(slots) (128 + 64 * (size_t)(slots))
+#define ROW_TREES 16 /* of a portion */
+#define ROW_MOST 64  /* trees that row_leaves() serves at once, in whole portions */
+#define ROW_ROWS 8   /* the same of rows */
 
-/* `lanes` trees side by side. */
-typedef struct row_group {
-	size_t first;     /* byte of `nodes` */
-	uint32_t n_steps; /* of masks */
-} row_group;
+/* The first six levels of a tree. Split i stands at 63 - i, its children are 2 i and 2 i + 1; where no split is, a code is
+ * compared with the highest, which none is above. */
+typedef struct row_heap {
+	uint8_t columns[64], cuts[64];
+} row_heap;
+
+/* Where a row goes that leaves a heap or a block: to the leaf of that number in its tree, or so many blocks further. */
+typedef uint16_t row_exit;
+#define ROW_LEAF 0x8000u
+
+/* Three levels, split i at 7 - i. Exits of a heap count from the first block of its tree. */
+typedef struct row_block {
+	uint8_t columns[8], cuts[8];
+	row_exit exits[8];
+} row_block;
+
+#define ROW_MASK_LEAVES 32
+
+/* Four splits of each tree of a portion, split k of tree t at 16 k + t, and the leaves that the tree keeps where the split answers
+ * right: the first leaf in the highest bit. */
+typedef struct row_step {
+	uint8_t columns[64], cuts[64];
+	uint32_t masks[4][ROW_TREES];
+} row_step;
 
 typedef struct row_plan {
 	row_shape shape;
-	bool wide_codes;   /* more than 64 columns */
-	uint32_t lanes;    /* trees of a group: 8 or 16 */
-	uint32_t n_groups;
-	uint32_t leaf_stride; /* from one tree's values to the next's */
-	const row_group *groups;
-	const uint8_t *nodes; /* aligned to a cache line */
-	const float *values_f32; /* one of the two, by the sum's type; the forest's own where those lie as evenly */
+	bool wide_codes;         /* more than 64 columns */
+	const row_heap *heaps;   /* of ROW_HEAP and ROW_BLOCKS; whole portions; like steps aligned to a cache line */
+	const row_exit *exits;   /* of ROW_BLOCKS: 64 per heap */
+	const uint32_t *blocks_of; /* the first block of each tree */
+	const row_block *blocks;
+	const row_step *steps;      /* of ROW_MASKS */
+	const uint32_t *first_step; /* of each portion, and the end */
+	uint32_t row_cost;         /* of one of many rows, in tenths of a nanosecond on a Zen 4 */
+	const uint32_t *values_of; /* the first value of each tree; in ROW_HEAP each has 64 values, one per exit */
+	const float *values_f32; /* one of the two, by the sum's type; the forest's own where they are as wide and lie so */
 	const double *values_f64;
 } row_plan;
 
@@ -337,9 +360,10 @@ struct kernels {
 	void (*level_planes_sum_f64)(const uint64_t *arena, const level_planes *trees, size_t n,
 		uint8_t (*codes)[BLOCK_ROWS], double *sums);
 
-	/* The row regime, or NULL: leaves of trees [ROW_TREES * portion, …) for the codes of one row, ROW_COLUMNS of them,
-	 * aligned to a cache line. */
-	void (*row_leaves)(const row_plan *p, const uint8_t *codes, uint32_t portion, uint32_t *at);
+	/* The row regime, or NULL: where among all values those of the trees of portions [first, end) are for the codes of n
+	 * rows, up to ROW_ROWS, with ROW_COLUMNS codes each, aligned to a cache line. */
+	void (*row_leaves)(const row_plan *p, const uint8_t *codes, size_t n, uint32_t first, uint32_t end,
+		uint32_t (*at)[ROW_MOST]);
 	/* Leaves, with PAGE_LEAF, of some rows in trees of pages, of kinds up to page_columns8 columns of byte codes. NULL: none. */
 	void (*page_leaves)(const page_call *call);
 	uint32_t page_columns8;

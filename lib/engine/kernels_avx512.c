@@ -8,12 +8,12 @@
 #include "isa/simulated.h"
 #elif defined(__x86_64__) && defined(__GNUC__)
 #include <immintrin.h>
-#define AVX512_TARGET "avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,gfni,popcnt"
+#define AVX512_TARGET "avx512f,avx512bw,avx512vl,avx512dq,avx512cd,avx512vbmi,avx512vbmi2,gfni,popcnt"
 #if defined(__clang__)
 #pragma clang attribute push(__attribute__((target(AVX512_TARGET))), apply_to = function)
 #else
 #pragma GCC push_options
-#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vbmi2,gfni,popcnt")
+#pragma GCC target("avx512f,avx512bw,avx512vl,avx512dq,avx512cd,avx512vbmi,avx512vbmi2,gfni,popcnt")
 #endif
 #endif
 
@@ -24,6 +24,7 @@
 #include "isa/bin_avx512.h"
 #include "isa/words_avx512.h"
 #include "isa/levels_avx512.h"
+#include "isa/rows_avx512.h"
 #include "rows_template.h"
 #include "isa/pages_avx512.h"
 #include "pages_template.h"

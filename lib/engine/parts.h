@@ -157,10 +157,12 @@ struct engine {
 	const uint32_t *used_features; /* ascending; those that a column is made of */
 	const uint32_t *first_column;  /* [n_used_features + 1] */
 	const code_column *columns;    /* by feature */
+	bool plain_columns;            /* one of each used feature, in whose numbers only NaN is missing */
 	const bin_table *bins;         /* [n_used_features] */
 	question_list questions;       /* [f->n_tests] */
 	const uint64_t *const *tables; /* bit tables of set questions */
 	batch_plan batch;
+	uint32_t batch_rows;           /* from so many on the batch regime is faster than any other that serves the model */
 	const level_tree *levels;      /* of a model of oblivious trees whose kernels need no planes for them; or NULL */
 	const level_planes *level_planes; /* of the same model */
 	page_plan pages;               /* of deep trees; the walk has no nodes then */

@@ -1,80 +1,160 @@
 /*
  * The row regime's kernel, over the vocabulary of an instruction set with 64-byte vectors: included by kernels_<isa>.c after
- * isa/<isa>.h. Answers the splits of ROW_TREES trees for one row and finds the leaf of each.
+ * isa/<isa>.h. Answers the splits of up to ROW_MOST trees for up to ROW_ROWS rows and finds the leaf of each.
  *
- *   row_codes            the row's codes, in the registers that look-ups read from
- *   row_above(c, p, w)   bit i: the code of column p[i] is above p[64 + i]; w: there may be more than 64 columns
- *   row_descend8(bits)   six levels of eight heaps at once: bits[t] has the answers of tree t
- *   row_keep32, row_keep64(left, lanes, masks)  AND into the lanes whose bit is set
+ *   row_above(c, h, w)       bit i: the code of column h->columns[i], of a row's codes c, is above h->cuts[i]; w: there may
+ *                            be more than 64 columns
+ *   row_answers8(c, h, w)    the same of eight heaps, as eight lanes; row_load8() from memory
+ *   row_descend8(answers)    six levels of eight heaps at once: the exit of each, counted among all exits
+ *   row_enter16              places from exits
+ *   row_open16               the places among 16 that are blocks yet, one after the other, and their number; row_close16
+ *                            puts what became of them back
+ *   row_go8                  eight places of a row through their blocks
+ *   row_arrive16             values of 16 places that are leaves
+ *   row_all_leaves, row_keep 16 trees of all leaves, and what a step's answers leave of them; row_first_leaf: where the
+ *                            values of the first that are left are
  *
- * Heap: a tree of up to six levels has 64 columns, then 64 cuts, the children of split i at 2 i and 2 i + 1. Masks: every
- * split that answers right crosses out the leaves on its left; the first leaf that is left over is the row's. Lanes are
- * trees, and one comparison answers 64 / lanes splits of each.
+ * While the splits of eight trees are answered for some rows, which waits for masks, one row after the other descends the
+ * eight trees before them. Below the heaps, places that are blocks yet are listed row by row, and all of the list goes
+ * three levels at a time.
  */
 
-static ALWAYS_INLINE void ISA_NAME(row_masks32)(const row_plan *p, row_codes codes, bool wide, uint32_t portion,
-	uint32_t *at)
+/* Trees [8 * first, 8 * end) for n rows. */
+static ALWAYS_INLINE void ISA_NAME(row_heaps)(const row_plan *p, const uint8_t *codes, size_t n, bool wide, uint32_t first,
+	uint32_t end, uint32_t (*at)[ROW_MOST])
 {
-	const row_group *g = p->groups + portion;
-	const uint8_t *step = p->nodes + g->first;
-	row_lanes left = row_all_lanes();
-	for (uint32_t s = 0; s < g->n_steps; s++, step += ROW_STEP_BYTES(4)) {
-		uint64_t right = row_above(codes, step, wide);
-		for (uint32_t k = 0; k < 4; k++)
-			left = row_keep32(left, (uint16_t)(right >> (16 * k)), step + 128 + 64 * (size_t)k);
-	}
-	uint32_t leaves[ROW_TREES];
-	row_store(leaves, left);
-	for (uint32_t t = 0; t < ROW_TREES; t++)
-		at[t] = (uint32_t)__builtin_ctz(leaves[t]);
-}
-
-static ALWAYS_INLINE void ISA_NAME(row_masks64)(const row_plan *p, row_codes codes, bool wide, uint32_t portion,
-	uint32_t *at)
-{
-	for (uint32_t half = 0; half < 2; half++) {
-		const row_group *g = p->groups + 2 * (size_t)portion + half;
-		const uint8_t *step = p->nodes + g->first;
-		row_lanes left = row_all_lanes();
-		for (uint32_t s = 0; s < g->n_steps; s++, step += ROW_STEP_BYTES(8)) {
-			uint64_t right = row_above(codes, step, wide);
-			for (uint32_t k = 0; k < 8; k++)
-				left = row_keep64(left, (uint8_t)(right >> (8 * k)), step + 128 + 64 * (size_t)k);
+	const row_heap *heap = p->heaps + (size_t)first * 8;
+	_Alignas(64) uint64_t bits[2][ROW_ROWS][8];
+	for (uint32_t i = 0; i <= end - first; i++) {
+		for (uint32_t t = 0; t < 8; t++, heap++) {
+			for (size_t r = 0; r < n && i < end - first; r++)
+				bits[i % 2][r][t] = row_above(codes + r * ROW_COLUMNS, heap, wide);
+			if (i && t < n)
+				row_descend8(row_load8(bits[(i + 1) % 2][t]), 8 * (first + i - 1), at[t] + 8 * (size_t)(i - 1));
 		}
-		uint64_t leaves[8];
-		row_store(leaves, left);
-		for (uint32_t t = 0; t < 8; t++)
-			at[8 * half + t] = (uint32_t)__builtin_ctzll(leaves[t]);
 	}
 }
 
-static ALWAYS_INLINE void ISA_NAME(row_heaps)(const row_plan *p, row_codes codes, bool wide, uint32_t portion, uint32_t *at)
+/* The same for so few rows that they would wait for what was just stored. */
+static ALWAYS_INLINE void ISA_NAME(row_few_heaps)(const row_plan *p, const uint8_t *codes, size_t n, bool wide, uint32_t first,
+	uint32_t end, uint32_t (*at)[ROW_MOST])
 {
-	const uint8_t *tree = p->nodes + (size_t)portion * ROW_TREES * 128;
-	for (uint32_t half = 0; half < 2; half++) {
-		uint64_t bits[8];
-		for (uint32_t t = 0; t < 8; t++, tree += 128)
-			bits[t] = row_above(codes, tree, wide);
-		row_descend8(bits, at + 8 * (size_t)half);
+	for (uint32_t i = first; i < end; i++) {
+		for (size_t r = 0; r < n; r++)
+			row_descend8(row_answers8(codes + r * ROW_COLUMNS, p->heaps + (size_t)i * 8, wide), 8 * i,
+				at[r] + 8 * (size_t)(i - first));
 	}
 }
 
-static ALWAYS_INLINE void ISA_NAME(row_leaves_of)(const row_plan *p, const uint8_t *codes, bool wide, uint32_t portion,
-	uint32_t *at)
+/* Exits of heaps of portions [first, end) become places. */
+static ALWAYS_INLINE void ISA_NAME(row_enter)(const row_plan *p, size_t n, uint32_t first, uint32_t end, row_exit (*exits)[ROW_MOST],
+	uint32_t (*at)[ROW_MOST])
 {
-	row_codes c = row_load(codes);
-	if (p->shape == ROW_HEAP)
-		ISA_NAME(row_heaps)(p, c, wide, portion, at);
-	else if (p->shape == ROW_MASKS32)
-		ISA_NAME(row_masks32)(p, c, wide, portion, at);
+	for (size_t r = 0; r < n; r++) {
+		for (uint32_t i = 0; i < ROW_TREES * (end - first); i++)
+			exits[r][i] = p->exits[at[r][i]];
+	}
+	for (size_t r = 0; r < n; r++) {
+		for (uint32_t i = 0; i < end - first; i++)
+			row_enter16(exits[r] + 16 * (size_t)i, p->blocks_of + 16 * (first + i), at[r] + 16 * (size_t)i);
+	}
+}
+
+/* Lists the places that are blocks yet, row after row, each row's to a multiple of eight; returns how many eights. */
+static ALWAYS_INLINE uint32_t ISA_NAME(row_list)(size_t n, uint32_t n_portions, uint32_t (*at)[ROW_MOST], uint32_t *list,
+	uint8_t *row_of)
+{
+	uint32_t count = 0;
+	for (size_t r = 0; r < n; r++) {
+		uint32_t begin = count / 8;
+		for (uint32_t i = 0; i < n_portions; i++)
+			count += row_open16(at[r] + 16 * (size_t)i, list + count);
+		memset(list + count, 0, 8 * sizeof *list); /* some block */
+		memset(row_of + begin, (int)r, ROW_MOST / 8);
+		count = (count + 7) / 8 * 8;
+	}
+	return count / 8;
+}
+
+/* Places of portions [first, end) until all are leaves. */
+static ALWAYS_INLINE void ISA_NAME(row_blocks)(const row_plan *p, const uint8_t *codes, size_t n, bool wide, uint32_t first,
+	uint32_t end, uint32_t (*at)[ROW_MOST])
+{
+	union {
+		row_exit exits[ROW_ROWS][ROW_MOST];
+		uint32_t list[ROW_ROWS * ROW_MOST + 16];
+	} room;
+	uint32_t *list = room.list, eights;
+	uint8_t row_of[ROW_ROWS * ROW_MOST / 8 + 8];
+	ISA_NAME(row_enter)(p, n, first, end, room.exits, at);
+	while ((eights = ISA_NAME(row_list)(n, end - first, at, list, row_of)) > 0) {
+		for (uint32_t i = 0; i < eights; i++)
+			row_go8(p->blocks, codes + (size_t)row_of[i] * ROW_COLUMNS, wide, list + 8 * (size_t)i);
+		uint32_t count = 0;
+		for (size_t r = 0; r < n; r++) {
+			for (uint32_t i = 0; i < end - first; i++)
+				count += row_close16(at[r] + 16 * (size_t)i, list + count);
+			count = (count + 7) / 8 * 8;
+		}
+	}
+	for (size_t r = 0; r < n; r++) {
+		for (uint32_t i = 0; i < end - first; i++)
+			row_arrive16(p->values_of + 16 * (first + i), at[r] + 16 * (size_t)i);
+	}
+}
+
+/* Trees of few leaves: a lane is a tree and has a bit for each of its leaves. */
+static ALWAYS_INLINE void ISA_NAME(row_masks)(const row_plan *p, const uint8_t *codes, size_t n, bool wide, uint32_t portion,
+	uint32_t (*at)[ROW_MOST], size_t to)
+{
+	row_lanes left[ROW_ROWS];
+	for (size_t r = 0; r < n; r++)
+		left[r] = row_all_leaves();
+	for (const row_step *s = p->steps + p->first_step[portion]; s < p->steps + p->first_step[portion + 1]; s++) {
+		for (size_t r = 0; r < n; r++)
+			left[r] = row_keep(left[r], s, codes + r * ROW_COLUMNS, wide);
+	}
+	for (size_t r = 0; r < n; r++)
+		row_first_leaf(left[r], p->values_of + (size_t)ROW_TREES * portion, at[r] + to);
+}
+
+/* Builds for four, two and single rows. */
+static ALWAYS_INLINE void ISA_NAME(row_portions)(const row_plan *p, const uint8_t *codes, size_t n, bool wide, uint32_t first,
+	uint32_t end, uint32_t (*at)[ROW_MOST])
+{
+	for (uint32_t i = first; i < end; i++) {
+		size_t r = 0;
+		for (; r + 4 <= n; r += 4)
+			ISA_NAME(row_masks)(p, codes + r * ROW_COLUMNS, 4, wide, i, at + r, ROW_TREES * (size_t)(i - first));
+		for (; r + 2 <= n; r += 2)
+			ISA_NAME(row_masks)(p, codes + r * ROW_COLUMNS, 2, wide, i, at + r, ROW_TREES * (size_t)(i - first));
+		for (; r < n; r++)
+			ISA_NAME(row_masks)(p, codes + r * ROW_COLUMNS, 1, wide, i, at + r, ROW_TREES * (size_t)(i - first));
+	}
+}
+
+static ALWAYS_INLINE void ISA_NAME(row_leaves_of)(const row_plan *p, const uint8_t *codes, size_t n, bool wide, uint32_t first,
+	uint32_t end, uint32_t (*at)[ROW_MOST])
+{
+	if (p->shape == ROW_MASKS)
+		ISA_NAME(row_portions)(p, codes, n, wide, first, end, at);
+	else if (n > 3)
+		ISA_NAME(row_heaps)(p, codes, n, wide, 2 * first, 2 * end, at);
 	else
-		ISA_NAME(row_masks64)(p, c, wide, portion, at);
+		ISA_NAME(row_few_heaps)(p, codes, n, wide, 2 * first, 2 * end, at);
+	if (p->shape == ROW_BLOCKS)
+		ISA_NAME(row_blocks)(p, codes, n, wide, first, end, at);
 }
 
-static void ISA_NAME(row_leaves)(const row_plan *p, const uint8_t *codes, uint32_t portion, uint32_t *at)
+static void ISA_NAME(row_leaves)(const row_plan *p, const uint8_t *codes, size_t n, uint32_t first, uint32_t end,
+	uint32_t (*at)[ROW_MOST])
 {
 	if (p->wide_codes)
-		ISA_NAME(row_leaves_of)(p, codes, true, portion, at);
+		ISA_NAME(row_leaves_of)(p, codes, n, true, first, end, at);
+	else if (n == ROW_ROWS)
+		ISA_NAME(row_leaves_of)(p, codes, ROW_ROWS, false, first, end, at);
+	else if (n == 1)
+		ISA_NAME(row_leaves_of)(p, codes, 1, false, first, end, at);
 	else
-		ISA_NAME(row_leaves_of)(p, codes, false, portion, at);
+		ISA_NAME(row_leaves_of)(p, codes, n, false, first, end, at);
 }

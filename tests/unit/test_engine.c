@@ -443,8 +443,9 @@ static void rows_in_every_layout(void **state)
 	static const struct {
 		uint32_t n_features, max_leaves, leafwise;
 		row_shape shape;
-	} cases[] = {{32, 64, 0, ROW_HEAP}, {30, 64, 1, ROW_MASKS64}, {30, 32, 1, ROW_MASKS32}, {30, 12, 0, ROW_MASKS32},
-		{50, 64, 0, ROW_HEAP}, {60, 64, 1, ROW_MASKS64}, {64, 32, 1, ROW_MASKS32}, {64, 64, 0, ROW_HEAP}};
+	} cases[] = {{32, 64, 0, ROW_HEAP}, {30, 64, 1, ROW_BLOCKS}, {30, 32, 1, ROW_MASKS}, {30, 12, 0, ROW_HEAP},
+		{50, 64, 0, ROW_HEAP}, {60, 64, 1, ROW_BLOCKS}, {64, 32, 1, ROW_MASKS}, {64, 64, 0, ROW_HEAP}, {30, 250, 1, ROW_BLOCKS},
+		{60, 256, 0, ROW_BLOCKS}, {20, 255, 1, ROW_BLOCKS}};
 	/* Missing values go left at some splits and right at others: two columns per feature. */
 	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
 		random_spec s = base_spec(100 + i);

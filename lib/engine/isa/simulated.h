@@ -292,3 +292,89 @@ static inline uint32_t simulated_testn_epi16_mask16(simde__m256i a, simde__m256i
 }
 #undef _mm256_testn_epi16_mask
 #define _mm256_testn_epi16_mask simulated_testn_epi16_mask16
+
+static inline simde__m512i simulated_shldi_epi64(simde__m512i a, simde__m512i b, unsigned count)
+{
+	uint64_t x[8], y[8];
+	simde__m512i result;
+	memcpy(x, &a, sizeof x);
+	memcpy(y, &b, sizeof y);
+	for (unsigned i = 0; i < 8; i++)
+		x[i] = x[i] << count | y[i] >> (64 - count);
+	memcpy(&result, x, sizeof result);
+	return result;
+}
+#undef _mm512_shldi_epi64
+#define _mm512_shldi_epi64 simulated_shldi_epi64
+
+static inline simde__m256i simulated_cvtepi64_epi32(simde__m512i a)
+{
+	uint64_t x[8];
+	uint32_t y[8];
+	simde__m256i result;
+	memcpy(x, &a, sizeof x);
+	for (unsigned i = 0; i < 8; i++)
+		y[i] = (uint32_t)x[i];
+	memcpy(&result, y, sizeof result);
+	return result;
+}
+#undef _mm512_cvtepi64_epi32
+#define _mm512_cvtepi64_epi32 simulated_cvtepi64_epi32
+
+static inline simde__m512i simulated_maskz_compress_epi32(uint16_t mask, simde__m512i a)
+{
+	uint32_t x[16], y[16] = {0};
+	simde__m512i result;
+	memcpy(x, &a, sizeof x);
+	for (unsigned i = 0, to = 0; i < 16; i++) {
+		if (mask >> i & 1)
+			y[to++] = x[i];
+	}
+	memcpy(&result, y, sizeof result);
+	return result;
+}
+#undef _mm512_maskz_compress_epi32
+#define _mm512_maskz_compress_epi32 simulated_maskz_compress_epi32
+
+static inline simde__m512i simulated_mask_expand_epi32(simde__m512i from, uint16_t mask, simde__m512i a)
+{
+	uint32_t x[16], y[16];
+	simde__m512i result;
+	memcpy(x, &a, sizeof x);
+	memcpy(y, &from, sizeof y);
+	for (unsigned i = 0, at = 0; i < 16; i++) {
+		if (mask >> i & 1)
+			y[i] = x[at++];
+	}
+	memcpy(&result, y, sizeof result);
+	return result;
+}
+#undef _mm512_mask_expand_epi32
+#define _mm512_mask_expand_epi32 simulated_mask_expand_epi32
+
+static inline simde__m512i simulated_lzcnt_epi32(simde__m512i a)
+{
+	uint32_t x[16];
+	simde__m512i result;
+	memcpy(x, &a, sizeof x);
+	for (unsigned i = 0; i < 16; i++)
+		x[i] = x[i] ? (uint32_t)__builtin_clz(x[i]) : 32;
+	memcpy(&result, x, sizeof result);
+	return result;
+}
+#undef _mm512_lzcnt_epi32
+#define _mm512_lzcnt_epi32 simulated_lzcnt_epi32
+
+static inline simde__m256i simulated_mask_slli_epi32(simde__m256i from, uint8_t mask, simde__m256i a, unsigned count)
+{
+	uint32_t x[8], y[8];
+	simde__m256i result;
+	memcpy(x, &a, sizeof x);
+	memcpy(y, &from, sizeof y);
+	for (unsigned i = 0; i < 8; i++)
+		y[i] = mask >> i & 1 ? x[i] << count : y[i];
+	memcpy(&result, y, sizeof result);
+	return result;
+}
+#undef _mm256_mask_slli_epi32
+#define _mm256_mask_slli_epi32 simulated_mask_slli_epi32
