@@ -51,8 +51,12 @@ static ALWAYS_INLINE void TILE_NAME(ask_ahead)(const char *behind, size_t tile)
 		__builtin_prefetch(at + i * SL_CACHE_LINE, 0, 2);
 }
 
-/* The features from `done` on, fewer than a tile has: it starts earlier, so that it stays within the row. */
-static __attribute__((noinline)) void TILE_NAME(add_rest)(const linear_rows *in, const char *rows, size_t done, const TILE_SUM *weights,
+/* The features from `done` on, fewer than a tile has: it starts earlier, so that it stays within the row. Inline, it would cost other
+ * tiles their registers. */
+static void TILE_NAME(add_rest)(const linear_rows *in, const char *rows, size_t done, const TILE_SUM *weights, bool skip_missing,
+	size_t n_sums, TILE_SUMS *sums) __attribute__((noinline));
+
+static void TILE_NAME(add_rest)(const linear_rows *in, const char *rows, size_t done, const TILE_SUM *weights,
 	bool skip_missing, size_t n_sums, TILE_SUMS *sums)
 {
 	TILE_VECTOR tile[TILE_LANES];
