@@ -150,6 +150,7 @@ CHANGE(lists_without_members, f->derived.n_lists = 0)
 CHANGE(lists_end_early, f->derived.n_list_members--)
 CHANGE(lists_start_late, AT(f->derived.list_first, 0, uint32_t) = 1)
 CHANGE(lists_overlap, AT(f->derived.list_first, 1, uint32_t) = UINT32_MAX)
+CHANGE(empty_list, AT(f->derived.list_first, 1, uint32_t) = 0)
 CHANGE(list_of_a_later_column, AT(f->derived.list_members, 0, uint32_t) = 9999)
 CHANGE(tables_end_early, f->derived.n_table_values--)
 CHANGE(hashes_end_early, f->derived.n_hashes--)
@@ -303,6 +304,7 @@ static const change changes[] = {
 	{"derived", lists_end_early, "lists of columns"},
 	{"derived", lists_start_late, "lists of columns"},
 	{"derived", lists_overlap, "lists of columns"},
+	{"derived", empty_list, "takes list 0 of"},
 	{"derived", list_of_a_later_column, "not plain or comes later"},
 	{"derived", tables_end_early, "look-up tables"},
 	{"derived", hashes_end_early, "tables of hashes"},

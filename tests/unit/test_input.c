@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "api/model.h"
 #include "expect_error.h"
 #include "input/view.h"
 
@@ -256,6 +257,7 @@ static void hashes_are_of_whole_numbers_of_32_bits(void **state)
 			assert_int_equal(score_batch(model, &in, &out, 1, NULL, NULL), SCORE_OK);
 			if (out != (n_known ? cases[i].wanted : 1))
 				fail_msg("row %zu with %zu hashes: %g", i, n_known, out);
+			assert_true(forest_value(model->f, cases[i].row, 2) == out);
 		}
 		score_model_free(model);
 	}
