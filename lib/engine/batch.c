@@ -116,10 +116,8 @@ static void compute_predicates(const engine *e, const tree_group *group, const w
 /* Table of a tree; `of_vector` is the output of a vector tree, 0 of a scalar one. */
 static leaf_table table_of(const engine *e, const tree_program *t, uint32_t of_vector)
 {
-	const uint8_t *numbers = t->leaf_planes ? t->table : NULL;
-	const char *values = t->leaf_planes ? (const char *)t->table + ((size_t)1 << t->n_planes) : t->table;
-	size_t n_values = (size_t)1 << (t->leaf_planes ? t->leaf_planes : t->n_planes);
-	return (leaf_table){numbers, values + of_vector * n_values * sum_bytes(e), t->n_planes, t->leaf_planes};
+	size_t at = (size_t)of_vector << t->n_planes;
+	return (leaf_table){(const char *)t->table + at * sum_bytes(e), t->n_planes, t->leaf_planes};
 }
 
 /* Add the leaves of `n` trees to the sums of one output. */

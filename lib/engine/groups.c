@@ -207,7 +207,7 @@ static void list_costs(const planner *p, const forest_tree *t, uint8_t costs[9])
 	const kernels *k = p->e->k;
 	const uint8_t *by_code = p->e->f->contract.sum == SCORE_F32 ? k->sum_cost_f32 : k->sum_cost_f64;
 	for (uint32_t i = 0; i < 9; i++) {
-		uint32_t planes = leaf_planes(p, t, i);
+		uint32_t planes = p->e->f->leaf_width == 1 ? leaf_planes(p, t, i) : 0;
 		costs[i] = planes ? (uint8_t)(by_code[planes] + numbers[i]) : by_code[i];
 	}
 }
@@ -217,8 +217,8 @@ static bool keep_tables(planner *p, const forest_tree *t, const tree_code *code,
 	uint32_t width = p->e->f->leaf_width;
 	size_t n_codes = (size_t)1 << code->n_planes, value = p->e->f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
 	bool linear = engine_has_linear_leaves(p->e);
-	/* Oblivious trees have no leaf numbers: others than sums look into their tables. */
-	if (!linear && (program->n_ops || program->full_depth))
+	/* Not of vector trees, which have a table per output, nor of oblivious ones: others than sums look into their tables. */
+	if (!linear && width == 1 && (program->n_ops || program->full_depth))
 		program->leaf_planes = (uint8_t)leaf_planes(p, t, code->n_planes);
 	uint32_t planes = program->leaf_planes ? program->leaf_planes : code->n_planes;
 	size_t numbers = linear || program->leaf_planes ? n_codes : 0, values = linear ? 0 : value << planes;

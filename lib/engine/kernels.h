@@ -110,10 +110,9 @@ typedef struct cursor_tree {
 #define CURSOR_TREES 4 /* that go on side by side */
 
 /* Leaf values of a tree by leaf code, 1 << n_planes of them: as floats or doubles, or, for kernels that look bytes up and
- * n_planes up to their byte_planes, as byte 0 of all values, then byte 1, and so on. Where codes are many more than leaves, a table of
- * bytes has the number of each code's leaf, and values are by those numbers, of leaf_planes bits. */
+ * n_planes up to their byte_planes, as byte 0 of all values, then byte 1, and so on. Where codes are many more than leaves, the number
+ * of each code's leaf comes first, 1 << n_planes bytes, and the values behind are by those numbers, of leaf_planes bits. */
 typedef struct leaf_table {
-	const uint8_t *numbers; /* [1 << n_planes] or NULL */
 	const void *values;
 	uint8_t n_planes;
 	uint8_t leaf_planes; /* 0: values are by code */

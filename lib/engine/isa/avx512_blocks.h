@@ -182,13 +182,12 @@ static ALWAYS_INLINE void add_leaves_f64(const uint8_t *t, __m512i code, unsigne
 }
 
 /* The codes of 64 rows, or, of a table by leaf numbers, those. */
-static ALWAYS_INLINE __m512i leaves_of_codes(const leaf_table *table, const uint8_t *codes, unsigned planes, unsigned leaf_planes)
+static ALWAYS_INLINE __m512i leaves_of_codes(const uint8_t *numbers, const uint8_t *codes, unsigned planes, unsigned leaf_planes)
 {
 	__m512i code = _mm512_load_si512((const void *)codes);
 	if (!leaf_planes)
 		return code;
-	return planes == 6 ? _mm512_permutexvar_epi8(code, _mm512_loadu_si512((const void *)table->numbers))
-			   : look_up512(table->numbers, code, planes);
+	return planes == 6 ? _mm512_permutexvar_epi8(code, _mm512_loadu_si512((const void *)numbers)) : look_up512(numbers, code, planes);
 }
 
 /* Position among 64 codes of sum i. */
@@ -210,9 +209,11 @@ static ALWAYS_INLINE void sum_run_f32(const uint8_t (*codes)[BLOCK_ROWS], const 
 		__m512 s[4];
 		for (size_t k = 0; k < 4; k++)
 			s[k] = _mm512_load_ps(sums + 64 * o + 16 * k);
-		for (size_t t = 0; t < n; t++)
-			add_leaves_f32(tables[t].values, leaves_of_codes(tables + t, codes[which[t]] + 64 * o, planes, leaf_planes),
-				leaf_planes ? leaf_planes : planes, s);
+		for (size_t t = 0; t < n; t++) {
+			const uint8_t *table = tables[t].values;
+			__m512i leaves = leaves_of_codes(table, codes[which[t]] + 64 * o, planes, leaf_planes);
+			add_leaves_f32(table + (leaf_planes ? (size_t)1 << planes : 0), leaves, leaf_planes ? leaf_planes : planes, s);
+		}
 		for (size_t k = 0; k < 4; k++)
 			_mm512_store_ps(sums + 64 * o + 16 * k, s[k]);
 	}
@@ -225,9 +226,11 @@ static ALWAYS_INLINE void sum_run_f64(const uint8_t (*codes)[BLOCK_ROWS], const 
 		__m512d s[8];
 		for (size_t k = 0; k < 8; k++)
 			s[k] = _mm512_load_pd(sums + 64 * o + 8 * k);
-		for (size_t t = 0; t < n; t++)
-			add_leaves_f64(tables[t].values, leaves_of_codes(tables + t, codes[which[t]] + 64 * o, planes, leaf_planes),
-				leaf_planes ? leaf_planes : planes, s);
+		for (size_t t = 0; t < n; t++) {
+			const uint8_t *table = tables[t].values;
+			__m512i leaves = leaves_of_codes(table, codes[which[t]] + 64 * o, planes, leaf_planes);
+			add_leaves_f64(table + (leaf_planes ? (size_t)1 << planes : 0), leaves, leaf_planes ? leaf_planes : planes, s);
+		}
 		for (size_t k = 0; k < 8; k++)
 			_mm512_store_pd(sums + 64 * o + 8 * k, s[k]);
 	}
