@@ -74,7 +74,7 @@ static void lay_rows(const engine *e, const void *columns, size_t step, size_t n
 	}
 }
 
-static void bin_one(const engine *e, const engine_call *call, int64_t row, uint8_t *codes)
+static void code_row(const engine *e, const engine_call *call, int64_t row, uint8_t *codes)
 {
 	uint64_t one[ROW_BYTES / sizeof(uint64_t)];
 	engine_bin_row(e, call->view, row, one);
@@ -86,7 +86,7 @@ static void bin_rows(const engine *e, const engine_call *call, row_range rows, c
 {
 	if (!bin) {
 		for (size_t r = 0; r < rows.n; r++)
-			bin_one(e, call, rows.first + (int64_t)r, codes + r * stride_of(e));
+			code_row(e, call, rows.first + (int64_t)r, codes + r * stride_of(e));
 		return;
 	}
 	char *columns = bin + sl_round_up(BIN_TILE_BYTES, SL_CACHE_LINE);
@@ -268,7 +268,7 @@ void engine_walk_pages_stages(const engine *e, const engine_call *call, const en
 	for (int64_t row = 0; row < call->view->n_rows; row++) {
 		const coded_rows one = {codes, row, 1, room, 0, true};
 		bool wanted = true;
-		bin_one(e, call, row, codes);
+		code_row(e, call, row, codes);
 		engine_start_sums(e->f, room);
 		for (part.tree_begin = call->tree_begin; part.tree_begin < call->tree_end && wanted; part.tree_begin = part.tree_end) {
 			uint32_t left = call->tree_end - part.tree_begin;
