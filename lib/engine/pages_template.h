@@ -71,14 +71,14 @@ static ALWAYS_INLINE uint32_t ISA_NAME(page_roots)(const page_call *c, page_walk
 }
 
 /* Each walk one page further; returns how many go on. */
-static ALWAYS_INLINE uint32_t ISA_NAME(page_pass)(const page_call *c, const page_walk *from, uint32_t n, page_walk *to, page_kind kind,
-	bool one_tree, bool ahead)
+static ALWAYS_INLINE uint32_t ISA_NAME(page_pass)(const page_call *c, page_walk *list, uint32_t n, page_kind kind, bool one_tree,
+	bool ahead)
 {
 	const uint32_t *first_page = c->plan->first_page + c->first_tree;
 	const uint8_t *codes = c->codes, *all = c->plan->pages, *pages = all + PAGE_BYTES * (size_t)first_page[0];
 	uint32_t *exits = c->exits, row_bits = c->row_bits, row_mask = ((uint32_t)1 << row_bits) - 1, left = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		uint32_t entry = from[i].entry, slot = from[i].slot, row = slot;
+		uint32_t entry = list[i].entry, slot = list[i].slot, row = slot;
 		if (!one_tree) {
 			pages = all + PAGE_BYTES * (size_t)first_page[slot >> row_bits];
 			row &= row_mask;
@@ -88,8 +88,7 @@ static ALWAYS_INLINE uint32_t ISA_NAME(page_pass)(const page_call *c, const page
 		uint32_t exit = ISA_NAME(page_exit)(&q, page, entry, codes + PAGE_STRIDE(kind) * (size_t)row, kind);
 		uint32_t goes_on = exit / PAGE_LEAF - 1;
 		exits[slot] = exit;
-		to[left].entry = exit;
-		to[left].slot = slot;
+		list[left] = (page_walk){exit, slot};
 		left -= goes_on;
 		if (ahead)
 			ISA_NAME(page_fetch)(pages, exit, goes_on);
@@ -99,14 +98,10 @@ static ALWAYS_INLINE uint32_t ISA_NAME(page_pass)(const page_call *c, const page
 
 static ALWAYS_INLINE void ISA_NAME(page_walks)(const page_call *c, page_kind kind, bool one_tree, bool ahead)
 {
-	page_walk lists[2][PAGE_WALKS], *from = lists[0], *to = lists[1];
-	uint32_t n = ISA_NAME(page_roots)(c, from, kind, ahead);
-	while (n) {
-		page_walk *next = from;
-		n = ISA_NAME(page_pass)(c, from, n, to, kind, one_tree, ahead);
-		from = to;
-		to = next;
-	}
+	page_walk list[PAGE_WALKS];
+	uint32_t n = ISA_NAME(page_roots)(c, list, kind, ahead);
+	while (n)
+		n = ISA_NAME(page_pass)(c, list, n, kind, one_tree, ahead);
 }
 
 #define PAGE_BUILD(kind) \

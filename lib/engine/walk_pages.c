@@ -7,7 +7,7 @@
  */
 #include "parts.h"
 
-#define STACK_CODES 4096u             /* bytes of codes that go on the stack when there is no scratch */
+#define STACK_CODES 3072u             /* bytes of codes that go on the stack when there is no scratch */
 #define ROW_BYTES 256u                /* of codes of one row before they are laid, at most */
 #define MOST_ROWS 16384u              /* of a portion: more gain nothing */
 #define MOST_CODES ((size_t)768 << 10) /* bytes of a portion's codes: they share the second-level cache with two trees */
