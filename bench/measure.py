@@ -129,7 +129,7 @@ class Contest:
 
     def race(self) -> None:
         batches = [b for b in self.model.batches if b <= self.n_rows and (not self.quick or b in QUICK_BATCHES)]
-        rounds, seconds, fewest = (3, 0.3, 2) if self.quick else (9, 1.5, 3)
+        rounds, seconds, fewest = (3, 0.3, 2) if self.quick else (9, 1.0, 3)
         for batch in batches:
             n = rows_per_pass(batch, self.n_rows)
             began = time.time()

@@ -40,10 +40,10 @@ class Model:
 MODELS = {m.key: m for m in (
     Model("x500d6", "XGBoost 500 × depth 6", "xgboost", "model.ubj", quick=True),
     Model("x500d6nan", "XGBoost 500 × depth 6, 5 % NaN", "xgboost", "model.ubj", rows="nan"),
-    Model("x1000d8", "XGBoost 1,000 × depth 8", "xgboost", "model.ubj", compiled=False),
+    Model("x1000d8", "XGBoost 1,000 × depth 8", "xgboost", "model.ubj", compiled=False, without=("gtil",)),
     Model("x100d6", "XGBoost 100 × depth 6", "xgboost", "model.ubj"),
     Model("l500x31", "LightGBM 500 × 31 leaves", "lightgbm", "model.txt", quick=True),
-    Model("l500x255", "LightGBM 500 × 255 leaves", "lightgbm", "model.txt"),
+    Model("l500x255", "LightGBM 500 × 255 leaves", "lightgbm", "model.txt", without=("gtil",)),
     Model("c1000d6", "CatBoost 1,000 × depth 6, symmetric", "catboost", "model.json"),
     Model("forest", "random forest 300 × 6,000 leaves (XGBoost)", "xgboost", "model.ubj", compiled=False,
           without=("daal", "gtil")),
@@ -178,8 +178,10 @@ def make(key: str, folder: pathlib.Path) -> None:
 
 
 def signature() -> str:
-    """What a cached model depends on: this file's recipes and the versions of the libraries that train."""
-    text = inspect.getsource(sys.modules[__name__])
+    """What a cached model depends on: the recipes and the versions of the libraries that train."""
+    recipes = (normal, with_nan, answers, flights, training_data, train_xgboost, train_lightgbm, train_catboost, train_sklearn, make)
+    text = "".join(map(inspect.getsource, recipes))
+    text += repr((XGBOOST, LEAVES, SCALES, [(m.key, m.n_features, m.rows) for m in MODELS.values()]))
     for name in ("xgboost-cpu", "lightgbm", "catboost", "scikit-learn"):
         try:
             text += importlib.metadata.version(name)
