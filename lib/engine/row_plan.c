@@ -17,8 +17,9 @@ typedef struct layout {
 	row_exit *exits;
 	row_step *steps;
 	uint32_t *blocks_of, *values_of, *first_step;
-	sl_vector blocks; /* row_block */
-	sl_vector sides;  /* forest_side: what each block begins with */
+	row_block *blocks;
+	uint32_t n_blocks; /* of the trees before the one at hand */
+	sl_vector sides;   /* forest_side: what each block of the tree at hand begins with */
 	void *values;     /* NULL: the forest's own serve */
 } layout;
 
@@ -91,7 +92,7 @@ static uint32_t lay_levels(const engine *e, forest_side whole, uint32_t depth, u
 	return n_exits;
 }
 
-/* An exit of tree t, counted from block `from`; a split becomes the next block. */
+/* An exit of the tree at hand, counted from its block `from`; a split becomes the next block. */
 static bool lay_exit(layout *l, const forest_tree *t, const forest_side *side, size_t from, row_exit *to)
 {
 	if (forest_is_leaf(side)) {
@@ -102,22 +103,20 @@ static bool lay_exit(layout *l, const forest_tree *t, const forest_side *side, s
 	return sl_vector_push(&l->sides, side, 1);
 }
 
-static bool lay_block(layout *l, const forest_tree *t)
+static bool lay_block(layout *l, const forest_tree *t, size_t number)
 {
 	heap_place exits[1 << ROW_BLOCK_DEPTH];
-	const size_t number = l->blocks.length;
-	row_block block;
-	memset(block.columns, 0, sizeof block.columns);
-	memset(block.cuts, UINT8_MAX, sizeof block.cuts);
+	row_block *block = l->blocks + l->n_blocks + number;
+	memset(block->cuts, UINT8_MAX, sizeof block->cuts);
 	for (size_t i = 0; i < 1 << ROW_BLOCK_DEPTH; i++)
-		block.exits[i] = ROW_LEAF;
+		block->exits[i] = ROW_LEAF;
 	const forest_side side = *(const forest_side *)sl_vector_at(&l->sides, number);
-	uint32_t n = lay_levels(l->e, side, ROW_BLOCK_DEPTH, block.columns, block.cuts, exits);
+	uint32_t n = lay_levels(l->e, side, ROW_BLOCK_DEPTH, block->columns, block->cuts, exits);
 	for (uint32_t i = 0; i < n; i++) {
-		if (!lay_exit(l, t, &exits[i].side, number, block.exits + exits[i].at))
+		if (!lay_exit(l, t, &exits[i].side, number, block->exits + exits[i].at))
 			return false;
 	}
-	return sl_vector_push(&l->blocks, &block, 1);
+	return true;
 }
 
 /* Levels of a tree that its heap has. Where one block ends all paths, it is a full one, so that there are fewer. */
@@ -125,6 +124,25 @@ static uint32_t heap_levels(const forest_tree *t)
 {
 	bool one_block = t->depth > ROW_HEAP_DEPTH && t->depth <= ROW_HEAP_DEPTH + ROW_BLOCK_DEPTH;
 	return one_block ? t->depth - ROW_BLOCK_DEPTH : ROW_HEAP_DEPTH;
+}
+
+/* Every third level below the heap begins with blocks. */
+static size_t count_blocks(const forest *f, const forest_tree *t)
+{
+	heap_place open[MOST_LEAVES]; /* `at`: levels above */
+	const uint32_t levels = heap_levels(t);
+	uint32_t n = 0;
+	size_t n_blocks = 0;
+	open[n++] = (heap_place){forest_whole(t), 0};
+	while (n) {
+		const heap_place place = open[--n];
+		if (forest_is_leaf(&place.side))
+			continue;
+		n_blocks += place.at >= levels && (place.at - levels) % ROW_BLOCK_DEPTH == 0;
+		open[n++] = (heap_place){forest_right(f, &place.side), place.at + 1};
+		open[n++] = (heap_place){forest_left(f, &place.side), place.at + 1};
+	}
+	return n_blocks;
 }
 
 static bool lay_tree(layout *l, uint32_t tree)
@@ -140,16 +158,18 @@ static bool lay_tree(layout *l, uint32_t tree)
 			put_value(l, ((size_t)tree << ROW_HEAP_DEPTH) + exits[i].at, exits[i].side.leaf);
 		return true;
 	}
-	l->blocks_of[tree] = (uint32_t)l->sides.length;
+	l->blocks_of[tree] = l->n_blocks;
+	l->sides.length = 0;
 	row_exit *to = l->exits + ((size_t)tree << ROW_HEAP_DEPTH);
 	for (uint32_t i = 0; i < n; i++) {
-		if (!lay_exit(l, t, &exits[i].side, l->blocks_of[tree], to + (exits[i].at << missing)))
+		if (!lay_exit(l, t, &exits[i].side, 0, to + (exits[i].at << missing)))
 			return false;
 	}
-	while (l->blocks.length < l->sides.length) {
-		if (!lay_block(l, t))
+	for (size_t number = 0; number < l->sides.length; number++) {
+		if (!lay_block(l, t, number))
 			return false;
 	}
+	l->n_blocks += (uint32_t)l->sides.length;
 	return true;
 }
 
@@ -204,30 +224,34 @@ static bool lay_portions(layout *l, sl_arena *arena)
 	return true;
 }
 
+static bool take_blocks(layout *l, size_t n, sl_arena *arena)
+{
+	const forest *f = l->e->f;
+	size_t n_blocks = 0;
+	for (uint32_t t = 0; t < f->n_trees; t++)
+		n_blocks += count_blocks(f, f->trees + t);
+	l->blocks_of = sl_arena_alloc(arena, n, sizeof *l->blocks_of);
+	l->exits = sl_arena_alloc(arena, n << ROW_HEAP_DEPTH, sizeof *l->exits);
+	l->blocks = n_blocks <= UINT32_MAX ? alloc_lines(arena, n_blocks, sizeof *l->blocks) : NULL;
+	for (size_t i = 0; l->exits && i < n << ROW_HEAP_DEPTH; i++)
+		l->exits[i] = ROW_LEAF;
+	return l->blocks_of && l->exits && l->blocks;
+}
+
 static bool lay_heaps(layout *l, row_plan *plan, sl_arena *arena)
 {
 	const forest *f = l->e->f;
-	const size_t n = sl_round_up(f->n_trees, ROW_TREES), n_exits = plan->shape == ROW_BLOCKS ? n << ROW_HEAP_DEPTH : 0;
+	const size_t n = sl_round_up(f->n_trees, ROW_TREES);
 	l->heaps = alloc_lines(arena, n, sizeof *l->heaps);
-	if (n_exits) {
-		l->blocks_of = sl_arena_alloc(arena, n, sizeof *l->blocks_of);
-		l->exits = sl_arena_alloc(arena, n_exits, sizeof *l->exits);
-	}
-	if (!l->heaps || (n_exits && (!l->blocks_of || !l->exits)))
+	if (!l->heaps || (plan->shape == ROW_BLOCKS && !take_blocks(l, n, arena)))
 		return false;
 	for (size_t t = 0; t < n; t++)
 		memset(l->heaps[t].cuts, UINT8_MAX, sizeof l->heaps[t].cuts);
-	for (size_t i = 0; i < n_exits; i++)
-		l->exits[i] = ROW_LEAF;
 	for (uint32_t t = 0; t < f->n_trees; t++) {
 		if (!lay_tree(l, t))
 			return false;
 	}
-	row_block *blocks = alloc_lines(arena, l->blocks.length, sizeof *blocks);
-	if (blocks && l->blocks.length)
-		memcpy(blocks, l->blocks.data, l->blocks.length * sizeof *blocks);
-	plan->blocks = blocks;
-	return blocks != NULL;
+	return true;
 }
 
 /* Masks and blocks number leaves as the forest does, and so do full heaps: then its values serve, if they are as wide as the sums. */
@@ -265,6 +289,7 @@ static bool lay_trees(layout *l, row_plan *plan, sl_arena *arena)
 		return false;
 	plan->heaps = l->heaps;
 	plan->exits = l->exits;
+	plan->blocks = l->blocks;
 	plan->steps = l->steps;
 	plan->first_step = l->first_step;
 	plan->blocks_of = l->blocks_of;
@@ -295,11 +320,9 @@ score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error)
 		return SCORE_OK;
 	row_plan plan = {.shape = shape_of(e), .wide_codes = e->n_columns > 64};
 	plan.row_cost = row_cost(e, plan.shape);
-	sl_vector_init(&l.blocks, &arena->allocator, sizeof(row_block));
 	sl_vector_init(&l.sides, &arena->allocator, sizeof(forest_side));
 	bool done = lay_trees(&l, &plan, arena);
-	size_t bytes = l.sides.length * sizeof(row_block) + e->f->n_trees * sizeof(row_heap);
-	sl_vector_free(&l.blocks);
+	size_t bytes = l.n_blocks * sizeof(row_block) + e->f->n_trees * sizeof(row_heap);
 	sl_vector_free(&l.sides);
 	if (!done)
 		return sl_fail_memory(error, bytes);
