@@ -10,6 +10,7 @@
 #include <scoreline.h>
 #include <scoreline/import.h>
 
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -95,6 +96,7 @@ int main(int argc, char **argv)
 	long before = status_bytes("VmRSS:"), loaded;
 	if (open_model(argv[1], &model) || score_model_get_info(model, &info))
 		return 1;
+	malloc_trim(0); /* what was freed while it was opened is no part of it, though malloc may keep it */
 	loaded = status_bytes("VmRSS:");
 	FILE *reset = fopen("/proc/self/clear_refs", "w"); /* the highest value starts anew: importing takes more */
 	if (reset != NULL) {
