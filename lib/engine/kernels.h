@@ -149,7 +149,7 @@ static inline size_t equal_tables(const leaf_table *tables, size_t n)
 }
 
 /* How the row regime lays trees out: see rows_template.h. */
-typedef enum row_shape { ROW_NONE, ROW_HEAP, ROW_BLOCKS, ROW_MASKS } row_shape;
+typedef enum row_shape { ROW_NONE, ROW_LEVELS, ROW_HEAP, ROW_BLOCKS, ROW_MASKS } row_shape;
 
 #define ROW_HEAP_DEPTH 6
 #define ROW_BLOCK_DEPTH 3
@@ -186,7 +186,8 @@ typedef struct row_step {
 typedef struct row_plan {
 	row_shape shape;
 	bool wide_codes;         /* more than 64 columns */
-	const row_heap *heaps;   /* of ROW_HEAP and ROW_BLOCKS; whole portions; like steps aligned to a cache line */
+	const row_heap *heaps;   /* of ROW_HEAP and ROW_BLOCKS; whole portions; like steps aligned to a cache line. Of ROW_LEVELS one has
+				  * eight oblivious trees: level k of tree t stands at 8 t + 5 - k */
 	const row_exit *exits;   /* of ROW_BLOCKS: 64 per heap */
 	const uint32_t *blocks_of; /* the first block of each tree */
 	const row_block *blocks;

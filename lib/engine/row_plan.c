@@ -3,7 +3,8 @@
  *
  * Comes in: a forest with at most 128 numeric columns of byte codes. Goes out: the first six levels of each tree as a heap
  * and, if trees are deeper, what hangs below in blocks of three levels, breadth-first, so that exits lead forwards; or, of
- * deeper trees of few leaves, all splits with the leaves that they leave. rows_template.h says how they are read.
+ * deeper trees of few leaves, all splits with the leaves that they leave; or, of full oblivious trees, one split per level.
+ * rows_template.h says how they are read.
  */
 #include "parts.h"
 
@@ -27,10 +28,14 @@ static row_shape shape_of(const engine *e)
 {
 	const forest *f = e->f;
 	uint32_t depth = 0, splits = 0;
+	bool full = true;
 	for (uint32_t t = 0; t < f->n_trees; t++) {
 		depth = f->trees[t].depth > depth ? f->trees[t].depth : depth;
 		splits = f->trees[t].n_splits > splits ? f->trees[t].n_splits : splits;
+		full &= f->trees[t].depth == LEVELS && f->trees[t].n_splits == (1u << LEVELS) - 1;
 	}
+	if (e->levels && full)
+		return ROW_LEVELS;
 	if (depth <= ROW_HEAP_DEPTH)
 		return ROW_HEAP;
 	if (splits < ROW_MASK_LEAVES)
@@ -196,6 +201,17 @@ static void lay_masks(const layout *l, const forest_tree *t, uint32_t lane, row_
 	}
 }
 
+/* All splits of a level are one question: that of the leftmost. */
+static void lay_level_tree(const engine *e, const forest_tree *t, uint32_t lane, row_heap *heap)
+{
+	forest_side side = forest_whole(t);
+	for (uint32_t k = 0; k < LEVELS; k++, side = forest_left(e->f, &side)) {
+		const question q = question_at(&e->questions, forest_number(&e->f->split_test, side.split));
+		heap->columns[8 * lane + LEVELS - 1 - k] = (uint8_t)q.column;
+		heap->cuts[8 * lane + LEVELS - 1 - k] = (uint8_t)q.cut;
+	}
+}
+
 static void *alloc_lines(sl_arena *arena, size_t n, size_t element)
 {
 	char *lines = sl_arena_alloc(arena, n * element + SL_CACHE_LINE, 1);
@@ -238,6 +254,18 @@ static bool take_blocks(layout *l, size_t n, sl_arena *arena)
 	return l->blocks_of && l->exits && l->blocks;
 }
 
+static bool lay_level_trees(layout *l, sl_arena *arena)
+{
+	const forest *f = l->e->f;
+	const size_t n = sl_round_up(f->n_trees, ROW_TREES) / 8;
+	l->heaps = alloc_lines(arena, n, sizeof *l->heaps);
+	for (size_t i = 0; l->heaps && i < n; i++)
+		memset(l->heaps[i].cuts, UINT8_MAX, sizeof l->heaps[i].cuts);
+	for (uint32_t t = 0; l->heaps && t < f->n_trees; t++)
+		lay_level_tree(l->e, f->trees + t, t % 8, l->heaps + t / 8);
+	return l->heaps != NULL;
+}
+
 static bool lay_heaps(layout *l, row_plan *plan, sl_arena *arena)
 {
 	const forest *f = l->e->f;
@@ -254,7 +282,7 @@ static bool lay_heaps(layout *l, row_plan *plan, sl_arena *arena)
 	return true;
 }
 
-/* Masks and blocks number leaves as the forest does, and so do full heaps: then its values serve, if they are as wide as the sums. */
+/* Masks, blocks and levels number leaves as the forest does, and so do full heaps: then its values serve, if they are as wide as the sums. */
 static bool shares_values(const forest *f, row_shape shape)
 {
 	bool shared = f->leaves.bytes == (f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double));
@@ -285,7 +313,11 @@ static bool take_values(layout *l, row_plan *plan, sl_arena *arena)
 
 static bool lay_trees(layout *l, row_plan *plan, sl_arena *arena)
 {
-	if (!take_values(l, plan, arena) || !(plan->shape == ROW_MASKS ? lay_portions(l, arena) : lay_heaps(l, plan, arena)))
+	if (!take_values(l, plan, arena))
+		return false;
+	bool done = plan->shape == ROW_MASKS ? lay_portions(l, arena) :
+		plan->shape == ROW_LEVELS ? lay_level_trees(l, arena) : lay_heaps(l, plan, arena);
+	if (!done)
 		return false;
 	plan->heaps = l->heaps;
 	plan->exits = l->exits;

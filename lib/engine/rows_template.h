@@ -11,6 +11,7 @@
  *                            puts what became of them back
  *   row_go8                  eight places of a row through their blocks
  *   row_arrive16             values of 16 places that are leaves
+ *   row_level8               eight oblivious trees whose levels are one heap's splits
  *   row_all_leaves, row_keep 16 trees of all leaves, and what a step's answers leave of them; row_first_leaf: where the
  *                            values of the first that are left are
  *
@@ -43,6 +44,16 @@ static ALWAYS_INLINE void ISA_NAME(row_few_heaps)(const row_plan *p, const uint8
 		for (size_t r = 0; r < n; r++)
 			row_descend8(row_answers8(codes + r * ROW_COLUMNS, p->heaps + (size_t)i * 8, wide), 8 * i,
 				at[r] + 8 * (size_t)(i - first));
+	}
+}
+
+/* Oblivious trees [8 * first, 8 * end). */
+static ALWAYS_INLINE void ISA_NAME(row_levels_of)(const row_plan *p, const uint8_t *codes, size_t n, bool wide, uint32_t first,
+	uint32_t end, uint32_t (*at)[ROW_MOST])
+{
+	for (uint32_t i = first; i < end; i++) {
+		for (size_t r = 0; r < n; r++)
+			row_level8(codes + r * ROW_COLUMNS, p->heaps + i, wide, p->values_of + 8 * (size_t)i, at[r] + 8 * (size_t)(i - first));
 	}
 }
 
@@ -136,7 +147,9 @@ static ALWAYS_INLINE void ISA_NAME(row_portions)(const row_plan *p, const uint8_
 static ALWAYS_INLINE void ISA_NAME(row_leaves_of)(const row_plan *p, const uint8_t *codes, size_t n, bool wide, uint32_t first,
 	uint32_t end, uint32_t (*at)[ROW_MOST])
 {
-	if (p->shape == ROW_MASKS)
+	if (p->shape == ROW_LEVELS)
+		ISA_NAME(row_levels_of)(p, codes, n, wide, 2 * first, 2 * end, at);
+	else if (p->shape == ROW_MASKS)
 		ISA_NAME(row_portions)(p, codes, n, wide, first, end, at);
 	else if (n > 3)
 		ISA_NAME(row_heaps)(p, codes, n, wide, 2 * first, 2 * end, at);

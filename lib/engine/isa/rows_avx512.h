@@ -18,6 +18,14 @@ static ALWAYS_INLINE uint64_t row_above(const uint8_t *codes, const row_heap *h,
 	return _mm512_cmpgt_epu8_mask(code, _mm512_load_si512((const void *)h->cuts));
 }
 
+/* The answers of a tree are a byte, the number of its leaf. */
+static ALWAYS_INLINE void row_level8(const uint8_t *codes, const row_heap *h, bool wide, const uint32_t *values_of, uint32_t *at)
+{
+	__m256i leaf = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)row_above(codes, h, wide)));
+	__m256i first = _mm256_loadu_si256((const __m256i *)(const void *)values_of);
+	_mm256_storeu_si256((__m256i *)(void *)at, _mm256_add_epi32(leaf, first));
+}
+
 /* Byte i, bit t: the answer to split i of heap t. They become lanes by two transpositions, of the bits of eight bytes and of
  * the bytes of the vector. */
 static ALWAYS_INLINE row_lanes row_answers8(const uint8_t *codes, const row_heap *h, bool wide)
