@@ -151,7 +151,8 @@ static void check_cuts(score_isa isa, uint32_t n, spread how)
 	score_allocator allocator = sl_allocator(NULL);
 	sl_arena arena;
 	sl_arena_init(&arena, &allocator, 0);
-	size_t padded = bin_padded(n);
+	const uint32_t with_nan = how == EVEN_THEN_NAN && n < 255 ? n + 1 : n;
+	size_t padded = bin_padded(with_nan);
 	float *narrow = malloc(padded * sizeof *narrow);
 	double *wide = malloc(padded * sizeof *wide), values[MOST_VALUES];
 	for (size_t i = 0; i < padded; i++)
@@ -160,7 +161,7 @@ static void check_cuts(score_isa isa, uint32_t n, spread how)
 		engine e = {.k = engine_kernels(isa), .code_bytes = bytes};
 		float narrow_pivots[16];
 		double wide_pivots[16];
-		bin_table t = {.n = how == EVEN_THEN_NAN && n < 255 ? n + 1 : n, .narrow = narrow, .wide = wide};
+		bin_table t = {.n = with_nan, .narrow = narrow, .wide = wide};
 		for (size_t i = 0; i < 16 && n <= 255; i++) {
 			narrow_pivots[i] = 16 * i + 15 < padded ? narrow[16 * i + 15] : NAN;
 			wide_pivots[i] = 16 * i + 15 < padded ? wide[16 * i + 15] : (double)NAN;
