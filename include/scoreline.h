@@ -96,7 +96,7 @@ typedef int32_t score_isa;
 #define SCORE_ISA_AUTO 0
 #define SCORE_ISA_PORTABLE 1
 #define SCORE_ISA_AVX2 2
-#define SCORE_ISA_AVX512 3 /* needs AVX-512 F, BW, VL, DQ, VBMI, VBMI2 and GFNI */
+#define SCORE_ISA_AVX512 3 /* needs AVX-512 F, BW, VL, DQ, CD, VBMI, VBMI2 and GFNI */
 #define SCORE_ISA_SSE42 4
 #define SCORE_ISA_NEON 5   /* every little-endian AArch64 processor */
 
