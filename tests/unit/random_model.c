@@ -174,7 +174,7 @@ static void add_covers(scratch *s, score_tree *tree, uint64_t *state)
 /* Level after level of a full tree, whose splits all ask what the first one does. */
 static void make_levels(const random_spec *spec, scratch *s, uint64_t *state)
 {
-	uint32_t first = 0, depth = below(state, spec->most_levels + 1);
+	uint32_t first = 0, depth = spec->all_levels ? spec->most_levels : below(state, spec->most_levels + 1);
 	for (uint32_t level = 0; level < depth; level++) {
 		uint32_t end = s->n_nodes;
 		for (uint32_t i = first; i < end; i++) {

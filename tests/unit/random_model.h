@@ -13,6 +13,7 @@ typedef struct random_spec {
 	uint32_t cuts_per_feature; /* distinct thresholds to draw from */
 	uint32_t leafwise;         /* 1: split any leaf (deep, uneven trees); 0: the shallowest */
 	uint32_t most_levels;      /* not 0: full trees of 0 … most_levels levels that ask one question each; max_leaves has room */
+	uint8_t all_levels;        /* not 0: of exactly most_levels levels */
 	uint32_t category_features; /* the first ones */
 	uint32_t zero_is_missing;  /* 1: some tests */
 	uint32_t vector_leaves;

@@ -291,6 +291,26 @@ static void oblivious_trees(void **state)
 	}
 }
 
+/* Of exactly six levels: few rows ask only what the levels ask, in one register of codes or in two. */
+static void full_oblivious_trees(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 19; seed < 22; seed++) {
+		random_spec s = base_spec(seed);
+		s.n_features = seed == 20 ? 40 : 12;
+		s.most_levels = 6;
+		s.all_levels = 1;
+		s.sum = SCORE_F64;
+		s.compare = seed == 21 ? SCORE_F64 : SCORE_F32;
+		s.isa = SCORE_ISA_AUTO;
+		score_model *model = random_model(&s);
+		assert_int_equal(model->e->rows.shape == ROW_LEVELS, model->e->k->level_sum_f64 != NULL);
+		assert_int_equal(model->e->n_columns > 64, seed == 20);
+		score_model_free(model);
+		check_spec(s);
+	}
+}
+
 static void many_cuts(void **state)
 {
 	(void)state;
@@ -700,7 +720,7 @@ int main(void)
 			score_isa_available(isas[i]) ? "tested" : "NOT TESTED, this processor has not got them");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(level_trees_f32),
-		cmocka_unit_test(leafwise_trees_f64), cmocka_unit_test(oblivious_trees),
+		cmocka_unit_test(leafwise_trees_f64), cmocka_unit_test(oblivious_trees), cmocka_unit_test(full_oblivious_trees),
 		cmocka_unit_test(many_cuts),
 		cmocka_unit_test(categories),
 		cmocka_unit_test(many_outputs),
