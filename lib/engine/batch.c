@@ -194,14 +194,14 @@ static void run_levels(const engine *e, const workspace *w, uint32_t first, uint
 static bool next_column(const engine *e, rows_ahead *ahead)
 {
 	while (ahead->view && ahead->next < e->n_used_inputs) {
-		const score_column *c = ahead->view->columns + input_column(ahead->view, e->used_features[ahead->next++]);
-		const int64_t size = c->dtype == SCORE_F32 ? sizeof(float) : sizeof(double);
-		if ((c->dtype != SCORE_F32 && c->dtype != SCORE_F64) || (c->stride_bytes && c->stride_bytes != size))
-			continue;
-		ahead->at = (const char *)c->values + (c->offset + ahead->rows.first) * size;
-		ahead->lines = ahead->rows.n * (size_t)size / SL_CACHE_LINE;
-		return true;
+		const uint32_t feature = e->used_features[ahead->next++];
+		const char *narrow = input_dense(ahead->view, feature, SCORE_F32, ahead->rows.first);
+		ahead->at = narrow ? narrow : input_dense(ahead->view, feature, SCORE_F64, ahead->rows.first);
+		ahead->lines = ahead->rows.n * (narrow ? sizeof(float) : sizeof(double)) / SL_CACHE_LINE;
+		if (ahead->at)
+			return true;
 	}
+	ahead->lines = 0;
 	return false;
 }
 

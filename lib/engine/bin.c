@@ -68,11 +68,8 @@ static const float *in_place(const input_view *view, uint32_t feature, int64_t f
 	if (!view->columns)
 		return NULL;
 	const score_column *c = view->columns + input_column(view, feature);
-	if (c->dtype != SCORE_F32 || (c->stride_bytes && c->stride_bytes != (int64_t)sizeof(float)))
-		return NULL;
-	if (c->validity && !input_all_valid(c->validity, c->offset + first, n))
-		return NULL;
-	return (const float *)c->values + c->offset + first;
+	const float *floats = input_dense(view, feature, SCORE_F32, first);
+	return floats && c->validity && !input_all_valid(c->validity, c->offset + first, n) ? NULL : floats;
 }
 
 static values derive(const engine *e, const input_view *view, uint32_t column, row_range rows, void *tile)
@@ -204,11 +201,8 @@ static void fetch_bitmaps(const engine *e, const input_view *view, row_range row
 /* Each column begins somewhere else, which the processor does not foresee: ask for the next one's values, if they are floats. */
 static void fetch_column(const input_view *view, uint32_t feature, row_range rows)
 {
-	const score_column *c = view->columns + input_column(view, feature);
-	if (c->dtype != SCORE_F32 || (c->stride_bytes && c->stride_bytes != (int64_t)sizeof(float)))
-		return;
-	const char *from = (const char *)c->values + (c->offset + rows.first) * (int64_t)sizeof(float);
-	for (size_t i = 0; i < rows.n * sizeof(float); i += SL_CACHE_LINE)
+	const char *from = input_dense(view, feature, SCORE_F32, rows.first);
+	for (size_t i = 0; from && i < rows.n * sizeof(float); i += SL_CACHE_LINE)
 		__builtin_prefetch(from + i);
 }
 

@@ -102,12 +102,9 @@ static const void *in_place(const linear_plan *p, uint32_t feature, int64_t firs
 {
 	if (!p->view->columns || feature >= p->e->f->n_features)
 		return NULL;
-	const score_column *c = p->view->columns + input_column(p->view, feature);
-	int64_t size = (int64_t)p->value_bytes;
-	if (c->dtype != (size == sizeof(float) ? SCORE_F32 : SCORE_F64) || c->validity ||
-		(c->stride_bytes && c->stride_bytes != size))
+	if (p->view->columns[input_column(p->view, feature)].validity)
 		return NULL;
-	return (const char *)c->values + (c->offset + first) * size;
+	return input_dense(p->view, feature, p->value_bytes == sizeof(float) ? SCORE_F32 : SCORE_F64, first);
 }
 
 static void fetch_via_double(const linear_plan *p, uint32_t feature, row_range rows, float *out)

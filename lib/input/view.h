@@ -94,4 +94,15 @@ static inline uint32_t input_column(const input_view *view, uint32_t feature)
 	return view->column_of_feature ? view->column_of_feature[feature] : feature;
 }
 
+/* Where a column's values from row `first` on lie, if they are of this type, F32 or F64, and side by side; a bitmap may say that some
+ * are missing. Else NULL. */
+static inline const void *input_dense(const input_view *view, uint32_t feature, score_dtype dtype, int64_t first)
+{
+	const score_column *c = view->columns + input_column(view, feature);
+	const int64_t size = dtype == SCORE_F32 ? sizeof(float) : sizeof(double);
+	if (c->dtype != dtype || (c->stride_bytes && c->stride_bytes != size))
+		return NULL;
+	return (const char *)c->values + (c->offset + first) * size;
+}
+
 #endif
