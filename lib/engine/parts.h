@@ -251,6 +251,8 @@ static inline bool engine_has_linear_leaves(const engine *e)
 
 /* Value of a leaf, counted in the model, for one row, from the caller's memory. */
 double engine_linear_leaf(const engine *e, const input_view *view, int64_t row, uint32_t leaf);
+/* Add a leaf, counted in the model, to the sums of one row, from the forest's own values. */
+void engine_add_leaf(const engine *e, const input_view *view, int64_t row, uint32_t tree, uint32_t leaf, double *sums);
 /* The values that terms name, of at most BLOCK_ROWS rows: slot after slot, BLOCK_ROWS apart. */
 void engine_fetch_terms(const engine *e, const input_view *view, row_range rows, double *values);
 /* The same leaf for row `r` of those. */
@@ -304,7 +306,9 @@ void engine_walk_eight(const engine *e, const engine_call *call, row_range rows)
 /* The walk of a model that has pages. */
 size_t engine_pages_scratch(const engine *e);
 void engine_walk_pages(const engine *e, const engine_call *call, row_range rows);
-void engine_walk_pages_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room);
+/* Codes of one row, aligned to a cache line, and what the call's trees add to its sums. */
+void engine_bin_page_row(const engine *e, const engine_call *call, int64_t row, void *codes);
+void engine_sum_page_row(const engine *e, const engine_call *call, int64_t row, const void *codes, double *sums);
 
 /* NULL if the row regime can serve the call, else why not. */
 const char *engine_rows_cannot(const engine *e, const engine_call *call);

@@ -89,11 +89,10 @@ static uint32_t walk_splits(const engine *e, uint32_t tree, const uint8_t *codes
 /* Up to LANES trees × one row. `arrived` receives the place of each tree's leaf. */
 static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *codes, uint32_t *arrived)
 {
-	for (uint32_t i = 0; i < n && !e->walk.trees; i++)
-		arrived[i] = walk_splits(e, first + i, codes);
-	if (!e->walk.trees)
-		return;
-	if (e->walk.small_nodes)
+	if (!e->walk.trees) {
+		for (uint32_t i = 0; i < n; i++)
+			arrived[i] = walk_splits(e, first + i, codes);
+	} else if (e->walk.small_nodes)
 		walk_trees_small(e, first, n, codes, arrived);
 	else if (e->walk.short_nodes && e->code_bytes == 1)
 		walk_trees_short_u8(e, first, n, codes, arrived);
@@ -110,11 +109,10 @@ static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *
 /* One tree × up to LANES rows of codes, row after row. */
 static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *arrived)
 {
-	for (uint32_t i = 0; i < n && !e->walk.trees; i++)
-		arrived[i] = walk_splits(e, tree, (const uint8_t *)codes + i * row_bytes(e));
-	if (!e->walk.trees)
-		return;
-	if (e->walk.small_nodes)
+	if (!e->walk.trees) {
+		for (uint32_t i = 0; i < n; i++)
+			arrived[i] = walk_splits(e, tree, (const uint8_t *)codes + i * row_bytes(e));
+	} else if (e->walk.small_nodes)
 		walk_rows_small(e, tree, n, codes, arrived);
 	else if (e->walk.short_nodes && e->code_bytes == 1)
 		walk_rows_short_u8(e, tree, n, codes, arrived);
@@ -133,22 +131,28 @@ static uint32_t leaf_at(const engine *e, uint32_t tree, uint32_t place)
 	return e->walk.trees ? e->f->trees[tree].first_leaf + forest_number(&e->walk.leaf_of_place, place) : place;
 }
 
-/* Add the leaf at a place to the sums of one row of the call. */
-static void add_leaf(const engine *e, const engine_call *call, int64_t row, uint32_t tree, uint32_t place, double *sums)
+void engine_add_leaf(const engine *e, const input_view *view, int64_t row, uint32_t tree, uint32_t leaf, double *sums)
 {
 	const forest *f = e->f;
 	double *to = sums + f->trees[tree].output;
 	if (engine_has_linear_leaves(e)) {
-		*to += engine_linear_leaf(e, call->view, row, leaf_at(e, tree, place));
+		*to += engine_linear_leaf(e, view, row, leaf);
 		return;
 	}
-	if (e->walk.values_f32)
+	for (uint32_t i = 0; i < f->leaf_width; i++)
+		to[i] = engine_add(f, to[i], forest_real(&f->leaves, (size_t)leaf * f->leaf_width + i));
+}
+
+/* Add the leaf at a place to the sums of one row of the call. */
+static void add_leaf(const engine *e, const engine_call *call, int64_t row, uint32_t tree, uint32_t place, double *sums)
+{
+	double *to = sums + e->f->trees[tree].output;
+	if (engine_has_linear_leaves(e) || !(e->walk.values_f32 || e->walk.values_f64))
+		engine_add_leaf(e, call->view, row, tree, leaf_at(e, tree, place), sums);
+	else if (e->walk.values_f32)
 		*to = (double)((float)*to + e->walk.values_f32[place]);
-	else if (e->walk.values_f64)
-		*to += e->walk.values_f64[place];
 	else
-		for (uint32_t i = 0; i < f->leaf_width; i++)
-			to[i] = engine_add(f, to[i], forest_real(&f->leaves, (size_t)leaf_at(e, tree, place) * f->leaf_width + i));
+		*to += e->walk.values_f64[place];
 }
 
 void engine_start_sums(const forest *f, double *sums)
@@ -348,24 +352,36 @@ void engine_walk(const engine *e, const engine_call *call, row_range rows)
 	}
 }
 
+static void bin_stage_row(const engine *e, const engine_call *call, int64_t row, void *codes)
+{
+	if (e->pages.kind != PAGE_NONE)
+		engine_bin_page_row(e, call, row, codes);
+	else
+		engine_bin_row(e, call->view, row, codes);
+}
+
+static void sum_stage(const engine *e, const engine_call *call, int64_t row, const void *codes, double *sums)
+{
+	if (e->pages.kind != PAGE_NONE)
+		engine_sum_page_row(e, call, row, codes, sums);
+	else
+		sum_trees(e, call, row, codes, sums);
+}
+
 /* One row after the other; its codes are made once. */
 void engine_walk_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room)
 {
-	if (e->pages.kind != PAGE_NONE) {
-		engine_walk_pages_stages(e, call, stages, room);
-		return;
-	}
-	uint64_t on_stack[STACK_CODES / sizeof(uint64_t)];
-	walk_space space = divide(e, call, (char *)on_stack, sizeof on_stack);
+	_Alignas(SL_CACHE_LINE) char on_stack[STACK_CODES];
+	char *codes = e->pages.kind != PAGE_NONE ? on_stack : divide(e, call, on_stack, sizeof on_stack).codes;
 	engine_call part = *call;
 	for (int64_t row = 0; row < call->view->n_rows; row++) {
 		bool wanted = true;
-		engine_bin_row(e, call->view, row, space.codes);
+		bin_stage_row(e, call, row, codes);
 		engine_start_sums(e->f, room);
 		for (part.tree_begin = call->tree_begin; part.tree_begin < call->tree_end && wanted; part.tree_begin = part.tree_end) {
 			uint32_t left = call->tree_end - part.tree_begin;
 			part.tree_end = part.tree_begin + (left < stages->step ? left : stages->step);
-			sum_trees(e, &part, row, space.codes, room);
+			sum_stage(e, &part, row, codes, room);
 			wanted = stages->visit(stages->context, row, 1, room, part.tree_end);
 		}
 	}

@@ -74,7 +74,7 @@ static void lay_rows(const engine *e, const void *columns, size_t step, size_t n
 	}
 }
 
-static void code_row(const engine *e, const engine_call *call, int64_t row, uint8_t *codes)
+void engine_bin_page_row(const engine *e, const engine_call *call, int64_t row, void *codes)
 {
 	uint64_t one[ROW_BYTES / sizeof(uint64_t)];
 	engine_bin_row(e, call->view, row, one);
@@ -86,7 +86,7 @@ static void bin_rows(const engine *e, const engine_call *call, row_range rows, c
 {
 	if (!bin) {
 		for (size_t r = 0; r < rows.n; r++)
-			code_row(e, call, rows.first + (int64_t)r, codes + r * stride_of(e));
+			engine_bin_page_row(e, call, rows.first + (int64_t)r, codes + r * stride_of(e));
 		return;
 	}
 	char *columns = bin + sl_round_up(BIN_TILE_BYTES, SL_CACHE_LINE);
@@ -113,17 +113,6 @@ typedef struct coded_rows {
 static uint32_t leaf_of(const forest_tree *t, uint32_t exit)
 {
 	return t->first_leaf + (exit & (PAGE_LEAF - 1));
-}
-
-static void add_leaf(const engine *e, const engine_call *call, int64_t row, const forest_tree *t, uint32_t leaf, double *sums)
-{
-	const forest *f = e->f;
-	if (engine_has_linear_leaves(e)) {
-		sums[t->output] += engine_linear_leaf(e, call->view, row, leaf);
-		return;
-	}
-	for (uint32_t i = 0; i < f->leaf_width; i++)
-		sums[t->output + i] = engine_add(f, sums[t->output + i], forest_real(&f->leaves, (size_t)leaf * f->leaf_width + i));
 }
 
 /* Leaves of one value as they lie in the forest: a build per type. */
@@ -154,7 +143,7 @@ static void add_tree(const engine *e, const engine_call *call, const coded_rows 
 			to[r * rows->width + tree - call->tree_begin] = (double)forest_number(&f->leaf_ids, leaf_of(t, exits[r]));
 	} else if (f->leaf_width != 1 || engine_has_linear_leaves(e)) {
 		for (size_t r = 0; r < n; r++)
-			add_leaf(e, call, rows->first + (int64_t)(first + r), t, leaf_of(t, exits[r]), to + r * rows->width);
+			engine_add_leaf(e, call->view, rows->first + (int64_t)(first + r), tree, leaf_of(t, exits[r]), to + r * rows->width);
 	} else if (f->leaves.bytes == sizeof(float)) {
 		add_f32((const float *)f->leaves.values + t->first_leaf, narrow, exits, n, to + t->output, rows->width);
 	} else {
@@ -260,21 +249,8 @@ void engine_walk_pages(const engine *e, const engine_call *call, row_range rows)
 	}
 }
 
-/* One row after the other; its codes are made once. */
-void engine_walk_pages_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room)
+void engine_sum_page_row(const engine *e, const engine_call *call, int64_t row, const void *codes, double *sums)
 {
-	_Alignas(SL_CACHE_LINE) uint8_t codes[PAGE_STRIDE(PAGE_U16_64)];
-	engine_call part = *call;
-	for (int64_t row = 0; row < call->view->n_rows; row++) {
-		const coded_rows one = {codes, row, 1, room, 0, true};
-		bool wanted = true;
-		code_row(e, call, row, codes);
-		engine_start_sums(e->f, room);
-		for (part.tree_begin = call->tree_begin; part.tree_begin < call->tree_end && wanted; part.tree_begin = part.tree_end) {
-			uint32_t left = call->tree_end - part.tree_begin;
-			part.tree_end = part.tree_begin + (left < stages->step ? left : stages->step);
-			sum_trees(e, &part, &one);
-			wanted = stages->visit(stages->context, row, 1, room, part.tree_end);
-		}
-	}
+	const coded_rows one = {codes, row, 1, sums, 0, true};
+	sum_trees(e, call, &one);
 }
