@@ -236,68 +236,29 @@ static ALWAYS_INLINE void sum_run_f64(const uint8_t (*codes)[BLOCK_ROWS], const 
 	}
 }
 
-/* The same by leaf numbers: a build per pair of numbers of planes. */
-static ALWAYS_INLINE void sum_numbered_f32(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
-	const leaf_table *tables, size_t n, size_t words, float *sums)
-{
-	if (tables->leaf_planes == 6 && tables->n_planes == 7)
-		sum_run_f32(codes, which, tables, n, 7, 6, words, sums);
-	else if (tables->leaf_planes == 6)
-		sum_run_f32(codes, which, tables, n, 8, 6, words, sums);
-	else if (tables->n_planes == 6)
-		sum_run_f32(codes, which, tables, n, 6, 5, words, sums);
-	else if (tables->n_planes == 7)
-		sum_run_f32(codes, which, tables, n, 7, 5, words, sums);
-	else
-		sum_run_f32(codes, which, tables, n, 8, 5, words, sums);
-}
-
-static void ISA_NAME(sum_f32)(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, size_t n,
-	size_t words, float *sums)
-{
-	words = SUM_WORDS(words);
-	for (size_t t = 0, run; t < n; t += run) {
-		run = equal_tables(tables + t, n - t);
-		if (tables[t].leaf_planes)
-			sum_numbered_f32(codes, which + t, tables + t, run, words, sums);
-		else if (tables[t].n_planes == 6)
-			sum_run_f32(codes, which + t, tables + t, run, 6, 0, words, sums);
-		else if (tables[t].n_planes == 7)
-			sum_run_f32(codes, which + t, tables + t, run, 7, 0, words, sums);
-		else
-			sum_run_f32(codes, which + t, tables + t, run, 8, 0, words, sums);
+/* A build per number of planes, and, of tables by leaf numbers, per pair of that and theirs. */
+#define SUM_BUILDS(type, name) \
+	static void ISA_NAME(sum_##name)(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, \
+		size_t n, size_t words, type *sums) \
+	{ \
+		words = SUM_WORDS(words); \
+		for (size_t t = 0, run; t < n; t += run) { \
+			run = equal_tables(tables + t, n - t); \
+			switch (16 * tables[t].leaf_planes + tables[t].n_planes) { \
+				SUM_BUILD(name, 0, 6) \
+				SUM_BUILD(name, 0, 7) \
+				SUM_BUILD(name, 0, 8) \
+				SUM_BUILD(name, 5, 6) \
+				SUM_BUILD(name, 5, 7) \
+				SUM_BUILD(name, 5, 8) \
+				SUM_BUILD(name, 6, 7) \
+				SUM_BUILD(name, 6, 8) \
+			} \
+		} \
 	}
-}
-
-/* The same by leaf numbers: a build per pair of numbers of planes. */
-static ALWAYS_INLINE void sum_numbered_f64(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which,
-	const leaf_table *tables, size_t n, size_t words, double *sums)
-{
-	if (tables->leaf_planes == 6 && tables->n_planes == 7)
-		sum_run_f64(codes, which, tables, n, 7, 6, words, sums);
-	else if (tables->leaf_planes == 6)
-		sum_run_f64(codes, which, tables, n, 8, 6, words, sums);
-	else if (tables->n_planes == 6)
-		sum_run_f64(codes, which, tables, n, 6, 5, words, sums);
-	else if (tables->n_planes == 7)
-		sum_run_f64(codes, which, tables, n, 7, 5, words, sums);
-	else
-		sum_run_f64(codes, which, tables, n, 8, 5, words, sums);
-}
-
-static void ISA_NAME(sum_f64)(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, size_t n,
-	size_t words, double *sums)
-{
-	words = SUM_WORDS(words);
-	for (size_t t = 0, run; t < n; t += run) {
-		run = equal_tables(tables + t, n - t);
-		if (tables[t].leaf_planes)
-			sum_numbered_f64(codes, which + t, tables + t, run, words, sums);
-		else if (tables[t].n_planes == 6)
-			sum_run_f64(codes, which + t, tables + t, run, 6, 0, words, sums);
-		else if (tables[t].n_planes == 7)
-			sum_run_f64(codes, which + t, tables + t, run, 7, 0, words, sums);
-		else
-			sum_run_f64(codes, which + t, tables + t, run, 8, 0, words, sums);
-	}
-}
+#define SUM_BUILD(name, leaf_planes, planes) \
+	case 16 * (leaf_planes) + (planes): \
+		sum_run_##name(codes, which + t, tables + t, run, planes, leaf_planes, words, sums); \
+		break;
+SUM_BUILDS(float, f32)
+SUM_BUILDS(double, f64)
