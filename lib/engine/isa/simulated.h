@@ -10,18 +10,36 @@
 #define __mmask8 simde__mmask8
 #define __mmask16 simde__mmask16
 
-static inline uint32_t simulated_cmpgt_epu16_mask(simde__m512i a, simde__m512i b)
-{
-	uint16_t x[32], y[32];
-	uint32_t mask = 0;
-	memcpy(x, &a, sizeof x);
-	memcpy(y, &b, sizeof y);
-	for (unsigned i = 0; i < 32; i++)
-		mask |= (uint32_t)(x[i] > y[i]) << i;
-	return mask;
-}
+/* A bit per lane: whether `answer` holds for x[i] and y[i]. */
+#define SIMULATED_MASK(name, vector, lane, n, answer) \
+	static inline uint64_t simulated_##name(vector a, vector b) \
+	{ \
+		lane x[n], y[n]; \
+		uint64_t mask = 0; \
+		memcpy(x, &a, sizeof x); \
+		memcpy(y, &b, sizeof y); \
+		for (unsigned i = 0; i < n; i++) \
+			mask |= (uint64_t)(answer) << i; \
+		return mask; \
+	}
+
+SIMULATED_MASK(cmpgt_epu16, simde__m512i, uint16_t, 32, x[i] > y[i])
+SIMULATED_MASK(cmpge_epu8, simde__m512i, uint8_t, 64, x[i] >= y[i])
+SIMULATED_MASK(cmpeq_epu8, simde__m512i, uint8_t, 64, x[i] == y[i])
+SIMULATED_MASK(half_cmpgt_epu16, simde__m256i, uint16_t, 16, x[i] > y[i])
+SIMULATED_MASK(half_testn_epi16, simde__m256i, uint16_t, 16, (x[i] & y[i]) == 0)
 #undef _mm512_cmpgt_epu16_mask
-#define _mm512_cmpgt_epu16_mask simulated_cmpgt_epu16_mask
+#undef _mm512_mask_cmpge_epu8_mask
+#undef _mm512_mask_cmpeq_epu8_mask
+#undef _mm512_cmpeq_epu8_mask
+#undef _mm256_cmpgt_epu16_mask
+#undef _mm256_testn_epi16_mask
+#define _mm512_cmpgt_epu16_mask(a, b) ((uint32_t)simulated_cmpgt_epu16(a, b))
+#define _mm512_mask_cmpge_epu8_mask(among, a, b) ((among) & simulated_cmpge_epu8(a, b))
+#define _mm512_mask_cmpeq_epu8_mask(among, a, b) ((among) & simulated_cmpeq_epu8(a, b))
+#define _mm512_cmpeq_epu8_mask simulated_cmpeq_epu8
+#define _mm256_cmpgt_epu16_mask(a, b) ((uint32_t)simulated_half_cmpgt_epu16(a, b))
+#define _mm256_testn_epi16_mask(a, b) ((uint32_t)simulated_half_testn_epi16(a, b))
 
 /* 128-bit lanes: two of a, then two of b. */
 static inline simde__m512 simulated_shuffle_f32x4(simde__m512 a, simde__m512 b, unsigned select)
@@ -156,33 +174,28 @@ static inline const void *simulated_aligned(const void *p)
 #define _mm512_store_ps(p, v) simde_mm512_storeu_ps((void *)(uintptr_t)simulated_aligned(p), v)
 #define _mm512_store_pd(p, v) simde_mm512_storeu_pd((void *)(uintptr_t)simulated_aligned(p), v)
 
-static inline simde__m512i simulated_shldi_epi16(simde__m512i a, simde__m512i b, unsigned count)
-{
-	uint16_t x[32], y[32];
-	simde__m512i result;
-	memcpy(x, &a, sizeof x);
-	memcpy(y, &b, sizeof y);
-	for (unsigned i = 0; i < 32; i++)
-		x[i] = (uint16_t)(x[i] << count | y[i] >> (16 - count));
-	memcpy(&result, x, sizeof result);
-	return result;
-}
-#undef _mm512_shldi_epi16
-#define _mm512_shldi_epi16 simulated_shldi_epi16
+#define SIMULATED_SHLDI(bits) \
+	static inline simde__m512i simulated_shldi_epi##bits(simde__m512i a, simde__m512i b, unsigned count) \
+	{ \
+		uint##bits##_t x[512 / bits], y[512 / bits]; \
+		simde__m512i result; \
+		memcpy(x, &a, sizeof x); \
+		memcpy(y, &b, sizeof y); \
+		for (unsigned i = 0; i < 512 / bits; i++) \
+			x[i] = (uint##bits##_t)(x[i] << count | y[i] >> (bits - count)); \
+		memcpy(&result, x, sizeof result); \
+		return result; \
+	}
 
-static inline simde__m512i simulated_shldi_epi32(simde__m512i a, simde__m512i b, unsigned count)
-{
-	uint32_t x[16], y[16];
-	simde__m512i result;
-	memcpy(x, &a, sizeof x);
-	memcpy(y, &b, sizeof y);
-	for (unsigned i = 0; i < 16; i++)
-		x[i] = x[i] << count | y[i] >> (32 - count);
-	memcpy(&result, x, sizeof result);
-	return result;
-}
+SIMULATED_SHLDI(16)
+SIMULATED_SHLDI(32)
+SIMULATED_SHLDI(64)
+#undef _mm512_shldi_epi16
 #undef _mm512_shldi_epi32
+#undef _mm512_shldi_epi64
+#define _mm512_shldi_epi16 simulated_shldi_epi16
 #define _mm512_shldi_epi32 simulated_shldi_epi32
+#define _mm512_shldi_epi64 simulated_shldi_epi64
 
 static inline simde__m512 simulated_maskz_loadu_ps(uint16_t mask, const float *from)
 {
@@ -233,79 +246,6 @@ static inline simde__m512d simulated_cvtps_pd(simde__m256 a)
 }
 #undef _mm512_cvtps_pd
 #define _mm512_cvtps_pd simulated_cvtps_pd
-
-static inline uint64_t simulated_mask_cmpge_epu8_mask(uint64_t among, simde__m512i a, simde__m512i b)
-{
-	uint8_t x[64], y[64];
-	uint64_t mask = 0;
-	memcpy(x, &a, sizeof x);
-	memcpy(y, &b, sizeof y);
-	for (unsigned i = 0; i < 64; i++)
-		mask |= (uint64_t)(x[i] >= y[i]) << i;
-	return mask & among;
-}
-#undef _mm512_mask_cmpge_epu8_mask
-#define _mm512_mask_cmpge_epu8_mask simulated_mask_cmpge_epu8_mask
-
-static inline uint64_t simulated_mask_cmpeq_epu8_mask(uint64_t among, simde__m512i a, simde__m512i b)
-{
-	uint8_t x[64], y[64];
-	uint64_t mask = 0;
-	memcpy(x, &a, sizeof x);
-	memcpy(y, &b, sizeof y);
-	for (unsigned i = 0; i < 64; i++)
-		mask |= (uint64_t)(x[i] == y[i]) << i;
-	return mask & among;
-}
-#undef _mm512_mask_cmpeq_epu8_mask
-#define _mm512_mask_cmpeq_epu8_mask simulated_mask_cmpeq_epu8_mask
-
-static inline uint64_t simulated_cmpeq_epu8_mask(simde__m512i a, simde__m512i b)
-{
-	return simulated_mask_cmpeq_epu8_mask(~(uint64_t)0, a, b);
-}
-#undef _mm512_cmpeq_epu8_mask
-#define _mm512_cmpeq_epu8_mask simulated_cmpeq_epu8_mask
-
-static inline uint32_t simulated_cmpgt_epu16_mask16(simde__m256i a, simde__m256i b)
-{
-	uint16_t x[16], y[16];
-	uint32_t mask = 0;
-	memcpy(x, &a, sizeof x);
-	memcpy(y, &b, sizeof y);
-	for (unsigned i = 0; i < 16; i++)
-		mask |= (uint32_t)(x[i] > y[i]) << i;
-	return mask;
-}
-#undef _mm256_cmpgt_epu16_mask
-#define _mm256_cmpgt_epu16_mask simulated_cmpgt_epu16_mask16
-
-static inline uint32_t simulated_testn_epi16_mask16(simde__m256i a, simde__m256i b)
-{
-	uint16_t x[16], y[16];
-	uint32_t mask = 0;
-	memcpy(x, &a, sizeof x);
-	memcpy(y, &b, sizeof y);
-	for (unsigned i = 0; i < 16; i++)
-		mask |= (uint32_t)((x[i] & y[i]) == 0) << i;
-	return mask;
-}
-#undef _mm256_testn_epi16_mask
-#define _mm256_testn_epi16_mask simulated_testn_epi16_mask16
-
-static inline simde__m512i simulated_shldi_epi64(simde__m512i a, simde__m512i b, unsigned count)
-{
-	uint64_t x[8], y[8];
-	simde__m512i result;
-	memcpy(x, &a, sizeof x);
-	memcpy(y, &b, sizeof y);
-	for (unsigned i = 0; i < 8; i++)
-		x[i] = x[i] << count | y[i] >> (64 - count);
-	memcpy(&result, x, sizeof result);
-	return result;
-}
-#undef _mm512_shldi_epi64
-#define _mm512_shldi_epi64 simulated_shldi_epi64
 
 static inline simde__m256i simulated_cvtepi64_epi32(simde__m512i a)
 {
