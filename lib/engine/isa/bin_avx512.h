@@ -5,6 +5,7 @@
  * a search of each. Up to 15 cuts need no map. Included after kernels_template.h.
  */
 
+#define BIN_REGISTER_CUTS 15 /* and a NaN fit one register */
 #define BIN_FEW 12 /* so many searches cost what 64 values at a time do */
 
 static ALWAYS_INLINE uint64_t first_lanes(size_t n)
@@ -81,13 +82,18 @@ static ALWAYS_INLINE __m512i reaches64_f32(const __m512i *cuts, __m512i at, unsi
 	return _mm512_packs_epi16(_mm512_packs_epi32(yes[0], yes[1]), _mm512_packs_epi32(yes[2], yes[3]));
 }
 
+/* Codes as packs leave them → in the order of the rows. */
+static ALWAYS_INLINE __m512i row_order_f32(__m512i code)
+{
+	return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), code);
+}
+
 #define BIN_SETS 2 /* of 64 values side by side: one search waits for its own look-ups, two fill the time */
 
 /* Codes are kept in the order of the packs; the last lines put them into that of the rows. */
 static ALWAYS_INLINE void rank_sets_f32(map16 map, const __m512i *start, const __m512i *cuts, unsigned size,
 	uint32_t steps, const __m512 x[][4], size_t n_sets, __m512i *code)
 {
-	const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
 	for (size_t j = 0; j < n_sets; j++)
 		code[j] = start64_f32(map, start, x[j]);
 	/* Whoever is beyond a cut has all ones, which is -1. */
@@ -101,7 +107,7 @@ static ALWAYS_INLINE void rank_sets_f32(map16 map, const __m512i *start, const _
 		}
 	}
 	for (size_t j = 0; j < n_sets; j++)
-		code[j] = _mm512_permutexvar_epi32(order, code[j]);
+		code[j] = row_order_f32(code[j]);
 }
 
 static ALWAYS_INLINE __m512 sum_of_four(const __m512 v[4])
@@ -147,7 +153,12 @@ static ALWAYS_INLINE bool bin_size_f32(const bin_table *t, const float *x, size_
 	return bin_steps_f32(t, x, n, size, t->narrow_map.steps, codes);
 }
 
-/* Up to 15 cuts and a NaN fit one register, in which the whole search looks. */
+/* Up to BIN_REGISTER_CUTS: the whole search looks in the register. */
+static inline uint32_t register_steps(uint32_t n_cuts)
+{
+	return n_cuts > 7 ? 4 : n_cuts > 3 ? 3 : 2;
+}
+
 static ALWAYS_INLINE __m512i search16_f32(__m512 cuts, uint32_t steps, __m512 x)
 {
 	__m512i code = _mm512_setzero_si512();
@@ -161,7 +172,6 @@ static ALWAYS_INLINE __m512i search16_f32(__m512 cuts, uint32_t steps, __m512 x)
 
 static ALWAYS_INLINE bool bin_search_f32(const bin_table *t, const float *x, size_t n, uint32_t steps, uint8_t *codes)
 {
-	const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
 	__m512 cuts = _mm512_loadu_ps(t->narrow), sum = _mm512_setzero_ps();
 	for (size_t i = 0; i < n; i += 64) {
 		__m512i c[4];
@@ -172,16 +182,21 @@ static ALWAYS_INLINE bool bin_search_f32(const bin_table *t, const float *x, siz
 			c[k] = search16_f32(cuts, steps, v);
 		}
 		__m512i code = _mm512_packus_epi16(_mm512_packus_epi32(c[0], c[1]), _mm512_packus_epi32(c[2], c[3]));
-		_mm512_mask_storeu_epi8((void *)(codes + i), wanted, _mm512_permutexvar_epi32(order, code));
+		_mm512_mask_storeu_epi8((void *)(codes + i), wanted, row_order_f32(code));
 	}
 	return _mm512_cmp_ps_mask(sum, sum, _CMP_UNORD_Q) != 0;
 }
 
 static ALWAYS_INLINE bool bin_few_f32(const bin_table *t, const float *x, size_t n, uint8_t *codes)
 {
-	if (t->n > 7)
+	switch (register_steps(t->n)) {
+	case 4:
 		return bin_search_f32(t, x, n, 4, codes);
-	return bin_search_f32(t, x, n, t->n > 3 ? 3 : 2, codes);
+	case 3:
+		return bin_search_f32(t, x, n, 3, codes);
+	default:
+		return bin_search_f32(t, x, n, 2, codes);
+	}
 }
 
 static bool bin_f32_avx512(const bin_table *t, const float *x, size_t n, void *codes)
@@ -189,7 +204,7 @@ static bool bin_f32_avx512(const bin_table *t, const float *x, size_t n, void *c
 	size_t few = n % 64 <= BIN_FEW ? n % 64 : 0, most = n - few;
 	uint8_t *to = codes;
 	bool nan = false;
-	if (most && t->n <= 15)
+	if (most && t->n <= BIN_REGISTER_CUTS)
 		nan = bin_few_f32(t, x, most, to);
 	else if (most && t->n <= 63)
 		nan = bin_size_f32(t, x, most, 64, to);
@@ -218,12 +233,26 @@ static ALWAYS_INLINE __m512i bucket8(const bin_map *map, __m512d x)
 	return _mm512_cvttpd_epi64(_mm512_min_pd(_mm512_max_pd(y, _mm512_setzero_pd()), _mm512_set1_pd(map->last)));
 }
 
-static ALWAYS_INLINE __m512i start64_f64(const bin_map *map, const __m512i start[4], const __m512d x[8])
+static ALWAYS_INLINE __m512i pack64_f64(const __m512i x[8])
 {
 	__m512i at[4];
 	for (size_t k = 0; k < 4; k++)
-		at[k] = low_halves(bucket8(map, x[2 * k]), bucket8(map, x[2 * k + 1]));
-	return pick_byte(start, _mm512_packus_epi16(_mm512_packus_epi32(at[0], at[1]), _mm512_packus_epi32(at[2], at[3])), 256);
+		at[k] = low_halves(x[2 * k], x[2 * k + 1]);
+	return _mm512_packus_epi16(_mm512_packus_epi32(at[0], at[1]), _mm512_packus_epi32(at[2], at[3]));
+}
+
+static ALWAYS_INLINE __m512i row_order_f64(__m512i code)
+{
+	return _mm512_permutexvar_epi16(_mm512_set_epi16(31, 23, 15, 7, 30, 22, 14, 6, 29, 21, 13, 5, 28, 20, 12, 4, 27, 19, 11, 3, 26, 18, 10,
+		2, 25, 17, 9, 1, 24, 16, 8, 0), code);
+}
+
+static ALWAYS_INLINE __m512i start64_f64(const bin_map *map, const __m512i start[4], const __m512d x[8])
+{
+	__m512i bucket[8];
+	for (size_t k = 0; k < 8; k++)
+		bucket[k] = bucket8(map, x[k]);
+	return pick_byte(start, pack64_f64(bucket), 256);
 }
 
 static ALWAYS_INLINE __m512i reaches64_f64(const uint8_t *bytes, __m512i at, unsigned size, const __m512d x[8])
@@ -245,15 +274,13 @@ static ALWAYS_INLINE __m512i reaches64_f64(const uint8_t *bytes, __m512i at, uns
 static ALWAYS_INLINE void rank64_f64(const bin_table *t, const __m512i *start, unsigned size, const __m512d x[8],
 	uint64_t wanted, uint8_t *codes)
 {
-	const __m512i order = _mm512_set_epi16(31, 23, 15, 7, 30, 22, 14, 6, 29, 21, 13, 5, 28, 20, 12, 4, 27, 19, 11, 3, 26,
-		18, 10, 2, 25, 17, 9, 1, 24, 16, 8, 0);
 	__m512i code = start64_f64(&t->wide_map, start, x);
 	for (uint32_t s = t->wide_map.steps; s-- > 0;) {
 		__m512i at = _mm512_add_epi8(code, _mm512_set1_epi8((char)((1 << s) - 1)));
 		__m512i yes = reaches64_f64(t->wide_bytes, at, size, x);
 		code = _mm512_add_epi8(code, _mm512_and_si512(yes, _mm512_set1_epi8((char)(1 << s))));
 	}
-	_mm512_mask_storeu_epi8((void *)codes, wanted, _mm512_permutexvar_epi16(order, code));
+	_mm512_mask_storeu_epi8((void *)codes, wanted, row_order_f64(code));
 }
 
 static ALWAYS_INLINE bool bin_size_f64(const bin_table *t, const double *x, size_t n, unsigned size, uint8_t *codes)
@@ -287,30 +314,30 @@ static ALWAYS_INLINE __m512i search16_f64(const double *cuts, uint32_t steps, __
 
 static ALWAYS_INLINE bool bin_search_f64(const bin_table *t, const double *x, size_t n, uint32_t steps, uint8_t *codes)
 {
-	const __m512i order = _mm512_set_epi16(31, 23, 15, 7, 30, 22, 14, 6, 29, 21, 13, 5, 28, 20, 12, 4, 27, 19, 11, 3, 26,
-		18, 10, 2, 25, 17, 9, 1, 24, 16, 8, 0);
 	__m512d sum = _mm512_setzero_pd();
 	for (size_t i = 0; i < n; i += 64) {
-		__m512i c[8], at[4];
+		__m512i c[8];
 		uint64_t wanted = first_lanes(n - i);
 		for (size_t k = 0; k < 8; k++) {
 			__m512d v = _mm512_maskz_loadu_pd((__mmask8)(wanted >> (8 * k)), x + i + 8 * k);
 			sum = _mm512_add_pd(sum, v);
 			c[k] = search16_f64(t->wide, steps, v);
 		}
-		for (size_t k = 0; k < 4; k++)
-			at[k] = low_halves(c[2 * k], c[2 * k + 1]);
-		__m512i code = _mm512_packus_epi16(_mm512_packus_epi32(at[0], at[1]), _mm512_packus_epi32(at[2], at[3]));
-		_mm512_mask_storeu_epi8((void *)(codes + i), wanted, _mm512_permutexvar_epi16(order, code));
+		_mm512_mask_storeu_epi8((void *)(codes + i), wanted, row_order_f64(pack64_f64(c)));
 	}
 	return _mm512_cmp_pd_mask(sum, sum, _CMP_UNORD_Q) != 0;
 }
 
 static ALWAYS_INLINE bool bin_few_f64(const bin_table *t, const double *x, size_t n, uint8_t *codes)
 {
-	if (t->n > 7)
+	switch (register_steps(t->n)) {
+	case 4:
 		return bin_search_f64(t, x, n, 4, codes);
-	return bin_search_f64(t, x, n, t->n > 3 ? 3 : 2, codes);
+	case 3:
+		return bin_search_f64(t, x, n, 3, codes);
+	default:
+		return bin_search_f64(t, x, n, 2, codes);
+	}
 }
 
 static bool bin_f64_avx512(const bin_table *t, const double *x, size_t n, void *codes)
@@ -318,7 +345,7 @@ static bool bin_f64_avx512(const bin_table *t, const double *x, size_t n, void *
 	size_t few = n % 64 <= BIN_FEW ? n % 64 : 0, most = n - few;
 	uint8_t *to = codes;
 	bool nan = false;
-	if (most && t->n <= 15)
+	if (most && t->n <= BIN_REGISTER_CUTS)
 		nan = bin_few_f64(t, x, most, to);
 	else if (most && t->n <= 63)
 		nan = bin_size_f64(t, x, most, 64, to);
