@@ -209,13 +209,21 @@ typedef struct answers {
 	size_t width;
 } answers;
 
+/* With scratch, which the caller frees. */
+static score_options contribution_options(const score_model *m)
+{
+	score_options o = SCORE_OPTIONS_INIT;
+	o.output = SCORE_OUTPUT_CONTRIBUTION;
+	o.scratch_bytes = score_contribution_scratch_bytes(m);
+	o.scratch = malloc(o.scratch_bytes);
+	assert_non_null(o.scratch);
+	return o;
+}
+
 static answers open_model(const model *m, score_isa isa, bool covers)
 {
 	answers a = {build(m, isa, covers), NULL, SCORE_OPTIONS_INIT, m->n_outputs * (FEATURES + 1)};
-	a.options.output = SCORE_OUTPUT_CONTRIBUTION;
-	a.options.scratch_bytes = score_contribution_scratch_bytes(a.model);
-	a.options.scratch = malloc(a.options.scratch_bytes);
-	assert_non_null(a.options.scratch);
+	a.options = contribution_options(a.model);
 	return a;
 }
 
@@ -404,12 +412,9 @@ static score_model *chain(uint32_t n, uint32_t features)
 
 static void sums_to_margin(score_model *m, uint32_t features)
 {
-	score_options o = SCORE_OPTIONS_INIT;
+	score_options o = contribution_options(m);
 	double *row = calloc(features, sizeof *row), *out = calloc(features + 1, sizeof *out), margin, sum = 0.0, size = 0.0;
-	o.output = SCORE_OUTPUT_CONTRIBUTION;
-	o.scratch_bytes = score_contribution_scratch_bytes(m);
-	o.scratch = malloc(o.scratch_bytes);
-	assert_true(row && out && o.scratch);
+	assert_true(row && out);
 	for (uint32_t i = 0; i < features; i++)
 		row[i] = i % 3 ? 1e9 : 2.0;
 	score_input in = score_input_rows_f64(row, 1, features);
@@ -608,7 +613,6 @@ static void derived_columns_count_as_their_inputs(void **unused)
 	score_contract c = SCORE_CONTRACT_INIT(3, 1);
 	score_builder *b = NULL;
 	score_model *m = NULL;
-	score_options o = SCORE_OPTIONS_INIT;
 	score_error error;
 	double out[12];
 	assert_int_equal(score_builder_new(&c, NULL, &b, NULL), SCORE_OK);
@@ -624,9 +628,7 @@ static void derived_columns_count_as_their_inputs(void **unused)
 		assert_int_equal(score_builder_add_tree(b, &tree, NULL), SCORE_OK);
 	}
 	assert_int_equal(score_builder_finish(b, &m, NULL), SCORE_OK);
-	o.output = SCORE_OUTPUT_CONTRIBUTION;
-	o.scratch_bytes = score_contribution_scratch_bytes(m);
-	o.scratch = malloc(o.scratch_bytes);
+	score_options o = contribution_options(m);
 	score_input in = score_input_rows_f64(rows, 3, 3);
 	assert_int_equal(score_output_width(m, &o), 4);
 	assert_int_equal(score_batch(m, &in, out, 12, &o, NULL), SCORE_OK);
@@ -660,7 +662,6 @@ static void a_hash_with_categories_is_theirs(void **unused)
 	score_contract c = SCORE_CONTRACT_INIT(3, 1);
 	score_builder *b = NULL;
 	score_model *m = NULL;
-	score_options o = SCORE_OPTIONS_INIT;
 	double out[12];
 	assert_int_equal(score_builder_new(&c, NULL, &b, NULL), SCORE_OK);
 	for (uint32_t i = 0; i < 3; i += 2)
@@ -682,9 +683,7 @@ static void a_hash_with_categories_is_theirs(void **unused)
 		assert_int_equal(score_builder_add_tree(b, &tree, NULL), SCORE_OK);
 	}
 	assert_int_equal(score_builder_finish(b, &m, NULL), SCORE_OK);
-	o.output = SCORE_OUTPUT_CONTRIBUTION;
-	o.scratch_bytes = score_contribution_scratch_bytes(m);
-	o.scratch = malloc(o.scratch_bytes);
+	score_options o = contribution_options(m);
 	score_input in = score_input_rows_f64(rows, 3, 3);
 	assert_int_equal(score_batch(m, &in, out, 12, &o, NULL), SCORE_OK);
 	for (int i = 0; i < 12; i++)
