@@ -215,6 +215,35 @@ static void imports_survive(void **state)
 }
 
 /* Models of every construct, as files. */
+/* A model, opened with each of its allocations failed in turn. */
+static void opening_survives(const random_spec *spec)
+{
+	score_model *model = random_model(spec);
+	void *bytes = NULL;
+	subject s = {.format = SCORE_FORMAT_AUTO};
+	assert_int_equal(score_model_save_memory(model, NULL, &bytes, &s.size, NULL), SCORE_OK);
+	s.data = bytes;
+	assert_true(fail_each(&s, "random", 0) > 5);
+	assert_true(fail_each(&s, "random", 1) > 5);
+	score_model_free_bytes(model, bytes, s.size);
+	score_model_free(model);
+}
+
+/* Every way in which the engine lays trees out: heaps, masks, blocks, levels, pages of codes of one byte and of two. */
+static void trees_of_every_shape_survive(void **state)
+{
+	static const struct {
+		uint32_t leaves, leafwise, levels, cuts;
+	} shapes[] = {{64, 0, 0, 100}, {30, 1, 0, 100}, {200, 0, 0, 100}, {64, 0, 6, 100}, {900, 0, 0, 100}, {900, 0, 0, 600}};
+	(void)state;
+	for (unsigned i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
+		const random_spec spec = {.seed = 60 + i, .n_features = 6, .n_outputs = 1, .n_trees = 4, .max_leaves = shapes[i].leaves,
+			.leafwise = shapes[i].leafwise, .most_levels = shapes[i].levels, .all_levels = shapes[i].levels != 0,
+			.cuts_per_feature = shapes[i].cuts, .compare = SCORE_F32, .sum = SCORE_F64};
+		opening_survives(&spec);
+	}
+}
+
 static void random_models_survive(void **state)
 {
 	(void)state;
@@ -222,15 +251,7 @@ static void random_models_survive(void **state)
 		random_spec spec = {.seed = 40 + i, .n_features = 6, .n_outputs = 1 + i % 2, .n_trees = 4, .max_leaves = 12,
 			.cuts_per_feature = 9, .category_features = i, .vector_leaves = i == 1, .n_derived = 2 * i, .linear_leaves = i == 2,
 			.compare = SCORE_F64, .sum = SCORE_F64};
-		score_model *model = random_model(&spec);
-		void *bytes = NULL;
-		subject s = {.format = SCORE_FORMAT_AUTO};
-		assert_int_equal(score_model_save_memory(model, NULL, &bytes, &s.size, NULL), SCORE_OK);
-		s.data = bytes;
-		assert_true(fail_each(&s, "random", 0) > 5);
-		assert_true(fail_each(&s, "random", 1) > 5);
-		score_model_free_bytes(model, bytes, s.size);
-		score_model_free(model);
+		opening_survives(&spec);
 	}
 }
 
@@ -239,6 +260,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(imports_survive),
 		cmocka_unit_test(random_models_survive),
+		cmocka_unit_test(trees_of_every_shape_survive),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

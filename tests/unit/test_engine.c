@@ -186,6 +186,8 @@ static void check_predictions(const bench *b)
 	o.scratch = b->scratch;
 	o.scratch_bytes = b->scratch_bytes;
 	check(b, &in, N_ROWS, &o, expected, "predictions");
+	in.n_rows = 20;
+	check(b, &in, 20, &o, expected, "predictions of few rows");
 	free(expected);
 }
 
@@ -706,7 +708,8 @@ static void pages_of_every_kind(void **state)
 		s.leafwise = i & 1;
 		s.has_covers = i & 2 ? 1 : 0;
 		s.n_outputs = i % 3 ? 1 : 3;
-		s.vector_leaves = i == 6;
+		s.vector_leaves = i == 0 || i == 6;
+		s.linear_leaves = i == 4;
 		s.compare = s.sum = i & 4 ? SCORE_F64 : SCORE_F32;
 		check_deep(s, 3000, cases[i].cuts > 255 ? SHORT_NODES : SMALL_NODES, cases[i].pages);
 	}
