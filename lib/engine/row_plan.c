@@ -20,7 +20,8 @@ typedef struct layout {
 	uint32_t *blocks_of, *values_of, *first_step;
 	row_block *blocks;
 	uint32_t n_blocks; /* of the trees before the one at hand */
-	sl_vector sides;   /* forest_side: what each block of the tree at hand begins with */
+	forest_side sides[MOST_LEAVES]; /* what each block of the tree at hand begins with */
+	uint32_t n_sides;
 	void *values;     /* NULL: the forest's own serve */
 } layout;
 
@@ -98,30 +99,26 @@ static uint32_t lay_levels(const engine *e, forest_side whole, uint32_t depth, u
 }
 
 /* An exit of the tree at hand, counted from its block `from`; a split becomes the next block. */
-static bool lay_exit(layout *l, const forest_tree *t, const forest_side *side, size_t from, row_exit *to)
+static void lay_exit(layout *l, const forest_tree *t, const forest_side *side, uint32_t from, row_exit *to)
 {
 	if (forest_is_leaf(side)) {
 		*to = (row_exit)(ROW_LEAF | (side->leaf - t->first_leaf));
-		return true;
+		return;
 	}
-	*to = (row_exit)(l->sides.length - from);
-	return sl_vector_push(&l->sides, side, 1);
+	*to = (row_exit)(l->n_sides - from);
+	l->sides[l->n_sides++] = *side;
 }
 
-static bool lay_block(layout *l, const forest_tree *t, size_t number)
+static void lay_block(layout *l, const forest_tree *t, uint32_t number)
 {
 	heap_place exits[1 << ROW_BLOCK_DEPTH];
 	row_block *block = l->blocks + l->n_blocks + number;
 	memset(block->cuts, UINT8_MAX, sizeof block->cuts);
 	for (size_t i = 0; i < 1 << ROW_BLOCK_DEPTH; i++)
 		block->exits[i] = ROW_LEAF;
-	const forest_side side = *(const forest_side *)sl_vector_at(&l->sides, number);
-	uint32_t n = lay_levels(l->e, side, ROW_BLOCK_DEPTH, block->columns, block->cuts, exits);
-	for (uint32_t i = 0; i < n; i++) {
-		if (!lay_exit(l, t, &exits[i].side, number, block->exits + exits[i].at))
-			return false;
-	}
-	return true;
+	uint32_t n = lay_levels(l->e, l->sides[number], ROW_BLOCK_DEPTH, block->columns, block->cuts, exits);
+	for (uint32_t i = 0; i < n; i++)
+		lay_exit(l, t, &exits[i].side, number, block->exits + exits[i].at);
 }
 
 /* Levels of a tree that its heap has. Where one block ends all paths, it is a full one, so that there are fewer. */
@@ -132,12 +129,11 @@ static uint32_t heap_levels(const forest_tree *t)
 }
 
 /* Every third level below the heap begins with blocks. */
-static size_t count_blocks(const forest *f, const forest_tree *t)
+static uint32_t count_blocks(const forest *f, const forest_tree *t)
 {
 	heap_place open[MOST_LEAVES]; /* `at`: levels above */
 	const uint32_t levels = heap_levels(t);
-	uint32_t n = 0;
-	size_t n_blocks = 0;
+	uint32_t n = 0, n_blocks = 0;
 	open[n++] = (heap_place){forest_whole(t), 0};
 	while (n) {
 		const heap_place place = open[--n];
@@ -150,7 +146,7 @@ static size_t count_blocks(const forest *f, const forest_tree *t)
 	return n_blocks;
 }
 
-static bool lay_tree(layout *l, uint32_t tree)
+static void lay_tree(layout *l, uint32_t tree)
 {
 	const forest_tree *t = l->e->f->trees + tree;
 	heap_place exits[1 << ROW_HEAP_DEPTH];
@@ -161,21 +157,16 @@ static bool lay_tree(layout *l, uint32_t tree)
 		l->values_of[tree] = tree << ROW_HEAP_DEPTH;
 		for (uint32_t i = 0; i < n && l->values; i++)
 			put_value(l, ((size_t)tree << ROW_HEAP_DEPTH) + exits[i].at, exits[i].side.leaf);
-		return true;
+		return;
 	}
 	l->blocks_of[tree] = l->n_blocks;
-	l->sides.length = 0;
+	l->n_sides = 0;
 	row_exit *to = l->exits + ((size_t)tree << ROW_HEAP_DEPTH);
-	for (uint32_t i = 0; i < n; i++) {
-		if (!lay_exit(l, t, &exits[i].side, 0, to + (exits[i].at << missing)))
-			return false;
-	}
-	for (size_t number = 0; number < l->sides.length; number++) {
-		if (!lay_block(l, t, number))
-			return false;
-	}
-	l->n_blocks += (uint32_t)l->sides.length;
-	return true;
+	for (uint32_t i = 0; i < n; i++)
+		lay_exit(l, t, &exits[i].side, 0, to + (exits[i].at << missing));
+	for (uint32_t number = 0; number < l->n_sides; number++)
+		lay_block(l, t, number);
+	l->n_blocks += l->n_sides;
 }
 
 /* Tree `lane` of a portion. */
@@ -243,12 +234,12 @@ static bool lay_portions(layout *l, sl_arena *arena)
 static bool take_blocks(layout *l, size_t n, sl_arena *arena)
 {
 	const forest *f = l->e->f;
-	size_t n_blocks = 0;
+	uint32_t n_blocks = 0; /* at most one per split */
 	for (uint32_t t = 0; t < f->n_trees; t++)
 		n_blocks += count_blocks(f, f->trees + t);
 	l->blocks_of = sl_arena_alloc(arena, n, sizeof *l->blocks_of);
 	l->exits = sl_arena_alloc(arena, n << ROW_HEAP_DEPTH, sizeof *l->exits);
-	l->blocks = n_blocks <= UINT32_MAX ? alloc_lines(arena, n_blocks, sizeof *l->blocks) : NULL;
+	l->blocks = alloc_lines(arena, n_blocks, sizeof *l->blocks);
 	for (size_t i = 0; l->exits && i < n << ROW_HEAP_DEPTH; i++)
 		l->exits[i] = ROW_LEAF;
 	return l->blocks_of && l->exits && l->blocks;
@@ -275,10 +266,8 @@ static bool lay_heaps(layout *l, row_plan *plan, sl_arena *arena)
 		return false;
 	for (size_t t = 0; t < n; t++)
 		memset(l->heaps[t].cuts, UINT8_MAX, sizeof l->heaps[t].cuts);
-	for (uint32_t t = 0; t < f->n_trees; t++) {
-		if (!lay_tree(l, t))
-			return false;
-	}
+	for (uint32_t t = 0; t < f->n_trees; t++)
+		lay_tree(l, t);
 	return true;
 }
 
@@ -352,10 +341,8 @@ score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error)
 		return SCORE_OK;
 	row_plan plan = {.shape = shape_of(e), .wide_codes = e->n_columns > 64};
 	plan.row_cost = row_cost(e, plan.shape);
-	sl_vector_init(&l.sides, &arena->allocator, sizeof(forest_side));
 	bool done = lay_trees(&l, &plan, arena);
 	size_t bytes = l.n_blocks * sizeof(row_block) + e->f->n_trees * sizeof(row_heap);
-	sl_vector_free(&l.sides);
 	if (!done)
 		return sl_fail_memory(error, bytes);
 	e->rows = plan;
