@@ -343,12 +343,12 @@ static void many_outputs(void **state)
 {
 	(void)state;
 	static const score_link links[] = {SCORE_LINK_SOFTMAX_XGBOOST, SCORE_LINK_ARGMAX, SCORE_LINK_SOFTMAX,
-		SCORE_LINK_OVR_NORMALISED};
-	for (uint64_t seed = 40; seed < 44; seed++) {
+		SCORE_LINK_OVR_NORMALISED, SCORE_LINK_ARGMAX, SCORE_LINK_ARGMAX};
+	for (uint64_t seed = 40; seed < 46; seed++) {
 		random_spec s = base_spec(seed);
-		s.n_outputs = seed == 43 ? 90 : 3;
+		s.n_outputs = seed == 43 ? 90 : seed > 43 ? 6 : 3;
 		s.n_trees = s.n_outputs * 9;
-		s.max_leaves = 20;
+		s.max_leaves = seed == 45 ? 900 : 20;
 		s.link = links[seed - 40];
 		s.sum = seed & 1 ? SCORE_F64 : SCORE_F32;
 		check_spec(s);
