@@ -65,11 +65,7 @@ static void bin_feature(const engine *e, uint32_t used, const values *v, void *c
 /* Columns of floats that lie densely in the caller's memory, none of them missing by a bitmap, are binned where they are. */
 static const float *in_place(const input_view *view, uint32_t feature, int64_t first, size_t n)
 {
-	if (!view->columns)
-		return NULL;
-	const score_column *c = view->columns + input_column(view, feature);
-	const float *floats = input_dense(view, feature, SCORE_F32, first);
-	return floats && c->validity && !input_all_valid(c->validity, c->offset + first, n) ? NULL : floats;
+	return view->columns ? input_dense_valid(view, feature, SCORE_F32, first, n) : NULL;
 }
 
 static values derive(const engine *e, const input_view *view, uint32_t column, row_range rows, void *tile)

@@ -311,19 +311,6 @@ typedef lanes lanes_in_memory __attribute__((may_alias));
 
 /* ---- linear models --------------------------------------------------------------------------------------------- */
 
-#define LINEAR_VALUE float
-#define LINEAR_SUM float
-#define LINEAR_NAME(name) ISA_NAME(name##_f32)
-#include "linear_template.h"
-#define LINEAR_VALUE float
-#define LINEAR_SUM double
-#define LINEAR_NAME(name) ISA_NAME(name##_mixed)
-#include "linear_template.h"
-#define LINEAR_VALUE double
-#define LINEAR_SUM double
-#define LINEAR_NAME(name) ISA_NAME(name##_f64)
-#include "linear_template.h"
-
 #ifdef HAVE_TILES
 #define KEEP_IN_REGISTER(pointer) __asm__("" : "+r"(pointer))
 /* Compilers would finish one of two sums first and keep what the other needs, more than there are registers. */
@@ -407,4 +394,17 @@ static ALWAYS_INLINE bool wide_has_nan(wide_sums sums)
 #define TILE_NAME(name) ISA_NAME(name##_f64)
 #include "linear_tiles_template.h"
 #endif
+
+#define LINEAR_VALUE float
+#define LINEAR_SUM float
+#define LINEAR_NAME(name) ISA_NAME(name##_f32)
+#include "linear_template.h"
+#define LINEAR_VALUE float
+#define LINEAR_SUM double
+#define LINEAR_NAME(name) ISA_NAME(name##_mixed)
+#include "linear_template.h"
+#define LINEAR_VALUE double
+#define LINEAR_SUM double
+#define LINEAR_NAME(name) ISA_NAME(name##_f64)
+#include "linear_template.h"
 #endif

@@ -7,8 +7,9 @@
  */
 #include "parts.h"
 
-#define TILE_BYTES 2048u  /* values of some features */
-#define SUMS 128u         /* rows times outputs whose sums are kept */
+#define TILE_BYTES 4096u  /* values of some features */
+#define SUM_BYTES 2048u   /* of rows times outputs whose sums are kept */
+#define CACHED_BYTES (512u << 10) /* of columns, which need not be asked for */
 #define DIRECT_ROWS 1024u /* of a block whose sums go where margins do */
 #define NARROW_RUN 16u    /* doubles on their way to floats */
 #define NARROW_FEATURES 128u /* of whole rows; and what is left, if that is less than a kernel takes */
@@ -24,10 +25,12 @@ typedef struct linear_plan {
 	linear_kernel *kernel;
 	size_t value_bytes; /* floats or doubles in the columns */
 	bool via_double;    /* the contract compares in double and sums in float: values become double first */
+	bool asks;          /* columns are not in the cache: ask for them before they are summed */
 	bool transposes;    /* 16 adjacent floats of each row at once */
 	size_t tile;        /* whole rows of floats or doubles go through a kernel in such numbers, or 0 */
 	bool narrows;       /* these rows are doubles, the kernel's are floats */
-	bool direct;        /* the kernel's sums need no place of their own */
+	bool direct;        /* the kernel's sums need no place of their own: rows */
+	bool sums_in_out;   /* the same of columns */
 	size_t few;         /* up to so many rows of adjacent values need no kernel, or 0 */
 } linear_plan;
 
@@ -36,8 +39,8 @@ typedef struct linear_block {
 	row_range rows;
 	uint32_t first, n; /* outputs */
 	union {
-		float f32[SUMS];
-		double f64[SUMS];
+		float f32[SUM_BYTES / sizeof(float)];
+		double f64[SUM_BYTES / sizeof(double)];
 	} sums;
 	_Alignas(64) char tile[TILE_BYTES];
 } linear_block;
@@ -76,6 +79,8 @@ static linear_plan make_plan(const engine *e, const input_view *view, size_t wid
 	}
 	p.transposes = p.value_bytes == sizeof(float) && view->data && view->dtype == SCORE_F32 && !view->column_of_feature &&
 		view->column_stride == (int64_t)sizeof(float) && e->f->n_features >= LINEAR_FEATURES;
+	p.asks = view->columns && (size_t)view->n_rows > CACHED_BYTES / p.value_bytes / (e->f->n_features + 1);
+	p.sums_in_out = view->columns && c->sum != SCORE_F32 && width == 1 && c->n_outputs == 1;
 	choose_rows_kernel(&p, width);
 	return p;
 }
@@ -97,14 +102,18 @@ score_status engine_make_linear(engine *e, sl_arena *arena, score_error *error)
 
 /* ---- values of some features ------------------------------------------------------------------------------- */
 
+/* The type of the values that the kernel takes. */
+static score_dtype value_type(const linear_plan *p)
+{
+	return p->value_bytes == sizeof(float) ? SCORE_F32 : SCORE_F64;
+}
+
 /* Where a feature's values lie densely in the caller's memory, in the type that the kernel takes. */
-static const void *in_place(const linear_plan *p, uint32_t feature, int64_t first)
+static const void *in_place(const linear_plan *p, uint32_t feature, row_range rows)
 {
 	if (!p->view->columns || feature >= p->e->f->n_features)
 		return NULL;
-	if (p->view->columns[input_column(p->view, feature)].validity)
-		return NULL;
-	return input_dense(p->view, feature, p->value_bytes == sizeof(float) ? SCORE_F32 : SCORE_F64, first);
+	return input_dense_valid(p->view, feature, value_type(p), rows.first, rows.n);
 }
 
 static void fetch_via_double(const linear_plan *p, uint32_t feature, row_range rows, float *out)
@@ -157,27 +166,55 @@ static void transpose_features(const linear_plan *p, uint32_t feature, linear_bl
 		run->columns[i] = tile + (feature - from + i) * LINEAR_ROWS;
 }
 
+/* Columns lie far apart: ask for those of the next run of features or, behind the last, for the next block's first ones. */
+static void prefetch_columns(const linear_plan *p, uint32_t feature, row_range rows)
+{
+#if defined(__GNUC__)
+	uint32_t n_features = p->e->f->n_features;
+	if (feature >= n_features) {
+		rows.first += (int64_t)rows.n;
+		feature = 0;
+	}
+	if (rows.first + (int64_t)rows.n > p->view->n_rows)
+		return;
+	for (uint32_t end = feature + LINEAR_FEATURES; feature < end && feature < n_features; feature++) {
+		const char *from = input_dense(p->view, feature, value_type(p), rows.first);
+		for (size_t i = 0; from && i < rows.n * p->value_bytes; i += SL_CACHE_LINE)
+			__builtin_prefetch(from + i, 0, 2);
+	}
+#else
+	(void)p, (void)feature, (void)rows;
+#endif
+}
+
+static void fetch_column(const linear_plan *p, uint32_t feature, row_range rows, void *column)
+{
+	if (p->via_double)
+		fetch_via_double(p, feature, rows, column);
+	else if (p->value_bytes == sizeof(float))
+		input_column_f32(p->e->f, p->view, feature, rows.first, rows.n, column);
+	else
+		input_column_f64(p->e->f, p->view, feature, rows.first, rows.n, column);
+}
+
+/* As many features as a run has room for, or the tile, where they do not lie in place. */
 static void fetch_features(const linear_plan *p, uint32_t feature, linear_block *b, linear_run *run)
 {
-	size_t column_bytes = b->rows.n * p->value_bytes, n = TILE_BYTES / column_bytes;
-	const forest *f = p->e->f;
-	uint32_t left = forest_columns(f) - feature;
-	n = n < LINEAR_FEATURES ? n : LINEAR_FEATURES;
-	run->n_features = left < n ? left : n;
-	for (size_t i = 0; i < run->n_features; i++) {
-		uint32_t at = feature + (uint32_t)i;
-		void *column = b->tile + i * column_bytes;
-		run->columns[i] = in_place(p, at, b->rows.first);
-		if (run->columns[i])
+	size_t column_bytes = b->rows.n * p->value_bytes, used = 0, n = 0;
+	uint32_t left = forest_columns(p->e->f) - feature;
+	for (; n < left && n < LINEAR_FEATURES; n++) {
+		run->columns[n] = in_place(p, feature + (uint32_t)n, b->rows);
+		if (run->columns[n])
 			continue;
-		run->columns[i] = column;
-		if (p->via_double)
-			fetch_via_double(p, at, b->rows, column);
-		else if (p->value_bytes == sizeof(float))
-			input_column_f32(f, p->view, at, b->rows.first, b->rows.n, column);
-		else
-			input_column_f64(f, p->view, at, b->rows.first, b->rows.n, column);
+		if (used + column_bytes > TILE_BYTES)
+			break;
+		run->columns[n] = b->tile + used;
+		fetch_column(p, feature + (uint32_t)n, b->rows, b->tile + used);
+		used += column_bytes;
 	}
+	run->n_features = n;
+	if (p->asks)
+		prefetch_columns(p, feature + (uint32_t)n, b->rows);
 }
 
 /* ---- sums ---------------------------------------------------------------------------------------------------- */
@@ -259,10 +296,11 @@ static void add_narrowed_rows(const linear_plan *p, linear_block *b)
 	}
 }
 
-static void add_features(const linear_plan *p, linear_block *b)
+/* Sums of the block's outputs stand at `sums`, floats or doubles. */
+static void add_features(const linear_plan *p, linear_block *b, void *sums)
 {
 	const forest *f = p->e->f;
-	size_t n_outputs = f->contract.n_outputs;
+	size_t n_outputs = f->contract.n_outputs, sum_bytes = f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
 	linear_run run = {.n_rows = b->rows.n, .n_outputs = n_outputs, .skip_missing = f->linear_skip_missing != 0};
 	for (uint32_t i = f->linear_first; i < forest_columns(f); i += (uint32_t)run.n_features) {
 		if (p->transposes && i < f->n_features)
@@ -270,11 +308,8 @@ static void add_features(const linear_plan *p, linear_block *b)
 		else
 			fetch_features(p, i, b, &run);
 		const double *weights = f->linear_weights + (size_t)(i - f->linear_first) * n_outputs + b->first;
-		for (size_t o = 0; o < b->n; o++) {
-			size_t at = o * b->rows.n;
-			p->kernel(&run, weights + o,
-				f->contract.sum == SCORE_F32 ? (void *)(b->sums.f32 + at) : (void *)(b->sums.f64 + at));
-		}
+		for (size_t o = 0; o < b->n; o++)
+			p->kernel(&run, weights + o, (char *)sums + o * b->rows.n * sum_bytes);
 	}
 }
 
@@ -313,23 +348,51 @@ static void take_largest(const forest *f, linear_block *b, double *best_margin, 
 	}
 }
 
+/* Of a model of one output, behind all features' sums if the base is last. */
+static void finish_directly(const forest *f, size_t n, double *out)
+{
+	for (size_t r = 0; r < n && f->contract.base_position != SCORE_BASE_FIRST; r++)
+		out[r] = forest_finish_margin(&f->contract, out[r], f->base[0], 1);
+}
+
+static double first_base(const forest *f)
+{
+	return f->contract.base_position == SCORE_BASE_FIRST ? f->base[0] : 0.0;
+}
+
+/* Columns of a model of one output. */
+static void score_columns(const linear_plan *p, row_range rows, double *out)
+{
+	const forest *f = p->e->f;
+	double start = first_base(f);
+	linear_block b;
+	b.rows = rows;
+	b.first = 0;
+	b.n = 1;
+	for (size_t r = 0; r < rows.n; r++)
+		out[r] = start;
+	add_features(p, &b, out);
+	finish_directly(f, rows.n, out);
+}
+
 /* Whole tiles of a model of one output. */
 static void score_directly(const linear_plan *p, row_range rows, double *out)
 {
-	const forest *f = p->e->f;
-	bool base_first = f->contract.base_position == SCORE_BASE_FIRST;
 	linear_rows in = whole_rows(p, rows);
 	in.out = out;
-	in.start = base_first ? f->base[0] : 0.0;
+	in.start = first_base(p->e->f);
 	run_tiles(p, &in, 0, NULL);
-	for (size_t r = 0; r < rows.n && !base_first; r++)
-		out[r] = forest_finish_margin(&f->contract, out[r], f->base[0], 1);
+	finish_directly(p->e->f, rows.n, out);
 }
 
 static void score_block(const linear_plan *p, row_range rows, size_t width, double *out)
 {
 	if (p->direct && rows.n % p->tile == 0) {
 		score_directly(p, rows, out);
+		return;
+	}
+	if (p->sums_in_out) {
+		score_columns(p, rows, out);
 		return;
 	}
 	const forest *f = p->e->f;
@@ -346,7 +409,7 @@ static void score_block(const linear_plan *p, row_range rows, size_t width, doub
 		else if (whole)
 			add_rows(p, &b);
 		else
-			add_features(p, &b);
+			add_features(p, &b, &b.sums);
 		if (width < n_outputs) {
 			take_largest(f, &b, best_margin, out);
 			continue;
@@ -364,7 +427,7 @@ static void score_parts(const linear_plan *p, const engine_call *call, row_range
 	double margins[ROWS * FOREST_MAX_PART_OUTPUTS], *out = engine_row_out(call, rows.first, width);
 	linear_plan plain = *p;
 	plain.tile = plain.few = 0;
-	plain.direct = false;
+	plain.direct = plain.sums_in_out = false;
 	for (size_t done = 0, n; done < rows.n; done += n) {
 		n = rows.n - done < ROWS ? rows.n - done : ROWS;
 		score_block(&plain, (row_range){rows.first + (int64_t)done, n}, f->contract.n_outputs, margins);
@@ -383,8 +446,10 @@ void engine_linear(const engine *e, const engine_call *call, row_range rows)
 		return;
 	}
 	/* Columns and whole rows like long runs, and a single output leaves room for them. */
-	size_t block = (call->view->columns || plan.tile) && f->contract.n_outputs == 1 ? SUMS : LINEAR_ROWS;
+	size_t sums = SUM_BYTES / (f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double));
+	size_t block = (call->view->columns || plan.tile) && f->contract.n_outputs == 1 ? sums : LINEAR_ROWS;
 	block = plan.direct ? DIRECT_ROWS : plan.narrows && plan.tile ? plan.tile : block;
+	block = plan.sums_in_out ? TILE_BYTES / plan.value_bytes : block;
 	bool links = call->output == SCORE_OUTPUT_PREDICTION && width >= f->contract.n_outputs &&
 		f->link != SCORE_LINK_IDENTITY;
 	for (size_t done = 0, n; done < rows.n; done += n) {

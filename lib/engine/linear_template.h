@@ -1,7 +1,7 @@
 /*
  * Weighted sums of some features: rows are lanes, so that a row's additions keep their order. Included once per type of
  * values and sums, with LINEAR_VALUE, LINEAR_SUM and LINEAR_NAME. Plain C that compilers vectorise; four features at a
- * time, so that sums are loaded and stored once for the four.
+ * time, so that sums are loaded and stored once for the four. With HAVE_TILES, linear_tiles_template.h has LINEAR_NAME(whole).
  */
 
 /* A missing value leaves the sum as it is. The sum is made in any case and then not taken: no branch, and no multiply by
@@ -43,14 +43,22 @@ static ALWAYS_INLINE void LINEAR_NAME(rows)(const linear_run *run, size_t first,
 	memcpy(sums + first, s, n_rows * sizeof *s);
 }
 
+#ifndef HAVE_TILES
+static ALWAYS_INLINE void LINEAR_NAME(whole)(const linear_run *run, size_t row, bool skip_missing, const double *weights,
+	LINEAR_SUM *sums)
+{
+	/* In this build the number of rows is a constant. */
+	LINEAR_NAME(rows)(run, row, LINEAR_ROWS, skip_missing, weights, sums);
+}
+#endif
+
 static void LINEAR_NAME(linear)(const linear_run *run, const double *weights, void *sums)
 {
 	size_t r = 0;
-	/* In these builds the number of rows is a constant. */
 	for (; r + LINEAR_ROWS <= run->n_rows && run->skip_missing; r += LINEAR_ROWS)
-		LINEAR_NAME(rows)(run, r, LINEAR_ROWS, true, weights, sums);
+		LINEAR_NAME(whole)(run, r, true, weights, sums);
 	for (; r + LINEAR_ROWS <= run->n_rows; r += LINEAR_ROWS)
-		LINEAR_NAME(rows)(run, r, LINEAR_ROWS, false, weights, sums);
+		LINEAR_NAME(whole)(run, r, false, weights, sums);
 	if (r < run->n_rows)
 		LINEAR_NAME(rows)(run, r, run->n_rows - r, run->skip_missing, weights, sums);
 }

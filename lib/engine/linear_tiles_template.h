@@ -3,7 +3,7 @@
  * in registers and added, feature after feature, so that rows are lanes and each row's additions keep their order. Included
  * once per type of values and sums with TILE_VALUE (float, double), TILE_VECTOR, TILE_LANES and TILE(name), the vocabulary's words for
  * values; TILE_SUM, TILE_SUMS (a sum per lane) and TILE_ADD(name), its words for sums; and TILE_NAME(name) for this file's. Whole
- * groups of rows only.
+ * groups of rows only. Values that are columns already need no tile.
  */
 
 /* Cache lines that a tile is made of, if rows lie densely. */
@@ -135,6 +135,22 @@ static void TILE_NAME(linear_rows)(const linear_rows *in, const TILE_SUM *weight
 		for (size_t o = 0; o < in->n_sums; o++)
 			TILE_ADD(store)(sums + o * in->n_rows + r, s[o]);
 	}
+}
+
+/* LINEAR_ROWS rows of columns, from `row` on: their sums stay in registers. */
+static ALWAYS_INLINE void TILE_NAME(whole)(const linear_run *run, size_t row, bool skip_missing, const double *weights, TILE_SUM *sums)
+{
+	enum { TILE_VECTORS = LINEAR_ROWS / TILE_LANES };
+	TILE_SUMS s[TILE_VECTORS];
+	for (size_t k = 0; k < TILE_VECTORS; k++)
+		s[k] = TILE_ADD(load)(sums + row + k * TILE_LANES);
+	for (size_t f = 0; f < run->n_features; f++, weights += run->n_outputs) {
+		const TILE_VALUE *column = (const TILE_VALUE *)run->columns[f] + row;
+		for (size_t k = 0; k < TILE_VECTORS; k++)
+			s[k] = TILE_ADD(step)(s[k], TILE(load)(column + k * TILE_LANES), (TILE_SUM)*weights, skip_missing);
+	}
+	for (size_t k = 0; k < TILE_VECTORS; k++)
+		TILE_ADD(store)(sums + row + k * TILE_LANES, s[k]);
 }
 #undef TILE_VALUE
 #undef TILE_SUM

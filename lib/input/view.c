@@ -162,11 +162,16 @@ static uint32_t lowest_bit(uint64_t word)
 
 bool input_all_valid(const uint8_t *validity, int64_t element, size_t n)
 {
-	for (size_t i = 0; i < n; i += 64) {
-		if (missing_word(validity, element + (int64_t)i, n - i))
+	size_t head = (size_t)(-element & 7);
+	head = head < n ? head : n;
+	if (head && missing_word(validity, element, head))
+		return false;
+	const uint8_t *from = validity + ((element + (int64_t)head) >> 3);
+	for (n -= head; n >= 64; n -= 64, from += 8) {
+		if (sl_load_le64(from) != UINT64_MAX)
 			return false;
 	}
-	return true;
+	return n == 0 || !missing_word(from, 0, n);
 }
 
 /* A half as a float, exactly. */

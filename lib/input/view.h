@@ -105,4 +105,12 @@ static inline const void *input_dense(const input_view *view, uint32_t feature, 
 	return (const char *)c->values + (c->offset + first) * size;
 }
 
+/* The same if no bitmap marks one of these `n` as missing. */
+static inline const void *input_dense_valid(const input_view *view, uint32_t feature, score_dtype dtype, int64_t first, size_t n)
+{
+	const score_column *c = view->columns + input_column(view, feature);
+	const void *values = input_dense(view, feature, dtype, first);
+	return values && c->validity && !input_all_valid(c->validity, c->offset + first, n) ? NULL : values;
+}
+
 #endif

@@ -19,10 +19,9 @@
 #include "random_columns.h"
 #include "random_model.h"
 
-#define N_ROWS 300
-
 typedef struct spec {
 	uint32_t n_features, n_outputs;
+	size_t n_rows;               /* 0: 300 */
 	score_dtype compare, sum;
 	score_base_position base_position;
 	int skip_missing;
@@ -93,7 +92,7 @@ static score_model *make_model(const spec *s, score_isa isa, uint64_t *state)
 static void compute_expected(fixture *x)
 {
 	const forest *f = x->model->f;
-	for (size_t r = 0; r < N_ROWS; r++) {
+	for (size_t r = 0; r < x->s.n_rows; r++) {
 		double *margins = x->margins + r * x->s.n_outputs;
 		forest_margins(f, x->rows + r * x->s.n_features, 0, 0, margins);
 		engine_link_row(f, 1, margins, x->expected + r * x->width);
@@ -133,10 +132,10 @@ static void check_both(const fixture *x, const score_input *in, const score_plan
 /* Rows in exactly as much memory as they need, so that a read beyond them shows under a sanitizer. */
 static void check_rows(const fixture *x, score_dtype type)
 {
-	static const size_t sizes[] = {1, 2, 3, 15, 16, 17, 63, 64, 65, 100, 128, 255, 256, 257, N_ROWS};
+	const size_t sizes[] = {1, 2, 3, 15, 16, 17, 63, 64, 65, 100, 128, 255, 256, 257, x->s.n_rows};
 	size_t nf = x->s.n_features, size = type == SCORE_F32 ? sizeof(float) : sizeof(double);
 	for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-		size_t n = sizes[i], from = (i * 37) % (N_ROWS - n + 1);
+		size_t n = sizes[i], from = (i * 37) % (x->s.n_rows - n + 1);
 		char *copy = malloc(n * nf * size);
 		for (size_t k = 0; k < n * nf; k++) {
 			double value = x->rows[from * nf + k];
@@ -155,18 +154,18 @@ static void check_strides(const fixture *x, score_dtype type)
 {
 	size_t nf = x->s.n_features, wide = nf + 3, size = type == SCORE_F32 ? sizeof(float) : sizeof(double);
 	for (int backwards = 0; backwards < 2; backwards++) {
-		char *copy = calloc(N_ROWS * wide, size);
-		for (size_t r = 0; r < N_ROWS; r++) {
+		char *copy = calloc(x->s.n_rows * wide, size);
+		for (size_t r = 0; r < x->s.n_rows; r++) {
 			for (size_t c = 0; c < nf; c++) {
 				double value = x->rows[r * nf + c];
 				float narrow = (float)value;
-				size_t at = (N_ROWS - 1 - r) * wide + (backwards ? nf - 1 - c : c);
+				size_t at = (x->s.n_rows - 1 - r) * wide + (backwards ? nf - 1 - c : c);
 				memcpy(copy + at * size, type == SCORE_F32 ? (void *)&narrow : (void *)&value, size);
 			}
 		}
-		score_input in = score_input_rows_f32((float *)(void *)copy, N_ROWS, (uint32_t)nf);
+		score_input in = score_input_rows_f32((float *)(void *)copy, (int64_t)x->s.n_rows, (uint32_t)nf);
 		in.dtype = type;
-		in.u.rows.data = copy + ((N_ROWS - 1) * wide + (backwards ? nf - 1 : 0)) * size;
+		in.u.rows.data = copy + ((x->s.n_rows - 1) * wide + (backwards ? nf - 1 : 0)) * size;
 		in.u.rows.row_stride_bytes = -(int64_t)(wide * size);
 		in.u.rows.column_stride_bytes = backwards ? -(int64_t)size : (int64_t)size;
 		check_both(x, &in, NULL, 0, backwards ? "backwards" : "last row first");
@@ -174,18 +173,18 @@ static void check_strides(const fixture *x, score_dtype type)
 	}
 }
 
-/* Dense floats and doubles, an offset, missing by bitmap, strided ones, small integers; `mixed` takes turns. */
+/* Dense floats and doubles, an offset, missing by bitmap, strided ones, a bitmap without a missing one; `mixed` takes turns. */
 static void check_columns(const fixture *x, score_dtype type, bool mixed)
 {
 	size_t nf = x->s.n_features, size = type == SCORE_F32 ? sizeof(float) : sizeof(double);
 	score_column *columns = calloc(nf, sizeof *columns);
 	for (size_t c = 0; c < nf; c++) {
-		size_t kind = mixed ? c % 4 : 0, offset = kind == 1 ? 5 : 0, step = kind == 3 ? 2 : 1;
-		char *values = calloc((N_ROWS + offset) * step, size);
-		uint8_t *bits = calloc(N_ROWS / 8 + 1, 1);
-		for (size_t r = 0; r < N_ROWS; r++) {
+		size_t kind = mixed ? c % 5 : 0, offset = kind == 1 ? 5 : 0, step = kind == 3 ? 2 : 1;
+		char *values = calloc((x->s.n_rows + offset) * step, size);
+		uint8_t *bits = calloc(x->s.n_rows / 8 + 1, 1);
+		for (size_t r = 0; r < x->s.n_rows; r++) {
 			double value = x->rows[r * nf + c];
-			bits[r / 8] |= (uint8_t)(!isnan(value) << (r % 8));
+			bits[r / 8] |= (uint8_t)((kind == 4 || !isnan(value)) << (r % 8));
 			value = kind == 2 && isnan(value) ? 1.0 : value;
 			float narrow = (float)value;
 			memcpy(values + (offset + r) * step * size, type == SCORE_F32 ? (void *)&narrow : (void *)&value, size);
@@ -193,12 +192,12 @@ static void check_columns(const fixture *x, score_dtype type, bool mixed)
 		columns[c] = (score_column){.values = values, .dtype = type, .offset = (int64_t)offset};
 		if (kind == 3)
 			columns[c].stride_bytes = (int64_t)(step * size);
-		if (kind == 2)
+		if (kind == 2 || kind == 4)
 			columns[c].validity = bits;
 		else
 			free(bits);
 	}
-	score_input in = score_input_columns(columns, N_ROWS, (uint32_t)nf);
+	score_input in = score_input_columns(columns, (int64_t)x->s.n_rows, (uint32_t)nf);
 	check_both(x, &in, NULL, 0, mixed ? "mixed columns" : "columns");
 	in.n_rows = 70;
 	check_both(x, &in, NULL, 0, "70 rows of columns");
@@ -214,16 +213,16 @@ static void check_plan(const fixture *x)
 {
 	size_t nf = x->s.n_features, wide = nf + 1;
 	const char **names = malloc(wide * sizeof *names);
-	float *copy = calloc(N_ROWS * wide, sizeof *copy);
+	float *copy = calloc(x->s.n_rows * wide, sizeof *copy);
 	score_plan *plan;
 	names[nf] = "unknown";
 	for (size_t c = 0; c < nf; c++) {
 		names[c] = score_model_feature_name(x->model, (uint32_t)((c + 1) % nf));
-		for (size_t r = 0; r < N_ROWS; r++)
+		for (size_t r = 0; r < x->s.n_rows; r++)
 			copy[r * wide + c] = (float)x->rows[r * nf + (c + 1) % nf];
 	}
 	assert_int_equal(score_bind(x->model, names, NULL, wide, &plan, NULL), SCORE_OK);
-	score_input in = score_input_rows_f32(copy, N_ROWS, (uint32_t)wide);
+	score_input in = score_input_rows_f32(copy, (int64_t)x->s.n_rows, (uint32_t)wide);
 	check_both(x, &in, plan, 0, "by name");
 	score_plan_free(plan);
 	free(names);
@@ -242,7 +241,7 @@ static void check_spec(const spec *s)
 {
 	static const score_isa isas[] = {SCORE_ISA_PORTABLE, SCORE_ISA_SSE42, SCORE_ISA_AVX2, SCORE_ISA_AVX512,
 		SCORE_ISA_NEON};
-	size_t n_values = (size_t)N_ROWS * s->n_features, n_margins = (size_t)N_ROWS * s->n_outputs;
+	size_t n_rows = s->n_rows ? s->n_rows : 300, n_values = n_rows * s->n_features, n_margins = n_rows * s->n_outputs;
 	for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
 		uint64_t state = 7 + s->n_features;
 		if (!score_isa_available(isas[i]))
@@ -250,9 +249,10 @@ static void check_spec(const spec *s)
 		score_options o = SCORE_OPTIONS_INIT;
 		fixture x = {.s = *s, .isa = isas[i], .model = make_model(s, isas[i], &state),
 			.rows = malloc(n_values * sizeof(double)), .margins = malloc(n_margins * sizeof(double))};
+		x.s.n_rows = n_rows;
 		x.width = score_output_width(x.model, &o);
-		x.expected = malloc(N_ROWS * x.width * sizeof(double));
-		x.out = malloc((N_ROWS * (x.width + s->n_outputs) + 1) * sizeof(double));
+		x.expected = malloc(n_rows * x.width * sizeof(double));
+		x.out = malloc((n_rows * (x.width + s->n_outputs) + 1) * sizeof(double));
 		for (size_t k = 0; k < n_values; k++)
 			x.rows[k] = random_value(&state, s->special);
 		compute_expected(&x);
@@ -321,6 +321,14 @@ static void two_predictions_of_one_output(void **state)
 	check_contracts((spec){.n_features = 19, .n_outputs = 1, .link = SCORE_LINK_BINARY_PAIR});
 }
 
+/* More rows than are summed together. */
+static void many_rows(void **state)
+{
+	(void)state;
+	check_contracts((spec){.n_rows = 2600, .n_features = 3, .n_outputs = 1});
+	check_contracts((spec){.n_rows = 1300, .n_features = 70, .n_outputs = 1});
+}
+
 /* Plain ones among the summed columns or not, more and fewer than a tile of them. */
 static void derived_columns(void **state)
 {
@@ -339,6 +347,7 @@ int main(void)
 		cmocka_unit_test(several_outputs),
 		cmocka_unit_test(largest_of_many_outputs),
 		cmocka_unit_test(two_predictions_of_one_output),
+		cmocka_unit_test(many_rows),
 		cmocka_unit_test(derived_columns),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
