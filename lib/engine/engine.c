@@ -130,7 +130,7 @@ static uint64_t word_cost(const engine *e)
 /* Rows from which on the batch regime is faster than the other that can serve; docs/engine.md has this as a table. */
 static uint32_t batch_rows(const engine *e)
 {
-	if (!e->batch.usable || e->f->n_trees == 0)
+	if (!e->batch.usable)
 		return UINT32_MAX;
 	if (e->levels)
 		return e->rows.shape == ROW_LEVELS ? BATCH_INSTEAD_OF_ROW_LEVELS : BATCH_OF_LEVELS_ROWS;
