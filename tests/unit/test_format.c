@@ -243,6 +243,37 @@ static void samples_hold_what_they_promise(void **state)
 	sl_arena_free(&arena);
 }
 
+/* A model whose splits have just what its leaves have together, and say so: a file that says nothing of splits says the same. */
+static void covers_that_add_up_are_not_written(void **state)
+{
+	(void)state;
+	sl_arena arena = new_arena(), read = new_arena();
+	const forest *f = sample_make(sample_find("covers"), &arena);
+	forest told = *f;
+	double *sums = sl_arena_alloc(&arena, f->n_splits, sizeof *sums);
+	forest_children children;
+	assert_null(f->split_covers.values);
+	assert_true(forest_children_new(f, &arena.allocator, &children));
+	for (uint32_t t = 0; t < f->n_trees; t++) {
+		forest_list_children(f, f->trees + t, &children);
+		forest_sum_covers(f, f->trees + t, &children, sums + f->trees[t].first_split);
+	}
+	forest_children_free(&arena.allocator, &children);
+	told.split_covers = (forest_weights){ sums, sizeof *sums };
+	file less = write_file(f, NULL), same = write_file(&told, NULL);
+	assert_int_equal(same.size, less.size);
+	assert_memory_equal(same.data, less.data, less.size);
+	sums[f->n_splits - 1] += 1.0; /* one that differs */
+	file more = write_file(&told, NULL);
+	assert_true(more.size > less.size);
+	assert_same_weights(&read_file(&more, &read)->split_covers, &told.split_covers, f->n_splits);
+	free_file(&less);
+	free_file(&same);
+	free_file(&more);
+	sl_arena_free(&arena);
+	sl_arena_free(&read);
+}
+
 /* Leaf numbers that follow a rule take no room: this is what makes files small. */
 static void rules_of_leaf_numbers_are_found(void **state)
 {
@@ -521,6 +552,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_sample_survives),
 		cmocka_unit_test(samples_hold_what_they_promise),
+		cmocka_unit_test(covers_that_add_up_are_not_written),
 		cmocka_unit_test(rules_of_leaf_numbers_are_found),
 		cmocka_unit_test(the_first_files_still_read),
 		cmocka_unit_test(odd_floats_keep_their_bits),
