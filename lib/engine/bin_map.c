@@ -216,7 +216,5 @@ bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t)
 		return true;
 	t->narrow_bytes = spread_cuts(arena, t->narrow, bin_padded(t->n), sizeof *t->narrow);
 	t->wide_bytes = t->wide ? spread_cuts(arena, t->wide, bin_padded(t->n), sizeof *t->wide) : NULL;
-	if (!make_words(arena, &(cut_list){.narrow = t->narrow, .n = n}, t))
-		return false;
-	return t->narrow_bytes && (t->wide_bytes || !t->wide);
+	return make_words(arena, &(cut_list){.narrow = t->narrow, .n = n}, t) && t->narrow_bytes && (t->wide_bytes || !t->wide);
 }
