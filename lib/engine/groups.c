@@ -236,7 +236,7 @@ static bool keep_steps(planner *p, const forest_tree *t, const tree_code *code, 
 {
 	const kernels *narrow = p->e->k->narrow;
 	const void *kept = NULL;
-	if (!t->n_splits || !narrow || 2 * program->n_ops < narrow->cursor_cost * t->n_splits)
+	if (!t->n_splits || !narrow || !narrow->follow_cursors || 2 * program->n_ops < narrow->cursor_cost * t->n_splits)
 		return true;
 	p->steps.length = 0;
 	bool done = engine_code_steps(p->coder, code, &p->steps, &program->start) &&

@@ -276,7 +276,7 @@ struct kernels {
 	uint32_t group_tests; /* predicates per tree group that this instruction set likes */
 	uint32_t word_planes; /* of those, tables of up to so many planes lie as 16-bit words instead */
 	bool numbers_leaves;  /* takes leaf tables that have numbers */
-	/* Kernels for blocks of fewer rows over the same plan; they follow cursors and have no binning. What is left of a call goes to them when
+	/* Kernels for blocks of fewer rows over the same plan; they have no binning. What is left of a call goes to them when
 	 * it has at most `narrow_rows` rows. NULL: none. */
 	const kernels *narrow;
 	uint32_t narrow_rows;

@@ -122,8 +122,7 @@ static void assign_codes(tree_coder *c)
 {
 	for (uint32_t s = 0; s < c->t->n_splits; s++) {
 		int32_t l = c->left[s], r = c->right[s];
-		/* A split has planes left: with one plane it fits only over two leaves. */
-		uint32_t planes = c->planes_left[s], half = SL_NEVER(planes == 0) ? 0 : 1u << (planes - 1);
+		uint32_t planes = c->planes_left[s], half = planes ? 1u << (planes - 1) : 0;
 		bool fits = c->shape.height[s] <= planes || (leaves_of(c, l) <= half && leaves_of(c, r) <= half);
 		if (!c->packed[s] && !fits) {
 			c->packed[s] = true;
@@ -155,8 +154,10 @@ static uint16_t choose(tree_coder *c, uint16_t mask, uint16_t a, uint16_t b)
 		return a;
 	if (a == SLOT_ZERO && b == SLOT_ONES)
 		return mask;
-	uint32_t la = level_of(c, a), lb = level_of(c, b), l = la > lb ? la : lb; /* a mask is a predicate */
+	uint32_t l = level_of(c, mask), la = level_of(c, a), lb = level_of(c, b);
+	l = la > l ? la : l;
 	uint16_t dst = (uint16_t)(c->first_scratch + c->n_ops);
+	l = lb > l ? lb : l;
 	c->level[c->n_ops] = (uint16_t)l;
 	c->n_levels = l >= c->n_levels ? l + 1 : c->n_levels;
 	c->ops[c->n_ops++] = (select_op){mask, a, b, dst};
@@ -205,9 +206,27 @@ static void sort_by_level(tree_coder *c, uint16_t *order)
 		order[counts[c->level[i]]++] = (uint16_t)i;
 }
 
-/* Give results slots that are free again, oldest first, so that a slot rests long before it is written anew. A result is read once, by
- * an operation of a split above, or is a plane of the tree's code; masks are predicates. */
-static bool allocate_slots(tree_coder *c, const uint16_t *order, sl_vector *ops)
+/* Position of the last operation that reads each result; results of the tree are read last of all. */
+static void find_last_uses(const tree_coder *c, const uint16_t *order, uint16_t *last)
+{
+	memset(last, 0, c->n_ops * sizeof *last);
+	for (uint32_t i = 0; i < c->n_ops; i++) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): an order of all n_ops */
+		const select_op *op = c->ops + order[i];
+		const uint16_t reads[] = {op->mask, op->a, op->b};
+		for (uint32_t k = 0; k < 3; k++) {
+			if (reads[k] >= c->first_scratch)
+				last[reads[k] - c->first_scratch] = (uint16_t)i;
+		}
+	}
+	for (uint32_t k = 0; k < c->out->n_planes; k++) {
+		if (c->out->planes[k] >= c->first_scratch)
+			last[c->out->planes[k] - c->first_scratch] = UINT16_MAX;
+	}
+}
+
+/* Give results slots that are free again, oldest first, so that a slot rests long before it is written anew. */
+static bool allocate_slots(tree_coder *c, const uint16_t *order, const uint16_t *last, sl_vector *ops)
 {
 	uint16_t slot_of[MAX_OPS], queue[MAX_OPS + 1];
 	uint32_t head = 0, tail = 0, n_slots = 0;
@@ -215,15 +234,17 @@ static bool allocate_slots(tree_coder *c, const uint16_t *order, sl_vector *ops)
 	if (!to)
 		return false;
 	for (uint32_t i = 0; i < c->n_ops; i++) {
-		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): an order of all n_ops */
 		const select_op *op = c->ops + order[i];
-		uint16_t reads[] = {op->a, op->b};
-		for (uint32_t k = 0; k < 2; k++) {
-			if (reads[k] < c->first_scratch)
-				continue;
-			reads[k] = slot_of[reads[k] - c->first_scratch];
-			queue[tail] = reads[k];
-			tail = (tail + 1) % (MAX_OPS + 1);
+		const uint16_t reads[] = {op->mask, op->a, op->b};
+		uint16_t now[3];
+		for (uint32_t k = 0; k < 3; k++)
+			now[k] = reads[k] < c->first_scratch ? reads[k] : slot_of[reads[k] - c->first_scratch];
+		for (uint32_t k = 0; k < 3; k++) {
+			bool repeated = (k > 0 && reads[k] == reads[0]) || (k > 1 && reads[k] == reads[1]);
+			if (reads[k] >= c->first_scratch && last[reads[k] - c->first_scratch] == i && !repeated) {
+				queue[tail] = now[k];
+				tail = (tail + 1) % (MAX_OPS + 1);
+			}
 		}
 		uint16_t slot;
 		if (head != tail) {
@@ -233,7 +254,7 @@ static bool allocate_slots(tree_coder *c, const uint16_t *order, sl_vector *ops)
 			slot = (uint16_t)(c->first_scratch + n_slots++);
 		}
 		slot_of[op->dst - c->first_scratch] = slot;
-		to[i] = (select_op){op->mask, reads[0], reads[1], slot};
+		to[i] = (select_op){now[0], now[1], now[2], slot};
 	}
 	for (uint32_t k = 0; k < c->out->n_planes; k++) {
 		if (c->out->planes[k] >= c->first_scratch)
@@ -246,9 +267,10 @@ static bool allocate_slots(tree_coder *c, const uint16_t *order, sl_vector *ops)
 
 static bool schedule(tree_coder *c, sl_vector *ops)
 {
-	uint16_t order[MAX_OPS];
+	uint16_t order[MAX_OPS], last[MAX_OPS];
 	sort_by_level(c, order);
-	return allocate_slots(c, order, ops);
+	find_last_uses(c, order, last);
+	return allocate_slots(c, order, last, ops);
 }
 
 /* ---- full trees ------------------------------------------------------------------------------------------------ */
