@@ -292,6 +292,40 @@ static void pages_where_zero_is_missing(void **state)
 	}
 }
 
+/* Any number of rows up to a tile and behind it: few are summed value after value. Doubles that become floats, and such that do not. */
+static void few_rows_of_linear_models(void **state)
+{
+	enum { FEATURES = 150, OUTPUTS = 3, ROWS = 34 };
+	static const score_dtype types[][2] = {{SCORE_F32, SCORE_F32}, {SCORE_F32, SCORE_F64}, {SCORE_F64, SCORE_F64}};
+	static double weights[FEATURES * OUTPUTS], rows[ROWS * FEATURES], expected[ROWS * OUTPUTS], out[ROWS * OUTPUTS];
+	score_options o = SCORE_OPTIONS_INIT;
+	(void)state;
+	o.output = SCORE_OUTPUT_MARGIN;
+	for (size_t i = 0; i < FEATURES * OUTPUTS; i++)
+		weights[i] = (double)(float)(0.37 * (double)(i % 19) - 3.0);
+	for (size_t i = 0; i < ROWS * FEATURES; i++)
+		rows[i] = i % 29 == 7 ? (double)NAN : (double)(i * 2654435761u % 1000) / 7.0;
+	for (size_t k = 0; k < N_ISAS * 3; k++) {
+		score_contract c = SCORE_CONTRACT_INIT(FEATURES, OUTPUTS);
+		c.compare = types[k % 3][0];
+		c.sum = types[k % 3][1];
+		if (!score_isa_available(isas[k / 3]))
+			continue;
+		score_builder *b = new_builder(&c, isas[k / 3]);
+		assert_int_equal(score_builder_set_linear(b, weights, 1, &error), SCORE_OK);
+		score_model *model = finish(b);
+		for (size_t r = 0; r < ROWS; r++)
+			forest_margins(model->f, rows + FEATURES * r, 0, 0, expected + OUTPUTS * r);
+		for (size_t n = 1; n <= ROWS; n++) {
+			const score_input in = score_input_rows_f64(rows, (int64_t)n, FEATURES);
+			score(model, &in, &o, out, OUTPUTS * n);
+			for (size_t i = 0; i < OUTPUTS * n; i++)
+				assert_true(sl_f64_bits(out[i]) == sl_f64_bits(expected[i]));
+		}
+		score_model_free(model);
+	}
+}
+
 /* ---- answers that are fewer than sums ------------------------------------------------------------------------------- */
 
 /* Twenty sums have no place among the answers: few rows at a time have room for them. */
@@ -441,6 +475,7 @@ int main(void)
 		cmocka_unit_test(heaps_that_share_values),
 		cmocka_unit_test(levels_of_many_columns),
 		cmocka_unit_test(pages_where_zero_is_missing),
+		cmocka_unit_test(few_rows_of_linear_models),
 		cmocka_unit_test(largest_of_twenty),
 		cmocka_unit_test(nan_is_the_largest_margin),
 		cmocka_unit_test(classes_by_the_row),
