@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 
 #include "api/model.h"
 #include "engine/parts.h"
+#include "expect_error.h"
 #include "random_model.h"
 
 #include <scoreline/bins.h>
@@ -292,19 +294,21 @@ static void pages_where_zero_is_missing(void **state)
 	}
 }
 
-/* Any number of rows up to a tile and behind it: few are summed value after value. Doubles that become floats, and such that do not. */
+/* Any number of rows up to a tile and behind it: few are summed value after value. Doubles that become floats, and such that do not;
+ * floats. Of a tile's rows only some have missing values. */
 static void few_rows_of_linear_models(void **state)
 {
 	enum { FEATURES = 150, OUTPUTS = 3, ROWS = 34 };
 	static const score_dtype types[][2] = {{SCORE_F32, SCORE_F32}, {SCORE_F32, SCORE_F64}, {SCORE_F64, SCORE_F64}};
 	static double weights[FEATURES * OUTPUTS], rows[ROWS * FEATURES], expected[ROWS * OUTPUTS], out[ROWS * OUTPUTS];
+	static float narrow[ROWS * FEATURES];
 	score_options o = SCORE_OPTIONS_INIT;
 	(void)state;
 	o.output = SCORE_OUTPUT_MARGIN;
 	for (size_t i = 0; i < FEATURES * OUTPUTS; i++)
 		weights[i] = (double)(float)(0.37 * (double)(i % 19) - 3.0);
 	for (size_t i = 0; i < ROWS * FEATURES; i++)
-		rows[i] = i % 29 == 7 ? (double)NAN : (double)(i * 2654435761u % 1000) / 7.0;
+		rows[i] = (double)(narrow[i] = i / FEATURES % 16 == 12 && i % 29 == 7 ? NAN : (float)(i * 2654435761u % 1000) / 7.0f);
 	for (size_t k = 0; k < N_ISAS * 3; k++) {
 		score_contract c = SCORE_CONTRACT_INIT(FEATURES, OUTPUTS);
 		c.compare = types[k % 3][0];
@@ -316,10 +320,12 @@ static void few_rows_of_linear_models(void **state)
 		score_model *model = finish(b);
 		for (size_t r = 0; r < ROWS; r++)
 			forest_margins(model->f, rows + FEATURES * r, 0, 0, expected + OUTPUTS * r);
-		for (size_t n = 1; n <= ROWS; n++) {
-			const score_input in = score_input_rows_f64(rows, (int64_t)n, FEATURES);
-			score(model, &in, &o, out, OUTPUTS * n);
-			for (size_t i = 0; i < OUTPUTS * n; i++)
+		for (size_t n = 1; n <= 2 * ROWS; n++) {
+			const score_input in = n <= ROWS ? score_input_rows_f64(rows, (int64_t)n, FEATURES)
+				: score_input_rows_f32(narrow, (int64_t)n - ROWS, FEATURES);
+			const size_t n_rows = (size_t)in.n_rows;
+			score(model, &in, &o, out, OUTPUTS * n_rows);
+			for (size_t i = 0; i < OUTPUTS * n_rows; i++)
 				assert_true(sl_f64_bits(out[i]) == sl_f64_bits(expected[i]));
 		}
 		score_model_free(model);
@@ -434,6 +440,37 @@ static void classes_by_the_row(void **state)
 	score_model_free(model);
 }
 
+/* Stages of rows whose codes fit no stack: with scratch, or not at all. */
+static void stages_of_wide_rows(void **state)
+{
+	enum { FEATURES = 5000, EVERY = 2500 };
+	const score_contract c = SCORE_CONTRACT_INIT(FEATURES, 1);
+	double *row = malloc(FEATURES * sizeof *row), out[2];
+	score_builder *b = new_builder(&c, SCORE_ISA_AUTO);
+	(void)state;
+	for (uint32_t i = 0; i < FEATURES; i++) {
+		const score_node nodes[] = {{.left = 1, .right = 2, .feature = i, .test = SCORE_TEST_LT, .value = 0.5}, {.value = 1.0}, {.value = 3.0}};
+		add_tree(b, nodes, 3, NULL, 0);
+		row[i] = i < EVERY ? (double)(i % 2) : (double)(i % 4 == 0);
+	}
+	score_model *model = finish(b);
+	const score_input in = score_input_rows_f64(row, 1, FEATURES);
+	score_options o = SCORE_OPTIONS_INIT;
+	char says[200];
+	const size_t full = score_scratch_bytes(model);
+	snprintf(says, sizeof says, "this call needs scratch of score_scratch_bytes(), %zu bytes", full);
+	expect_error(score_staged(model, &in, EVERY, out, 2, &o, &error), &error, SCORE_ERR_ARGUMENT, says);
+	o.output = SCORE_OUTPUT_MARGIN;
+	o.scratch_bytes = full;
+	o.scratch = malloc(full);
+	if (score_staged(model, &in, EVERY, out, 2, &o, &error) != SCORE_OK)
+		fail_msg("%s", error.message);
+	assert_true(out[0] == EVERY * 2.0 && out[1] == EVERY * 2.0 + EVERY * 1.5);
+	free(o.scratch);
+	free(row);
+	score_model_free(model);
+}
+
 /* ---- ranges without trees ------------------------------------------------------------------------------------------- */
 
 /* What is left is the base: nothing is divided by no iterations. */
@@ -479,6 +516,7 @@ int main(void)
 		cmocka_unit_test(largest_of_twenty),
 		cmocka_unit_test(nan_is_the_largest_margin),
 		cmocka_unit_test(classes_by_the_row),
+		cmocka_unit_test(stages_of_wide_rows),
 		cmocka_unit_test(averages_of_no_trees),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
