@@ -26,10 +26,10 @@ typedef enum spread { EVEN, EVEN_THEN_NAN, DENSE_AMIDST, CLOSE, WIDE, CLUSTERS, 
 static double far_cut(uint32_t i, uint32_t n)
 {
 	const uint32_t outlying = n % 2 ? 8 : 1;
-	const double beyond = 32768.0 + 4.0 * n;
+	const double beyond = 33000.0 + 4.0 * n;
 	if (i < outlying)
 		return -beyond - 8.0 * (outlying - i);
-	return i + outlying >= n ? beyond + 8.0 * (i + outlying - n) : 4.0 * i - 2.0 * n;
+	return i + outlying >= n ? beyond + 8.0 * (i + outlying - n) : 4.0 * i - 2.0 * n + 500.0; /* within a bucket */
 }
 
 /* Ascending and distinct for i = 0, 1, …; exact in float. */

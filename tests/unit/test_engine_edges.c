@@ -531,7 +531,7 @@ static void opening_without_memory(void **state)
 		.category_features = 2, .linear_leaves = 1, .compare = SCORE_F64, .sum = SCORE_F64};
 	random_spec deep = {.seed = 92, .n_features = 5, .n_outputs = 1, .n_trees = 3, .max_leaves = 500, .cuts_per_feature = 90,
 		.compare = SCORE_F32, .sum = SCORE_F32};
-	const random_spec masks = {.seed = 93, .n_features = 6, .n_outputs = 1, .n_trees = 40, .max_leaves = 32, .leafwise = 1,
+	const random_spec masks = {.seed = 93, .n_features = 6, .n_outputs = 1, .n_trees = 200, .max_leaves = 32, .leafwise = 1,
 		.cuts_per_feature = 60, .compare = SCORE_F64, .sum = SCORE_F64};
 	const random_spec wide_pages = {.seed = 94, .n_features = 6, .n_outputs = 1, .n_trees = 2, .max_leaves = 4000,
 		.cuts_per_feature = 900, .compare = SCORE_F64, .sum = SCORE_F64};

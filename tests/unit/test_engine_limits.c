@@ -370,7 +370,7 @@ static void largest_of_twenty(void **state)
 }
 
 /* One tree whose leaves give every class a margin. */
-static score_model *vector_stump(uint32_t n_outputs, score_link link, const double *left, const double *right)
+static score_model *vector_stump(uint32_t n_outputs, score_link link, const char *rule, const double *left, const double *right)
 {
 	const score_node nodes[] = {{.left = 1, .right = 2, .test = SCORE_TEST_LT, .value = 0.5}, {.leaf_vector = 0}, {.leaf_vector = 1}};
 	score_contract c = SCORE_CONTRACT_INIT(1, n_outputs);
@@ -388,6 +388,7 @@ static score_model *vector_stump(uint32_t n_outputs, score_link link, const doub
 	if (score_builder_add_tree(b, &t, &error) != SCORE_OK)
 		fail_msg("%s", error.message);
 	assert_int_equal(score_builder_set_link(b, link, 0.0, &error), SCORE_OK);
+	assert_int_equal(score_builder_set_metadata(b, "class_rule", rule, &error), SCORE_OK);
 	free(vectors);
 	return finish(b);
 }
@@ -398,18 +399,19 @@ static void nan_is_the_largest_margin(void **state)
 	const double left[] = {3.0, (double)NAN, 9.0, (double)NAN}, right[] = {(double)NAN, 1.0, 2.0, (double)INFINITY};
 	const double rows[] = {0.0, 1.0};
 	const score_input in = score_input_rows_f64(rows, 2, 1);
-	score_model *model = vector_stump(4, SCORE_LINK_SOFTMAX, left, right);
-	score_options o = SCORE_OPTIONS_INIT;
-	double out[2];
 	(void)state;
-	o.output = SCORE_OUTPUT_MARGIN; /* the softmax of a NaN is NaN in every class */
-	double margins[8];
-	score(model, &in, &o, margins, 8);
-	assert_true(isnan(margins[1]) && isnan(margins[4]) && margins[2] == 9.0);
-	o.output = SCORE_OUTPUT_CLASS;
-	score(model, &in, &o, out, 2);
-	assert_true(out[0] == 0.0 && out[1] == 0.0);
-	score_model_free(model);
+	for (int by_margin = 0; by_margin < 2; by_margin++) { /* the softmax of a NaN is NaN in every class */
+		score_model *model = vector_stump(4, SCORE_LINK_SOFTMAX, by_margin ? "largest margin" : NULL, left, right);
+		score_options o = SCORE_OPTIONS_INIT;
+		double out[2], margins[8];
+		o.output = SCORE_OUTPUT_MARGIN;
+		score(model, &in, &o, margins, 8);
+		assert_true(isnan(margins[1]) && isnan(margins[4]) && margins[2] == 9.0);
+		o.output = SCORE_OUTPUT_CLASS;
+		score(model, &in, &o, out, 2);
+		assert_true(out[0] == by_margin && out[1] == 0.0);
+		score_model_free(model);
+	}
 }
 
 /* So many classes that the margins of a row are all that their room holds. */
@@ -422,7 +424,7 @@ static void classes_by_the_row(void **state)
 	score_options o = SCORE_OPTIONS_INIT;
 	(void)state;
 	left[31234] = right[CLASSES - 1] = 2.0;
-	score_model *model = vector_stump(CLASSES, SCORE_LINK_SOFTMAX, left, right);
+	score_model *model = vector_stump(CLASSES, SCORE_LINK_SOFTMAX, NULL, left, right);
 	o.output = SCORE_OUTPUT_CLASS;
 	o.regime = SCORE_REGIME_WALK;
 	assert_int_equal(score_batch(model, &in, out, ROWS, &o, &error), SCORE_ERR_ARGUMENT);
