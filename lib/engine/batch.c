@@ -278,7 +278,7 @@ static void run_trees(const engine *e, const workspace *w, uint32_t first, uint3
 		run_levels(e, w, first, end, n_rows);
 		return;
 	}
-	if (e->level_planes && w->k == e->k) {
+	if (e->level_planes && !SL_NEVER(w->k != e->k)) { /* narrow blocks have fewer rows than levels serve */
 		run_level_planes(e, w, first, end);
 		return;
 	}

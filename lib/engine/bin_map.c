@@ -141,13 +141,12 @@ static uint8_t *spread_cuts(sl_arena *arena, const void *cuts, size_t n, size_t 
 #define FIRST_CUT_WORD 256.0 /* so that what lies below the first cut by little has a bucket of its own */
 #define LAST_CUT_WORD 65279.0
 
-/* False: some cuts would share a word, or be where all that lies beyond is. */
+/* False: some cuts would share a word, or be where all that lies beyond is. There are more than few_cuts. */
 static bool map_words(const cut_list *c, word_map *map)
 {
-	double low = c->narrow[0], high = c->narrow[c->n - 1];
-	double step = c->n > 1 ? high - low : fabs(low) + 1.0;
-	double scale = (LAST_CUT_WORD - FIRST_CUT_WORD) / step;
-	if (!isfinite(low) || !isfinite(step) || !(scale <= FLT_MAX) || (float)scale == 0.0f)
+	double low = c->narrow[0], step = c->narrow[c->n - 1] - low;
+	double scale = (LAST_CUT_WORD - FIRST_CUT_WORD) / step; /* of finite floats it is far above the least float */
+	if (!isfinite(step) || !(scale <= FLT_MAX))
 		return false;
 	map->scale = (float)scale;
 	map->origin = (float)(low - FIRST_CUT_WORD / (double)map->scale);
@@ -181,7 +180,7 @@ static void start_words(const cut_list *c, word_map *map, uint8_t start[256])
 static bool make_words(sl_arena *arena, const cut_list *c, bin_table *t)
 {
 	word_map map = {.start = NULL};
-	if (c->n == 0 || !map_words(c, &map))
+	if (!map_words(c, &map))
 		return true;
 	/* Kernels look bytes up in whole registers, as few as hold what is behind the last cut, too. */
 	const size_t size = t->n < 64 ? 64 : t->n < 128 ? 128 : 256;
@@ -217,7 +216,5 @@ bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t)
 		return true;
 	t->narrow_bytes = spread_cuts(arena, t->narrow, bin_padded(t->n), sizeof *t->narrow);
 	t->wide_bytes = t->wide ? spread_cuts(arena, t->wide, bin_padded(t->n), sizeof *t->wide) : NULL;
-	if (!make_words(arena, &(cut_list){.narrow = t->narrow, .n = n}, t))
-		return false;
-	return t->narrow_bytes && (t->wide_bytes || !t->wide);
+	return make_words(arena, &(cut_list){.narrow = t->narrow, .n = n}, t) && t->narrow_bytes && (t->wide_bytes || !t->wide);
 }

@@ -40,8 +40,7 @@ static const float *adjacent_f32(const engine *e, const input_view *view, int64_
 	if (!view->data || view->dtype != SCORE_F32 || view->column_of_feature || view->column_stride != (int64_t)sizeof(float) ||
 		first >= e->n_used_inputs || feature[n - 1] - feature[0] != n - 1)
 		return NULL;
-	const char *from = view->data + row * view->row_stride + (int64_t)feature[0] * view->column_stride;
-	return (uintptr_t)from % _Alignof(float) ? NULL : (const float *)(const void *)from;
+	return (const float *)(const void *)(view->data + row * view->row_stride + (int64_t)feature[0] * view->column_stride);
 }
 
 /* The feature's columns from its rank. */

@@ -1,8 +1,8 @@
 /* Which instruction sets this processor, its operating system and this build have. */
 #include "engine.h"
-#include "kernels.h"
+#include "kernels.h" /* what this build has */
 
-static bool processor_has(score_isa isa)
+bool engine_isa_available(score_isa isa)
 {
 	switch (isa) {
 	case SCORE_ISA_AUTO:
@@ -31,11 +31,6 @@ static bool processor_has(score_isa isa)
 	default:
 		return false;
 	}
-}
-
-bool engine_isa_available(score_isa isa)
-{
-	return processor_has(isa) && (isa == SCORE_ISA_AUTO || engine_kernels(isa));
 }
 
 score_isa engine_best_isa(void)

@@ -130,14 +130,14 @@ static uint64_t word_cost(const engine *e)
 /* Rows from which on the batch regime is faster than the other that can serve; docs/engine.md has this as a table. */
 static uint32_t batch_rows(const engine *e)
 {
-	if (!e->batch.usable || e->f->n_trees == 0)
+	if (!e->batch.usable)
 		return UINT32_MAX;
 	if (e->levels)
 		return e->rows.shape == ROW_LEVELS ? BATCH_INSTEAD_OF_ROW_LEVELS : BATCH_OF_LEVELS_ROWS;
 	if (e->rows.shape == ROW_NONE)
 		return batch_instead_of_walk_rows(e);
-	uint64_t rows = block_cost(e) / e->rows.row_cost;
-	return rows < 2 ? 2 : rows < UINT32_MAX ? (uint32_t)rows : UINT32_MAX;
+	uint64_t rows = block_cost(e) / e->rows.row_cost; /* thousands, at most: a tree has so many operations */
+	return rows < 2 ? 2 : (uint32_t)rows;
 }
 
 /* What is left of a call behind whole blocks, if another regime is faster for so few rows, or 0. */

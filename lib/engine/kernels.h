@@ -193,7 +193,7 @@ typedef struct row_plan {
 	const row_block *blocks;
 	const row_step *steps;      /* of ROW_MASKS */
 	const uint32_t *first_step; /* of each portion, and the end */
-	uint32_t row_cost;         /* of one of many rows, in tenths of a nanosecond on a Zen 4 */
+	uint64_t row_cost;         /* of one of many rows, in tenths of a nanosecond on a Zen 4 */
 	const uint32_t *values_of; /* the first value of each tree; in ROW_HEAP each has 64 values, one per exit */
 	const float *values_f32; /* one of the two, by the sum's type; the forest's own where they are as wide and lie so */
 	const double *values_f64;

@@ -115,9 +115,9 @@ static void put_question(const page_maker *m, uint8_t *page, uint32_t at, uint32
 	page[PAGE_COLUMNS_AT(kind) + at] = (uint8_t)column;
 	if (PAGE_IS_WIDE(kind)) {
 		uint16_t wide = (uint16_t)cut;
-		memcpy(page + PAGE_CUTS_AT(kind) + 2 * (size_t)at, &wide, sizeof wide);
+		memcpy(page + PAGE_CUTS_AT(PAGE_U16_32) + 2 * (size_t)at, &wide, sizeof wide);
 	} else {
-		page[PAGE_CUTS_AT(kind) + at] = (uint8_t)cut;
+		page[PAGE_CUTS_AT(PAGE_U8_32) + at] = (uint8_t)cut;
 	}
 }
 
@@ -138,7 +138,7 @@ static open_page place_part(page_maker *m, const part *p)
 {
 	for (uint32_t i = 0; i < m->n_open; i++) {
 		open_page *o = m->open + i, found = *o;
-		if (o->n_exits + p->n_exits <= PAGE_EXITS && o->n_splits + p->n_splits <= PAGE_SPLITS) {
+		if (o->n_exits + p->n_exits <= PAGE_EXITS) { /* of which each part has one more than splits */
 			o->n_exits += p->n_exits;
 			o->n_splits += p->n_splits;
 			return found;
@@ -234,7 +234,7 @@ static bool list_columns(const engine *e, sl_arena *arena, page_plan *plan)
 		uint32_t n_cuts = e->f->features[e->columns[c].feature].n_cuts, alike = first_alike(e, c);
 		if (alike != c) {
 			first[c] = first[alike];
-			if (e->columns[c].missing == MISSING_HIGH && first[c] < MOST_WIDE_COLUMNS)
+			if (e->columns[c].missing == MISSING_HIGH)
 				l.sources[first[c]] = c;
 			continue;
 		}
@@ -280,10 +280,10 @@ static size_t count_pages(page_maker *m, uint32_t *first_page)
 		make_tree(m, f->trees + t, 0);
 		first_page[t] = (uint32_t)n;
 		n += m->n_pages;
-		if (m->n_pages > MOST_PAGES || n > UINT32_MAX)
+		if (m->n_pages > MOST_PAGES)
 			return 0;
 	}
-	first_page[f->n_trees] = (uint32_t)n;
+	first_page[f->n_trees] = (uint32_t)n; /* there are not more than leaves */
 	return n;
 }
 

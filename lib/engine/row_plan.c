@@ -319,7 +319,7 @@ static bool lay_trees(layout *l, row_plan *plan, sl_arena *arena)
 }
 
 /* Within a quarter of what bench/regimes.c measures: steps of masks, or a heap and, below, what a tree's deepest rows go on for. */
-static uint32_t row_cost(const engine *e, row_shape shape)
+static uint64_t row_cost(const engine *e, row_shape shape)
 {
 	uint64_t cost = 20 * (uint64_t)e->n_columns;
 	for (uint32_t t = 0; t < e->f->n_trees; t++) {
@@ -331,7 +331,7 @@ static uint32_t row_cost(const engine *e, row_shape shape)
 		else
 			cost += 27 + 5 * ((tree->depth - ROW_HEAP_DEPTH + ROW_BLOCK_DEPTH - 1) / ROW_BLOCK_DEPTH);
 	}
-	return cost < UINT32_MAX ? (uint32_t)cost + 1 : UINT32_MAX;
+	return cost + 1;
 }
 
 score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error)

@@ -19,7 +19,7 @@ bool engine_fits_eight(const engine *e, uint32_t most_splits)
 {
 	const forest *f = e->f;
 	return e->walk.small_nodes && 2 * most_splits + 1 <= MOST_NODES_OF_TREE &&
-		(size_t)f->n_splits + f->n_leaves <= MOST_NODES && f->contract.n_outputs == 1 && f->leaf_width == 1 && !engine_has_linear_leaves(e);
+		(size_t)f->n_splits + f->n_leaves <= MOST_NODES && f->contract.n_outputs == 1 && !engine_has_linear_leaves(e);
 }
 
 bool engine_walks_eight(const engine *e, const engine_call *call)

@@ -123,7 +123,7 @@ static score_status check_covers(const forest *f, score_error *error)
 		if (!isfinite(sum))
 			return sl_fail(error, CORRUPT, "the covers of the leaves of tree %u do not add up to a finite weight", t);
 	}
-	for (uint32_t i = 0; check_splits && f->split_covers.values && i < f->n_splits; i++) {
+	for (uint32_t i = 0; check_splits && i < f->n_splits; i++) {
 		double cover = forest_weight(&f->split_covers, i);
 		if (!(cover >= 0.0 && isfinite(cover)))
 			return sl_fail(error, CORRUPT, "the cover of split %u is no finite weight of at least 0", i);

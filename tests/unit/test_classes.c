@@ -99,6 +99,7 @@ static void decides_by_the_rule(void **state)
 	}
 	assert_int_equal(class_of(SCORE_LINK_SIGMOID, "largest margin", 1, tied, &status), -1);
 	assert_int_equal(status, SCORE_ERR_UNSUPPORTED);
+	assert_int_equal(one(SCORE_LINK_ARGMAX, "largest margin", -7.0), 0); /* of one */
 	assert_int_equal(class_of(SCORE_LINK_ARGMAX, "prediction > 0.5", 3, tied, &status), -1);
 	assert_int_equal(status, SCORE_ERR_UNSUPPORTED);
 }

@@ -2,6 +2,7 @@
  * Contributions against their definition: Shapley values over all subsets of the features, with what a tree expects when
  * only some are known; on every instruction set, batch size and layout; and what is refused.
  */
+#include "api/model.h"
 #include "engine/parts.h"
 
 #include <scoreline/build.h>
@@ -18,6 +19,7 @@
 #define TREES 7u
 #define ROWS 75u
 #define BACKGROUND 9u
+#define FLAT_SPLITS 300u
 
 static const score_isa isas[] = {SCORE_ISA_PORTABLE, SCORE_ISA_SSE42, SCORE_ISA_AVX2, SCORE_ISA_AVX512, SCORE_ISA_NEON};
 #define N_ISAS (sizeof isas / sizeof isas[0])
@@ -38,8 +40,11 @@ typedef struct tree {
 	uint32_t n_nodes, n_categories;
 } made_tree;
 
+typedef enum cover_kind { COUNTS, WEIGHTS, ODD_WEIGHTS } cover_kind; /* odd: a split has more than its sides together */
+
 typedef struct model {
 	made_tree trees[TREES];
+	cover_kind covers;
 	uint32_t n_outputs;
 	bool vectors;
 	bool numeric_range; /* many cuts: codes of two bytes */
@@ -78,13 +83,43 @@ static void make_tree(made_tree *t, const model *m, uint32_t n_splits, uint32_t 
 		score_node *node = t->nodes + i;
 		node->leaf_vector = i;
 		if (node->test != SCORE_TEST_LEAF) {
-			t->covers[i] = t->covers[node->left] + t->covers[node->right];
+			t->covers[i] = t->covers[node->left] + t->covers[node->right] + (m->covers == ODD_WEIGHTS ? below(9) : 0);
 			continue;
 		}
 		node->value = (double)below(2000) / 1000.0 - 1.0;
 		t->vectors[2 * i] = node->value;
 		t->vectors[2 * i + 1] = (double)below(2000) / 100.0;
 		t->covers[i] = below(5) ? (double)below(100) : 0.0; /* some leaves and sides without training rows */
+		if (m->covers != COUNTS)
+			t->covers[i] /= 3.0;
+	}
+}
+
+static uint32_t n_made(const model *m)
+{
+	return TREES - TREES % m->contract.trees_per_iteration;
+}
+
+/* More cuts than a byte counts, in trees that answer 0 whatever they are asked. */
+static void add_flat_trees(score_builder *b, const model *m, bool covers)
+{
+	static score_node nodes[2 * FLAT_SPLITS + 1];
+	static double weights[2 * FLAT_SPLITS + 1], vector[2];
+	score_tree tree = SCORE_TREE_INIT;
+	for (uint32_t i = 0; i <= 2 * FLAT_SPLITS; i++) {
+		nodes[i] = (score_node){.left = -1, .right = -1};
+		if (i % 2 == 0 && i < 2 * FLAT_SPLITS)
+			nodes[i] = (score_node){.left = (int32_t)i + 1, .right = (int32_t)i + 2, .test = SCORE_TEST_LT, .value = i / 128.0 - 3.1};
+		weights[i] = 2 * FLAT_SPLITS + 1 - i;
+	}
+	tree.nodes = nodes;
+	tree.n_nodes = 2 * FLAT_SPLITS + 1;
+	tree.vectors = m->vectors ? vector : NULL;
+	tree.n_vectors = m->vectors ? 1 : 0;
+	tree.covers = covers ? weights : NULL;
+	for (uint32_t i = 0; i < m->contract.trees_per_iteration; i++) {
+		tree.output = m->vectors ? 0 : i % m->n_outputs;
+		assert_int_equal(score_builder_add_tree(b, &tree, NULL), SCORE_OK);
 	}
 }
 
@@ -98,7 +133,7 @@ static score_model *build(const model *m, score_isa isa, bool covers)
 	assert_int_equal(score_builder_new(&m->contract, &o, &b, NULL), SCORE_OK);
 	assert_int_equal(score_builder_set_feature(b, FEATURES - 1, "kind", SCORE_FEATURE_CATEGORY, NULL), SCORE_OK);
 	assert_int_equal(score_builder_set_base(b, base, m->n_outputs, NULL), SCORE_OK);
-	for (uint32_t i = 0; i < TREES - TREES % m->contract.trees_per_iteration; i++) {
+	for (uint32_t i = 0; i < n_made(m); i++) {
 		const made_tree *t = m->trees + i;
 		score_tree tree = SCORE_TREE_INIT;
 		score_error error;
@@ -113,8 +148,12 @@ static score_model *build(const model *m, score_isa isa, bool covers)
 		if (score_builder_add_tree(b, &tree, &error) != SCORE_OK)
 			fail_msg("%s", error.message);
 	}
+	if (m->numeric_range)
+		add_flat_trees(b, m, covers);
 	assert_int_equal(score_builder_finish(b, &out, NULL), SCORE_OK);
 	score_builder_free(b);
+	assert_int_equal(out->e->code_bytes, m->numeric_range ? 2 : 1);
+	assert_int_equal(out->f->split_covers.values != NULL, covers && (m->numeric_range || m->covers == ODD_WEIGHTS));
 	return out;
 }
 
@@ -174,7 +213,7 @@ static void define_row(const model *m, const double *row, const double *backgrou
 	const score_contract *c = &m->contract;
 	for (uint32_t o = 0; o < m->n_outputs; o++, out += FEATURES + 1) {
 		memset(out, 0, (FEATURES + 1) * sizeof *out);
-		for (uint32_t t = begin; t < end; t++) {
+		for (uint32_t t = begin; t < end && t < n_made(m); t++) {
 			if (!m->vectors && t % m->n_outputs != o)
 				continue;
 			for (size_t b = 0; b < n_others; b++)
@@ -333,6 +372,7 @@ static void equal_their_definition(void **unused)
 		model m = new_model(1 + (i & 1));
 		m.vectors = i % 4 == 3;
 		m.numeric_range = i % 5 == 4;
+		m.covers = (cover_kind)(i % 8 < 3 ? i % 8 : 0);
 		if (m.vectors)
 			m.contract.trees_per_iteration = 1;
 		if (i % 3 == 1) {

@@ -457,23 +457,38 @@ static void every_layout(void **state)
 
 /* ---- opening and explaining ----------------------------------------------------------------------------------------- */
 
+/* One allocation is refused, those behind it are not. */
+static void *refuse_one(void *context, size_t size, size_t align)
+{
+	metered_memory *m = context;
+	if (m->left)
+		return metered_alloc(m, size, align);
+	m->left = SIZE_MAX;
+	return NULL;
+}
+
 static void open_with_less_and_less(score_model *made)
 {
 	metered_memory memory = {.left = SIZE_MAX};
-	const score_allocator metered = metered_allocator(&memory);
+	const score_allocator metered = metered_allocator(&memory), once = {refuse_one, metered_free, &memory};
 	score_open_options o = SCORE_OPEN_OPTIONS_INIT;
 	score_model *model = NULL;
 	void *bytes = NULL;
 	size_t size = 0;
 	assert_int_equal(score_model_save_memory(made, NULL, &bytes, &size, &error), SCORE_OK);
-	o.allocator = &metered;
 	o.isa = engine_isa(made->e);
 	score_status status = SCORE_ERR_MEMORY;
 	for (size_t n = 0; status != SCORE_OK; n++) {
 		memory.left = n;
+		o.allocator = &metered;
 		status = score_model_open_memory(bytes, size, &o, &model, &error);
 		if (status != SCORE_OK) {
 			assert_int_equal(status, SCORE_ERR_MEMORY);
+			assert_null(model);
+			assert_int_equal(memory.held, 0);
+			memory.left = n;
+			o.allocator = &once;
+			assert_int_equal(score_model_open_memory(bytes, size, &o, &model, &error), SCORE_ERR_MEMORY);
 			assert_null(model);
 			assert_int_equal(memory.held, 0);
 		}
@@ -516,7 +531,13 @@ static void opening_without_memory(void **state)
 		.category_features = 2, .linear_leaves = 1, .compare = SCORE_F64, .sum = SCORE_F64};
 	random_spec deep = {.seed = 92, .n_features = 5, .n_outputs = 1, .n_trees = 3, .max_leaves = 500, .cuts_per_feature = 90,
 		.compare = SCORE_F32, .sum = SCORE_F32};
+	const random_spec masks = {.seed = 93, .n_features = 6, .n_outputs = 1, .n_trees = 200, .max_leaves = 32, .leafwise = 1,
+		.cuts_per_feature = 60, .compare = SCORE_F64, .sum = SCORE_F64};
+	const random_spec wide_pages = {.seed = 94, .n_features = 6, .n_outputs = 1, .n_trees = 2, .max_leaves = 4000,
+		.cuts_per_feature = 900, .compare = SCORE_F64, .sum = SCORE_F64};
 	(void)state;
+	open_with_less_and_less(random_model(&masks));
+	open_with_less_and_less(random_model(&wide_pages));
 	open_with_less_and_less(random_model(&levels));
 	open_with_less_and_less(random_model(&deep));
 	deep.n_features = 1;

@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "format/slm.h"
 
+#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -241,6 +242,138 @@ static void samples_hold_what_they_promise(void **state)
 	assert_true(derived->tests[derived->n_tests - 1].feature >= derived->n_features);
 	assert_int_equal(sum->linear_first, 3);
 	sl_arena_free(&arena);
+}
+
+/* ---- golden rows ----------------------------------------------------------------------------------- */
+
+/* Of all values' bits, whatever the byte order. */
+static uint64_t digest(const double *x, size_t n)
+{
+	uint64_t h = UINT64_C(14695981039346656037);
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (isnan(x[i]) ? UINT64_MAX : sl_f64_bits(x[i]))) * UINT64_C(1099511628211);
+	return h;
+}
+
+/* The same model gives the same file for ever, and its self-test is part of it: what these rows are is a promise. */
+static void golden_rows_stay_what_they_are(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *sample;
+		uint64_t rows;
+	} promised[] = {
+		{ "stump", 0xff74b4da3dec8302 },
+		{ "tiny", 0xe7ad922398a2c2c5 },
+		{ "one-set", 0x4541f78f9d40895f },
+		{ "leaf-only", 0x70723fdbb8a2c2c5 },
+		{ "xgboost", 0xd537922bb8a2c2c5 },
+		{ "xgboost-categories", 0xc224243a47a2975d },
+		{ "dictionaries", 0xbe4e11b787a2975d },
+		{ "xgboost-classes", 0x0e9a530a18a2c2c5 },
+		{ "lightgbm", 0x80cc9eda8f71dc53 },
+		{ "lightgbm-forest", 0xe45eb81d6611659c },
+		{ "sklearn", 0xb6ce763bd8a2c2c5 },
+		{ "catboost", 0xc71d722fd8a2c2c5 },
+		{ "odd-outputs", 0x0ebc28c4d8a2c2c5 },
+		{ "nan-cuts", 0x57d90117e3525157 },
+		{ "chain", 0xa08dd05a78a2c2c5 },
+		{ "linear", 0xc13b84b8290b8965 },
+		{ "gblinear", 0x70723fdbb8a2c2c5 },
+		{ "covers", 0xc3e6d2db38a2c2c5 },
+		{ "odd-covers", 0x3829b86b744661b8 },
+		{ "derived", 0x71a8b4a213eccfc4 },
+		{ "derived-linear", 0x88461a577b01bd1c },
+		{ "linear-leaves", 0x97eaaf784bf09c8e },
+	};
+	int n_wrong = 0;
+	assert_int_equal(sizeof promised / sizeof promised[0], n_samples);
+	for (size_t i = 0; i < n_samples; i++) {
+		sl_arena arena = new_arena();
+		const forest *f = sample_make(sample_find(promised[i].sample), &arena);
+		const uint64_t rows = digest(f->golden_rows, (size_t)f->n_golden * f->n_features);
+		if (rows != promised[i].rows) {
+			print_error("%s: 0x%016llx\n", promised[i].sample, (unsigned long long)rows);
+			n_wrong++;
+		}
+		sl_arena_free(&arena);
+	}
+	assert_int_equal(n_wrong, 0);
+}
+
+static bool is_named(const forest *f, uint32_t feature, double category)
+{
+	for (uint32_t t = 0; t < f->n_tests; t++) {
+		const forest_test *test = f->tests + t;
+		if (test->feature != feature || test->kind == FOREST_NUMERIC)
+			continue;
+		for (uint32_t i = f->set_first[test->index]; i < f->set_first[test->index + 1]; i++) {
+			if ((double)f->set_members[i] == category)
+				return true;
+		}
+	}
+	return false;
+}
+
+/* The first row is zero, the second missing, the third has categories that no set names; those behind have named ones, too. A model
+ * that refuses missing values has none. */
+static void golden_rows_are_where_models_differ(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < n_samples; i++) {
+		sl_arena arena = new_arena();
+		const forest *f = sample_make(samples + i, &arena);
+		const bool is_plain = f->derived.n == 0, takes_missing = f->kind == SCORE_KIND_TREES || f->linear_skip_missing;
+		uint32_t n_categories = 0, n_named = 0, n_missing = 0;
+		for (uint32_t k = 0; k < f->n_features; k++) {
+			const double *x = f->golden_rows + k;
+			const bool is_category = f->features[k].type == SCORE_FEATURE_CATEGORY && is_plain;
+			assert_true(x[0] == 0.0);
+			assert_true(!is_plain || isnan(x[f->n_features]) == takes_missing);
+			n_categories += is_category;
+			assert_true(!is_category || !is_named(f, k, x[2 * (size_t)f->n_features]));
+			for (uint32_t r = 3; r < f->n_golden; r++)
+				n_named += is_category && is_named(f, k, x[(size_t)r * f->n_features]);
+		}
+		for (size_t k = 0; k < (size_t)f->n_golden * f->n_features; k++)
+			n_missing += isnan(f->golden_rows[k]) != 0;
+		assert_true(takes_missing || !is_plain ? n_missing > 0 : n_missing == 0);
+		assert_true(n_categories == 0 || n_named > 0);
+		sl_arena_free(&arena);
+	}
+}
+
+/* ---- files ------------------------------------------------------------------------------------------ */
+
+/* A model whose splits have just what its leaves have together, and say so: a file that says nothing of splits says the same. */
+static void covers_that_add_up_are_not_written(void **state)
+{
+	(void)state;
+	sl_arena arena = new_arena(), read = new_arena();
+	const forest *f = sample_make(sample_find("covers"), &arena);
+	forest told = *f;
+	double *sums = sl_arena_alloc(&arena, f->n_splits, sizeof *sums);
+	forest_children children;
+	assert_null(f->split_covers.values);
+	assert_true(forest_children_new(f, &arena.allocator, &children));
+	for (uint32_t t = 0; t < f->n_trees; t++) {
+		forest_list_children(f, f->trees + t, &children);
+		forest_sum_covers(f, f->trees + t, &children, sums + f->trees[t].first_split);
+	}
+	forest_children_free(&arena.allocator, &children);
+	told.split_covers = (forest_weights){ sums, sizeof *sums };
+	file less = write_file(f, NULL), same = write_file(&told, NULL);
+	assert_int_equal(same.size, less.size);
+	assert_memory_equal(same.data, less.data, less.size);
+	sums[f->n_splits - 1] += 1.0; /* one that differs */
+	file more = write_file(&told, NULL);
+	assert_true(more.size > less.size);
+	assert_same_weights(&read_file(&more, &read)->split_covers, &told.split_covers, f->n_splits);
+	free_file(&less);
+	free_file(&same);
+	free_file(&more);
+	sl_arena_free(&arena);
+	sl_arena_free(&read);
 }
 
 /* Leaf numbers that follow a rule take no room: this is what makes files small. */
@@ -521,6 +654,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_sample_survives),
 		cmocka_unit_test(samples_hold_what_they_promise),
+		cmocka_unit_test(golden_rows_stay_what_they_are),
+		cmocka_unit_test(golden_rows_are_where_models_differ),
+		cmocka_unit_test(covers_that_add_up_are_not_written),
 		cmocka_unit_test(rules_of_leaf_numbers_are_found),
 		cmocka_unit_test(the_first_files_still_read),
 		cmocka_unit_test(odd_floats_keep_their_bits),

@@ -13,7 +13,9 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+#include <xxhash.h>
 
+#include "metered_memory.h"
 #include "quick_run.h"
 #include "slm_bytes.h"
 
@@ -451,6 +453,43 @@ static void categories_stay_within_32_bits(void **state)
 	sl_arena_free(&arena);
 }
 
+/* A section of 2^31 terms, which takes 256 MB of bits: of zeros that nobody wrote, so that the system has one page for all of them. It
+ * is refused before anybody asks for what its numbers would take. */
+static void terms_stay_within_31_bits(void **state)
+{
+	(void)state;
+	file good = sample_file("linear-leaves");
+	file renamed = slm_replace(&good, T("\xad" "term_features"), T("\xa1" "x"));
+	file f = slm_replace(&renamed, T("\xb1" "term_coefficients\xa4" "type\xa3" "f64\xa5" "count\x1b\xa6" "offset\xcd\x08\x80\xa5"
+		"bytes\xcc\xd8"),
+		T("\xad" "term_features\xa4" "type\xa2" "u1\xa5" "count\xce\x80\0\0\0\xa6" "offset\xcd\x08\x80\xa5"
+		"bytes\xce\x10\0\0\0"));
+	const size_t sections = sl_round_up(32 + slm_header_size(&f), 64), size = sections + 0x880 + ((size_t)1 << 28) + 16;
+	uint8_t *bytes = calloc(1, size);
+	assert_non_null(bytes);
+	memcpy(bytes, f.data, sections + 0x880);
+	slm_put_u64(bytes + 16, size);
+	XXH128_canonical_t hash;
+	XXH128_canonicalFromHash(&hash, XXH3_128bits(bytes, size - 16));
+	memcpy(bytes + size - 16, hash.digest, 16);
+	metered_memory memory = { SIZE_MAX, 0, 0 };
+	const score_allocator metered = metered_allocator(&memory);
+	score_error error;
+	uint8_t read_hash[16];
+	sl_arena arena;
+	forest *read;
+	sl_arena_init(&arena, &metered, 0);
+	assert_int_equal(slm_read(bytes, size, &arena, &read, read_hash, &error), SCORE_ERR_CORRUPT);
+	assert_null(read);
+	assert_string_equal(error.message, "section term_features has more than 2^31 - 1 terms");
+	assert_true(memory.most < 1 << 20);
+	sl_arena_free(&arena);
+	free(bytes);
+	slm_free(&f);
+	slm_free(&renamed);
+	slm_free(&good);
+}
+
 static void nothing_may_stand_between_the_sections_and_the_hash(void **state)
 {
 	(void)state;
@@ -563,6 +602,7 @@ int main(void)
 		cmocka_unit_test(contents_of_sections_are_checked),
 		cmocka_unit_test(values_beyond_the_usual_type_are_checked),
 		cmocka_unit_test(categories_stay_within_32_bits),
+		cmocka_unit_test(terms_stay_within_31_bits),
 		cmocka_unit_test(nothing_may_stand_between_the_sections_and_the_hash),
 		cmocka_unit_test(unknown_things_are_ignored),
 		cmocka_unit_test(hostile_headers_ask_for_nothing),

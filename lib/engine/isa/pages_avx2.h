@@ -15,8 +15,8 @@ static ALWAYS_INLINE page_questions page_load(const uint8_t *page, page_kind kin
 	page_questions q;
 	q.columns = _mm_load_si128((const void *)(page + PAGE_COLUMNS_AT(kind)));
 	q.masks = _mm256_load_si256((const void *)(page + PAGE_MASKS_AT));
-	q.cuts = PAGE_IS_WIDE(kind) ? _mm256_load_si256((const void *)(page + PAGE_CUTS_AT(kind)))
-		: _mm256_castsi128_si256(_mm_load_si128((const void *)(page + PAGE_CUTS_AT(kind))));
+	q.cuts = PAGE_IS_WIDE(kind) ? _mm256_load_si256((const void *)(page + PAGE_CUTS_AT(PAGE_U16_32)))
+		: _mm256_castsi128_si256(_mm_load_si128((const void *)(page + PAGE_CUTS_AT(PAGE_U8_32))));
 	return q;
 }
 
@@ -40,7 +40,7 @@ static ALWAYS_INLINE uint32_t page_left(const page_questions *q, const uint8_t *
 	__m128i low = page_bytes(codes, q->columns, two_tables), cuts = _mm256_castsi256_si128(q->cuts);
 	if (!PAGE_IS_WIDE(kind))
 		return (uint32_t)_mm_movemask_epi8(_mm_cmpeq_epi8(_mm_max_epu8(low, cuts), cuts));
-	__m128i high = page_bytes(codes + PAGE_STRIDE(kind) / 2, q->columns, two_tables), more = _mm256_extracti128_si256(q->cuts, 1);
+	__m128i high = page_bytes(codes + (two_tables ? 32 : 64), q->columns, two_tables), more = _mm256_extracti128_si256(q->cuts, 1);
 	/* PAGE_MISSING_LEFT */
 	__m128i one_more = _mm_and_si128(_mm_srli_epi16(q->columns, 6), _mm_set1_epi8(1)), zero = _mm_setzero_si128();
 	__m128i first = _mm_add_epi16(_mm_unpacklo_epi8(low, high), _mm_unpacklo_epi8(one_more, zero));

@@ -14,10 +14,10 @@ static ALWAYS_INLINE page_questions page_load(const uint8_t *page, page_kind kin
 	q.masks = _mm256_load_si256((const void *)(page + PAGE_MASKS_AT));
 	if (PAGE_IS_WIDE(kind)) {
 		q.columns = _mm512_castsi256_si512(_mm256_cvtepu8_epi16(columns));
-		q.cuts = _mm256_load_si256((const void *)(page + PAGE_CUTS_AT(kind)));
+		q.cuts = _mm256_load_si256((const void *)(page + PAGE_CUTS_AT(PAGE_U16_32)));
 	} else {
 		q.columns = _mm512_castsi128_si512(columns);
-		q.cuts = _mm256_castsi128_si256(_mm_load_si128((const void *)(page + PAGE_CUTS_AT(kind))));
+		q.cuts = _mm256_castsi128_si256(_mm_load_si128((const void *)(page + PAGE_CUTS_AT(PAGE_U8_32))));
 	}
 	return q;
 }
