@@ -34,8 +34,8 @@ static void join_sides(double *means, uint32_t width, double share)
 		means[i] += (means[width + i] - means[i]) * share;
 }
 
-/* The most different features on a path of the tree; into m->means, if there are covers, what its training rows get on average. */
-static uint32_t visit_tree(const engine *e, const forest_tree *t, const measure *m, bool has_covers)
+/* The most different features on a path of the tree; into m->means, if they are asked for, what its training rows get on average. */
+static uint32_t visit_tree(const engine *e, const forest_tree *t, const measure *m, bool has_means)
 {
 	const forest *f = e->f;
 	uint32_t depth = 0, n_left = 0, features = 0, most = 0, width = f->leaf_width;
@@ -49,13 +49,13 @@ static uint32_t visit_tree(const engine *e, const forest_tree *t, const measure 
 			at = forest_left(f, &at);
 			continue;
 		}
-		double cover = has_covers ? forest_weight(&f->leaf_covers, at.leaf) : 0.0;
-		for (uint32_t i = 0; i < width && has_covers; i++)
+		double cover = f->leaf_covers.values ? forest_weight(&f->leaf_covers, at.leaf) : 0.0;
+		for (uint32_t i = 0; i < width && has_means; i++)
 			m->means[(size_t)n_left * width + i] = forest_real(&f->leaves, (size_t)at.leaf * width + i);
 		while (depth && m->open[depth - 1].is_right) {
 			const open_split *split = m->open + --depth;
 			features -= --m->asked[split->slot] == 0;
-			if (!has_covers)
+			if (!has_means)
 				continue;
 			join_sides(m->means + (size_t)--n_left * width, width, engine_right_share(split->left_cover, cover));
 			cover = f->split_covers.values ? forest_weight(&f->split_covers, split->split) : split->left_cover + cover;
@@ -86,7 +86,7 @@ static void measure_tree(engine *e, uint32_t t, const measure *m, uint8_t *n_poi
 	n_points[t] = (uint8_t)points;
 }
 
-/* What the trees answer on average, if there are covers, and how many points each takes. */
+/* What the trees answer on average, if that is known, and how many points each takes. */
 static bool measure_trees(engine *e, sl_arena *arena, uint8_t *n_points)
 {
 	const forest *f = e->f;
@@ -98,7 +98,7 @@ static bool measure_trees(engine *e, sl_arena *arena, uint8_t *n_points)
 		sl_arena_alloc(&scratch, (size_t)plan->depth + 1, f->leaf_width * sizeof *m.means),
 		sl_arena_alloc(&scratch, plan->n_slots, sizeof *m.asked)};
 	bool done = m.open && m.means && m.asked;
-	if (f->leaf_covers.values) {
+	if (f->leaf_covers.values || f->n_splits == 0) { /* single leaves are their own average */
 		expected = sl_arena_alloc(arena, (size_t)f->n_trees * f->leaf_width, sizeof *expected);
 		done = done && expected;
 	}

@@ -353,12 +353,21 @@ static void put_comment(writer *w, const char *text)
 		put_bytes(w, (unsigned char)*p < 0x20 || (unsigned char)*p > 0x7e ? "?" : p, 1);
 }
 
+static bool has_hashed_features(const forest *f)
+{
+	for (uint32_t i = 0; i < f->n_features; i++) {
+		if (forest_is_hashed(f, i))
+			return true;
+	}
+	return false;
+}
+
 static score_status check_supported(const forest *f, bool prediction, score_error *error)
 {
 	static const char common[] = "cannot be written as JavaScript";
 	if (f->derived.n)
 		return sl_fail(error, SCORE_ERR_UNSUPPORTED, "a model that computes columns from its features %s", common);
-	if (f->contract.category_rule == SCORE_CATEGORY_HASH)
+	if (has_hashed_features(f))
 		return sl_fail(error, SCORE_ERR_UNSUPPORTED, "a model that knows categories by their hash (CatBoost) %s", common);
 	if (f->linear_leaves.first_term)
 		return sl_fail(error, SCORE_ERR_UNSUPPORTED, "a model with linear leaves %s", common);

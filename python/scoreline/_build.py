@@ -23,6 +23,7 @@ _BASE_POSITIONS = {"first": 0, "last": 1}
 _AVERAGES = {"none": 0, "margin": 1, "prediction": 2, "scale": 3}
 _VOTES = {"none": 0, "largest": 1, "above": 2, "at_least": 3}
 _COMBINATIONS = {"sum": 0, "median": 1}
+_NO_PREDICTION = 0xFFFFFFFF
 _CATEGORY_RULES = {"truncate": 0, "nonnegative": 1, "cityhash32": 2, "exact": 3}
 _TESTS = {"leaf": 0, "lt": 1, "le": 2, "in_left": 3, "in_right": 4}
 _TYPES = {"numeric": 0, "category": 1}
@@ -467,6 +468,12 @@ class Builder:
         for name, values in (("slopes", slopes), ("offsets", offsets), ("curves", curves)):
             if values is not None and len(values) != n_outputs:
                 raise ShapeError(f"expected {n_outputs} {name}, found {len(values)}")
+        if columns is not None:
+            # As many as the part can have values, where the library may look: what is not given is no prediction.
+            most = max(2, n_outputs)
+            if len(columns) > most:
+                raise ShapeError(f"expected at most {most} columns, found {len(columns)}")
+            columns = [*columns, *[_NO_PREDICTION] * (most - len(columns))]
         part.first_output, part.n_outputs, part.divisor, part.weight = first_output, n_outputs, divisor, weight
         part.slopes, part.offsets = pointer(slopes, np.float64), pointer(offsets, np.float64)
         if curves is not None:

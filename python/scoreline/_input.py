@@ -77,25 +77,33 @@ def _as_array(X: Any) -> np.ndarray:
 
 
 def _from_series(series: Any, model: Any) -> Rows:
-    """One row: by name if the index holds names, else by position."""
-    if any(isinstance(label, str) for label in series.index):
-        return _from_records([dict(zip(series.index, series.to_numpy()))], model)
-    return from_array(_pandas.column_values(series))
+    """One row: by name or by position, as a frame with the index as its columns."""
+    names = _pandas.names_to_bind(series.index.tolist(), model.features)
+    if names is None:
+        return from_array(_pandas.column_values(series))
+    row = dict(zip(names, series.to_numpy()))
+    doubled = [name for name in model.features if len(row) < len(names) and names.count(name) > 1]
+    if doubled:
+        raise ShapeError(f"the row has twice {len(doubled)} of the model's features: {_listed(doubled)}")
+    return _from_records([row], model)
 
 
 def _from_records(records: Sequence[Mapping], model: Any) -> Rows:
-    """Dictionaries from feature name to number, or to label; None is missing, extra keys are ignored."""
+    """Dictionaries from feature name to number, or to label; None is missing, extra keys are ignored. Keys that are no text
+    count by their text, as the columns of a frame do."""
     features = model.features
     values = np.empty((len(records), len(features)), dtype=np.float64)
     for r, record in enumerate(records):
         try:
+            if not all(name in record for name in features):
+                record = {str(key): value for key, value in record.items()}
             row = [record[name] for name in features]
         except KeyError:
             absent = [name for name in features if name not in record]
             raise ShapeError(
                 f"row {r} lacks the features {_listed(absent)}: give every feature, None where a value is missing"
             ) from None
-        except TypeError:
+        except (AttributeError, TypeError):
             raise ShapeError(f"expected dictionaries only, found {type(record).__name__} as row {r}") from None
         values[r] = _numbers_of_record(row, model, r)
     return from_array(values)

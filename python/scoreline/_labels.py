@@ -37,6 +37,9 @@ class Labels:
     def __bool__(self) -> bool:
         return bool(any(self.flags) or self.lost or self.lists)
 
+    def is_numeric(self, feature: int) -> bool:
+        return not lib.score_model_feature_type(self._handle, feature)
+
     def code(self, feature: int, label: Optional[str]) -> float:
         """Code of a label; of one that no model has, if it is None. +inf: rows with this label are refused."""
         if label is None:

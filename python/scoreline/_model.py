@@ -228,7 +228,8 @@ class Model:
         if lib.score_model_class_count(self._handle) == 0:
             return None
         labels = json.loads(self._metadata["class_labels"])
-        if len({type(label) for label in labels}) == 1:
+        kinds = {type(label) for label in labels}
+        if len(kinds) == 1 or kinds == {int, float}:  # CatBoost writes the class 3.0 as 3
             return np.array(labels)
         mixed = np.empty(len(labels), dtype=object)
         mixed[:] = labels

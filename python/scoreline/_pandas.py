@@ -4,7 +4,7 @@ Comes in: a DataFrame, without importing pandas. Goes out: ``Rows``; columns of 
 
 Categories: a model that has dictionaries knows the codes behind labels. Columns of dtype category, or of strings, are
 then translated by label, as the trainers do, so that a frame whose categories stand in another order is scored right.
-Without known labels a category column's own codes are taken.
+Without known labels a category column's own codes are taken; for a numeric feature, its categories, which must be numbers.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def _feature_values(series: Any, is_text: bool, labels: Labels, k: int) -> np.nd
     if is_categorical:
         labels.refuse_lost(k)
     if not labels.flags[k]:
-        return column_values(series)
+        return _numbers_of_categories(series) if is_categorical and labels.is_numeric(k) else column_values(series)
     if not is_categorical and not is_text:
         if not labels.flags[k] & HASH and not labels.are_values(k):
             labels.refuse_numbers(k, series.dtype)
@@ -70,6 +70,20 @@ def _feature_values(series: Any, is_text: bool, labels: Labels, k: int) -> np.nd
     if is_text:
         series = series.astype("category")
     return labels.codes(k, list(series.cat.categories), series.cat.codes.to_numpy(), f"column {series.name!r}", is_text)
+
+
+def _numbers_of_categories(series: Any) -> np.ndarray:
+    """Values of a column of dtype category for a feature that has none: its categories must be numbers themselves."""
+    try:
+        numbers = [float(label) for label in series.cat.categories if not isinstance(label, (str, bytes))]
+    except (TypeError, ValueError):
+        numbers = []
+    if len(numbers) < len(series.cat.categories):
+        raise ShapeError(
+            f"column {series.name!r} has dtype category, and the model's feature is numeric: expected numbers, categories "
+            "that are numbers, or the codes of the training data as numbers"
+        )
+    return np.array(numbers + [np.nan])[series.cat.codes.to_numpy()]
 
 
 def _bound(model: Any, names: List[str], types: Optional[List[int]]) -> Any:
@@ -85,7 +99,10 @@ def _bound(model: Any, names: List[str], types: Optional[List[int]]) -> Any:
 
 def _frame_names(frame: Any, features: List[str]) -> Optional[List[str]]:
     """Column names to bind by, or None if the columns are only numbered and the features have other names."""
-    labels = frame.columns.tolist()
+    return names_to_bind(frame.columns.tolist(), features)
+
+
+def names_to_bind(labels: List[Any], features: List[str]) -> Optional[List[str]]:
     names = [str(label) for label in labels]
     if any(isinstance(label, str) for label in labels) or set(features) <= set(names):
         return names

@@ -117,7 +117,18 @@ def _ensemble_inside(one: Any, who: Any) -> Ensemble:
     return _sklearn.SUPPORTED[next(kind.__name__ for kind in type(one).__mro__ if kind.__name__ in _sklearn.SUPPORTED)](one)
 
 
+def _largest_margin(n: int) -> str:
+    """The rule of the largest of `n` probabilities; of one, which is never above 1, the only class."""
+    return "largest margin" if n > 1 else "margin > 1"
+
+
+def _refuse_single_class(estimator: Any) -> None:
+    if is_classifier(estimator) and len(estimator.classes_) == 1:
+        raise unsupported(estimator, "a single class", "its answer is that class")
+
+
 def _of_bagged_ensembles(estimator: Any) -> Combined:
+    _refuse_single_class(estimator)
     parts = []
     for one, features in zip(estimator.estimators_, estimator.estimators_features_):
         part = part_of(one, _ensemble_inside(one, estimator), estimator)
@@ -128,7 +139,7 @@ def _of_bagged_ensembles(estimator: Any) -> Combined:
     twin = single_threaded(estimator)
     if is_classifier(estimator):
         n, answer = len(estimator.classes_), twin.predict_proba
-        metadata = class_metadata(estimator.classes_, "largest prediction" if n > 1 else "prediction > 1")
+        metadata = class_metadata(estimator.classes_, "largest prediction")
     else:
         n, answer, metadata = parts[0].ensemble.n_outputs, twin.predict, {}
     return combined(estimator, parts, ("sum", n, float(len(parts))), answer, metadata)
@@ -142,7 +153,7 @@ def _of_bagging(estimator: Any) -> Ensemble:
     answer, n_outputs = twin.predict, estimator.estimators_[0].n_outputs_
     if is_classifier(estimator):
         answer, n_outputs = twin.predict_proba, len(estimator.classes_)
-        metadata = class_metadata(estimator.classes_, "largest margin" if n_outputs > 1 else "margin > 1")
+        metadata = class_metadata(estimator.classes_, _largest_margin(n_outputs))
     return Ensemble(
         n_features=estimator.n_features_in_,
         n_outputs=n_outputs,
@@ -169,9 +180,8 @@ def _votes(estimator: Any) -> Iterator[Dict[str, Any]]:
 
 def _of_adaboost_classifier(estimator: Any) -> Ensemble:
     _require_trees(estimator, estimator.estimators_)
+    _refuse_single_class(estimator)
     n_classes = estimator.n_classes_
-    if n_classes == 1:
-        raise unsupported(estimator, "a single class", "its answer is that class")
     twin = single_threaded(estimator)
     total = float(estimator.estimator_weights_.sum())
     return Ensemble(
@@ -214,6 +224,7 @@ def _voters(estimator: Any, factors: np.ndarray) -> list:
 
 def _of_hard_votes(estimator: Any, factors: np.ndarray) -> Combined:
     """The weight of the votes for each class is the prediction."""
+    _refuse_single_class(estimator)
     parts = [votes_of(part, one, estimator) for part, one in zip(_voters(estimator, factors), estimator.estimators_)]
     n, twin = len(estimator.classes_), single_threaded(estimator)
 
@@ -226,6 +237,7 @@ def _of_hard_votes(estimator: Any, factors: np.ndarray) -> Combined:
 
 
 def _of_voting_ensembles(estimator: Any, factors: np.ndarray) -> Combined:
+    _refuse_single_class(estimator)
     twin = single_threaded(estimator)
     twin.estimators_ = [single_threaded(part) for part in estimator.estimators_]
     soft = is_classifier(estimator)
@@ -266,7 +278,7 @@ def _of_voting(estimator: Any) -> Ensemble:
         ),
         margins=twin.predict_proba if is_soft else twin.predict,
         takes_missing=all(allows_missing(part) for part in parts),
-        metadata=class_metadata(estimator.classes_, "largest margin") if is_soft else {},
+        metadata=class_metadata(estimator.classes_, _largest_margin(n_outputs)) if is_soft else {},
     )
 
 

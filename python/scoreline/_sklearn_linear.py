@@ -288,6 +288,8 @@ def _fitted(estimator: Any, attribute: str = "coef_") -> Any:
 
 
 def _classifier(estimator: Any, links: Tuple[str, ...], predictions_of: Callable, multilabel: bool = False) -> Linear:
+    if not multilabel and len(estimator.classes_) < 2:
+        raise UnsupportedError(f"{type(estimator).__name__} of a single class is not supported: its answer is that class")
     found = _linear(estimator, links, estimator.decision_function, predictions_of)
     return found._replace(classes=_class_metadata(estimator, found.n_outputs, multilabel))
 

@@ -131,3 +131,18 @@ def test_slope(link, width):
     same_bits(scoreline.load(steep.to_bytes()).predict(ROWS), plain.predict(ROWS))
     assert b"\xa8requires\x91\xaalink_slope" in steep.to_bytes() and b"\xa8requires\x90" in plain.to_bytes()
     assert steep.info.n_predictions == width
+
+
+def test_columns_of_parts():
+    """Two values of a vote need two columns: the library must not look for the second behind the array."""
+    def voting(columns, n_predictions=2):
+        builder = scoreline.Builder(1)
+        builder.add_tree([1, -1, -1], [2, -1, -1], [0, 0, 0], [0.5, -1.5, 4.5])
+        return builder.add_part(0, 1, vote="above", columns=columns).combine("sum", n_predictions).finish()
+
+    same_bits(voting([1, 0]).predict(ROWS), np.array([[0.0, 1.0], [1.0, 0.0]]))
+    for columns in ([], [1]):
+        with pytest.raises(scoreline.ScorelineError, match="adds to prediction 4294967295, the model has 2"):
+            voting(columns)
+    with pytest.raises(scoreline.ShapeError, match="expected at most 2 columns, found 3"):
+        voting([0, 1, 0])

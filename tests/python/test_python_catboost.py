@@ -139,3 +139,12 @@ def test_names_of_features_do_not_name_the_source():
     frame, y = table()
     source = trained(catboost.CatBoostRegressor, frame.rename(columns={"x": "learner"}), y)
     assert scoreline.convert(source).features[0] == "learner"
+
+
+def test_classes_of_whole_and_other_numbers():
+    """The file says 0 and 1.5: both are the numbers that training had."""
+    frame, y = table()
+    source = trained(catboost.CatBoostClassifier, frame, np.digitize(y, [1, 3]) * 1.5, loss_function="MultiClass")
+    model = scoreline.convert(source)
+    assert model.classes.dtype == np.float64 and model.classes.tolist() == [0.0, 1.5, 3.0]
+    np.testing.assert_array_equal(model.predict_class(frame), source.predict(frame).ravel())

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import xgboost
 
 import scoreline
 from conftest import NAMES, same_bits
@@ -257,14 +258,28 @@ def test_frame_with_missing_in_nullable_types(model, rows, margins):
     same_bits(model.predict(frame), margins)
 
 
-def test_frame_with_categories(model, rows, margins):
-    """A column of dtype category is scored by its codes; a missing one is missing."""
+def test_frame_with_categories(rows):
+    """Of a feature with categories whose labels nobody knows, a column of dtype category is scored by its codes; a missing one
+    is missing."""
+    types = ["c" if name == "weekday" else "float" for name in NAMES]
+    matrix = xgboost.DMatrix(rows, rows[:, 0] > 0, feature_names=NAMES, feature_types=types, enable_categorical=True)
+    booster = xgboost.train({"max_depth": 4, "nthread": 1}, matrix, 6)
     frame = frame_of(rows)
     frame["weekday"] = pd.Categorical(
         frame["weekday"].map(lambda day: None if np.isnan(day) else "smtwrfu"[int(day)]), categories=list("smtwrfu")
     )
     assert frame["weekday"].isna().any()
-    same_bits(model.predict(frame), margins)
+    same_bits(scoreline.convert(booster).predict(frame, "margin"), booster.predict(matrix, output_margin=True))
+
+
+def test_frame_with_categories_of_numbers(model, rows, margins):
+    """A numeric feature takes the categories themselves, in whatever order they stand, and no other codes."""
+    frame = frame_of(rows)
+    days = frame["weekday"]
+    for categories in ([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0], [6, 3, 99, 1, 5, 0, 2, 4]):
+        same_bits(model.predict(frame.assign(weekday=pd.Categorical(days, categories=categories))), margins)
+    with pytest.raises(scoreline.ShapeError, match="column 'weekday' has dtype category, and the model's feature is numeric"):
+        model.predict(frame.assign(weekday=days.map(str).astype("category")))
 
 
 def test_frame_with_numbered_columns(model, rows, margins):
@@ -279,6 +294,10 @@ def test_features_named_by_numbers(rows):
     builder = scoreline.Builder(3, feature_names=["2", "0", "1"])
     model = builder.set_linear([100.0, 1.0, 10.0]).finish()
     assert model.predict(pd.DataFrame([[1.0, 2.0, 3.0]])).tolist() == [321.0]
+    # A row of that frame is the same row.
+    assert model.predict(pd.Series([1.0, 2.0, 3.0])).tolist() == [321.0]
+    assert model.predict({0: 1.0, 1: 2.0, 2: 3.0, 7: "more"}).tolist() == [321.0]
+    assert model.predict([{0: 1.0, 1: 2.0, 2: 3.0}, {"1": 2.0, "0": 1.0, "2": 3.0}]).tolist() == [321.0, 321.0]
 
 
 def test_series_is_a_row(model, rows, margins):
@@ -286,6 +305,9 @@ def test_series_is_a_row(model, rows, margins):
     same_bits(model.predict(frame.iloc[5]), margins[5:6])
     same_bits(model.predict(frame.iloc[5][NAMES[::-1]]), margins[5:6])
     same_bits(model.predict(pd.Series(rows[5])), margins[5:6])
+    doubled = pd.concat([frame.iloc[5], frame.iloc[6][["age"]]])
+    with pytest.raises(scoreline.ShapeError, match="the row has twice 1 of the model's features: 'age'"):
+        model.predict(doubled)
 
 
 def test_missing_columns_are_listed(model, rows):

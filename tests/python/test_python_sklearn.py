@@ -150,6 +150,12 @@ def test_one_versus_rest_with_a_constant_is_refused(X):
         scoreline.convert(estimator)
 
 
+@pytest.mark.parametrize("kind", ["RidgeClassifier", "RidgeClassifierCV"])
+def test_one_class_is_refused(kind, X):
+    with pytest.raises(scoreline.UnsupportedError, match=f"{kind} of a single class"):
+        scoreline.convert(getattr(linear_model, kind)().fit(X, np.zeros(len(X))))
+
+
 def test_not_fitted():
     with pytest.raises(ValueError, match="not fitted"):
         scoreline.convert(linear_model.LinearRegression())

@@ -4,6 +4,7 @@ import json
 import warnings
 
 import numpy as np
+import pandas
 import pytest
 from sklearn import ensemble, neighbors, svm, tree
 
@@ -49,6 +50,30 @@ def test_several_targets(X):
 def test_one_class(X):
     estimator = tree.DecisionTreeClassifier().fit(X, np.zeros(len(X)))
     same_bits(scoreline.convert(estimator).predict(X), np.ones(len(X)))
+    votes = ensemble.VotingClassifier([("a", estimator), ("b", tree.ExtraTreeClassifier())], voting="soft").fit(X, ["x"] * len(X))
+    assert scoreline.convert(votes).predict_class(X).tolist() == ["x"] * len(X)
+
+
+@pytest.mark.parametrize("combine", [
+    lambda: ensemble.VotingClassifier([("a", ensemble.RandomForestClassifier(2))], voting="soft"),
+    lambda: ensemble.VotingClassifier([("a", ensemble.RandomForestClassifier(2))], voting="hard"),
+    lambda: ensemble.BaggingClassifier(ensemble.HistGradientBoostingClassifier(max_iter=2), n_estimators=2),
+])
+def test_one_class_of_several_parts_is_refused(X, combine):
+    with pytest.raises(scoreline.UnsupportedError, match="single class"):
+        scoreline.convert(combine().fit(X, np.zeros(len(X))))
+
+
+def test_frames_with_categories_of_numbers(X):
+    """scikit-learn takes the categories of a numeric column as what they are."""
+    frame = pandas.DataFrame(X, columns=NAMES)
+    days = np.random.default_rng(2).choice([10, 20, 35], len(X))
+    frame["weekday"] = pandas.Categorical(days)
+    estimator = ensemble.RandomForestRegressor(4, random_state=3).fit(frame, days * np.nan_to_num(X[:, 0]))
+    model = scoreline.convert(estimator)
+    assert model.info.n_splits > 50
+    other = frame.assign(weekday=pandas.Categorical(days, categories=[35, 99, 10, 20]))
+    same_bits(model.predict(other), estimator.predict(frame))
 
 
 def test_negative_zero(X):

@@ -511,6 +511,32 @@ static void refused(const answers *a, score_status expected, const char *says)
 			status ? error.message : "");
 }
 
+/* Constant targets make such models: XGBoost and LightGBM answer zeros and the margin. */
+static void single_leaves_need_no_covers(void **unused)
+{
+	(void)unused;
+	const score_node leaves[2] = {{.value = 0.25}, {.value = -3.0}};
+	const double rows[2 * 3] = {1, 2, 3, NAN, 0, 9}, expected[8] = {0, 0, 0, -2.75, 0, 0, 0, -2.75};
+	score_contract c = SCORE_CONTRACT_INIT(3, 1);
+	score_builder *b = NULL;
+	score_model *m = NULL;
+	double out[8];
+	assert_int_equal(score_builder_new(&c, NULL, &b, NULL), SCORE_OK);
+	for (int i = 0; i < 2; i++) {
+		score_tree tree = SCORE_TREE_INIT;
+		tree.nodes = leaves + i;
+		tree.n_nodes = 1;
+		assert_int_equal(score_builder_add_tree(b, &tree, NULL), SCORE_OK);
+	}
+	assert_int_equal(score_builder_finish(b, &m, NULL), SCORE_OK);
+	score_options o = contribution_options(m);
+	score_input in = score_input_rows_f64(rows, 2, 3);
+	assert_int_equal(score_batch(m, &in, out, 8, &o, NULL), SCORE_OK);
+	assert_memory_equal(out, expected, sizeof out);
+	free(o.scratch);
+	score_model_free(m);
+}
+
 static void says_what_is_missing(void **unused)
 {
 	(void)unused;
@@ -740,6 +766,7 @@ int main(void)
 		cmocka_unit_test(layouts_do_not_matter),
 		cmocka_unit_test(deep_trees_sum_to_the_margin),
 		cmocka_unit_test(quadratures_are_exact),
+		cmocka_unit_test(single_leaves_need_no_covers),
 		cmocka_unit_test(says_what_is_missing),
 		cmocka_unit_test(reasons_are_ordered),
 		cmocka_unit_test(linear_models_multiply),

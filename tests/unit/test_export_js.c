@@ -459,14 +459,28 @@ static void models_that_are_refused(void **state)
 		}
 		sl_arena_free(&arena);
 	}
-	score_contract c = SCORE_CONTRACT_INIT(1, 1);
-	c.category_rule = SCORE_CATEGORY_HASH;
-	score_builder *b = export_builder(&c);
-	export_add_stump(b, 1.0, 2.0);
-	score_model *model = export_finish(b);
-	export_refused(model, SCORE_OUTPUT_MARGIN,
-		"a model that knows categories by their hash (CatBoost) cannot be written as JavaScript");
-	score_model_free(model);
+}
+
+static void only_features_that_are_hashed_are_refused(void **state)
+{
+	(void)state;
+	for (int is_hashed = 0; is_hashed < 2; is_hashed++) {
+		score_contract c = SCORE_CONTRACT_INIT(2, 1);
+		c.category_rule = SCORE_CATEGORY_HASH;
+		score_builder *b = export_builder(&c);
+		must(score_builder_set_feature(b, 1, "x", is_hashed ? SCORE_FEATURE_CATEGORY : SCORE_FEATURE_NUMERIC, NULL), NULL);
+		export_add_stump(b, 1.0, 2.0);
+		score_model *model = export_finish(b);
+		if (is_hashed) {
+			export_refused(model, SCORE_OUTPUT_MARGIN,
+				"a model that knows categories by their hash (CatBoost) cannot be written as JavaScript");
+		} else {
+			char *source = export_source(model, NULL, SCORE_OUTPUT_MARGIN);
+			expect_text(source, "function main(");
+			free(source);
+		}
+		score_model_free(model);
+	}
 }
 
 int main(void)
@@ -479,6 +493,7 @@ int main(void)
 		cmocka_unit_test(links_that_are_refused),
 		cmocka_unit_test(parts_are_refused),
 		cmocka_unit_test(models_that_are_refused),
+		cmocka_unit_test(only_features_that_are_hashed_are_refused),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
