@@ -38,4 +38,15 @@ bool engine_code_tree(tree_coder *coder, const forest *f, const forest_tree *t, 
  * least one, appended to `steps` (cursor_step). false: out of memory. */
 bool engine_code_steps(const tree_coder *coder, const tree_code *out, sl_vector *steps, uint8_t *start);
 
+/* A tree whose rows meet few different leaf values. */
+typedef struct value_numbers {
+	uint8_t number[MAX_CODED_LEAVES]; /* of each code */
+	uint16_t leaf[FEW_VALUES];        /* of the tree, that has the value of each number */
+	uint32_t n;
+} value_numbers;
+
+/* False: rows can meet more than FEW_VALUES. The tree has one value per leaf; `runs` are its group's. */
+bool engine_number_values(const engine *e, const forest_tree *t, const predicate_run *runs, size_t n_runs, const tree_code *code,
+	value_numbers *out);
+
 #endif
