@@ -196,8 +196,8 @@ static bool number_values(const planner *p, const tree_group *group, const fores
 	value_numbers *numbers)
 {
 	const predicate_run *runs = (const predicate_run *)p->runs.data + group->first_run;
-	return p->e->k->numbers_values && p->e->f->contract.sum == SCORE_F64 && p->e->f->leaf_width == 1 &&
-		code->n_planes > FEW_PLANES && engine_number_values(p->e, t, runs, group->n_runs, code, numbers);
+	return code->n_planes > FEW_PLANES && code->n_planes <= p->e->k->number_planes && p->e->f->contract.sum == SCORE_F64 &&
+		p->e->f->leaf_width == 1 && engine_number_values(p->e, t, runs, group->n_runs, code, numbers);
 }
 
 /* Bits of leaf numbers that values are looked up by instead of codes of so many bits; 0: by codes. */

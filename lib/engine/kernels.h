@@ -281,7 +281,7 @@ struct kernels {
 	uint32_t group_tests; /* predicates per tree group that this instruction set likes */
 	uint32_t word_planes; /* of those, tables of up to so many planes lie as 16-bit words instead */
 	uint32_t whole_planes; /* and of up to so many as they are */
-	bool numbers_values;  /* sum_f64 takes tables by number of up to FEW_VALUES different values */
+	uint32_t number_planes; /* codes of more than FEW_PLANES and up to so many, sum_f64 takes by number of FEW_VALUES values; 0: none */
 	bool numbers_leaves;  /* takes leaf tables that have numbers */
 	/* Kernels for blocks of fewer rows over the same plan; they have no binning. What is left of a call goes to them when
 	 * it has at most `narrow_rows` rows. NULL: none. */
