@@ -191,13 +191,12 @@ static void lay_numbers(const tree_code *code, uint8_t *to)
 		to[i] = (uint8_t)code->leaf_of_code[i];
 }
 
-/* Few different values, where looking a number up first pays. */
-static bool number_values(const planner *p, const tree_group *group, const forest_tree *t, const tree_code *code,
-	value_numbers *numbers)
+/* Few answers, where looking their number up first pays. */
+static bool number_answers(const planner *p, const tree_group *group, const tree_code *code, answer_numbers *numbers)
 {
 	const predicate_run *runs = (const predicate_run *)p->runs.data + group->first_run;
-	return code->n_planes > FEW_PLANES && code->n_planes <= p->e->k->number_planes && p->e->f->contract.sum == SCORE_F64 &&
-		p->e->f->leaf_width == 1 && engine_number_values(p->e, t, runs, group->n_runs, code, numbers);
+	return code->n_planes > FEW_PLANES && code->n_planes <= LEVELS && p->e->k->number_bytes && p->e->f->contract.sum == SCORE_F64 &&
+		p->e->f->leaf_width == 1 && engine_number_answers(p->e, runs, group->n_runs, code, numbers);
 }
 
 /* Bits of leaf numbers that values are looked up by instead of codes of so many bits; 0: by codes. */
@@ -222,28 +221,27 @@ static void list_costs(const planner *p, const forest_tree *t, uint8_t costs[9])
 }
 
 /* Numbers, then the values by them. */
-static bool keep_few_values(planner *p, const forest_tree *t, const tree_code *code, const value_numbers *numbers,
-	tree_program *program)
+static bool keep_few_values(planner *p, const forest_tree *t, const answer_numbers *numbers, tree_program *program)
 {
-	size_t n_codes = (size_t)1 << code->n_planes;
-	char *to = take_room(p, &p->table_room, n_codes + FEW_VALUES * sizeof(double));
+	uint32_t bytes = p->e->k->number_bytes;
+	char *to = take_room(p, &p->table_room, bytes + FEW_VALUES * sizeof(double));
 	program->table = to;
 	program->leaf_planes = FEW_PLANES;
-	if (!to)
-		return false;
-	memcpy(to, numbers->number, n_codes);
-	lay_values(p, t, numbers->leaf, FEW_PLANES, 0, to + n_codes);
-	return true;
+	for (uint32_t i = 0; to && i < bytes; i++)
+		to[i] = (char)engine_answer_number(numbers, bytes == NUMBER_PARTS && i >= 16 ? i % 16 << 4 : i);
+	if (to)
+		lay_values(p, t, numbers->leaf, FEW_PLANES, 0, to + bytes);
+	return to != NULL;
 }
 
 static bool keep_tables(planner *p, const tree_group *group, const forest_tree *t, const tree_code *code, tree_program *program)
 {
-	value_numbers few;
+	answer_numbers few;
 	uint32_t width = p->e->f->leaf_width;
 	size_t n_codes = (size_t)1 << code->n_planes, value = p->e->f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
 	bool linear = engine_has_linear_leaves(p->e);
-	if (!linear && number_values(p, group, t, code, &few))
-		return keep_few_values(p, t, code, &few, program);
+	if (!linear && number_answers(p, group, code, &few))
+		return keep_few_values(p, t, &few, program);
 	/* Not of vector trees, which have a table per output, nor of oblivious ones: others than sums look into their tables. */
 	if (!linear && width == 1 && (program->n_ops || program->full_depth))
 		program->leaf_planes = (uint8_t)leaf_planes(p, t, code->n_planes);

@@ -32,7 +32,7 @@ const kernels engine_kernels_avx2 = {
 	.sum_cost_f32 = {[4] = 20, [5] = 26, [6] = 34, [7] = 60, [8] = 60},
 	.byte_planes_f32 = 6,
 	.byte_planes_f64 = FEW_PLANES,
-	.number_planes = 6,
+	.number_bytes = NUMBER_PARTS,
 	.byte_buckets = 1024,
 	.look_up_cuts = false,
 	.bin_f32 = {bin_f32_u8_avx2, bin_f32_u16_avx2, bin_f32_u32_avx2},

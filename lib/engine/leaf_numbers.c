@@ -1,17 +1,11 @@
 /*
- * Numbers for leaf codes whose values differ: trees whose rows meet few different values need small tables only.
+ * Numbers for the answers that a tree's predicates can give together: a tree that asks one column several times has far fewer of
+ * them than leaf codes, because a value above one cut is above all lower ones, and so small tables do for its leaf values.
  *
- * Comes in: the codes of a tree and the predicates behind their planes. Goes out: the number of each code's value, and a leaf that
- * has each value. Codes that no row can have get any number: a tree that asks one column several times has many, because a value
- * above one cut is above all lower ones.
+ * Comes in: the code of a tree whose planes are predicates. Goes out: per plane what it adds to the number of a row's answers, as the
+ * digits of a number have their weights: a column's digit is how many of its cuts the value is above. And a leaf per number.
  */
 #include "planes.h"
-
-/* The answers that a code's planes can have together. */
-typedef struct possible {
-	uint32_t always, never;       /* planes */
-	uint32_t implied[8];          /* by plane k being 1 */
-} possible;
 
 /* The numeric run of a group that has a predicate, or NULL. */
 static const predicate_run *run_of(const engine *e, const predicate_run *runs, size_t n_runs, uint16_t slot)
@@ -23,56 +17,66 @@ static const predicate_run *run_of(const engine *e, const predicate_run *runs, s
 	return NULL;
 }
 
-/* Predicates of a run stand in the order of their cuts. */
-static possible possible_answers(const engine *e, const predicate_run *runs, size_t n_runs, const tree_code *code)
+/* Where plane k is 1, so are those of lower cuts, and those that are constant. */
+static uint32_t implied_by(const predicate_run *const *run, const tree_code *code, uint32_t k)
 {
-	possible p = {.always = 0};
-	const predicate_run *run[8];
-	for (uint32_t k = 0; k < code->n_planes; k++) {
-		run[k] = run_of(e, runs, n_runs, code->planes[k]);
-		p.always |= (uint32_t)(code->planes[k] == SLOT_ONES) << k;
-		p.never |= (uint32_t)(code->planes[k] == SLOT_ZERO) << k;
+	uint32_t planes = 0;
+	for (uint32_t j = 0; j < code->n_planes; j++) {
+		bool lower = run[k] && run[j] == run[k] && code->planes[j] < code->planes[k];
+		planes |= (uint32_t)(lower || code->planes[j] == code->planes[k] || code->planes[j] == SLOT_ONES) << j;
 	}
-	for (uint32_t k = 0; k < code->n_planes; k++) {
-		for (uint32_t j = 0; j < code->n_planes; j++) {
-			if (run[k] && run[j] == run[k] && code->planes[j] <= code->planes[k])
-				p.implied[k] |= 1u << j;
-		}
-	}
-	return p;
+	return planes;
 }
 
-static bool is_possible(const possible *p, uint32_t code)
+static bool is_possible(const tree_code *code, const uint32_t *implied, uint32_t answers)
 {
-	bool can = !(p->always & ~code) && !(p->never & code);
-	for (uint32_t k = 0; can && code >> k; k++)
-		can = !(code >> k & 1) || !(p->implied[k] & ~code);
+	bool can = true;
+	for (uint32_t k = 0; can && k < code->n_planes; k++) {
+		bool is_one = answers >> k & 1;
+		can = is_one ? code->planes[k] != SLOT_ZERO && !(implied[k] & ~answers) : code->planes[k] != SLOT_ONES;
+	}
 	return can;
 }
 
-bool engine_number_values(const engine *e, const forest_tree *t, const predicate_run *runs, size_t n_runs, const tree_code *code,
-	value_numbers *out)
+/* Weights of planes. Returns the number of numbers, or 0 if there are more than `most`. */
+static uint32_t weigh(const predicate_run *const *run, const tree_code *code, uint32_t most, answer_numbers *out)
 {
-	double values[FEW_VALUES];
-	const possible p = code->full_depth ? (possible){.always = 0} : possible_answers(e, runs, n_runs, code);
-	memset(out, 0, sizeof *out);
-	for (uint32_t c = 0; c < 1u << code->n_planes; c++) {
-		uint32_t i = 0;
-		if (!is_possible(&p, c))
-			continue;
-		const double value = forest_real(&e->f->leaves, (size_t)t->first_leaf + code->leaf_of_code[c]);
-		while (i < out->n && memcmp(values + i, &value, sizeof value) != 0)
-			i++;
-		if (i == FEW_VALUES)
-			return false;
-		out->number[c] = (uint8_t)i;
-		if (i < out->n)
-			continue;
-		values[i] = value;
-		out->leaf[out->n++] = code->leaf_of_code[c];
+	uint32_t n = 1, done = 0;
+	for (uint32_t k = 0; k < code->n_planes; k++) {
+		uint32_t digit = 1;
+		for (uint32_t j = k; j < code->n_planes && code->planes[k] > SLOT_ONES; j++) {
+			if (done >> j & 1 || (j > k && (!run[k] || run[j] != run[k]) && code->planes[j] != code->planes[k]))
+				continue;
+			done |= 1u << j;
+			bool again = false;
+			for (uint32_t i = k; i < j; i++)
+				again |= code->planes[i] == code->planes[j];
+			out->weights[j] = again ? 0 : n;
+			digit += !again;
+		}
+		n *= digit;
+		if (n > most)
+			return 0;
 	}
-	/* Numbers that no code has. */
-	for (uint32_t i = out->n; i < FEW_VALUES; i++)
-		out->leaf[i] = out->leaf[0];
+	return n;
+}
+
+bool engine_number_answers(const engine *e, const predicate_run *runs, size_t n_runs, const tree_code *code, answer_numbers *out)
+{
+	const predicate_run *run[8];
+	uint32_t implied[8];
+	memset(out, 0, sizeof *out);
+	if (code->full_depth)
+		return false;
+	for (uint32_t k = 0; k < code->n_planes; k++)
+		run[k] = run_of(e, runs, n_runs, code->planes[k]);
+	if (!weigh(run, code, FEW_VALUES, out))
+		return false;
+	for (uint32_t k = 0; k < code->n_planes; k++)
+		implied[k] = implied_by(run, code, k);
+	for (uint32_t c = 0; c < 1u << code->n_planes; c++) {
+		if (is_possible(code, implied, c))
+			out->leaf[engine_answer_number(out, c)] = code->leaf_of_code[c];
+	}
 	return true;
 }

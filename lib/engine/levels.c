@@ -62,7 +62,7 @@ score_status engine_make_levels(engine *e, sl_arena *arena, score_error *error)
 			const tree_program *program = plan->trees + t;
 			const uint8_t *table = program->table;
 			trees[t].numbers = planes[t].numbers = program->leaf_planes ? table : NULL;
-			trees[t].values = planes[t].values = program->leaf_planes ? table + (1u << LEVELS) : table;
+			trees[t].values = planes[t].values = program->leaf_planes ? table + NUMBER_CODES : table;
 			memcpy(planes[t].slots, program->planes, sizeof planes[t].slots);
 			for (uint32_t k = 0; k < LEVELS; k++)
 				trees[t].questions[k] = question_of(plan, group, program->planes[k]);

@@ -210,7 +210,7 @@ static void sum_f32_avx2(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *whic
 /* The same of 16 doubles, by numbers of codes of more planes. Vector v of the 8 that 32 codes give has positions 2 v and 2 v + 1, and
  * those 16 behind. */
 static ALWAYS_INLINE void sum_few256(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, size_t n,
-	unsigned planes, double *sums, size_t row)
+	bool numbered, double *sums, size_t row)
 {
 	__m256d s[8];
 	for (size_t v = 0; v < 8; v++)
@@ -218,9 +218,10 @@ static ALWAYS_INLINE void sum_few256(const uint8_t (*codes)[BLOCK_ROWS], const u
 	for (size_t t = 0; t < n; t++) {
 		const uint8_t *table = tables[t].values;
 		__m256i code = _mm256_load_si256((const __m256i *)(const void *)(codes[which[t]] + row));
-		if (planes > FEW_PLANES) {
-			code = look_up256(table, code, _mm256_slli_epi16(code, 3), _mm256_slli_epi16(code, 2), planes);
-			table += (size_t)1 << planes;
+		if (numbered) {
+			__m256i above = _mm256_and_si256(_mm256_srli_epi16(code, 4), _mm256_set1_epi8(3));
+			code = _mm256_add_epi8(look_up256(table, code, code, code, 4), look_up256(table + 16, above, above, above, 4));
+			table += NUMBER_PARTS;
 		}
 		__m256i low[4], high[4]; /* two bytes of positions 0 … 7 of a lane, and of 8 … 15 */
 		for (size_t k = 0; k < 4; k++) {
@@ -256,12 +257,10 @@ static void sum_f64_avx2(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *whic
 		if (!few)
 			sum_values_f64(codes, which + t, tables + t, run, PLANE_WORDS, sums);
 		for (size_t row = 0; row < ROWS_OF_BLOCK && few; row += 32) {
-			if (planes == 6)
-				sum_few256(codes, which + t, tables + t, run, 6, sums + row, row);
-			else if (planes == 5)
-				sum_few256(codes, which + t, tables + t, run, 5, sums + row, row);
+			if (planes == FEW_PLANES)
+				sum_few256(codes, which + t, tables + t, run, false, sums + row, row);
 			else
-				sum_few256(codes, which + t, tables + t, run, 4, sums + row, row);
+				sum_few256(codes, which + t, tables + t, run, true, sums + row, row);
 		}
 	}
 }

@@ -282,4 +282,4 @@ static ALWAYS_INLINE void sum_run_f64(const uint8_t (*codes)[BLOCK_ROWS], const 
 		sum_run_##name(codes, which + t, tables + t, run, planes, leaf_planes, words, sums); \
 		break;
 SUM_BUILDS(float, f32,)
-SUM_BUILDS(double, f64, SUM_BUILD(f64, FEW_PLANES, 6) SUM_BUILD(f64, FEW_PLANES, 7) SUM_BUILD(f64, FEW_PLANES, 8))
+SUM_BUILDS(double, f64, SUM_BUILD(f64, FEW_PLANES, 6))
