@@ -179,7 +179,7 @@ static void lay_values(const planner *p, const forest_tree *t, const uint16_t *l
 	}
 	bool is_f32 = f->contract.sum == SCORE_F32;
 	const void *values = is_f32 ? (const void *)narrow : wide;
-	if (n_planes > (is_f32 ? p->e->k->byte_planes_f32 : p->e->k->byte_planes_f64))
+	if (n_planes <= p->e->k->whole_planes || n_planes > (is_f32 ? p->e->k->byte_planes_f32 : p->e->k->byte_planes_f64))
 		memcpy(to, values, n * (is_f32 ? sizeof *narrow : sizeof *wide));
 	else
 		spread_parts(values, is_f32 ? sizeof *narrow : sizeof *wide, n, n_planes <= p->e->k->word_planes ? 2 : 1, to);
@@ -189,6 +189,14 @@ static void lay_numbers(const tree_code *code, uint8_t *to)
 {
 	for (size_t i = 0; i < (size_t)1 << code->n_planes; i++)
 		to[i] = (uint8_t)code->leaf_of_code[i];
+}
+
+/* Few answers, where looking their number up first pays. */
+static bool number_answers(const planner *p, const tree_group *group, const tree_code *code, answer_numbers *numbers)
+{
+	const predicate_run *runs = (const predicate_run *)p->runs.data + group->first_run;
+	return code->n_planes > FEW_PLANES && code->n_planes <= LEVELS && p->e->k->number_bytes && p->e->f->contract.sum == SCORE_F64 &&
+		p->e->f->leaf_width == 1 && engine_number_answers(p->e, runs, group->n_runs, code, numbers);
 }
 
 /* Bits of leaf numbers that values are looked up by instead of codes of so many bits; 0: by codes. */
@@ -212,11 +220,28 @@ static void list_costs(const planner *p, const forest_tree *t, uint8_t costs[9])
 	}
 }
 
-static bool keep_tables(planner *p, const forest_tree *t, const tree_code *code, tree_program *program)
+/* Numbers, then the values by them. */
+static bool keep_few_values(planner *p, const forest_tree *t, const answer_numbers *numbers, tree_program *program)
 {
+	uint32_t bytes = p->e->k->number_bytes;
+	char *to = take_room(p, &p->table_room, bytes + FEW_VALUES * sizeof(double));
+	program->table = to;
+	program->leaf_planes = FEW_PLANES;
+	for (uint32_t i = 0; to && i < bytes; i++)
+		to[i] = (char)engine_answer_number(numbers, bytes == NUMBER_PARTS && i >= 16 ? i % 16 << 4 : i);
+	if (to)
+		lay_values(p, t, numbers->leaf, FEW_PLANES, 0, to + bytes);
+	return to != NULL;
+}
+
+static bool keep_tables(planner *p, const tree_group *group, const forest_tree *t, const tree_code *code, tree_program *program)
+{
+	answer_numbers few;
 	uint32_t width = p->e->f->leaf_width;
 	size_t n_codes = (size_t)1 << code->n_planes, value = p->e->f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
 	bool linear = engine_has_linear_leaves(p->e);
+	if (!linear && number_answers(p, group, code, &few))
+		return keep_few_values(p, t, &few, program);
 	/* Not of vector trees, which have a table per output, nor of oblivious ones: others than sums look into their tables. */
 	if (!linear && width == 1 && (program->n_ops || program->full_depth))
 		program->leaf_planes = (uint8_t)leaf_planes(p, t, code->n_planes);
@@ -286,7 +311,7 @@ static score_status close_group(planner *p, tree_group *group)
 		program.n_planes = (uint8_t)code.n_planes;
 		memcpy(program.planes, code.planes, sizeof program.planes);
 		most_scratch = code.n_scratch > most_scratch ? code.n_scratch : most_scratch;
-		done = keep_tables(p, f->trees + t, &code, &program) && keep_steps(p, f->trees + t, &code, &program) &&
+		done = keep_tables(p, group, f->trees + t, &code, &program) && keep_steps(p, f->trees + t, &code, &program) &&
 			sl_vector_push(&p->trees, &program, 1);
 	}
 	if (first_scratch + most_scratch > p->most_slots)

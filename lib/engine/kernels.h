@@ -111,14 +111,20 @@ typedef struct cursor_tree {
 
 /* Leaf values of a tree by leaf code, 1 << n_planes of them: as floats or doubles, or, for kernels that look bytes up and
  * n_planes up to their byte_planes, as byte 0 of all values, then byte 1, and so on. Where codes are many more than leaves, the number
- * of each code's leaf comes first, 1 << n_planes bytes, and the values behind are by those numbers, of leaf_planes bits. */
+ * of each code's leaf comes first, 1 << n_planes bytes, and the values behind are by those numbers, of leaf_planes bits. Where codes of
+ * up to LEVELS bits are many more than the answers that predicates can give together, those have numbers of FEW_PLANES bits:
+ * NUMBER_CODES bytes by code, or NUMBER_PARTS, where 16 are by the low bits of the code and 16 by what is above, to be added. */
 typedef struct leaf_table {
 	const void *values;
 	uint8_t n_planes;
 	uint8_t leaf_planes; /* 0: values are by code */
 } leaf_table;
 
-#define NUMBERED_PLANES 6 /* leaf_planes is 5 or so many */
+#define NUMBERED_PLANES 6 /* leaf_planes is 5 or so many, or, of few doubles, FEW_PLANES */
+#define FEW_PLANES 4
+#define FEW_VALUES (1u << FEW_PLANES)
+#define NUMBER_CODES 64u
+#define NUMBER_PARTS 32u
 
 /* A level of an oblivious tree asks a block of byte codes: those from `first` on > cut; `cuts` is the cut in all four bytes. */
 typedef struct level_question {
@@ -130,11 +136,13 @@ typedef struct level_question {
 /* An oblivious tree: the answer to question k is bit k of a row's leaf code. */
 typedef struct level_tree {
 	level_question questions[LEVELS];
-	const void *values; /* as in leaf_table, of LEVELS planes */
+	const uint8_t *numbers; /* [NUMBER_CODES] of FEW_VALUES values, or NULL: values are by code */
+	const void *values;     /* as in leaf_table */
 } level_tree;
 
 /* The same where the answers are planes: slot k is that of question k. */
 typedef struct level_planes {
+	const uint8_t *numbers;
 	const void *values;
 	uint16_t slots[LEVELS];
 } level_planes;
@@ -275,6 +283,8 @@ struct kernels {
 	uint32_t sum_words;    /* `words` of the sums is */
 	uint32_t group_tests; /* predicates per tree group that this instruction set likes */
 	uint32_t word_planes; /* of those, tables of up to so many planes lie as 16-bit words instead */
+	uint32_t whole_planes; /* and of up to so many as they are */
+	uint32_t number_bytes; /* sum_f64 takes tables of FEW_PLANES behind so many bytes of numbers; 0: it does not */
 	bool numbers_leaves;  /* takes leaf tables that have numbers */
 	/* Kernels for blocks of fewer rows over the same plan; they have no binning. What is left of a call goes to them when
 	 * it has at most `narrow_rows` rows. NULL: none. */

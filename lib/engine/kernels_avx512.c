@@ -50,6 +50,8 @@ const kernels engine_kernels_avx512 = {
 	.sum_cost_f64 = {[5] = 56, [6] = 64, [7] = 72, [8] = 115},
 	.byte_planes_f32 = 8,
 	.word_planes = 6,
+	.whole_planes = FEW_PLANES,
+	.number_bytes = NUMBER_CODES,
 	.numbers_leaves = true,
 	.byte_planes_f64 = 8,
 	.byte_buckets = 256,

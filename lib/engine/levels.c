@@ -22,7 +22,8 @@ static bool is_usable(const engine *e)
 	}
 	for (uint32_t t = 0; t < f->n_trees; t++) {
 		const tree_program *program = e->batch.trees + t;
-		if (program->n_ops || program->full_depth || program->n_planes != LEVELS || program->leaf_planes)
+		if (program->n_ops || program->full_depth || program->n_planes != LEVELS ||
+			(program->leaf_planes && program->leaf_planes != FEW_PLANES))
 			return false;
 	}
 	/* Where a column begins is counted in 32 bits. */
@@ -59,7 +60,9 @@ score_status engine_make_levels(engine *e, sl_arena *arena, score_error *error)
 		const tree_group *group = plan->groups + g;
 		for (uint32_t t = group->first_tree; t < group->first_tree + group->n_trees; t++) {
 			const tree_program *program = plan->trees + t;
-			trees[t].values = planes[t].values = program->table;
+			const uint8_t *table = program->table;
+			trees[t].numbers = planes[t].numbers = program->leaf_planes ? table : NULL;
+			trees[t].values = planes[t].values = program->leaf_planes ? table + NUMBER_CODES : table;
 			memcpy(planes[t].slots, program->planes, sizeof planes[t].slots);
 			for (uint32_t k = 0; k < LEVELS; k++)
 				trees[t].questions[k] = question_of(plan, group, program->planes[k]);

@@ -38,4 +38,22 @@ bool engine_code_tree(tree_coder *coder, const forest *f, const forest_tree *t, 
  * least one, appended to `steps` (cursor_step). false: out of memory. */
 bool engine_code_steps(const tree_coder *coder, const tree_code *out, sl_vector *steps, uint8_t *start);
 
+/* Numbers of the answers that a tree's predicates can give together. */
+typedef struct answer_numbers {
+	uint32_t weights[8];       /* what a plane that is 1 adds */
+	uint16_t leaf[FEW_VALUES]; /* of the tree, where answers of each number lead */
+} answer_numbers;
+
+/* Of answers that no row gives it may be any number. */
+static inline uint32_t engine_answer_number(const answer_numbers *numbers, uint32_t answers)
+{
+	uint32_t number = 0;
+	for (uint32_t k = 0; k < 8; k++)
+		number += answers >> k & 1 ? numbers->weights[k] : 0;
+	return number;
+}
+
+/* False: there are more than FEW_VALUES. `runs` are those of the tree's group. */
+bool engine_number_answers(const engine *e, const predicate_run *runs, size_t n_runs, const tree_code *code, answer_numbers *out);
+
 #endif

@@ -139,14 +139,6 @@ static void order_f64_avx2(double *sums)
 #define SUM_NAME sum_values_f64
 #include "../sum_template.h"
 
-/* Rows do not stand in order: a block is summed whole. */
-static void sum_f64_avx2(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, size_t n,
-	size_t words, double *sums)
-{
-	(void)words;
-	sum_values_f64(codes, which, tables, n, PLANE_WORDS, sums);
-}
-
 /* One byte of 32 leaf values: 16, 32 or 64 entries, 16 at a time; shuffles look at the lowest four bits of a code. */
 static ALWAYS_INLINE __m256i look_up256(const uint8_t *t, __m256i code, __m256i bit4,
 	__m256i bit5, unsigned planes)
@@ -211,6 +203,64 @@ static void sum_f32_avx2(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *whic
 				sum_bytes256(codes, which + t, tables + t, run, 5, sums + row, row);
 			else
 				sum_bytes256(codes, which + t, tables + t, run, 4, sums + row, row);
+		}
+	}
+}
+
+/* The same of 16 doubles, by numbers of codes of more planes. Vector v of the 8 that 32 codes give has positions 2 v and 2 v + 1, and
+ * those 16 behind. */
+static ALWAYS_INLINE void sum_few256(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, size_t n,
+	bool numbered, double *sums, size_t row)
+{
+	__m256d s[8];
+	for (size_t v = 0; v < 8; v++)
+		s[v] = _mm256_insertf128_pd(_mm256_castpd128_pd256(_mm_load_pd(sums + 2 * v)), _mm_load_pd(sums + 16 + 2 * v), 1);
+	for (size_t t = 0; t < n; t++) {
+		const uint8_t *table = tables[t].values;
+		__m256i code = _mm256_load_si256((const __m256i *)(const void *)(codes[which[t]] + row));
+		if (numbered) {
+			__m256i above = _mm256_and_si256(_mm256_srli_epi16(code, 4), _mm256_set1_epi8(3));
+			code = _mm256_add_epi8(look_up256(table, code, code, code, 4), look_up256(table + 16, above, above, above, 4));
+			table += NUMBER_PARTS;
+		}
+		__m256i low[4], high[4]; /* two bytes of positions 0 … 7 of a lane, and of 8 … 15 */
+		for (size_t k = 0; k < 4; k++) {
+			__m256i a = look_up256(table + 32 * k, code, code, code, 4), b = look_up256(table + 32 * k + 16, code, code, code, 4);
+			low[k] = _mm256_unpacklo_epi8(a, b);
+			high[k] = _mm256_unpackhi_epi8(a, b);
+		}
+		for (size_t h = 0; h < 2; h++) {
+			const __m256i *w = h ? high : low;
+			__m256i a = _mm256_unpacklo_epi16(w[0], w[1]), b = _mm256_unpacklo_epi16(w[2], w[3]);
+			__m256i c = _mm256_unpackhi_epi16(w[0], w[1]), d = _mm256_unpackhi_epi16(w[2], w[3]);
+			s[4 * h] = _mm256_add_pd(s[4 * h], _mm256_castsi256_pd(_mm256_unpacklo_epi32(a, b)));
+			s[4 * h + 1] = _mm256_add_pd(s[4 * h + 1], _mm256_castsi256_pd(_mm256_unpackhi_epi32(a, b)));
+			s[4 * h + 2] = _mm256_add_pd(s[4 * h + 2], _mm256_castsi256_pd(_mm256_unpacklo_epi32(c, d)));
+			s[4 * h + 3] = _mm256_add_pd(s[4 * h + 3], _mm256_castsi256_pd(_mm256_unpackhi_epi32(c, d)));
+		}
+	}
+	for (size_t v = 0; v < 8; v++) {
+		_mm_store_pd(sums + 2 * v, _mm256_castpd256_pd128(s[v]));
+		_mm_store_pd(sums + 16 + 2 * v, _mm256_extractf128_pd(s[v], 1));
+	}
+}
+
+/* Rows do not stand in order: a block is summed whole. */
+static void sum_f64_avx2(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, size_t n,
+	size_t words, double *sums)
+{
+	(void)words;
+	for (size_t t = 0, run; t < n; t += run) {
+		run = equal_tables(tables + t, n - t);
+		uint32_t planes = tables[t].n_planes;
+		bool few = planes == FEW_PLANES || tables[t].leaf_planes;
+		if (!few)
+			sum_values_f64(codes, which + t, tables + t, run, PLANE_WORDS, sums);
+		for (size_t row = 0; row < ROWS_OF_BLOCK && few; row += 32) {
+			if (planes == FEW_PLANES)
+				sum_few256(codes, which + t, tables + t, run, false, sums + row, row);
+			else
+				sum_few256(codes, which + t, tables + t, run, true, sums + row, row);
 		}
 	}
 }

@@ -53,7 +53,7 @@ static inline __m512i transpose_bits512(__m512i x)
 	return _mm512_gf2p8affine_epi64_epi8(_mm512_set1_epi64((long long)0x8040201008040201), x, 0);
 }
 
-static inline void v_bytes(const V planes[8], uint8_t *bytes)
+static ALWAYS_INLINE void bytes_of_planes(const V planes[8], __m512i bytes[8])
 {
 	__m512i p[8], a[8], b[8];
 	for (size_t k = 0; k < 8; k++)
@@ -69,11 +69,17 @@ static inline void v_bytes(const V planes[8], uint8_t *bytes)
 		b[4 * k + 3] = _mm512_unpackhi_epi16(a[4 * k + 1], a[4 * k + 3]);
 	}
 	for (size_t k = 0; k < 4; k++) {
-		__m512i low = transpose_bits512(_mm512_unpacklo_epi32(b[k], b[k + 4]));
-		__m512i high = transpose_bits512(_mm512_unpackhi_epi32(b[k], b[k + 4]));
-		_mm512_store_si512((void *)(bytes + 128 * k), low);
-		_mm512_store_si512((void *)(bytes + 128 * k + 64), high);
+		bytes[2 * k] = transpose_bits512(_mm512_unpacklo_epi32(b[k], b[k + 4]));
+		bytes[2 * k + 1] = transpose_bits512(_mm512_unpackhi_epi32(b[k], b[k + 4]));
 	}
+}
+
+static inline void v_bytes(const V planes[8], uint8_t *bytes)
+{
+	__m512i of[8];
+	bytes_of_planes(planes, of);
+	for (size_t k = 0; k < 8; k++)
+		_mm512_store_si512((void *)(bytes + 64 * k), of[k]);
 }
 
 /* The rows of every word are spread over the whole block. */

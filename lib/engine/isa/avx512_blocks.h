@@ -174,9 +174,29 @@ static ALWAYS_INLINE void add_f64(const __m512i w[8], __m512d s[8])
 	}
 }
 
+/* 16 doubles are two registers: one look-up sees the lowest four bits of a 64-bit lane. Each lane of `at` begins with four codes that
+ * go to one lane of four vectors, so that rotations bring them up. */
+static ALWAYS_INLINE void add_few_f64(const uint8_t *t, __m512i code, __m512d s[8])
+{
+	__m512d low = _mm512_castsi512_pd(load_table(t)), high = _mm512_castsi512_pd(load_table(t + 64));
+	__m512i at[2] = {_mm512_unpacklo_epi32(code, code), _mm512_unpackhi_epi32(code, code)};
+	for (size_t h = 0; h < 2; h++) {
+		__m512i b = _mm512_shldi_epi64(at[h], at[h], 56), c = _mm512_shldi_epi64(at[h], at[h], 48);
+		__m512i d = _mm512_shldi_epi64(at[h], at[h], 40);
+		s[h] = _mm512_add_pd(s[h], _mm512_permutex2var_pd(low, at[h], high));
+		s[4 + h] = _mm512_add_pd(s[4 + h], _mm512_permutex2var_pd(low, b, high));
+		s[2 + h] = _mm512_add_pd(s[2 + h], _mm512_permutex2var_pd(low, c, high));
+		s[6 + h] = _mm512_add_pd(s[6 + h], _mm512_permutex2var_pd(low, d, high));
+	}
+}
+
 static ALWAYS_INLINE void add_leaves_f64(const uint8_t *t, __m512i code, unsigned planes, __m512d s[8])
 {
 	__m512i w[8];
+	if (planes == FEW_PLANES) {
+		add_few_f64(t, code, s);
+		return;
+	}
 	look_up_f64(t, code, planes, w);
 	add_f64(w, s);
 }
@@ -237,7 +257,7 @@ static ALWAYS_INLINE void sum_run_f64(const uint8_t (*codes)[BLOCK_ROWS], const 
 }
 
 /* A build per number of planes, and, of tables by leaf numbers, per pair of that and theirs. */
-#define SUM_BUILDS(type, name) \
+#define SUM_BUILDS(type, name, more) \
 	static void ISA_NAME(sum_##name)(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, \
 		size_t n, size_t words, type *sums) \
 	{ \
@@ -253,6 +273,7 @@ static ALWAYS_INLINE void sum_run_f64(const uint8_t (*codes)[BLOCK_ROWS], const 
 				SUM_BUILD(name, 5, 8) \
 				SUM_BUILD(name, 6, 7) \
 				SUM_BUILD(name, 6, 8) \
+				more \
 			} \
 		} \
 	}
@@ -260,5 +281,5 @@ static ALWAYS_INLINE void sum_run_f64(const uint8_t (*codes)[BLOCK_ROWS], const 
 	case 16 * (leaf_planes) + (planes): \
 		sum_run_##name(codes, which + t, tables + t, run, planes, leaf_planes, words, sums); \
 		break;
-SUM_BUILDS(float, f32)
-SUM_BUILDS(double, f64)
+SUM_BUILDS(float, f32,)
+SUM_BUILDS(double, f64, SUM_BUILD(f64, FEW_PLANES, 6))
