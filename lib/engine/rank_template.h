@@ -39,6 +39,8 @@ static bool BIN_NAME(bin)(const bin_table *t, const BIN_TYPE *x, size_t n, void 
 		return BIN_NAME(bin_steps)(t, x, n, 2, codes);
 	if (steps == 3)
 		return BIN_NAME(bin_steps)(t, x, n, 3, codes);
+	if (steps == 4)
+		return BIN_NAME(bin_steps)(t, x, n, 4, codes);
 	return BIN_NAME(bin_steps)(t, x, n, steps, codes);
 }
 
