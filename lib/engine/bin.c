@@ -230,6 +230,12 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 	}
 }
 
+void engine_bin_used(const engine *e, const input_view *view, row_range rows, uint32_t used, void *tile, void *codes)
+{
+	values v = fetch(e, view, e->used_features[used], rows, tile);
+	bin_feature(e, used, &v, codes, BLOCK_ROWS);
+}
+
 /* ---- all rows, into the caller's memory ------------------------------------------------------------------- */
 
 #define RUN_ROWS 64u                 /* so few that a tile of their values fits the stack */

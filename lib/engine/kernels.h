@@ -47,6 +47,8 @@ typedef struct word_map {
 
 #define BIN_LAST_WORD 65534.0f
 
+#define FAR_BUCKETS 4096 /* of a map so large that others like it push it out of the caches */
+
 /* Cuts of one feature for exact binning. `narrow` holds the cuts for float input: the smallest float >= the cut. */
 typedef struct bin_table {
 	uint32_t n;          /* cuts */

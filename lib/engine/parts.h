@@ -206,6 +206,8 @@ void engine_hash_bins(engine *e);
 /* Codes of all columns for one run of at most BLOCK_ROWS rows, column by column: column c starts at
  * codes + c * BLOCK_ROWS * code_bytes. Rows up to `padded` get some code. */
 void engine_bin_columns(const engine *e, const input_view *view, row_range rows, size_t padded, void *tile, void *codes);
+/* The same for the columns of one used feature alone, unpadded; not for rows that are codes already. */
+void engine_bin_used(const engine *e, const input_view *view, row_range rows, uint32_t used, void *tile, void *codes);
 /* Bytes of `tile`. */
 #define BIN_TILE_BYTES ((size_t)16 * TILE_ROWS * sizeof(double))
 

@@ -9,7 +9,8 @@ static ALWAYS_INLINE BIN_CODE BIN_NAME(search)(const BIN_TYPE *cuts, BIN_CODE co
 	return code;
 }
 
-/* `steps` is a constant in most calls, so that the search is unrolled. */
+/* `steps` is a constant in most calls, so that the search is unrolled. A large map waits for memory: what 64 values look at is asked
+ * for together. */
 static ALWAYS_INLINE bool BIN_NAME(bin_steps)(const bin_table *t, const BIN_TYPE *x, size_t n, uint32_t steps,
 	BIN_CODE *codes)
 {
@@ -23,6 +24,12 @@ static ALWAYS_INLINE bool BIN_NAME(bin_steps)(const bin_table *t, const BIN_TYPE
 		for (size_t i = 0; i < part; i++) {
 			bucket[i] = BIN_BUCKET(&map, x[done + i]);
 			nan |= x[done + i] != x[done + i];
+		}
+		if (map.last >= FAR_BUCKETS) {
+			for (size_t i = 0; i < part; i++)
+				__builtin_prefetch(start + bucket[i]);
+			for (size_t i = 0; i < part; i++)
+				__builtin_prefetch(cuts + start[bucket[i]]);
 		}
 		for (size_t i = 0; i < part; i++)
 			codes[done + i] = BIN_NAME(search)(cuts, start[bucket[i]], steps, x[done + i]);
@@ -39,6 +46,8 @@ static bool BIN_NAME(bin)(const bin_table *t, const BIN_TYPE *x, size_t n, void 
 		return BIN_NAME(bin_steps)(t, x, n, 2, codes);
 	if (steps == 3)
 		return BIN_NAME(bin_steps)(t, x, n, 3, codes);
+	if (steps == 4)
+		return BIN_NAME(bin_steps)(t, x, n, 4, codes);
 	return BIN_NAME(bin_steps)(t, x, n, steps, codes);
 }
 

@@ -11,6 +11,7 @@
 #define ROW_BYTES 256u                /* of codes of one row before they are laid, at most */
 #define MOST_ROWS 16384u              /* of a portion: more gain nothing */
 #define MOST_CODES ((size_t)768 << 10) /* bytes of a portion's codes: they share the second-level cache with two trees */
+#define MOST_MAP_LINES 8192u          /* of all features' maps, that a second-level cache keeps while rows pass by */
 #define STREAM_ROWS 400u              /* so many rows meet most pages of a tree: all are asked for, in order, a tree ahead */
 
 static size_t bin_bytes(const engine *e)
@@ -54,12 +55,12 @@ static inline uint16_t above_base(uint32_t code, uint32_t base)
 	return (uint16_t)(above < UINT16_MAX ? above : UINT16_MAX);
 }
 
-/* Codes column after column, `step` codes apart → rows of n_rows. */
-static void lay_rows(const engine *e, const void *columns, size_t step, size_t n_rows, uint8_t *codes)
+/* Columns [first, end) of pages, from codes column after column, `step` codes apart → rows of n_rows. */
+static void lay_columns(const engine *e, const void *columns, size_t step, size_t first, size_t end, size_t n_rows, uint8_t *codes)
 {
 	const page_plan *p = &e->pages;
 	const wide_row w = {stride_of(e), e->k->page_split_codes ? stride_of(e) / 2 : 0};
-	for (size_t c = 0; c < p->n_columns; c++) {
+	for (size_t c = first; c < end; c++) {
 		const char *from = (const char *)columns + (p->sources ? p->sources[c] : c) * step * e->code_bytes;
 		if (e->code_bytes == 1) {
 			for (size_t r = 0; r < n_rows; r++)
@@ -74,11 +75,59 @@ static void lay_rows(const engine *e, const void *columns, size_t step, size_t n
 	}
 }
 
+static void lay_rows(const engine *e, const void *columns, size_t step, size_t n_rows, uint8_t *codes)
+{
+	lay_columns(e, columns, step, 0, e->pages.n_columns, n_rows, codes);
+}
+
 void engine_bin_page_row(const engine *e, const engine_call *call, int64_t row, void *codes)
 {
 	uint64_t one[ROW_BYTES / sizeof(uint64_t)];
 	engine_bin_row(e, call->view, row, one);
 	lay_rows(e, one, 1, 1, codes);
+}
+
+/* What binning one feature looks at: lines from `starts` on, then from `cuts` on. */
+typedef struct map_lines {
+	const char *starts, *cuts;
+	size_t n_starts, n;
+} map_lines;
+
+static map_lines lines_of_map(const engine *e, const input_view *view, uint32_t used)
+{
+	const bin_table *t = e->bins + used;
+	bool narrow = engine_uses_narrow(e, view);
+	const bin_map *map = narrow ? &t->narrow_map : &t->wide_map;
+	map_lines l = {map->start, narrow ? (const char *)t->narrow : (const char *)t->wide, 0, 0};
+	l.n_starts = ((size_t)map->last + 1) * e->code_bytes / SL_CACHE_LINE;
+	l.n = l.n_starts + t->n * (narrow ? sizeof(float) : sizeof(double)) / SL_CACHE_LINE;
+	return l;
+}
+
+/* Maps that do not fit a second-level cache together do so one by one. Rows that are sparse or codes come all features at a time. */
+static bool bins_by_feature(const engine *e, const input_view *view)
+{
+	size_t lines = 0;
+	for (uint32_t u = 0; u < e->n_used_features; u++)
+		lines += lines_of_map(e, view, u).n;
+	return lines > MOST_MAP_LINES && !view->codes && !view->is_csr;
+}
+
+static void bin_by_feature(const engine *e, const input_view *view, row_range rows, char *tile, char *columns, uint8_t *codes)
+{
+	const page_plan *p = &e->pages;
+	for (uint32_t u = 0, c = 0, end; u < e->n_used_features; u++, c = end) {
+		map_lines l = lines_of_map(e, view, u);
+		for (end = c; end < p->n_columns && (p->sources ? p->sources[end] : end) < e->first_column[u + 1];)
+			end++;
+		for (size_t i = 0; i < l.n; i++)
+			__builtin_prefetch(i < l.n_starts ? l.starts + i * SL_CACHE_LINE : l.cuts + (i - l.n_starts) * SL_CACHE_LINE, 0, 2);
+		for (size_t r = 0; r < rows.n; r += BLOCK_ROWS) {
+			row_range part = {rows.first + (int64_t)r, rows.n - r < BLOCK_ROWS ? rows.n - r : BLOCK_ROWS};
+			engine_bin_used(e, view, part, u, tile, columns);
+			lay_columns(e, columns, BLOCK_ROWS, c, end, part.n, codes + r * stride_of(e));
+		}
+	}
 }
 
 /* `bin`: room to bin BLOCK_ROWS rows column by column; NULL: one row at a time. */
@@ -91,6 +140,10 @@ static void bin_rows(const engine *e, const engine_call *call, row_range rows, c
 	}
 	char *columns = bin + sl_round_up(BIN_TILE_BYTES, SL_CACHE_LINE);
 	size_t step = (size_t)64 * e->k->plane_words;
+	if (rows.n > step && bins_by_feature(e, call->view)) {
+		bin_by_feature(e, call->view, rows, bin, columns, codes);
+		return;
+	}
 	for (size_t r = 0; r < rows.n; r += step) {
 		row_range part = {rows.first + (int64_t)r, rows.n - r < step ? rows.n - r : step};
 		engine_bin_columns(e, call->view, part, part.n, bin, columns);

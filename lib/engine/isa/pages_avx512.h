@@ -39,12 +39,13 @@ static ALWAYS_INLINE __m512i page_codes(__m512i columns, const uint8_t *codes, p
 static ALWAYS_INLINE uint32_t page_open(const page_questions *q, const uint8_t *codes, page_kind kind)
 {
 	__m512i x = page_codes(q->columns, codes, kind);
-	uint32_t right;
+	__mmask16 right;
 	if (PAGE_IS_WIDE(kind)) {
 		__m256i one_more = _mm256_srli_epi16(_mm512_castsi512_si256(q->columns), 6); /* PAGE_MISSING_LEFT */
 		right = _mm256_cmpgt_epu16_mask(_mm256_add_epi16(_mm512_castsi512_si256(x), one_more), q->cuts);
 	} else {
 		right = _mm_cmpgt_epu8_mask(_mm512_castsi512_si128(x), _mm256_castsi256_si128(q->cuts));
 	}
-	return _mm256_testn_epi16_mask(_mm256_set1_epi16((short)right), q->masks);
+	__m256i word = _mm256_broadcastmw_epi32(right); /* no way through a register of another kind */
+	return _mm256_testn_epi16_mask(_mm256_or_si256(word, _mm256_slli_epi32(word, 16)), q->masks);
 }
