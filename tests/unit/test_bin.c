@@ -181,6 +181,8 @@ static void check_cuts(score_isa isa, uint32_t n, spread how)
 		t.narrow_pivots = n <= 255 ? narrow_pivots : NULL;
 		t.wide_pivots = n <= 255 ? wide_pivots : NULL;
 		assert_true(engine_make_bin_maps(&e, &arena, &t));
+		if (how == EVEN && e.k->look_up_cuts && bytes == 1)
+			assert_int_equal(t.words != NULL, n > e.k->few_cuts);
 		bin_case c = {.k = e.k, .code_bytes = bytes, .n_cuts = n, .cuts = wide, .values = values};
 		/* Most values are beside cuts, or hardly any. */
 		for (uint32_t plain = 0; plain < 16; plain += 15) {

@@ -535,7 +535,12 @@ static void opening_without_memory(void **state)
 		.cuts_per_feature = 60, .compare = SCORE_F64, .sum = SCORE_F64};
 	const random_spec wide_pages = {.seed = 94, .n_features = 6, .n_outputs = 1, .n_trees = 2, .max_leaves = 4000,
 		.cuts_per_feature = 900, .compare = SCORE_F64, .sum = SCORE_F64};
+	const random_spec column = {.seed = 95, .n_features = 1, .n_outputs = 1, .n_trees = 1, .max_leaves = 2, .most_levels = 1,
+		.all_levels = 1, .cuts_per_feature = 9, .compare = SCORE_F32, .sum = SCORE_F32};
 	(void)state;
+	score_model *stump = random_model(&column);
+	assert_int_equal(stump->e->n_columns, 1);
+	open_with_less_and_less(stump);
 	open_with_less_and_less(random_model(&masks));
 	open_with_less_and_less(random_model(&wide_pages));
 	open_with_less_and_less(random_model(&levels));

@@ -485,6 +485,81 @@ static void golden_rows_know_hashes(void **state)
 	}
 }
 
+static uint64_t digest_of_golden(const score_model *model)
+{
+	const double *rows = NULL;
+	const uint32_t n = score_model_golden(model, &rows, NULL);
+	uint64_t h = UINT64_C(14695981039346656037);
+	for (uint32_t i = 0; i < n; i++)
+		h = (h ^ (isnan(rows[i]) ? UINT64_MAX : sl_f64_bits(rows[i]))) * UINT64_C(1099511628211);
+	return h;
+}
+
+/* The same model gives the same file for ever: the rows that programs of columns ask for are a promise, too. */
+static void golden_rows_of_columns_stay(void **state)
+{
+	static const double keys[] = {-2.0, 0.5, 7.0}, values[] = {3.0, 4.0, 0.25};
+	static const uint64_t hashes[] = {77, UINT64_C(0x1234567890abcdef)};
+	static const uint32_t source[] = {0};
+	static const struct {
+		score_step step;
+		uint64_t rows;
+	} promised[] = {
+		{{.operation = SCORE_STEP_ADD, .a = 3.5}, 0x249f99ec1852254f},
+		{{.operation = SCORE_STEP_SUBTRACT, .a = 3.5}, 0x50c799ec1852254f},
+		{{.operation = SCORE_STEP_MULTIPLY, .a = -0.75}, 0x8e3fc308fc129124},
+		{{.operation = SCORE_STEP_DIVIDE, .a = 3.0}, 0x9116ad73c1147b82},
+		{{.operation = SCORE_STEP_CLIP, .a = -1.0, .b = 2.0}, 0xb3131513ec90130a},
+		{{.operation = SCORE_STEP_REPLACE_MISSING, .a = 0.75}, 0xee4ead73c1147b82},
+		{{.operation = SCORE_STEP_REPLACE, .a = 4.0, .b = 1.0}, 0xac3b1513ec90130a},
+		{{.operation = SCORE_STEP_GREATER, .a = 6.0}, 0x2f1799ec1852254f},
+		{{.operation = SCORE_STEP_EQUAL, .a = 6.0}, 0x89a399ec1852254f},
+		{{.operation = SCORE_STEP_LOOKUP, .keys = keys, .values = values, .n_keys = 3}, 0xbe9399ec1852254f},
+		{{.operation = SCORE_STEP_LOOKUP, .values = values, .n_keys = 3}, 0xb2cf99ec1852254f},
+	};
+	const uint64_t of_hash[2] = {0xa6dd551e94490df0, 0x56d09387e9290df0};
+	score_contract c = SCORE_CONTRACT_INIT(1, 1);
+	int n_wrong = 0;
+	(void)state;
+	for (size_t i = 0; i < sizeof promised / sizeof promised[0] + 2; i++) {
+		const size_t n_steps = sizeof promised / sizeof promised[0];
+		score_column_program p = SCORE_COLUMN_PROGRAM_INIT;
+		p.steps = i < n_steps ? &promised[i].step : NULL;
+		p.n_steps = i < n_steps;
+		if (i >= n_steps) {
+			c.category_rule = i == n_steps ? SCORE_CATEGORY_HASH : SCORE_CATEGORY_TRUNCATE;
+			p.root = SCORE_ROOT_HASH;
+			p.sources = source;
+			p.n_sources = 1;
+			p.hashes = hashes;
+			p.n_hashes = 2;
+		}
+		score_model *model = model_of_column(&c, &p, 0.5);
+		const uint64_t rows = digest_of_golden(model);
+		if (rows != (i < n_steps ? promised[i].rows : of_hash[i - n_steps])) {
+			print_error("column %zu: 0x%016llx\n", i, (unsigned long long)rows);
+			n_wrong++;
+		}
+		score_model_free(model);
+	}
+	assert_int_equal(n_wrong, 0);
+}
+
+/* What values categories are, by each rule; -1 is none. */
+static void numbers_are_categories(void **state)
+{
+	static const double x[] = {0.0, -0.0, 1.5, -0.5, -1.0, -5.0, 2147483647.5, 2147483648.0, 3e9, 1e300, -1e300, INFINITY, NAN};
+	static const int64_t truncated[] = {0, 0, 1, 0, -1, -1, 2147483647, -1, -1, -1, -1, -1, -1};
+	static const int64_t not_negative[] = {0, 0, 1, -1, -1, -1, 2147483647, -1, -1, -1, -1, -1, -1};
+	static const int64_t exact[] = {0, 0, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+	(void)state;
+	for (size_t i = 0; i < sizeof x / sizeof x[0]; i++) {
+		assert_true(forest_category(SCORE_CATEGORY_TRUNCATE, x[i]) == truncated[i]);
+		assert_true(forest_category(SCORE_CATEGORY_NONNEGATIVE, x[i]) == not_negative[i]);
+		assert_true(forest_category(SCORE_CATEGORY_EXACT, x[i]) == exact[i]);
+	}
+}
+
 /* Steps that cannot be taken back leave finite rows. */
 static void golden_rows_are_finite(void **state)
 {
@@ -664,7 +739,8 @@ int main(void)
 		cmocka_unit_test(weights_keep_their_bits),
 		cmocka_unit_test(numbers_of_leaves),
 		cmocka_unit_test(golden_rows_know_hashes),
-		cmocka_unit_test(golden_rows_are_finite),
+		cmocka_unit_test(golden_rows_are_finite), cmocka_unit_test(golden_rows_of_columns_stay),
+		cmocka_unit_test(numbers_are_categories),
 		cmocka_unit_test(memory_runs_out_anywhere),
 		cmocka_unit_test(memory_for_labels),
 		cmocka_unit_test(limit_of_bytes_anywhere),
