@@ -63,6 +63,9 @@ int cli_rows_open(cli_bytes *bytes, const score_model *model, uint32_t n_feature
 			return cli_fail(bytes->name, "%s", refused[i].advice);
 	if (starts_with(bytes, "\xef\xbb\xbf", 3))
 		bytes->begin += 3;
+	if (table == CLI_TABLE_AUTO && (options->no_header || options->by_position) && sniff(bytes) == CLI_TABLE_NPY)
+		return cli_fail(bytes->name, "is an .npy file, which has no names: leave out %s, which is for CSV",
+			options->no_header ? "--no-header" : "--by-position");
 	if (table == CLI_TABLE_AUTO)
 		table = options->no_header || options->by_position ? CLI_TABLE_CSV : sniff(bytes);
 	if (table == CLI_TABLE_NPY)

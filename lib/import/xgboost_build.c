@@ -357,9 +357,18 @@ static score_status add_tree(const build *b, size_t i, tree_room *room)
 		"tree %zu: %s", i, inner.message);
 }
 
+static score_status refuse_untrained(const build *b, int64_t offset)
+{
+	return sl_fail_at(b->error, SCORE_ERR_UNSUPPORTED, offset, -1,
+		"the model was not trained: it has no %s, so every row's margin is its base score; train it, then save it again",
+		b->is_linear ? "weights" : "trees");
+}
+
 static score_status add_trees(const build *b)
 {
 	tree_room room;
+	if (!b->file->trees.length)
+		return refuse_untrained(b, -1);
 	score_status status = SCORE_OK;
 	sl_vector_init(&room.nodes, &b->file->allocator, sizeof(score_node));
 	sl_vector_init(&room.vectors, &b->file->allocator, sizeof(double));
@@ -376,6 +385,8 @@ static score_status check_weights(const build *b)
 {
 	const xgb_column *c = &b->file->columns[XGB_WEIGHTS];
 	uint64_t expected = ((uint64_t)b->n_features + 1) * b->n_outputs;
+	if (c->present && !c->values.length)
+		return refuse_untrained(b, c->offset);
 	if (!c->present || c->values.length != expected)
 		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, c->offset, -1,
 			"gblinear has %zu weights, expected %llu: (features + 1) x outputs", c->values.length,

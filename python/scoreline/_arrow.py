@@ -210,7 +210,8 @@ class _Table:
         if encoded:
             raise UnsupportedError(
                 f"dictionary-encoded columns are not supported: {', '.join(encoded)}. Their codes belong to this table, "
-                "and the model does not know labels for them; pass integer columns with the codes of the training data"
+                "and the model knows no labels for them, or their labels are no strings; pass integer columns with the codes "
+                "of the training data, or a pandas DataFrame with columns of dtype category"
             )
         text = [f"{self.names[i]!r} (Arrow format {self.formats[i].decode('ascii', 'replace')}{_HINTS.get(self.formats[i], '')})" for i in wrong]
         if text:

@@ -119,6 +119,7 @@ def _numbers_of_record(row: List[Any], model: Any, r: int) -> List[float]:
             value = labels.codes(k, [value], np.zeros(1, np.int64), f"feature {name!r} in row {r}", True)[0]
         elif isinstance(value, (str, bytes)):
             raise ShapeError(f"expected numbers, found the text {value!r} for feature {name!r} in row {r}")
+        value = labels.code_of_number(k, value)
         try:
             numbers.append(float(value))
         except (TypeError, ValueError):

@@ -17,6 +17,7 @@ from ._errors import ShapeError
 from ._library import lib, text
 
 DICTIONARY, NUMBERS, HASH = 1, 2, 4
+EXACT = 2**53  # doubles hold every whole number up to here
 
 
 class Labels:
@@ -47,6 +48,11 @@ class Labels:
         data, code = label.encode("utf-8", "surrogatepass"), c_double()
         lib.score_model_category_find(self._handle, feature, data, len(data), byref(code))
         return code.value
+
+    def code_of_number(self, feature: int, value: Any) -> Any:
+        """The value itself, or the code of its text where it is a category by its text and no double holds it."""
+        is_wide = self.flags[feature] & HASH and isinstance(value, numbers.Integral) and abs(int(value)) >= EXACT
+        return self.code(feature, str(int(value))) if is_wide else value
 
     def all(self, feature: int) -> Dict[str, float]:
         """Labels of one feature and their codes."""
@@ -114,10 +120,10 @@ def label_text(label: Any, flags: int) -> Optional[str]:
     """
     if isinstance(label, str):
         return None if flags & NUMBERS else label
-    if flags & HASH:
-        return str(label)
     if isinstance(label, (bool, np.bool_)):
         return str(int(label))
+    if flags & HASH:
+        return str(label)
     if isinstance(label, numbers.Integral):
         return str(int(label))
     if isinstance(label, numbers.Real):

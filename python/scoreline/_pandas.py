@@ -14,7 +14,7 @@ from typing import Any, List, Optional, Sequence
 import numpy as np
 
 from ._errors import ShapeError
-from ._labels import HASH, Labels, translated_by_list
+from ._labels import EXACT, HASH, Labels, translated_by_list
 from ._library import F64, STRING
 from ._rows import CODES, Rows, floats_of_objects, from_array, from_arrays
 
@@ -66,10 +66,20 @@ def _feature_values(series: Any, is_text: bool, labels: Labels, k: int) -> np.nd
     if not is_categorical and not is_text:
         if not labels.flags[k] & HASH and not labels.are_values(k):
             labels.refuse_numbers(k, series.dtype)
-        return column_values(series)
+        return _exact_numbers(series, labels, k)
     if is_text:
         series = series.astype("category")
     return labels.codes(k, list(series.cat.categories), series.cat.codes.to_numpy(), f"column {series.name!r}", is_text)
+
+
+def _exact_numbers(series: Any, labels: Labels, k: int) -> np.ndarray:
+    """Numbers of one column, where those that become doubles on the way are categories by their text."""
+    values = column_values(series)
+    if isinstance(series.dtype, np.dtype) and series.dtype != np.dtype(object):
+        return values
+    for i in np.flatnonzero(np.abs(values) >= EXACT):
+        values[i] = labels.code_of_number(k, series.iloc[i])
+    return values
 
 
 def _numbers_of_categories(series: Any) -> np.ndarray:

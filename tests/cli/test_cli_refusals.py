@@ -57,6 +57,8 @@ def classes_and_targets(learner):
 
 OTHERS = [
     ("XGBoost classes and targets", xgboost(classes_and_targets), ["3 classes and 2 targets", "byte ", "supported is one of"]),
+    ("XGBoost without weights", xgboost(set_at("gradient_booster", "model", "weights", [])),
+     ["the model was not trained: it has no weights", "byte ", "train it, then save it again"]),
     ("XGBoost booster", xgboost(set_at("gradient_booster", "name", "gbforest")), ['booster "gbforest"', "byte ", "supported are gbtree"]),
     ("XGBoost objective", xgboost(set_at("objective", "name", "reg:mine")), ['objective "reg:mine"', "byte ", "supported are those of"]),
     ("LightGBM objective", lightgbm("objective=binary", "objective=mine"), ['objective "mine', "line ", "supported are those of"]),

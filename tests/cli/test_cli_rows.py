@@ -88,6 +88,12 @@ def test_csv_without_header(score_text):
     assert done.returncode == 1 and "too few fields" in done.err and "(line 2)" in done.err
 
 
+@pytest.mark.parametrize("option", ["--no-header", "--by-position"])
+def test_npy_takes_no_options_of_csv(model, tmp_path, option):
+    np.save(tmp_path / "rows.npy", np.zeros((2, 3), np.float32))
+    assert f"is an .npy file, which has no names: leave out {option}" in fail(1, "score", model, tmp_path / "rows.npy", option).err
+
+
 def test_csv_by_position(score_text):
     check(score_text("a,b,c\n17,10,0\n", "--by-position"), [(17, 10, 0)])
     done = score_text("a,b\n17,10\n", "--by-position")

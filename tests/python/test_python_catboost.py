@@ -148,3 +148,22 @@ def test_classes_of_whole_and_other_numbers():
     model = scoreline.convert(source)
     assert model.classes.dtype == np.float64 and model.classes.tolist() == [0.0, 1.5, 3.0]
     np.testing.assert_array_equal(model.predict_class(frame), source.predict(frame).ravel())
+
+
+WIDE = [2**53 + 1, 2**53 + 3, 2**60 + 1, -(2**61) - 1, 7]
+
+
+@pytest.mark.parametrize("dtype", ["int64", "Int64", "int64[pyarrow]", object, "category", "bool", "boolean"])
+def test_wide_integers_and_booleans_count_by_their_text(dtype):
+    """A category of integers beyond 2^53 is no double's, and one of booleans is 0 or 1, in whatever column they stand."""
+    rng = np.random.default_rng(4)
+    which = rng.integers(0, len(WIDE), 300)
+    column = pandas.Series(np.array(WIDE)[which] if "bool" not in str(dtype) else which > 1)
+    frame = pandas.DataFrame({"id": column.astype(dtype), "x": rng.normal(size=300)})
+    source = catboost.CatBoostRegressor(**COMMON, cat_features=["id"]).fit(frame, (which > 1) * 3 + (which == 3) + frame["x"])
+    model = scoreline.convert(source)
+    wanted = source.predict(frame)
+    same_bits(model.predict(frame), wanted)
+    same_bits(model.predict(frame.to_dict("records")), wanted)
+    same_bits(model.predict(frame.astype({"id": object})), wanted)
+    same_bits(model.predict(frame.assign(id=column.astype("category"))), wanted)

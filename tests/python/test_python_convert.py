@@ -300,3 +300,11 @@ def test_a_missing_value_is_for_xgboost(rows, tmp_path):
     for value, message in (("0", "missing is for XGBoost"), ("none", '--missing: expected a number, found "none"')):
         done = subprocess.run([COMMAND, "convert", path, "-o", tmp_path / "out.slm", "--missing", value], capture_output=True)
         assert done.returncode in (1, 2) and message in done.stderr.decode()
+
+
+@pytest.mark.parametrize("kind, lacks", [("gbtree", "trees"), ("dart", "trees"), ("gblinear", "weights")])
+def test_untrained_models_are_named(rows, kind, lacks):
+    booster = xgboost.train({"booster": kind, "nthread": 1}, xgboost.DMatrix(rows, rows[:, 3] > 2), 0)
+    for form in ("json", "ubj"):
+        with pytest.raises(scoreline.UnsupportedError, match=f"the model was not trained: it has no {lacks}"):
+            scoreline.convert(bytes(booster.save_raw(form)))

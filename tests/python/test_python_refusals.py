@@ -57,7 +57,7 @@ def set_to(path, value):
 
 
 def one_class(estimator):
-    estimator.n_classes_ = 1
+    estimator.classes_ = estimator.classes_[:1]
 
 
 def of_one_class(estimator):
@@ -152,6 +152,7 @@ CASES = {
     "boosted linear models": (lambda: fitted(ensemble.AdaBoostClassifier(linear_model.LogisticRegression(), n_estimators=2), X, C),
                               ["LogisticRegression as its estimator", "convert the parts one by one"]),
     "one class": (lambda: fitted(ensemble.AdaBoostClassifier(n_estimators=2), X, C, one_class), ["a single class", "its answer is that class"]),
+    "linear model of one class": (lambda: fitted(linear_model.RidgeClassifier(), X, np.zeros(len(C))), ["of a single class is not supported"]),
     "votes of numbers": (lambda: fitted(ensemble.VotingClassifier([("a", BOOSTED), ("b", BOOSTED)]), X, C,
                                         change=lambda v: v.estimators_.__setitem__(1, fitted(TREE))),
                          ["DecisionTreeRegressor as a part", "none that a vote can count"]),

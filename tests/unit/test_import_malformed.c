@@ -346,6 +346,7 @@ static void refuses_wrong_linear_models(void **state)
 	static const wrong cases[] = {
 		{"[2E0,3E0,1E-1]", "[2E0,3E0]", "gblinear has 2 weights, expected 3", 0, false},
 		{"\"weights\":[2E0,3E0,1E-1],", "", "gblinear has 0 weights", 0, true},
+		{"[2E0,3E0,1E-1]", "[]", "the model was not trained: it has no weights", SCORE_ERR_UNSUPPORTED, false},
 	};
 	static const wrong too_deep[] = {
 		{"\"boosted_rounds\":3", NULL, "nested more than", SCORE_ERR_LIMIT, false}};
