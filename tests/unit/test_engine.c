@@ -313,6 +313,42 @@ static void full_oblivious_trees(void **state)
 	}
 }
 
+static uint32_t trees_by_number(const score_model *model)
+{
+	uint32_t n = 0;
+	for (uint32_t t = 0; t < model->e->f->n_trees; t++)
+		n += model->e->batch.trees[t].leaf_planes == FEW_PLANES;
+	return n;
+}
+
+/* Levels that ask one column several times: some trees have few enough answers for numbers, some have not. */
+static void oblivious_trees_of_few_columns(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 22; seed < 28; seed++) {
+		random_spec s = base_spec(seed);
+		s.n_features = seed == 22 ? 3 : seed == 24 ? 1 : 2;
+		s.most_levels = 6;
+		s.all_levels = seed < 26;
+		s.sum = SCORE_F64;
+		s.compare = seed & 1 ? SCORE_F64 : SCORE_F32;
+		s.cuts_per_feature = seed == 23 ? 4 : 100;
+		s.n_outputs = seed == 25 ? 3 : 1;
+		s.n_trees = 42;
+		s.category_features = seed == 26 ? 1 : 0;
+		for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
+			s.isa = isas[i];
+			score_model *model = score_isa_available(isas[i]) ? random_model(&s) : NULL;
+			uint32_t n = model ? trees_by_number(model) : 0;
+			if (model && seed != 26)
+				assert_int_equal(n > 0, model->e->k->number_bytes != 0);
+			assert_true(seed == 24 || n < s.n_trees);
+			score_model_free(model);
+		}
+		check_spec(s);
+	}
+}
+
 static void many_cuts(void **state)
 {
 	(void)state;
@@ -723,7 +759,7 @@ int main(void)
 			score_isa_available(isas[i]) ? "tested" : "NOT TESTED, this processor has not got them");
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(level_trees_f32),
-		cmocka_unit_test(leafwise_trees_f64), cmocka_unit_test(oblivious_trees), cmocka_unit_test(full_oblivious_trees),
+		cmocka_unit_test(leafwise_trees_f64), cmocka_unit_test(oblivious_trees), cmocka_unit_test(full_oblivious_trees), cmocka_unit_test(oblivious_trees_of_few_columns),
 		cmocka_unit_test(many_cuts),
 		cmocka_unit_test(categories),
 		cmocka_unit_test(many_outputs),

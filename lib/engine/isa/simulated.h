@@ -154,6 +154,34 @@ static inline simde__m512i simulated_cvtepu8_epi16(simde__m256i a)
 #undef _mm512_cvtepu8_epi16
 #define _mm512_cvtepu8_epi16 simulated_cvtepu8_epi16
 
+static inline simde__m512i simulated_cvtepu8_epi64(simde__m128i a)
+{
+	uint8_t x[16];
+	uint64_t y[8];
+	simde__m512i result;
+	memcpy(x, &a, sizeof x);
+	for (unsigned i = 0; i < 8; i++)
+		y[i] = x[i];
+	memcpy(&result, y, sizeof result);
+	return result;
+}
+#undef _mm512_cvtepu8_epi64
+#define _mm512_cvtepu8_epi64 simulated_cvtepu8_epi64
+
+static inline simde__m512i simulated_cvtepu32_epi64(simde__m256i a)
+{
+	uint32_t x[8];
+	uint64_t y[8];
+	simde__m512i result;
+	memcpy(x, &a, sizeof x);
+	for (unsigned i = 0; i < 8; i++)
+		y[i] = x[i];
+	memcpy(&result, y, sizeof result);
+	return result;
+}
+#undef _mm512_cvtepu32_epi64
+#define _mm512_cvtepu32_epi64 simulated_cvtepu32_epi64
+
 /* The processor faults on a misaligned aligned access; so does the simulation. */
 static inline const void *simulated_aligned(const void *p)
 {
