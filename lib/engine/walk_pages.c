@@ -12,6 +12,7 @@
 #define MOST_ROWS 16384u              /* of a portion: more gain nothing */
 #define MOST_CODES ((size_t)768 << 10) /* bytes of a portion's codes: they share the second-level cache with two trees */
 #define MOST_MAP_LINES 8192u          /* of all features' maps, that a second-level cache keeps while rows pass by */
+#define FAR_ROWS 512                  /* bytes from row to row: each feature's values would come from memory for themselves */
 #define STREAM_ROWS 400u              /* so many rows meet most pages of a tree: all are asked for, in order, a tree ahead */
 
 static size_t bin_bytes(const engine *e)
@@ -104,13 +105,17 @@ static map_lines lines_of_map(const engine *e, const input_view *view, uint32_t 
 	return l;
 }
 
-/* Maps that do not fit a second-level cache together do so one by one. Rows that are sparse or codes come all features at a time. */
+/* Maps that do not fit a second-level cache together do so one by one. Rows that are sparse, codes or far apart come all features
+ * at a time. */
 static bool bins_by_feature(const engine *e, const input_view *view)
 {
 	size_t lines = 0;
+	bool far = view->data && (view->row_stride > FAR_ROWS || view->row_stride < -FAR_ROWS);
+	if (far || view->codes || view->is_csr)
+		return false;
 	for (uint32_t u = 0; u < e->n_used_features; u++)
 		lines += lines_of_map(e, view, u).n;
-	return lines > MOST_MAP_LINES && !view->codes && !view->is_csr;
+	return lines > MOST_MAP_LINES;
 }
 
 static void bin_by_feature(const engine *e, const input_view *view, row_range rows, char *tile, char *columns, uint8_t *codes)
@@ -140,7 +145,7 @@ static void bin_rows(const engine *e, const engine_call *call, row_range rows, c
 	}
 	char *columns = bin + sl_round_up(BIN_TILE_BYTES, SL_CACHE_LINE);
 	size_t step = (size_t)64 * e->k->plane_words;
-	if (rows.n > step && bins_by_feature(e, call->view)) {
+	if (rows.n > BLOCK_ROWS && bins_by_feature(e, call->view)) {
 		bin_by_feature(e, call->view, rows, bin, columns, codes);
 		return;
 	}

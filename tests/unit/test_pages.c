@@ -1,6 +1,6 @@
 /*
  * Trees whose shape is the hardest for pages: chains as deep as a tree may be, to either side and zigzag, and trees of one leaf
- * among them. Every instruction set, few rows and many, with scratch and without, leaf numbers too, against
+ * among them; and full trees of so many cuts that many rows are binned feature by feature. Every instruction set, few rows and many, with scratch and without, leaf numbers too, against
  * the exact evaluation, bit for bit.
  */
 #include <math.h>
@@ -122,10 +122,115 @@ static void deepest_chains(void **state)
 	}
 }
 
+/* ---- more cuts than a cache holds ---------------------------------------------------------------------------- */
+
+#define FULL_DEPTH_SPLITS ((1u << 14) - 1)
+#define MANY_ROWS 1200 /* two whole blocks and a part */
+
+/* Splits level by level, each with a cut of its own; missing values by turns to either side. */
+static void add_full(score_builder *b, uint32_t seed)
+{
+	score_node *nodes = calloc(2 * (size_t)FULL_DEPTH_SPLITS + 1, sizeof *nodes);
+	for (uint32_t i = 0; i <= 2 * FULL_DEPTH_SPLITS; i++) {
+		uint32_t random = (i + seed * 40503u) * 2654435761u >> 8;
+		if (i < FULL_DEPTH_SPLITS)
+			nodes[i] = (score_node){.left = (int32_t)(2 * i + 1), .right = (int32_t)(2 * i + 2), .feature = i % N_FEATURES,
+				.test = SCORE_TEST_LT, .missing = random & 1 ? SCORE_MISSING_LEFT : SCORE_MISSING_RIGHT,
+				.value = (double)(float)(random / 16777216.0 - 0.5)};
+		else
+			nodes[i] = (score_node){.left = -1, .right = -1, .test = SCORE_TEST_LEAF, .value = (double)(float)(random * 1e-3), .leaf_id = i};
+	}
+	const score_tree tree = {.struct_size = sizeof tree, .nodes = nodes, .n_nodes = 2 * (size_t)FULL_DEPTH_SPLITS + 1};
+	assert_int_equal(score_builder_add_tree(b, &tree, &error), SCORE_OK);
+	free(nodes);
+}
+
+static score_model *full_trees(uint32_t n_trees, score_dtype type, score_isa isa)
+{
+	score_contract c = SCORE_CONTRACT_INIT(N_FEATURES, 1);
+	score_build_options o = SCORE_BUILD_OPTIONS_INIT;
+	score_builder *b = NULL;
+	score_model *model = NULL;
+	c.compare = c.sum = type;
+	o.isa = isa;
+	assert_int_equal(score_builder_new(&c, &o, &b, &error), SCORE_OK);
+	for (uint32_t t = 0; t < n_trees; t++)
+		add_full(b, t);
+	assert_int_equal(score_builder_finish(b, &model, &error), SCORE_OK);
+	score_builder_free(b);
+	return model;
+}
+
+typedef enum layout { ROWS_F32, ROWS_F64, ROWS_FAR, COLUMNS, LAYOUTS } layout;
+
+/* Rows as the layout says; values are floats, so that all mean the same. */
+static score_input lay_out(layout how, const double *rows, void *to, score_column *columns)
+{
+	float *narrow = to;
+	double *wide = to;
+	size_t width = how == ROWS_FAR ? 256 : N_FEATURES;
+	for (size_t i = 0; i < (size_t)MANY_ROWS * N_FEATURES; i++) {
+		size_t r = i / N_FEATURES, c = i % N_FEATURES;
+		if (how == ROWS_F64)
+			wide[i] = rows[i];
+		else
+			narrow[how == COLUMNS ? c * MANY_ROWS + r : r * width + c] = (float)rows[i];
+	}
+	if (how == ROWS_F64)
+		return score_input_rows_f64(wide, MANY_ROWS, N_FEATURES);
+	score_input in = score_input_rows_f32(narrow, MANY_ROWS, N_FEATURES);
+	in.u.rows.row_stride_bytes = (int64_t)(width * sizeof(float));
+	if (how != COLUMNS)
+		return in;
+	for (size_t c = 0; c < N_FEATURES; c++)
+		columns[c] = (score_column){.values = narrow + c * MANY_ROWS, .dtype = SCORE_F32};
+	return score_input_columns(columns, MANY_ROWS, N_FEATURES);
+}
+
+static void check_full(uint32_t n_trees, score_dtype type, score_isa isa, const double *rows)
+{
+	static double out[MANY_ROWS], copy[MANY_ROWS * 256];
+	score_column columns[N_FEATURES];
+	score_model *model = full_trees(n_trees, type, isa);
+	score_options o = SCORE_OPTIONS_INIT;
+	o.output = SCORE_OUTPUT_MARGIN;
+	o.scratch_bytes = score_scratch_bytes(model);
+	o.scratch = malloc(o.scratch_bytes);
+	assert_int_equal(model->e->code_bytes, n_trees > 8 ? 4 : 2);
+	for (layout how = ROWS_F32; how < LAYOUTS; how++) {
+		const score_input in = lay_out(how, rows, copy, columns);
+		assert_int_equal(score_batch(model, &in, out, MANY_ROWS, &o, &error), SCORE_OK);
+		for (size_t r = 0; r < MANY_ROWS; r++) {
+			double expected;
+			forest_margins(model->f, rows + r * N_FEATURES, 0, n_trees, &expected);
+			assert_true(sl_f64_bits(out[r]) == sl_f64_bits(expected));
+		}
+	}
+	free(o.scratch);
+	score_model_free(model);
+}
+
+static void more_cuts_than_a_cache_holds(void **state)
+{
+	static const score_isa isas[] = {SCORE_ISA_PORTABLE, SCORE_ISA_SSE42, SCORE_ISA_AVX2, SCORE_ISA_AVX512, SCORE_ISA_NEON};
+	static double rows[MANY_ROWS * N_FEATURES];
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+		rows[i] = i % 11 == 4 ? (double)NAN : (double)(float)((double)((uint32_t)i * 2654435761u >> 8) / 16777216.0 - 0.5);
+	for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
+		if (!score_isa_available(isas[i]))
+			continue;
+		check_full(8, SCORE_F32, isas[i], rows);
+		check_full(8, SCORE_F64, isas[i], rows);
+		check_full(16, i & 1 ? SCORE_F32 : SCORE_F64, isas[i], rows);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(deepest_chains),
+		cmocka_unit_test(more_cuts_than_a_cache_holds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

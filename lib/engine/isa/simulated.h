@@ -39,6 +39,7 @@ SIMULATED_MASK(half_testn_epi16, simde__m256i, uint16_t, 16, (x[i] & y[i]) == 0)
 #define _mm512_mask_cmpeq_epu8_mask(among, a, b) ((among) & simulated_cmpeq_epu8(a, b))
 #define _mm512_cmpeq_epu8_mask simulated_cmpeq_epu8
 #define _mm256_cmpgt_epu16_mask(a, b) ((uint32_t)simulated_half_cmpgt_epu16(a, b))
+#define _mm256_broadcastmw_epi32(mask) _mm256_set1_epi32((uint16_t)(mask))
 #define _mm256_testn_epi16_mask(a, b) ((uint32_t)simulated_half_testn_epi16(a, b))
 
 /* 128-bit lanes: two of a, then two of b. */
