@@ -256,6 +256,13 @@ static void run_program(const engine *e, const workspace *w, uint32_t tree, size
 	}
 	if (p->n_ops)
 		w->k->select(p->ops, p->n_ops, words, w->planes);
+	if (p->codes) {
+		_Alignas(SL_CACHE_LINE) uint8_t low[BLOCK_ROWS];
+		w->k->gather_bits(w->planes, p->planes, 8, words, leaf_codes);
+		w->k->gather_bits(w->planes, p->codes->low, p->codes->n_low, words, low);
+		w->k->number_leaves(p->codes, low, words, leaf_codes);
+		return;
+	}
 	w->k->gather_bits(w->planes, p->planes, p->n_planes, words, leaf_codes);
 }
 

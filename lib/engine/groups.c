@@ -247,6 +247,22 @@ static bool keep_steps(planner *p, const forest_tree *t, const tree_code *code, 
 	return done;
 }
 
+static bool keep_codes(planner *p, const tree_code *code, tree_program *program)
+{
+	long_codes *codes = code->n_long ? take_room(p, &p->table_room, sizeof *codes + code->n_long) : NULL;
+	program->codes = codes;
+	if (!codes)
+		return !code->n_long;
+	memcpy(codes->low, code->planes + 8, sizeof codes->low);
+	codes->n_low = (uint16_t)code->n_low;
+	codes->n_codes = (uint16_t)code->n_long;
+	memcpy(codes->first, code->long_first, sizeof codes->first);
+	memcpy(codes->exits, code->long_exits, sizeof codes->exits);
+	for (uint32_t i = 0; i < code->n_long; i++)
+		codes->numbers[i] = (uint8_t)code->leaf_of_long[i];
+	return true;
+}
+
 /* The operations of the tree at hand, or the slots of a full one. */
 static bool keep_program(planner *p, const tree_code *code, tree_program *program)
 {
@@ -273,7 +289,7 @@ static score_status close_group(planner *p, tree_group *group)
 	uint32_t first_scratch = FIRST_PREDICATE + p->n_tests, most_scratch = 0;
 	const kernels *k = p->e->k;
 	uint8_t costs[9];
-	coder_rules rules = {k->min_planes, costs};
+	coder_rules rules = {k->min_planes, costs, k->long_cost};
 	for (uint32_t t = group->first_tree; done && t < group->first_tree + group->n_trees; t++) {
 		tree_code code;
 		tree_program program = {.n_ops = 0};
@@ -286,7 +302,7 @@ static score_status close_group(planner *p, tree_group *group)
 		program.n_planes = (uint8_t)code.n_planes;
 		memcpy(program.planes, code.planes, sizeof program.planes);
 		most_scratch = code.n_scratch > most_scratch ? code.n_scratch : most_scratch;
-		done = keep_tables(p, f->trees + t, &code, &program) && keep_steps(p, f->trees + t, &code, &program) &&
+		done = keep_codes(p, &code, &program) && keep_tables(p, f->trees + t, &code, &program) && keep_steps(p, f->trees + t, &code, &program) &&
 			sl_vector_push(&p->trees, &program, 1);
 	}
 	if (first_scratch + most_scratch > p->most_slots)

@@ -109,6 +109,21 @@ typedef struct cursor_tree {
 
 #define CURSOR_TREES 4 /* that go on side by side */
 
+/*
+ * Leaf codes of two bytes, for trees of many levels: the high one leads to an exit, whose codes lie side by side; the low one is
+ * the code among them, in the exit's lowest planes. What stands in planes above is whatever came out.
+ */
+typedef struct long_codes {
+	uint16_t low[8];       /* slots of the low byte's planes */
+	uint16_t n_low, n_codes; /* 256, 512 or 1,024 codes */
+	uint8_t first[256];    /* by high byte: the first code of an exit, without the two highest bits */
+	uint8_t exits[256];    /* those two bits in bits 6 and 7, and the planes of the exit's codes */
+	uint8_t numbers[];     /* by code: number of the leaf in its tree */
+} long_codes;
+
+#define MAX_LONG_CODES 1024u
+#define LONG_PAGE_SHIFT 6
+
 /* Leaf values of a tree by leaf code, 1 << n_planes of them: as floats or doubles, or, for kernels that look bytes up and
  * n_planes up to their byte_planes, as byte 0 of all values, then byte 1, and so on. Where codes are many more than leaves, the number
  * of each code's leaf comes first, 1 << n_planes bytes, and the values behind are by those numbers, of leaf_planes bits. */
@@ -282,6 +297,7 @@ struct kernels {
 	uint32_t narrow_rows;
 	uint32_t min_planes;  /* of a leaf code; smaller codes are padded */
 	uint8_t sum_cost_f32[9], sum_cost_f64[9]; /* of a tree's sum by the planes of its code, in select operations */
+	uint16_t long_cost[3]; /* what 256, 512 and 1,024 long codes cost more than those of one byte, in select operations */
 	uint32_t byte_planes_f32, byte_planes_f64; /* leaf tables of up to so many planes lie as bytes; 0: none */
 
 	uint32_t cursor_cost; /* of a step, in halves of a select operation, if there is follow_cursors */
@@ -329,7 +345,10 @@ struct kernels {
 	/* Planes → one byte per row; slots[i] gives bit i. The bytes stand in an order of the instruction set's own. */
 	void (*gather_bits)(const uint64_t *arena, const uint16_t *slots, size_t n_planes, size_t words, uint8_t *bytes);
 
-	/* The same for a tree of `depth` levels, all of whose splits are there: predicate slots in level order, the root's
+	/* The high and low bytes of codes become leaf numbers, in place of the high ones. */
+	void (*number_leaves)(const long_codes *codes, const uint8_t *low, size_t words, uint8_t *high);
+
+	/* The same as gather_bits for a tree of `depth` levels, all of whose splits are there: predicate slots in level order, the root's
 	 * answer in bit n_planes - 1, the next level's below it. */
 	void (*full_tree)(const uint64_t *arena, const uint16_t *slots, size_t depth, size_t n_planes, size_t words,
 		uint8_t *bytes);

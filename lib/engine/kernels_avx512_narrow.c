@@ -16,6 +16,7 @@
 
 #if defined(SL_SIMULATED_AVX512) || (defined(__x86_64__) && defined(__GNUC__))
 #include "isa/avx512_narrow.h"
+#include "isa/long_codes_avx512.h"
 
 #define PLANES_ONLY
 #include "kernels_template.h"
@@ -42,6 +43,7 @@ const kernels engine_kernels_avx512_narrow = {
 	.cursor_cost = 3,
 	.select = select_avx512_narrow,
 	.gather_bits = gather_bits_avx512_narrow,
+	.number_leaves = number_leaves_avx512_narrow,
 	.full_tree = full_tree_avx512_narrow,
 	.sum_f32 = sum_f32_avx512_narrow,
 	.sum_f64 = sum_f64_avx512_narrow,

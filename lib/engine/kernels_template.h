@@ -149,6 +149,16 @@ static void ISA_NAME(gather_bits)(const uint64_t *arena, const uint16_t *slots, 
 		ISA_NAME(gather_planes)(arena, slots, n_planes, words, bytes);
 }
 
+#ifndef HAVE_NUMBER_LEAVES
+static void ISA_NAME(number_leaves)(const long_codes *codes, const uint8_t *low, size_t words, uint8_t *high)
+{
+	for (size_t r = 0; r < 64 * words; r++) {
+		uint32_t exit = codes->exits[high[r]], mask = (1u << (exit & 15u)) - 1;
+		high[r] = codes->numbers[exit >> LONG_PAGE_SHIFT << 8 | codes->first[high[r]] | (low[r] & mask)];
+	}
+}
+#endif
+
 /* Answer of one of 2^k splits of a level, picked by the answers of the k levels above: p[-1] is the nearest. */
 static ALWAYS_INLINE V ISA_NAME(mux1)(const uint64_t *arena, const uint16_t *slots, const V *p)
 {

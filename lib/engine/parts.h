@@ -51,6 +51,7 @@ typedef struct tree_program {
 	};
 	const void *table;   /* of the kernels' layout; a vector tree has one per output. Of linear leaves uint8_t leaf numbers */
 	const cursor_step *steps;
+	const long_codes *codes; /* not NULL: `planes` are those of the high byte, and tables are by leaf number */
 	uint16_t n_ops;
 	uint16_t n_steps;    /* not 0: narrow blocks follow cursors instead */
 	uint16_t planes[8];  /* slot of each bit of the leaf code, lowest first */

@@ -9,19 +9,24 @@
 #define SLOT_ONES 1 /* plane of ones  */
 
 typedef struct tree_code {
-	uint32_t n_planes;
-	uint16_t planes[8];                  /* slots, lowest bit first */
+	uint32_t n_planes;                   /* of the codes that leaf tables go by */
+	uint16_t planes[16];                 /* slots, lowest bit first; SLOT_ZERO beyond. Of a long code those of the high byte, then of the low one */
 	uint16_t leaf_of_code[MAX_CODED_LEAVES]; /* leaf of the tree that each code stands for; unused codes: some leaf */
+	uint32_t n_long;                     /* not 0: planes are those of long codes, of which there are so many: 256, 512 or 1,024 */
+	uint32_t n_low;                      /* planes of the low byte */
+	uint8_t long_first[256], long_exits[256]; /* as in long_codes */
+	uint16_t leaf_of_long[MAX_LONG_CODES];
 	uint32_t n_scratch;                  /* scratch slots that the program uses */
 	uint32_t full_depth;                 /* not 0: use full_slots instead of the program, which is empty */
 	uint16_t full_slots[(1u << FULL_DEPTH) - 1]; /* predicate of each place in level order; SLOT_ZERO where none is */
 } tree_code;
 
 /* What the instruction set likes: planes that a leaf code has at least, and what a sum over a table of so many planes costs
- * in select operations. */
+ * in select operations; what 256, 512 and 1,024 long codes cost more than those of one byte. */
 typedef struct coder_rules {
 	uint32_t min_planes;
 	const uint8_t *sum_cost; /* [9] */
+	const uint16_t *long_cost; /* [3] */
 } coder_rules;
 
 /* Working memory for one tree after the other; NULL when out of memory. */
