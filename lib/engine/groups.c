@@ -31,7 +31,7 @@ typedef struct planner {
 	uint32_t group;          /* number of the group at hand */
 	uint32_t n_tests;        /* that it has */
 	uint32_t most_slots;
-	plan_room op_room, slot_room, step_room, table_room;
+	plan_room op_room, slot_room, step_room, table_room, code_room;
 	size_t n_ops, n_full_slots, n_steps; /* of all trees so far */
 	sl_vector groups, runs, cuts8, cuts16, set_cuts, trees;
 	sl_vector ops, steps;    /* of the tree at hand */
@@ -140,9 +140,9 @@ static void spread_parts(const void *values, size_t value_bytes, size_t n_values
 }
 
 /* A tree's programs and tables lie in one piece each; all of them together are most of many a model. NULL: no memory. */
-static void *take_room(planner *p, plan_room *room, size_t bytes)
+static void *take_room(planner *p, plan_room *room, size_t bytes, size_t unit)
 {
-	bytes = sl_round_up(bytes, 8);
+	bytes = sl_round_up(bytes, unit);
 	if (bytes > room->left) {
 		size_t trees = p->e->f->n_trees - p->trees.length;
 		room->left = bytes * (trees < ROOM_OF_TREES ? trees : ROOM_OF_TREES);
@@ -158,7 +158,7 @@ static void *take_room(planner *p, plan_room *room, size_t bytes)
 
 static bool keep_some(planner *p, plan_room *room, const void *from, size_t bytes, const void **to)
 {
-	void *taken = bytes ? take_room(p, room, bytes) : NULL;
+	void *taken = bytes ? take_room(p, room, bytes, 8) : NULL;
 	if (taken)
 		memcpy(taken, from, bytes);
 	*to = taken;
@@ -222,7 +222,7 @@ static bool keep_tables(planner *p, const forest_tree *t, const tree_code *code,
 		program->leaf_planes = (uint8_t)leaf_planes(p, t, code->n_planes);
 	uint32_t planes = program->leaf_planes ? program->leaf_planes : code->n_planes;
 	size_t numbers = linear || program->leaf_planes ? n_codes : 0, values = linear ? 0 : value << planes;
-	char *to = take_room(p, &p->table_room, numbers + width * values);
+	char *to = take_room(p, &p->table_room, numbers + width * values, SL_CACHE_LINE);
 	program->table = to;
 	if (to && numbers)
 		lay_numbers(code, (uint8_t *)to);
@@ -249,7 +249,7 @@ static bool keep_steps(planner *p, const forest_tree *t, const tree_code *code, 
 
 static bool keep_codes(planner *p, const tree_code *code, tree_program *program)
 {
-	long_codes *codes = code->n_long ? take_room(p, &p->table_room, sizeof *codes + code->n_long) : NULL;
+	long_codes *codes = code->n_long ? take_room(p, &p->code_room, sizeof *codes + code->n_long, SL_CACHE_LINE) : NULL;
 	program->codes = codes;
 	if (!codes)
 		return !code->n_long;

@@ -89,10 +89,14 @@ static inline uint32_t bin_word(const word_map *m, float x)
 	return (uint32_t)(y < BIN_LAST_WORD ? y : BIN_LAST_WORD);
 }
 
-/* dst = mask ? b : a, on whole planes. */
-typedef struct select_op {
-	uint16_t mask, a, b, dst;
-} select_op;
+/* dst = mask ? b : a, on whole planes: four slots in one word, mask in its lowest bits, then a, b and dst. Loads are what kernels
+ * wait for most, so that one load brings all four. */
+typedef uint64_t select_op;
+
+static inline select_op select_op_of(uint16_t mask, uint16_t a, uint16_t b, uint16_t dst)
+{
+	return (uint64_t)mask | (uint64_t)a << 16 | (uint64_t)b << 32 | (uint64_t)dst << 48;
+}
 
 /* A split of a tree whose rows carry the code of the leftmost leaf that they can still reach: of rows with code `from`, those
  * whose predicate is 1 go on with code `to`. */
@@ -114,11 +118,11 @@ typedef struct cursor_tree {
  * the code among them, in the exit's lowest planes. What stands in planes above is whatever came out.
  */
 typedef struct long_codes {
-	uint16_t low[8];       /* slots of the low byte's planes */
+	_Alignas(SL_CACHE_LINE) uint8_t first[256]; /* by high byte: the first code of an exit, without the two highest bits */
+	uint8_t exits[256];      /* those two bits in bits 6 and 7, and the planes of the exit's codes */
+	uint16_t low[8];         /* slots of the low byte's planes */
 	uint16_t n_low, n_codes; /* 256, 512 or 1,024 codes */
-	uint8_t first[256];    /* by high byte: the first code of an exit, without the two highest bits */
-	uint8_t exits[256];    /* those two bits in bits 6 and 7, and the planes of the exit's codes */
-	uint8_t numbers[];     /* by code: number of the leaf in its tree */
+	_Alignas(SL_CACHE_LINE) uint8_t numbers[]; /* by code: number of the leaf in its tree */
 } long_codes;
 
 #define MAX_LONG_CODES 1024u

@@ -21,10 +21,11 @@
 
 static ALWAYS_INLINE void ISA_NAME(select_vectors)(const select_op *ops, size_t n, size_t vectors, uint64_t *arena)
 {
-	for (const select_op *op = ops, *end = ops + n; op < end; op++) {
-		const uint64_t *mask = arena + (size_t)op->mask * PLANE_WORDS;
-		const uint64_t *a = arena + (size_t)op->a * PLANE_WORDS, *b = arena + (size_t)op->b * PLANE_WORDS;
-		uint64_t *dst = arena + (size_t)op->dst * PLANE_WORDS;
+	for (const select_op *at = ops, *end = ops + n; at < end; at++) {
+		const select_op op = *at;
+		const uint64_t *mask = arena + (op & 0xffffu) * PLANE_WORDS;
+		const uint64_t *a = arena + (op >> 16 & 0xffffu) * PLANE_WORDS, *b = arena + (op >> 32 & 0xffffu) * PLANE_WORDS;
+		uint64_t *dst = arena + (op >> 48) * PLANE_WORDS;
 		for (size_t i = 0; i < vectors; i++)
 			v_store(dst + i * V_WORDS, v_select(v_load(mask + i * V_WORDS), v_load(a + i * V_WORDS),
 				v_load(b + i * V_WORDS)));

@@ -23,6 +23,11 @@
 #define UNDEFINED UINT16_MAX /* no code below a split depends on this plane */
 #define MAX_OPS (MAX_SPLITS * MAX_PLANES)
 
+/* A select_op whose slots of scratch are numbered as they come. */
+typedef struct tree_op {
+	uint16_t mask, a, b, dst;
+} tree_op;
+
 typedef struct shape {
 	uint8_t height[MAX_SPLITS];
 	uint16_t n_leaves[MAX_SPLITS];
@@ -42,7 +47,7 @@ struct tree_coder {
 	bool packed[MAX_SPLITS];
 	uint16_t slots[MAX_SPLITS][LONG_PLANES];
 	uint16_t *leaf_of_code;          /* of the codes that are being made */
-	select_op ops[MAX_OPS];
+	tree_op ops[MAX_OPS];
 	uint16_t level[MAX_OPS];         /* longest chain of operations below */
 	uint32_t n_ops, n_levels;
 };
@@ -243,7 +248,7 @@ static uint16_t choose(tree_coder *c, uint16_t mask, uint16_t a, uint16_t b)
 	l = lb > l ? lb : l;
 	c->level[c->n_ops] = (uint16_t)l;
 	c->n_levels = l >= c->n_levels ? l + 1 : c->n_levels;
-	c->ops[c->n_ops++] = (select_op){mask, a, b, dst};
+	c->ops[c->n_ops++] = (tree_op){mask, a, b, dst};
 	return dst;
 }
 
@@ -295,7 +300,7 @@ static void find_last_uses(const tree_coder *c, const uint16_t *order, uint16_t 
 	memset(last, 0, c->n_ops * sizeof *last);
 	for (uint32_t i = 0; i < c->n_ops; i++) {
 		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): an order of all n_ops */
-		const select_op *op = c->ops + order[i];
+		const tree_op *op = c->ops + order[i];
 		const uint16_t reads[] = {op->mask, op->a, op->b};
 		for (uint32_t k = 0; k < 3; k++) {
 			if (reads[k] >= c->first_scratch)
@@ -317,7 +322,7 @@ static bool allocate_slots(tree_coder *c, const uint16_t *order, const uint16_t 
 	if (!to)
 		return false;
 	for (uint32_t i = 0; i < c->n_ops; i++) {
-		const select_op *op = c->ops + order[i];
+		const tree_op *op = c->ops + order[i];
 		const uint16_t reads[] = {op->mask, op->a, op->b};
 		uint16_t now[3];
 		for (uint32_t k = 0; k < 3; k++)
@@ -337,7 +342,7 @@ static bool allocate_slots(tree_coder *c, const uint16_t *order, const uint16_t 
 			slot = (uint16_t)(c->first_scratch + n_slots++);
 		}
 		slot_of[op->dst - c->first_scratch] = slot;
-		to[i] = (select_op){now[0], now[1], now[2], slot};
+		to[i] = select_op_of(now[0], now[1], now[2], slot);
 	}
 	for (uint32_t k = 0; k < LONG_PLANES; k++) {
 		if (c->out->planes[k] >= c->first_scratch)
