@@ -254,8 +254,8 @@ static void run_program(const engine *e, const workspace *w, uint32_t tree, size
 		w->k->full_tree(w->planes, p->full_slots, p->full_depth, p->n_planes, words, leaf_codes);
 		return;
 	}
-	if (p->n_ops)
-		w->k->select(p->ops, p->n_ops, words, w->planes);
+	if (p->n_pairs)
+		w->k->select(p->pairs, p->n_pairs, words, w->planes);
 	if (p->codes) {
 		_Alignas(SL_CACHE_LINE) uint8_t low[BLOCK_ROWS];
 		w->k->gather_bits(w->planes, p->planes, 8, words, leaf_codes);

@@ -31,15 +31,15 @@ typedef struct planner {
 	uint32_t group;          /* number of the group at hand */
 	uint32_t n_tests;        /* that it has */
 	uint32_t most_slots;
-	plan_room op_room, slot_room, step_room, table_room, code_room;
-	size_t n_ops, n_full_slots, n_steps; /* of all trees so far */
+	plan_room pair_room, slot_room, step_room, table_room, code_room;
+	size_t n_pairs, n_full_slots, n_steps; /* of all trees so far */
 	sl_vector groups, runs, cuts8, cuts16, set_cuts, trees;
-	sl_vector ops, steps;    /* of the tree at hand */
+	sl_vector pairs, steps;    /* of the tree at hand */
 } planner;
 
 static score_status no_memory(planner *p)
 {
-	return sl_fail_memory(p->error, p->n_ops * sizeof(select_op));
+	return sl_fail_memory(p->error, p->n_pairs * sizeof(select_pair));
 }
 
 /* ---- predicates of a group --------------------------------------------------------------------------------- */
@@ -218,7 +218,7 @@ static bool keep_tables(planner *p, const forest_tree *t, const tree_code *code,
 	size_t n_codes = (size_t)1 << code->n_planes, value = p->e->f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
 	bool linear = engine_has_linear_leaves(p->e);
 	/* Not of vector trees, which have a table per output, nor of oblivious ones: others than sums look into their tables. */
-	if (!linear && width == 1 && (program->n_ops || program->full_depth))
+	if (!linear && width == 1 && (program->n_pairs || program->full_depth))
 		program->leaf_planes = (uint8_t)leaf_planes(p, t, code->n_planes);
 	uint32_t planes = program->leaf_planes ? program->leaf_planes : code->n_planes;
 	size_t numbers = linear || program->leaf_planes ? n_codes : 0, values = linear ? 0 : value << planes;
@@ -236,7 +236,7 @@ static bool keep_steps(planner *p, const forest_tree *t, const tree_code *code, 
 {
 	const kernels *narrow = p->e->k->narrow;
 	const void *kept = NULL;
-	if (!t->n_splits || !narrow || !narrow->follow_cursors || 2 * program->n_ops < narrow->cursor_cost * t->n_splits)
+	if (!t->n_splits || !narrow || !narrow->follow_cursors || 2 * program->n_pairs < narrow->cursor_cost * t->n_splits)
 		return true;
 	p->steps.length = 0;
 	bool done = engine_code_steps(p->coder, code, &p->steps, &program->start) &&
@@ -267,18 +267,18 @@ static bool keep_codes(planner *p, const tree_code *code, tree_program *program)
 static bool keep_program(planner *p, const tree_code *code, tree_program *program)
 {
 	const void *kept = NULL;
-	size_t n = p->ops.length, n_slots = code->full_depth ? ((size_t)1 << code->full_depth) - 1 : 0;
-	program->n_ops = (uint16_t)n;
+	size_t n = p->pairs.length, n_slots = code->full_depth ? ((size_t)1 << code->full_depth) - 1 : 0;
+	program->n_pairs = (uint16_t)n;
 	program->full_depth = (uint8_t)code->full_depth;
-	p->n_ops += n;
+	p->n_pairs += n;
 	p->n_full_slots += n_slots;
 	if (n_slots) {
 		bool done = keep_some(p, &p->slot_room, code->full_slots, n_slots * sizeof *code->full_slots, &kept);
 		program->full_slots = kept;
 		return done;
 	}
-	bool done = keep_some(p, &p->op_room, p->ops.data, n * sizeof(select_op), &kept);
-	program->ops = kept;
+	bool done = keep_some(p, &p->pair_room, p->pairs.data, n * sizeof(select_pair), &kept);
+	program->pairs = kept;
 	return done;
 }
 
@@ -292,10 +292,10 @@ static score_status close_group(planner *p, tree_group *group)
 	coder_rules rules = {k->min_planes, costs, k->long_cost};
 	for (uint32_t t = group->first_tree; done && t < group->first_tree + group->n_trees; t++) {
 		tree_code code;
-		tree_program program = {.n_ops = 0};
-		p->ops.length = 0;
+		tree_program program = {.n_pairs = 0};
+		p->pairs.length = 0;
 		list_costs(p, f->trees + t, costs);
-		done = engine_code_tree(p->coder, f, f->trees + t, &rules, p->slot_of_test, first_scratch, &p->ops, &code) &&
+		done = engine_code_tree(p->coder, f, f->trees + t, &rules, p->slot_of_test, first_scratch, &p->pairs, &code) &&
 			keep_program(p, &code, &program);
 		if (!done)
 			break;
@@ -363,7 +363,7 @@ static uint32_t narrow_rows(const planner *p)
  * cursors cost the few rows of a narrow block as much as one. */
 static uint32_t operations_per_tree(const planner *p)
 {
-	size_t operations = follows_cursors(p) ? p->n_steps / 2 : p->n_ops + 2 * p->n_full_slots / 5;
+	size_t operations = follows_cursors(p) ? p->n_steps / 2 : p->n_pairs + 2 * p->n_full_slots / 5;
 	return (uint32_t)(operations / p->e->f->n_trees);
 }
 
@@ -398,8 +398,8 @@ score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error)
 	const score_allocator *a = &arena->allocator;
 	size_t n = (size_t)f->n_tests + 1;
 	const size_t elements[] = {sizeof(tree_group), sizeof(predicate_run), sizeof(uint8_t), sizeof(uint16_t),
-		sizeof(uint32_t), sizeof(select_op), sizeof(cursor_step), sizeof(tree_program)};
-	sl_vector *vectors[] = {&p.groups, &p.runs, &p.cuts8, &p.cuts16, &p.set_cuts, &p.ops, &p.steps, &p.trees};
+		sizeof(uint32_t), sizeof(select_pair), sizeof(cursor_step), sizeof(tree_program)};
+	sl_vector *vectors[] = {&p.groups, &p.runs, &p.cuts8, &p.cuts16, &p.set_cuts, &p.pairs, &p.steps, &p.trees};
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
 		sl_vector_init(vectors[i], a, elements[i]);
 	p.group_of_test = sl_alloc(a, n * sizeof *p.group_of_test, 64);

@@ -89,14 +89,17 @@ static inline uint32_t bin_word(const word_map *m, float x)
 	return (uint32_t)(y < BIN_LAST_WORD ? y : BIN_LAST_WORD);
 }
 
-/* dst = mask ? b : a, on whole planes: four slots in one word, mask in its lowest bits, then a, b and dst. Loads are what kernels
- * wait for most, so that one load brings all four. */
-typedef uint64_t select_op;
-
-static inline select_op select_op_of(uint16_t mask, uint16_t a, uint16_t b, uint16_t dst)
-{
-	return (uint64_t)mask | (uint64_t)a << 16 | (uint64_t)b << 32 | (uint64_t)dst << 48;
-}
+/*
+ * Two selects on whole planes, of which the first one's result is for the second only:
+ *
+ *   first = mask1 ? b1 : a1,   dst = mask ? b : first, or, with `flip`, mask ? first : b
+ *
+ * Loads and stores are what kernels wait for: a pair has six, two selects eight. So are slots, of which four come in one word, lowest
+ * bits first: mask1, a1, b1, dst; and mask, b, 0 and flip, 0 or 0xffff.
+ */
+typedef struct select_pair {
+	uint64_t first, second;
+} select_pair;
 
 /* A split of a tree whose rows carry the code of the leftmost leaf that they can still reach: of rows with code `from`, those
  * whose predicate is 1 go on with code `to`. */
@@ -344,7 +347,7 @@ struct kernels {
 		uint64_t *planes);
 
 	/* Run a select program on an arena of planes. */
-	void (*select)(const select_op *ops, size_t n, size_t words, uint64_t *arena);
+	void (*select)(const select_pair *pairs, size_t n, size_t words, uint64_t *arena);
 
 	/* Planes → one byte per row; slots[i] gives bit i. The bytes stand in an order of the instruction set's own. */
 	void (*gather_bits)(const uint64_t *arena, const uint16_t *slots, size_t n_planes, size_t words, uint8_t *bytes);

@@ -17,16 +17,8 @@
 #include "planes.h"
 
 #define MAX_SPLITS (MAX_CODED_LEAVES - 1)
-#define MAX_PLANES 8
-#define LONG_PLANES (2 * MAX_PLANES) /* of both bytes, the low one first */
 #define MAX_MORE 4 /* planes of a subtree's low code beyond those that its leaves need */
 #define UNDEFINED UINT16_MAX /* no code below a split depends on this plane */
-#define MAX_OPS (MAX_SPLITS * MAX_PLANES)
-
-/* A select_op whose slots of scratch are numbered as they come. */
-typedef struct tree_op {
-	uint16_t mask, a, b, dst;
-} tree_op;
 
 typedef struct shape {
 	uint8_t height[MAX_SPLITS];
@@ -39,7 +31,6 @@ struct tree_coder {
 	const forest_tree *t;
 	int32_t left[MAX_SPLITS + 1], right[MAX_SPLITS + 1];
 	uint16_t slot_of_split[MAX_SPLITS];
-	uint32_t first_scratch;
 	tree_code *out;
 	shape shape;
 	uint8_t planes_left[MAX_SPLITS]; /* planes that the split and what is below it may use */
@@ -47,9 +38,8 @@ struct tree_coder {
 	bool packed[MAX_SPLITS];
 	uint16_t slots[MAX_SPLITS][LONG_PLANES];
 	uint16_t *leaf_of_code;          /* of the codes that are being made */
-	tree_op ops[MAX_OPS];
-	uint16_t level[MAX_OPS];         /* longest chain of operations below */
-	uint32_t n_ops, n_levels;
+	tree_ops ops;
+	tree_pairs pairs;
 };
 
 static uint32_t leaves_of(const tree_coder *c, int32_t child)
@@ -226,11 +216,6 @@ static uint32_t lay_exits(tree_coder *c, const code_exit *exits, uint32_t n)
 
 /* ---- selects ------------------------------------------------------------------------------------------------ */
 
-static uint32_t level_of(const tree_coder *c, uint16_t slot)
-{
-	return slot >= c->first_scratch ? c->level[slot - c->first_scratch] + 1u : 0;
-}
-
 /* The plane `mask ? b : a`, by an operation only where nothing simpler is the same. */
 static uint16_t choose(tree_coder *c, uint16_t mask, uint16_t a, uint16_t b)
 {
@@ -240,16 +225,10 @@ static uint16_t choose(tree_coder *c, uint16_t mask, uint16_t a, uint16_t b)
 		return a;
 	if (a == SLOT_ZERO && b == SLOT_ONES)
 		return mask;
-	if (c->n_ops == MAX_OPS) /* costs too much in any case */
+	if (c->ops.n == MAX_OPS) /* costs too much in any case */
 		return a;
-	uint32_t l = level_of(c, mask), la = level_of(c, a), lb = level_of(c, b);
-	l = la > l ? la : l;
-	uint16_t dst = (uint16_t)(c->first_scratch + c->n_ops);
-	l = lb > l ? lb : l;
-	c->level[c->n_ops] = (uint16_t)l;
-	c->n_levels = l >= c->n_levels ? l + 1 : c->n_levels;
-	c->ops[c->n_ops++] = (tree_op){mask, a, b, dst};
-	return dst;
+	c->ops.ops[c->ops.n++] = (tree_op){mask, a, b};
+	return (uint16_t)(c->ops.first_scratch + c->ops.n - 1);
 }
 
 /* Planes of a child; a packed leaf's code is relative to its packed root, whose block is aligned. */
@@ -277,88 +256,6 @@ static void build_planes(tree_coder *c)
 		if (!packed)
 			c->slots[s][below] = mask;
 	}
-}
-
-/* ---- schedule ------------------------------------------------------------------------------------------------ */
-
-/* Level by level, so that no operation waits for the one before it. Stable within a level. */
-static void sort_by_level(tree_coder *c, uint16_t *order)
-{
-	uint32_t counts[MAX_OPS + 1];
-	memset(counts, 0, (c->n_levels + 1) * sizeof *counts);
-	for (uint32_t i = 0; i < c->n_ops; i++)
-		counts[c->level[i] + 1u]++;
-	for (uint32_t l = 1; l <= c->n_levels; l++)
-		counts[l] += counts[l - 1];
-	for (uint32_t i = 0; i < c->n_ops; i++)
-		order[counts[c->level[i]]++] = (uint16_t)i;
-}
-
-/* Position of the last operation that reads each result; results of the tree are read last of all. */
-static void find_last_uses(const tree_coder *c, const uint16_t *order, uint16_t *last)
-{
-	memset(last, 0, c->n_ops * sizeof *last);
-	for (uint32_t i = 0; i < c->n_ops; i++) {
-		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): an order of all n_ops */
-		const tree_op *op = c->ops + order[i];
-		const uint16_t reads[] = {op->mask, op->a, op->b};
-		for (uint32_t k = 0; k < 3; k++) {
-			if (reads[k] >= c->first_scratch)
-				last[reads[k] - c->first_scratch] = (uint16_t)i;
-		}
-	}
-	for (uint32_t k = 0; k < LONG_PLANES; k++) {
-		if (c->out->planes[k] >= c->first_scratch)
-			last[c->out->planes[k] - c->first_scratch] = UINT16_MAX;
-	}
-}
-
-/* Give results slots that are free again, oldest first, so that a slot rests long before it is written anew. */
-static bool allocate_slots(tree_coder *c, const uint16_t *order, const uint16_t *last, sl_vector *ops)
-{
-	uint16_t slot_of[MAX_OPS], queue[MAX_OPS + 1];
-	uint32_t head = 0, tail = 0, n_slots = 0;
-	select_op *to = sl_vector_grow(ops, c->n_ops);
-	if (!to)
-		return false;
-	for (uint32_t i = 0; i < c->n_ops; i++) {
-		const tree_op *op = c->ops + order[i];
-		const uint16_t reads[] = {op->mask, op->a, op->b};
-		uint16_t now[3];
-		for (uint32_t k = 0; k < 3; k++)
-			now[k] = reads[k] < c->first_scratch ? reads[k] : slot_of[reads[k] - c->first_scratch];
-		for (uint32_t k = 0; k < 3; k++) {
-			bool repeated = (k > 0 && reads[k] == reads[0]) || (k > 1 && reads[k] == reads[1]);
-			if (reads[k] >= c->first_scratch && last[reads[k] - c->first_scratch] == i && !repeated) {
-				queue[tail] = now[k];
-				tail = (tail + 1) % (MAX_OPS + 1);
-			}
-		}
-		uint16_t slot;
-		if (head != tail) {
-			slot = queue[head];
-			head = (head + 1) % (MAX_OPS + 1);
-		} else {
-			slot = (uint16_t)(c->first_scratch + n_slots++);
-		}
-		slot_of[op->dst - c->first_scratch] = slot;
-		to[i] = select_op_of(now[0], now[1], now[2], slot);
-	}
-	for (uint32_t k = 0; k < LONG_PLANES; k++) {
-		if (c->out->planes[k] >= c->first_scratch)
-			/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): what is read was some operation's result */
-			c->out->planes[k] = slot_of[c->out->planes[k] - c->first_scratch];
-	}
-	c->out->n_scratch = n_slots;
-	return true;
-}
-
-static bool schedule(tree_coder *c, sl_vector *ops)
-{
-	uint16_t order[MAX_OPS], last[MAX_OPS];
-	sort_by_level(c, order);
-	find_last_uses(c, order, last);
-	return allocate_slots(c, order, last, ops);
 }
 
 /* ---- full trees ------------------------------------------------------------------------------------------------ */
@@ -426,7 +323,7 @@ void engine_coder_free(const score_allocator *allocator, tree_coder *coder)
 /* Codes of `planes` bits and the operations that compute them. */
 static void code_with(tree_coder *c, uint32_t planes)
 {
-	c->n_ops = c->n_levels = 0;
+	c->ops.n = 0;
 	c->leaf_of_code = c->out->leaf_of_code;
 	c->out->n_planes = planes;
 	c->out->n_long = 0;
@@ -441,8 +338,8 @@ static uint32_t code_cheapest(tree_coder *c, uint32_t fewest, uint32_t most, con
 	uint32_t best = most, least = UINT32_MAX;
 	for (uint32_t planes = most + 1; planes-- > fewest;) {
 		code_with(c, planes);
-		if (c->n_ops + sum_cost[planes] < least) {
-			least = c->n_ops + sum_cost[planes];
+		if (c->ops.n + sum_cost[planes] < least) {
+			least = c->ops.n + sum_cost[planes];
 			best = planes;
 		}
 	}
@@ -456,7 +353,7 @@ static uint32_t code_long(tree_coder *c, uint32_t more, uint32_t planes, const c
 {
 	code_exit exits[MAX_CODED_LEAVES];
 	tree_code *out = c->out;
-	c->n_ops = c->n_levels = 0;
+	c->ops.n = 0;
 	c->leaf_of_code = out->leaf_of_long;
 	uint32_t n_codes = lay_exits(c, exits, find_exits(c, more, exits));
 	if (n_codes == UINT32_MAX)
@@ -468,7 +365,7 @@ static uint32_t code_long(tree_coder *c, uint32_t more, uint32_t planes, const c
 		out->leaf_of_code[i] = (uint16_t)(i < c->t->n_splits ? i : c->t->n_splits);
 	uint32_t size = n_codes <= 256 ? 0 : n_codes <= 512 ? 1 : 2;
 	out->n_long = 256u << size;
-	return c->n_ops + rules->long_cost[size] + rules->sum_cost[planes];
+	return c->ops.n + rules->long_cost[size] + rules->sum_cost[planes];
 }
 
 /* Whichever codes cost less. */
@@ -508,7 +405,7 @@ static void name_planes(tree_coder *c)
 }
 
 bool engine_code_tree(tree_coder *c, const forest *f, const forest_tree *t, const coder_rules *rules,
-	const uint16_t *slot_of_test, uint32_t first_scratch, sl_vector *ops, tree_code *out)
+	const uint16_t *slot_of_test, uint32_t first_scratch, sl_vector *pairs, tree_code *out)
 {
 	memset(out, 0, sizeof *out);
 	forest_children children = {c->left, c->right, sizeof c->left};
@@ -516,10 +413,10 @@ bool engine_code_tree(tree_coder *c, const forest *f, const forest_tree *t, cons
 	forest_list_children(f, t, &children);
 	for (uint32_t s = 0; s < t->n_splits; s++)
 		c->slot_of_split[s] = slot_of_test[forest_number(&f->split_test, (size_t)t->first_split + s)];
-	c->first_scratch = first_scratch;
+	c->ops.first_scratch = first_scratch;
 	c->out = out;
 	c->leaf_of_code = out->leaf_of_code;
-	c->n_ops = c->n_levels = 0;
+	c->ops.n = 0;
 	measure(c);
 	uint32_t fewest = fewest_planes(c, rules->min_planes), most = most_planes(c, fewest);
 	out->n_planes = most;
@@ -532,7 +429,7 @@ bool engine_code_tree(tree_coder *c, const forest *f, const forest_tree *t, cons
 		code_splits(c, fewest, most, rules);
 		name_planes(c);
 	}
-	return schedule(c, ops);
+	return engine_schedule(&c->ops, &c->pairs, out, pairs);
 }
 
 /* ---- cursors ----------------------------------------------------------------------------------------------------- */
