@@ -266,7 +266,7 @@ static void run_program(const engine *e, const workspace *w, uint32_t tree, size
 	w->k->gather_bits(w->planes, p->planes, p->n_planes, words, leaf_codes);
 }
 
-/* Some of the n trees from `tree` on that narrow blocks follow by cursors; returns how many. */
+/* Some of the n trees from `tree` on that few rows follow by cursors; returns how many. */
 static uint32_t follow_cursors(const engine *e, const workspace *w, uint32_t tree, uint32_t n,
 	uint8_t (*leaf_codes)[BLOCK_ROWS])
 {
@@ -275,12 +275,13 @@ static uint32_t follow_cursors(const engine *e, const workspace *w, uint32_t tre
 	for (const tree_program *p = e->batch.trees + tree; some < n && some < CURSOR_TREES && p->n_steps; some++, p++)
 		trees[some] = (cursor_tree){p->steps, p->n_steps, p->start};
 	if (some)
-		w->k->follow_cursors(w->planes, trees, some, w->sum_words, leaf_codes);
+		w->k->follow_cursors(w->planes, trees, some, leaf_codes);
 	return some;
 }
 
 static void run_trees(const engine *e, const workspace *w, uint32_t first, uint32_t end, size_t words, size_t n_rows)
 {
+	const bool by_cursors = w->k->follow_cursors && n_rows <= CURSOR_ROWS;
 	if (w->levels) {
 		run_levels(e, w, first, end, n_rows);
 		return;
@@ -293,7 +294,7 @@ static void run_trees(const engine *e, const workspace *w, uint32_t first, uint3
 		uint32_t n = end - t < SUM_TREES ? end - t : SUM_TREES;
 		fetch_ahead(e, w->ahead);
 		for (uint32_t i = 0; i < n;) {
-			uint32_t followed = w->k->follow_cursors ? follow_cursors(e, w, t + i, n - i, w->leaf_codes + i) : 0;
+			uint32_t followed = by_cursors ? follow_cursors(e, w, t + i, n - i, w->leaf_codes + i) : 0;
 			if (!followed)
 				run_program(e, w, t + i, words, w->leaf_codes[i]);
 			i += followed ? followed : 1;

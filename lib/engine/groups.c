@@ -10,7 +10,7 @@
 #define FIRST_PREDICATE 2u
 #define MAX_OUTPUTS 256u
 #define MAX_GROUP_TESTS 60000u
-#define MANY_STEPS 128u /* of a tree's cursors: three narrow blocks take less time than a wide one */
+#define MANY_STEPS 128u /* of a tree's cursors: a narrow block and a half take less time than a wide one, two take more */
 /* Room is taken for what so many trees like the one at hand have, at most. */
 #define ROOM_OF_TREES 32u
 
@@ -33,6 +33,7 @@ typedef struct planner {
 	uint32_t most_slots;
 	plan_room pair_room, slot_room, step_room, table_room, code_room;
 	size_t n_pairs, n_full_slots, n_steps; /* of all trees so far */
+	size_t long_cost; /* of those that have long codes, in select operations */
 	sl_vector groups, runs, cuts8, cuts16, set_cuts, trees;
 	sl_vector pairs, steps;    /* of the tree at hand */
 } planner;
@@ -231,12 +232,12 @@ static bool keep_tables(planner *p, const forest_tree *t, const tree_code *code,
 	return to != NULL;
 }
 
-/* Narrow blocks follow a tree's cursors where that is less work than its operations. */
+/* Narrow blocks of up to 64 rows follow a tree's cursors where that is less work than its program. */
 static bool keep_steps(planner *p, const forest_tree *t, const tree_code *code, tree_program *program)
 {
 	const kernels *narrow = p->e->k->narrow;
 	const void *kept = NULL;
-	if (!t->n_splits || !narrow || !narrow->follow_cursors || 2 * program->n_pairs < narrow->cursor_cost * t->n_splits)
+	if (!t->n_splits || !narrow || !narrow->follow_cursors || 3 * program->n_pairs < narrow->cursor_cost * t->n_splits)
 		return true;
 	p->steps.length = 0;
 	bool done = engine_code_steps(p->coder, code, &p->steps, &program->start) &&
@@ -254,6 +255,7 @@ static bool keep_codes(planner *p, const tree_code *code, tree_program *program)
 	if (!codes)
 		return !code->n_long;
 	memcpy(codes->low, code->planes + 8, sizeof codes->low);
+	p->long_cost += p->e->k->long_cost[code->n_long / 512];
 	codes->n_low = (uint16_t)code->n_low;
 	codes->n_codes = (uint16_t)code->n_long;
 	memcpy(codes->first, code->long_first, sizeof codes->first);
@@ -351,19 +353,19 @@ static bool follows_cursors(const planner *p)
 	return 2 * p->n_steps > p->e->f->n_splits;
 }
 
-/* A wide block takes as long as 3.6 narrow ones of trees of 255 leaves, and 2.5 of 31 leaves. */
+/* A wide block takes as long as 1.9 narrow ones of trees of 255 leaves, and 2.1 of 31 leaves. */
 static uint32_t narrow_rows(const planner *p)
 {
 	const kernels *k = p->e->k;
 	bool many = follows_cursors(p) && p->n_steps > MANY_STEPS * (size_t)p->e->f->n_trees;
-	return many ? k->narrow_rows + 64 * k->narrow->plane_words : k->narrow_rows;
+	return many ? k->narrow_rows - 64 : k->narrow_rows;
 }
 
-/* What a block costs per tree, in select operations: a place of the fixed program costs two fifths of one, and two steps of
- * cursors cost the few rows of a narrow block as much as one. */
+/* What a block costs per tree, in select operations: a pair costs ten sevenths of one, a place of the fixed program two fifths, and
+ * two steps of cursors cost the few rows of a narrow block as much as one. */
 static uint32_t operations_per_tree(const planner *p)
 {
-	size_t operations = follows_cursors(p) ? p->n_steps / 2 : p->n_pairs + 2 * p->n_full_slots / 5;
+	size_t operations = follows_cursors(p) ? p->n_steps / 2 : 10 * p->n_pairs / 7 + p->long_cost + 2 * p->n_full_slots / 5;
 	return (uint32_t)(operations / p->e->f->n_trees);
 }
 

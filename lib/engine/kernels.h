@@ -101,6 +101,8 @@ typedef struct select_pair {
 	uint64_t first, second;
 } select_pair;
 
+#define CURSOR_ROWS 64 /* of a block that goes by cursors, at most */
+
 /* A split of a tree whose rows carry the code of the leftmost leaf that they can still reach: of rows with code `from`, those
  * whose predicate is 1 go on with code `to`. */
 typedef struct cursor_step {
@@ -307,7 +309,7 @@ struct kernels {
 	uint16_t long_cost[3]; /* what 256, 512 and 1,024 long codes cost more than those of one byte, in select operations */
 	uint32_t byte_planes_f32, byte_planes_f64; /* leaf tables of up to so many planes lie as bytes; 0: none */
 
-	uint32_t cursor_cost; /* of a step, in halves of a select operation, if there is follow_cursors */
+	uint32_t cursor_cost; /* of a step, in thirds of a pair of selects, if there is follow_cursors */
 
 	uint32_t byte_buckets; /* most buckets of a map to byte codes */
 	uint32_t few_cuts;     /* of byte codes: so many need no map, at most 15 */
@@ -360,8 +362,8 @@ struct kernels {
 	void (*full_tree)(const uint64_t *arena, const uint16_t *slots, size_t depth, size_t n_planes, size_t words,
 		uint8_t *bytes);
 
-	/* The leaf codes of n trees, up to CURSOR_TREES, split after split. Of words of 64 rows; nothing is rounded up. NULL: none. */
-	void (*follow_cursors)(const uint64_t *arena, const cursor_tree *trees, size_t n, size_t words, uint8_t (*bytes)[BLOCK_ROWS]);
+	/* The leaf codes, or numbers, of n trees, up to CURSOR_TREES, split after split, for the first CURSOR_ROWS rows. NULL: none. */
+	void (*follow_cursors)(const uint64_t *arena, const cursor_tree *trees, size_t n, uint8_t (*bytes)[BLOCK_ROWS]);
 
 	/* For t = 0 … n - 1 in this order: add to each row's sum the leaf that codes[which[t]] picks from tables[t].
 	 * Codes and sums stand in the instruction set's own order. */

@@ -49,7 +49,7 @@ const kernels engine_kernels_avx512 = {
 	.min_planes = 6,
 	.sum_cost_f32 = {[5] = 22, [6] = 26, [7] = 30, [8] = 44},
 	.sum_cost_f64 = {[5] = 56, [6] = 64, [7] = 72, [8] = 115},
-	.long_cost = {26, 30, 40},
+	.long_cost = {30, 34, 42},
 	.byte_planes_f32 = 8,
 	.word_planes = 6,
 	.numbers_leaves = true,

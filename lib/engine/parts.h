@@ -53,7 +53,7 @@ typedef struct tree_program {
 	const cursor_step *steps;
 	const long_codes *codes; /* not NULL: `planes` are those of the high byte, and tables are by leaf number */
 	uint16_t n_pairs;
-	uint16_t n_steps;    /* not 0: narrow blocks follow cursors instead */
+	uint16_t n_steps;    /* not 0: narrow blocks of up to CURSOR_ROWS rows follow cursors instead */
 	uint16_t planes[8];  /* slot of each bit of the leaf code, lowest first */
 	uint8_t n_planes;    /* of the leaf code */
 	uint8_t leaf_planes; /* not 0: leaf_table */
