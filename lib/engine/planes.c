@@ -225,7 +225,7 @@ static uint16_t choose(tree_coder *c, uint16_t mask, uint16_t a, uint16_t b)
 		return a;
 	if (a == SLOT_ZERO && b == SLOT_ONES)
 		return mask;
-	if (c->ops.n == MAX_OPS) /* costs too much in any case */
+	if (c->ops.n == MAX_OPS) /* no room: nobody takes such codes */
 		return a;
 	c->ops.ops[c->ops.n++] = (tree_op){mask, a, b};
 	return (uint16_t)(c->ops.first_scratch + c->ops.n - 1);
@@ -360,6 +360,8 @@ static uint32_t code_long(tree_coder *c, uint32_t more, uint32_t planes, const c
 		return UINT32_MAX;
 	assign_codes(c);
 	build_planes(c);
+	if (c->ops.n == MAX_OPS)
+		return UINT32_MAX;
 	out->n_planes = planes;
 	for (uint32_t i = 0; i < MAX_CODED_LEAVES; i++)
 		out->leaf_of_code[i] = (uint16_t)(i < c->t->n_splits ? i : c->t->n_splits);
