@@ -246,6 +246,15 @@ static void run_level_planes(const engine *e, const workspace *w, uint32_t first
 	}
 }
 
+/* Not inlined, so that other trees' programs do not pay for the room. */
+static __attribute__((noinline)) void gather_long(const workspace *w, const tree_program *p, size_t words, uint8_t *leaf_codes)
+{
+	_Alignas(SL_CACHE_LINE) uint8_t low[BLOCK_ROWS];
+	w->k->gather_bits(w->planes, p->planes, 8, words, leaf_codes);
+	w->k->gather_bits(w->planes, p->codes->low, p->codes->n_low, words, low);
+	w->k->number_leaves(p->codes, low, words, leaf_codes);
+}
+
 static void run_program(const engine *e, const workspace *w, uint32_t tree, size_t words, uint8_t *leaf_codes)
 {
 	const batch_plan *plan = &e->batch;
@@ -256,14 +265,10 @@ static void run_program(const engine *e, const workspace *w, uint32_t tree, size
 	}
 	if (p->n_pairs)
 		w->k->select(p->pairs, p->n_pairs, words, w->planes);
-	if (p->codes) {
-		_Alignas(SL_CACHE_LINE) uint8_t low[BLOCK_ROWS];
-		w->k->gather_bits(w->planes, p->planes, 8, words, leaf_codes);
-		w->k->gather_bits(w->planes, p->codes->low, p->codes->n_low, words, low);
-		w->k->number_leaves(p->codes, low, words, leaf_codes);
-		return;
-	}
-	w->k->gather_bits(w->planes, p->planes, p->n_planes, words, leaf_codes);
+	if (p->codes)
+		gather_long(w, p, words, leaf_codes);
+	else
+		w->k->gather_bits(w->planes, p->planes, p->n_planes, words, leaf_codes);
 }
 
 /* Some of the n trees from `tree` on that few rows follow by cursors; returns how many. */

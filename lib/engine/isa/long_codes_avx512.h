@@ -5,7 +5,7 @@
 #define HAVE_NUMBER_LEAVES
 
 /* Entries of a table of 256 bytes; `above`: where the index is 128 or more. */
-static ALWAYS_INLINE __m512i look_up_page(const __m512i t[4], __m512i index, __mmask64 above)
+static ALWAYS_INLINE __m512i look_up_page(const __m512i t[4], __m512i index, uint64_t above)
 {
 	return _mm512_mask_blend_epi8(above, _mm512_permutex2var_epi8(t[0], index, t[1]),
 		_mm512_permutex2var_epi8(t[2], index, t[3]));
@@ -30,14 +30,14 @@ static ALWAYS_INLINE void number_codes(const long_codes *codes, const uint8_t *l
 	}
 	for (size_t w = 0; w < words; w++) {
 		__m512i high = load_word(bytes, w);
-		__mmask64 above = _mm512_movepi8_mask(high);
+		uint64_t above = _mm512_movepi8_mask(high);
 		__m512i exit = look_up_page(exits, high, above);
 		/* first | (low & mask) */
 		__m512i code = _mm512_ternarylogic_epi64(look_up_page(first, high, above), load_word(low, w), low_mask(exit), 0xf8);
 		above = _mm512_movepi8_mask(code);
 		__m512i number = look_up_page(numbers[0], code, above);
 		if (n_pages > 1) {
-			__mmask64 odd = _mm512_movepi8_mask(_mm512_add_epi8(exit, exit));
+			uint64_t odd = _mm512_movepi8_mask(_mm512_add_epi8(exit, exit));
 			number = _mm512_mask_blend_epi8(odd, number, look_up_page(numbers[1], code, above));
 			if (n_pages > 2) {
 				__m512i second = _mm512_mask_blend_epi8(odd, look_up_page(numbers[2], code, above),
