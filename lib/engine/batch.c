@@ -246,6 +246,15 @@ static void run_level_planes(const engine *e, const workspace *w, uint32_t first
 	}
 }
 
+/* Not inlined, so that other trees' programs do not pay for the room. */
+static __attribute__((noinline)) void gather_long(const workspace *w, const tree_program *p, size_t words, uint8_t *leaf_codes)
+{
+	_Alignas(SL_CACHE_LINE) uint8_t low[BLOCK_ROWS];
+	w->k->gather_bits(w->planes, p->planes, 8, words, leaf_codes);
+	w->k->gather_bits(w->planes, p->codes->low, p->codes->n_low, words, low);
+	w->k->number_leaves(p->codes, low, words, leaf_codes);
+}
+
 static void run_program(const engine *e, const workspace *w, uint32_t tree, size_t words, uint8_t *leaf_codes)
 {
 	const batch_plan *plan = &e->batch;
@@ -254,12 +263,15 @@ static void run_program(const engine *e, const workspace *w, uint32_t tree, size
 		w->k->full_tree(w->planes, p->full_slots, p->full_depth, p->n_planes, words, leaf_codes);
 		return;
 	}
-	if (p->n_ops)
-		w->k->select(p->ops, p->n_ops, words, w->planes);
-	w->k->gather_bits(w->planes, p->planes, p->n_planes, words, leaf_codes);
+	if (p->n_pairs)
+		w->k->select(p->pairs, p->n_pairs, words, w->planes);
+	if (p->codes)
+		gather_long(w, p, words, leaf_codes);
+	else
+		w->k->gather_bits(w->planes, p->planes, p->n_planes, words, leaf_codes);
 }
 
-/* Some of the n trees from `tree` on that narrow blocks follow by cursors; returns how many. */
+/* Some of the n trees from `tree` on that few rows follow by cursors; returns how many. */
 static uint32_t follow_cursors(const engine *e, const workspace *w, uint32_t tree, uint32_t n,
 	uint8_t (*leaf_codes)[BLOCK_ROWS])
 {
@@ -268,12 +280,13 @@ static uint32_t follow_cursors(const engine *e, const workspace *w, uint32_t tre
 	for (const tree_program *p = e->batch.trees + tree; some < n && some < CURSOR_TREES && p->n_steps; some++, p++)
 		trees[some] = (cursor_tree){p->steps, p->n_steps, p->start};
 	if (some)
-		w->k->follow_cursors(w->planes, trees, some, w->sum_words, leaf_codes);
+		w->k->follow_cursors(w->planes, trees, some, leaf_codes);
 	return some;
 }
 
 static void run_trees(const engine *e, const workspace *w, uint32_t first, uint32_t end, size_t words, size_t n_rows)
 {
+	const bool by_cursors = w->k->follow_cursors && n_rows <= CURSOR_ROWS;
 	if (w->levels) {
 		run_levels(e, w, first, end, n_rows);
 		return;
@@ -286,7 +299,7 @@ static void run_trees(const engine *e, const workspace *w, uint32_t first, uint3
 		uint32_t n = end - t < SUM_TREES ? end - t : SUM_TREES;
 		fetch_ahead(e, w->ahead);
 		for (uint32_t i = 0; i < n;) {
-			uint32_t followed = w->k->follow_cursors ? follow_cursors(e, w, t + i, n - i, w->leaf_codes + i) : 0;
+			uint32_t followed = by_cursors ? follow_cursors(e, w, t + i, n - i, w->leaf_codes + i) : 0;
 			if (!followed)
 				run_program(e, w, t + i, words, w->leaf_codes[i]);
 			i += followed ? followed : 1;

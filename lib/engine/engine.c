@@ -112,19 +112,28 @@ static uint32_t batch_instead_of_walk_rows(const engine *e)
 	return engine_batch_instead_of_rows(e);
 }
 
-/* What a narrow block of up to 64 rows costs on a Zen 4, in tenths of a nanosecond: predicates, and per tree the operations or, where
- * it follows cursors, two steps each, and a sum. Within a quarter of what bench/regimes.c measures. */
+/* What the sum over a tree's table of doubles costs 64 rows on a Zen 4, in tenths of a nanosecond. */
+static uint64_t sum_cost(const engine *e)
+{
+	const tree_program *t = e->batch.trees;
+	if (e->f->contract.sum != SCORE_F64)
+		return 0;
+	return (t->leaf_planes ? t->leaf_planes : t->n_planes) > NUMBERED_PLANES ? 290 : 130;
+}
+
+/* What a narrow block of up to 64 rows costs, in the same: predicates, and per tree the operations or, where it follows cursors, two
+ * steps each, and a sum. Within a quarter of what bench/regimes.c measures. */
 static uint64_t block_cost(const engine *e)
 {
-	const uint64_t operation = e->batch.trees[0].n_steps ? 16 : 10, sum = e->f->contract.sum == SCORE_F64 ? 300 : 0;
+	const uint64_t operation = e->batch.trees[0].n_steps ? 16 : 10, sum = sum_cost(e);
 	return 19 * (uint64_t)e->f->n_tests + e->f->n_trees * (operation * e->batch.operations + sum);
 }
 
-/* What words of 64 rows behind the first add to that: steps of cursors, and sums of doubles. */
+/* What the second word of 64 rows adds to that: sums of doubles, and what operations cost more than steps of cursors. */
 static uint64_t word_cost(const engine *e)
 {
-	const uint64_t operation = e->batch.trees[0].n_steps ? 16 : 0, sum = e->f->contract.sum == SCORE_F64 ? 250 : 0;
-	return e->f->n_trees * (operation * e->batch.operations + sum);
+	const uint64_t operation = e->batch.trees[0].n_steps ? 7 : 0;
+	return e->f->n_trees * (operation * e->batch.operations + sum_cost(e));
 }
 
 /* Rows from which on the batch regime is faster than the other that can serve; docs/engine.md has this as a table. */

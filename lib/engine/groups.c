@@ -10,7 +10,7 @@
 #define FIRST_PREDICATE 2u
 #define MAX_OUTPUTS 256u
 #define MAX_GROUP_TESTS 60000u
-#define MANY_STEPS 128u /* of a tree's cursors: three narrow blocks take less time than a wide one */
+#define MANY_STEPS 128u /* of a tree's cursors: a narrow block and a half take less time than a wide one, two take more */
 /* Room is taken for what so many trees like the one at hand have, at most. */
 #define ROOM_OF_TREES 32u
 
@@ -31,15 +31,16 @@ typedef struct planner {
 	uint32_t group;          /* number of the group at hand */
 	uint32_t n_tests;        /* that it has */
 	uint32_t most_slots;
-	plan_room op_room, slot_room, step_room, table_room;
-	size_t n_ops, n_full_slots, n_steps; /* of all trees so far */
+	plan_room pair_room, slot_room, step_room, table_room, code_room;
+	size_t n_pairs, n_full_slots, n_steps; /* of all trees so far */
+	size_t long_cost; /* of those that have long codes, in select operations */
 	sl_vector groups, runs, cuts8, cuts16, set_cuts, trees;
-	sl_vector ops, steps;    /* of the tree at hand */
+	sl_vector pairs, steps;    /* of the tree at hand */
 } planner;
 
 static score_status no_memory(planner *p)
 {
-	return sl_fail_memory(p->error, p->n_ops * sizeof(select_op));
+	return sl_fail_memory(p->error, p->n_pairs * sizeof(select_pair));
 }
 
 /* ---- predicates of a group --------------------------------------------------------------------------------- */
@@ -140,9 +141,9 @@ static void spread_parts(const void *values, size_t value_bytes, size_t n_values
 }
 
 /* A tree's programs and tables lie in one piece each; all of them together are most of many a model. NULL: no memory. */
-static void *take_room(planner *p, plan_room *room, size_t bytes)
+static void *take_room(planner *p, plan_room *room, size_t bytes, size_t unit)
 {
-	bytes = sl_round_up(bytes, 8);
+	bytes = sl_round_up(bytes, unit);
 	if (bytes > room->left) {
 		size_t trees = p->e->f->n_trees - p->trees.length;
 		room->left = bytes * (trees < ROOM_OF_TREES ? trees : ROOM_OF_TREES);
@@ -158,7 +159,7 @@ static void *take_room(planner *p, plan_room *room, size_t bytes)
 
 static bool keep_some(planner *p, plan_room *room, const void *from, size_t bytes, const void **to)
 {
-	void *taken = bytes ? take_room(p, room, bytes) : NULL;
+	void *taken = bytes ? take_room(p, room, bytes, 8) : NULL;
 	if (taken)
 		memcpy(taken, from, bytes);
 	*to = taken;
@@ -243,11 +244,11 @@ static bool keep_tables(planner *p, const tree_group *group, const forest_tree *
 	if (!linear && number_answers(p, group, code, &few))
 		return keep_few_values(p, t, &few, program);
 	/* Not of vector trees, which have a table per output, nor of oblivious ones: others than sums look into their tables. */
-	if (!linear && width == 1 && (program->n_ops || program->full_depth))
+	if (!linear && width == 1 && (program->n_pairs || program->full_depth))
 		program->leaf_planes = (uint8_t)leaf_planes(p, t, code->n_planes);
 	uint32_t planes = program->leaf_planes ? program->leaf_planes : code->n_planes;
 	size_t numbers = linear || program->leaf_planes ? n_codes : 0, values = linear ? 0 : value << planes;
-	char *to = take_room(p, &p->table_room, numbers + width * values);
+	char *to = take_room(p, &p->table_room, numbers + width * values, SL_CACHE_LINE);
 	program->table = to;
 	if (to && numbers)
 		lay_numbers(code, (uint8_t *)to);
@@ -256,12 +257,12 @@ static bool keep_tables(planner *p, const tree_group *group, const forest_tree *
 	return to != NULL;
 }
 
-/* Narrow blocks follow a tree's cursors where that is less work than its operations. */
+/* Narrow blocks of up to 64 rows follow a tree's cursors where that is less work than its program. */
 static bool keep_steps(planner *p, const forest_tree *t, const tree_code *code, tree_program *program)
 {
 	const kernels *narrow = p->e->k->narrow;
 	const void *kept = NULL;
-	if (!t->n_splits || !narrow || !narrow->follow_cursors || 2 * program->n_ops < narrow->cursor_cost * t->n_splits)
+	if (!t->n_splits || !narrow || !narrow->follow_cursors || 3 * program->n_pairs < narrow->cursor_cost * t->n_splits)
 		return true;
 	p->steps.length = 0;
 	bool done = engine_code_steps(p->coder, code, &p->steps, &program->start) &&
@@ -272,22 +273,39 @@ static bool keep_steps(planner *p, const forest_tree *t, const tree_code *code, 
 	return done;
 }
 
+static bool keep_codes(planner *p, const tree_code *code, tree_program *program)
+{
+	long_codes *codes = code->n_long ? take_room(p, &p->code_room, sizeof *codes + code->n_long, SL_CACHE_LINE) : NULL;
+	program->codes = codes;
+	if (!codes)
+		return !code->n_long;
+	memcpy(codes->low, code->planes + 8, sizeof codes->low);
+	p->long_cost += p->e->k->long_cost[code->n_long / 512];
+	codes->n_low = (uint16_t)code->n_low;
+	codes->n_codes = (uint16_t)code->n_long;
+	memcpy(codes->first, code->long_first, sizeof codes->first);
+	memcpy(codes->exits, code->long_exits, sizeof codes->exits);
+	for (uint32_t i = 0; i < code->n_long; i++)
+		codes->numbers[i] = (uint8_t)code->leaf_of_long[i];
+	return true;
+}
+
 /* The operations of the tree at hand, or the slots of a full one. */
 static bool keep_program(planner *p, const tree_code *code, tree_program *program)
 {
 	const void *kept = NULL;
-	size_t n = p->ops.length, n_slots = code->full_depth ? ((size_t)1 << code->full_depth) - 1 : 0;
-	program->n_ops = (uint16_t)n;
+	size_t n = p->pairs.length, n_slots = code->full_depth ? ((size_t)1 << code->full_depth) - 1 : 0;
+	program->n_pairs = (uint16_t)n;
 	program->full_depth = (uint8_t)code->full_depth;
-	p->n_ops += n;
+	p->n_pairs += n;
 	p->n_full_slots += n_slots;
 	if (n_slots) {
 		bool done = keep_some(p, &p->slot_room, code->full_slots, n_slots * sizeof *code->full_slots, &kept);
 		program->full_slots = kept;
 		return done;
 	}
-	bool done = keep_some(p, &p->op_room, p->ops.data, n * sizeof(select_op), &kept);
-	program->ops = kept;
+	bool done = keep_some(p, &p->pair_room, p->pairs.data, n * sizeof(select_pair), &kept);
+	program->pairs = kept;
 	return done;
 }
 
@@ -298,20 +316,21 @@ static score_status close_group(planner *p, tree_group *group)
 	uint32_t first_scratch = FIRST_PREDICATE + p->n_tests, most_scratch = 0;
 	const kernels *k = p->e->k;
 	uint8_t costs[9];
-	coder_rules rules = {k->min_planes, costs};
+	coder_rules rules = {k->min_planes, costs, k->long_cost};
 	for (uint32_t t = group->first_tree; done && t < group->first_tree + group->n_trees; t++) {
 		tree_code code;
-		tree_program program = {.n_ops = 0};
-		p->ops.length = 0;
+		tree_program program = {.n_pairs = 0};
+		p->pairs.length = 0;
 		list_costs(p, f->trees + t, costs);
-		done = engine_code_tree(p->coder, f, f->trees + t, &rules, p->slot_of_test, first_scratch, &p->ops, &code) &&
+		done = engine_code_tree(p->coder, f, f->trees + t, &rules, p->slot_of_test, first_scratch, &p->pairs, &code) &&
 			keep_program(p, &code, &program);
 		if (!done)
 			break;
 		program.n_planes = (uint8_t)code.n_planes;
 		memcpy(program.planes, code.planes, sizeof program.planes);
 		most_scratch = code.n_scratch > most_scratch ? code.n_scratch : most_scratch;
-		done = keep_tables(p, group, f->trees + t, &code, &program) && keep_steps(p, f->trees + t, &code, &program) &&
+		done = keep_codes(p, &code, &program) && keep_tables(p, group, f->trees + t, &code, &program) &&
+			keep_steps(p, f->trees + t, &code, &program) &&
 			sl_vector_push(&p->trees, &program, 1);
 	}
 	if (first_scratch + most_scratch > p->most_slots)
@@ -360,19 +379,19 @@ static bool follows_cursors(const planner *p)
 	return 2 * p->n_steps > p->e->f->n_splits;
 }
 
-/* A wide block takes as long as 3.6 narrow ones of trees of 255 leaves, and 2.5 of 31 leaves. */
+/* A wide block takes as long as 1.9 narrow ones of trees of 255 leaves, and 2.1 of 31 leaves. */
 static uint32_t narrow_rows(const planner *p)
 {
 	const kernels *k = p->e->k;
 	bool many = follows_cursors(p) && p->n_steps > MANY_STEPS * (size_t)p->e->f->n_trees;
-	return many ? k->narrow_rows + 64 * k->narrow->plane_words : k->narrow_rows;
+	return many ? k->narrow_rows - 64 : k->narrow_rows;
 }
 
-/* What a block costs per tree, in select operations: a place of the fixed program costs two fifths of one, and two steps of
- * cursors cost the few rows of a narrow block as much as one. */
+/* What a block costs per tree, in select operations: a pair costs ten sevenths of one, a place of the fixed program two fifths, and
+ * two steps of cursors cost the few rows of a narrow block as much as one. */
 static uint32_t operations_per_tree(const planner *p)
 {
-	size_t operations = follows_cursors(p) ? p->n_steps / 2 : p->n_ops + 2 * p->n_full_slots / 5;
+	size_t operations = follows_cursors(p) ? p->n_steps / 2 : 10 * p->n_pairs / 7 + p->long_cost + 2 * p->n_full_slots / 5;
 	return (uint32_t)(operations / p->e->f->n_trees);
 }
 
@@ -407,8 +426,8 @@ score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error)
 	const score_allocator *a = &arena->allocator;
 	size_t n = (size_t)f->n_tests + 1;
 	const size_t elements[] = {sizeof(tree_group), sizeof(predicate_run), sizeof(uint8_t), sizeof(uint16_t),
-		sizeof(uint32_t), sizeof(select_op), sizeof(cursor_step), sizeof(tree_program)};
-	sl_vector *vectors[] = {&p.groups, &p.runs, &p.cuts8, &p.cuts16, &p.set_cuts, &p.ops, &p.steps, &p.trees};
+		sizeof(uint32_t), sizeof(select_pair), sizeof(cursor_step), sizeof(tree_program)};
+	sl_vector *vectors[] = {&p.groups, &p.runs, &p.cuts8, &p.cuts16, &p.set_cuts, &p.pairs, &p.steps, &p.trees};
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
 		sl_vector_init(vectors[i], a, elements[i]);
 	p.group_of_test = sl_alloc(a, n * sizeof *p.group_of_test, 64);

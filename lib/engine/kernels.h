@@ -91,10 +91,19 @@ static inline uint32_t bin_word(const word_map *m, float x)
 	return (uint32_t)(y < BIN_LAST_WORD ? y : BIN_LAST_WORD);
 }
 
-/* dst = mask ? b : a, on whole planes. */
-typedef struct select_op {
-	uint16_t mask, a, b, dst;
-} select_op;
+/*
+ * Two selects on whole planes, of which the first one's result is for the second only:
+ *
+ *   first = mask1 ? b1 : a1,   dst = mask ? b : first, or, with `flip`, mask ? first : b
+ *
+ * Loads and stores are what kernels wait for: a pair has six, two selects eight. So are slots, of which four come in one word, lowest
+ * bits first: mask1, a1, b1, dst; and mask, b, 0 and flip, 0 or 0xffff.
+ */
+typedef struct select_pair {
+	uint64_t first, second;
+} select_pair;
+
+#define CURSOR_ROWS 64 /* of a block that goes by cursors, at most */
 
 /* A split of a tree whose rows carry the code of the leftmost leaf that they can still reach: of rows with code `from`, those
  * whose predicate is 1 go on with code `to`. */
@@ -110,6 +119,21 @@ typedef struct cursor_tree {
 } cursor_tree;
 
 #define CURSOR_TREES 4 /* that go on side by side */
+
+/*
+ * Leaf codes of two bytes, for trees of many levels: the high one leads to an exit, whose codes lie side by side; the low one is
+ * the code among them, in the exit's lowest planes. What stands in planes above is whatever came out.
+ */
+typedef struct long_codes {
+	_Alignas(SL_CACHE_LINE) uint8_t first[256]; /* by high byte: the first code of an exit, without the two highest bits */
+	uint8_t exits[256];      /* those two bits in bits 6 and 7, and the planes of the exit's codes */
+	uint16_t low[8];         /* slots of the low byte's planes */
+	uint16_t n_low, n_codes; /* 256, 512 or 1,024 codes */
+	_Alignas(SL_CACHE_LINE) uint8_t numbers[]; /* by code: number of the leaf in its tree */
+} long_codes;
+
+#define MAX_LONG_CODES 1024u
+#define LONG_PAGE_SHIFT 6
 
 /* Leaf values of a tree by leaf code, 1 << n_planes of them: as floats or doubles, or, for kernels that look bytes up and
  * n_planes up to their byte_planes, as byte 0 of all values, then byte 1, and so on. Where codes are many more than leaves, the number
@@ -294,9 +318,10 @@ struct kernels {
 	uint32_t narrow_rows;
 	uint32_t min_planes;  /* of a leaf code; smaller codes are padded */
 	uint8_t sum_cost_f32[9], sum_cost_f64[9]; /* of a tree's sum by the planes of its code, in select operations */
+	uint16_t long_cost[3]; /* what 256, 512 and 1,024 long codes cost more than those of one byte, in select operations */
 	uint32_t byte_planes_f32, byte_planes_f64; /* leaf tables of up to so many planes lie as bytes; 0: none */
 
-	uint32_t cursor_cost; /* of a step, in halves of a select operation, if there is follow_cursors */
+	uint32_t cursor_cost; /* of a step, in thirds of a pair of selects, if there is follow_cursors */
 
 	uint32_t byte_buckets; /* most buckets of a map to byte codes */
 	uint32_t few_cuts;     /* of byte codes: so many need no map, at most 15 */
@@ -336,18 +361,21 @@ struct kernels {
 		uint64_t *planes);
 
 	/* Run a select program on an arena of planes. */
-	void (*select)(const select_op *ops, size_t n, size_t words, uint64_t *arena);
+	void (*select)(const select_pair *pairs, size_t n, size_t words, uint64_t *arena);
 
 	/* Planes → one byte per row; slots[i] gives bit i. The bytes stand in an order of the instruction set's own. */
 	void (*gather_bits)(const uint64_t *arena, const uint16_t *slots, size_t n_planes, size_t words, uint8_t *bytes);
 
-	/* The same for a tree of `depth` levels, all of whose splits are there: predicate slots in level order, the root's
+	/* The high and low bytes of codes become leaf numbers, in place of the high ones. */
+	void (*number_leaves)(const long_codes *codes, const uint8_t *low, size_t words, uint8_t *high);
+
+	/* The same as gather_bits for a tree of `depth` levels, all of whose splits are there: predicate slots in level order, the root's
 	 * answer in bit n_planes - 1, the next level's below it. */
 	void (*full_tree)(const uint64_t *arena, const uint16_t *slots, size_t depth, size_t n_planes, size_t words,
 		uint8_t *bytes);
 
-	/* The leaf codes of n trees, up to CURSOR_TREES, split after split. Of words of 64 rows; nothing is rounded up. NULL: none. */
-	void (*follow_cursors)(const uint64_t *arena, const cursor_tree *trees, size_t n, size_t words, uint8_t (*bytes)[BLOCK_ROWS]);
+	/* The leaf codes, or numbers, of n trees, up to CURSOR_TREES, split after split, for the first CURSOR_ROWS rows. NULL: none. */
+	void (*follow_cursors)(const uint64_t *arena, const cursor_tree *trees, size_t n, uint8_t (*bytes)[BLOCK_ROWS]);
 
 	/* For t = 0 … n - 1 in this order: add to each row's sum the leaf that codes[which[t]] picks from tables[t].
 	 * Codes and sums stand in the instruction set's own order. */

@@ -19,6 +19,7 @@
 
 #if defined(SL_SIMULATED_AVX512) || (defined(__x86_64__) && defined(__GNUC__))
 #include "isa/avx512.h"
+#include "isa/long_codes_avx512.h"
 
 #include "kernels_template.h"
 #include "isa/bin_avx512.h"
@@ -48,6 +49,7 @@ const kernels engine_kernels_avx512 = {
 	.min_planes = 6,
 	.sum_cost_f32 = {[5] = 22, [6] = 26, [7] = 30, [8] = 44},
 	.sum_cost_f64 = {[5] = 56, [6] = 64, [7] = 72, [8] = 115},
+	.long_cost = {30, 34, 42},
 	.byte_planes_f32 = 8,
 	.word_planes = 6,
 	.whole_planes = FEW_PLANES,
@@ -76,6 +78,7 @@ const kernels engine_kernels_avx512 = {
 	.predicates16 = predicates16_avx512,
 	.select = select_avx512,
 	.gather_bits = gather_bits_avx512,
+	.number_leaves = number_leaves_avx512,
 	.full_tree = full_tree_avx512,
 	.sum_f32 = sum_f32_avx512,
 	.sum_f64 = sum_f64_avx512,

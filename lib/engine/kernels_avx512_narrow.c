@@ -16,6 +16,7 @@
 
 #if defined(SL_SIMULATED_AVX512) || (defined(__x86_64__) && defined(__GNUC__))
 #include "isa/avx512_narrow.h"
+#include "isa/long_codes_avx512.h"
 
 #define PLANES_ONLY
 #include "kernels_template.h"
@@ -39,9 +40,10 @@ const kernels engine_kernels_avx512_narrow = {
 	.predicates8 = predicates8_avx512_narrow,
 	.predicates16 = predicates16_avx512_narrow,
 	.follow_cursors = follow_cursors_avx512_narrow,
-	.cursor_cost = 3,
+	.cursor_cost = 1,
 	.select = select_avx512_narrow,
 	.gather_bits = gather_bits_avx512_narrow,
+	.number_leaves = number_leaves_avx512_narrow,
 	.full_tree = full_tree_avx512_narrow,
 	.sum_f32 = sum_f32_avx512_narrow,
 	.sum_f64 = sum_f64_avx512_narrow,

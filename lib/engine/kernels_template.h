@@ -3,6 +3,7 @@
  *
  *   V, V_WORDS, v_load, v_store, v_select   planes, V_WORDS 64-row words at a time
  *   v_and, v_or, v_nor, v_andnot(a, b)      logic; v_andnot is (not a) and b
+ *   v_xor, v_fill                           logic, and a vector of one word
  *   split8, split16                         codes → their bit planes, lowest bit first
  *   v_bytes                                 8 vectors, one per bit, lowest first → one byte per row
  *   PLANE_WORDS                             words of a plane, a multiple of V_WORDS
@@ -19,24 +20,33 @@
 /* Loops over the vectors of a plane are unrolled for full blocks: `vectors` is then a constant. */
 #define FULL_VECTORS (PLANE_WORDS / V_WORDS)
 
-static ALWAYS_INLINE void ISA_NAME(select_vectors)(const select_op *ops, size_t n, size_t vectors, uint64_t *arena)
+static ALWAYS_INLINE const uint64_t *ISA_NAME(plane_at)(const uint64_t *arena, uint64_t slots, unsigned bit)
 {
-	for (const select_op *op = ops, *end = ops + n; op < end; op++) {
-		const uint64_t *mask = arena + (size_t)op->mask * PLANE_WORDS;
-		const uint64_t *a = arena + (size_t)op->a * PLANE_WORDS, *b = arena + (size_t)op->b * PLANE_WORDS;
-		uint64_t *dst = arena + (size_t)op->dst * PLANE_WORDS;
-		for (size_t i = 0; i < vectors; i++)
-			v_store(dst + i * V_WORDS, v_select(v_load(mask + i * V_WORDS), v_load(a + i * V_WORDS),
-				v_load(b + i * V_WORDS)));
+	return arena + (slots >> bit & 0xffffu) * PLANE_WORDS;
+}
+
+static ALWAYS_INLINE void ISA_NAME(select_vectors)(const select_pair *pairs, size_t n, size_t vectors, uint64_t *arena)
+{
+	for (const select_pair *at = pairs, *end = pairs + n; at < end; at++) {
+		const uint64_t first = at->first, second = at->second;
+		const uint64_t *mask1 = ISA_NAME(plane_at)(arena, first, 0), *a1 = ISA_NAME(plane_at)(arena, first, 16);
+		const uint64_t *b1 = ISA_NAME(plane_at)(arena, first, 32), *mask = ISA_NAME(plane_at)(arena, second, 0);
+		const uint64_t *b = ISA_NAME(plane_at)(arena, second, 16);
+		uint64_t *dst = arena + (first >> 48) * PLANE_WORDS;
+		const V flip = v_fill((uint64_t)((int64_t)second >> 63));
+		for (size_t w = 0; w < vectors * V_WORDS; w += V_WORDS) {
+			V inner = v_select(v_load(mask1 + w), v_load(a1 + w), v_load(b1 + w));
+			v_store(dst + w, v_select(v_xor(flip, v_load(mask + w)), inner, v_load(b + w)));
+		}
 	}
 }
 
-static void ISA_NAME(select)(const select_op *ops, size_t n, size_t words, uint64_t *arena)
+static void ISA_NAME(select)(const select_pair *pairs, size_t n, size_t words, uint64_t *arena)
 {
 	if (words == PLANE_WORDS)
-		ISA_NAME(select_vectors)(ops, n, FULL_VECTORS, arena);
+		ISA_NAME(select_vectors)(pairs, n, FULL_VECTORS, arena);
 	else
-		ISA_NAME(select_vectors)(ops, n, words / V_WORDS, arena);
+		ISA_NAME(select_vectors)(pairs, n, words / V_WORDS, arena);
 }
 
 /*
@@ -148,6 +158,16 @@ static void ISA_NAME(gather_bits)(const uint64_t *arena, const uint16_t *slots, 
 	else
 		ISA_NAME(gather_planes)(arena, slots, n_planes, words, bytes);
 }
+
+#ifndef HAVE_NUMBER_LEAVES
+static void ISA_NAME(number_leaves)(const long_codes *codes, const uint8_t *low, size_t words, uint8_t *high)
+{
+	for (size_t r = 0; r < 64 * words; r++) {
+		uint32_t exit = codes->exits[high[r]], mask = (1u << (exit & 15u)) - 1;
+		high[r] = codes->numbers[exit >> LONG_PAGE_SHIFT << 8 | codes->first[high[r]] | (low[r] & mask)];
+	}
+}
+#endif
 
 /* Answer of one of 2^k splits of a level, picked by the answers of the k levels above: p[-1] is the nearest. */
 static ALWAYS_INLINE V ISA_NAME(mux1)(const uint64_t *arena, const uint16_t *slots, const V *p)

@@ -46,13 +46,14 @@ typedef struct predicate_run {
 /* One tree of the batch regime. */
 typedef struct tree_program {
 	union {
-		const select_op *ops;
+		const select_pair *pairs;
 		const uint16_t *full_slots; /* of a full tree */
 	};
 	const void *table;   /* of the kernels' layout; a vector tree has one per output. Of linear leaves uint8_t leaf numbers */
 	const cursor_step *steps;
-	uint16_t n_ops;
-	uint16_t n_steps;    /* not 0: narrow blocks follow cursors instead */
+	const long_codes *codes; /* not NULL: `planes` are those of the high byte, and tables are by leaf number */
+	uint16_t n_pairs;
+	uint16_t n_steps;    /* not 0: narrow blocks of up to CURSOR_ROWS rows follow cursors instead */
 	uint16_t planes[8];  /* slot of each bit of the leaf code, lowest first */
 	uint8_t n_planes;    /* of the leaf code */
 	uint8_t leaf_planes; /* not 0: leaf_table */

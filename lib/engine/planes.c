@@ -7,15 +7,18 @@
  * them. Where the path no longer fits the planes, a subtree falls back to packed codes: leaves numbered in order, every
  * plane selected at every split.
  *
+ * Trees of many leaves would be packed for the most part. Their codes may be long, two bytes: the high one is the path through
+ * the first eight levels, which ends in an exit, a leaf or a subtree; the low one is the code in that subtree. The codes of all
+ * exits, side by side, lead to the number of the leaf.
+ *
  * The tree is given in preorder, so that going through its splits forwards meets parents first and backwards children
  * first: no recursion.
  */
 #include "planes.h"
 
 #define MAX_SPLITS (MAX_CODED_LEAVES - 1)
-#define MAX_PLANES 8
+#define MAX_MORE 4 /* planes of a subtree's low code beyond those that its leaves need */
 #define UNDEFINED UINT16_MAX /* no code below a split depends on this plane */
-#define MAX_OPS (MAX_SPLITS * MAX_PLANES)
 
 typedef struct shape {
 	uint8_t height[MAX_SPLITS];
@@ -28,16 +31,15 @@ struct tree_coder {
 	const forest_tree *t;
 	int32_t left[MAX_SPLITS + 1], right[MAX_SPLITS + 1];
 	uint16_t slot_of_split[MAX_SPLITS];
-	uint32_t first_scratch;
 	tree_code *out;
 	shape shape;
 	uint8_t planes_left[MAX_SPLITS]; /* planes that the split and what is below it may use */
-	uint8_t code[MAX_SPLITS];        /* first code of the split's block */
+	uint16_t code[MAX_SPLITS];       /* first code of the split's block */
 	bool packed[MAX_SPLITS];
-	uint16_t slots[MAX_SPLITS][MAX_PLANES];
-	select_op ops[MAX_OPS];
-	uint16_t level[MAX_OPS];         /* longest chain of operations below */
-	uint32_t n_ops, n_levels;
+	uint16_t slots[MAX_SPLITS][LONG_PLANES];
+	uint16_t *leaf_of_code;          /* of the codes that are being made */
+	tree_ops ops;
+	tree_pairs pairs;
 };
 
 static uint32_t leaves_of(const tree_coder *c, int32_t child)
@@ -86,7 +88,7 @@ static uint32_t most_planes(const tree_coder *c, uint32_t fewest)
 static void set_leaf(tree_coder *c, uint32_t code, uint32_t n, uint32_t leaf)
 {
 	for (uint32_t i = 0; i < n; i++)
-		c->out->leaf_of_code[code + i] = (uint16_t)leaf;
+		c->leaf_of_code[code + i] = (uint16_t)leaf;
 }
 
 /* Block of codes [code, code + 2^planes) for a child on the path side. */
@@ -98,7 +100,7 @@ static void give_block(tree_coder *c, int32_t child, uint32_t planes, uint32_t c
 		return;
 	}
 	c->planes_left[child] = (uint8_t)planes;
-	c->code[child] = (uint8_t)code;
+	c->code[child] = (uint16_t)code;
 	c->packed[child] = false;
 }
 
@@ -107,7 +109,7 @@ static void give_packed(tree_coder *c, int32_t child, uint32_t planes, uint32_t 
 	if (child < 0)
 		return;
 	c->planes_left[child] = (uint8_t)planes;
-	c->code[child] = (uint8_t)code;
+	c->code[child] = (uint16_t)code;
 	c->packed[child] = true;
 }
 
@@ -118,11 +120,14 @@ static void number_leaves(tree_coder *c, uint32_t split)
 		set_leaf(c, c->code[split] + i, 1, c->shape.first_leaf[split] + i);
 }
 
+/* Those of splits in the high byte are known. */
 static void assign_codes(tree_coder *c)
 {
 	for (uint32_t s = 0; s < c->t->n_splits; s++) {
 		int32_t l = c->left[s], r = c->right[s];
 		uint32_t planes = c->planes_left[s], half = planes ? 1u << (planes - 1) : 0;
+		if (planes > MAX_PLANES)
+			continue;
 		bool fits = c->shape.height[s] <= planes || (leaves_of(c, l) <= half && leaves_of(c, r) <= half);
 		if (!c->packed[s] && !fits) {
 			c->packed[s] = true;
@@ -138,12 +143,78 @@ static void assign_codes(tree_coder *c)
 	}
 }
 
-/* ---- selects ------------------------------------------------------------------------------------------------ */
+/* ---- long codes ---------------------------------------------------------------------------------------------- */
 
-static uint32_t level_of(const tree_coder *c, uint16_t slot)
+/* Where the high byte ends: a leaf or a split, the high codes that lead there, and the planes of its low codes. */
+typedef struct code_exit {
+	int32_t child;
+	uint16_t high, n_high;
+	uint8_t planes;
+} code_exit;
+
+static uint32_t planes_of_leaves(uint32_t n_leaves)
 {
-	return slot >= c->first_scratch ? c->level[slot - c->first_scratch] + 1u : 0;
+	uint32_t planes = 0;
+	while ((1u << planes) < n_leaves)
+		planes++;
+	return planes;
 }
+
+/* More planes let more of a subtree have path codes. */
+static uint32_t low_planes(const tree_coder *c, int32_t child, uint32_t more)
+{
+	uint32_t planes = planes_of_leaves(leaves_of(c, child)) + more, height = height_of(c, child);
+	planes = planes < height ? planes : height;
+	return planes < MAX_PLANES ? planes : MAX_PLANES;
+}
+
+static void give_high(tree_coder *c, int32_t child, uint32_t planes, uint32_t high, uint32_t more, code_exit *exits, uint32_t *n)
+{
+	if (child >= 0 && planes > MAX_PLANES) {
+		c->planes_left[child] = (uint8_t)planes;
+		c->code[child] = (uint16_t)high;
+		c->packed[child] = false;
+		return;
+	}
+	exits[(*n)++] = (code_exit){child, (uint16_t)high, (uint16_t)(1u << (planes - MAX_PLANES)), (uint8_t)low_planes(c, child, more)};
+}
+
+/* At most one for each high code. */
+static uint32_t find_exits(tree_coder *c, uint32_t more, code_exit *exits)
+{
+	uint32_t n = 0;
+	memset(c->planes_left, 0, sizeof c->planes_left);
+	give_high(c, 0, LONG_PLANES, 0, more, exits, &n);
+	for (uint32_t s = 0; s < c->t->n_splits; s++) {
+		uint32_t planes = c->planes_left[s];
+		if (planes <= MAX_PLANES)
+			continue;
+		give_high(c, c->left[s], planes - 1, c->code[s], more, exits, &n);
+		give_high(c, c->right[s], planes - 1, c->code[s] + (1u << (planes - 1 - MAX_PLANES)), more, exits, &n);
+	}
+	return n;
+}
+
+/* Codes for all exits, those with most first, so that each begins at a multiple of their number; returns how many codes. */
+static uint32_t lay_exits(tree_coder *c, const code_exit *exits, uint32_t n)
+{
+	uint32_t n_codes = 0;
+	for (uint32_t planes = MAX_PLANES + 1; planes-- > 0;) {
+		for (uint32_t i = 0; i < n; i++) {
+			if (exits[i].planes != planes)
+				continue;
+			if (n_codes + (1u << planes) > MAX_LONG_CODES)
+				return UINT32_MAX;
+			memset(c->out->long_first + exits[i].high, (uint8_t)n_codes, exits[i].n_high);
+			memset(c->out->long_exits + exits[i].high, (int)(n_codes >> 8 << LONG_PAGE_SHIFT | planes), exits[i].n_high);
+			give_block(c, exits[i].child, planes, n_codes);
+			n_codes += 1u << planes;
+		}
+	}
+	return n_codes;
+}
+
+/* ---- selects ------------------------------------------------------------------------------------------------ */
 
 /* The plane `mask ? b : a`, by an operation only where nothing simpler is the same. */
 static uint16_t choose(tree_coder *c, uint16_t mask, uint16_t a, uint16_t b)
@@ -154,14 +225,10 @@ static uint16_t choose(tree_coder *c, uint16_t mask, uint16_t a, uint16_t b)
 		return a;
 	if (a == SLOT_ZERO && b == SLOT_ONES)
 		return mask;
-	uint32_t l = level_of(c, mask), la = level_of(c, a), lb = level_of(c, b);
-	l = la > l ? la : l;
-	uint16_t dst = (uint16_t)(c->first_scratch + c->n_ops);
-	l = lb > l ? lb : l;
-	c->level[c->n_ops] = (uint16_t)l;
-	c->n_levels = l >= c->n_levels ? l + 1 : c->n_levels;
-	c->ops[c->n_ops++] = (select_op){mask, a, b, dst};
-	return dst;
+	if (c->ops.n == MAX_OPS) /* no room: nobody takes such codes */
+		return a;
+	c->ops.ops[c->ops.n++] = (tree_op){mask, a, b};
+	return (uint16_t)(c->ops.first_scratch + c->ops.n - 1);
 }
 
 /* Planes of a child; a packed leaf's code is relative to its packed root, whose block is aligned. */
@@ -171,106 +238,24 @@ static void child_slots(const tree_coder *c, int32_t child, bool packed, uint32_
 		memcpy(slots, c->slots[child], sizeof c->slots[child]);
 		return;
 	}
-	for (uint32_t k = 0; k < MAX_PLANES; k++)
+	for (uint32_t k = 0; k < LONG_PLANES; k++)
 		slots[k] = (uint16_t)(!packed || k >= planes ? UNDEFINED : code >> k & 1 ? SLOT_ONES : SLOT_ZERO);
 }
 
 static void build_planes(tree_coder *c)
 {
 	for (uint32_t s = c->t->n_splits; s-- > 0;) {
-		uint16_t a[MAX_PLANES], b[MAX_PLANES], mask = c->slot_of_split[s];
+		uint16_t a[LONG_PLANES], b[LONG_PLANES], mask = c->slot_of_split[s];
 		uint32_t planes = c->planes_left[s];
 		bool packed = c->packed[s];
 		child_slots(c, c->left[s], packed, c->code[s], planes, a);
 		child_slots(c, c->right[s], packed, c->code[s] + leaves_of(c, c->left[s]), planes, b);
 		uint32_t below = packed ? planes : planes - 1;
-		for (uint32_t k = 0; k < MAX_PLANES; k++)
+		for (uint32_t k = 0; k < LONG_PLANES; k++)
 			c->slots[s][k] = k < below ? choose(c, mask, a[k], b[k]) : UNDEFINED;
 		if (!packed)
 			c->slots[s][below] = mask;
 	}
-}
-
-/* ---- schedule ------------------------------------------------------------------------------------------------ */
-
-/* Level by level, so that no operation waits for the one before it. Stable within a level. */
-static void sort_by_level(tree_coder *c, uint16_t *order)
-{
-	uint32_t counts[MAX_OPS + 1];
-	memset(counts, 0, (c->n_levels + 1) * sizeof *counts);
-	for (uint32_t i = 0; i < c->n_ops; i++)
-		counts[c->level[i] + 1u]++;
-	for (uint32_t l = 1; l <= c->n_levels; l++)
-		counts[l] += counts[l - 1];
-	for (uint32_t i = 0; i < c->n_ops; i++)
-		order[counts[c->level[i]]++] = (uint16_t)i;
-}
-
-/* Position of the last operation that reads each result; results of the tree are read last of all. */
-static void find_last_uses(const tree_coder *c, const uint16_t *order, uint16_t *last)
-{
-	memset(last, 0, c->n_ops * sizeof *last);
-	for (uint32_t i = 0; i < c->n_ops; i++) {
-		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): an order of all n_ops */
-		const select_op *op = c->ops + order[i];
-		const uint16_t reads[] = {op->mask, op->a, op->b};
-		for (uint32_t k = 0; k < 3; k++) {
-			if (reads[k] >= c->first_scratch)
-				last[reads[k] - c->first_scratch] = (uint16_t)i;
-		}
-	}
-	for (uint32_t k = 0; k < c->out->n_planes; k++) {
-		if (c->out->planes[k] >= c->first_scratch)
-			last[c->out->planes[k] - c->first_scratch] = UINT16_MAX;
-	}
-}
-
-/* Give results slots that are free again, oldest first, so that a slot rests long before it is written anew. */
-static bool allocate_slots(tree_coder *c, const uint16_t *order, const uint16_t *last, sl_vector *ops)
-{
-	uint16_t slot_of[MAX_OPS], queue[MAX_OPS + 1];
-	uint32_t head = 0, tail = 0, n_slots = 0;
-	select_op *to = sl_vector_grow(ops, c->n_ops);
-	if (!to)
-		return false;
-	for (uint32_t i = 0; i < c->n_ops; i++) {
-		const select_op *op = c->ops + order[i];
-		const uint16_t reads[] = {op->mask, op->a, op->b};
-		uint16_t now[3];
-		for (uint32_t k = 0; k < 3; k++)
-			now[k] = reads[k] < c->first_scratch ? reads[k] : slot_of[reads[k] - c->first_scratch];
-		for (uint32_t k = 0; k < 3; k++) {
-			bool repeated = (k > 0 && reads[k] == reads[0]) || (k > 1 && reads[k] == reads[1]);
-			if (reads[k] >= c->first_scratch && last[reads[k] - c->first_scratch] == i && !repeated) {
-				queue[tail] = now[k];
-				tail = (tail + 1) % (MAX_OPS + 1);
-			}
-		}
-		uint16_t slot;
-		if (head != tail) {
-			slot = queue[head];
-			head = (head + 1) % (MAX_OPS + 1);
-		} else {
-			slot = (uint16_t)(c->first_scratch + n_slots++);
-		}
-		slot_of[op->dst - c->first_scratch] = slot;
-		to[i] = (select_op){now[0], now[1], now[2], slot};
-	}
-	for (uint32_t k = 0; k < c->out->n_planes; k++) {
-		if (c->out->planes[k] >= c->first_scratch)
-			/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): what is read was some operation's result */
-			c->out->planes[k] = slot_of[c->out->planes[k] - c->first_scratch];
-	}
-	c->out->n_scratch = n_slots;
-	return true;
-}
-
-static bool schedule(tree_coder *c, sl_vector *ops)
-{
-	uint16_t order[MAX_OPS], last[MAX_OPS];
-	sort_by_level(c, order);
-	find_last_uses(c, order, last);
-	return allocate_slots(c, order, last, ops);
 }
 
 /* ---- full trees ------------------------------------------------------------------------------------------------ */
@@ -338,30 +323,91 @@ void engine_coder_free(const score_allocator *allocator, tree_coder *coder)
 /* Codes of `planes` bits and the operations that compute them. */
 static void code_with(tree_coder *c, uint32_t planes)
 {
-	c->n_ops = c->n_levels = 0;
+	c->ops.n = 0;
+	c->leaf_of_code = c->out->leaf_of_code;
 	c->out->n_planes = planes;
+	c->out->n_long = 0;
 	give_block(c, 0, planes, 0);
 	assign_codes(c);
 	build_planes(c);
 }
 
-/* Fewer planes make leaf tables smaller and sums cheaper, but need packed codes and so more operations. */
-static void code_cheapest(tree_coder *c, uint32_t fewest, uint32_t most, const uint8_t *sum_cost)
+/* Fewer planes make leaf tables smaller and sums cheaper, but need packed codes and so more operations. Returns the cost. */
+static uint32_t code_cheapest(tree_coder *c, uint32_t fewest, uint32_t most, const uint8_t *sum_cost)
 {
 	uint32_t best = most, least = UINT32_MAX;
-	for (uint32_t planes = most + 1; planes-- > fewest && most > fewest;) {
+	for (uint32_t planes = most + 1; planes-- > fewest;) {
 		code_with(c, planes);
-		if (c->n_ops + sum_cost[planes] < least) {
-			least = c->n_ops + sum_cost[planes];
+		if (c->ops.n + sum_cost[planes] < least) {
+			least = c->ops.n + sum_cost[planes];
 			best = planes;
 		}
 	}
 	if (c->out->n_planes != best)
 		code_with(c, best);
+	return least;
+}
+
+/* Long codes, whose leaf tables go by leaf numbers of `planes` bits. Returns the cost. */
+static uint32_t code_long(tree_coder *c, uint32_t more, uint32_t planes, const coder_rules *rules)
+{
+	code_exit exits[MAX_CODED_LEAVES];
+	tree_code *out = c->out;
+	c->ops.n = 0;
+	c->leaf_of_code = out->leaf_of_long;
+	uint32_t n_codes = lay_exits(c, exits, find_exits(c, more, exits));
+	if (n_codes == UINT32_MAX)
+		return UINT32_MAX;
+	assign_codes(c);
+	build_planes(c);
+	if (c->ops.n == MAX_OPS)
+		return UINT32_MAX;
+	out->n_planes = planes;
+	for (uint32_t i = 0; i < MAX_CODED_LEAVES; i++)
+		out->leaf_of_code[i] = (uint16_t)(i < c->t->n_splits ? i : c->t->n_splits);
+	uint32_t size = n_codes <= 256 ? 0 : n_codes <= 512 ? 1 : 2;
+	out->n_long = 256u << size;
+	return c->ops.n + rules->long_cost[size] + rules->sum_cost[planes];
+}
+
+/* Whichever codes cost less. */
+static void code_splits(tree_coder *c, uint32_t fewest, uint32_t most, const coder_rules *rules)
+{
+	uint32_t least = code_cheapest(c, fewest, most, rules->sum_cost), best = UINT32_MAX, made = UINT32_MAX;
+	uint32_t short_planes = c->out->n_planes;
+	/* Long codes have no fewer operations than path codes. */
+	if (height_of_tree(c) <= MAX_PLANES || c->shape.path_ops + rules->long_cost[0] + rules->sum_cost[fewest] >= least)
+		return;
+	for (uint32_t more = 0; more <= MAX_MORE; more++) {
+		uint32_t cost = code_long(c, more, fewest, rules);
+		made = more;
+		if (cost < least) {
+			least = cost;
+			best = more;
+		}
+	}
+	if (best == UINT32_MAX)
+		code_with(c, short_planes);
+	else if (best != made)
+		code_long(c, best, fewest, rules);
+}
+
+/* The tree's results: planes of its code, or of both bytes. */
+static void name_planes(tree_coder *c)
+{
+	tree_code *out = c->out;
+	const uint16_t *slots = c->slots[0];
+	uint32_t n = out->n_long ? MAX_PLANES : out->n_planes, first = out->n_long ? MAX_PLANES : 0;
+	for (uint32_t k = 0; k < n; k++)
+		out->planes[k] = slots[first + k] == UNDEFINED ? SLOT_ZERO : slots[first + k];
+	for (uint32_t k = 0; out->n_long && k < MAX_PLANES; k++) {
+		out->planes[MAX_PLANES + k] = slots[k] == UNDEFINED ? SLOT_ZERO : slots[k];
+		out->n_low = slots[k] == UNDEFINED ? out->n_low : k + 1;
+	}
 }
 
 bool engine_code_tree(tree_coder *c, const forest *f, const forest_tree *t, const coder_rules *rules,
-	const uint16_t *slot_of_test, uint32_t first_scratch, sl_vector *ops, tree_code *out)
+	const uint16_t *slot_of_test, uint32_t first_scratch, sl_vector *pairs, tree_code *out)
 {
 	memset(out, 0, sizeof *out);
 	forest_children children = {c->left, c->right, sizeof c->left};
@@ -369,9 +415,10 @@ bool engine_code_tree(tree_coder *c, const forest *f, const forest_tree *t, cons
 	forest_list_children(f, t, &children);
 	for (uint32_t s = 0; s < t->n_splits; s++)
 		c->slot_of_split[s] = slot_of_test[forest_number(&f->split_test, (size_t)t->first_split + s)];
-	c->first_scratch = first_scratch;
+	c->ops.first_scratch = first_scratch;
 	c->out = out;
-	c->n_ops = c->n_levels = 0;
+	c->leaf_of_code = out->leaf_of_code;
+	c->ops.n = 0;
 	measure(c);
 	uint32_t fewest = fewest_planes(c, rules->min_planes), most = most_planes(c, fewest);
 	out->n_planes = most;
@@ -381,14 +428,10 @@ bool engine_code_tree(tree_coder *c, const forest *f, const forest_tree *t, cons
 		return true;
 	}
 	if (t->n_splits) {
-		out->n_planes = UNDEFINED;
-		code_cheapest(c, fewest, most, rules->sum_cost);
+		code_splits(c, fewest, most, rules);
+		name_planes(c);
 	}
-	for (uint32_t k = 0; k < out->n_planes; k++) {
-		uint16_t slot = t->n_splits ? c->slots[0][k] : UNDEFINED;
-		out->planes[k] = slot == UNDEFINED ? SLOT_ZERO : slot;
-	}
-	return schedule(c, ops);
+	return engine_schedule(&c->ops, &c->pairs, out, pairs);
 }
 
 /* ---- cursors ----------------------------------------------------------------------------------------------------- */

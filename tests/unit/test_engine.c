@@ -273,6 +273,47 @@ static void leafwise_trees_f64(void **state)
 	}
 }
 
+/* Trees whose leaves have codes of two bytes, by how many of these there are: up to 256, 512 and 1,024. */
+static void count_long_codes(const random_spec *s, uint32_t counts[3])
+{
+	score_model *model = random_model(s);
+	for (uint32_t t = 0; t < s->n_trees; t++) {
+		const long_codes *codes = model->e->batch.trees[t].codes;
+		if (codes)
+			counts[codes->n_codes / 512]++;
+	}
+	score_model_free(model);
+}
+
+static void long_leaf_codes(void **state)
+{
+	(void)state;
+	uint32_t counts[sizeof isas / sizeof isas[0]][3] = {{0}};
+	for (uint64_t seed = 400; seed < 406; seed++) {
+		random_spec s = base_spec(seed);
+		s.leafwise = 1;
+		s.max_leaves = seed == 400 ? 60 : seed == 401 ? 130 : 256;
+		s.compare = s.sum = seed == 402 ? SCORE_F32 : SCORE_F64;
+		s.n_outputs = seed == 403 ? 3 : 1;
+		s.n_trees = 45;
+		s.vector_leaves = seed == 403;
+		s.linear_leaves = seed == 404;
+		for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
+			s.isa = isas[i];
+			if (score_isa_available(s.isa))
+				count_long_codes(&s, counts[i]);
+		}
+		check_spec(s);
+	}
+	for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
+		if (!score_isa_available(isas[i]))
+			continue;
+		assert_true(counts[i][0] + counts[i][1] + counts[i][2] > 0);
+		if (isas[i] == SCORE_ISA_AVX512)
+			assert_true(counts[i][0] && counts[i][1] && counts[i][2]);
+	}
+}
+
 /* Six levels are what kernels without planes take; with more, or sums in float, planes serve the model. */
 static void oblivious_trees(void **state)
 {
@@ -763,6 +804,7 @@ int main(void)
 		cmocka_unit_test(many_cuts),
 		cmocka_unit_test(categories),
 		cmocka_unit_test(many_outputs),
+		cmocka_unit_test(long_leaf_codes),
 		cmocka_unit_test(vector_leaves),
 		cmocka_unit_test(linear_leaves),
 		cmocka_unit_test(large_trees),

@@ -40,6 +40,16 @@ static inline V v_andnot(V a, V b)
 	return _mm256_andnot_si256(a, b);
 }
 
+static inline V v_xor(V a, V b)
+{
+	return _mm256_xor_si256(a, b);
+}
+
+static inline V v_fill(uint64_t x)
+{
+	return _mm256_set1_epi64x((long long)x);
+}
+
 /* ---- codes to bit planes -------------------------------------------------------------------------------- */
 
 /* movemask takes the top bit of each byte; doubling brings up the next one. */

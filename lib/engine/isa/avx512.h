@@ -45,6 +45,16 @@ static inline V v_andnot(V a, V b)
 	return _mm512_andnot_si512(a, b);
 }
 
+static inline V v_xor(V a, V b)
+{
+	return _mm512_xor_si512(a, b);
+}
+
+static inline V v_fill(uint64_t x)
+{
+	return _mm512_set1_epi64((long long)x);
+}
+
 /* ---- planes to bytes ------------------------------------------------------------------------------------ */
 
 /* 8 × 8 bits in each 64-bit lane: a product of bit matrices, with the planes stacked highest first. */

@@ -45,6 +45,16 @@ static inline V v_andnot(V a, V b)
 	return _mm_andnot_si128(a, b);
 }
 
+static inline V v_xor(V a, V b)
+{
+	return _mm_xor_si128(a, b);
+}
+
+static inline V v_fill(uint64_t x)
+{
+	return _mm_set1_epi64x((long long)x);
+}
+
 static ALWAYS_INLINE __m512i join128(__m128i a, __m128i b, __m128i c, __m128i d)
 {
 	__m512i low = _mm512_castsi256_si512(_mm256_inserti128_si256(_mm256_castsi128_si256(a), b, 1));

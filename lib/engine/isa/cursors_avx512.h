@@ -20,50 +20,33 @@ static ALWAYS_INLINE __m512i cursor_go(__m512i code, const cursor_step *step, ui
 }
 
 /* The last step of a tree may be taken again and again: nobody stands there any more who would go right. */
-static ALWAYS_INLINE void cursors_of(const uint64_t *arena, const cursor_tree *trees, size_t n, size_t words,
-	uint8_t (*bytes)[BLOCK_ROWS])
+static ALWAYS_INLINE void cursors_of(const uint64_t *arena, const cursor_tree *trees, size_t n, uint8_t (*bytes)[BLOCK_ROWS])
 {
-	__m512i code[CURSOR_TREES][PLANE_WORDS];
+	__m512i code[CURSOR_TREES];
 	const cursor_step *step[CURSOR_TREES], *last[CURSOR_TREES];
 	uint32_t most = 0;
 	for (size_t t = 0; t < n; t++) {
 		step[t] = trees[t].steps;
 		last[t] = trees[t].steps + trees[t].n_steps - 1;
 		most = trees[t].n_steps > most ? trees[t].n_steps : most;
-		for (size_t w = 0; w < words; w++)
-			code[t][w] = _mm512_set1_epi8((char)trees[t].start);
+		code[t] = _mm512_set1_epi8((char)trees[t].start);
 	}
 	for (uint32_t i = 0; i < most; i++) {
 		for (size_t t = 0; t < n; t++) {
-			const uint64_t *predicate = arena + (size_t)step[t]->predicate * PLANE_WORDS;
-			for (size_t w = 0; w < words; w++)
-				code[t][w] = cursor_go(code[t][w], step[t], predicate[w]);
+			code[t] = cursor_go(code[t], step[t], arena[(size_t)step[t]->predicate * PLANE_WORDS]);
 			step[t] += step[t] < last[t];
 		}
 	}
-	for (size_t t = 0; t < n; t++) {
-		for (size_t w = 0; w < words; w++)
-			_mm512_store_si512((void *)(bytes[t] + 64 * w), code[t][w]);
-	}
+	for (size_t t = 0; t < n; t++)
+		_mm512_store_si512((void *)bytes[t], code[t]);
 }
 
-/* A build for each number of words, and for all trees. */
-static ALWAYS_INLINE void cursors_of_words(const uint64_t *arena, const cursor_tree *trees, size_t n, size_t words,
-	uint8_t (*bytes)[BLOCK_ROWS])
+static void ISA_NAME(follow_cursors)(const uint64_t *arena, const cursor_tree *trees, size_t n, uint8_t (*bytes)[BLOCK_ROWS])
 {
 	if (n == CURSOR_TREES) {
-		cursors_of(arena, trees, CURSOR_TREES, words, bytes);
+		cursors_of(arena, trees, CURSOR_TREES, bytes);
 		return;
 	}
 	for (size_t t = 0; t < n; t++)
-		cursors_of(arena, trees + t, 1, words, bytes + t);
-}
-
-static void ISA_NAME(follow_cursors)(const uint64_t *arena, const cursor_tree *trees, size_t n, size_t words,
-	uint8_t (*bytes)[BLOCK_ROWS])
-{
-	if (words == 1)
-		cursors_of_words(arena, trees, n, 1, bytes);
-	else
-		cursors_of_words(arena, trees, n, PLANE_WORDS, bytes);
+		cursors_of(arena, trees + t, 1, bytes + t);
 }

@@ -40,6 +40,16 @@ static inline V v_andnot(V a, V b)
 	return vbicq_u64(b, a);
 }
 
+static inline V v_xor(V a, V b)
+{
+	return veorq_u64(a, b);
+}
+
+static inline V v_fill(uint64_t x)
+{
+	return vdupq_n_u64(x);
+}
+
 /* ---- bits across vectors ---------------------------------------------------------------------------------- */
 
 /* Shifts want constants that are written down: a macro. The bits that a shift moves into other bytes are masked out. */

@@ -40,6 +40,16 @@ static inline V v_andnot(V a, V b)
 	return ~a & b;
 }
 
+static inline V v_xor(V a, V b)
+{
+	return a ^ b;
+}
+
+static inline V v_fill(uint64_t x)
+{
+	return x;
+}
+
 /* Bit `bit` of eight bytes, gathered by a multiplication into one byte. */
 static inline uint64_t gather_bit(uint64_t bytes, unsigned bit)
 {

@@ -40,6 +40,16 @@ static inline V v_andnot(V a, V b)
 	return _mm_andnot_si128(a, b);
 }
 
+static inline V v_xor(V a, V b)
+{
+	return _mm_xor_si128(a, b);
+}
+
+static inline V v_fill(uint64_t x)
+{
+	return _mm_set1_epi64x((long long)x);
+}
+
 /* ---- codes to bit planes -------------------------------------------------------------------------------- */
 
 /* movemask takes the top bit of each byte; doubling brings up the next one. */
