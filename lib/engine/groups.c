@@ -196,7 +196,7 @@ static void lay_numbers(const tree_code *code, uint8_t *to)
 static bool number_answers(const planner *p, const tree_group *group, const tree_code *code, answer_numbers *numbers)
 {
 	const predicate_run *runs = (const predicate_run *)p->runs.data + group->first_run;
-	return code->n_planes > FEW_PLANES && code->n_planes <= LEVELS && p->e->k->number_bytes && p->e->f->contract.sum == SCORE_F64 &&
+	return !code->n_long && code->n_planes > FEW_PLANES && code->n_planes <= LEVELS && p->e->k->number_bytes && p->e->f->contract.sum == SCORE_F64 &&
 		p->e->f->leaf_width == 1 && engine_number_answers(p->e, runs, group->n_runs, code, numbers);
 }
 
@@ -225,7 +225,7 @@ static void list_costs(const planner *p, const forest_tree *t, uint8_t costs[9])
 static bool keep_few_values(planner *p, const forest_tree *t, const answer_numbers *numbers, tree_program *program)
 {
 	uint32_t bytes = p->e->k->number_bytes;
-	char *to = take_room(p, &p->table_room, bytes + FEW_VALUES * sizeof(double));
+	char *to = take_room(p, &p->table_room, bytes + FEW_VALUES * sizeof(double), SL_CACHE_LINE);
 	program->table = to;
 	program->leaf_planes = FEW_PLANES;
 	for (uint32_t i = 0; to && i < bytes; i++)
