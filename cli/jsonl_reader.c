@@ -22,6 +22,7 @@ typedef struct jsonl_reader {
 	int64_t line;
 	uint64_t n_rows;
 	bool quiet;
+	bool is_hashed; /* some feature's categories are known by their text: whole numbers keep all digits */
 } jsonl_reader;
 
 static const char *type_name(const json_t *value)
@@ -54,11 +55,30 @@ static int read_label(const jsonl_reader *r, uint32_t feature, const char *key, 
 		name.text, found.text, score_model_category_count(r->model, feature));
 }
 
+/* A number under a feature whose categories count by their text: beyond 2^53 no double has its digits. */
+static int read_hashed(const jsonl_reader *r, uint32_t feature, const char *key, const json_t *value, double *out)
+{
+	char digits[32];
+	cli_quoted name = cli_quote(key, strlen(key), 60);
+	*out = json_number_value(value);
+	if (fabs(*out) < 0x1p53)
+		return CLI_OK;
+	if (!json_is_integer(value))
+		return cli_fail_at(r->bytes->name, r->line, -1,
+			"key \"%s\": a category beyond 2^63, or with a point or an exponent, has no digits of its own; "
+			"write it as a string", name.text);
+	int length = snprintf(digits, sizeof digits, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
+	cli_label_code(r->model, feature, digits, (size_t)length, out);
+	return CLI_OK;
+}
+
 static int read_value(const jsonl_reader *r, uint32_t feature, const char *key, const json_t *value, double *out)
 {
 	uint32_t dictionary = score_model_dictionary(r->model, feature);
 	if (dictionary && (json_is_string(value) || (json_is_number(value) && (dictionary & SCORE_DICTIONARY_NUMBERS))))
 		return read_label(r, feature, key, value, out);
+	if (json_is_number(value) && (dictionary & SCORE_DICTIONARY_HASH))
+		return read_hashed(r, feature, key, value, out);
 	if (json_is_number(value)) {
 		*out = json_number_value(value);
 	} else if (json_is_null(value)) {
@@ -118,7 +138,9 @@ static int read_line(jsonl_reader *r, const char *text, size_t length, double *r
 	}
 	if (length == 0)
 		return CLI_OK;
-	object = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
+	object = r->is_hashed ? json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error) : NULL;
+	if (object == NULL)
+		object = json_loadb(text, length, JSON_REJECT_DUPLICATES | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &error);
 	if (object == NULL)
 		return fail_syntax(r, text, length, &error);
 	code = read_object(r, object, row);
@@ -201,6 +223,8 @@ int cli_jsonl_open(cli_bytes *bytes, const score_model *model, uint32_t n_featur
 		jsonl_free(&r->rows);
 		return cli_fail_memory(bytes->name);
 	}
+	for (uint32_t i = 0; i < n_features; i++)
+		r->is_hashed = r->is_hashed || (score_model_dictionary(model, i) & SCORE_DICTIONARY_HASH) != 0;
 	*out = &r->rows;
 	return CLI_OK;
 }

@@ -86,3 +86,23 @@ def test_inspect(booster, tmp_path):
     features = json.loads(succeed("inspect", tmp_path / "shop.txt", "--json").out)["features"]
     assert features[1]["labels"] == {"Ulm": 0, 'the "Hague", NL': 1, "NA": 2}
     assert "labels" not in features[0]
+
+
+def test_catboost_integers_that_no_double_holds(tmp_path):
+    catboost = pytest.importorskip("catboost")
+    rng = np.random.default_rng(4)
+    which = rng.integers(0, 5, 200)
+    frame = pd.DataFrame({"id": np.array([2**53 + 1, 2**53 + 3, 2**62 + 1, -(2**61) - 1, 7])[which], "x": rng.normal(size=200)})
+    source = catboost.CatBoostRegressor(iterations=8, depth=4, verbose=0, allow_writing_files=False, thread_count=1, cat_features=["id"])
+    source.fit(frame, which + frame["x"])
+    model = tmp_path / "model.json"
+    source.save_model(model, format="json")
+    assert len(set(source.predict(frame.assign(x=0.0)))) == 5
+    numbers = "".join(json.dumps({"id": int(i), "x": float(x)}) + "\n" for i, x in zip(frame["id"], frame["x"]))
+    texts = "".join(json.dumps({"id": str(i), "x": float(x)}) + "\n" for i, x in zip(frame["id"], frame["x"]))
+    for rows in (numbers, texts, frame.to_csv(index=False)):
+        np.testing.assert_array_equal(scores(model, rows), source.predict(frame))
+    for wide in ("1e300", "18446744073709551615", "9007199254740993.0"):
+        bad = fail(1, "score", model, "-", stdin='{"id": 1, "x": 0}\n{"id": %s, "x": 1}\n' % wide)
+        assert 'key "id"' in bad.err and "write it as a string (line 2)" in bad.err
+    succeed("score", model, "-", stdin='{"id": 1.0, "x": 18446744073709551615}\n{"id": null, "x": -0}\n')
