@@ -255,22 +255,35 @@ static ALWAYS_INLINE void sum_few256(const uint8_t (*codes)[BLOCK_ROWS], const u
 	}
 }
 
+static inline bool has_few(const leaf_table *table)
+{
+	return table->n_planes == FEW_PLANES || table->leaf_planes;
+}
+
+/* Trees that are summed together: of 16 values each and laid alike, or of values that are loaded, however many. */
+static inline size_t alike_f64(const leaf_table *tables, size_t n)
+{
+	size_t i = 1;
+	while (i < n && has_few(tables + i) == has_few(tables) && tables[i].leaf_planes == tables[0].leaf_planes)
+		i++;
+	return i;
+}
+
 /* Rows do not stand in order: a block is summed whole. */
 static void sum_f64_avx2(const uint8_t (*codes)[BLOCK_ROWS], const uint8_t *which, const leaf_table *tables, size_t n,
 	size_t words, double *sums)
 {
 	(void)words;
 	for (size_t t = 0, run; t < n; t += run) {
-		run = equal_tables(tables + t, n - t);
-		uint32_t planes = tables[t].n_planes;
-		bool few = planes == FEW_PLANES || tables[t].leaf_planes;
+		bool few = has_few(tables + t);
+		run = alike_f64(tables + t, n - t);
 		if (!few)
 			sum_values_f64(codes, which + t, tables + t, run, PLANE_WORDS, sums);
 		for (size_t row = 0; row < ROWS_OF_BLOCK && few; row += 32) {
-			if (planes == FEW_PLANES)
-				sum_few256(codes, which + t, tables + t, run, false, sums + row, row);
-			else
+			if (tables[t].leaf_planes)
 				sum_few256(codes, which + t, tables + t, run, true, sums + row, row);
+			else
+				sum_few256(codes, which + t, tables + t, run, false, sums + row, row);
 		}
 	}
 }
