@@ -12,7 +12,7 @@
 #define MOST_ROWS 16384u              /* of a portion: more gain nothing */
 #define MOST_CODES ((size_t)768 << 10) /* bytes of a portion's codes: they share the second-level cache with two trees */
 #define MOST_MAP_LINES 8192u          /* of all features' maps, that a second-level cache keeps while rows pass by */
-#define FAR_ROWS 512                  /* bytes from row to row: each feature's values would come from memory for themselves */
+#define MOST_STRIDE 512               /* bytes: beyond it, each feature would fetch rows from memory for itself */
 #define STREAM_ROWS 400u              /* so many rows meet most pages of a tree: all are asked for, in order, a tree ahead */
 
 static size_t bin_bytes(const engine *e)
@@ -110,7 +110,7 @@ static map_lines lines_of_map(const engine *e, const input_view *view, uint32_t 
 static bool bins_by_feature(const engine *e, const input_view *view)
 {
 	size_t lines = 0;
-	bool far = view->data && (view->row_stride > FAR_ROWS || view->row_stride < -FAR_ROWS);
+	bool far = view->data && (view->row_stride > MOST_STRIDE || view->row_stride < -MOST_STRIDE);
 	if (far || view->codes || view->is_csr)
 		return false;
 	for (uint32_t u = 0; u < e->n_used_features; u++)

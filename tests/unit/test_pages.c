@@ -1,7 +1,7 @@
 /*
  * Trees whose shape is the hardest for pages: chains as deep as a tree may be, to either side and zigzag, and trees of one leaf
- * among them; and full trees of so many cuts that many rows are binned feature by feature. Every instruction set, few rows and many, with scratch and without, leaf numbers too, against
- * the exact evaluation, bit for bit.
+ * among them; and full trees of so many cuts that many rows are binned feature by feature. Every instruction set, few rows and
+ * many, with scratch and without, leaf numbers too, against the exact evaluation, bit for bit.
  */
 #include <math.h>
 #include <setjmp.h>
