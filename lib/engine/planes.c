@@ -251,8 +251,9 @@ static void build_planes(tree_coder *c)
 		child_slots(c, c->left[s], packed, c->code[s], planes, a);
 		child_slots(c, c->right[s], packed, c->code[s] + leaves_of(c, c->left[s]), planes, b);
 		uint32_t below = packed ? planes : planes - 1;
-		for (uint32_t k = 0; k < LONG_PLANES; k++)
-			c->slots[s][k] = k < below ? choose(c, mask, a[k], b[k]) : UNDEFINED;
+		for (uint32_t k = 0; k < below; k++)
+			c->slots[s][k] = choose(c, mask, a[k], b[k]);
+		memset(c->slots[s] + below, 0xff, (LONG_PLANES - below) * sizeof c->slots[s][0]); /* UNDEFINED */
 		if (!packed)
 			c->slots[s][below] = mask;
 	}
@@ -378,12 +379,15 @@ static void code_splits(tree_coder *c, uint32_t fewest, uint32_t most, const cod
 	/* Long codes have no fewer operations than path codes. */
 	if (height_of_tree(c) <= MAX_PLANES || c->shape.path_ops + rules->long_cost[0] + rules->sum_cost[fewest] >= least)
 		return;
-	for (uint32_t more = 0; more <= MAX_MORE; more++) {
+	/* More planes make fewer operations and more codes; of most trees it is the most for which there is room. */
+	for (uint32_t more = MAX_MORE + 1; more-- > 0;) {
 		uint32_t cost = code_long(c, more, fewest, rules);
 		made = more;
 		if (cost < least) {
 			least = cost;
 			best = more;
+		} else if (best != UINT32_MAX) {
+			break;
 		}
 	}
 	if (best == UINT32_MAX)
