@@ -46,8 +46,8 @@ static void list_columns(making *m)
 	const forest *f = m->e->f;
 	uint32_t n_used = 0;
 	for (uint32_t i = 0; i < f->n_tests; i++) {
-		const forest_test *t = f->tests + i;
-		if (i == 0 || f->tests[i - 1].feature != t->feature) {
+		const forest_test test = forest_test_at(f, i), *t = &test;
+		if (i == 0 || forest_test_at(f, i - 1).feature != t->feature) {
 			m->used[n_used] = t->feature;
 			m->first_column[n_used++] = m->n_columns;
 			m->e->n_used_inputs += t->feature < f->n_features;
@@ -74,8 +74,8 @@ static score_status unite_sets(making *m, code_column *column, uint32_t first, u
 	sl_vector all;
 	sl_vector_init(&all, &m->arena->allocator, sizeof(uint32_t));
 	for (uint32_t i = first; i < end; i++) {
-		uint32_t set = f->tests[i].index;
-		if (i > first && f->tests[i - 1].index == set)
+		uint32_t set = forest_test_at(f, i).index;
+		if (i > first && forest_test_at(f, i - 1).index == set)
 			continue;
 		uint32_t n = f->set_first[set + 1] - f->set_first[set];
 		if (n && !sl_vector_push(&all, f->set_members + f->set_first[set], n)) {
@@ -124,6 +124,16 @@ static uint64_t *make_table(making *m, const code_column *column, const forest_t
 	return table;
 }
 
+/* Of the set tests about the feature of test `first`, if it is one. */
+static uint32_t end_of_sets(const forest *f, uint32_t first)
+{
+	const uint32_t feature = forest_test_at(f, first).feature;
+	uint32_t end = first;
+	while (end < f->n_tests && forest_test_at(f, end).feature == feature && forest_test_at(f, end).kind != FOREST_NUMERIC)
+		end++;
+	return end;
+}
+
 static score_status make_tables(making *m)
 {
 	const forest *f = m->e->f;
@@ -131,8 +141,7 @@ static score_status make_tables(making *m)
 	if (!tables)
 		return no_memory(m);
 	for (uint32_t i = 0, end; i < f->n_tests; i = end) {
-		for (end = i; end < f->n_tests && f->tests[end].feature == f->tests[i].feature && f->tests[end].kind != FOREST_NUMERIC;)
-			end++;
+		end = end_of_sets(f, i);
 		if (end == i) {
 			end++;
 			continue;
@@ -140,7 +149,8 @@ static score_status make_tables(making *m)
 		code_column *column = m->columns + m->questions[i].column;
 		score_status status = unite_sets(m, column, i, end);
 		for (uint32_t k = i; k < end && status == SCORE_OK; k++) {
-			uint64_t *table = make_table(m, column, f->tests + k);
+			const forest_test test = forest_test_at(f, k);
+			uint64_t *table = make_table(m, column, &test);
 			if (!table)
 				status = no_memory(m);
 			tables[m->questions[k].cut] = table;
@@ -263,9 +273,9 @@ static void count_columns(const forest *f, size_t *n_features, size_t *n_columns
 	uint32_t seen = 0;
 	*n_features = *n_columns = 0;
 	for (uint32_t i = 0; i < f->n_tests; i++) {
-		const forest_test *t = f->tests + i;
+		const forest_test test = forest_test_at(f, i), *t = &test;
 		const uint32_t rule = t->kind == FOREST_NUMERIC ? 1u << (4 * t->missing_right + t->zero_is_missing) : 1u << 16;
-		if (i == 0 || f->tests[i - 1].feature != t->feature) {
+		if (i == 0 || forest_test_at(f, i - 1).feature != t->feature) {
 			seen = 0;
 			(*n_features)++;
 		}
@@ -274,15 +284,19 @@ static void count_columns(const forest *f, size_t *n_features, size_t *n_columns
 	}
 }
 
-/* Questions whose numbers are codes of up to two bytes are kept as those. */
+/* Questions whose numbers are codes of up to two bytes are kept as those; without sets the forest has them. */
 static bool keep_questions(making *m)
 {
 	uint32_t n = m->e->f->n_tests;
 	question_list *list = &m->e->questions;
+	if (m->n_tables == 0 && m->e->f->tests.narrow) {
+		list->narrow = m->e->f->tests.narrow;
+		return true;
+	}
 	list->wide = m->e->code_bytes > 2 ? sl_arena_copy(m->arena, m->questions, n, sizeof *list->wide) : NULL;
-	narrow_question *narrow = m->e->code_bytes > 2 ? NULL : sl_arena_alloc(m->arena, n, sizeof *narrow);
+	forest_short_test *narrow = m->e->code_bytes > 2 ? NULL : sl_arena_alloc(m->arena, n, sizeof *narrow);
 	for (uint32_t i = 0; narrow && i < n; i++)
-		narrow[i] = (narrow_question){(uint16_t)m->questions[i].column, (uint16_t)m->questions[i].cut};
+		narrow[i] = (forest_short_test){(uint16_t)m->questions[i].column, (uint16_t)m->questions[i].cut};
 	list->narrow = narrow;
 	return list->wide || list->narrow;
 }
