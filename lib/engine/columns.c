@@ -187,11 +187,13 @@ static void fill_cuts(const cut_room *room, uint32_t n, const double *cuts)
 	}
 }
 
-/* So many cuts and NaN does a search look at. */
-static size_t cuts_to_keep(uint32_t n, const bin_map *map)
+/* So many cuts and NaN does a search look at: in a register of 16 those behind the last pivot, else as far as a map's steps reach. */
+static size_t cuts_to_keep(const engine *e, uint32_t n, const bin_map *map)
 {
 	size_t reach = ((size_t)1 << map->steps) - 1;
-	return n <= UINT8_MAX ? bin_padded(n) : reach > n ? reach : n;
+	if (e->k->look_up_cuts && e->code_bytes == 1)
+		return sl_round_up((size_t)n + 1, 16);
+	return reach > n ? reach : n;
 }
 
 /* Every 16th cut, for kernels that rank values by them. */
@@ -202,7 +204,7 @@ static bool make_pivots(making *m, bin_table *t)
 		(double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN};
 	t->narrow_pivots = none_f32;
 	t->wide_pivots = none_f64;
-	if (t->n < 16 || m->e->code_bytes > 1)
+	if (t->n < 16 || m->e->code_bytes > 1 || !m->e->k->rank_f32)
 		return true;
 	float *narrow = sl_arena_alloc(m->arena, 16, sizeof *narrow);
 	double *wide = t->wide ? sl_arena_alloc(m->arena, 16, sizeof *wide) : NULL;
@@ -222,8 +224,8 @@ static bool make_bin(making *m, const cut_room *room, bin_table *t, const double
 	t->wide = room->wide;
 	if (!engine_make_bin_maps(m->e, m->arena, t))
 		return false;
-	size_t n_wide = cuts_to_keep(t->n, &t->wide_map);
-	t->narrow = sl_arena_copy(m->arena, room->narrow, cuts_to_keep(t->n, &t->narrow_map), sizeof *t->narrow);
+	size_t n_wide = cuts_to_keep(m->e, t->n, &t->wide_map);
+	t->narrow = sl_arena_copy(m->arena, room->narrow, cuts_to_keep(m->e, t->n, &t->narrow_map), sizeof *t->narrow);
 	if (room->wide)
 		t->wide = n_wide == t->n ? cuts : sl_arena_copy(m->arena, room->wide, n_wide, sizeof *t->wide);
 	return t->narrow && (t->wide || !room->wide) && make_pivots(m, t);
