@@ -252,11 +252,13 @@ static void run_program(const engine *e, const workspace *w, uint32_t tree, size
 	const tree_program *p = plan->trees + tree;
 	if (p->full_depth) {
 		w->k->full_tree(w->planes, p->full_slots, p->full_depth, p->n_planes, words, leaf_codes);
-		return;
+	} else {
+		if (p->n_ops)
+			w->k->select(p->ops, p->n_ops, words, w->planes);
+		w->k->gather_bits(w->planes, p->planes, p->n_planes, words, leaf_codes);
 	}
-	if (p->n_ops)
-		w->k->select(p->ops, p->n_ops, words, w->planes);
-	w->k->gather_bits(w->planes, p->planes, p->n_planes, words, leaf_codes);
+	if (p->fold)
+		w->k->fold_codes(p->fold, words, leaf_codes);
 }
 
 /* Some of the n trees from `tree` on that narrow blocks follow by cursors; returns how many. */

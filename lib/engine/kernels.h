@@ -51,7 +51,7 @@ typedef struct word_map {
 typedef struct bin_table {
 	uint32_t n;          /* cuts */
 	const float *narrow; /* n cuts, ascending, then NaN as far as a search may look: up to bin_padded(n) at most */
-	const float *narrow_pivots; /* [16] every 16th of narrow, NaN beyond; NULL when n > 255 */
+	const float *narrow_pivots; /* [16] every 16th of narrow, NaN beyond; all NaN without rank_f32 or when n > 255 */
 	const double *wide;  /* the same for double input; NULL when the model compares in float */
 	const double *wide_pivots;
 	bin_map narrow_map, wide_map; /* not made for byte codes of up to few_cuts cuts */
@@ -119,6 +119,12 @@ typedef struct leaf_table {
 } leaf_table;
 
 #define NUMBERED_PLANES 6 /* leaf_planes is 5 or so many */
+
+/* A leaf code of 7 or 8 bits as a place in a table of hardly more values than the tree has leaves: what of the code's low four bits
+ * counts, by its high four, and where their values begin. Place = (low & counts[high]) + first[high], below 256. */
+typedef struct code_fold {
+	uint8_t counts[16], first[16];
+} code_fold;
 
 /* A level of an oblivious tree asks a block of byte codes: those from `first` on > cut; `cuts` is the cut in all four bytes. */
 typedef struct level_question {
@@ -333,6 +339,9 @@ struct kernels {
 	 * answer in bit n_planes - 1, the next level's below it. */
 	void (*full_tree)(const uint64_t *arena, const uint16_t *slots, size_t depth, size_t n_planes, size_t words,
 		uint8_t *bytes);
+
+	/* Codes become the places that the fold gives them, in place. NULL: tables are by code. */
+	void (*fold_codes)(const code_fold *fold, size_t words, uint8_t *bytes);
 
 	/* The leaf codes of n trees, up to CURSOR_TREES, split after split. Of words of 64 rows; nothing is rounded up. NULL: none. */
 	void (*follow_cursors)(const uint64_t *arena, const cursor_tree *trees, size_t n, size_t words, uint8_t (*bytes)[BLOCK_ROWS]);

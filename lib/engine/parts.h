@@ -51,6 +51,7 @@ typedef struct tree_program {
 	};
 	const void *table;   /* of the kernels' layout; a vector tree has one per output. Of linear leaves uint8_t leaf numbers */
 	const cursor_step *steps;
+	const code_fold *fold; /* not NULL: its table is by the places that this gives */
 	uint16_t n_ops;
 	uint16_t n_steps;    /* not 0: narrow blocks follow cursors instead */
 	uint16_t planes[8];  /* slot of each bit of the leaf code, lowest first */
@@ -114,8 +115,8 @@ typedef struct walk_plan {
 	const walk_short_node *short_nodes;
 	const walk_node *nodes;
 	const walk_wide_node *wide_nodes;
-	forest_numbers leaf_of_place;     /* counted within the tree */
-	const float *values_f32;          /* leaf values by place: one of the two, none for vector leaves */
+	forest_numbers leaf_of_place;     /* counted within the tree; no values: places are leaves, counted in the model */
+	const float *values_f32;          /* leaf values by place: one of the two, none for vector leaves; the forest's own where places are leaves */
 	const double *values_f64;
 	const walk_tree *trees;           /* NULL: there are no nodes */
 	bool has_sets;
