@@ -45,14 +45,11 @@ typedef struct predicate_run {
 
 /* One tree of the batch regime. */
 typedef struct tree_program {
-	union {
-		const select_op *ops;
-		const uint16_t *full_slots; /* of a full tree */
-	};
+	select_program select;      /* none of a full or an oblivious tree */
+	const uint16_t *full_slots; /* of a full tree */
 	const void *table;   /* of the kernels' layout; a vector tree has one per output. Of linear leaves uint8_t leaf numbers */
 	const cursor_step *steps;
 	const code_fold *fold; /* not NULL: its table is by the places that this gives */
-	uint16_t n_ops;
 	uint16_t n_steps;    /* not 0: narrow blocks follow cursors instead */
 	uint16_t planes[8];  /* slot of each bit of the leaf code, lowest first */
 	uint8_t n_planes;    /* of the leaf code */
