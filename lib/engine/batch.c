@@ -257,8 +257,8 @@ static void run_program(const engine *e, const workspace *w, uint32_t tree, size
 			w->k->select(&p->select, words, w->planes);
 		w->k->gather_bits(w->planes, p->planes, p->n_planes, words, leaf_codes);
 	}
-	if (p->fold)
-		w->k->fold_codes(p->fold, words, leaf_codes);
+	if (p->folded)
+		w->k->fold_codes((const code_fold *)p->table - 1, words, leaf_codes);
 }
 
 /* Some of the n trees from `tree` on that narrow blocks follow by cursors; returns how many. */

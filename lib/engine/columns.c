@@ -197,38 +197,42 @@ static size_t cuts_to_keep(const engine *e, uint32_t n, const bin_map *map)
 }
 
 /* Every 16th cut, for kernels that rank values by them. */
-static bool make_pivots(making *m, bin_table *t)
+static bool make_pivots(making *m, bin_table *t, wide_cuts *wide)
 {
 	static const float none_f32[16] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
 	static const double none_f64[16] = {(double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN,
 		(double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN};
 	t->narrow_pivots = none_f32;
-	t->wide_pivots = none_f64;
+	if (wide)
+		wide->pivots = none_f64;
 	if (t->n < 16 || m->e->code_bytes > 1 || !m->e->k->rank_f32)
 		return true;
-	float *narrow = sl_arena_alloc(m->arena, 16, sizeof *narrow);
-	double *wide = t->wide ? sl_arena_alloc(m->arena, 16, sizeof *wide) : NULL;
-	for (size_t i = 0; i < 16 && narrow; i++)
-		narrow[i] = 16 * i + 15 < t->n ? t->narrow[16 * i + 15] : NAN;
-	for (size_t i = 0; i < 16 && wide; i++)
-		wide[i] = 16 * i + 15 < t->n ? t->wide[16 * i + 15] : (double)NAN;
-	t->narrow_pivots = narrow;
-	t->wide_pivots = wide;
-	return narrow && (wide || !t->wide);
+	float *f32 = sl_arena_alloc(m->arena, 16, sizeof *f32);
+	double *f64 = wide ? sl_arena_alloc(m->arena, 16, sizeof *f64) : NULL;
+	for (size_t i = 0; i < 16 && f32; i++)
+		f32[i] = 16 * i + 15 < t->n ? t->narrow[16 * i + 15] : NAN;
+	for (size_t i = 0; i < 16 && f64; i++)
+		f64[i] = 16 * i + 15 < t->n ? wide->cuts[16 * i + 15] : (double)NAN;
+	t->narrow_pivots = f32;
+	if (wide)
+		wide->pivots = f64;
+	return f32 && (f64 || !wide);
 }
 
-static bool make_bin(making *m, const cut_room *room, bin_table *t, const double *cuts)
+static bool make_bin(making *m, const cut_room *room, bin_table *t, wide_cuts *wide, const double *cuts)
 {
 	fill_cuts(room, t->n, cuts);
 	t->narrow = room->narrow;
-	t->wide = room->wide;
-	if (!engine_make_bin_maps(m->e, m->arena, t))
+	t->wide = wide;
+	if (wide)
+		wide->cuts = room->wide;
+	if (!engine_make_bin_maps(m->e, m->arena, t, wide))
 		return false;
-	size_t n_wide = cuts_to_keep(m->e, t->n, &t->wide_map);
 	t->narrow = sl_arena_copy(m->arena, room->narrow, cuts_to_keep(m->e, t->n, &t->narrow_map), sizeof *t->narrow);
-	if (room->wide)
-		t->wide = n_wide == t->n ? cuts : sl_arena_copy(m->arena, room->wide, n_wide, sizeof *t->wide);
-	return t->narrow && (t->wide || !room->wide) && make_pivots(m, t);
+	size_t n_wide = wide ? cuts_to_keep(m->e, t->n, &wide->map) : 0;
+	if (wide)
+		wide->cuts = n_wide == t->n ? cuts : sl_arena_copy(m->arena, room->wide, n_wide, sizeof *cuts);
+	return t->narrow && (!wide || wide->cuts) && make_pivots(m, t, wide);
 }
 
 static score_status make_bins(making *m)
@@ -236,18 +240,19 @@ static score_status make_bins(making *m)
 	const forest *f = m->e->f;
 	const score_allocator *a = &m->arena->allocator;
 	bin_table *bins = sl_arena_alloc(m->arena, m->e->n_used_features, sizeof *bins);
+	wide_cuts *wide = f->contract.compare == SCORE_F64 ? sl_arena_alloc(m->arena, m->e->n_used_features, sizeof *wide) : NULL;
 	cut_room room = {.n = 0};
 	for (uint32_t u = 0; u < m->e->n_used_features; u++) {
 		size_t n = bin_padded(f->features[m->used[u]].n_cuts);
 		room.n = n > room.n ? n : room.n;
 	}
 	room.narrow = sl_alloc(a, room.n * sizeof *room.narrow, SL_CACHE_LINE);
-	room.wide = f->contract.compare == SCORE_F64 ? sl_alloc(a, room.n * sizeof *room.wide, SL_CACHE_LINE) : NULL;
-	bool done = bins && (!room.n || (room.narrow && (room.wide || f->contract.compare != SCORE_F64)));
+	room.wide = wide ? sl_alloc(a, room.n * sizeof *room.wide, SL_CACHE_LINE) : NULL;
+	bool done = bins && (wide || f->contract.compare != SCORE_F64) && (!room.n || (room.narrow && (room.wide || !wide)));
 	for (uint32_t u = 0; u < m->e->n_used_features && done; u++) {
 		const forest_feature *feature = f->features + m->used[u];
 		bins[u].n = feature->n_cuts;
-		done = make_bin(m, &room, bins + u, f->cuts + feature->first_cut);
+		done = make_bin(m, &room, bins + u, wide ? wide + u : NULL, f->cuts + feature->first_cut);
 	}
 	sl_free(a, room.narrow, room.n * sizeof *room.narrow, SL_CACHE_LINE);
 	sl_free(a, room.wide, room.n * sizeof *room.wide, SL_CACHE_LINE);

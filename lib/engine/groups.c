@@ -230,7 +230,7 @@ static bool keep_folded(planner *p, const forest_tree *t, const uint8_t *leaf_of
 		else
 			((double *)values)[i] = value;
 	}
-	program->fold = (const code_fold *)(const void *)to;
+	program->folded = true;
 	program->table = values;
 	return true;
 }
@@ -257,7 +257,7 @@ static bool keep_tables(planner *p, const forest_tree *t, const tree_code *code,
 	size_t n_codes = (size_t)1 << code->n_planes, value = p->e->f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
 	bool linear = engine_has_linear_leaves(p->e);
 	/* Not of vector trees, which have a table per output, nor of oblivious ones: others than sums look into their tables. */
-	if (!linear && width == 1 && (program->select.n || program->full_depth))
+	if (!linear && width == 1 && (program->full_depth || program->select.n))
 		program->leaf_planes = (uint8_t)leaf_planes(p, t, code->n_planes);
 	uint32_t planes = program->leaf_planes ? program->leaf_planes : code->n_planes;
 	size_t numbers = linear || program->leaf_planes ? n_codes : 0, values = linear ? 0 : value << planes;
@@ -275,7 +275,8 @@ static bool keep_steps(planner *p, const forest_tree *t, const tree_code *code, 
 {
 	const kernels *narrow = p->e->k->narrow;
 	const void *kept = NULL;
-	if (!t->n_splits || !narrow || !narrow->follow_cursors || 2 * program->select.n < narrow->cursor_cost * t->n_splits)
+	if (!t->n_splits || !narrow || !narrow->follow_cursors || program->full_depth ||
+		2 * program->select.n < narrow->cursor_cost * t->n_splits)
 		return true;
 	p->steps.length = 0;
 	bool done = engine_code_steps(p->coder, code, &p->steps, &program->start) &&

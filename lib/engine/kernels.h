@@ -47,18 +47,24 @@ typedef struct word_map {
 
 #define BIN_LAST_WORD 65534.0f
 
+/* Cuts of one feature for double input. */
+typedef struct wide_cuts {
+	const double *cuts;
+	const double *pivots;
+	const uint8_t *bytes;
+	bin_map map;
+} wide_cuts;
+
 /* Cuts of one feature for exact binning. `narrow` holds the cuts for float input: the smallest float >= the cut. */
 typedef struct bin_table {
 	uint32_t n;          /* cuts */
 	const float *narrow; /* n cuts, ascending, then NaN as far as a search may look: up to bin_padded(n) at most */
 	const float *narrow_pivots; /* [16] every 16th of narrow, NaN beyond; all NaN without rank_f32 or when n > 255 */
-	const double *wide;  /* the same for double input; NULL when the model compares in float */
-	const double *wide_pivots;
-	bin_map narrow_map, wide_map; /* not made for byte codes of up to few_cuts cuts */
+	bin_map narrow_map;  /* not made for byte codes of up to few_cuts cuts */
 	const word_map *words; /* for kernels that look bytes up; NULL: none */
 	/* Byte k of cut i at bin_padded(n) * k + i, for kernels that look bytes up; NULL when n > 255 or up to few_cuts. */
 	const uint8_t *narrow_bytes;
-	const uint8_t *wide_bytes;
+	const wide_cuts *wide; /* the same for double input; NULL when the model compares in float */
 } bin_table;
 
 /* Cuts and NaN behind them. Up to 255: as many as a vector, or look-ups of bytes in one, two or four, take. */
@@ -300,7 +306,7 @@ struct kernels {
 
 	uint32_t byte_buckets; /* most buckets of a map to byte codes */
 	uint32_t few_cuts;     /* of byte codes: so many need no map, at most 15 */
-	bool look_up_cuts;     /* wants bin_table's narrow_bytes and wide_bytes */
+	bool look_up_cuts;     /* wants the bytes of cuts */
 
 	/* codes[i] = number of cuts <= x[i]; NaN gives 0. Codes of 1, 2 and 4 bytes. True if a value may be NaN. */
 	bool (*bin_f32[3])(const bin_table *t, const float *x, size_t n, void *codes);

@@ -45,17 +45,19 @@ typedef struct predicate_run {
 
 /* One tree of the batch regime. */
 typedef struct tree_program {
-	select_program select;      /* none of a full or an oblivious tree */
-	const uint16_t *full_slots; /* of a full tree */
+	union {
+		select_program select;      /* of a full tree none, of an oblivious one without operations */
+		const uint16_t *full_slots; /* of a full tree */
+	};
 	const void *table;   /* of the kernels' layout; a vector tree has one per output. Of linear leaves uint8_t leaf numbers */
 	const cursor_step *steps;
-	const code_fold *fold; /* not NULL: its table is by the places that this gives */
 	uint16_t n_steps;    /* not 0: narrow blocks follow cursors instead */
 	uint16_t planes[8];  /* slot of each bit of the leaf code, lowest first */
 	uint8_t n_planes;    /* of the leaf code */
 	uint8_t leaf_planes; /* not 0: leaf_table */
 	uint8_t full_depth;  /* not 0: full_tree() serves it, with 2^depth - 1 slots */
 	uint8_t start;       /* of its cursors */
+	bool folded;         /* a code_fold lies before its table, which is by the places that it gives */
 } tree_program;
 
 typedef struct batch_plan {
@@ -182,8 +184,8 @@ typedef struct row_range {
 /* ---- compile: each fills its part of the engine ------------------------------------------------------- */
 
 score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error);
-/* The maps of a table whose cuts are there; false: no memory. e->code_bytes is known. */
-bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t);
+/* The maps of a table whose cuts are there; false: no memory. `wide` is NULL or becomes the table's. e->code_bytes is known. */
+bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t, wide_cuts *wide);
 /* After the batch plan. */
 score_status engine_make_pages(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error);
