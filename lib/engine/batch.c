@@ -253,8 +253,8 @@ static void run_program(const engine *e, const workspace *w, uint32_t tree, size
 	if (p->full_depth) {
 		w->k->full_tree(w->planes, p->full_slots, p->full_depth, p->n_planes, words, leaf_codes);
 	} else {
-		if (p->select.n)
-			w->k->select(&p->select, words, w->planes);
+		if (p->n_ops)
+			w->k->select(p->ops, p->n_ops, words, w->planes);
 		w->k->gather_bits(w->planes, p->planes, p->n_planes, words, leaf_codes);
 	}
 	if (p->folded)

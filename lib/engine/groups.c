@@ -257,7 +257,7 @@ static bool keep_tables(planner *p, const forest_tree *t, const tree_code *code,
 	size_t n_codes = (size_t)1 << code->n_planes, value = p->e->f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
 	bool linear = engine_has_linear_leaves(p->e);
 	/* Not of vector trees, which have a table per output, nor of oblivious ones: others than sums look into their tables. */
-	if (!linear && width == 1 && (program->full_depth || program->select.n))
+	if (!linear && width == 1 && (program->n_ops || program->full_depth))
 		program->leaf_planes = (uint8_t)leaf_planes(p, t, code->n_planes);
 	uint32_t planes = program->leaf_planes ? program->leaf_planes : code->n_planes;
 	size_t numbers = linear || program->leaf_planes ? n_codes : 0, values = linear ? 0 : value << planes;
@@ -275,8 +275,7 @@ static bool keep_steps(planner *p, const forest_tree *t, const tree_code *code, 
 {
 	const kernels *narrow = p->e->k->narrow;
 	const void *kept = NULL;
-	if (!t->n_splits || !narrow || !narrow->follow_cursors || program->full_depth ||
-		2 * program->select.n < narrow->cursor_cost * t->n_splits)
+	if (!t->n_splits || !narrow || !narrow->follow_cursors || 2 * program->n_ops < narrow->cursor_cost * t->n_splits)
 		return true;
 	p->steps.length = 0;
 	bool done = engine_code_steps(p->coder, code, &p->steps, &program->start) &&
@@ -288,10 +287,11 @@ static bool keep_steps(planner *p, const forest_tree *t, const tree_code *code, 
 }
 
 /* The operations of the tree at hand, or the slots of a full one. */
-static bool keep_program(planner *p, const tree_code *code, uint16_t first_scratch, tree_program *program)
+static bool keep_program(planner *p, const tree_code *code, tree_program *program)
 {
 	const void *kept = NULL;
 	size_t n = p->ops.length, n_slots = code->full_depth ? ((size_t)1 << code->full_depth) - 1 : 0;
+	program->n_ops = (uint16_t)n;
 	program->full_depth = (uint8_t)code->full_depth;
 	p->n_ops += n;
 	p->n_full_slots += n_slots;
@@ -301,7 +301,7 @@ static bool keep_program(planner *p, const tree_code *code, uint16_t first_scrat
 		return done;
 	}
 	bool done = keep_some(p, &p->op_room, p->ops.data, n * sizeof(select_op), &kept);
-	program->select = (select_program){kept, (uint16_t)n, (uint16_t)code->n_scratch, first_scratch};
+	program->ops = kept;
 	return done;
 }
 
@@ -315,11 +315,11 @@ static score_status close_group(planner *p, tree_group *group)
 	coder_rules rules = {k->min_planes, costs};
 	for (uint32_t t = group->first_tree; done && t < group->first_tree + group->n_trees; t++) {
 		tree_code code;
-		tree_program program = {.n_steps = 0};
+		tree_program program = {.n_ops = 0};
 		p->ops.length = 0;
 		list_costs(p, f->trees + t, costs);
 		done = engine_code_tree(p->coder, f, f->trees + t, &rules, p->slot_of_test, first_scratch, &p->ops, &code) &&
-			keep_program(p, &code, (uint16_t)first_scratch, &program);
+			keep_program(p, &code, &program);
 		if (!done)
 			break;
 		program.n_planes = (uint8_t)code.n_planes;

@@ -95,16 +95,10 @@ static inline uint32_t bin_word(const word_map *m, float x)
 	return (uint32_t)(y < BIN_LAST_WORD ? y : BIN_LAST_WORD);
 }
 
-/* mask ? b : a, on whole planes. */
+/* dst = mask ? b : a, on whole planes. */
 typedef struct select_op {
-	uint16_t mask, a, b;
+	uint16_t mask, a, b, dst;
 } select_op;
-
-/* Operation i writes plane first + i % ring, which then holds nothing that is wanted any more. */
-typedef struct select_program {
-	const select_op *ops;
-	uint16_t n, ring, first;
-} select_program;
 
 /* A split of a tree whose rows carry the code of the leftmost leaf that they can still reach: of rows with code `from`, those
  * whose predicate is 1 go on with code `to`. */
@@ -342,7 +336,7 @@ struct kernels {
 		uint64_t *planes);
 
 	/* Run a select program on an arena of planes. */
-	void (*select)(const select_program *p, size_t words, uint64_t *arena);
+	void (*select)(const select_op *ops, size_t n, size_t words, uint64_t *arena);
 
 	/* Planes → one byte per row; slots[i] gives bit i. The bytes stand in an order of the instruction set's own. */
 	void (*gather_bits)(const uint64_t *arena, const uint16_t *slots, size_t n_planes, size_t words, uint8_t *bytes);

@@ -19,31 +19,24 @@
 /* Loops over the vectors of a plane are unrolled for full blocks: `vectors` is then a constant. */
 #define FULL_VECTORS (PLANE_WORDS / V_WORDS)
 
-static ALWAYS_INLINE void ISA_NAME(select_plane)(const select_op *op, size_t vectors, uint64_t *arena, uint64_t *dst)
+static ALWAYS_INLINE void ISA_NAME(select_vectors)(const select_op *ops, size_t n, size_t vectors, uint64_t *arena)
 {
-	const uint64_t *mask = arena + (size_t)op->mask * PLANE_WORDS;
-	const uint64_t *a = arena + (size_t)op->a * PLANE_WORDS, *b = arena + (size_t)op->b * PLANE_WORDS;
-	for (size_t i = 0; i < vectors; i++)
-		v_store(dst + i * V_WORDS, v_select(v_load(mask + i * V_WORDS), v_load(a + i * V_WORDS), v_load(b + i * V_WORDS)));
-}
-
-static ALWAYS_INLINE void ISA_NAME(select_vectors)(const select_program *p, size_t vectors, uint64_t *arena)
-{
-	uint64_t *const first = arena + (size_t)p->first * PLANE_WORDS, *const last = first + (size_t)p->ring * PLANE_WORDS;
-	uint64_t *next = first;
-	for (const select_op *op = p->ops, *end = op + p->n; op < end; op++) {
-		ISA_NAME(select_plane)(op, vectors, arena, next);
-		next += PLANE_WORDS;
-		next = next == last ? first : next;
+	for (const select_op *op = ops, *end = ops + n; op < end; op++) {
+		const uint64_t *mask = arena + (size_t)op->mask * PLANE_WORDS;
+		const uint64_t *a = arena + (size_t)op->a * PLANE_WORDS, *b = arena + (size_t)op->b * PLANE_WORDS;
+		uint64_t *dst = arena + (size_t)op->dst * PLANE_WORDS;
+		for (size_t i = 0; i < vectors; i++)
+			v_store(dst + i * V_WORDS, v_select(v_load(mask + i * V_WORDS), v_load(a + i * V_WORDS),
+				v_load(b + i * V_WORDS)));
 	}
 }
 
-static void ISA_NAME(select)(const select_program *p, size_t words, uint64_t *arena)
+static void ISA_NAME(select)(const select_op *ops, size_t n, size_t words, uint64_t *arena)
 {
 	if (words == PLANE_WORDS)
-		ISA_NAME(select_vectors)(p, FULL_VECTORS, arena);
+		ISA_NAME(select_vectors)(ops, n, FULL_VECTORS, arena);
 	else
-		ISA_NAME(select_vectors)(p, words / V_WORDS, arena);
+		ISA_NAME(select_vectors)(ops, n, words / V_WORDS, arena);
 }
 
 /*

@@ -22,7 +22,7 @@ static bool is_usable(const engine *e)
 	}
 	for (uint32_t t = 0; t < f->n_trees; t++) {
 		const tree_program *program = e->batch.trees + t;
-		if (program->full_depth || program->select.n || program->n_planes != LEVELS || program->leaf_planes)
+		if (program->n_ops || program->full_depth || program->n_planes != LEVELS || program->leaf_planes)
 			return false;
 	}
 	/* Where a column begins is counted in 32 bits. */

@@ -46,11 +46,12 @@ typedef struct predicate_run {
 /* One tree of the batch regime. */
 typedef struct tree_program {
 	union {
-		select_program select;      /* of a full tree none, of an oblivious one without operations */
+		const select_op *ops;
 		const uint16_t *full_slots; /* of a full tree */
 	};
 	const void *table;   /* of the kernels' layout; a vector tree has one per output. Of linear leaves uint8_t leaf numbers */
 	const cursor_step *steps;
+	uint16_t n_ops;
 	uint16_t n_steps;    /* not 0: narrow blocks follow cursors instead */
 	uint16_t planes[8];  /* slot of each bit of the leaf code, lowest first */
 	uint8_t n_planes;    /* of the leaf code */

@@ -154,12 +154,13 @@ static uint16_t choose(tree_coder *c, uint16_t mask, uint16_t a, uint16_t b)
 		return a;
 	if (a == SLOT_ZERO && b == SLOT_ONES)
 		return mask;
-	uint32_t l = level_of(c, a), lb = level_of(c, b);
+	uint32_t l = level_of(c, mask), la = level_of(c, a), lb = level_of(c, b);
+	l = la > l ? la : l;
 	uint16_t dst = (uint16_t)(c->first_scratch + c->n_ops);
 	l = lb > l ? lb : l;
 	c->level[c->n_ops] = (uint16_t)l;
 	c->n_levels = l >= c->n_levels ? l + 1 : c->n_levels;
-	c->ops[c->n_ops++] = (select_op){mask, a, b};
+	c->ops[c->n_ops++] = (select_op){mask, a, b, dst};
 	return dst;
 }
 
@@ -205,54 +206,71 @@ static void sort_by_level(tree_coder *c, uint16_t *order)
 		order[counts[c->level[i]]++] = (uint16_t)i;
 }
 
-/* Operations from the one that writes a result to the last that reads it, at most; results of the tree are read behind all. */
-static uint32_t longest_wait(const tree_coder *c, const uint16_t *order, const uint16_t *place)
+/* Position of the last operation that reads each result; results of the tree are read last of all. */
+static void find_last_uses(const tree_coder *c, const uint16_t *order, uint16_t *last)
 {
-	uint32_t most = c->n_ops > 0;
+	memset(last, 0, c->n_ops * sizeof *last);
 	for (uint32_t i = 0; i < c->n_ops; i++) {
 		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): an order of all n_ops */
 		const select_op *op = c->ops + order[i];
-		const uint16_t reads[] = {op->a, op->b};
-		for (uint32_t k = 0; k < 2; k++) {
-			if (reads[k] >= c->first_scratch && i - place[reads[k] - c->first_scratch] > most)
-				most = i - place[reads[k] - c->first_scratch];
+		const uint16_t reads[] = {op->mask, op->a, op->b};
+		for (uint32_t k = 0; k < 3; k++) {
+			if (reads[k] >= c->first_scratch)
+				last[reads[k] - c->first_scratch] = (uint16_t)i;
 		}
 	}
 	for (uint32_t k = 0; k < c->out->n_planes; k++) {
-		if (c->out->planes[k] >= c->first_scratch && c->n_ops - place[c->out->planes[k] - c->first_scratch] > most)
-			most = c->n_ops - place[c->out->planes[k] - c->first_scratch];
+		if (c->out->planes[k] >= c->first_scratch)
+			last[c->out->planes[k] - c->first_scratch] = UINT16_MAX;
 	}
-	return most;
 }
 
-/* Results go round in as few slots as let each rest until it was read. */
-static bool allocate_slots(tree_coder *c, const uint16_t *order, sl_vector *ops)
+/* Give results slots that are free again, oldest first, so that a slot rests long before it is written anew. */
+static bool allocate_slots(tree_coder *c, const uint16_t *order, const uint16_t *last, sl_vector *ops)
 {
-	uint16_t place[MAX_OPS];
+	uint16_t slot_of[MAX_OPS], queue[MAX_OPS + 1];
+	uint32_t head = 0, tail = 0, n_slots = 0;
 	select_op *to = sl_vector_grow(ops, c->n_ops);
 	if (!to)
 		return false;
-	for (uint32_t i = 0; i < c->n_ops; i++)
-		place[order[i]] = (uint16_t)i;
-	const uint32_t ring = longest_wait(c, order, place), first = c->first_scratch;
 	for (uint32_t i = 0; i < c->n_ops; i++) {
 		const select_op *op = c->ops + order[i];
-		to[i] = (select_op){op->mask, op->a < first ? op->a : (uint16_t)(first + place[op->a - first] % ring),
-			op->b < first ? op->b : (uint16_t)(first + place[op->b - first] % ring)};
+		const uint16_t reads[] = {op->mask, op->a, op->b};
+		uint16_t now[3];
+		for (uint32_t k = 0; k < 3; k++)
+			now[k] = reads[k] < c->first_scratch ? reads[k] : slot_of[reads[k] - c->first_scratch];
+		for (uint32_t k = 0; k < 3; k++) {
+			bool repeated = (k > 0 && reads[k] == reads[0]) || (k > 1 && reads[k] == reads[1]);
+			if (reads[k] >= c->first_scratch && last[reads[k] - c->first_scratch] == i && !repeated) {
+				queue[tail] = now[k];
+				tail = (tail + 1) % (MAX_OPS + 1);
+			}
+		}
+		uint16_t slot;
+		if (head != tail) {
+			slot = queue[head];
+			head = (head + 1) % (MAX_OPS + 1);
+		} else {
+			slot = (uint16_t)(c->first_scratch + n_slots++);
+		}
+		slot_of[op->dst - c->first_scratch] = slot;
+		to[i] = (select_op){now[0], now[1], now[2], slot};
 	}
 	for (uint32_t k = 0; k < c->out->n_planes; k++) {
-		if (c->out->planes[k] >= first)
-			c->out->planes[k] = (uint16_t)(first + place[c->out->planes[k] - first] % ring);
+		if (c->out->planes[k] >= c->first_scratch)
+			/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): what is read was some operation's result */
+			c->out->planes[k] = slot_of[c->out->planes[k] - c->first_scratch];
 	}
-	c->out->n_scratch = ring;
+	c->out->n_scratch = n_slots;
 	return true;
 }
 
 static bool schedule(tree_coder *c, sl_vector *ops)
 {
-	uint16_t order[MAX_OPS];
+	uint16_t order[MAX_OPS], last[MAX_OPS];
 	sort_by_level(c, order);
-	return allocate_slots(c, order, ops);
+	find_last_uses(c, order, last);
+	return allocate_slots(c, order, last, ops);
 }
 
 /* ---- full trees ------------------------------------------------------------------------------------------------ */

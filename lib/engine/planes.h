@@ -12,7 +12,7 @@ typedef struct tree_code {
 	uint32_t n_planes;
 	uint16_t planes[8];                  /* slots, lowest bit first */
 	uint16_t leaf_of_code[MAX_CODED_LEAVES]; /* leaf of the tree that each code stands for; unused codes: some leaf */
-	uint32_t n_scratch;                  /* scratch slots that the program uses, in a ring */
+	uint32_t n_scratch;                  /* scratch slots that the program uses */
 	uint32_t full_depth;                 /* not 0: use full_slots instead of the program, which is empty */
 	uint16_t full_slots[(1u << FULL_DEPTH) - 1]; /* predicate of each place in level order; SLOT_ZERO where none is */
 } tree_code;
