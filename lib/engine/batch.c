@@ -261,14 +261,16 @@ static void run_program(const engine *e, const workspace *w, uint32_t tree, size
 	const tree_program *p = plan->trees + tree;
 	if (p->full_depth) {
 		w->k->full_tree(w->planes, p->full_slots, p->full_depth, p->n_planes, words, leaf_codes);
-		return;
+	} else {
+		if (p->n_pairs)
+			w->k->select(p->pairs, p->n_pairs, words, w->planes);
+		if (p->codes)
+			gather_long(w, p, words, leaf_codes);
+		else
+			w->k->gather_bits(w->planes, p->planes, p->n_planes, words, leaf_codes);
 	}
-	if (p->n_pairs)
-		w->k->select(p->pairs, p->n_pairs, words, w->planes);
-	if (p->codes)
-		gather_long(w, p, words, leaf_codes);
-	else
-		w->k->gather_bits(w->planes, p->planes, p->n_planes, words, leaf_codes);
+	if (p->folded)
+		w->k->fold_codes((const code_fold *)p->table - 1, words, leaf_codes);
 }
 
 /* Some of the n trees from `tree` on that few rows follow by cursors; returns how many. */

@@ -203,18 +203,21 @@ static bool make_words(sl_arena *arena, const cut_list *c, bin_table *t)
 	return t->words != NULL;
 }
 
-bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t)
+bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t, wide_cuts *wide)
 {
 	uint32_t n = t->n && isnan(t->narrow[t->n - 1]) ? t->n - 1 : t->n; /* nothing reaches a NaN cut */
 	if (e->code_bytes == 1 && e->k->few_cuts && t->n <= e->k->few_cuts)
 		return true;
 	if (!make_map(e, arena, (cut_list){.narrow = t->narrow, .n = n}, &t->narrow_map))
 		return false;
-	if (t->wide && !make_map(e, arena, (cut_list){.wide = t->wide, .n = n}, &t->wide_map))
+	if (wide && !make_map(e, arena, (cut_list){.wide = wide->cuts, .n = n}, &wide->map))
 		return false;
 	if (e->code_bytes > 1 || !e->k->look_up_cuts)
 		return true;
 	t->narrow_bytes = spread_cuts(arena, t->narrow, bin_padded(t->n), sizeof *t->narrow);
-	t->wide_bytes = t->wide ? spread_cuts(arena, t->wide, bin_padded(t->n), sizeof *t->wide) : NULL;
-	return make_words(arena, &(cut_list){.narrow = t->narrow, .n = n}, t) && t->narrow_bytes && (t->wide_bytes || !t->wide);
+	if (wide)
+		wide->bytes = spread_cuts(arena, wide->cuts, bin_padded(t->n), sizeof *wide->cuts);
+	if (!make_words(arena, &(cut_list){.narrow = t->narrow, .n = n}, t))
+		return false;
+	return t->narrow_bytes && (!wide || wide->bytes);
 }

@@ -46,8 +46,8 @@ static void list_columns(making *m)
 	const forest *f = m->e->f;
 	uint32_t n_used = 0;
 	for (uint32_t i = 0; i < f->n_tests; i++) {
-		const forest_test *t = f->tests + i;
-		if (i == 0 || f->tests[i - 1].feature != t->feature) {
+		const forest_test test = forest_test_at(f, i), *t = &test;
+		if (i == 0 || forest_test_at(f, i - 1).feature != t->feature) {
 			m->used[n_used] = t->feature;
 			m->first_column[n_used++] = m->n_columns;
 			m->e->n_used_inputs += t->feature < f->n_features;
@@ -74,8 +74,8 @@ static score_status unite_sets(making *m, code_column *column, uint32_t first, u
 	sl_vector all;
 	sl_vector_init(&all, &m->arena->allocator, sizeof(uint32_t));
 	for (uint32_t i = first; i < end; i++) {
-		uint32_t set = f->tests[i].index;
-		if (i > first && f->tests[i - 1].index == set)
+		uint32_t set = forest_test_at(f, i).index;
+		if (i > first && forest_test_at(f, i - 1).index == set)
 			continue;
 		uint32_t n = f->set_first[set + 1] - f->set_first[set];
 		if (n && !sl_vector_push(&all, f->set_members + f->set_first[set], n)) {
@@ -124,6 +124,16 @@ static uint64_t *make_table(making *m, const code_column *column, const forest_t
 	return table;
 }
 
+/* Of the set tests about the feature of test `first`, if it is one. */
+static uint32_t end_of_sets(const forest *f, uint32_t first)
+{
+	const uint32_t feature = forest_test_at(f, first).feature;
+	uint32_t end = first;
+	while (end < f->n_tests && forest_test_at(f, end).feature == feature && forest_test_at(f, end).kind != FOREST_NUMERIC)
+		end++;
+	return end;
+}
+
 static score_status make_tables(making *m)
 {
 	const forest *f = m->e->f;
@@ -131,8 +141,7 @@ static score_status make_tables(making *m)
 	if (!tables)
 		return no_memory(m);
 	for (uint32_t i = 0, end; i < f->n_tests; i = end) {
-		for (end = i; end < f->n_tests && f->tests[end].feature == f->tests[i].feature && f->tests[end].kind != FOREST_NUMERIC;)
-			end++;
+		end = end_of_sets(f, i);
 		if (end == i) {
 			end++;
 			continue;
@@ -140,7 +149,8 @@ static score_status make_tables(making *m)
 		code_column *column = m->columns + m->questions[i].column;
 		score_status status = unite_sets(m, column, i, end);
 		for (uint32_t k = i; k < end && status == SCORE_OK; k++) {
-			uint64_t *table = make_table(m, column, f->tests + k);
+			const forest_test test = forest_test_at(f, k);
+			uint64_t *table = make_table(m, column, &test);
 			if (!table)
 				status = no_memory(m);
 			tables[m->questions[k].cut] = table;
@@ -177,46 +187,52 @@ static void fill_cuts(const cut_room *room, uint32_t n, const double *cuts)
 	}
 }
 
-/* So many cuts and NaN does a search look at. */
-static size_t cuts_to_keep(uint32_t n, const bin_map *map)
+/* So many cuts and NaN does a search look at: in a register of 16 those behind the last pivot, else as far as a map's steps reach. */
+static size_t cuts_to_keep(const engine *e, uint32_t n, const bin_map *map)
 {
 	size_t reach = ((size_t)1 << map->steps) - 1;
-	return n <= UINT8_MAX ? bin_padded(n) : reach > n ? reach : n;
+	if (e->k->look_up_cuts && e->code_bytes == 1)
+		return sl_round_up((size_t)n + 1, 16);
+	return reach > n ? reach : n;
 }
 
 /* Every 16th cut, for kernels that rank values by them. */
-static bool make_pivots(making *m, bin_table *t)
+static bool make_pivots(making *m, bin_table *t, wide_cuts *wide)
 {
 	static const float none_f32[16] = {NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN, NAN};
 	static const double none_f64[16] = {(double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN,
 		(double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN, (double)NAN};
 	t->narrow_pivots = none_f32;
-	t->wide_pivots = none_f64;
-	if (t->n < 16 || m->e->code_bytes > 1)
+	if (wide)
+		wide->pivots = none_f64;
+	if (t->n < 16 || m->e->code_bytes > 1 || !m->e->k->rank_f32)
 		return true;
-	float *narrow = sl_arena_alloc(m->arena, 16, sizeof *narrow);
-	double *wide = t->wide ? sl_arena_alloc(m->arena, 16, sizeof *wide) : NULL;
-	for (size_t i = 0; i < 16 && narrow; i++)
-		narrow[i] = 16 * i + 15 < t->n ? t->narrow[16 * i + 15] : NAN;
-	for (size_t i = 0; i < 16 && wide; i++)
-		wide[i] = 16 * i + 15 < t->n ? t->wide[16 * i + 15] : (double)NAN;
-	t->narrow_pivots = narrow;
-	t->wide_pivots = wide;
-	return narrow && (wide || !t->wide);
+	float *f32 = sl_arena_alloc(m->arena, 16, sizeof *f32);
+	double *f64 = wide ? sl_arena_alloc(m->arena, 16, sizeof *f64) : NULL;
+	for (size_t i = 0; i < 16 && f32; i++)
+		f32[i] = 16 * i + 15 < t->n ? t->narrow[16 * i + 15] : NAN;
+	for (size_t i = 0; i < 16 && f64; i++)
+		f64[i] = 16 * i + 15 < t->n ? wide->cuts[16 * i + 15] : (double)NAN;
+	t->narrow_pivots = f32;
+	if (wide)
+		wide->pivots = f64;
+	return f32 && (f64 || !wide);
 }
 
-static bool make_bin(making *m, const cut_room *room, bin_table *t, const double *cuts)
+static bool make_bin(making *m, const cut_room *room, bin_table *t, wide_cuts *wide, const double *cuts)
 {
 	fill_cuts(room, t->n, cuts);
 	t->narrow = room->narrow;
-	t->wide = room->wide;
-	if (!engine_make_bin_maps(m->e, m->arena, t))
+	t->wide = wide;
+	if (wide)
+		wide->cuts = room->wide;
+	if (!engine_make_bin_maps(m->e, m->arena, t, wide))
 		return false;
-	size_t n_wide = cuts_to_keep(t->n, &t->wide_map);
-	t->narrow = sl_arena_copy(m->arena, room->narrow, cuts_to_keep(t->n, &t->narrow_map), sizeof *t->narrow);
-	if (room->wide)
-		t->wide = n_wide == t->n ? cuts : sl_arena_copy(m->arena, room->wide, n_wide, sizeof *t->wide);
-	return t->narrow && (t->wide || !room->wide) && make_pivots(m, t);
+	t->narrow = sl_arena_copy(m->arena, room->narrow, cuts_to_keep(m->e, t->n, &t->narrow_map), sizeof *t->narrow);
+	size_t n_wide = wide ? cuts_to_keep(m->e, t->n, &wide->map) : 0;
+	if (wide)
+		wide->cuts = n_wide == t->n ? cuts : sl_arena_copy(m->arena, room->wide, n_wide, sizeof *cuts);
+	return t->narrow && (!wide || wide->cuts) && make_pivots(m, t, wide);
 }
 
 static score_status make_bins(making *m)
@@ -224,18 +240,19 @@ static score_status make_bins(making *m)
 	const forest *f = m->e->f;
 	const score_allocator *a = &m->arena->allocator;
 	bin_table *bins = sl_arena_alloc(m->arena, m->e->n_used_features, sizeof *bins);
+	wide_cuts *wide = f->contract.compare == SCORE_F64 ? sl_arena_alloc(m->arena, m->e->n_used_features, sizeof *wide) : NULL;
 	cut_room room = {.n = 0};
 	for (uint32_t u = 0; u < m->e->n_used_features; u++) {
 		size_t n = bin_padded(f->features[m->used[u]].n_cuts);
 		room.n = n > room.n ? n : room.n;
 	}
 	room.narrow = sl_alloc(a, room.n * sizeof *room.narrow, SL_CACHE_LINE);
-	room.wide = f->contract.compare == SCORE_F64 ? sl_alloc(a, room.n * sizeof *room.wide, SL_CACHE_LINE) : NULL;
-	bool done = bins && (!room.n || (room.narrow && (room.wide || f->contract.compare != SCORE_F64)));
+	room.wide = wide ? sl_alloc(a, room.n * sizeof *room.wide, SL_CACHE_LINE) : NULL;
+	bool done = bins && (wide || f->contract.compare != SCORE_F64) && (!room.n || (room.narrow && (room.wide || !wide)));
 	for (uint32_t u = 0; u < m->e->n_used_features && done; u++) {
 		const forest_feature *feature = f->features + m->used[u];
 		bins[u].n = feature->n_cuts;
-		done = make_bin(m, &room, bins + u, f->cuts + feature->first_cut);
+		done = make_bin(m, &room, bins + u, wide ? wide + u : NULL, f->cuts + feature->first_cut);
 	}
 	sl_free(a, room.narrow, room.n * sizeof *room.narrow, SL_CACHE_LINE);
 	sl_free(a, room.wide, room.n * sizeof *room.wide, SL_CACHE_LINE);
@@ -263,9 +280,9 @@ static void count_columns(const forest *f, size_t *n_features, size_t *n_columns
 	uint32_t seen = 0;
 	*n_features = *n_columns = 0;
 	for (uint32_t i = 0; i < f->n_tests; i++) {
-		const forest_test *t = f->tests + i;
+		const forest_test test = forest_test_at(f, i), *t = &test;
 		const uint32_t rule = t->kind == FOREST_NUMERIC ? 1u << (4 * t->missing_right + t->zero_is_missing) : 1u << 16;
-		if (i == 0 || f->tests[i - 1].feature != t->feature) {
+		if (i == 0 || forest_test_at(f, i - 1).feature != t->feature) {
 			seen = 0;
 			(*n_features)++;
 		}
@@ -274,15 +291,19 @@ static void count_columns(const forest *f, size_t *n_features, size_t *n_columns
 	}
 }
 
-/* Questions whose numbers are codes of up to two bytes are kept as those. */
+/* Questions whose numbers are codes of up to two bytes are kept as those; without sets the forest has them. */
 static bool keep_questions(making *m)
 {
 	uint32_t n = m->e->f->n_tests;
 	question_list *list = &m->e->questions;
+	if (m->n_tables == 0 && m->e->f->tests.narrow) {
+		list->narrow = m->e->f->tests.narrow;
+		return true;
+	}
 	list->wide = m->e->code_bytes > 2 ? sl_arena_copy(m->arena, m->questions, n, sizeof *list->wide) : NULL;
-	narrow_question *narrow = m->e->code_bytes > 2 ? NULL : sl_arena_alloc(m->arena, n, sizeof *narrow);
+	forest_short_test *narrow = m->e->code_bytes > 2 ? NULL : sl_arena_alloc(m->arena, n, sizeof *narrow);
 	for (uint32_t i = 0; narrow && i < n; i++)
-		narrow[i] = (narrow_question){(uint16_t)m->questions[i].column, (uint16_t)m->questions[i].cut};
+		narrow[i] = (forest_short_test){(uint16_t)m->questions[i].column, (uint16_t)m->questions[i].cut};
 	list->narrow = narrow;
 	return list->wide || list->narrow;
 }

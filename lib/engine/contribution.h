@@ -21,19 +21,15 @@ typedef struct question {
 	uint32_t cut;
 } question;
 
-typedef struct narrow_question {
-	uint16_t column, cut;
-} narrow_question;
-
-/* By the number of the test; one of the two. */
+/* By the number of the test; one of the two. Short tests of numbers are questions as they are: rules are numbered as columns are. */
 typedef struct question_list {
-	const narrow_question *narrow;
+	const forest_short_test *narrow;
 	const question *wide;
 } question_list;
 
 static inline question question_at(const question_list *list, size_t test)
 {
-	return list->narrow ? (question){list->narrow[test].column, list->narrow[test].cut} : list->wide[test];
+	return list->narrow ? (question){list->narrow[test].rule, list->narrow[test].index} : list->wide[test];
 }
 
 /* Where a column's contributions are added up. */

@@ -30,10 +30,10 @@ static uint32_t walk(const engine *e, const engine_call *call, uint32_t tree, in
 	forest_side at = forest_whole(f->trees + tree);
 	while (!forest_is_leaf(&at)) {
 		uint32_t number = forest_number(&f->split_test, at.split);
-		const forest_test *test = f->tests + number;
+		const forest_test test = forest_test_at(f, number);
 		const question q = question_at(&e->questions, number);
 		bool right = call->view->codes ? engine_answers_right(e, &q, engine_code_at(e, call->view, q.column, row))
-					       : forest_goes_right(f, test, fetch(e, call, test->feature, row));
+					       : forest_goes_right(f, &test, fetch(e, call, test.feature, row));
 		at = right ? forest_right(f, &at) : forest_left(f, &at);
 	}
 	return at.leaf;

@@ -235,9 +235,48 @@ static bool keep_few_values(planner *p, const forest_tree *t, const answer_numbe
 	return to != NULL;
 }
 
+/* The values of a tree whose codes are folded, behind its fold. False: no memory. */
+static bool keep_folded(planner *p, const forest_tree *t, const uint8_t *leaf_of_place, size_t n, const code_fold *fold,
+	tree_program *program)
+{
+	const forest *f = p->e->f;
+	bool is_f32 = f->contract.sum == SCORE_F32;
+	char *to = take_room(p, &p->table_room, sizeof *fold + n * (is_f32 ? sizeof(float) : sizeof(double)), SL_CACHE_LINE);
+	void *values = to + sizeof *fold;
+	if (!to)
+		return false;
+	memcpy(to, fold, sizeof *fold);
+	for (size_t i = 0; i < n; i++) {
+		double value = forest_real(&f->leaves, (size_t)t->first_leaf + leaf_of_place[i]);
+		if (is_f32)
+			((float *)values)[i] = (float)value;
+		else
+			((double *)values)[i] = value;
+	}
+	program->folded = true;
+	program->table = values;
+	return true;
+}
+
+/* Tables that lie as values, of codes of many more bits than leaves need, are as large as a fold makes them, if that is half as large. */
+static size_t fold_table(const planner *p, const tree_code *code, code_fold *fold, uint8_t leaf_of_place[MAX_CODED_LEAVES])
+{
+	const forest *f = p->e->f;
+	uint32_t as_bytes = f->contract.sum == SCORE_F32 ? p->e->k->byte_planes_f32 : p->e->k->byte_planes_f64;
+	if (code->n_long || !p->e->k->fold_codes || code->n_planes < 7 || code->n_planes <= as_bytes || f->leaf_width > 1 || engine_has_linear_leaves(p->e))
+		return 0;
+	size_t n = engine_fold_codes(code, fold, leaf_of_place);
+	return 2 * n <= (size_t)1 << code->n_planes ? n : 0;
+}
+
 static bool keep_tables(planner *p, const tree_group *group, const forest_tree *t, const tree_code *code, tree_program *program)
 {
 	answer_numbers few;
+	code_fold fold;
+	uint8_t leaf_of_place[MAX_CODED_LEAVES];
+	size_t folded = fold_table(p, code, &fold, leaf_of_place);
+	if (folded)
+		return keep_folded(p, t, leaf_of_place, folded, &fold, program);
 	uint32_t width = p->e->f->leaf_width;
 	size_t n_codes = (size_t)1 << code->n_planes, value = p->e->f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
 	bool linear = engine_has_linear_leaves(p->e);

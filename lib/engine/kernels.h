@@ -49,18 +49,24 @@ typedef struct word_map {
 
 #define FAR_BUCKETS 4096 /* of a map so large that others like it push it out of the caches */
 
+/* Cuts of one feature for double input. */
+typedef struct wide_cuts {
+	const double *cuts;
+	const double *pivots;
+	const uint8_t *bytes;
+	bin_map map;
+} wide_cuts;
+
 /* Cuts of one feature for exact binning. `narrow` holds the cuts for float input: the smallest float >= the cut. */
 typedef struct bin_table {
 	uint32_t n;          /* cuts */
 	const float *narrow; /* n cuts, ascending, then NaN as far as a search may look: up to bin_padded(n) at most */
-	const float *narrow_pivots; /* [16] every 16th of narrow, NaN beyond; NULL when n > 255 */
-	const double *wide;  /* the same for double input; NULL when the model compares in float */
-	const double *wide_pivots;
-	bin_map narrow_map, wide_map; /* not made for byte codes of up to few_cuts cuts */
+	const float *narrow_pivots; /* [16] every 16th of narrow, NaN beyond; all NaN without rank_f32 or when n > 255 */
+	bin_map narrow_map;  /* not made for byte codes of up to few_cuts cuts */
 	const word_map *words; /* for kernels that look bytes up; NULL: none */
 	/* Byte k of cut i at bin_padded(n) * k + i, for kernels that look bytes up; NULL when n > 255 or up to few_cuts. */
 	const uint8_t *narrow_bytes;
-	const uint8_t *wide_bytes;
+	const wide_cuts *wide; /* the same for double input; NULL when the model compares in float */
 } bin_table;
 
 /* Cuts and NaN behind them. Up to 255: as many as a vector, or look-ups of bytes in one, two or four, take. */
@@ -151,6 +157,12 @@ typedef struct leaf_table {
 #define FEW_VALUES (1u << FEW_PLANES)
 #define NUMBER_CODES 64u
 #define NUMBER_PARTS 32u
+
+/* A leaf code of 7 or 8 bits as a place in a table of hardly more values than the tree has leaves: what of the code's low four bits
+ * counts, by its high four, and where their values begin. Place = (low & counts[high]) + first[high], below 256. */
+typedef struct code_fold {
+	uint8_t counts[16], first[16];
+} code_fold;
 
 /* A level of an oblivious tree asks a block of byte codes: those from `first` on > cut; `cuts` is the cut in all four bytes. */
 typedef struct level_question {
@@ -325,7 +337,7 @@ struct kernels {
 
 	uint32_t byte_buckets; /* most buckets of a map to byte codes */
 	uint32_t few_cuts;     /* of byte codes: so many need no map, at most 15 */
-	bool look_up_cuts;     /* wants bin_table's narrow_bytes and wide_bytes */
+	bool look_up_cuts;     /* wants the bytes of cuts */
 
 	/* codes[i] = number of cuts <= x[i]; NaN gives 0. Codes of 1, 2 and 4 bytes. True if a value may be NaN. */
 	bool (*bin_f32[3])(const bin_table *t, const float *x, size_t n, void *codes);
@@ -373,6 +385,9 @@ struct kernels {
 	 * answer in bit n_planes - 1, the next level's below it. */
 	void (*full_tree)(const uint64_t *arena, const uint16_t *slots, size_t depth, size_t n_planes, size_t words,
 		uint8_t *bytes);
+
+	/* Codes become the places that the fold gives them, in place. NULL: tables are by code. */
+	void (*fold_codes)(const code_fold *fold, size_t words, uint8_t *bytes);
 
 	/* The leaf codes, or numbers, of n trees, up to CURSOR_TREES, split after split, for the first CURSOR_ROWS rows. NULL: none. */
 	void (*follow_cursors)(const uint64_t *arena, const cursor_tree *trees, size_t n, uint8_t (*bytes)[BLOCK_ROWS]);

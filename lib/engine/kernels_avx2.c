@@ -57,6 +57,7 @@ const kernels engine_kernels_avx2 = {
 	.gather_bits = gather_bits_avx2,
 	.number_leaves = number_leaves_avx2,
 	.full_tree = full_tree_avx2,
+	.fold_codes = fold_codes_avx2,
 	.sum_f32 = sum_f32_avx2,
 	.sum_f64 = sum_f64_avx2,
 	.order_f32 = order_f32_avx2,

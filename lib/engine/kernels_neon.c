@@ -36,6 +36,7 @@ const kernels engine_kernels_neon = {
 	.gather_bits = gather_bits_neon,
 	.number_leaves = number_leaves_neon,
 	.full_tree = full_tree_neon,
+	.fold_codes = fold_codes_neon,
 	.sum_f32 = sum_f32_neon,
 	.sum_f64 = sum_f64_neon,
 	.order_f32 = order_f32_neon,

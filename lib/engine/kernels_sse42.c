@@ -48,6 +48,7 @@ const kernels engine_kernels_sse42 = {
 	.gather_bits = gather_bits_sse42,
 	.number_leaves = number_leaves_sse42,
 	.full_tree = full_tree_sse42,
+	.fold_codes = fold_codes_sse42,
 	.sum_f32 = sum_f32_sse42,
 	.sum_f64 = sum_f64_sse42,
 	.order_f32 = order_f32_sse42,

@@ -281,23 +281,23 @@ static void ISA_NAME(full_tree)(const uint64_t *arena, const uint16_t *slots, si
 #define BIN_CODE uint8_t
 #define BIN_NAME(name) ISA_NAME(name##_f64_u8)
 #define BIN_BUCKET bin_bucket_f64
-#define BIN_CUTS(t) ((t)->wide)
-#define BIN_MAP(t) (&(t)->wide_map)
+#define BIN_CUTS(t) ((t)->wide->cuts)
+#define BIN_MAP(t) (&(t)->wide->map)
 #include "rank_template.h"
 #endif
 #define BIN_TYPE double
 #define BIN_CODE uint16_t
 #define BIN_NAME(name) ISA_NAME(name##_f64_u16)
 #define BIN_BUCKET bin_bucket_f64
-#define BIN_CUTS(t) ((t)->wide)
-#define BIN_MAP(t) (&(t)->wide_map)
+#define BIN_CUTS(t) ((t)->wide->cuts)
+#define BIN_MAP(t) (&(t)->wide->map)
 #include "rank_template.h"
 #define BIN_TYPE double
 #define BIN_CODE uint32_t
 #define BIN_NAME(name) ISA_NAME(name##_f64_u32)
 #define BIN_BUCKET bin_bucket_f64
-#define BIN_CUTS(t) ((t)->wide)
-#define BIN_MAP(t) (&(t)->wide_map)
+#define BIN_CUTS(t) ((t)->wide->cuts)
+#define BIN_MAP(t) (&(t)->wide->map)
 #include "rank_template.h"
 
 #ifndef HAVE_TRANSPOSE16

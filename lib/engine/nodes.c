@@ -46,7 +46,8 @@ static void put_leaf(node_maker *m, uint32_t number, uint32_t node, uint32_t lea
 	/* The highest code is never above this cut. */
 	put(m, m->trees[number].first_node + (size_t)node, node, 0,
 		e->code_bytes == 1 ? UINT8_MAX : e->code_bytes == 2 ? UINT16_MAX : UINT32_MAX);
-	forest_put_number(m->leaf_of_place, m->leaf_bytes, place, leaf - e->f->trees[number].first_leaf);
+	if (m->leaf_of_place)
+		forest_put_number(m->leaf_of_place, m->leaf_bytes, place, leaf - e->f->trees[number].first_leaf);
 	if (m->values_f32)
 		m->values_f32[place] = (float)forest_real(&e->f->leaves, leaf);
 	if (m->values_f64)
@@ -109,15 +110,36 @@ static bool small_nodes_fit(const engine *e, size_t most_splits)
 	return e->code_bytes == 1 && e->n_columns <= UINT8_MAX + 1u && short_nodes_fit(e, most_splits);
 }
 
+/* Leaves lie by place as the forest has them, and as wide as sums: all of each tree are on one level. */
+static bool shares_leaves(const forest *f)
+{
+	bool shared = f->leaf_width == 1 && f->leaves.bytes == (f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double));
+	for (uint32_t t = 0; t < f->n_trees && shared; t++)
+		shared = f->trees[t].depth < 32 && f->trees[t].n_splits == ((uint32_t)1 << f->trees[t].depth) - 1;
+	return shared;
+}
+
+/* Leaf numbers and values by place; false: no memory. */
+static bool take_leaves(node_maker *m, sl_arena *arena, size_t most_splits, size_t n_places)
+{
+	const forest *f = m->e->f;
+	bool narrow = f->contract.sum == SCORE_F32, scalar = f->leaf_width == 1;
+	if (shares_leaves(f))
+		return true;
+	m->leaf_bytes = forest_number_bytes((uint32_t)most_splits);
+	m->leaf_of_place = sl_arena_alloc(arena, n_places, m->leaf_bytes);
+	if (scalar && narrow)
+		m->values_f32 = sl_arena_alloc(arena, n_places, sizeof *m->values_f32);
+	else if (scalar)
+		m->values_f64 = sl_arena_alloc(arena, n_places, sizeof *m->values_f64);
+	return m->leaf_of_place && (!scalar || m->values_f32 || m->values_f64);
+}
+
 /* Room for what all trees have; false: no memory. */
 static bool take_room(node_maker *m, sl_arena *arena, size_t most_splits, size_t n_places)
 {
 	const engine *e = m->e;
-	const forest *f = e->f;
-	size_t n_nodes = (size_t)f->n_splits + f->n_leaves;
-	bool narrow = f->contract.sum == SCORE_F32, scalar = f->leaf_width == 1;
-	m->leaf_bytes = forest_number_bytes((uint32_t)most_splits);
-	m->leaf_of_place = sl_arena_alloc(arena, n_places, m->leaf_bytes);
+	size_t n_nodes = (size_t)e->f->n_splits + e->f->n_leaves;
 	if (small_nodes_fit(e, most_splits))
 		m->small = sl_arena_alloc(arena, n_nodes, sizeof *m->small);
 	else if (short_nodes_fit(e, most_splits))
@@ -126,11 +148,7 @@ static bool take_room(node_maker *m, sl_arena *arena, size_t most_splits, size_t
 		m->nodes = sl_arena_alloc(arena, n_nodes, sizeof *m->nodes);
 	else
 		m->wide = sl_arena_alloc(arena, n_nodes, sizeof *m->wide);
-	if (scalar && narrow)
-		m->values_f32 = sl_arena_alloc(arena, n_places, sizeof *m->values_f32);
-	else if (scalar)
-		m->values_f64 = sl_arena_alloc(arena, n_places, sizeof *m->values_f64);
-	return m->leaf_of_place && (m->small || m->shorts || m->nodes || m->wide) && (!scalar || m->values_f32 || m->values_f64);
+	return take_leaves(m, arena, most_splits, n_places) && (m->small || m->shorts || m->nodes || m->wide);
 }
 
 /* Where each tree begins; returns the number of places. */
@@ -163,7 +181,9 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	sl_free(a, m.queue, queue_bytes, 64);
 	if (!done)
 		return sl_fail_memory(error, ((size_t)f->n_splits + f->n_leaves) * sizeof(walk_node));
-	e->walk = (walk_plan){m.small, m.shorts, m.nodes, m.wide, {m.leaf_of_place, m.leaf_bytes}, m.values_f32, m.values_f64, m.trees, false, false};
+	const bool shared = !m.leaf_of_place, narrow = f->contract.sum == SCORE_F32;
+	e->walk = (walk_plan){m.small, m.shorts, m.nodes, m.wide, {m.leaf_of_place, m.leaf_bytes},
+		shared && narrow ? f->leaves.values : m.values_f32, shared && !narrow ? f->leaves.values : m.values_f64, m.trees, false, false};
 	for (uint32_t c = 0; c < e->n_columns; c++)
 		e->walk.has_sets |= e->columns[c].is_category;
 	e->walk.eight = engine_fits_eight(e, most);

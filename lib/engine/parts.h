@@ -59,6 +59,7 @@ typedef struct tree_program {
 	uint8_t leaf_planes; /* not 0: leaf_table */
 	uint8_t full_depth;  /* not 0: full_tree() serves it, with 2^depth - 1 slots */
 	uint8_t start;       /* of its cursors */
+	bool folded;         /* a code_fold lies before its table, which is by the places that it gives */
 } tree_program;
 
 typedef struct batch_plan {
@@ -115,8 +116,8 @@ typedef struct walk_plan {
 	const walk_short_node *short_nodes;
 	const walk_node *nodes;
 	const walk_wide_node *wide_nodes;
-	forest_numbers leaf_of_place;     /* counted within the tree */
-	const float *values_f32;          /* leaf values by place: one of the two, none for vector leaves */
+	forest_numbers leaf_of_place;     /* counted within the tree; no values: places are leaves, counted in the model */
+	const float *values_f32;          /* leaf values by place: one of the two, none for vector leaves; the forest's own where places are leaves */
 	const double *values_f64;
 	const walk_tree *trees;           /* NULL: there are no nodes */
 	bool has_sets;
@@ -185,8 +186,8 @@ typedef struct row_range {
 /* ---- compile: each fills its part of the engine ------------------------------------------------------- */
 
 score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error);
-/* The maps of a table whose cuts are there; false: no memory. e->code_bytes is known. */
-bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t);
+/* The maps of a table whose cuts are there; false: no memory. `wide` is NULL or becomes the table's. e->code_bytes is known. */
+bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t, wide_cuts *wide);
 /* After the batch plan. */
 score_status engine_make_pages(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error);

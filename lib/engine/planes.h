@@ -70,6 +70,9 @@ void engine_coder_free(const score_allocator *allocator, tree_coder *coder);
 bool engine_code_tree(tree_coder *coder, const forest *f, const forest_tree *t, const coder_rules *rules,
 	const uint16_t *slot_of_test, uint32_t first_scratch, sl_vector *pairs, tree_code *out);
 
+/* The fold of a code of at least 5 bits, and which leaf stands at each place. Returns how many places there are. */
+size_t engine_fold_codes(const tree_code *code, code_fold *fold, uint8_t leaf_of_place[MAX_CODED_LEAVES]);
+
 /* Steps of a tree's cursors over the codes of `out`, which engine_code_tree() has just made: one per split, of which there is at
  * least one, appended to `steps` (cursor_step). false: out of memory. */
 bool engine_code_steps(const tree_coder *coder, const tree_code *out, sl_vector *steps, uint8_t *start);

@@ -117,26 +117,31 @@ static uint8_t *align_codes(void *room, size_t n_rows)
 
 /* ---- leaf numbers and stages: one row after the other ------------------------------------------------------------- */
 
-/* The leaf, counted in the model, of a value that row_leaves() found for a tree: of a heap, six steps lead to it. */
-static uint32_t leaf_at(const engine *e, uint32_t tree, uint32_t at)
+/* The leaf, counted in the model, of a value that row_leaves() found for a tree's heap: six steps lead to it. */
+static uint32_t leaf_of_heap(const forest *f, const forest_tree *t, uint32_t at)
 {
-	forest_side side = forest_whole(e->f->trees + tree);
-	if (e->rows.shape != ROW_HEAP)
-		return at;
+	forest_side side = forest_whole(t);
 	for (uint32_t bit = ROW_HEAP_DEPTH; !forest_is_leaf(&side);)
-		side = forest_go(e->f, &side, at >> --bit & 1);
+		side = forest_go(f, &side, at >> --bit & 1);
 	return side.leaf;
 }
 
 static void list_leaves(const engine *e, const engine_call *call, const uint8_t *codes, double *out)
 {
+	const forest *f = e->f;
+	const forest_numbers ids = f->leaf_ids;
+	const bool is_heap = e->rows.shape == ROW_HEAP;
 	for (uint32_t t = call->tree_begin, next; t < call->tree_end; t = next) {
 		uint32_t at[1][ROW_MOST], portion = t / ROW_TREES;
 		next = portion * ROW_TREES + ROW_MOST;
 		next = next < call->tree_end ? next : call->tree_end;
 		e->k->row_leaves(&e->rows, codes, 1, portion, (next + ROW_TREES - 1) / ROW_TREES, at);
-		for (uint32_t i = t; i < next; i++)
-			*out++ = (double)forest_number(&e->f->leaf_ids, leaf_at(e, i, at[0][i - portion * ROW_TREES]));
+		const uint32_t *leaves = at[0] + (t - portion * ROW_TREES), n = next - t;
+		for (uint32_t i = 0; i < n && is_heap; i++)
+			out[i] = (double)forest_number(&ids, leaf_of_heap(f, f->trees + t + i, leaves[i]));
+		for (uint32_t i = 0; i < n && !is_heap; i++)
+			out[i] = (double)forest_number(&ids, leaves[i]);
+		out += n;
 	}
 }
 

@@ -128,7 +128,7 @@ static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *co
 
 static uint32_t leaf_at(const engine *e, uint32_t tree, uint32_t place)
 {
-	return e->walk.trees ? e->f->trees[tree].first_leaf + forest_number(&e->walk.leaf_of_place, place) : place;
+	return e->walk.leaf_of_place.values ? e->f->trees[tree].first_leaf + forest_number(&e->walk.leaf_of_place, place) : place;
 }
 
 void engine_add_leaf(const engine *e, const input_view *view, int64_t row, uint32_t tree, uint32_t leaf, double *sums)

@@ -150,19 +150,19 @@ static void put_tests(writer *w, const forest *f)
 	begin_list(w, "features", "[");
 	for (uint32_t i = 0; i < f->n_tests; i++) {
 		put_separator(w, i == 0);
-		put_int(w, f->tests[i].feature);
+		put_int(w, forest_test_at(f, i).feature);
 	}
 	put(w, "];\n");
 	begin_list(w, "kinds", "[");
 	for (uint32_t i = 0; i < f->n_tests; i++) {
-		const forest_test *t = f->tests + i;
+		const forest_test test = forest_test_at(f, i), *t = &test;
 		put_separator(w, i == 0);
 		put_int(w, t->kind + (t->missing_right ? 4 : 0) + (t->zero_is_missing ? 8 : 0) + (test_cut(f, t) != test_cut(f, t) ? 16 : 0));
 	}
 	put(w, "];\n");
 	begin_list(w, "cuts", "numbers([");
 	for (uint32_t i = 0; i < f->n_tests; i++) {
-		const forest_test *t = f->tests + i;
+		const forest_test test = forest_test_at(f, i), *t = &test;
 		put_separator(w, i == 0);
 		put_number(w, test_cut(f, t));
 	}

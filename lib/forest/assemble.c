@@ -262,9 +262,11 @@ static score_status add_cuts_and_tests(assembly *a)
 	for (uint32_t t = 0; t < f->n_tests; t++)
 		n_cuts += is_new_cut(a->used, t);
 	double *cuts = sl_arena_alloc(a->arena, n_cuts, sizeof *cuts);
-	forest_test *tests = sl_arena_alloc(a->arena, f->n_tests, sizeof *tests);
-	if (!cuts || !tests)
+	forest_test *tests = sl_alloc(&a->b->allocator, f->n_tests * sizeof *tests, 64);
+	if (!cuts || (f->n_tests && !tests)) {
+		sl_free(&a->b->allocator, tests, f->n_tests * sizeof *tests, 64);
 		return out_of_memory(a);
+	}
 	uint32_t at = 0;
 	for (uint32_t t = 0; t < f->n_tests; t++) {
 		const raw_test *r = a->used + t;
@@ -285,8 +287,9 @@ static score_status add_cuts_and_tests(assembly *a)
 	}
 	f->cuts = cuts;
 	f->n_cuts = n_cuts;
-	f->tests = tests;
-	return SCORE_OK;
+	bool done = forest_narrow_tests(tests, f->n_tests, a->arena, &f->tests);
+	sl_free(&a->b->allocator, tests, f->n_tests * sizeof *tests, 64);
+	return done ? SCORE_OK : out_of_memory(a);
 }
 
 /* ---- trees ------------------------------------------------------------------------------------------ */

@@ -208,8 +208,9 @@ static bool precedes(const forest_test *a, const forest_test *b)
 
 static score_status check_tests(const forest *f, score_error *error)
 {
+	forest_test before = {0};
 	for (uint32_t i = 0; i < f->n_tests; i++) {
-		const forest_test *t = f->tests + i;
+		const forest_test test = forest_test_at(f, i), *t = &test;
 		if (t->feature >= forest_columns(f) || t->kind > FOREST_CATEGORY_NOT || t->missing_right > 1 ||
 			t->zero_is_missing > 1 || (t->kind != FOREST_NUMERIC && t->zero_is_missing))
 			return sl_fail(error, CORRUPT, "test %u has a value out of range", i);
@@ -221,8 +222,9 @@ static score_status check_tests(const forest *f, score_error *error)
 		uint32_t limit = t->kind == FOREST_NUMERIC ? f->features[t->feature].n_cuts : f->n_sets;
 		if (t->index >= limit)
 			return sl_fail(error, CORRUPT, "test %u uses entry %u of %u", i, t->index, limit);
-		if (i && !precedes(t - 1, t))
+		if (i && !precedes(&before, t))
 			return sl_fail(error, CORRUPT, "test %u is out of order", i);
+		before = test;
 	}
 	return SCORE_OK;
 }

@@ -28,6 +28,18 @@ typedef struct forest_test {
 	uint32_t index;               /* cut of the feature, counted within the feature; or set, counted within the model */
 } forest_test;
 
+/* The same in half the room: tests of a feature that differ in nothing but the index share a rule. */
+typedef struct forest_short_test {
+	uint16_t rule, index;
+} forest_short_test;
+
+/* Short ones wherever rules and indices fit, else whole ones. */
+typedef struct forest_tests {
+	const forest_short_test *narrow; /* one of the two */
+	const forest_test *wide;
+	const forest_test *rules; /* of narrow, without index, in the order in which tests name them */
+} forest_tests;
+
 static inline forest_test forest_make_test(uint32_t feature, uint32_t index, uint32_t kind, uint32_t missing_right, uint32_t zero_is_missing)
 {
 	return (forest_test){.feature = feature & 0xffffff, .kind = kind & 0xf, .missing_right = missing_right & 3,
@@ -225,7 +237,7 @@ typedef struct forest {
 	forest_derived derived;
 	const forest_feature *features; /* [forest_columns()]; derived ones have the name "" */
 	const double *cuts;            /* ascending per feature; a NaN cut (never right) is last. Float values when compare is f32 */
-	const forest_test *tests;
+	forest_tests tests;            /* [n_tests] */
 	const uint32_t *set_first;     /* [n_sets + 1] into set_members */
 	const uint32_t *set_members;   /* ascending categories of each set; sets are distinct, in lexicographic order */
 	const forest_tree *trees;
@@ -242,6 +254,15 @@ typedef struct forest {
 	const double *golden_rows;     /* [n_golden, n_features] */
 	const double *golden_margins;  /* [n_golden, n_outputs]  */
 } forest;
+
+static inline forest_test forest_test_at(const forest *f, size_t i)
+{
+	if (!f->tests.narrow)
+		return f->tests.wide[i];
+	forest_test test = f->tests.rules[f->tests.narrow[i].rule];
+	test.index = f->tests.narrow[i].index;
+	return test;
+}
 
 /* A tree, or what is on one side of a split. */
 typedef struct forest_side {
@@ -360,6 +381,7 @@ void forest_sum_covers(const forest *f, const forest_tree *t, const forest_child
 bool forest_narrow_numbers(const uint32_t *values, size_t n, sl_arena *arena, forest_numbers *out);
 bool forest_narrow_reals(const double *values, size_t n, sl_arena *arena, forest_reals *out);
 bool forest_narrow_weights(const double *values, size_t n, sl_arena *arena, forest_weights *out);
+bool forest_narrow_tests(const forest_test *tests, size_t n, sl_arena *arena, forest_tests *out);
 /* Bytes of one weight in that type. */
 uint32_t forest_weight_bytes(double weight);
 

@@ -43,22 +43,22 @@ static uint32_t find_set_test(const forest *f, uint32_t feature)
 	uint32_t low = 0, high = f->n_tests;
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
-		const forest_test *t = f->tests + middle;
-		if (t->feature < feature || (t->feature == feature && t->kind == FOREST_NUMERIC))
+		const forest_test t = forest_test_at(f, middle);
+		if (t.feature < feature || (t.feature == feature && t.kind == FOREST_NUMERIC))
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < f->n_tests && f->tests[low].feature == feature ? low : f->n_tests;
+	return low < f->n_tests && forest_test_at(f, low).feature == feature ? low : f->n_tests;
 }
 
 static double pick_category(const forest *f, uint32_t feature, uint32_t test, uint64_t *state)
 {
 	uint32_t n = 0;
-	while (test + n < f->n_tests && f->tests[test + n].feature == feature)
+	while (test + n < f->n_tests && forest_test_at(f, test + n).feature == feature)
 		n++;
 	uint64_t r = forest_golden_random(state);
-	uint32_t set = f->tests[test + (uint32_t)(r >> 40) % n].index;
+	uint32_t set = forest_test_at(f, test + (uint32_t)(r >> 40) % n).index;
 	uint32_t first = f->set_first[set], length = f->set_first[set + 1] - first;
 	if (length == 0)
 		return 0.0;
@@ -76,8 +76,8 @@ static double unseen_category(const forest *f, uint32_t feature, uint32_t test)
 	uint32_t next = 0;
 	if (f->contract.category_rule == SCORE_CATEGORY_HASH)
 		return 1000003.0;
-	for (; test < f->n_tests && f->tests[test].feature == feature; test++) {
-		uint32_t set = f->tests[test].index, end = f->set_first[set + 1];
+	for (; test < f->n_tests && forest_test_at(f, test).feature == feature; test++) {
+		uint32_t set = forest_test_at(f, test).index, end = f->set_first[set + 1];
 		if (end > f->set_first[set] && f->set_members[end - 1] >= next)
 			next = f->set_members[end - 1] + 1;
 	}

@@ -59,8 +59,8 @@ uint32_t forest_walk(const forest *f, uint32_t tree, const double *row)
 {
 	forest_side at = forest_whole(f->trees + tree);
 	while (!forest_is_leaf(&at)) {
-		const forest_test *test = f->tests + forest_number(&f->split_test, at.split);
-		at = forest_goes_right(f, test, forest_value(f, row, test->feature)) ? forest_right(f, &at) : forest_left(f, &at);
+		const forest_test test = forest_test_at(f, forest_number(&f->split_test, at.split));
+		at = forest_goes_right(f, &test, forest_value(f, row, test.feature)) ? forest_right(f, &at) : forest_left(f, &at);
 	}
 	return at.leaf - f->trees[tree].first_leaf;
 }

@@ -239,7 +239,7 @@ static score_status get_tests(const slm_reader *r, sl_arena *scratch)
 	if (n != f->n_tests)
 		return sl_fail(r->error, SCORE_ERR_CORRUPT, "the header counts %u tests, the sections hold %llu",
 			(unsigned)f->n_tests, (unsigned long long)n);
-	forest_test *tests = slm_take(r, r->arena, n, sizeof *tests);
+	forest_test *tests = slm_take(r, scratch, n, sizeof *tests);
 	if (tests == NULL)
 		return SCORE_ERR_MEMORY;
 	for (uint32_t i = 0; i < forest_columns(f); i++)
@@ -251,8 +251,7 @@ static score_status get_tests(const slm_reader *r, sl_arena *scratch)
 			return sl_fail(r->error, SCORE_ERR_CORRUPT, "section set_test_flags: expected values up to 3, found %u",
 				(unsigned)from.flags[i]);
 	}
-	f->tests = tests;
-	return SCORE_OK;
+	return forest_narrow_tests(tests, (size_t)n, r->arena, &f->tests) ? SCORE_OK : sl_fail_memory(r->error, (size_t)n * sizeof *tests);
 }
 
 /* ---- dictionaries ------------------------------------------------------------------------------------ */

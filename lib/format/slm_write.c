@@ -71,7 +71,7 @@ static score_status put_cut_tests(writer *w)
 	if (masks == NULL)
 		return SCORE_ERR_MEMORY;
 	for (uint32_t i = 0; i < f->n_tests; i++) {
-		const forest_test *t = f->tests + i;
+		const forest_test test = forest_test_at(f, i), *t = &test;
 		if (t->kind == FOREST_NUMERIC)
 			masks[f->features[t->feature].first_cut + t->index] |= 1u << (2 * t->missing_right + t->zero_is_missing);
 	}
@@ -84,7 +84,7 @@ static score_status put_set_tests(writer *w)
 	uint32_t n = 0;
 	uint32_t *fields[3];
 	for (uint32_t i = 0; i < f->n_tests; i++)
-		n += f->tests[i].kind != FOREST_NUMERIC;
+		n += forest_test_at(f, i).kind != FOREST_NUMERIC;
 	for (int k = 0; k < 3; k++) {
 		fields[k] = scratch_ints(w, n);
 		if (fields[k] == NULL)
@@ -93,7 +93,7 @@ static score_status put_set_tests(writer *w)
 	w->table.n_set_tests = n;
 	n = 0;
 	for (uint32_t i = 0; i < f->n_tests; i++) {
-		const forest_test *t = f->tests + i;
+		const forest_test test = forest_test_at(f, i), *t = &test;
 		if (t->kind == FOREST_NUMERIC)
 			continue;
 		fields[0][n] = t->feature;

@@ -157,9 +157,11 @@ static void print_forest(const forest *f)
 	print_contract(f);
 	print_derived(f);
 	print_doubles("cuts", f->cuts, f->n_cuts);
-	for (uint32_t i = 0; i < f->n_tests; i++)
-		printf("test: %u %u %u %u %u\n", (unsigned)f->tests[i].feature, (unsigned)f->tests[i].index,
-			(unsigned)f->tests[i].kind, (unsigned)f->tests[i].missing_right, (unsigned)f->tests[i].zero_is_missing);
+	for (uint32_t i = 0; i < f->n_tests; i++) {
+		const forest_test t = forest_test_at(f, i);
+		printf("test: %u %u %u %u %u\n", (unsigned)t.feature, (unsigned)t.index, (unsigned)t.kind, (unsigned)t.missing_right,
+			(unsigned)t.zero_is_missing);
+	}
 	for (uint32_t i = 0; i < f->n_sets; i++)
 		print_uints("set", f->set_members + f->set_first[i], f->set_first[i + 1] - f->set_first[i]);
 	for (uint32_t i = 0; i < f->n_trees; i++)

@@ -173,14 +173,14 @@ static void check_cuts(score_isa isa, uint32_t n, spread how)
 		engine e = {.k = engine_kernels(isa), .code_bytes = bytes};
 		float narrow_pivots[16];
 		double wide_pivots[16];
-		bin_table t = {.n = with_nan, .narrow = narrow, .wide = wide};
+		wide_cuts for_doubles = {.cuts = wide, .pivots = n <= 255 ? wide_pivots : NULL};
+		bin_table t = {.n = with_nan, .narrow = narrow, .wide = &for_doubles};
 		for (size_t i = 0; i < 16 && n <= 255; i++) {
 			narrow_pivots[i] = 16 * i + 15 < padded ? narrow[16 * i + 15] : NAN;
 			wide_pivots[i] = 16 * i + 15 < padded ? wide[16 * i + 15] : (double)NAN;
 		}
 		t.narrow_pivots = n <= 255 ? narrow_pivots : NULL;
-		t.wide_pivots = n <= 255 ? wide_pivots : NULL;
-		assert_true(engine_make_bin_maps(&e, &arena, &t));
+		assert_true(engine_make_bin_maps(&e, &arena, &t, &for_doubles));
 		if (how == EVEN && e.k->look_up_cuts && bytes == 1)
 			assert_int_equal(t.words != NULL, n > e.k->few_cuts);
 		bin_case c = {.k = e.k, .code_bytes = bytes, .n_cuts = n, .cuts = wide, .values = values};

@@ -20,6 +20,14 @@
 /* What any model costs, however small. */
 #define FIXED ((size_t)64 << 10)
 
+/* Where coverage is measured, nearly each piece of a model has a block of its own, whose head takes a cache line: most pieces are those
+ * of features. */
+#if defined(SL_COVERAGE)
+#define HEADS(n_features) ((double)(n_features) * 4 * 64)
+#else
+#define HEADS(n_features) 0.0
+#endif
+
 static void opened(const char *name, const char *path, score_isa isa, bool mapped, double most_factor)
 {
 	metered_memory c = {SIZE_MAX, 0, 0};
@@ -36,7 +44,7 @@ static void opened(const char *name, const char *path, score_isa isa, bool mappe
 	printf("%s, %s%s: file %.0f bytes, at most %.2f of it, kept %.2f\n", name, score_isa_name(isa), mapped ? ", mapped" : "",
 		file_bytes, (double)c.most / file_bytes, (double)c.held / file_bytes);
 	assert_int_equal(c.held, info.memory_bytes); /* nothing of the opening stays beside the model */
-	assert_true((double)c.most <= most_factor * file_bytes + (double)FIXED);
+	assert_true((double)c.most <= most_factor * file_bytes + (double)FIXED + HEADS(info.n_features));
 	/* Opening needs little beside what stays. */
 	assert_true((double)c.most <= (double)c.held + 0.5 * file_bytes + (double)FIXED);
 	score_model_free(model);
@@ -74,11 +82,11 @@ static void opening_costs_little(void **state)
 		.cuts_per_feature = 250, .compare = SCORE_F64, .sum = SCORE_F64, .linear_leaves = 1};
 	const random_spec wide = {.seed = 6, .n_features = 2000, .n_outputs = 1, .n_trees = 500, .max_leaves = 64, .cuts_per_feature = 13,
 		.compare = SCORE_F32, .sum = SCORE_F32};
-	saved_and_opened("shallow", &shallow, 5.9);
-	saved_and_opened("255 leaves", &leafy, 4.5);
-	saved_and_opened("deep", &deep, 4.3);
-	saved_and_opened("linear leaves", &linear_leaves, 3);
-	saved_and_opened("2,000 features", &wide, 8.5);
+	saved_and_opened("shallow", &shallow, 5.2);
+	saved_and_opened("255 leaves", &leafy, 4.1);
+	saved_and_opened("deep", &deep, 3.9);
+	saved_and_opened("linear leaves", &linear_leaves, 2.7);
+	saved_and_opened("2,000 features", &wide, 6.2);
 }
 
 int main(void)

@@ -141,6 +141,19 @@ static void order_f64_avx2(double *sums)
 
 #define HAVE_SUM
 
+static void fold_codes_avx2(const code_fold *fold, size_t words, uint8_t *bytes)
+{
+	const __m256i counts = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)fold->counts));
+	const __m256i first = _mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)fold->first));
+	const __m256i low_bits = _mm256_set1_epi8(15);
+	for (size_t i = 0; i < 64 * words; i += 32) {
+		__m256i code = _mm256_load_si256((const __m256i *)(const void *)(bytes + i));
+		__m256i high = _mm256_and_si256(_mm256_srli_epi16(code, 4), low_bits);
+		__m256i low = _mm256_and_si256(code, _mm256_shuffle_epi8(counts, high));
+		_mm256_store_si256((__m256i *)(void *)(bytes + i), _mm256_add_epi8(low, _mm256_shuffle_epi8(first, high)));
+	}
+}
+
 /* Larger tables and doubles: plain C. */
 #define SUM_TYPE float
 #define SUM_NAME sum_values_f32

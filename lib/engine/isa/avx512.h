@@ -312,8 +312,8 @@ static inline unsigned count16_f64_avx512(const double *cuts, __m512d x)
 static inline uint8_t rank_f64_avx512(const bin_table *t, double x)
 {
 	__m512d v = _mm512_set1_pd(x);
-	unsigned group = count16_f64_avx512(t->wide_pivots, v);
-	return (uint8_t)(16 * group + count16_f64_avx512(t->wide + (size_t)16 * group, v));
+	unsigned group = count16_f64_avx512(t->wide->pivots, v);
+	return (uint8_t)(16 * group + count16_f64_avx512(t->wide->cuts + (size_t)16 * group, v));
 }
 
 /* A value per table. */

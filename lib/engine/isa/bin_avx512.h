@@ -274,10 +274,10 @@ static ALWAYS_INLINE __m512i reaches64_f64(const uint8_t *bytes, __m512i at, uns
 static ALWAYS_INLINE void rank64_f64(const bin_table *t, const __m512i *start, unsigned size, const __m512d x[8],
 	uint64_t wanted, uint8_t *codes)
 {
-	__m512i code = start64_f64(&t->wide_map, start, x);
-	for (uint32_t s = t->wide_map.steps; s-- > 0;) {
+	__m512i code = start64_f64(&t->wide->map, start, x);
+	for (uint32_t s = t->wide->map.steps; s-- > 0;) {
 		__m512i at = _mm512_add_epi8(code, _mm512_set1_epi8((char)((1 << s) - 1)));
-		__m512i yes = reaches64_f64(t->wide_bytes, at, size, x);
+		__m512i yes = reaches64_f64(t->wide->bytes, at, size, x);
 		code = _mm512_add_epi8(code, _mm512_and_si512(yes, _mm512_set1_epi8((char)(1 << s))));
 	}
 	_mm512_mask_storeu_epi8((void *)codes, wanted, row_order_f64(code));
@@ -287,7 +287,7 @@ static ALWAYS_INLINE bool bin_size_f64(const bin_table *t, const double *x, size
 {
 	__m512i start[4];
 	__m512d sum = _mm512_setzero_pd();
-	load_bytes(t->wide_map.start, 1, 256, start);
+	load_bytes(t->wide->map.start, 1, 256, start);
 	for (size_t i = 0; i < n; i += 64) {
 		__m512d v[8];
 		uint64_t wanted = first_lanes(n - i);
@@ -321,7 +321,7 @@ static ALWAYS_INLINE bool bin_search_f64(const bin_table *t, const double *x, si
 		for (size_t k = 0; k < 8; k++) {
 			__m512d v = _mm512_maskz_loadu_pd((__mmask8)(wanted >> (8 * k)), x + i + 8 * k);
 			sum = _mm512_add_pd(sum, v);
-			c[k] = search16_f64(t->wide, steps, v);
+			c[k] = search16_f64(t->wide->cuts, steps, v);
 		}
 		_mm512_mask_storeu_epi8((void *)(codes + i), wanted, row_order_f64(pack64_f64(c)));
 	}

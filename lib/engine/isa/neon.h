@@ -125,6 +125,15 @@ static void split16_neon(const uint16_t *codes, size_t words, uint64_t *bits)
 
 #define HAVE_SUM
 
+static void fold_codes_neon(const code_fold *fold, size_t words, uint8_t *bytes)
+{
+	const uint8x16_t counts = vld1q_u8(fold->counts), first = vld1q_u8(fold->first);
+	for (size_t i = 0; i < 64 * words; i += 16) {
+		uint8x16_t code = vld1q_u8(bytes + i), high = vshrq_n_u8(code, 4);
+		vst1q_u8(bytes + i, vaddq_u8(vandq_u8(code, vqtbl1q_u8(counts, high)), vqtbl1q_u8(first, high)));
+	}
+}
+
 /* Larger tables and doubles: plain C. */
 #define SUM_TYPE float
 #define SUM_NAME sum_values_f32

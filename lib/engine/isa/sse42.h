@@ -120,6 +120,18 @@ DEFINE_ORDER(order_f64_sse42, double)
 #define HAVE_SUM
 #define BYTE_PLANES 5 /* 64 entries would take four shuffles per byte: loads are faster */
 
+static void fold_codes_sse42(const code_fold *fold, size_t words, uint8_t *bytes)
+{
+	const __m128i counts = _mm_loadu_si128((const __m128i *)(const void *)fold->counts);
+	const __m128i first = _mm_loadu_si128((const __m128i *)(const void *)fold->first), low_bits = _mm_set1_epi8(15);
+	for (size_t i = 0; i < 64 * words; i += 16) {
+		__m128i code = _mm_load_si128((const __m128i *)(const void *)(bytes + i));
+		__m128i high = _mm_and_si128(_mm_srli_epi16(code, 4), low_bits);
+		__m128i low = _mm_and_si128(code, _mm_shuffle_epi8(counts, high));
+		_mm_store_si128((__m128i *)(void *)(bytes + i), _mm_add_epi8(low, _mm_shuffle_epi8(first, high)));
+	}
+}
+
 /* Larger tables and doubles: plain C. */
 #define SUM_TYPE float
 #define SUM_NAME sum_values_f32
