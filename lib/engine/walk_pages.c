@@ -98,8 +98,8 @@ static map_lines lines_of_map(const engine *e, const input_view *view, uint32_t 
 {
 	const bin_table *t = e->bins + used;
 	bool narrow = engine_uses_narrow(e, view);
-	const bin_map *map = narrow ? &t->narrow_map : &t->wide_map;
-	map_lines l = {map->start, narrow ? (const char *)t->narrow : (const char *)t->wide, 0, 0};
+	const bin_map *map = narrow ? &t->narrow_map : &t->wide->map;
+	map_lines l = {map->start, narrow ? (const char *)t->narrow : (const char *)t->wide->cuts, 0, 0};
 	l.n_starts = ((size_t)map->last + 1) * e->code_bytes / SL_CACHE_LINE;
 	l.n = l.n_starts + t->n * (narrow ? sizeof(float) : sizeof(double)) / SL_CACHE_LINE;
 	return l;

@@ -120,7 +120,7 @@ static void a_tree_of_too_many_pages(void **state)
 	const forest_tree chain = {.n_splits = SPLITS, .depth = SPLITS};
 	const forest_feature feature = {.name = "x", .n_cuts = 1};
 	const code_column column = {.feature = 0};
-	const narrow_question asked = {0, 0};
+	const forest_short_test asked = {0, 0};
 	const forest f = {.kind = SCORE_KIND_TREES, .n_trees = 1, .n_splits = SPLITS, .n_leaves = SPLITS + 1, .leaf_width = 1, .n_features = 1,
 		.features = &feature, .trees = &chain, .split_test = {zeros, 1}, .left_leaves = {ones, 1}, .contract = {.n_outputs = 1}};
 	const forest_tree large = {.n_splits = PAGE_LEAF};

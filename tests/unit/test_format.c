@@ -307,10 +307,10 @@ static void golden_rows_stay_what_they_are(void **state)
 static bool is_named(const forest *f, uint32_t feature, double category)
 {
 	for (uint32_t t = 0; t < f->n_tests; t++) {
-		const forest_test *test = f->tests + t;
-		if (test->feature != feature || test->kind == FOREST_NUMERIC)
+		const forest_test test = forest_test_at(f, t);
+		if (test.feature != feature || test.kind == FOREST_NUMERIC)
 			continue;
-		for (uint32_t i = f->set_first[test->index]; i < f->set_first[test->index + 1]; i++) {
+		for (uint32_t i = f->set_first[test.index]; i < f->set_first[test.index + 1]; i++) {
 			if ((double)f->set_members[i] == category)
 				return true;
 		}
