@@ -40,7 +40,7 @@ typedef struct planner {
 
 static score_status no_memory(planner *p)
 {
-	return sl_fail_memory(p->error, p->n_pairs * sizeof(select_pair));
+	return sl_fail_memory(p->error, p->n_pairs * SELECT_PAIR_BYTES);
 }
 
 /* ---- predicates of a group --------------------------------------------------------------------------------- */
@@ -296,12 +296,14 @@ static bool keep_tables(planner *p, const tree_group *group, const forest_tree *
 	return to != NULL;
 }
 
-/* Narrow blocks of up to 64 rows follow a tree's cursors where that is less work than its program. */
+/* Narrow blocks of up to 64 rows follow a tree's cursors where that is less work than its program. A cursor ends at one of a leaf's
+ * codes, which need not be one that answers can give together: numbers for answers may not know it. */
 static bool keep_steps(planner *p, const forest_tree *t, const tree_code *code, tree_program *program)
 {
 	const kernels *narrow = p->e->k->narrow;
 	const void *kept = NULL;
-	if (!t->n_splits || !narrow || !narrow->follow_cursors || 3 * program->n_pairs < narrow->cursor_cost * t->n_splits)
+	if (!t->n_splits || !narrow || !narrow->follow_cursors || program->leaf_planes == FEW_PLANES ||
+		3 * program->n_pairs < narrow->cursor_cost * t->n_splits)
 		return true;
 	p->steps.length = 0;
 	bool done = engine_code_steps(p->coder, code, &p->steps, &program->start) &&
@@ -329,6 +331,19 @@ static bool keep_codes(planner *p, const tree_code *code, tree_program *program)
 	return true;
 }
 
+static bool keep_pairs(planner *p, tree_program *program)
+{
+	const select_pair *pairs = p->pairs.data;
+	size_t n = p->pairs.length;
+	uint64_t *first = n ? take_room(p, &p->pair_room, n * SELECT_PAIR_BYTES, 8) : NULL;
+	program->pairs = first;
+	for (size_t i = 0; first && i < n; i++) {
+		first[i] = pairs[i].first;
+		memcpy((uint32_t *)(void *)(first + n) + i, &pairs[i].second, sizeof(uint32_t));
+	}
+	return first || !n;
+}
+
 /* The operations of the tree at hand, or the slots of a full one. */
 static bool keep_program(planner *p, const tree_code *code, tree_program *program)
 {
@@ -343,9 +358,7 @@ static bool keep_program(planner *p, const tree_code *code, tree_program *progra
 		program->full_slots = kept;
 		return done;
 	}
-	bool done = keep_some(p, &p->pair_room, p->pairs.data, n * sizeof(select_pair), &kept);
-	program->pairs = kept;
-	return done;
+	return keep_pairs(p, program);
 }
 
 static score_status close_group(planner *p, tree_group *group)

@@ -102,12 +102,15 @@ static inline uint32_t bin_word(const word_map *m, float x)
  *
  *   first = mask1 ? b1 : a1,   dst = mask ? b : first, or, with `flip`, mask ? first : b
  *
- * Loads and stores are what kernels wait for: a pair has six, two selects eight. So are slots, of which four come in one word, lowest
- * bits first: mask1, a1, b1, dst; and mask, b, 0 and flip, 0 or 0xffff.
+ * Loads and stores are what kernels wait for: a pair has six, two selects eight. So are slots, which come in two words, lowest bits
+ * first: mask1, a1, b1, mask; and dst, b in 15 bits, flip. In a program the first words of all pairs come before the second ones.
  */
 typedef struct select_pair {
-	uint64_t first, second;
+	uint64_t first;
+	uint32_t second;
 } select_pair;
+
+#define SELECT_PAIR_BYTES (sizeof(uint64_t) + sizeof(uint32_t))
 
 #define CURSOR_ROWS 64 /* of a block that goes by cursors, at most */
 
@@ -372,8 +375,8 @@ struct kernels {
 	void (*predicates16)(const uint16_t *codes, size_t words, const uint16_t *cuts, size_t n, uint64_t *work,
 		uint64_t *planes);
 
-	/* Run a select program on an arena of planes. */
-	void (*select)(const select_pair *pairs, size_t n, size_t words, uint64_t *arena);
+	/* Run a select program of n pairs on an arena of planes. */
+	void (*select)(const uint64_t *pairs, size_t n, size_t words, uint64_t *arena);
 
 	/* Planes → one byte per row; slots[i] gives bit i. The bytes stand in an order of the instruction set's own. */
 	void (*gather_bits)(const uint64_t *arena, const uint16_t *slots, size_t n_planes, size_t words, uint8_t *bytes);

@@ -25,15 +25,17 @@ static ALWAYS_INLINE const uint64_t *ISA_NAME(plane_at)(const uint64_t *arena, u
 	return arena + (slots >> bit & 0xffffu) * PLANE_WORDS;
 }
 
-static ALWAYS_INLINE void ISA_NAME(select_vectors)(const select_pair *pairs, size_t n, size_t vectors, uint64_t *arena)
+static ALWAYS_INLINE void ISA_NAME(select_vectors)(const uint64_t *pairs, size_t n, size_t vectors, uint64_t *arena)
 {
-	for (const select_pair *at = pairs, *end = pairs + n; at < end; at++) {
-		const uint64_t first = at->first, second = at->second;
+	const uint32_t *seconds = (const uint32_t *)(const void *)(pairs + n);
+	for (size_t i = 0; i < n; i++) {
+		const uint64_t first = pairs[i];
+		const uint32_t second = seconds[i];
 		const uint64_t *mask1 = ISA_NAME(plane_at)(arena, first, 0), *a1 = ISA_NAME(plane_at)(arena, first, 16);
-		const uint64_t *b1 = ISA_NAME(plane_at)(arena, first, 32), *mask = ISA_NAME(plane_at)(arena, second, 0);
-		const uint64_t *b = ISA_NAME(plane_at)(arena, second, 16);
-		uint64_t *dst = arena + (first >> 48) * PLANE_WORDS;
-		const V flip = v_fill((uint64_t)((int64_t)second >> 63));
+		const uint64_t *b1 = ISA_NAME(plane_at)(arena, first, 32), *mask = ISA_NAME(plane_at)(arena, first, 48);
+		const uint64_t *b = ISA_NAME(plane_at)(arena, second & 0x7fffffffu, 16);
+		uint64_t *dst = arena + (size_t)(second & 0xffffu) * PLANE_WORDS;
+		const V flip = v_fill((uint64_t)((int64_t)((uint64_t)second << 32) >> 63));
 		for (size_t w = 0; w < vectors * V_WORDS; w += V_WORDS) {
 			V inner = v_select(v_load(mask1 + w), v_load(a1 + w), v_load(b1 + w));
 			v_store(dst + w, v_select(v_xor(flip, v_load(mask + w)), inner, v_load(b + w)));
@@ -41,7 +43,7 @@ static ALWAYS_INLINE void ISA_NAME(select_vectors)(const select_pair *pairs, siz
 	}
 }
 
-static void ISA_NAME(select)(const select_pair *pairs, size_t n, size_t words, uint64_t *arena)
+static void ISA_NAME(select)(const uint64_t *pairs, size_t n, size_t words, uint64_t *arena)
 {
 	if (words == PLANE_WORDS)
 		ISA_NAME(select_vectors)(pairs, n, FULL_VECTORS, arena);

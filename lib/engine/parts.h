@@ -46,7 +46,7 @@ typedef struct predicate_run {
 /* One tree of the batch regime. */
 typedef struct tree_program {
 	union {
-		const select_pair *pairs;
+		const uint64_t *pairs; /* as in select_pair */
 		const uint16_t *full_slots; /* of a full tree */
 	};
 	const void *table;   /* of the kernels' layout; a vector tree has one per output. Of linear leaves uint8_t leaf numbers */

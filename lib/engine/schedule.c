@@ -150,7 +150,7 @@ static bool allocate_slots(const tree_ops *ops, const tree_pairs *p, tree_code *
 		for (uint32_t k = 0; k < 5; k++)
 			now[k] = pair->reads[k] < ops->first_scratch ? pair->reads[k] : slot_of[pair->reads[k] - ops->first_scratch];
 		free_slots(ops, i, pair->reads, now, last, &q);
-		uint64_t slot = ops->first_scratch + n_slots;
+		uint32_t slot = ops->first_scratch + n_slots;
 		if (q.head != q.tail) {
 			slot = q.slots[q.head];
 			q.head = (q.head + 1) % (MAX_OPS + 1);
@@ -158,8 +158,8 @@ static bool allocate_slots(const tree_ops *ops, const tree_pairs *p, tree_code *
 			n_slots++;
 		}
 		slot_of[pair->dst - ops->first_scratch] = (uint16_t)slot;
-		to[i].first = (uint64_t)now[0] | (uint64_t)now[1] << 16 | (uint64_t)now[2] << 32 | slot << 48;
-		to[i].second = (uint64_t)now[3] | (uint64_t)now[4] << 16 | (pair->flip ? UINT64_C(0xffff) << 48 : 0);
+		to[i].first = (uint64_t)now[0] | (uint64_t)now[1] << 16 | (uint64_t)now[2] << 32 | (uint64_t)now[3] << 48;
+		to[i].second = slot | (uint32_t)now[4] << 16 | (uint32_t)pair->flip << 31;
 	}
 	for (uint32_t k = 0; k < LONG_PLANES; k++) {
 		if (out->planes[k] >= ops->first_scratch)

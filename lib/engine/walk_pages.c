@@ -76,9 +76,19 @@ static void lay_columns(const engine *e, const void *columns, size_t step, size_
 	}
 }
 
+/* What no page asks for: kernels load a row's codes as whole registers, and nobody need wonder what their ends hold. */
+static void clear_ends(const engine *e, size_t n_rows, uint8_t *codes)
+{
+	const bool is_wide = e->code_bytes > 1, is_split = is_wide && e->k->page_split_codes;
+	const size_t parts = is_split ? 2 : 1, bytes = stride_of(e) / parts, used = e->pages.n_columns * (is_wide && !is_split ? 2u : 1u);
+	for (size_t i = 0; i < n_rows * parts && used < bytes; i++)
+		memset(codes + i * bytes + used, 0, bytes - used);
+}
+
 static void lay_rows(const engine *e, const void *columns, size_t step, size_t n_rows, uint8_t *codes)
 {
 	lay_columns(e, columns, step, 0, e->pages.n_columns, n_rows, codes);
+	clear_ends(e, n_rows, codes);
 }
 
 void engine_bin_page_row(const engine *e, const engine_call *call, int64_t row, void *codes)
@@ -133,6 +143,7 @@ static void bin_by_feature(const engine *e, const input_view *view, row_range ro
 			lay_columns(e, columns, BLOCK_ROWS, c, end, part.n, codes + r * stride_of(e));
 		}
 	}
+	clear_ends(e, rows.n, codes);
 }
 
 /* `bin`: room to bin BLOCK_ROWS rows column by column; NULL: one row at a time. */
