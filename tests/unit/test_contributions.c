@@ -529,6 +529,7 @@ static void single_leaves_need_no_covers(void **unused)
 		assert_int_equal(score_builder_add_tree(b, &tree, NULL), SCORE_OK);
 	}
 	assert_int_equal(score_builder_finish(b, &m, NULL), SCORE_OK);
+	score_builder_free(b);
 	score_options o = contribution_options(m);
 	score_input in = score_input_rows_f64(rows, 2, 3);
 	assert_int_equal(score_batch(m, &in, out, 8, &o, NULL), SCORE_OK);
