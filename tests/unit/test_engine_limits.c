@@ -16,6 +16,7 @@
 #include "api/model.h"
 #include "engine/parts.h"
 #include "expect_error.h"
+#include "finish_model.h"
 #include "random_model.h"
 
 #include <scoreline/bins.h>
@@ -51,15 +52,6 @@ static void add_tree(score_builder *b, const score_node *nodes, size_t n, const 
 	t.n_categories = n_categories;
 	if (score_builder_add_tree(b, &t, &error) != SCORE_OK)
 		fail_msg("%s", error.message);
-}
-
-static score_model *finish(score_builder *b)
-{
-	score_model *model = NULL;
-	if (score_builder_finish(b, &model, &error) != SCORE_OK)
-		fail_msg("%s", error.message);
-	score_builder_free(b);
-	return model;
 }
 
 /* All margins by every way that serves: with scratch and without, one row and all of them. */
@@ -165,7 +157,7 @@ static void more_sets_than_16_bits_number(void **state)
 		add_tree(b, nodes, 3, pair, 2);
 	}
 	add_tree(b, number, 3, NULL, 0);
-	score_model *model = finish(b);
+	score_model *model = finish_model(b);
 	assert_int_equal(model->f->n_sets, STUMPS);
 	assert_int_equal(model->e->code_bytes, 4);
 	check_margins(model, rows, ROWS);
@@ -206,7 +198,7 @@ static void as_many_cuts_as_two_bytes_count(void **state)
 			continue;
 		score_builder *b = new_builder(&c, isas[i]);
 		add_tree(b, nodes, 2 * (size_t)CUTS + 1, NULL, 0);
-		score_model *model = finish(b);
+		score_model *model = finish_model(b);
 		assert_int_equal(model->e->code_bytes, 2);
 		assert_int_equal(model->e->pages.kind, model->e->k->page_leaves ? PAGE_U16_32 : PAGE_NONE);
 		assert_true(model->e->pages.kind == PAGE_NONE || model->e->pages.n_columns == 2);
@@ -234,7 +226,7 @@ static void trees_of_one_leaf(void **state)
 		score_builder *b = new_builder(&c, isas[i]);
 		for (uint32_t t = 0; t < 3; t++)
 			add_tree(b, &(score_node){.test = SCORE_TEST_LEAF, .left = -1, .right = -1, .value = 0.1 * (t + 1)}, 1, NULL, 0);
-		score_model *model = finish(b);
+		score_model *model = finish_model(b);
 		check_margins(model, rows, 2);
 		score_model_free(model);
 	}
@@ -317,7 +309,7 @@ static void few_rows_of_linear_models(void **state)
 			continue;
 		score_builder *b = new_builder(&c, isas[k / 3]);
 		assert_int_equal(score_builder_set_linear(b, weights, 1, &error), SCORE_OK);
-		score_model *model = finish(b);
+		score_model *model = finish_model(b);
 		for (size_t r = 0; r < ROWS; r++)
 			forest_margins(model->f, rows + FEATURES * r, 0, 0, expected + OUTPUTS * r);
 		for (size_t n = 1; n <= 2 * ROWS; n++) {
@@ -390,7 +382,7 @@ static score_model *vector_stump(uint32_t n_outputs, score_link link, const char
 	assert_int_equal(score_builder_set_link(b, link, 0.0, &error), SCORE_OK);
 	assert_int_equal(score_builder_set_metadata(b, "class_rule", rule, &error), SCORE_OK);
 	free(vectors);
-	return finish(b);
+	return finish_model(b);
 }
 
 /* As NumPy has it: the first NaN is above all numbers. */
@@ -455,7 +447,7 @@ static void stages_of_wide_rows(void **state)
 		add_tree(b, nodes, 3, NULL, 0);
 		row[i] = i < EVERY ? (double)(i % 2) : (double)(i % 4 == 0);
 	}
-	score_model *model = finish(b);
+	score_model *model = finish_model(b);
 	const score_input in = score_input_rows_f64(row, 1, FEATURES);
 	score_options o = SCORE_OPTIONS_INIT;
 	char says[200];

@@ -14,6 +14,7 @@
 
 #include "api/model.h"
 #include "expect_error.h"
+#include "finish_model.h"
 #include "input/view.h"
 
 #include <scoreline/build.h>
@@ -29,15 +30,6 @@ static score_builder *begin(uint32_t n_features, score_category_rule rule)
 	return b;
 }
 
-static score_model *finish(score_builder *b)
-{
-	score_model *model = NULL;
-	if (score_builder_finish(b, &model, &error) != SCORE_OK)
-		fail_msg("%s", error.message);
-	score_builder_free(b);
-	return model;
-}
-
 /* The sum of `n` features with long names. */
 static score_model *make_sum(uint32_t n)
 {
@@ -50,7 +42,7 @@ static score_model *make_sum(uint32_t n)
 		assert_int_equal(score_builder_set_feature(b, i, name, SCORE_FEATURE_NUMERIC, NULL), SCORE_OK);
 	}
 	assert_int_equal(score_builder_set_linear(b, weights, 0, NULL), SCORE_OK);
-	return finish(b);
+	return finish_model(b);
 }
 
 /* 1 if feature 0, a category known by its hash, is the text "x", else 2. */
@@ -67,7 +59,7 @@ static score_model *make_hashed(void)
 	tree.n_categories = 1;
 	assert_int_equal(score_builder_set_feature(b, 0, "c", SCORE_FEATURE_CATEGORY, NULL), SCORE_OK);
 	assert_int_equal(score_builder_add_tree(b, &tree, &error), SCORE_OK);
-	return finish(b);
+	return finish_model(b);
 }
 
 /* ---- binding ------------------------------------------------------------------------------------------------ */
@@ -238,7 +230,7 @@ static score_model *make_hashes(size_t n_known)
 	if (score_builder_add_column(b, &program, NULL, &error) != SCORE_OK || score_builder_set_linear_columns(b, 2, &error) != SCORE_OK ||
 		score_builder_set_linear(b, weights, 0, &error) != SCORE_OK)
 		fail_msg("%s", error.message);
-	return finish(b);
+	return finish_model(b);
 }
 
 static void hashes_are_of_whole_numbers_of_32_bits(void **state)
@@ -277,7 +269,7 @@ static void tables_may_be_empty(void **state)
 	if (score_builder_add_column(b, &program, NULL, &error) != SCORE_OK || score_builder_set_linear_columns(b, 1, &error) != SCORE_OK ||
 		score_builder_set_linear(b, weights, 0, &error) != SCORE_OK)
 		fail_msg("%s", error.message);
-	score_model *model = finish(b);
+	score_model *model = finish_model(b);
 	score_input in = score_input_rows_f64(rows, 3, 1);
 	assert_int_equal(score_batch(model, &in, out, 3, NULL, NULL), SCORE_OK);
 	assert_true(out[0] == 3 && out[1] == 5 && out[2] == 3);

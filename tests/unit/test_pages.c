@@ -15,6 +15,7 @@
 
 #include "api/model.h"
 #include "engine/parts.h"
+#include "finish_model.h"
 
 #define N_FEATURES 3
 #define N_ROWS 700
@@ -47,20 +48,23 @@ static void add_chain(score_builder *b, chain_shape shape, uint32_t n_splits)
 	free(nodes);
 }
 
-static score_model *chains(score_dtype type, score_isa isa)
+static score_builder *new_builder(score_dtype type, score_isa isa)
 {
 	score_contract c = SCORE_CONTRACT_INIT(N_FEATURES, 1);
 	score_build_options o = SCORE_BUILD_OPTIONS_INIT;
 	score_builder *b = NULL;
-	score_model *model = NULL;
 	c.compare = c.sum = type;
 	o.isa = isa;
 	assert_int_equal(score_builder_new(&c, &o, &b, &error), SCORE_OK);
+	return b;
+}
+
+static score_model *chains(score_dtype type, score_isa isa)
+{
+	score_builder *b = new_builder(type, isa);
 	for (uint32_t t = 0; t < N_TREES; t++)
 		add_chain(b, (chain_shape)(t % 4), t < 4 ? MOST_SPLITS : 5 * t);
-	assert_int_equal(score_builder_finish(b, &model, &error), SCORE_OK);
-	score_builder_free(b);
-	return model;
+	return finish_model(b);
 }
 
 /* Most rows go far along a chain; every fifth value is missing. */
@@ -147,18 +151,10 @@ static void add_full(score_builder *b, uint32_t seed)
 
 static score_model *full_trees(uint32_t n_trees, score_dtype type, score_isa isa)
 {
-	score_contract c = SCORE_CONTRACT_INIT(N_FEATURES, 1);
-	score_build_options o = SCORE_BUILD_OPTIONS_INIT;
-	score_builder *b = NULL;
-	score_model *model = NULL;
-	c.compare = c.sum = type;
-	o.isa = isa;
-	assert_int_equal(score_builder_new(&c, &o, &b, &error), SCORE_OK);
+	score_builder *b = new_builder(type, isa);
 	for (uint32_t t = 0; t < n_trees; t++)
 		add_full(b, t);
-	assert_int_equal(score_builder_finish(b, &model, &error), SCORE_OK);
-	score_builder_free(b);
-	return model;
+	return finish_model(b);
 }
 
 typedef enum layout { ROWS_F32, ROWS_F64, ROWS_FAR, COLUMNS, LAYOUTS } layout;
