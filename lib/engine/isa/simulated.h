@@ -141,46 +141,27 @@ static inline simde__m256i simulated_mask_add_epi8(simde__m256i from, uint32_t m
 #undef _mm256_mask_add_epi8
 #define _mm256_mask_add_epi8 simulated_mask_add_epi8
 
-static inline simde__m512i simulated_cvtepu8_epi16(simde__m256i a)
-{
-	uint8_t x[32];
-	uint16_t y[32];
-	simde__m512i result;
-	memcpy(x, &a, sizeof x);
-	for (unsigned i = 0; i < 32; i++)
-		y[i] = x[i];
-	memcpy(&result, y, sizeof result);
-	return result;
-}
+/* Unsigned lanes of `a` as `n` wider ones. */
+#define SIMULATED_WIDEN(name, vector, narrow, wide, n) \
+	static inline simde__m512i simulated_##name(vector a) \
+	{ \
+		narrow x[sizeof a / sizeof(narrow)]; \
+		wide y[n]; \
+		simde__m512i result; \
+		memcpy(x, &a, sizeof x); \
+		for (unsigned i = 0; i < (n); i++) \
+			y[i] = x[i]; \
+		memcpy(&result, y, sizeof result); \
+		return result; \
+	}
+SIMULATED_WIDEN(cvtepu8_epi16, simde__m256i, uint8_t, uint16_t, 32)
+SIMULATED_WIDEN(cvtepu8_epi64, simde__m128i, uint8_t, uint64_t, 8)
+SIMULATED_WIDEN(cvtepu32_epi64, simde__m256i, uint32_t, uint64_t, 8)
 #undef _mm512_cvtepu8_epi16
-#define _mm512_cvtepu8_epi16 simulated_cvtepu8_epi16
-
-static inline simde__m512i simulated_cvtepu8_epi64(simde__m128i a)
-{
-	uint8_t x[16];
-	uint64_t y[8];
-	simde__m512i result;
-	memcpy(x, &a, sizeof x);
-	for (unsigned i = 0; i < 8; i++)
-		y[i] = x[i];
-	memcpy(&result, y, sizeof result);
-	return result;
-}
 #undef _mm512_cvtepu8_epi64
-#define _mm512_cvtepu8_epi64 simulated_cvtepu8_epi64
-
-static inline simde__m512i simulated_cvtepu32_epi64(simde__m256i a)
-{
-	uint32_t x[8];
-	uint64_t y[8];
-	simde__m512i result;
-	memcpy(x, &a, sizeof x);
-	for (unsigned i = 0; i < 8; i++)
-		y[i] = x[i];
-	memcpy(&result, y, sizeof result);
-	return result;
-}
 #undef _mm512_cvtepu32_epi64
+#define _mm512_cvtepu8_epi16 simulated_cvtepu8_epi16
+#define _mm512_cvtepu8_epi64 simulated_cvtepu8_epi64
 #define _mm512_cvtepu32_epi64 simulated_cvtepu32_epi64
 
 /* The processor faults on a misaligned aligned access; so does the simulation. */
