@@ -30,7 +30,7 @@ static bool fits_at(const uint16_t leaves[16], uint32_t mask, uint32_t first, co
 	return true;
 }
 
-size_t engine_fold_codes(const tree_code *code, code_fold *fold, uint8_t leaf_of_place[MAX_CODED_LEAVES])
+size_t engine_fold_codes(const tree_code *code, code_fold *fold, uint16_t leaf_of_place[MAX_CODED_LEAVES])
 {
 	uint16_t taken[MAX_CODED_LEAVES + 16];
 	size_t n = 0;
@@ -52,6 +52,6 @@ size_t engine_fold_codes(const tree_code *code, code_fold *fold, uint8_t leaf_of
 		fold->first[high] = (uint8_t)first;
 	}
 	for (size_t i = 0; i < MAX_CODED_LEAVES; i++)
-		leaf_of_place[i] = (uint8_t)(taken[i] == NO_LEAF ? 0 : taken[i]);
+		leaf_of_place[i] = taken[i] == NO_LEAF ? 0 : taken[i];
 	return n;
 }

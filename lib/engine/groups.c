@@ -166,24 +166,39 @@ static bool keep_some(planner *p, plan_room *room, const void *from, size_t byte
 	return taken || !bytes;
 }
 
-/* The values of a tree's leaves for one output of a vector tree, 0 of a scalar one, as kernels look them up. */
-static void lay_values(const planner *p, const forest_tree *t, const uint16_t *leaf_of, uint32_t n_planes, uint32_t output, void *to)
+static size_t value_bytes(const planner *p)
+{
+	return p->e->f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
+}
+
+/* The values of n leaves for one output of a vector tree, 0 of a scalar one, side by side. `leaf_of` NULL: leaf by leaf. */
+static void copy_values(const planner *p, const forest_tree *t, const uint16_t *leaf_of, size_t n, uint32_t output, void *to)
 {
 	const forest *f = p->e->f;
-	double wide[MAX_CODED_LEAVES];
-	float narrow[MAX_CODED_LEAVES];
-	size_t n = (size_t)1 << n_planes;
 	for (size_t i = 0; i < n; i++) {
 		uint32_t leaf = leaf_of ? leaf_of[i] : i < t->n_splits ? (uint32_t)i : t->n_splits;
-		wide[i] = forest_real(&f->leaves, ((size_t)t->first_leaf + leaf) * f->leaf_width + output);
-		narrow[i] = (float)wide[i];
+		double value = forest_real(&f->leaves, ((size_t)t->first_leaf + leaf) * f->leaf_width + output);
+		if (f->contract.sum == SCORE_F32)
+			((float *)to)[i] = (float)value;
+		else
+			((double *)to)[i] = value;
 	}
-	bool is_f32 = f->contract.sum == SCORE_F32;
-	const void *values = is_f32 ? (const void *)narrow : wide;
+}
+
+/* The same of 1 << n_planes leaves, as kernels look them up. */
+static void lay_values(const planner *p, const forest_tree *t, const uint16_t *leaf_of, uint32_t n_planes, uint32_t output, void *to)
+{
+	union {
+		float f32[MAX_CODED_LEAVES];
+		double f64[MAX_CODED_LEAVES];
+	} values;
+	size_t n = (size_t)1 << n_planes;
+	bool is_f32 = p->e->f->contract.sum == SCORE_F32;
+	copy_values(p, t, leaf_of, n, output, &values);
 	if (n_planes <= p->e->k->whole_planes || n_planes > (is_f32 ? p->e->k->byte_planes_f32 : p->e->k->byte_planes_f64))
-		memcpy(to, values, n * (is_f32 ? sizeof *narrow : sizeof *wide));
+		memcpy(to, &values, n * value_bytes(p));
 	else
-		spread_parts(values, is_f32 ? sizeof *narrow : sizeof *wide, n, n_planes <= p->e->k->word_planes ? 2 : 1, to);
+		spread_parts(&values, value_bytes(p), n, n_planes <= p->e->k->word_planes ? 2 : 1, to);
 }
 
 static void lay_numbers(const tree_code *code, uint8_t *to)
@@ -196,8 +211,8 @@ static void lay_numbers(const tree_code *code, uint8_t *to)
 static bool number_answers(const planner *p, const tree_group *group, const tree_code *code, answer_numbers *numbers)
 {
 	const predicate_run *runs = (const predicate_run *)p->runs.data + group->first_run;
-	return !code->n_long && code->n_planes > FEW_PLANES && code->n_planes <= LEVELS && p->e->k->number_bytes && p->e->f->contract.sum == SCORE_F64 &&
-		p->e->f->leaf_width == 1 && engine_number_answers(p->e, runs, group->n_runs, code, numbers);
+	return !code->n_long && code->n_planes > FEW_PLANES && code->n_planes <= LEVELS && p->e->k->number_bytes &&
+		p->e->f->contract.sum == SCORE_F64 && p->e->f->leaf_width == 1 && engine_number_answers(p->e, runs, group->n_runs, code, numbers);
 }
 
 /* Bits of leaf numbers that values are looked up by instead of codes of so many bits; 0: by codes. */
@@ -236,34 +251,26 @@ static bool keep_few_values(planner *p, const forest_tree *t, const answer_numbe
 }
 
 /* The values of a tree whose codes are folded, behind its fold. False: no memory. */
-static bool keep_folded(planner *p, const forest_tree *t, const uint8_t *leaf_of_place, size_t n, const code_fold *fold,
+static bool keep_folded(planner *p, const forest_tree *t, const uint16_t *leaf_of_place, size_t n, const code_fold *fold,
 	tree_program *program)
 {
-	const forest *f = p->e->f;
-	bool is_f32 = f->contract.sum == SCORE_F32;
-	char *to = take_room(p, &p->table_room, sizeof *fold + n * (is_f32 ? sizeof(float) : sizeof(double)), SL_CACHE_LINE);
-	void *values = to + sizeof *fold;
+	char *to = take_room(p, &p->table_room, sizeof *fold + n * value_bytes(p), SL_CACHE_LINE);
 	if (!to)
 		return false;
 	memcpy(to, fold, sizeof *fold);
-	for (size_t i = 0; i < n; i++) {
-		double value = forest_real(&f->leaves, (size_t)t->first_leaf + leaf_of_place[i]);
-		if (is_f32)
-			((float *)values)[i] = (float)value;
-		else
-			((double *)values)[i] = value;
-	}
+	copy_values(p, t, leaf_of_place, n, 0, to + sizeof *fold);
 	program->folded = true;
-	program->table = values;
+	program->table = to + sizeof *fold;
 	return true;
 }
 
 /* Tables that lie as values, of codes of many more bits than leaves need, are as large as a fold makes them, if that is half as large. */
-static size_t fold_table(const planner *p, const tree_code *code, code_fold *fold, uint8_t leaf_of_place[MAX_CODED_LEAVES])
+static size_t fold_table(const planner *p, const tree_code *code, code_fold *fold, uint16_t leaf_of_place[MAX_CODED_LEAVES])
 {
 	const forest *f = p->e->f;
 	uint32_t as_bytes = f->contract.sum == SCORE_F32 ? p->e->k->byte_planes_f32 : p->e->k->byte_planes_f64;
-	if (code->n_long || !p->e->k->fold_codes || code->n_planes < 7 || code->n_planes <= as_bytes || f->leaf_width > 1 || engine_has_linear_leaves(p->e))
+	if (code->n_long || !p->e->k->fold_codes || code->n_planes < 7 || code->n_planes <= as_bytes || f->leaf_width > 1 ||
+		engine_has_linear_leaves(p->e))
 		return 0;
 	size_t n = engine_fold_codes(code, fold, leaf_of_place);
 	return 2 * n <= (size_t)1 << code->n_planes ? n : 0;
@@ -273,12 +280,12 @@ static bool keep_tables(planner *p, const tree_group *group, const forest_tree *
 {
 	answer_numbers few;
 	code_fold fold;
-	uint8_t leaf_of_place[MAX_CODED_LEAVES];
+	uint16_t leaf_of_place[MAX_CODED_LEAVES];
 	size_t folded = fold_table(p, code, &fold, leaf_of_place);
 	if (folded)
 		return keep_folded(p, t, leaf_of_place, folded, &fold, program);
 	uint32_t width = p->e->f->leaf_width;
-	size_t n_codes = (size_t)1 << code->n_planes, value = p->e->f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
+	size_t n_codes = (size_t)1 << code->n_planes;
 	bool linear = engine_has_linear_leaves(p->e);
 	if (!linear && number_answers(p, group, code, &few))
 		return keep_few_values(p, t, &few, program);
@@ -286,7 +293,7 @@ static bool keep_tables(planner *p, const tree_group *group, const forest_tree *
 	if (!linear && width == 1 && (program->n_pairs || program->full_depth))
 		program->leaf_planes = (uint8_t)leaf_planes(p, t, code->n_planes);
 	uint32_t planes = program->leaf_planes ? program->leaf_planes : code->n_planes;
-	size_t numbers = linear || program->leaf_planes ? n_codes : 0, values = linear ? 0 : value << planes;
+	size_t numbers = linear || program->leaf_planes ? n_codes : 0, values = linear ? 0 : value_bytes(p) << planes;
 	char *to = take_room(p, &p->table_room, numbers + width * values, SL_CACHE_LINE);
 	program->table = to;
 	if (to && numbers)
@@ -320,7 +327,7 @@ static bool keep_codes(planner *p, const tree_code *code, tree_program *program)
 	program->codes = codes;
 	if (!codes)
 		return !code->n_long;
-	memcpy(codes->low, code->planes + 8, sizeof codes->low);
+	memcpy(codes->low, code->planes + MAX_PLANES, sizeof codes->low);
 	p->long_cost += p->e->k->long_cost[code->n_long / 512];
 	codes->n_low = (uint16_t)code->n_low;
 	codes->n_codes = (uint16_t)code->n_long;

@@ -14,7 +14,7 @@
 
 typedef struct tree_code {
 	uint32_t n_planes;                   /* of the codes that leaf tables go by */
-	uint16_t planes[LONG_PLANES];                 /* slots, lowest bit first; SLOT_ZERO beyond. Of a long code those of the high byte, then of the low one */
+	uint16_t planes[LONG_PLANES];        /* slots, lowest bit first; SLOT_ZERO beyond. Of a long code the high byte's, then the low one's */
 	uint16_t leaf_of_code[MAX_CODED_LEAVES]; /* leaf of the tree that each code stands for; unused codes: some leaf */
 	uint32_t n_long;                     /* not 0: planes are those of long codes, of which there are so many: 256, 512 or 1,024 */
 	uint32_t n_low;                      /* planes of the low byte */
@@ -71,7 +71,7 @@ bool engine_code_tree(tree_coder *coder, const forest *f, const forest_tree *t, 
 	const uint16_t *slot_of_test, uint32_t first_scratch, sl_vector *pairs, tree_code *out);
 
 /* The fold of a code of at least 5 bits, and which leaf stands at each place. Returns how many places there are. */
-size_t engine_fold_codes(const tree_code *code, code_fold *fold, uint8_t leaf_of_place[MAX_CODED_LEAVES]);
+size_t engine_fold_codes(const tree_code *code, code_fold *fold, uint16_t leaf_of_place[MAX_CODED_LEAVES]);
 
 /* Steps of a tree's cursors over the codes of `out`, which engine_code_tree() has just made: one per split, of which there is at
  * least one, appended to `steps` (cursor_step). false: out of memory. */

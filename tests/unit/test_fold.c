@@ -16,7 +16,7 @@
 static size_t fold_and_check(const tree_code *code)
 {
 	code_fold fold;
-	uint8_t leaf_of_place[MAX_CODED_LEAVES];
+	uint16_t leaf_of_place[MAX_CODED_LEAVES];
 	size_t n = engine_fold_codes(code, &fold, leaf_of_place);
 	assert_true(n <= MAX_CODED_LEAVES);
 	for (size_t i = 0; i < (size_t)1 << code->n_planes; i++) {
