@@ -20,7 +20,7 @@ from ._rows import CODES, Rows, floats_of_objects, from_array, from_arrays
 
 
 def from_frame(frame: Any, model: Any) -> Rows:
-    names = _frame_names(frame, model.features)
+    names = names_to_bind(frame.columns.tolist(), model.features)
     dtypes = list(frame.dtypes)
     is_uniform = dtypes and dtypes[0] in (np.float32, np.float64) and all(dtype == dtypes[0] for dtype in dtypes)
     if is_uniform and not model._labels:
@@ -107,12 +107,8 @@ def _bound(model: Any, names: List[str], types: Optional[List[int]]) -> Any:
         raise ShapeError(message) from None
 
 
-def _frame_names(frame: Any, features: List[str]) -> Optional[List[str]]:
-    """Column names to bind by, or None if the columns are only numbered and the features have other names."""
-    return names_to_bind(frame.columns.tolist(), features)
-
-
 def names_to_bind(labels: List[Any], features: List[str]) -> Optional[List[str]]:
+    """Names to bind by, or None if a frame's columns or a row's index are only numbered and the features have other names."""
     names = [str(label) for label in labels]
     if any(isinstance(label, str) for label in labels) or set(features) <= set(names):
         return names
