@@ -25,7 +25,8 @@ typedef struct tree_code {
 	uint16_t full_slots[(1u << FULL_DEPTH) - 1]; /* predicate of each place in level order; SLOT_ZERO where none is */
 } tree_code;
 
-/* A tree's selects: mask ? b : a. The result of operation i is slot first_scratch + i; what it reads was there before. */
+/* A tree's selects: mask ? b : a. The result of operation i is slot first_scratch + i; what it reads was there before. At most one
+ * operation reads a result, once: that of the parent's split for the same plane. */
 typedef struct tree_op {
 	uint16_t mask, a, b; /* no mask is a result */
 } tree_op;

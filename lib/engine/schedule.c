@@ -8,35 +8,17 @@
 
 #define NO_PARTNER UINT16_MAX
 
-static void count_uses(const tree_ops *ops, const tree_code *out, uint16_t *uses)
-{
-	memset(uses, 0, ops->n * sizeof *uses);
-	for (uint32_t i = 0; i < ops->n; i++) {
-		const uint16_t reads[] = {ops->ops[i].a, ops->ops[i].b}; /* masks are predicates */
-		for (uint32_t k = 0; k < 2; k++) {
-			if (reads[k] >= ops->first_scratch)
-				uses[reads[k] - ops->first_scratch]++;
-		}
-	}
-	for (uint32_t k = 0; k < LONG_PLANES; k++) {
-		if (out->planes[k] >= ops->first_scratch)
-			uses[out->planes[k] - ops->first_scratch]++;
-	}
-}
-
-/* The operation that goes first in a pair with operation i: one whose only use it is, and that has no other partner. Children come
+/* The operation that goes first in a pair with operation i, which reads its result: one that has no other partner. Children come
  * before their parents, so that most of them find one. */
-static void find_partners(const tree_ops *ops, const tree_code *out, uint16_t *partner, bool *joined)
+static void find_partners(const tree_ops *ops, uint16_t *partner, bool *joined)
 {
-	uint16_t uses[MAX_OPS];
-	count_uses(ops, out, uses);
 	for (uint32_t i = 0; i < ops->n; i++) {
 		const uint16_t reads[] = {ops->ops[i].a, ops->ops[i].b};
 		partner[i] = NO_PARTNER;
 		joined[i] = false;
 		for (uint32_t k = 0; k < 2 && partner[i] == NO_PARTNER; k++) {
 			uint32_t child = reads[k] >= ops->first_scratch ? reads[k] - ops->first_scratch : NO_PARTNER;
-			if (child == NO_PARTNER || joined[child] || partner[child] != NO_PARTNER || uses[child] != 1)
+			if (child == NO_PARTNER || partner[child] != NO_PARTNER)
 				continue;
 			partner[i] = (uint16_t)child;
 			joined[child] = true;
@@ -44,23 +26,23 @@ static void find_partners(const tree_ops *ops, const tree_code *out, uint16_t *p
 	}
 }
 
-/* An operation without partner selects a plane from itself first. */
+/* An operation without partner selects a plane beside zeros first. */
 static tree_pair pair_of(const tree_ops *ops, uint32_t i, uint16_t partner)
 {
 	const tree_op *op = ops->ops + i;
 	uint16_t dst = (uint16_t)(ops->first_scratch + i);
 	if (partner == NO_PARTNER)
-		return (tree_pair){{SLOT_ZERO, op->a, op->a, op->mask, op->b}, dst, false};
+		return (tree_pair){{SLOT_ZERO, op->a, SLOT_ZERO, op->mask, op->b}, dst, false};
 	const tree_op *first = ops->ops + partner;
 	bool flip = op->a != ops->first_scratch + partner;
 	return (tree_pair){{first->mask, first->a, first->b, op->mask, flip ? op->a : op->b}, dst, flip};
 }
 
-static void join_pairs(const tree_ops *ops, const tree_code *out, tree_pairs *p)
+static void join_pairs(const tree_ops *ops, tree_pairs *p)
 {
 	uint16_t partner[MAX_OPS];
 	bool joined[MAX_OPS];
-	find_partners(ops, out, partner, joined);
+	find_partners(ops, partner, joined);
 	p->n = p->n_levels = 0;
 	for (uint32_t i = 0; i < ops->n; i++) {
 		if (joined[i])
@@ -98,45 +80,19 @@ static void sort_by_level(const tree_ops *ops, const tree_pairs *p, uint16_t *or
 		order[counts[level_of(ops, p, i)]++] = (uint16_t)i;
 }
 
-/* Position of the last pair that reads each result; results of the tree are read last of all. */
-static void find_last_uses(const tree_ops *ops, const tree_pairs *p, const tree_code *out, const uint16_t *order, uint16_t *last)
-{
-	memset(last, 0, ops->n * sizeof *last);
-	for (uint32_t i = 0; i < p->n; i++) {
-		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): an order of all n_pairs */
-		const uint16_t *reads = p->pairs[order[i]].reads;
-		for (uint32_t k = 0; k < 5; k++) {
-			if (reads[k] >= ops->first_scratch)
-				last[reads[k] - ops->first_scratch] = (uint16_t)i;
-		}
-	}
-	for (uint32_t k = 0; k < LONG_PLANES; k++) {
-		if (out->planes[k] >= ops->first_scratch)
-			last[out->planes[k] - ops->first_scratch] = UINT16_MAX;
-	}
-}
-
 /* Slots that are free again, oldest first, so that a slot rests long before it is written anew. */
 typedef struct slot_queue {
 	uint16_t slots[MAX_OPS + 1];
 	uint32_t head, tail;
 } slot_queue;
 
-/* The slot of each result that is read for the last time by the pair at position i. */
-static void free_slots(const tree_ops *ops, uint32_t i, const uint16_t *reads, const uint16_t *now, uint16_t *last, slot_queue *q)
+static void give_back(slot_queue *q, uint16_t slot)
 {
-	for (uint32_t k = 0; k < 5; k++) {
-		uint32_t result = reads[k] >= ops->first_scratch ? reads[k] - ops->first_scratch : UINT32_MAX;
-		if (result == UINT32_MAX || last[result] != i)
-			continue;
-		q->slots[q->tail] = now[k];
-		q->tail = (q->tail + 1) % (MAX_OPS + 1);
-		last[result] = UINT16_MAX; /* a pair may read it twice */
-	}
+	q->slots[q->tail] = slot;
+	q->tail = (q->tail + 1) % (MAX_OPS + 1);
 }
 
-static bool allocate_slots(const tree_ops *ops, const tree_pairs *p, tree_code *out, const uint16_t *order, uint16_t *last,
-	sl_vector *pairs)
+static bool allocate_slots(const tree_ops *ops, const tree_pairs *p, tree_code *out, const uint16_t *order, sl_vector *pairs)
 {
 	uint16_t slot_of[MAX_OPS];
 	slot_queue q = {.head = 0, .tail = 0};
@@ -145,11 +101,15 @@ static bool allocate_slots(const tree_ops *ops, const tree_pairs *p, tree_code *
 	if (!to)
 		return false;
 	for (uint32_t i = 0; i < p->n; i++) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): an order of all n pairs */
 		const tree_pair *pair = p->pairs + order[i];
 		uint16_t now[5];
-		for (uint32_t k = 0; k < 5; k++)
-			now[k] = pair->reads[k] < ops->first_scratch ? pair->reads[k] : slot_of[pair->reads[k] - ops->first_scratch];
-		free_slots(ops, i, pair->reads, now, last, &q);
+		for (uint32_t k = 0; k < 5; k++) {
+			bool is_result = pair->reads[k] >= ops->first_scratch;
+			now[k] = is_result ? slot_of[pair->reads[k] - ops->first_scratch] : pair->reads[k];
+			if (is_result)
+				give_back(&q, now[k]);
+		}
 		uint32_t slot = ops->first_scratch + n_slots;
 		if (q.head != q.tail) {
 			slot = q.slots[q.head];
@@ -172,9 +132,8 @@ static bool allocate_slots(const tree_ops *ops, const tree_pairs *p, tree_code *
 
 bool engine_schedule(const tree_ops *ops, tree_pairs *room, tree_code *out, sl_vector *pairs)
 {
-	uint16_t order[MAX_OPS], last[MAX_OPS];
-	join_pairs(ops, out, room);
+	uint16_t order[MAX_OPS];
+	join_pairs(ops, room);
 	sort_by_level(ops, room, order);
-	find_last_uses(ops, room, out, order, last);
-	return allocate_slots(ops, room, out, order, last, pairs);
+	return allocate_slots(ops, room, out, order, pairs);
 }
