@@ -210,9 +210,9 @@ static void lay_numbers(const tree_code *code, uint8_t *to)
 /* Few answers, where looking their number up first pays. */
 static bool number_answers(const planner *p, const tree_group *group, const tree_code *code, answer_numbers *numbers)
 {
-	const predicate_run *runs = (const predicate_run *)p->runs.data + group->first_run;
-	return !code->n_long && code->n_planes > FEW_PLANES && code->n_planes <= LEVELS && p->e->k->number_bytes &&
-		p->e->f->contract.sum == SCORE_F64 && p->e->f->leaf_width == 1 && engine_number_answers(p->e, runs, group->n_runs, code, numbers);
+	bool pays = !code->n_long && code->n_planes > FEW_PLANES && code->n_planes <= LEVELS && p->e->k->number_bytes &&
+		p->e->f->contract.sum == SCORE_F64 && p->e->f->leaf_width == 1 && group->n_runs;
+	return pays && engine_number_answers(p->e, (const predicate_run *)p->runs.data + group->first_run, group->n_runs, code, numbers);
 }
 
 /* Bits of leaf numbers that values are looked up by instead of codes of so many bits; 0: by codes. */
