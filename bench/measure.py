@@ -64,7 +64,7 @@ def take_turns(sides: list, n: int, batch: int, rounds: int, seconds: float, few
         for side in sides:
             mine = spent[side.name]
             if not mine or sum(mine) < (most if len(mine) < fewest else seconds) * 1e9:
-                if n < SHORT_PASS and (not mine or mine[-1] < SLOW_NS):
+                if n < SHORT_PASS and (mine[-1] if mine else side.time(batch, batch) * n / batch) < SLOW_NS:
                     side.time(n, batch)
                 mine.append(side.time(n, batch))
     return spent
@@ -98,6 +98,8 @@ class Contest:
             self.result["missing"]["Scoreline"] = f"importer missing: {error}"
             self.own = None
             return bool(self.sides)
+        if self.model.library != "sklearn":  # of which prepare.py made it
+            scoreline.convert(str(self.place.path)).save(self.compact)
         info = info_of(self.lib, self.own)
         self.result["info"] = info
         self.sides.insert(0, self.own)
@@ -151,16 +153,14 @@ class Contest:
             self.result["exact"].append({"side": f"Scoreline, {what}", **found})
 
     def latencies(self) -> None:
-        """Single rows, another one each time, in turns of 200 calls."""
+        """Single rows, another one each time, in turns of 200 calls; a slow side leaves when its seconds are used up."""
         sides = [side for side in self.sides if side.how == "C"]
-        turns, calls = (5, 100) if self.quick else (50, 200)
+        turns, calls, seconds = (5, 100, 0.3) if self.quick else (50, 200, 2)
         taken = {side.name: [] for side in sides}
-        began, limit = time.time(), 2 if self.quick else 12
         for turn in range(turns):
             for side in sides:
-                taken[side.name].append(side.calls(turn * calls, calls))
-            if time.time() - began > limit and turn >= 4:
-                break
+                if sum(ns.sum() for ns in taken[side.name]) < seconds * 1e9:
+                    taken[side.name].append(side.calls(turn * calls, calls))
         for name, parts in taken.items():
             ns = np.concatenate(parts)
             at = np.quantile(ns, np.linspace(0, 1, 201)[:-1])
@@ -179,7 +179,7 @@ class Contest:
             for regime in range(0, 12):
                 regime_name = (self.lib.scoreline_regime_name(regime) or b"").decode()
                 name = f"{isa_name.decode()} {regime_name if regime else 'auto'}"
-                side = peers.open_scoreline(self.lib, self.table, self.place, name, isa, regime)
+                side = self.open_own(name, isa, regime)
                 try:
                     side.time(1, 1)
                 except RuntimeError:
@@ -210,7 +210,7 @@ class Contest:
 
     def layouts(self) -> None:
         names = ("float rows", "double rows", "float columns", "Arrow columns with validity")
-        sides = [peers.open_scoreline(self.lib, self.table, self.place, name, layout=i) for i, name in enumerate(names)]
+        sides = [self.open_own(name, layout=i) for i, name in enumerate(names)]
         n = self.n_rows
         for side in sides:
             side.time(n, n)
@@ -219,8 +219,9 @@ class Contest:
         self.result["layouts"] = {name: summary(spent[name], n) for name in names}
 
     def threads(self) -> None:
-        n, passes = self.n_rows, 4
-        pair = [peers.open_scoreline(self.lib, self.table, self.place) for _ in range(2)]
+        n = self.n_rows
+        pair = [self.open_own() for _ in range(2)]
+        passes = max(1, round(0.2e9 / min(side.time(n, n) for side in pair)))
         one, two = [], []
         run = self.lib.contest_threads
         for _ in range(3 if self.quick else 9):
@@ -234,28 +235,35 @@ class Contest:
     def memory(self) -> None:
         path = self.build / "memory-rows.f32"
         self.table.f32[:20_000].tofile(path)
-        model = self.place.folder / "model.slm"
-        if self.model.library != "sklearn":  # importing would leave its traces in what is resident
-            scoreline.convert(str(self.place.path)).save(model)
         self.result["memory"] = [
-            json.loads(subprocess.run([self.build / "memory", model, path, str(self.model.n_features), str(n)], check=True,
+            json.loads(subprocess.run([self.build / "memory", self.compact, path, str(self.model.n_features), str(n)], check=True,
                                       capture_output=True, text=True).stdout) for n in (1, 2)]
         path.unlink()
 
+    @property
+    def compact(self) -> pathlib.Path:
+        return self.place.folder / "model.slm"
+
+    def open_own(self, name="Scoreline", isa=0, regime=0, layout=0):
+        """From the compact file: importing a large forest some twenty times takes longer than what is measured."""
+        return peers.open_scoreline(self.lib, self.table, self.place, name, isa, regime, layout, self.compact)
+
     def run(self) -> dict:
+        began = time.time()
         if not self.open():
             return self.result
-        self.judge()
+        Progress.say(f"{self.model.title}: opened after {time.time() - began:.1f} s")
+        self.take(self.judge)
+        self.take(self.race)
         if any(side.name == "Scoreline" for side in self.sides):
-            self.race()
-            self.latencies()
-            self.variants()
-            self.layouts()
-            self.threads()
-            self.memory()
-        else:
-            self.race()
+            for part in (self.latencies, self.variants, self.layouts, self.threads, self.memory):
+                self.take(part)
         return self.result
+
+    def take(self, part) -> None:
+        began = time.time()
+        part()
+        Progress.say(f"{self.model.title}: {part.__name__} took {time.time() - began:.1f} s")
 
 
 def info_of(lib, side) -> dict:
