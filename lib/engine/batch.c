@@ -10,10 +10,8 @@
  * wait for them when the block begins. */
 typedef struct rows_ahead {
 	const char *at;
-	size_t lines, step;      /* cache lines; after so many trees, step of them */
-	const input_view *view;  /* with columns: their lines come one column after the other */
-	row_range rows;
-	uint32_t next;           /* feature */
+	size_t lines, step;   /* cache lines; after so many trees, step of them */
+	column_lines columns; /* instead, if there is a view */
 } rows_ahead;
 
 #define MOST_LINES_AHEAD 4096u /* 256 KB: more would drive the model out of the second-level cache */
@@ -190,31 +188,15 @@ static void run_levels(const engine *e, const workspace *w, uint32_t first, uint
 			w->sums);
 }
 
-/* The rows' lines in the next column of dense values. */
-static bool next_column(const engine *e, rows_ahead *ahead)
-{
-	while (ahead->view && ahead->next < e->n_used_inputs) {
-		const uint32_t feature = e->used_features[ahead->next++];
-		const char *narrow = input_dense(ahead->view, feature, SCORE_F32, ahead->rows.first);
-		ahead->at = narrow ? narrow : input_dense(ahead->view, feature, SCORE_F64, ahead->rows.first);
-		ahead->lines = ahead->rows.n * (narrow ? sizeof(float) : sizeof(double)) / SL_CACHE_LINE;
-		if (ahead->at)
-			return true;
-	}
-	ahead->lines = 0;
-	return false;
-}
-
 static void find_ahead(const engine *e, const engine_call *call, row_range rows, rows_ahead *ahead)
 {
 	const input_view *view = call->view;
 	size_t bytes = rows.n * (size_t)view->row_stride, times = (call->tree_end - call->tree_begin) / SUM_TREES + 1;
-	size_t column_lines = rows.n * (size_t)e->n_used_inputs * sizeof(float) / SL_CACHE_LINE;
+	size_t of_columns = rows.n * (size_t)e->n_used_inputs * (view->all_f32 ? sizeof(float) : sizeof(double)) / SL_CACHE_LINE;
 	*ahead = (rows_ahead){.at = NULL};
-	if (view->columns && column_lines <= MOST_LINES_AHEAD) {
-		ahead->view = view;
-		ahead->rows = rows;
-		ahead->step = column_lines / times + 1;
+	if (view->columns && rows.n && of_columns <= MOST_LINES_AHEAD) {
+		ahead->columns = (column_lines){.view = view, .rows = rows};
+		ahead->step = of_columns / times + 1;
 	}
 	/* Not where rows are far apart, or not rows. */
 	if (!view->data || view->row_stride <= 0 || (size_t)view->row_stride > 8 * (size_t)e->f->n_features ||
@@ -227,13 +209,15 @@ static void find_ahead(const engine *e, const engine_call *call, row_range rows,
 
 static void fetch_ahead(const engine *e, rows_ahead *ahead)
 {
-	for (size_t left = ahead->step, n; left && (ahead->lines || next_column(e, ahead)); left -= n) {
-		n = ahead->lines < left ? ahead->lines : left;
-		for (size_t i = 0; i < n; i++)
-			__builtin_prefetch(ahead->at + i * SL_CACHE_LINE, 0, 2);
-		ahead->at += n * SL_CACHE_LINE;
-		ahead->lines -= n;
+	size_t n = ahead->lines < ahead->step ? ahead->lines : ahead->step;
+	if (ahead->columns.view) {
+		engine_fetch_columns(e, &ahead->columns, ahead->step);
+		return;
 	}
+	for (size_t i = 0; i < n; i++)
+		__builtin_prefetch(ahead->at + i * SL_CACHE_LINE, 0, 2);
+	ahead->at += n * SL_CACHE_LINE;
+	ahead->lines -= n;
 }
 
 /* The same trees in a whole block, whose predicates are planes. */

@@ -7,14 +7,28 @@
 #include "parts.h"
 
 #define ROW_TILE 16u /* features transposed together */
+#define LINES_AHEAD 128u /* of columns that are asked for before the first one is binned */
 #define FAR_ROWS 512  /* bytes from row to row: a block of them is more than the batch regime asks for ahead */
 
-/* Values of one feature of a run: exactly one of the two is set. */
+/* Values of one feature of a run, at most BLOCK_ROWS: exactly one of the two is set. */
 typedef struct values {
 	const float *narrow;
 	const double *wide;
 	size_t n;
+	bool marked; /* some are missing whatever the value that stands there */
+	uint64_t missing[BLOCK_ROWS / 64]; /* these, if so */
 } values;
+
+/* None marked; the words of marks are left as they are. */
+static values dense_values(const float *narrow, const double *wide, size_t n)
+{
+	values v;
+	v.narrow = narrow;
+	v.wide = wide;
+	v.n = n;
+	v.marked = false;
+	return v;
+}
 
 static double value_at(const values *v, size_t i)
 {
@@ -62,41 +76,42 @@ static void bin_feature(const engine *e, uint32_t used, const values *v, void *c
 
 /* ---- a block, column by column ---------------------------------------------------------------------------- */
 
-/* Columns of floats that lie densely in the caller's memory, none of them missing by a bitmap, are binned where they are. */
-static const float *in_place(const input_view *view, uint32_t feature, int64_t first, size_t n)
+/* Values that lie densely in the caller's memory are binned where they are. Those that a bitmap marks as missing get their codes
+ * afterwards, unless a column of the feature looks at more than whether a value is NaN. */
+static bool in_place(const engine *e, const input_view *view, uint32_t used, row_range rows, bool narrow, values *v)
 {
-	return view->columns ? input_dense_valid(view, feature, SCORE_F32, first, n) : NULL;
-}
-
-static values derive(const engine *e, const input_view *view, uint32_t column, row_range rows, void *tile)
-{
-	values v = {NULL, NULL, rows.n};
-	if (engine_derives_narrow(e)) {
-		input_derive_f32(e->f, view, column, rows.first, rows.n, tile);
-		v.narrow = tile;
-	} else {
-		input_derive_f64(e->f, view, column, rows.first, rows.n, tile);
-		v.wide = tile;
+	uint32_t feature = e->used_features[used];
+	const void *from = view->columns ? input_dense(view, feature, narrow ? SCORE_F32 : SCORE_F64, rows.first) : NULL;
+	if (!from)
+		return false;
+	const score_column *column = view->columns + input_column(view, feature);
+	v->marked = column->validity && input_missing_words(column->validity, column->offset + rows.first, rows.n, v->missing);
+	for (uint32_t c = e->first_column[used]; v->marked && c < e->first_column[used + 1]; c++) {
+		if (e->columns[c].is_category || e->columns[c].zero_is_missing)
+			return false;
 	}
-	return v;
+	if (narrow)
+		v->narrow = from;
+	else
+		v->wide = from;
+	return true;
 }
 
-static values fetch(const engine *e, const input_view *view, uint32_t feature, row_range rows, void *tile)
+static values fetch(const engine *e, const input_view *view, uint32_t used, row_range rows, void *tile)
 {
-	values v = {NULL, NULL, rows.n};
-	if (feature >= e->f->n_features)
-		return derive(e, view, feature, rows, tile);
-	if (forest_is_hashed(e->f, feature)) {
+	uint32_t feature = e->used_features[used];
+	bool is_input = feature < e->f->n_features, is_hashed = is_input && forest_is_hashed(e->f, feature);
+	bool narrow = is_input ? !is_hashed && engine_uses_narrow(e, view) : engine_derives_narrow(e);
+	values v = dense_values(NULL, NULL, rows.n);
+	if (is_input && !is_hashed && in_place(e, view, used, rows, narrow, &v))
+		return v;
+	if (is_hashed)
 		input_fetch_hashed(view, feature, rows.first, rows.n, tile);
-		v.wide = tile;
-	} else if (!engine_uses_narrow(e, view)) {
-		input_fetch_f64(view, feature, rows.first, rows.n, tile);
-		v.wide = tile;
-	} else if (!(v.narrow = in_place(view, feature, rows.first, rows.n))) {
-		input_fetch_f32(view, feature, rows.first, rows.n, tile);
-		v.narrow = tile;
-	}
-	return v;
+	else if (narrow)
+		input_column_f32(e->f, view, feature, rows.first, rows.n, tile);
+	else
+		input_column_f64(e->f, view, feature, rows.first, rows.n, tile);
+	return dense_values(narrow ? tile : NULL, narrow ? NULL : tile, rows.n);
 }
 
 /* 1 if features [feature, feature + 16) are adjacent floats of a row-major input. */
@@ -147,9 +162,9 @@ static uint32_t bin_tile(const engine *e, const input_view *view, row_range rows
 	if (end < e->n_used_inputs && view->row_stride >= FAR_ROWS)
 		next = tile_at(view, rows, tile_column(e, end));
 	for (uint32_t u = used; u < end; u++) {
-		values v = {tile + (size_t)(e->used_features[u] - feature) * tile_rows, NULL, rows.n};
+		values v = dense_values(tile + (size_t)(e->used_features[u] - feature) * tile_rows, NULL, rows.n);
 		if (forest_is_hashed(e->f, e->used_features[u])) /* beside the transposed floats */
-			v = fetch(e, view, e->used_features[u], rows, tile + ROW_TILE * tile_rows);
+			v = fetch(e, view, u, rows, tile + ROW_TILE * tile_rows);
 		if (next)
 			fetch_tile(view, next, rows.n, u - used, end - used);
 		bin_feature(e, u, &v, codes, stride);
@@ -175,31 +190,65 @@ static void bin_sparse(const engine *e, const input_view *view, row_range rows, 
 			input_csr_tile_f64(view, rows.first, rows.n, feature, n, cursors, tile, TILE_ROWS);
 		for (uint32_t i = u; i < end; i++) {
 			size_t at = (size_t)(e->used_features[i] - feature) * TILE_ROWS;
-			values v = {narrow ? (const float *)tile + at : NULL, narrow ? NULL : (const double *)tile + at, rows.n};
+			values v = dense_values(narrow ? (const float *)tile + at : NULL, narrow ? NULL : (const double *)tile + at, rows.n);
 			bin_feature(e, i, &v, codes, BLOCK_ROWS);
 		}
 		pad_codes(e, e->first_column[u], e->first_column[end], rows.n, padded, codes);
 	}
 }
 
-/* Each column's bitmap of a block is a line or two far from all others: ask for them together. */
-static void fetch_bitmaps(const engine *e, const input_view *view, row_range rows)
+static size_t lines_of(const score_column *c, row_range rows)
 {
-	for (uint32_t u = 0; u < e->n_used_inputs; u++) {
-		const score_column *c = view->columns + input_column(view, e->used_features[u]);
-		if (!c->validity)
+	return (rows.n * input_dense_bytes(c) + SL_CACHE_LINE - 1) / SL_CACHE_LINE;
+}
+
+/* Go on to the next column of dense values, and ask for its bitmap, which is a line or two. */
+static bool next_lines(const engine *e, column_lines *ahead)
+{
+	while (ahead->next < e->n_used_inputs) {
+		const score_column *c = ahead->view->columns + input_column(ahead->view, e->used_features[ahead->next++]);
+		size_t size = input_dense_bytes(c);
+		if (c->validity) {
+			int64_t first = c->offset + ahead->rows.first;
+			__builtin_prefetch(c->validity + first / 8, 0, 2);
+			__builtin_prefetch(c->validity + (first + (int64_t)ahead->rows.n - 1) / 8, 0, 2);
+		}
+		if (!size)
 			continue;
-		__builtin_prefetch(c->validity + (c->offset + rows.first) / 8);
-		__builtin_prefetch(c->validity + (c->offset + rows.first + (int64_t)rows.n - 1) / 8);
+		ahead->at = (const char *)c->values + (c->offset + ahead->rows.first) * (int64_t)size;
+		ahead->lines = lines_of(c, ahead->rows);
+		__builtin_prefetch(ahead->at + ahead->rows.n * size - 1, 0, 2); /* the last line, wherever lines begin */
+		return true;
+	}
+	return false;
+}
+
+void engine_fetch_columns(const engine *e, column_lines *ahead, size_t n_lines)
+{
+	for (size_t n; n_lines; n_lines -= n) {
+		if (!ahead->lines && !next_lines(e, ahead))
+			return;
+		n = ahead->lines < n_lines ? ahead->lines : n_lines;
+		for (size_t i = 0; i < n; i++)
+			__builtin_prefetch(ahead->at + i * SL_CACHE_LINE, 0, 2);
+		ahead->at += n * SL_CACHE_LINE;
+		ahead->lines -= n;
 	}
 }
 
-/* Each column begins somewhere else, which the processor does not foresee: ask for the next one's values, if they are floats. */
-static void fetch_column(const input_view *view, uint32_t feature, row_range rows)
+static column_lines start_lines(const engine *e, const input_view *view, row_range rows)
 {
-	const char *from = input_dense(view, feature, SCORE_F32, rows.first);
-	for (size_t i = 0; from && i < rows.n * sizeof(float); i += SL_CACHE_LINE)
-		__builtin_prefetch(from + i);
+	column_lines ahead = {.view = view->columns ? view : NULL, .rows = rows};
+	if (ahead.view)
+		engine_fetch_columns(e, &ahead, LINES_AHEAD);
+	return ahead;
+}
+
+/* As many more as the used feature that is binned next has. */
+static void follow_lines(const engine *e, uint32_t used, column_lines *ahead)
+{
+	if (ahead->view && used < e->n_used_inputs)
+		engine_fetch_columns(e, ahead, lines_of(ahead->view->columns + input_column(ahead->view, e->used_features[used]), ahead->rows));
 }
 
 void engine_bin_columns(const engine *e, const input_view *view, row_range rows, size_t padded, void *tile, void *codes)
@@ -214,16 +263,14 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 		bin_sparse(e, view, rows, padded, tile, codes);
 		u = e->n_used_inputs;
 	}
-	if (view->columns)
-		fetch_bitmaps(e, view, rows);
+	column_lines ahead = start_lines(e, view, rows);
 	while (u < e->n_used_features) {
 		uint32_t first = u;
+		follow_lines(e, u, &ahead);
 		if (tiles && u < e->n_used_inputs) {
 			u += bin_tile(e, view, rows, u, tile, TILE_ROWS, codes, BLOCK_ROWS);
 		} else {
-			values v = fetch(e, view, e->used_features[u], rows, tile);
-			if (view->columns && u + 1 < e->n_used_inputs)
-				fetch_column(view, e->used_features[u + 1], rows);
+			values v = fetch(e, view, u, rows, tile);
 			bin_feature(e, u++, &v, codes, BLOCK_ROWS);
 		}
 		pad_codes(e, e->first_column[first], e->first_column[u], rows.n, padded, codes);
@@ -232,7 +279,7 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 
 void engine_bin_used(const engine *e, const input_view *view, row_range rows, uint32_t used, void *tile, void *codes)
 {
-	values v = fetch(e, view, e->used_features[used], rows, tile);
+	values v = fetch(e, view, used, rows, tile);
 	bin_feature(e, used, &v, codes, BLOCK_ROWS);
 }
 
@@ -245,11 +292,13 @@ void engine_bin_run(const engine *e, const input_view *view, row_range rows, voi
 {
 	_Alignas(64) float tile[ROW_TILE * RUN_TILE_ROWS + 2 * RUN_ROWS]; /* and a column of doubles behind it */
 	bool tiles = e->f->n_features >= ROW_TILE && can_transpose(e, view, 0);
+	column_lines ahead = start_lines(e, view, rows);
 	for (uint32_t u = 0; u < e->n_used_features;) {
+		follow_lines(e, u, &ahead);
 		if (tiles && u < e->n_used_inputs) {
 			u += bin_tile(e, view, rows, u, tile, RUN_TILE_ROWS, codes, stride);
 		} else {
-			values v = fetch(e, view, e->used_features[u], rows, tile);
+			values v = fetch(e, view, u, rows, tile);
 			bin_feature(e, u++, &v, codes, stride);
 		}
 	}
@@ -284,7 +333,7 @@ static void bin_any_row(const engine *e, const input_view *view, int64_t row, vo
 			float narrow;
 			double wide;
 		} x;
-		values v = fetch(e, view, e->used_features[u], (row_range){row, 1}, &x);
+		values v = fetch(e, view, u, (row_range){row, 1}, &x);
 		bin_one(e, u, &v, codes);
 	}
 }
@@ -297,7 +346,7 @@ void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *
 		return;
 	}
 	if (e->k->rank_f32 && e->code_bytes == 1 && !e->walk.has_sets) {
-		engine_bin_row8(e, view, row, codes);
+		engine_bin_rows8(e, view, (row_range){row, 1}, codes, 0);
 		return;
 	}
 	if (e->n_used_inputs < e->n_used_features || e->f->contract.category_rule == SCORE_CATEGORY_HASH) {
@@ -307,14 +356,11 @@ void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *
 	for (uint32_t u = 0; u < e->n_used_features; u++) {
 		float x32;
 		double x64;
-		values v = {NULL, NULL, 1};
-		if (narrow) {
+		values v = dense_values(narrow ? &x32 : NULL, narrow ? NULL : &x64, 1);
+		if (narrow)
 			input_fetch_f32(view, e->used_features[u], row, 1, &x32);
-			v.narrow = &x32;
-		} else {
+		else
 			input_fetch_f64(view, e->used_features[u], row, 1, &x64);
-			v.wide = &x64;
-		}
 		bin_one(e, u, &v, codes);
 	}
 }

@@ -1,14 +1,16 @@
 /*
- * One row as byte codes, for models without categories: all features are ranked together.
+ * Single rows as byte codes, for models without categories: all features are ranked together.
  *
  * The same codes as engine_bin_row() gives, sooner: values are fetched in one go, if they are not read where they lie, and the kernels rank
- * a run of features without a call for each.
+ * a run of features without a call for each. Of columns, some rows' values are brought together, as rows would have them.
  */
 #include "parts.h"
 
-#define RUN 64u /* features at a time */
+#define RUN_F32 64u /* features at a time */
+#define RUN_F64 32u
+#define GATHERED 8u /* rows of columns whose values are brought together */
 
-/* Values of used features [first, first + n), n at most RUN: all inputs, or all derived columns. */
+/* Values of used features [first, first + n), n at most RUN_F32: all inputs, or all derived columns. */
 static void fetch_f32(const engine *e, const input_view *view, int64_t row, uint32_t first, uint32_t n, float *x)
 {
 	const uint32_t *feature = e->used_features + first;
@@ -52,58 +54,70 @@ static void put_columns(const engine *e, uint32_t used, double x, uint8_t rank, 
 	}
 }
 
-static bool some_nan_f32(const float *x, uint32_t n)
+#define VALUE float
+#define NAME(name) name##_f32
+#define RUN RUN_F32
+#define DTYPE SCORE_F32
+#define FETCH input_column_f32
+#include "bin_row_template.h"
+#define VALUE double
+#define NAME(name) name##_f64
+#define RUN RUN_F64
+#define DTYPE SCORE_F64
+#define FETCH input_column_f64
+#include "bin_row_template.h"
+
+/* Used features [first, end) of rows that are not columns. */
+static void bin_narrow(const engine *e, const input_view *view, int64_t row, uint32_t first, uint32_t end, uint8_t *codes)
 {
-	bool some = false;
-	for (uint32_t i = 0; i < n; i++)
-		some |= x[i] != x[i];
-	return some;
+	for (uint32_t u = first; u < end; u += RUN_F32) {
+		uint32_t n = end - u < RUN_F32 ? end - u : RUN_F32;
+		float room[RUN_F32];
+		const float *adjacent = adjacent_f32(e, view, row, u, n);
+		if (!adjacent)
+			fetch_f32(e, view, row, u, n, room);
+		rank_f32(e, u, n, adjacent ? adjacent : room, codes);
+	}
 }
 
-static bool some_nan_f64(const double *x, uint32_t n)
+static void bin_wide(const engine *e, const input_view *view, int64_t row, uint32_t first, uint32_t end, uint8_t *codes)
 {
-	bool some = false;
-	for (uint32_t i = 0; i < n; i++)
-		some |= x[i] != x[i];
-	return some;
+	for (uint32_t u = first; u < end; u += RUN_F64) {
+		uint32_t n = end - u < RUN_F64 ? end - u : RUN_F64;
+		double room[RUN_F64];
+		fetch_f64(e, view, row, u, n, room);
+		rank_f64(e, u, n, room, codes);
+	}
 }
 
-/* Used features [first, end). Where each has one column, ranks are its codes unless values are missing. */
-static ALWAYS_INLINE void bin_some(const engine *e, const input_view *view, int64_t row, uint32_t first, uint32_t end, bool narrow,
-	uint8_t *codes)
+/* Used features [first, end) of up to GATHERED rows, which are one unless they are columns. */
+static void bin_some(const engine *e, const input_view *view, row_range rows, uint32_t first, uint32_t end, bool narrow, uint8_t *codes,
+	size_t stride)
 {
-	for (uint32_t u = first; u < end; u += RUN) {
-		uint32_t n = end - u < RUN ? end - u : RUN;
-		float room32[RUN];
-		double x64[RUN];
-		uint8_t room[RUN], *ranks = e->plain_columns ? codes + u : room;
-		const float *x32 = room32;
-		bool missing;
-		if (narrow) {
-			const float *adjacent = adjacent_f32(e, view, row, u, n);
-			if (adjacent)
-				x32 = adjacent;
-			else
-				fetch_f32(e, view, row, u, n, room32);
-			e->k->rank_f32(e->bins + u, x32, n, ranks);
-			missing = some_nan_f32(x32, n);
-		} else {
-			fetch_f64(e, view, row, u, n, x64);
-			e->k->rank_f64(e->bins + u, x64, n, ranks);
-			missing = some_nan_f64(x64, n);
+	if (view->columns && narrow)
+		bin_gathered_f32(e, view, rows, first, end, codes, stride);
+	else if (view->columns)
+		bin_gathered_f64(e, view, rows, first, end, codes, stride);
+	else if (narrow)
+		bin_narrow(e, view, rows.first, first, end, codes);
+	else
+		bin_wide(e, view, rows.first, first, end, codes);
+}
+
+void engine_bin_rows8(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
+{
+	for (size_t done = 0, n; done < rows.n; done += n) {
+		row_range some = {rows.first + (int64_t)done, 1};
+		uint8_t *to = codes + done * stride;
+		if (view->columns)
+			some.n = rows.n - done < GATHERED ? rows.n - done : GATHERED;
+		n = some.n;
+		if (view->codes) {
+			engine_copy_row(e, view, some.first, to);
+			continue;
 		}
-		for (uint32_t i = 0; i < n && (missing || !e->plain_columns); i++)
-			put_columns(e, u + i, narrow ? (double)x32[i] : x64[i], ranks[i], codes);
+		bin_some(e, view, some, 0, e->n_used_inputs, engine_uses_narrow(e, view), to, stride);
+		if (e->n_used_inputs < e->n_used_features)
+			bin_some(e, view, some, e->n_used_inputs, e->n_used_features, engine_derives_narrow(e), to, stride);
 	}
-}
-
-void engine_bin_row8(const engine *e, const input_view *view, int64_t row, uint8_t *codes)
-{
-	if (view->codes) {
-		engine_copy_row(e, view, row, codes);
-		return;
-	}
-	bin_some(e, view, row, 0, e->n_used_inputs, engine_uses_narrow(e, view), codes);
-	if (e->n_used_inputs < e->n_used_features)
-		bin_some(e, view, row, e->n_used_inputs, e->n_used_features, engine_derives_narrow(e), codes);
 }

@@ -29,6 +29,20 @@ static void CODE_NAME(place_missing)(const engine *e, const code_column *column,
 	}
 }
 
+/* The codes of values that are marked as missing. */
+static void CODE_NAME(mark_missing)(const engine *e, const code_column *column, const values *v, CODE *codes)
+{
+	const bool high = column->missing == MISSING_HIGH;
+	if (sizeof(CODE) == 1 && e->k->mark_u8) {
+		e->k->mark_u8(v->missing, v->n, high, (uint8_t *)codes);
+		return;
+	}
+	for (size_t i = 0; i < v->n; i += 64) {
+		for (uint64_t missing = v->missing[i / 64]; missing; missing &= missing - 1)
+			codes[i + input_lowest_bit(missing)] = high ? (CODE)-1 : 0;
+	}
+}
+
 /* Column c starts at codes + c * stride. A feature's numeric columns come before its category column; the first of them is the base
  * column until the others are made. */
 static inline void CODE_NAME(bin_strided)(const engine *e, uint32_t used, const values *v, CODE *codes, size_t stride)
@@ -43,6 +57,8 @@ static inline void CODE_NAME(bin_strided)(const engine *e, uint32_t used, const 
 		CODE *to = codes + c * stride;
 		if (!column->is_category) {
 			CODE_NAME(place_missing)(e, column, v, may_be_missing, ranks, to);
+			if (v->marked)
+				CODE_NAME(mark_missing)(e, column, v, to);
 			continue;
 		}
 		for (size_t i = 0; i < v->n; i++)

@@ -349,6 +349,9 @@ struct kernels {
 	void (*lift_f32[3])(const float *x, size_t n, const void *from, void *to);
 	void (*lift_f64[3])(const double *x, size_t n, const void *from, void *to);
 
+	/* Bit k of missing[i]: byte code 64 * i + k, of n, becomes the highest, or 0. NULL: plain C does as well. */
+	void (*mark_u8)(const uint64_t *missing, size_t n, bool high, uint8_t *codes);
+
 	/* Rows of 16 adjacent floats → 16 columns, `stride` floats apart. They and the stride are aligned to 64 bytes. */
 	void (*transpose16)(const char *rows, int64_t row_stride, size_t n, float *columns, size_t stride);
 

@@ -63,6 +63,7 @@ const kernels engine_kernels_avx512 = {
 	.bin_f64 = {bin_f64_avx512, bin_f64_u16_avx512, bin_f64_u32_avx512},
 	.lift_f32 = {lift_f32_avx512, lift_f32_u16_avx512, lift_f32_u32_avx512},
 	.lift_f64 = {lift_f64_avx512, lift_f64_u16_avx512, lift_f64_u32_avx512},
+	.mark_u8 = mark_u8_avx512,
 	.transpose16 = transpose16_avx512,
 	.linear_f32 = linear_f32_avx512,
 	.linear_mixed = linear_mixed_avx512,

@@ -210,6 +210,18 @@ void engine_hash_bins(engine *e);
 void engine_bin_columns(const engine *e, const input_view *view, row_range rows, size_t padded, void *tile, void *codes);
 /* The same for the columns of one used feature alone, unpadded; not for rows that are codes already. */
 void engine_bin_used(const engine *e, const input_view *view, row_range rows, uint32_t used, void *tile, void *codes);
+/* The cache lines of some rows in a view's columns, one column after the other, that are still to be asked for. */
+typedef struct column_lines {
+	const input_view *view; /* of columns */
+	row_range rows;
+	uint32_t next;          /* used feature */
+	const char *at;
+	size_t lines;           /* of the one before */
+} column_lines;
+
+/* Ask for so many more of them, into the second-level cache: the first one has room for few requests at once, and what is to be binned
+ * meanwhile would wait for its own lines behind them. */
+void engine_fetch_columns(const engine *e, column_lines *ahead, size_t n_lines);
 /* Bytes of `tile`. */
 #define BIN_TILE_BYTES ((size_t)16 * TILE_ROWS * sizeof(double))
 
@@ -232,8 +244,8 @@ static inline bool engine_is_missing(const code_column *column, double x)
 
 /* Codes of one row, one after the other. */
 void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *codes);
-/* The same for byte codes of a model without categories, by kernels that have the row regime. */
-void engine_bin_row8(const engine *e, const input_view *view, int64_t row, uint8_t *codes);
+/* The same for some rows, `stride` codes apart, of byte codes of a model without categories, by kernels that have the row regime. */
+void engine_bin_rows8(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride);
 
 /* Codes of a few rows, at most 64, that are values: column c starts at codes + c * stride codes. */
 void engine_bin_run(const engine *e, const input_view *view, row_range rows, void *codes, size_t stride);

@@ -151,7 +151,7 @@ static void leaves_of_rows(const engine *e, const engine_call *call, row_range r
 	size_t width = engine_output_width(e, call->output, call->tree_end - call->tree_begin);
 	for (size_t r = 0; r < rows.n; r++) {
 		int64_t row = rows.first + (int64_t)r;
-		engine_bin_row8(e, call->view, row, codes);
+		engine_bin_rows8(e, call->view, (row_range){row, 1}, codes, ROW_COLUMNS);
 		list_leaves(e, call, codes, engine_row_out(call, row, width));
 	}
 }
@@ -163,7 +163,7 @@ void engine_rows_stages(const engine *e, const engine_call *call, const engine_s
 	for (int64_t row = 0; row < call->view->n_rows; row++) {
 		uint32_t at[1][ROW_MOST], portion = UINT32_MAX;
 		bool wanted = true;
-		engine_bin_row8(e, call->view, row, codes);
+		engine_bin_rows8(e, call->view, (row_range){row, 1}, codes, ROW_COLUMNS);
 		engine_start_sums(e->f, room);
 		for (uint32_t t = call->tree_begin, end; t < call->tree_end && wanted; t = end) {
 			uint32_t into = (t - call->tree_begin) % stages->step, stop = (t / ROW_TREES + 1) * ROW_TREES;
@@ -187,10 +187,10 @@ static void score_run(const engine *e, const engine_call *call, row_range rows, 
 {
 	size_t width = engine_output_width(e, call->output, 0), n_outputs = e->f->contract.n_outputs;
 	double *sums[SCRATCH_ROWS];
+	engine_bin_rows8(e, call->view, rows, codes, ROW_COLUMNS);
 	for (size_t r = 0; r < rows.n; r++) {
 		int64_t row = rows.first + (int64_t)r;
 		sums[r] = width >= n_outputs ? engine_row_out(call, row, width) : few + r * n_outputs;
-		engine_bin_row8(e, call->view, row, codes + r * ROW_COLUMNS);
 		engine_start_sums(e->f, sums[r]);
 	}
 	sum_rows(e, call, codes, rows.n, sums);

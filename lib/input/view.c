@@ -28,6 +28,12 @@ static size_t dtype_size(score_dtype t)
 	}
 }
 
+size_t input_dense_bytes(const score_column *c)
+{
+	size_t size = dtype_size(c->dtype);
+	return c->stride_bytes == 0 || c->stride_bytes == (int64_t)size ? size : 0;
+}
+
 static bool misaligned(const void *p, int64_t stride, size_t size)
 {
 	return ((uintptr_t)p | (uintptr_t)stride) & (size - 1);
@@ -148,18 +154,6 @@ static uint64_t missing_word(const uint8_t *validity, int64_t element, size_t le
 	return ~word & (bits == 64 ? UINT64_MAX : ((uint64_t)1 << bits) - 1);
 }
 
-static uint32_t lowest_bit(uint64_t word)
-{
-#if defined(__GNUC__)
-	return (uint32_t)__builtin_ctzll(word);
-#else
-	uint32_t bit = 0;
-	while (!(word >> bit & 1))
-		bit++;
-	return bit;
-#endif
-}
-
 bool input_all_valid(const uint8_t *validity, int64_t element, size_t n)
 {
 	size_t head = (size_t)(-element & 7);
@@ -172,6 +166,16 @@ bool input_all_valid(const uint8_t *validity, int64_t element, size_t n)
 			return false;
 	}
 	return n == 0 || !missing_word(from, 0, n);
+}
+
+bool input_missing_words(const uint8_t *validity, int64_t element, size_t n, uint64_t *words)
+{
+	uint64_t any = 0;
+	for (size_t i = 0; i < n; i += 64) {
+		words[i / 64] = missing_word(validity, element + (int64_t)i, n - i);
+		any |= words[i / 64];
+	}
+	return any != 0;
 }
 
 /* A half as a float, exactly. */

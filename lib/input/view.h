@@ -54,6 +54,21 @@ void input_fetch_f64(const input_view *view, uint32_t feature, int64_t first, si
 
 /* Whether a bitmap marks none of the n elements from `element` on as missing. */
 bool input_all_valid(const uint8_t *validity, int64_t element, size_t n);
+/* Bit k of words[i]: the bitmap marks element + 64 * i + k, of n, as missing. Whether there is one. */
+bool input_missing_words(const uint8_t *validity, int64_t element, size_t n, uint64_t *words);
+
+/* Number of the lowest bit that is set; one is. */
+static inline uint32_t input_lowest_bit(uint64_t word)
+{
+#if defined(__GNUC__)
+	return (uint32_t)__builtin_ctzll(word);
+#else
+	uint32_t bit = 0;
+	while (!(word >> bit & 1))
+		bit++;
+	return bit;
+#endif
+}
 
 /* Values of a feature whose categories are known by their hash: as doubles, but integers that a double cannot hold
  * as hash + 0.5. */
@@ -93,6 +108,9 @@ static inline uint32_t input_column(const input_view *view, uint32_t feature)
 {
 	return view->column_of_feature ? view->column_of_feature[feature] : feature;
 }
+
+/* Bytes of a value of a column whose numbers lie side by side, else 0. */
+size_t input_dense_bytes(const score_column *c);
 
 /* Where a column's values from row `first` on lie, if they are of this type, F32 or F64, and side by side; a bitmap may say that some
  * are missing. Else NULL. */

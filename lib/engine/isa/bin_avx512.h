@@ -400,3 +400,15 @@ static void lift_f64_avx512(const double *x, size_t n, const void *from, void *t
 	for (; i < n; i++)
 		lifted[i] = x[i] != x[i] ? UINT8_MAX : codes[i];
 }
+
+static void mark_u8_avx512(const uint64_t *missing, size_t n, bool high, uint8_t *codes)
+{
+	const __m512i at = _mm512_set1_epi8(high ? -1 : 0);
+	size_t i = 0;
+	for (; i + 64 <= n; i += 64) {
+		__m512i code = _mm512_loadu_si512((const void *)(codes + i));
+		_mm512_storeu_si512((void *)(codes + i), _mm512_mask_mov_epi8(code, missing[i / 64], at));
+	}
+	if (i < n)
+		_mm512_mask_storeu_epi8((void *)(codes + i), missing[i / 64] & first_lanes(n - i), at);
+}
