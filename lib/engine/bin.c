@@ -9,6 +9,7 @@
 #define ROW_TILE 16u /* features transposed together */
 #define LINES_AHEAD 128u /* of columns that are asked for before the first one is binned */
 #define FAR_ROWS 512  /* bytes from row to row: a block of them is more than the batch regime asks for ahead */
+#define MEMO_SLOTS 16u
 
 /* Values of one feature of a run, at most BLOCK_ROWS: exactly one of the two is set. */
 typedef struct values {
@@ -95,6 +96,27 @@ static bool in_place(const engine *e, const input_view *view, uint32_t used, row
 	else
 		v->wide = from;
 	return true;
+}
+
+/* All derived columns of a few rows after the other, as they share hashes. The tile is room for those, too. */
+static void bin_derived(const engine *e, const input_view *view, row_range rows, char *tile, size_t tile_bytes, char *codes,
+	size_t stride)
+{
+	double *wide = (double *)(void *)tile;
+	float *narrow = (float *)(void *)(tile + INPUT_RUN * sizeof *wide);
+	const size_t taken = INPUT_RUN * (sizeof *wide + sizeof *narrow);
+	for (size_t done = 0; done < rows.n; done += INPUT_RUN) {
+		size_t n = rows.n - done < INPUT_RUN ? rows.n - done : INPUT_RUN;
+		values v = engine_derives_narrow(e) ? dense_values(narrow, NULL, n) : dense_values(NULL, wide, n);
+		input_memo memo;
+		input_memo_begin(&memo, tile + taken, tile_bytes - taken);
+		for (uint32_t u = e->n_used_inputs; u < e->n_used_features; u++) {
+			input_derive_run(e->f, view, e->used_features[u], rows.first + (int64_t)done, n, &memo, wide);
+			for (size_t i = 0; i < n && v.narrow; i++)
+				narrow[i] = (float)wide[i];
+			bin_feature(e, u, &v, codes + done * e->code_bytes, stride);
+		}
+	}
 }
 
 static values fetch(const engine *e, const input_view *view, uint32_t used, row_range rows, void *tile)
@@ -264,10 +286,10 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 		u = e->n_used_inputs;
 	}
 	column_lines ahead = start_lines(e, view, rows);
-	while (u < e->n_used_features) {
+	while (u < e->n_used_inputs) {
 		uint32_t first = u;
 		follow_lines(e, u, &ahead);
-		if (tiles && u < e->n_used_inputs) {
+		if (tiles) {
 			u += bin_tile(e, view, rows, u, tile, TILE_ROWS, codes, BLOCK_ROWS);
 		} else {
 			values v = fetch(e, view, u, rows, tile);
@@ -275,6 +297,8 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 		}
 		pad_codes(e, e->first_column[first], e->first_column[u], rows.n, padded, codes);
 	}
+	bin_derived(e, view, rows, tile, BIN_TILE_BYTES, codes, BLOCK_ROWS);
+	pad_codes(e, e->first_column[u], e->n_columns, rows.n, padded, codes);
 }
 
 void engine_bin_used(const engine *e, const input_view *view, row_range rows, uint32_t used, void *tile, void *codes)
@@ -293,15 +317,16 @@ void engine_bin_run(const engine *e, const input_view *view, row_range rows, voi
 	_Alignas(64) float tile[ROW_TILE * RUN_TILE_ROWS + 2 * RUN_ROWS]; /* and a column of doubles behind it */
 	bool tiles = e->f->n_features >= ROW_TILE && can_transpose(e, view, 0);
 	column_lines ahead = start_lines(e, view, rows);
-	for (uint32_t u = 0; u < e->n_used_features;) {
+	for (uint32_t u = 0; u < e->n_used_inputs;) {
 		follow_lines(e, u, &ahead);
-		if (tiles && u < e->n_used_inputs) {
+		if (tiles) {
 			u += bin_tile(e, view, rows, u, tile, RUN_TILE_ROWS, codes, stride);
 		} else {
 			values v = fetch(e, view, u, rows, tile);
 			bin_feature(e, u++, &v, codes, stride);
 		}
 	}
+	bin_derived(e, view, rows, (char *)tile, sizeof tile, codes, stride);
 }
 
 void engine_bin_table(const engine *e, const input_view *view, void *codes, size_t stride)
@@ -328,12 +353,22 @@ static inline void bin_one(const engine *e, uint32_t used, const values *v, void
 /* With derived columns or hashed categories. */
 static void bin_any_row(const engine *e, const input_view *view, int64_t row, void *codes)
 {
-	for (uint32_t u = 0; u < e->n_used_features; u++) {
+	input_hashes room[MEMO_SLOTS];
+	for (uint32_t u = 0; u < e->n_used_inputs; u++) {
 		union {
 			float narrow;
 			double wide;
 		} x;
 		values v = fetch(e, view, u, (row_range){row, 1}, &x);
+		bin_one(e, u, &v, codes);
+	}
+	input_memo memo;
+	input_memo_begin(&memo, room, sizeof room);
+	for (uint32_t u = e->n_used_inputs; u < e->n_used_features; u++) {
+		double wide;
+		input_derive_run(e->f, view, e->used_features[u], row, 1, &memo, &wide);
+		float narrow = (float)wide;
+		values v = engine_derives_narrow(e) ? dense_values(&narrow, NULL, 1) : dense_values(NULL, &wide, 1);
 		bin_one(e, u, &v, codes);
 	}
 }

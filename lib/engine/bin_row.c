@@ -9,16 +9,12 @@
 #define RUN_F32 64u /* features at a time */
 #define RUN_F64 32u
 #define GATHERED 8u /* rows of columns whose values are brought together */
+#define MEMO_SLOTS 16u
 
-/* Values of used features [first, first + n), n at most RUN_F32: all inputs, or all derived columns. */
+/* Values of used inputs [first, first + n), n at most RUN_F32. */
 static void fetch_f32(const engine *e, const input_view *view, int64_t row, uint32_t first, uint32_t n, float *x)
 {
 	const uint32_t *feature = e->used_features + first;
-	if (first >= e->n_used_inputs) {
-		for (uint32_t i = 0; i < n; i++)
-			input_derive_f32(e->f, view, feature[i], row, 1, x + i);
-		return;
-	}
 	if (!view->data || view->dtype != SCORE_F32) {
 		for (uint32_t i = 0; i < n; i++)
 			input_fetch_f32(view, feature[i], row, 1, x + i);
@@ -32,7 +28,7 @@ static void fetch_f32(const engine *e, const input_view *view, int64_t row, uint
 static void fetch_f64(const engine *e, const input_view *view, int64_t row, uint32_t first, uint32_t n, double *x)
 {
 	for (uint32_t i = 0; i < n; i++)
-		input_column_f64(e->f, view, e->used_features[first + i], row, 1, x + i);
+		input_fetch_f64(view, e->used_features[first + i], row, 1, x + i);
 }
 
 /* Floats that lie side by side in the caller's row are ranked where they are. */
@@ -40,7 +36,7 @@ static const float *adjacent_f32(const engine *e, const input_view *view, int64_
 {
 	const uint32_t *feature = e->used_features + first; /* ascending */
 	if (!view->data || view->dtype != SCORE_F32 || view->column_of_feature || view->column_stride != (int64_t)sizeof(float) ||
-		first >= e->n_used_inputs || feature[n - 1] - feature[0] != n - 1)
+		feature[n - 1] - feature[0] != n - 1)
 		return NULL;
 	return (const float *)(const void *)(view->data + row * view->row_stride + (int64_t)feature[0] * view->column_stride);
 }
@@ -58,20 +54,20 @@ static void put_columns(const engine *e, uint32_t used, double x, uint8_t rank, 
 #define NAME(name) name##_f32
 #define RUN RUN_F32
 #define DTYPE SCORE_F32
-#define FETCH input_column_f32
+#define FETCH input_fetch_f32
 #include "bin_row_template.h"
 #define VALUE double
 #define NAME(name) name##_f64
 #define RUN RUN_F64
 #define DTYPE SCORE_F64
-#define FETCH input_column_f64
+#define FETCH input_fetch_f64
 #include "bin_row_template.h"
 
-/* Used features [first, end) of rows that are not columns. */
-static void bin_narrow(const engine *e, const input_view *view, int64_t row, uint32_t first, uint32_t end, uint8_t *codes)
+/* Inputs of one row. */
+static void bin_narrow(const engine *e, const input_view *view, int64_t row, uint8_t *codes)
 {
-	for (uint32_t u = first; u < end; u += RUN_F32) {
-		uint32_t n = end - u < RUN_F32 ? end - u : RUN_F32;
+	for (uint32_t u = 0; u < e->n_used_inputs; u += RUN_F32) {
+		uint32_t n = e->n_used_inputs - u < RUN_F32 ? e->n_used_inputs - u : RUN_F32;
 		float room[RUN_F32];
 		const float *adjacent = adjacent_f32(e, view, row, u, n);
 		if (!adjacent)
@@ -80,44 +76,51 @@ static void bin_narrow(const engine *e, const input_view *view, int64_t row, uin
 	}
 }
 
-static void bin_wide(const engine *e, const input_view *view, int64_t row, uint32_t first, uint32_t end, uint8_t *codes)
+static void bin_wide(const engine *e, const input_view *view, int64_t row, uint8_t *codes)
 {
-	for (uint32_t u = first; u < end; u += RUN_F64) {
-		uint32_t n = end - u < RUN_F64 ? end - u : RUN_F64;
+	for (uint32_t u = 0; u < e->n_used_inputs; u += RUN_F64) {
+		uint32_t n = e->n_used_inputs - u < RUN_F64 ? e->n_used_inputs - u : RUN_F64;
 		double room[RUN_F64];
 		fetch_f64(e, view, row, u, n, room);
 		rank_f64(e, u, n, room, codes);
 	}
 }
 
-/* Used features [first, end) of up to GATHERED rows, which are one unless they are columns. */
-static void bin_some(const engine *e, const input_view *view, row_range rows, uint32_t first, uint32_t end, bool narrow, uint8_t *codes,
-	size_t stride)
+/* Of up to GATHERED rows. */
+static void bin_inputs(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
 {
+	bool narrow = engine_uses_narrow(e, view);
 	if (view->columns && narrow)
-		bin_gathered_f32(e, view, rows, first, end, codes, stride);
+		bin_gathered_f32(e, view, rows, 0, e->n_used_inputs, NULL, codes, stride);
 	else if (view->columns)
-		bin_gathered_f64(e, view, rows, first, end, codes, stride);
-	else if (narrow)
-		bin_narrow(e, view, rows.first, first, end, codes);
+		bin_gathered_f64(e, view, rows, 0, e->n_used_inputs, NULL, codes, stride);
+	for (size_t r = 0; r < rows.n && !view->columns; r++) {
+		if (narrow)
+			bin_narrow(e, view, rows.first + (int64_t)r, codes + r * stride);
+		else
+			bin_wide(e, view, rows.first + (int64_t)r, codes + r * stride);
+	}
+}
+
+static void bin_derived(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
+{
+	input_hashes room[MEMO_SLOTS];
+	input_memo memo;
+	input_memo_begin(&memo, room, sizeof room);
+	if (engine_derives_narrow(e))
+		bin_gathered_f32(e, view, rows, e->n_used_inputs, e->n_used_features, &memo, codes, stride);
 	else
-		bin_wide(e, view, rows.first, first, end, codes);
+		bin_gathered_f64(e, view, rows, e->n_used_inputs, e->n_used_features, &memo, codes, stride);
 }
 
 void engine_bin_rows8(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
 {
-	for (size_t done = 0, n; done < rows.n; done += n) {
-		row_range some = {rows.first + (int64_t)done, 1};
-		uint8_t *to = codes + done * stride;
-		if (view->columns)
-			some.n = rows.n - done < GATHERED ? rows.n - done : GATHERED;
-		n = some.n;
-		if (view->codes) {
-			engine_copy_row(e, view, some.first, to);
-			continue;
-		}
-		bin_some(e, view, some, 0, e->n_used_inputs, engine_uses_narrow(e, view), to, stride);
+	for (size_t r = 0; r < rows.n && view->codes; r++)
+		engine_copy_row(e, view, rows.first + (int64_t)r, codes + r * stride);
+	for (size_t done = 0; done < rows.n && !view->codes; done += GATHERED) {
+		row_range some = {rows.first + (int64_t)done, rows.n - done < GATHERED ? rows.n - done : GATHERED};
+		bin_inputs(e, view, some, codes + done * stride, stride);
 		if (e->n_used_inputs < e->n_used_features)
-			bin_some(e, view, some, e->n_used_inputs, e->n_used_features, engine_derives_narrow(e), to, stride);
+			bin_derived(e, view, some, codes + done * stride, stride);
 	}
 }

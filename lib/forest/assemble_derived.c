@@ -107,7 +107,7 @@ static bool assemble(assembly *a, sl_arena *scratch)
 	d->n_lists = a->n[RAW_LIST];
 	d->n_tables = a->n[RAW_TABLE];
 	d->n_hash_tables = a->n[RAW_HASHES];
-	return d->list_members && d->table_values && d->hashes;
+	return d->list_members && d->table_values && d->hashes && forest_index_hashes(d, a->arena);
 }
 
 score_status forest_assemble_derived(const score_builder *b, sl_arena *arena, forest *f, score_error *error)

@@ -173,6 +173,13 @@ typedef struct forest_program {
 	uint8_t reserved[2];
 } forest_program;
 
+/* Where the hashes of a table that begin with the same bits lie: those of bucket b = hash >> shift are [buckets[b], buckets[b + 1]) of
+ * all hashes. */
+typedef struct forest_hash_index {
+	const uint32_t *buckets;
+	uint32_t shift;
+} forest_hash_index;
+
 /* Derived column i is column n_features + i of the model. Lists and tables are distinct. */
 typedef struct forest_derived {
 	uint32_t n, n_steps, n_lists, n_list_members, n_tables, n_table_values, n_hash_tables, n_hashes;
@@ -184,6 +191,7 @@ typedef struct forest_derived {
 	const double *table_values;     /* of keys ascending, without NaN */
 	const uint32_t *hash_first;     /* [n_hash_tables + 1] into hashes */
 	const uint64_t *hashes;         /* ascending per table */
+	const forest_hash_index *indexes; /* [n_hash_tables] */
 } forest_derived;
 
 typedef struct forest_metadata {
@@ -395,6 +403,29 @@ uint32_t forest_link_predictions(score_link link, uint32_t n_outputs);
 /* Words for links, by number; part of the file format: a word never changes its meaning. */
 #define FOREST_N_LINKS 30
 extern const char *const forest_link_names[FOREST_N_LINKS];
+
+/* ---- hashes of categories ------------------------------------------------------------------------- */
+
+/* Index the checked tables of hashes, in the arena. False: no memory. */
+bool forest_index_hashes(forest_derived *d, sl_arena *arena);
+
+/* Place of a hash in its table, or the table's length. */
+static inline uint32_t forest_find_hash(const forest_derived *d, uint32_t table, uint64_t hash)
+{
+	const forest_hash_index *index = d->indexes + table;
+	const uint32_t *bucket = index->buckets + (hash >> index->shift);
+	uint32_t low = bucket[0], high = bucket[1];
+	while (high - low > 4) {
+		uint32_t middle = low + (high - low) / 2;
+		if (d->hashes[middle] <= hash)
+			low = middle;
+		else
+			high = middle;
+	}
+	while (low < high && d->hashes[low] != hash)
+		low++;
+	return low < high ? low - d->hash_first[table] : d->hash_first[table + 1] - d->hash_first[table];
+}
 
 /* ---- dictionaries --------------------------------------------------------------------------------- */
 

@@ -470,9 +470,13 @@ static score_status read_checked(slm_reader *r, const uint8_t *data, size_t size
 		&r->table, r->error));
 	r->sections = data + first_section;
 	sl_arena_init(&scratch, &r->arena->allocator, r->arena->limit - r->arena->used);
-	const score_status status = get_all(r, &scratch);
+	score_status status = get_all(r, &scratch);
 	sl_arena_free(&scratch);
-	return status != SCORE_OK ? status : forest_check(r->f, r->error);
+	if (status == SCORE_OK)
+		status = forest_check(r->f, r->error);
+	if (status == SCORE_OK && !forest_index_hashes(&r->f->derived, r->arena))
+		status = forest_fail_memory(r->arena, r->f->derived.n_hashes * sizeof(uint32_t), r->error);
+	return status;
 }
 
 score_status slm_read(const void *data, size_t size, sl_arena *arena, forest **out, uint8_t hash[16],

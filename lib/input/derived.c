@@ -3,8 +3,6 @@
 
 #include <math.h>
 
-#define CHUNK 64u /* values of a run that are worked on at a time where more than one array is needed */
-
 /* ---- steps --------------------------------------------------------------------------------------- */
 
 /* Place of x among ascending keys, or n. */
@@ -109,40 +107,53 @@ static void plain_values(const forest *f, const input_view *view, uint32_t colum
 	take_steps(&f->derived, p, n, out);
 }
 
-static double place_of(const uint64_t *hashes, uint32_t n, uint64_t hash)
+/* The values of a source of hashes as numbers of 32 bits, whichever sign they were written with. */
+static void fetch_hashes(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, input_hashes *out)
 {
-	const uint64_t *base = hashes;
-	for (uint32_t left = n; left > 1;) {
-		uint32_t half = left / 2;
-		base = base[half] <= hash ? base + half : base;
-		left -= half;
+	double x[INPUT_RUN];
+	plain_values(f, view, column, first, n, x);
+	out->column = column;
+	out->known = 0;
+	for (size_t i = 0; i < n; i++) {
+		bool in_range = x[i] >= -2147483648.0 && x[i] <= 4294967295.0;
+		int64_t whole = in_range ? (int64_t)x[i] : 0;
+		bool known = in_range && (double)whole == x[i];
+		out->low[i] = (uint32_t)(uint64_t)whole;
+		out->known |= (uint64_t)known << i;
 	}
-	return n && *base == hash ? (double)(base - hashes) : (double)NAN;
 }
 
-/* At most CHUNK rows. */
-static void hash_places(const forest *f, const input_view *view, const forest_program *p, int64_t first, size_t n,
-	double *out)
+/* In the memo if it has room for some: columns take turns in it. */
+static const input_hashes *hashes_of(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n,
+	input_memo *memo, input_hashes *room)
+{
+	input_hashes *slot = memo->n_slots ? memo->slots + column % memo->n_slots : room;
+	if (!memo->n_slots || slot->column != column)
+		fetch_hashes(f, view, column, first, n, slot);
+	return slot;
+}
+
+static void hash_places(const forest *f, const input_view *view, const forest_program *p, int64_t first, size_t n, input_memo *memo)
 {
 	const forest_derived *d = &f->derived;
-	const uint64_t *hashes = d->hashes + d->hash_first[p->hashes];
+	const forest_hash_index *index = d->indexes + p->hashes;
 	uint32_t n_hashes = d->hash_first[p->hashes + 1] - d->hash_first[p->hashes];
-	uint64_t hash[CHUNK] = {0};
-	bool known[CHUNK];
-	memset(known, 1, n);
+	uint64_t hash[INPUT_RUN] = {0}, known = ~(uint64_t)0;
+	input_hashes room;
 	for (uint32_t k = d->list_first[p->list]; k < d->list_first[p->list + 1]; k++) {
-		plain_values(f, view, d->list_members[k], first, n, out);
-		for (size_t i = 0; i < n; i++) {
-			bool in_range = out[i] >= -2147483648.0 && out[i] <= 4294967295.0;
-			int64_t whole = in_range ? (int64_t)out[i] : 0;
-			known[i] = known[i] && in_range && (double)whole == out[i];
-			/* A number of 32 bits, whichever sign it was written with. */
-			uint64_t low = (uint64_t)whole & 0xffffffffu;
-			hash[i] = forest_hash(hash[i], low | (low >> 31 ? 0xffffffff00000000u : 0));
-		}
+		const input_hashes *source = hashes_of(f, view, d->list_members[k], first, n, memo, &room);
+		known &= source->known;
+		for (size_t i = 0; i < n; i++)
+			hash[i] = forest_hash(hash[i], (uint64_t)(int64_t)(int32_t)source->low[i]);
 	}
 	for (size_t i = 0; i < n; i++)
-		out[i] = known[i] ? place_of(hashes, n_hashes, hash[i]) : (double)NAN;
+		__builtin_prefetch(index->buckets + (hash[i] >> index->shift));
+	for (size_t i = 0; i < n; i++)
+		__builtin_prefetch(d->hashes + index->buckets[hash[i] >> index->shift]);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t place = known >> i & 1 ? forest_find_hash(d, p->hashes, hash[i]) : n_hashes;
+		memo->root[i] = place < n_hashes ? (double)place : (double)NAN;
+	}
 }
 
 static double narrowed(const forest_program *p, double x)
@@ -184,47 +195,75 @@ static double normalise(const forest_program *p, double x, double norm)
 	return narrowed(p, x / norm);
 }
 
-/* At most CHUNK rows. */
-static void normal_values(const forest *f, const input_view *view, const forest_program *p, int64_t first, size_t n,
-	double *out)
+static void find_norms(const forest *f, const input_view *view, const forest_program *p, int64_t first, size_t n, double *norm)
 {
 	const forest_derived *d = &f->derived;
-	double norm[CHUNK];
+	double source[INPUT_RUN];
 	for (size_t i = 0; i < n; i++)
 		norm[i] = p->root == SCORE_ROOT_NORM_SIGNED_MAX ? -INFINITY : 0.0;
 	for (uint32_t k = d->list_first[p->list]; k < d->list_first[p->list + 1]; k++) {
-		plain_values(f, view, d->list_members[k], first, n, out);
-		join_norms(p, out, n, norm);
+		plain_values(f, view, d->list_members[k], first, n, source);
+		join_norms(p, source, n, norm);
 	}
-	plain_values(f, view, p->source, first, n, out);
-	for (size_t i = 0; i < n; i++)
-		out[i] = normalise(p, out[i], norm[i]);
+}
+
+/* What columns over the same list share: the places of its hashes, or its norms. */
+static void take_root(const forest *f, const input_view *view, const forest_program *p, int64_t first, size_t n, input_memo *memo)
+{
+	if (memo->list == p->list && memo->hashes == p->hashes && memo->kind == p->root && memo->is_f32 == p->is_f32)
+		return;
+	if (p->root == SCORE_ROOT_HASH)
+		hash_places(f, view, p, first, n, memo);
+	else
+		find_norms(f, view, p, first, n, memo->root);
+	memo->list = p->list;
+	memo->hashes = p->hashes;
+	memo->kind = p->root;
+	memo->is_f32 = p->is_f32;
 }
 
 /* ---- doors --------------------------------------------------------------------------------------- */
 
-void input_derive_f64(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, double *out)
+void input_memo_begin(input_memo *memo, void *room, size_t bytes)
+{
+	memo->list = UINT32_MAX;
+	memo->slots = room;
+	memo->n_slots = (uint32_t)(bytes / sizeof *memo->slots);
+	for (uint32_t i = 0; i < memo->n_slots; i++)
+		memo->slots[i].column = UINT32_MAX;
+}
+
+void input_derive_run(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, input_memo *memo, double *out)
 {
 	const forest_program *p = f->derived.programs + (column - f->n_features);
 	if (p->root == SCORE_ROOT_VALUE) {
 		plain_values(f, view, column, first, n, out);
 		return;
 	}
-	for (size_t done = 0; done < n; done += CHUNK) {
-		size_t some = n - done < CHUNK ? n - done : CHUNK;
-		if (p->root == SCORE_ROOT_HASH)
-			hash_places(f, view, p, first + (int64_t)done, some, out + done);
-		else
-			normal_values(f, view, p, first + (int64_t)done, some, out + done);
-		take_steps(&f->derived, p, some, out + done);
+	take_root(f, view, p, first, n, memo);
+	if (p->root == SCORE_ROOT_HASH)
+		memcpy(out, memo->root, n * sizeof *out);
+	else
+		plain_values(f, view, p->source, first, n, out);
+	for (size_t i = 0; i < n && p->root != SCORE_ROOT_HASH; i++)
+		out[i] = normalise(p, out[i], memo->root[i]);
+	take_steps(&f->derived, p, n, out);
+}
+
+void input_derive_f64(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, double *out)
+{
+	for (size_t done = 0; done < n; done += INPUT_RUN) {
+		input_memo memo;
+		input_memo_begin(&memo, NULL, 0);
+		input_derive_run(f, view, column, first + (int64_t)done, n - done < INPUT_RUN ? n - done : INPUT_RUN, &memo, out + done);
 	}
 }
 
 void input_derive_f32(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, float *out)
 {
-	double wide[CHUNK];
-	for (size_t done = 0; done < n; done += CHUNK) {
-		size_t some = n - done < CHUNK ? n - done : CHUNK;
+	double wide[INPUT_RUN];
+	for (size_t done = 0; done < n; done += INPUT_RUN) {
+		size_t some = n - done < INPUT_RUN ? n - done : INPUT_RUN;
 		input_derive_f64(f, view, column, first + (int64_t)done, some, wide);
 		for (size_t i = 0; i < some; i++)
 			out[done + i] = (float)wide[i];
