@@ -9,7 +9,9 @@
 
 #define TILE_BYTES 4096u  /* values of some features */
 #define SUM_BYTES 2048u   /* of rows times outputs whose sums are kept */
-#define CACHED_BYTES (512u << 10) /* of columns, which need not be asked for */
+#define ASKED_ROWS 256u  /* of columns that are asked for while as many are summed */
+#define ASKED_OF_MANY 64u /* the same of so many features that memory is what is waited for: requests come more evenly */
+#define MANY_FEATURES 128u
 #define DIRECT_ROWS 1024u /* of a block whose sums go where margins do */
 #define NARROW_RUN 16u    /* doubles on their way to floats */
 #define NARROW_FEATURES 128u /* of whole rows; and what is left, if that is less than a kernel takes */
@@ -25,7 +27,6 @@ typedef struct linear_plan {
 	linear_kernel *kernel;
 	size_t value_bytes; /* floats or doubles in the columns */
 	bool via_double;    /* the contract compares in double and sums in float: values become double first */
-	bool asks;          /* columns are not in the cache: ask for them before they are summed */
 	bool transposes;    /* 16 adjacent floats of each row at once */
 	size_t tile;        /* whole rows of floats or doubles go through a kernel in such numbers, or 0 */
 	bool narrows;       /* these rows are doubles, the kernel's are floats */
@@ -79,7 +80,6 @@ static linear_plan make_plan(const engine *e, const input_view *view, size_t wid
 	}
 	p.transposes = p.value_bytes == sizeof(float) && view->data && view->dtype == SCORE_F32 && !view->column_of_feature &&
 		view->column_stride == (int64_t)sizeof(float) && e->f->n_features >= LINEAR_FEATURES;
-	p.asks = view->columns && (size_t)view->n_rows > CACHED_BYTES / p.value_bytes / (e->f->n_features + 1);
 	p.sums_in_out = view->columns && c->sum != SCORE_F32 && width == 1 && c->n_outputs == 1;
 	choose_rows_kernel(&p, width);
 	return p;
@@ -166,24 +166,31 @@ static void transpose_features(const linear_plan *p, uint32_t feature, linear_bl
 		run->columns[i] = tile + (feature - from + i) * LINEAR_ROWS;
 }
 
-/* Columns lie far apart: ask for those of the next run of features or, behind the last, for the next block's first ones. */
-static void prefetch_columns(const linear_plan *p, uint32_t feature, row_range rows)
+/* Columns lie far apart: ask for some rows, [done, done + n) of a block, of the next run of features or, behind the last, for as many of
+ * the next block's first ones. */
+static void prefetch_columns(const linear_plan *p, uint32_t feature, row_range block, size_t done, size_t n)
 {
 #if defined(__GNUC__)
 	uint32_t n_features = p->e->f->n_features;
+	int64_t first = block.first + (int64_t)done;
 	if (feature >= n_features) {
-		rows.first += (int64_t)rows.n;
+		first += (int64_t)block.n;
 		feature = 0;
 	}
-	if (rows.first + (int64_t)rows.n > p->view->n_rows)
+	if (first >= p->view->n_rows)
 		return;
+	n = p->view->n_rows - first < (int64_t)n ? (size_t)(p->view->n_rows - first) : n;
 	for (uint32_t end = feature + LINEAR_FEATURES; feature < end && feature < n_features; feature++) {
-		const char *from = input_dense(p->view, feature, value_type(p), rows.first);
-		for (size_t i = 0; from && i < rows.n * p->value_bytes; i += SL_CACHE_LINE)
+		const score_column *c = p->view->columns + input_column(p->view, feature);
+		size_t size = input_dense_bytes(c);
+		const char *from = (const char *)c->values + (c->offset + first) * (int64_t)size;
+		for (size_t i = 0; i < n * size; i += SL_CACHE_LINE)
 			__builtin_prefetch(from + i, 0, 2);
+		if (c->validity)
+			__builtin_prefetch(c->validity + (c->offset + first) / 8, 0, 2);
 	}
 #else
-	(void)p, (void)feature, (void)rows;
+	(void)p, (void)feature, (void)block, (void)done, (void)n;
 #endif
 }
 
@@ -195,26 +202,6 @@ static void fetch_column(const linear_plan *p, uint32_t feature, row_range rows,
 		input_column_f32(p->e->f, p->view, feature, rows.first, rows.n, column);
 	else
 		input_column_f64(p->e->f, p->view, feature, rows.first, rows.n, column);
-}
-
-/* As many features as a run has room for, or the tile, where they do not lie in place. */
-static void fetch_features(const linear_plan *p, uint32_t feature, linear_block *b, linear_run *run)
-{
-	size_t column_bytes = b->rows.n * p->value_bytes, used = 0, n = 0;
-	uint32_t left = forest_columns(p->e->f) - feature;
-	for (; n < left && n < LINEAR_FEATURES; n++) {
-		run->columns[n] = in_place(p, feature + (uint32_t)n, b->rows);
-		if (run->columns[n])
-			continue;
-		if (used + column_bytes > TILE_BYTES)
-			break;
-		run->columns[n] = b->tile + used;
-		fetch_column(p, feature + (uint32_t)n, b->rows, b->tile + used);
-		used += column_bytes;
-	}
-	run->n_features = n;
-	if (p->asks)
-		prefetch_columns(p, feature + (uint32_t)n, b->rows);
 }
 
 /* ---- sums ---------------------------------------------------------------------------------------------------- */
@@ -296,18 +283,57 @@ static void add_narrowed_rows(const linear_plan *p, linear_block *b)
 	}
 }
 
+/* So many rows of columns are added at once: their next ones are asked for meanwhile, and those of `n_fetched` fit the tile. */
+static size_t rows_at_once(const linear_plan *p, size_t n_fetched)
+{
+	size_t most = p->e->f->n_features < MANY_FEATURES ? ASKED_ROWS : ASKED_OF_MANY;
+	size_t fit = n_fetched ? TILE_BYTES / p->value_bytes / n_fetched : most;
+	return (fit < most ? fit : most) / LINEAR_ROWS * LINEAR_ROWS;
+}
+
+/* The features of a run, which begins with `feature`, from where they lie, or else from the tile. */
+static void add_columns(const linear_plan *p, linear_block *b, uint32_t feature, linear_run *run, const double *weights, char *sums)
+{
+	const char *place[LINEAR_FEATURES];
+	size_t n_fetched = 0, value = p->value_bytes, sum = p->e->f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
+	for (size_t i = 0; i < run->n_features; i++) {
+		place[i] = in_place(p, feature + (uint32_t)i, b->rows);
+		n_fetched += !place[i];
+	}
+	for (size_t done = 0, most = rows_at_once(p, n_fetched), n; done < b->rows.n; done += n) {
+		char *tile = b->tile;
+		n = b->rows.n - done < most ? b->rows.n - done : most;
+		for (size_t i = 0; i < run->n_features; i++) {
+			run->columns[i] = place[i] ? place[i] + done * value : tile;
+			if (place[i])
+				continue;
+			fetch_column(p, feature + (uint32_t)i, (row_range){b->rows.first + (int64_t)done, n}, tile);
+			tile += most * value;
+		}
+		if (p->view->columns)
+			prefetch_columns(p, feature + (uint32_t)run->n_features, b->rows, done, n);
+		run->n_rows = n;
+		for (size_t o = 0; o < b->n; o++)
+			p->kernel(run, weights + o, sums + (o * b->rows.n + done) * sum);
+	}
+}
+
 /* Sums of the block's outputs stand at `sums`, floats or doubles. */
 static void add_features(const linear_plan *p, linear_block *b, void *sums)
 {
 	const forest *f = p->e->f;
 	size_t n_outputs = f->contract.n_outputs, sum_bytes = f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
-	linear_run run = {.n_rows = b->rows.n, .n_outputs = n_outputs, .skip_missing = f->linear_skip_missing != 0};
+	linear_run run = {.n_outputs = n_outputs, .skip_missing = f->linear_skip_missing != 0};
 	for (uint32_t i = f->linear_first; i < forest_columns(f); i += (uint32_t)run.n_features) {
-		if (p->transposes && i < f->n_features)
-			transpose_features(p, i, b, &run);
-		else
-			fetch_features(p, i, b, &run);
 		const double *weights = f->linear_weights + (size_t)(i - f->linear_first) * n_outputs + b->first;
+		if (!p->transposes || i >= f->n_features) {
+			uint32_t left = forest_columns(f) - i;
+			run.n_features = left < LINEAR_FEATURES ? left : LINEAR_FEATURES;
+			add_columns(p, b, i, &run, weights, sums);
+			continue;
+		}
+		transpose_features(p, i, b, &run);
+		run.n_rows = b->rows.n;
 		for (size_t o = 0; o < b->n; o++)
 			p->kernel(&run, weights + o, (char *)sums + o * b->rows.n * sum_bytes);
 	}
