@@ -268,7 +268,7 @@ typedef int32_t score_absent;
 #define SCORE_ABSENT_MISSING 2
 
 /* One column. `validity` is a bitmap, least significant bit first, cleared = missing, or NULL. Value and
- * validity of row r stand at element `offset` + r. */
+ * validity of row r stand at element `offset` + r. `values` and stride are multiples of the size of a value (ARGUMENT). */
 typedef struct score_column {
 	const void *values;
 	const uint8_t *validity;
@@ -305,9 +305,10 @@ typedef struct score_input {
 	int64_t n_columns;
 	union {
 		struct {
-			const void *data;         /* value (row 0, column 0) */
-			int64_t row_stride_bytes; /* may be negative or 0    */
-			int64_t column_stride_bytes;
+			/* Value (row 0, column 0); it and the strides are multiples of the size of a value (ARGUMENT). */
+			const void *data;
+			int64_t row_stride_bytes;    /* may be negative; 0: all rows are the same      */
+			int64_t column_stride_bytes; /* may be negative; 0 means densely packed        */
 		} rows;
 		struct {
 			const score_column *columns; /* n_columns of them */
