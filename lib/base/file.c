@@ -212,6 +212,13 @@ score_status sl_create_beside(const char *path, uint32_t mode, char name[SL_PATH
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "the path is longer than %d bytes", SL_PATH_BYTES - TEMPORARY_ENDING - 1);
 	if (*last == '\0')
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "'%.120s' is not the name of a file", path);
+	/* rename() would replace a device as readily as a file. */
+	struct stat st;
+	if (stat(path, &st) != 0) {
+		if (errno != ENOENT)
+			return sl_fail_io(error, "create", path);
+	} else if (!S_ISREG(st.st_mode))
+		return sl_fail(error, SCORE_ERR_IO, "'%.120s' is there, and is not a regular file", path);
 	/* A name may be taken by another thread, or by what a killed process of the same number left. */
 	for (unsigned attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
 		snprintf(name, SL_PATH_BYTES, "%.*s%.*s.%ld.%u.tmp", (int)(last - path), path, kept_of_name(last), last,

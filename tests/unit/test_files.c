@@ -98,6 +98,30 @@ static void pipes_are_not_waited_for(void **state)
 	assert_int_equal(unlink(path), 0);
 }
 
+/* Root may rename a file over a device. */
+static void only_files_are_replaced(void **state)
+{
+	score_error error;
+	char place[PATH_MAX];
+	(void)state;
+	snprintf(place, sizeof place, "%s", path_of("place"));
+	assert_int_equal(mkfifo(place, 0600), 0);
+	assert_int_equal(symlink(place, path_of("link")), 0);
+	refused(sl_write_file(place, "whole", 5, &error), &error, NULL);
+	refused(sl_write_file(path_of("link"), "whole", 5, &error), &error, NULL);
+	refused(sl_write_file(folder, "whole", 5, &error), &error, NULL);
+	assert_int_equal(unlink(path_of("link")), 0);
+	assert_int_equal(unlink(place), 0);
+	/* A link to a file gives way to the new file. */
+	touch(place, "before");
+	assert_int_equal(symlink(place, path_of("link")), 0);
+	assert_int_equal(sl_write_file(path_of("link"), "whole", 5, &error), SCORE_OK);
+	holds(path_of("link"), "whole");
+	holds(place, "before");
+	assert_int_equal(unlink(path_of("link")), 0);
+	assert_int_equal(unlink(place), 0);
+}
+
 /* In a container the next process has the number of the one that was killed. */
 static void names_that_a_dead_process_left(void **state)
 {
@@ -159,6 +183,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pipes_are_not_waited_for),
+		cmocka_unit_test(only_files_are_replaced),
 		cmocka_unit_test(names_that_a_dead_process_left),
 		cmocka_unit_test(names_of_any_length),
 		cmocka_unit_test(messages_are_utf8),
