@@ -507,6 +507,7 @@ SCORE_API uint32_t score_model_golden(const score_model *model, const double **r
 /* Rows one after the other, densely packed. */
 static inline score_input score_input_rows_f32(const float *data, int64_t n_rows, int64_t n_columns)
 {
+	const int64_t size = sizeof(float);
 	score_input in;
 	int i;
 	in.struct_size = sizeof in;
@@ -517,18 +518,19 @@ static inline score_input score_input_rows_f32(const float *data, int64_t n_rows
 	for (i = 0; i < 8; i++)
 		in.u.reserved[i] = 0;
 	in.u.rows.data = data;
-	in.u.rows.row_stride_bytes = n_columns * (int64_t)sizeof(float);
-	in.u.rows.column_stride_bytes = (int64_t)sizeof(float);
+	in.u.rows.row_stride_bytes = n_columns * size;
+	in.u.rows.column_stride_bytes = size;
 	return in;
 }
 
 static inline score_input score_input_rows_f64(const double *data, int64_t n_rows, int64_t n_columns)
 {
+	const int64_t size = sizeof(double);
 	score_input in = score_input_rows_f32(NULL, n_rows, n_columns);
 	in.dtype = SCORE_F64;
 	in.u.rows.data = data;
-	in.u.rows.row_stride_bytes = n_columns * (int64_t)sizeof(double);
-	in.u.rows.column_stride_bytes = (int64_t)sizeof(double);
+	in.u.rows.row_stride_bytes = n_columns * size;
+	in.u.rows.column_stride_bytes = size;
 	return in;
 }
 
