@@ -266,6 +266,12 @@ int cli_output_commit(cli_output *out);
 void cli_output_close(cli_output *out);
 /* Path to write to instead of `path`: symbolic links followed. NULL after a message. */
 char *cli_output_resolve(const char *path);
+/* A new file beside `target`, which a signal that ends the command removes. NULL after a message. */
+char *cli_output_create(const char *name, const char *target, int *fd);
+/* It is complete: sync and close it, and give it its name. After a failure it is still to be removed. */
+int cli_output_place(const char *name, char *temporary, const char *target, int fd);
+/* Remove what is not to be, and free its name. */
+void cli_output_remove(char *temporary);
 /* True if both paths name one existing file. */
 bool cli_same_file(const char *a, const char *b);
 

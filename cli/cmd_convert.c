@@ -180,7 +180,8 @@ static int run(const convert_job *job, const cli_model *m)
 		return cli_fail_library(job->in_path, &error, NULL);
 	code = write_checked(job, data, size);
 	score_model_free_bytes(m->model, data, size);
-	if (code != CLI_OK || job->quiet)
+	/* Nothing may follow a model that goes to standard output. */
+	if (code != CLI_OK || job->quiet || strcmp(job->out_path, "-") == 0)
 		return code;
 	print_summary(job, m, size);
 	return cli_flush_stdout();

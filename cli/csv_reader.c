@@ -310,6 +310,8 @@ static int bind_names(csv_reader *r)
 		const char *hint = NULL;
 		if (all_numbers(&r->header))
 			hint = "the first line looks like data: --no-header says that there are no column names";
+		else if (r->header.n < r->n_features && strpbrk(r->header.names[0], ";\t|") != NULL)
+			hint = "fields are separated by commas, not by semicolons or tabs";
 		else if (r->header.n == r->n_features)
 			hint = "--by-position takes the columns in the model's order whatever they are called";
 		return cli_fail_library(r->bytes->name, &error, hint);

@@ -21,7 +21,9 @@ typedef struct jsonl_reader {
 	uint32_t n_features;
 	int64_t line;
 	uint64_t n_rows;
+	uint64_t n_held; /* rows before the first line with a known key, all missing: nothing is given out until there is one */
 	bool quiet;
+	bool knows;     /* some line had a known key */
 	bool is_hashed; /* some feature's categories are known by their text: whole numbers keep all digits */
 } jsonl_reader;
 
@@ -106,6 +108,7 @@ static int read_object(jsonl_reader *r, const json_t *object, double *row)
 		if (value == NULL)
 			continue;
 		r->seen[i] = 1;
+		r->knows = true;
 		if (read_value(r, i, key, value, row + i) != CLI_OK)
 			return CLI_FAILED;
 	}
@@ -152,10 +155,20 @@ static int read_line(jsonl_reader *r, const char *text, size_t length, double *r
 	return code;
 }
 
+/* Rows that were held back. */
+static size_t give_held(jsonl_reader *r, double *out, size_t max_rows)
+{
+	size_t i, n = r->n_held < max_rows ? (size_t)r->n_held : max_rows;
+	for (i = 0; i < n * r->n_features; i++)
+		out[i] = NAN;
+	r->n_held -= n;
+	return n;
+}
+
 static int jsonl_read(cli_rows *rows, double *out, size_t max_rows, size_t *n_rows)
 {
 	jsonl_reader *r = (jsonl_reader *)rows;
-	*n_rows = 0;
+	*n_rows = r->knows ? give_held(r, out, max_rows) : 0;
 	while (*n_rows < max_rows) {
 		cli_bytes *b = r->bytes;
 		const char *text = b->data + b->begin;
@@ -172,8 +185,17 @@ static int jsonl_read(cli_rows *rows, double *out, size_t max_rows, size_t *n_ro
 			return CLI_OK;
 		if (read_line(r, text, length, out + *n_rows * r->n_features, n_rows) != CLI_OK)
 			return CLI_FAILED;
+		/* The first known key: the rows before come first, then this line again. */
+		if (r->knows && r->n_held > 0) {
+			*n_rows = give_held(r, out, max_rows);
+			continue;
+		}
 		b->begin += length + (newline != NULL);
 		r->line++;
+		if (!r->knows) {
+			r->n_held += *n_rows;
+			*n_rows = 0;
+		}
 	}
 	return CLI_OK;
 }

@@ -19,18 +19,17 @@ int cli_log_sqlite_open(const char *path, const char *name, const log_table *tab
 
 #else
 
-#include <errno.h>
 #include <math.h>
 #include <sqlite3.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct sqlite_sink {
 	log_sink sink;
 	const char *name;
-	char *target, *temporary;
+	char *target, *temporary; /* NULL once the file has its name */
+	int fd;
 	sqlite3 *database;
 	sqlite3_stmt *insert;
 } sqlite_sink;
@@ -80,9 +79,13 @@ static int commit(log_sink *sink)
 	if (sqlite3_close(s->database) != SQLITE_OK)
 		return fail_sqlite(s);
 	s->database = NULL;
-	if (rename(s->temporary, s->target) != 0)
-		return cli_fail(s->name, "could not be put in its place: %s", strerror(errno));
-	s->temporary[0] = '\0';
+	if (cli_output_place(s->name, s->temporary, s->target, s->fd) != CLI_OK) {
+		s->fd = -1;
+		return CLI_FAILED;
+	}
+	s->fd = -1;
+	free(s->temporary);
+	s->temporary = NULL;
 	return CLI_OK;
 }
 
@@ -91,9 +94,10 @@ static void close_sqlite(log_sink *sink)
 	sqlite_sink *s = (sqlite_sink *)sink;
 	sqlite3_finalize(s->insert);
 	sqlite3_close(s->database);
-	if (s->temporary != NULL && s->temporary[0] != '\0')
-		unlink(s->temporary);
-	free(s->temporary);
+	if (s->fd >= 0)
+		close(s->fd);
+	if (s->temporary != NULL)
+		cli_output_remove(s->temporary);
 	free(s->target);
 	free(s);
 }
@@ -133,24 +137,12 @@ static int prepare(sqlite_sink *s, const char *name, const log_table *table)
 
 static int open_beside(sqlite_sink *s)
 {
-	mode_t mask;
-	int fd;
 	s->target = cli_output_resolve(s->name);
 	if (s->target == NULL)
 		return CLI_FAILED;
-	s->temporary = malloc(strlen(s->target) + 32);
+	s->temporary = cli_output_create(s->name, s->target, &s->fd);
 	if (s->temporary == NULL)
-		return cli_fail_memory(s->name);
-	sprintf(s->temporary, "%s.tmp-XXXXXX", s->target);
-	fd = mkstemp(s->temporary);
-	if (fd < 0) {
-		s->temporary[0] = '\0';
-		return cli_fail(s->name, "cannot be created: %s", strerror(errno));
-	}
-	mask = umask(0);
-	umask(mask);
-	if (fchmod(fd, 0666 & ~mask) != 0 || close(fd) != 0)
-		return cli_fail(s->name, "cannot be created: %s", strerror(errno));
+		return CLI_FAILED;
 	return sqlite3_open(s->temporary, &s->database) == SQLITE_OK ? CLI_OK : fail_sqlite(s);
 }
 
@@ -165,6 +157,7 @@ int cli_log_sqlite_open(const char *path, const char *name, const log_table *tab
 	s->sink.commit = commit;
 	s->sink.close = close_sqlite;
 	s->name = path;
+	s->fd = -1;
 	code = open_beside(s);
 	if (code == CLI_OK)
 		code = prepare(s, name, table);

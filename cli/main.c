@@ -44,8 +44,9 @@ int main(int argc, char **argv)
 	};
 	cli_quoted word;
 	size_t i;
-	/* A closed pipe is a failed write with a message and exit code 1, like every other failed write. */
+	/* A closed pipe and a limit on the size of files are failed writes with a message and exit code 1, as a full disk is. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	occupy_standard_files();
 	if (argc < 2)
 		return cli_usage(NULL, "expected a command: convert, export, inspect, log, report, score, table or verify");

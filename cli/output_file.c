@@ -13,6 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define ENDING ".tmp-XXXXXX"
+#define LONGEST_STEM (255 - sizeof ENDING + 1) /* usual file systems take names of 255 bytes */
+
 /* Removed when a signal ends the command. */
 static char *volatile unfinished;
 
@@ -26,7 +29,7 @@ static void remove_unfinished(int number)
 
 static void watch_signals(void)
 {
-	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP };
+	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGALRM, SIGUSR1, SIGUSR2 };
 	size_t i;
 	for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
 		struct sigaction action;
@@ -70,33 +73,83 @@ static int open_in_place(cli_output *out)
 	return CLI_OK;
 }
 
-static int open_beside(cli_output *out)
+/* Bytes of a path that leave room for an ending behind its last part: whole characters. */
+static size_t kept_of_path(const char *path)
 {
-	size_t size;
+	const char *slash = strrchr(path, '/');
+	size_t length = strlen(path), most = (slash != NULL ? (size_t)(slash + 1 - path) : 0) + LONGEST_STEM;
+	if (length <= most)
+		return length;
+	while (most > 0 && ((unsigned char)path[most] & 0xc0) == 0x80)
+		most--;
+	return most;
+}
+
+char *cli_output_create(const char *name, const char *target, int *fd)
+{
+	size_t kept = kept_of_path(target);
+	char *temporary = malloc(kept + sizeof ENDING);
 	mode_t mask;
-	out->target = cli_output_resolve(out->name);
-	if (out->target == NULL)
-		return CLI_FAILED;
-	size = strlen(out->target) + 32;
-	out->temporary = malloc(size);
-	if (out->temporary == NULL)
-		return cli_fail_memory(out->name);
-	snprintf(out->temporary, size, "%s.tmp-XXXXXX", out->target);
-	watch_signals();
-	out->fd = mkstemp(out->temporary);
-	if (out->fd < 0) {
-		int reason = errno;
-		free(out->temporary);
-		out->temporary = NULL;
-		return cli_fail(out->name, "cannot be created: %s", strerror(reason));
+	if (temporary == NULL) {
+		cli_fail_memory(name);
+		return NULL;
 	}
-	out->owned = true;
-	unfinished = out->temporary;
+	memcpy(temporary, target, kept);
+	memcpy(temporary + kept, ENDING, sizeof ENDING);
+	watch_signals();
+	*fd = mkstemp(temporary);
+	if (*fd < 0) {
+		cli_fail(name, "cannot be created: %s", strerror(errno));
+		free(temporary);
+		return NULL;
+	}
+	unfinished = temporary;
 	/* mkstemp() makes files that only their owner reads; a result is a file like any other. */
 	mask = umask(0);
 	umask(mask);
-	if (fchmod(out->fd, 0666 & ~mask) != 0)
-		return cli_fail(out->name, "cannot be created: %s", strerror(errno));
+	if (fchmod(*fd, 0666 & ~mask) == 0)
+		return temporary;
+	cli_fail(name, "cannot be created: %s", strerror(errno));
+	close(*fd);
+	cli_output_remove(temporary);
+	return NULL;
+}
+
+int cli_output_place(const char *name, char *temporary, const char *target, int fd)
+{
+	bool synced = fsync(fd) == 0;
+	int reason = errno;
+	if (close(fd) != 0 && synced) {
+		synced = false;
+		reason = errno;
+	}
+	if (!synced)
+		return cli_fail(name, "could not be written: %s", strerror(reason));
+	if (rename(temporary, target) != 0)
+		return cli_fail(name, "could not be put in its place: %s", strerror(errno));
+	unfinished = NULL;
+	return CLI_OK;
+}
+
+void cli_output_remove(char *temporary)
+{
+	if (temporary != NULL)
+		unlink(temporary);
+	unfinished = NULL;
+	free(temporary);
+}
+
+static int open_beside(cli_output *out)
+{
+	out->target = cli_output_resolve(out->name);
+	if (out->target == NULL)
+		return CLI_FAILED;
+	out->temporary = cli_output_create(out->name, out->target, &out->fd);
+	if (out->temporary == NULL) {
+		out->fd = -1;
+		return CLI_FAILED;
+	}
+	out->owned = true;
 	return CLI_OK;
 }
 
@@ -106,6 +159,10 @@ int cli_output_open(const char *path, cli_output *out)
 	int code = CLI_OK;
 	bool standard = path == NULL || strcmp(path, "-") == 0;
 	memset(out, 0, sizeof *out);
+	if (path != NULL && *path == '\0') {
+		out->fd = -1;
+		return cli_fail("-o", "expected the name of a file to write, found an empty one");
+	}
 	out->name = standard ? "standard output" : path;
 	out->fd = standard ? STDOUT_FILENO : -1;
 	if (!standard && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
@@ -177,14 +234,9 @@ int cli_output_commit(cli_output *out)
 		return CLI_FAILED;
 	if (out->temporary == NULL)
 		return CLI_OK;
-	if (fsync(out->fd) != 0)
-		return cli_fail(out->name, "could not be written: %s", strerror(errno));
 	out->owned = false;
-	if (close(out->fd) != 0)
-		return cli_fail(out->name, "could not be written: %s", strerror(errno));
-	if (rename(out->temporary, out->target) != 0)
-		return cli_fail(out->name, "could not be put in its place: %s", strerror(errno));
-	unfinished = NULL;
+	if (cli_output_place(out->name, out->temporary, out->target, out->fd) != CLI_OK)
+		return CLI_FAILED;
 	free(out->temporary);
 	out->temporary = NULL;
 	return CLI_OK;
@@ -197,11 +249,8 @@ void cli_output_close(cli_output *out)
 		flush(out);
 	if (out->owned && out->fd >= 0)
 		close(out->fd);
-	if (out->temporary != NULL) {
-		unlink(out->temporary);
-		unfinished = NULL;
-	}
-	free(out->temporary);
+	if (out->temporary != NULL)
+		cli_output_remove(out->temporary);
 	free(out->target);
 	free(out->buffer);
 	memset(out, 0, sizeof *out);

@@ -268,7 +268,7 @@ typedef int32_t score_absent;
 #define SCORE_ABSENT_MISSING 2
 
 /* One column. `validity` is a bitmap, least significant bit first, cleared = missing, or NULL. Value and
- * validity of row r stand at element `offset` + r. */
+ * validity of row r stand at element `offset` + r. `values` and stride are multiples of the size of a value (ARGUMENT). */
 typedef struct score_column {
 	const void *values;
 	const uint8_t *validity;
@@ -305,9 +305,10 @@ typedef struct score_input {
 	int64_t n_columns;
 	union {
 		struct {
-			const void *data;         /* value (row 0, column 0) */
-			int64_t row_stride_bytes; /* may be negative or 0    */
-			int64_t column_stride_bytes;
+			/* Value (row 0, column 0); it and the strides are multiples of the size of a value (ARGUMENT). */
+			const void *data;
+			int64_t row_stride_bytes;    /* may be negative; 0: all rows are the same      */
+			int64_t column_stride_bytes; /* may be negative; 0 means densely packed        */
 		} rows;
 		struct {
 			const score_column *columns; /* n_columns of them */
@@ -488,7 +489,7 @@ typedef struct score_save_options {
 #define SCORE_SAVE_OPTIONS_INIT { sizeof(score_save_options), NULL, NULL, 0, 0, NULL, NULL, 0, 0 }
 
 /* Write the model as `.slm`. The same model gives the same bytes. The file appears under its name only when
- * complete (written beside it, synced, renamed). `options` may be NULL. */
+ * complete (written beside it, synced, renamed); only files are replaced, no devices or pipes. `options` may be NULL. */
 SCORE_API SCORE_MUST_CHECK score_status score_model_save_file(const score_model *model, const char *path,
 	const score_save_options *options, score_error *error);
 
@@ -506,6 +507,7 @@ SCORE_API uint32_t score_model_golden(const score_model *model, const double **r
 /* Rows one after the other, densely packed. */
 static inline score_input score_input_rows_f32(const float *data, int64_t n_rows, int64_t n_columns)
 {
+	const int64_t size = sizeof(float);
 	score_input in;
 	int i;
 	in.struct_size = sizeof in;
@@ -516,18 +518,19 @@ static inline score_input score_input_rows_f32(const float *data, int64_t n_rows
 	for (i = 0; i < 8; i++)
 		in.u.reserved[i] = 0;
 	in.u.rows.data = data;
-	in.u.rows.row_stride_bytes = n_columns * (int64_t)sizeof(float);
-	in.u.rows.column_stride_bytes = (int64_t)sizeof(float);
+	in.u.rows.row_stride_bytes = n_columns * size;
+	in.u.rows.column_stride_bytes = size;
 	return in;
 }
 
 static inline score_input score_input_rows_f64(const double *data, int64_t n_rows, int64_t n_columns)
 {
+	const int64_t size = sizeof(double);
 	score_input in = score_input_rows_f32(NULL, n_rows, n_columns);
 	in.dtype = SCORE_F64;
 	in.u.rows.data = data;
-	in.u.rows.row_stride_bytes = n_columns * (int64_t)sizeof(double);
-	in.u.rows.column_stride_bytes = (int64_t)sizeof(double);
+	in.u.rows.row_stride_bytes = n_columns * size;
+	in.u.rows.column_stride_bytes = size;
 	return in;
 }
 

@@ -79,7 +79,7 @@ SCORE_API SCORE_MUST_CHECK score_status score_bin(const score_model *model, cons
 static inline score_input score_input_binned(const score_bins *bins, const void *codes, int64_t column_stride_bytes,
 	int64_t n_rows)
 {
-	score_input in = score_input_columns(NULL, n_rows, (int64_t)bins->n_columns);
+	score_input in = score_input_columns(NULL, n_rows, bins->n_columns);
 	in.layout = SCORE_BINNED;
 	in.u.binned.codes = codes;
 	in.u.binned.column_stride_bytes = column_stride_bytes;

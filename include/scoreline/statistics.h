@@ -180,7 +180,9 @@ SCORE_API SCORE_MUST_CHECK score_status score_reference_of(const score_model *mo
 /* ---- drift --------------------------------------------------------------------------------------- */
 
 typedef int32_t score_drift_level;
-#define SCORE_DRIFT_UNKNOWN 0  /* no reference, or no rows */
+/* A PSI of 0.1 and more that is less than three times the noise, or of fewer than five rows per bin, is UNKNOWN: so few rows
+ * show it by chance. */
+#define SCORE_DRIFT_UNKNOWN 0  /* no reference, or no rows, or too few */
 #define SCORE_DRIFT_STABLE 1   /* PSI < 0.1                */
 #define SCORE_DRIFT_MODERATE 2 /* 0.1 <= PSI < 0.25        */
 #define SCORE_DRIFT_SHIFTED 3  /* 0.25 <= PSI              */

@@ -9,6 +9,18 @@
 #undef sl_fail_at
 #endif
 
+/* Bytes of callers' names and paths that are no UTF-8, and a character that the end of the message cuts. */
+static void mend_utf8(char *text, size_t length, bool is_cut)
+{
+	for (size_t at = 0; (at += sl_utf8_prefix(text + at, length - at)) < length; at++) {
+		if (is_cut && length - at < 4 && (text[at] & 0x80)) {
+			text[at] = '\0';
+			return;
+		}
+		text[at] = '?';
+	}
+}
+
 static void fill(score_error *error, score_status code, int64_t offset, int64_t line, const char *format, va_list args)
 {
 	if (!error)
@@ -21,6 +33,7 @@ static void fill(score_error *error, score_status code, int64_t offset, int64_t 
 	/* Only wide characters, of which no format has one, and lengths above INT_MAX can make it fail. */
 	if (SL_NEVER(length < 0))
 		error->message[0] = '\0';
+	mend_utf8(error->message, strlen(error->message), (size_t)length >= sizeof error->message);
 }
 
 score_status sl_fail(score_error *error, score_status code, const char *format, ...)

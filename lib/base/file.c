@@ -9,11 +9,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #define DEFAULT_MAX_BYTES ((uint64_t)1 << 30)
+#define LONGEST_NAME 255    /* of a file, without its folder: what usual file systems allow */
+#define TEMPORARY_ENDING 40 /* room for ".PROCESS.ATTEMPT.tmp" */
+#define MOST_ATTEMPTS 10000u
 
 score_status sl_fail_io(score_error *error, const char *what, const char *path)
 {
@@ -22,7 +26,9 @@ score_status sl_fail_io(score_error *error, const char *what, const char *path)
 		int code;
 		const char *text;
 	} known[] = {{ENOENT, "no such file"}, {EACCES, "permission denied"}, {EISDIR, "is a directory"}, {ENOSPC, "no space left"},
-		{EFBIG, "file size limit"}, {EDQUOT, "quota exceeded"}, {EIO, "input/output error"}};
+		{EFBIG, "file size limit"}, {EDQUOT, "quota exceeded"}, {EIO, "input/output error"}, {EINVAL, "invalid argument"},
+		{ENOTDIR, "not a directory"}, {EROFS, "read-only file system"}, {ENAMETOOLONG, "name too long"}, {EPERM, "not permitted"},
+		{ELOOP, "too many symbolic links"}, {EMFILE, "too many open files"}, {ENFILE, "too many open files in the system"}};
 	const int code = errno;
 	for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
 		if (known[i].code == code)
@@ -45,13 +51,13 @@ score_status sl_identify_file(const char *path, sl_file_identity *out, score_err
 	return SCORE_OK;
 }
 
-/* Open for reading and check that it is a regular file of acceptable size, and not empty. */
+/* Open for reading and check that it is a regular file of acceptable size, and not empty. A pipe is refused, not waited for. */
 static score_status open_sized(const char *path, uint64_t max_bytes, int *out_fd, sl_file_identity *out,
 	score_error *error)
 {
 	struct stat st;
 	uint64_t limit = max_bytes ? max_bytes : DEFAULT_MAX_BYTES;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0)
 		return sl_fail_io(error, "open", path);
 	score_status status = SCORE_OK;
@@ -185,16 +191,58 @@ static bool write_all(int fd, const char *from, size_t size)
 	return true;
 }
 
+/* As much of the last part of a path as leaves room for an ending, whole characters. */
+static int kept_of_name(const char *name)
+{
+	size_t length = strlen(name);
+	if (length > LONGEST_NAME - TEMPORARY_ENDING) {
+		length = LONGEST_NAME - TEMPORARY_ENDING;
+		while (length > 0 && ((unsigned char)name[length] & 0xC0) == 0x80)
+			length--;
+	}
+	return (int)length;
+}
+
+score_status sl_create_beside(const char *path, uint32_t mode, char name[SL_PATH_BYTES], int *out_fd, score_error *error)
+{
+	const char *slash = strrchr(path, '/');
+	const char *last = slash ? slash + 1 : path;
+	name[0] = '\0';
+	if (strlen(path) >= SL_PATH_BYTES - TEMPORARY_ENDING)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "the path is longer than %d bytes", SL_PATH_BYTES - TEMPORARY_ENDING - 1);
+	if (*last == '\0')
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "'%.120s' is not the name of a file", path);
+	/* rename() would replace a device as readily as a file. */
+	struct stat st;
+	if (stat(path, &st) != 0) {
+		if (errno != ENOENT)
+			return sl_fail_io(error, "create", path);
+	} else if (!S_ISREG(st.st_mode))
+		return sl_fail(error, SCORE_ERR_IO, "'%.120s' is there, and is not a regular file", path);
+	/* A name may be taken by another thread, or by what a killed process of the same number left. */
+	for (unsigned attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+		snprintf(name, SL_PATH_BYTES, "%.*s%.*s.%ld.%u.tmp", (int)(last - path), path, kept_of_name(last), last,
+			(long)getpid(), attempt);
+		*out_fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+		if (*out_fd >= 0)
+			return SCORE_OK;
+		if (errno != EEXIST)
+			break;
+	}
+	score_status status = errno == EEXIST
+		? sl_fail(error, SCORE_ERR_IO, "cannot create a file beside '%.120s': remove the .tmp files there", path)
+		: sl_fail_io(error, "create", path);
+	name[0] = '\0';
+	return status;
+}
+
 score_status sl_write_file(const char *path, const void *data, size_t size, score_error *error)
 {
-	char temporary[4096];
-	int length = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", path, (long)getpid());
-	if ((size_t)length >= sizeof temporary)
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "the path is longer than %zu bytes", sizeof temporary - 32);
-	int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (fd < 0)
-		return sl_fail_io(error, "create", temporary);
-	score_status status = SCORE_OK;
+	char temporary[SL_PATH_BYTES];
+	int fd = -1;
+	score_status status = sl_create_beside(path, 0666, temporary, &fd, error);
+	if (status != SCORE_OK)
+		return status;
 	if (!write_all(fd, data, size) || fsync(fd) != 0)
 		status = sl_fail_io(error, "write", temporary);
 	if (close(fd) != 0 && status == SCORE_OK)

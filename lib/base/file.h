@@ -26,6 +26,10 @@ score_status sl_map_identified_file(const char *path, uint64_t max_bytes, const 
 /* Read-only private mapping; give back with sl_unmap_file(). */
 score_status sl_map_file(const char *path, uint64_t max_bytes, const void **out, size_t *out_size, score_error *error);
 void sl_unmap_file(const void *data, size_t size);
+/* A new file, open for reading and writing, in the folder of `path`, under a name of its own in `name`: what is to be renamed
+ * to `path`. After a failure `name` is empty. */
+#define SL_PATH_BYTES 4096
+score_status sl_create_beside(const char *path, uint32_t mode, char name[SL_PATH_BYTES], int *out_fd, score_error *error);
 /* Write beside `path`, sync, rename over it. */
 score_status sl_write_file(const char *path, const void *data, size_t size, score_error *error);
 

@@ -198,18 +198,23 @@ void score_log_close(score_log *log)
 static score_status open_segment(score_log *log, score_log_segment *segment, score_error *error)
 {
 	struct stat st;
-	log->fd = open(segment->path, O_RDONLY | O_CLOEXEC);
+	log->fd = open(segment->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (log->fd < 0 && errno == ENOENT && ends_with(segment->path, active_ending)) {
 		/* Closed since the directory was read: the same file under its final name. The path is the log's
 		 * own. */
 		char *path = (char *)(uintptr_t)segment->path;
 		path[strlen(path) - (sizeof active_ending - sizeof closed_ending)] = '\0';
-		log->fd = open(path, O_RDONLY | O_CLOEXEC);
+		log->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 		segment->is_closed = 1;
 	}
-	if (log->fd < 0 || fstat(log->fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+	if (log->fd < 0 || fstat(log->fd, &st) != 0) {
+		score_status status = sl_fail_io(error, "open the segment", segment->path);
 		close_file(log);
-		return sl_fail(error, SCORE_ERR_IO, "cannot read the segment '%.120s'", segment->path);
+		return status;
+	}
+	if (!S_ISREG(st.st_mode)) {
+		close_file(log);
+		return sl_fail(error, SCORE_ERR_IO, "cannot read the segment '%.120s': it is not a regular file", segment->path);
 	}
 	segment->bytes = (uint64_t)st.st_size;
 	log->offset = 0;

@@ -9,6 +9,10 @@
 
 #define LEAST_SHARE 1e-4 /* of a bin, in the PSI */
 #define LEAST_FOR_P 25   /* values on each side  */
+/* A PSI of so many times its noise is no chance: at 3, few of a thousand equal distributions of ten bins have one. */
+#define CLEAR_OF_NOISE 3
+/* Of fewer rows per bin many are empty by chance, and the least share makes their PSI large. */
+#define LEAST_PER_BIN 5
 
 /* Both sides bin by bin: values, missing, unknown (categories only). */
 typedef struct pairs {
@@ -117,11 +121,14 @@ static void measure(const score_histogram *h, const pairs *p, score_drift *out)
 	out->missing_rate = (double)h->missing / p->actual_rows;
 	out->missing_change = out->missing_rate - (double)h->expected_missing / p->expected_rows;
 	out->unknown_rate = (double)h->unknown / p->actual_rows;
-	out->level = out->psi < 0.1 ? SCORE_DRIFT_STABLE : out->psi < 0.25 ? SCORE_DRIFT_MODERATE : SCORE_DRIFT_SHIFTED;
 	uint32_t used = 0;
 	for (uint32_t k = 0; k < p->n; k++)
 		used += p->expected[k] > 0 || p->actual[k] > 0;
 	out->noise = (used - 1) * (1 / p->expected_rows + 1 / p->actual_rows);
+	const double fewer = p->actual_rows < p->expected_rows ? p->actual_rows : p->expected_rows;
+	const bool chance = out->psi < CLEAR_OF_NOISE * out->noise || fewer < LEAST_PER_BIN * used;
+	out->level = out->psi < 0.1 ? SCORE_DRIFT_STABLE : chance ? SCORE_DRIFT_UNKNOWN : out->psi < 0.25 ? SCORE_DRIFT_MODERATE :
+		SCORE_DRIFT_SHIFTED;
 	if (h->type == SCORE_FEATURE_NUMERIC)
 		set_ks(p, out);
 	set_chi2(p, out);

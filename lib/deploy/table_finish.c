@@ -32,7 +32,7 @@ typedef struct output {
 	int text_fd;
 	bool is_complete;  /* has its name                             */
 	deploy_stream entries, times, rows, hashes, key_text;
-	char name[4096];   /* of the table until it is complete */
+	char name[SL_PATH_BYTES]; /* of the table until it is complete */
 	score_error *error;
 } output;
 
@@ -359,14 +359,7 @@ static score_status open_output(output *o)
 	sft_layout *l = o->layout;
 	const score_allocator *a = &o->b->allocator;
 	const uint64_t n = l->timestamp ? l->n_rows : 0;
-	const int length = snprintf(o->name, sizeof o->name, "%s.%ld.tmp", o->b->path, (long)getpid());
-	if ((size_t)length >= sizeof o->name) { /* of a failure too: it is negative */
-		o->name[0] = '\0';
-		return sl_fail(o->error, SCORE_ERR_ARGUMENT, "the path is longer than %zu bytes", sizeof o->name - 32);
-	}
-	o->fd = open(o->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-	if (o->fd < 0)
-		return sl_fail_io(o->error, "create", o->name);
+	TRY(sl_create_beside(o->b->path, 0666, o->name, &o->fd, o->error));
 	TRY(deploy_open_unnamed(o->b->path, &o->side_fd, o->error));
 	TRY(deploy_open_unnamed(o->b->path, &o->text_fd, o->error));
 	l->sections[SFT_TIMES] = (sft_section){SFT_PRELUDE_BYTES, n * 8};

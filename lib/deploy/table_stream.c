@@ -15,16 +15,11 @@
 
 score_status deploy_open_unnamed(const char *path, int *out_fd, score_error *error)
 {
-	char name[4096];
-	const int length = snprintf(name, sizeof name, "%s.%ld.part", path, (long)getpid());
-	if ((size_t)length >= sizeof name) /* of a failure too: it is negative */
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "the path is longer than %zu bytes", sizeof name - 32);
-	const int fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return sl_fail_io(error, "create", name);
-	unlink(name);
-	*out_fd = fd;
-	return SCORE_OK;
+	char name[SL_PATH_BYTES];
+	const score_status status = sl_create_beside(path, 0600, name, out_fd, error);
+	if (status == SCORE_OK)
+		unlink(name);
+	return status;
 }
 
 score_status deploy_write_at(int fd, const void *data, size_t size, uint64_t at, const char *path, score_error *error)

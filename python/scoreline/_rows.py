@@ -54,6 +54,8 @@ def from_array(X: np.ndarray) -> Rows:
     if isinstance(X, np.ma.MaskedArray):
         X = X.astype(np.float64).filled(np.nan)
     X = _as_floats(X)
+    if X.strides[1] == 0:  # one value for all columns of a row: the library takes 0 as densely packed
+        X = np.ascontiguousarray(X)
     struct = filled(Input)
     struct.layout = LAYOUT_ROWS
     struct.dtype = F32 if X.dtype.itemsize == 4 else F64

@@ -182,7 +182,8 @@ _OUTPUT_NAMES = {number: name for name, number in OUTPUTS.items()}
 class Drift:
     """How far counts are from the expected ones; NaN where something cannot be said.
 
-    `level` is "stable" (psi < 0.1), "moderate" (psi < 0.25), "shifted", or "unknown" without a reference or rows.
+    `level` is "stable" (psi < 0.1), "moderate" (psi < 0.25), "shifted", or "unknown" without a reference or rows,
+    and where psi is 0.1 or more by chance: below three times the noise, or of fewer than five rows per bin.
     """
 
     level: str

@@ -367,7 +367,39 @@ def test_score_into_a_closed_pipe(model, tmp_path):
     assert done.returncode == 1 and rows.read_bytes() == before
 
 
-def test_score_interrupted(model, tmp_path):
+def test_names_of_files(model, rows, tmp_path):
+    """As long as a file system takes them, and none at all."""
+    for length in (240, 250, 255):
+        name = tmp_path / ("n" * length)
+        succeed("score", model, rows, "-o", name)
+        assert name.read_text() == succeed("score", model, rows).out
+        name.unlink()
+    for arguments in (["score", model, rows], ["convert", STUMPS], ["export", STUMPS, "--js", "f"]):
+        assert "expected the name of a file" in fail(1, *arguments, "-o", "").err
+    assert os.listdir(tmp_path) == ["rows.csv"]
+
+
+def test_limit_on_the_size_of_files(model, tmp_path):
+    rows = tmp_path / "rows.csv"
+    rows.write_text(HEADER + "17,10,0\n" * 100000)
+    for command in ('score "$1" "$2" -o "$3"', 'score "$1" "$2" -o "$3.npy"', 'convert "$4" -o "$3"'):
+        done = subprocess.run(["sh", "-c", f'ulimit -f 1; exec "$0" {command}', COMMAND, str(model), str(rows),
+                               str(tmp_path / "out"), str(STUMPS)], capture_output=True, timeout=60)
+        assert done.returncode == 1 and b"File too large" in done.stderr, done
+        assert os.listdir(tmp_path) == ["rows.csv"]
+
+
+def test_convert_to_standard_output(tmp_path):
+    """Nothing but the model."""
+    path = tmp_path / "model.slm"
+    succeed("convert", STUMPS, "-o", path)
+    done = succeed("convert", STUMPS, "-o", "-")
+    assert done.stdout == path.read_bytes() and done.err == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGXCPU, signal.SIGALRM,
+                                    signal.SIGUSR1])
+def test_score_interrupted(model, tmp_path, number):
     """A signal leaves no half-written file behind."""
     process = subprocess.Popen([COMMAND, "score", str(model), "-", "-o", str(tmp_path / "out.csv")],
                                stdin=subprocess.PIPE)
@@ -378,8 +410,8 @@ def test_score_interrupted(model, tmp_path):
             break
         time.sleep(0.01)
     assert len(os.listdir(tmp_path)) == 1
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(timeout=60) == -signal.SIGTERM
+    process.send_signal(number)
+    assert process.wait(timeout=60) == -number
     process.stdin.close()
     assert os.listdir(tmp_path) == []
 

@@ -165,6 +165,8 @@ def test_random_bytes(score_text, seed):
     ("age,income\n17,10\n", ["rate, %"]),
     ('age,income,age,"rate, %"\n17,10,18,0\n', ["age"]),
     ("17,10,0\n40,60000,0.5\n", ["--no-header"]),
+    ("age;income;rate\n40;60000;0\n", ["by commas"]),
+    ("age\tincome\trate\n40\t60000\t0\n", ["by commas"]),
     ("alter,einkommen,rate\n40,60000,0.5\n", ["--by-position"]),
     ("\n" + HEADER + "17,10,0\n", []),
     (HEADER.encode("utf-16"), ["UTF-16"]),
@@ -260,6 +262,21 @@ def test_jsonl_wrong(score_text, tmp_path, text, words):
     assert done.returncode == 1 and not (tmp_path / "out.csv").exists()
     for word in words:
         assert word in done.err
+
+
+@pytest.mark.parametrize("text", ["{}\n", '{"Age": 17}\n' * 10000, '{"x": {"age": 17}}\n\n{"y": null}'])
+def test_jsonl_without_a_known_key_gives_nothing(score_text, tmp_path, text):
+    for where in ([], ["-o", tmp_path / "out.csv"], ["-o", tmp_path / "out.npy"]):
+        done = score_text(text, *where, name="rows.jsonl")
+        assert done.returncode == 1 and done.out == "" and "no line has a key that the model knows" in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.jsonl"]
+
+
+@pytest.mark.parametrize("n", [1, 4095, 4096, 4097, 10000])
+def test_jsonl_rows_before_the_first_known_key(score_text, n):
+    done = score_text('{"x": 1}\n' * n + '{"age": 17, "income": 10, "rate, %": 0}\n{}\n')
+    missing = (np.nan, np.nan, np.nan)
+    assert same_bits(parse_scores(done.out), margins([missing] * n + [(17, 10, 0), missing]))
 
 
 def test_jsonl_warns_of_features_in_no_line(score_text):

@@ -240,7 +240,7 @@ static void files_are_refused_by_what_they_are(void **state)
 	options.max_bytes++;
 	assert_int_equal(score_model_open_file(path, &options, &out, &error), SCORE_OK);
 	score_model_free(out);
-	snprintf(message, sizeof message, "cannot rename to '%s': is a directory", folder);
+	snprintf(message, sizeof message, "'%s' is there, and is not a regular file", folder);
 	expect_error(score_model_save_file(model, folder, NULL, &error), &error, SCORE_ERR_IO, message);
 	metered_memory memory = {.left = 0};
 	const score_allocator metered = metered_allocator(&memory);
@@ -255,7 +255,7 @@ static void files_are_refused_by_what_they_are(void **state)
 	memset(long_path, 'x', sizeof long_path - 1);
 	long_path[sizeof long_path - 1] = '\0';
 	expect_error(score_model_save_file(model, long_path, NULL, &error), &error, SCORE_ERR_ARGUMENT,
-		"the path is longer than 4064 bytes");
+		"the path is longer than 4055 bytes");
 }
 
 static void broken_writes_leave_nothing(void **state)

@@ -48,6 +48,17 @@ def test_strides(model, rows, margins, arrange, dtype):
     np.testing.assert_array_equal(X, before)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64])
+def test_one_value_in_many_places(model, rows, dtype):
+    """Arrays whose strides are 0: what stands there once is read once per column, row or both."""
+    values = np.arange(20, dtype=dtype).reshape(20, 1)
+    whole = np.broadcast_to(values, (20, rows.shape[1]))
+    for X in (whole, whole[:1], np.broadcast_to(values[3], rows.shape), np.broadcast_to(values.T[:, : rows.shape[1]], rows.shape)):
+        assert 0 in X.strides
+        same_bits(model.predict(X), model.predict(X.copy()))
+    same_bits(model.predict(whole[5]), model.predict(whole[5].copy()))
+
+
 def test_no_copy_of_large_arrays(model, rows, margins):
     """A strided view of floats is used in place: nothing of its size is allocated."""
     import tracemalloc

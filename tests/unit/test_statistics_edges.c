@@ -716,6 +716,32 @@ static void base64_refuses_other_characters(void **state)
 	}
 }
 
+/* Rows of the expected distribution, and few of another, are no alarm: they may be so by chance. */
+static void few_rows_raise_no_alarm(void **state)
+{
+	static const struct {
+		uint64_t counts[4];
+		score_drift_level level;
+	} cases[] = {
+		{{0, 1, 0, 2}, SCORE_DRIFT_UNKNOWN},       /* fewer than five rows per bin               */
+		{{2, 9, 3, 8}, SCORE_DRIFT_UNKNOWN},       /* a PSI of 0.36; the noise is 0.14           */
+		{{20, 90, 30, 80}, SCORE_DRIFT_SHIFTED},   /* the same of ten times the rows             */
+		{{40, 70, 40, 70}, SCORE_DRIFT_STABLE},
+		{{30, 70, 40, 80}, SCORE_DRIFT_MODERATE},
+		{{0, 40, 0, 0}, SCORE_DRIFT_SHIFTED},      /* few rows, but another world                */
+	};
+	static const double edges[] = {1, 2, 3};
+	static const uint64_t expected[] = {2500, 2500, 2500, 2500};
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		score_histogram h = {.struct_size = sizeof h, .n_edges = 3, .edges = edges, .counts = cases[i].counts, .expected = expected};
+		score_drift drift = {.struct_size = sizeof drift};
+		assert_int_equal(score_drift_of(&h, &drift, NULL), SCORE_OK);
+		if (drift.level != cases[i].level)
+			fail_msg("case %zu: %s, psi %g, noise %g", i, score_drift_level_name(drift.level), drift.psi, drift.noise);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -734,6 +760,7 @@ int main(void)
 		cmocka_unit_test(snapshots_stand_side_by_side),
 		cmocka_unit_test(both_ways_of_counting_agree),
 		cmocka_unit_test(base64_refuses_other_characters),
+		cmocka_unit_test(few_rows_raise_no_alarm),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,192 @@
+/* What a host finds beside its files: pipes, names taken by a process that died, names as long as they may be, paths that are no UTF-8. */
+#define _GNU_SOURCE
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <scoreline/deploy.h>
+#include <scoreline/import.h>
+
+#include "base/base.h"
+#include "base/file.h"
+
+static char folder[] = "/tmp/scoreline-files-XXXXXX";
+
+static const char *path_of(const char *name)
+{
+	static char path[PATH_MAX];
+	snprintf(path, sizeof path, "%s/%s", folder, name);
+	return path;
+}
+
+static void touch(const char *path, const char *text)
+{
+	FILE *file = fopen(path, "wb");
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void holds(const char *path, const char *text)
+{
+	char found[64] = "";
+	FILE *file = fopen(path, "rb");
+	assert_non_null(file);
+	assert_int_equal(fread(found, 1, sizeof found - 1, file), strlen(text));
+	assert_string_equal(found, text);
+	fclose(file);
+}
+
+static int make_folder(void **state)
+{
+	(void)state;
+	return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+	char command[128];
+	(void)state;
+	snprintf(command, sizeof command, "rm -r %s", folder);
+	return system(command);
+}
+
+static void refused(score_status status, const score_error *error, const void *out)
+{
+	assert_int_equal(status, SCORE_ERR_IO);
+	assert_non_null(strstr(error->message, "not a regular file"));
+	assert_null(out);
+}
+
+/* Nobody ever writes into it: whoever waits for that waits for ever. */
+static void pipes_are_not_waited_for(void **state)
+{
+	score_error error;
+	score_model *model = NULL;
+	score_model_ref *ref = NULL;
+	score_model_cache *cache;
+	score_table *table = NULL;
+	score_snapshot *snapshot = NULL;
+	score_log *log;
+	score_open_options mapped = SCORE_OPEN_OPTIONS_INIT;
+	const score_log_call *call;
+	const char *const path = path_of("pipe.slog");
+	(void)state;
+	assert_int_equal(mkfifo(path, 0600), 0);
+	mapped.flags = SCORE_OPEN_MMAP;
+	refused(score_model_open_file(path, NULL, &model, &error), &error, model);
+	refused(score_model_open_file(path, &mapped, &model, &error), &error, model);
+	refused(score_import_file(path, NULL, &model, &error), &error, model);
+	refused(score_table_open(path, NULL, &table, &error), &error, table);
+	refused(score_snapshot_open_file(path, NULL, &snapshot, &error), &error, snapshot);
+	assert_int_equal(score_model_cache_new(NULL, &cache, NULL), SCORE_OK);
+	refused(score_model_cache_open(cache, path, &ref, &error), &error, ref);
+	score_model_cache_free(cache);
+	assert_int_equal(score_log_open(&path, 1, NULL, &log, NULL), SCORE_OK);
+	refused(score_log_next(log, &call, &error), &error, call);
+	score_log_close(log);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* Root may rename a file over a device. */
+static void only_files_are_replaced(void **state)
+{
+	score_error error;
+	char place[PATH_MAX];
+	(void)state;
+	snprintf(place, sizeof place, "%s", path_of("place"));
+	assert_int_equal(mkfifo(place, 0600), 0);
+	assert_int_equal(symlink(place, path_of("link")), 0);
+	refused(sl_write_file(place, "whole", 5, &error), &error, NULL);
+	refused(sl_write_file(path_of("link"), "whole", 5, &error), &error, NULL);
+	refused(sl_write_file(folder, "whole", 5, &error), &error, NULL);
+	assert_int_equal(unlink(path_of("link")), 0);
+	assert_int_equal(unlink(place), 0);
+	/* A link to a file gives way to the new file. */
+	touch(place, "before");
+	assert_int_equal(symlink(place, path_of("link")), 0);
+	assert_int_equal(sl_write_file(path_of("link"), "whole", 5, &error), SCORE_OK);
+	holds(path_of("link"), "whole");
+	holds(place, "before");
+	assert_int_equal(unlink(path_of("link")), 0);
+	assert_int_equal(unlink(place), 0);
+}
+
+/* In a container the next process has the number of the one that was killed. */
+static void names_that_a_dead_process_left(void **state)
+{
+	char taken[PATH_MAX + 32];
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		snprintf(taken, sizeof taken, "%s.%ld.%d.tmp", path_of("file"), (long)getpid(), i);
+		touch(taken, "left over");
+	}
+	assert_int_equal(sl_write_file(path_of("file"), "whole", 5, NULL), SCORE_OK);
+	holds(path_of("file"), "whole");
+	holds(taken, "left over");
+}
+
+static void names_of_any_length(void **state)
+{
+	char name[257];
+	score_error error;
+	(void)state;
+	memset(name, 'n', sizeof name);
+	/* Two bytes per character, over the place where the name is cut. */
+	for (size_t i = 101; i + 1 < 251; i += 2)
+		memcpy(name + i, "\xc3\xa9", 2);
+	for (size_t length = 210; length <= 255; length++) {
+		name[length] = '\0';
+		assert_int_equal(sl_write_file(path_of(name), "whole", 5, &error), SCORE_OK);
+		holds(path_of(name), "whole");
+		assert_int_equal(unlink(path_of(name)), 0);
+		name[length] = 'n';
+	}
+	name[256] = '\0';
+	assert_int_equal(sl_write_file(path_of(name), "whole", 5, &error), SCORE_ERR_IO);
+	assert_non_null(strstr(error.message, "name too long"));
+	assert_int_equal(sl_write_file(path_of(""), "whole", 5, &error), SCORE_ERR_ARGUMENT);
+	assert_non_null(strstr(error.message, "not the name of a file"));
+}
+
+static void messages_are_utf8(void **state)
+{
+	score_error error;
+	char path[300];
+	(void)state;
+	for (size_t length = 1; length < sizeof path; length++) {
+		for (size_t i = 0; i < length; i++)
+			path[i] = "/\xe2\x82\xac"[i % 4];
+		path[length] = '\0';
+		sl_fail(&error, SCORE_ERR_IO, "a path: %s", path);
+		assert_int_equal(sl_utf8_prefix(error.message, strlen(error.message)), strlen(error.message));
+		/* A character that the end of the message cuts is left out, not replaced. */
+		if (length > sizeof error.message)
+			assert_null(strchr(error.message, '?'));
+	}
+	score_model *model;
+	assert_int_equal(score_model_open_file("/none/\xff\xfe.slm", NULL, &model, &error), SCORE_ERR_IO);
+	assert_string_equal(error.message, "cannot open '/none/\?\?.slm': no such file");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pipes_are_not_waited_for),
+		cmocka_unit_test(only_files_are_replaced),
+		cmocka_unit_test(names_that_a_dead_process_left),
+		cmocka_unit_test(names_of_any_length),
+		cmocka_unit_test(messages_are_utf8),
+	};
+	return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
