@@ -14,13 +14,13 @@ from typing import Any, List, Optional, Sequence
 import numpy as np
 
 from ._errors import ShapeError
-from ._labels import EXACT, HASH, Labels, translated_by_list
+from ._labels import EXACT, HASH, Labels, as_features, translated_by_list
 from ._library import F64, STRING
 from ._rows import CODES, Rows, floats_of_objects, from_array, from_arrays
 
 
 def from_frame(frame: Any, model: Any) -> Rows:
-    names = names_to_bind(frame.columns.tolist(), model.features)
+    names = names_to_bind(frame.columns.tolist(), model)
     dtypes = list(frame.dtypes)
     is_uniform = dtypes and dtypes[0] in (np.float32, np.float64) and all(dtype == dtypes[0] for dtype in dtypes)
     if is_uniform and not model._labels:
@@ -107,11 +107,11 @@ def _bound(model: Any, names: List[str], types: Optional[List[int]]) -> Any:
         raise ShapeError(message) from None
 
 
-def names_to_bind(labels: List[Any], features: List[str]) -> Optional[List[str]]:
+def names_to_bind(labels: List[Any], model: Any) -> Optional[List[str]]:
     """Names to bind by, or None if a frame's columns or a row's index are only numbered and the features have other names."""
     names = [str(label) for label in labels]
-    if any(isinstance(label, str) for label in labels) or set(features) <= set(names):
-        return names
+    if any(isinstance(label, str) for label in labels) or set(model.features) <= set(names):
+        return as_features(names, model)
     return None
 
 

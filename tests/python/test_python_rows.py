@@ -124,7 +124,7 @@ def test_objects_that_are_numbers(model, rows, margins):
         (np.array(1.0), scoreline.ShapeError, "0 dimensions"),
         (np.zeros((2, 5), dtype=complex), scoreline.ShapeError, "complex"),
         (np.zeros((2, 5), dtype="datetime64[s]"), scoreline.ShapeError, "datetime64"),
-        ([["1", "2", "3", "4", "5"]], scoreline.ShapeError, "<U1"),
+        ([["1", "2", "3", "4", "5"]], scoreline.ShapeError, "text '1' in row 0, column 0"),
         (np.array([[1, 2, "x", 4, 5]], dtype=object), scoreline.ShapeError, "text 'x' in row 0, column 2"),
         (np.array([[1, 2, [], 4, 5]], dtype=object), scoreline.ShapeError, "objects"),
         ("age", TypeError, "found str"),
