@@ -16,7 +16,7 @@ import numpy as np
 from . import _arrow, _binned, _pandas
 from ._errors import ShapeError, UnsupportedError
 from ._labels import as_features
-from ._rows import Rows, from_array, from_columns, from_sparse
+from ._rows import Rows, from_array, from_columns, from_sparse, is_missing
 
 
 def tables(X: Any, model: Any, absent: Optional[str] = None) -> Generator[Rows, None, None]:
@@ -123,7 +123,7 @@ def _numbers_of_record(row: Sequence[Any], model: Any, r: int) -> List[float]:
 def _number(value: Any, model: Any, k: int, r: int) -> float:
     """The number that feature `k` has in row `r`: of a label, its code."""
     labels, name = model._labels, model._features[k]
-    if value is None:
+    if is_missing(value):
         return np.nan
     is_text = isinstance(value, str)
     is_number_label = isinstance(value, (numbers.Real, np.bool_)) and value == value and labels.are_numbers(k)
@@ -134,8 +134,6 @@ def _number(value: Any, model: Any, k: int, r: int) -> float:
     try:
         return float(labels.code_of_number(k, value))
     except (TypeError, ValueError):
-        if _is_missing(value):
-            return np.nan
         raise ShapeError(f"expected numbers, found {type(value).__name__} for feature {name!r} in row {r}") from None
 
 
@@ -157,12 +155,6 @@ def _from_texts(X: np.ndarray, model: Any) -> Rows:
                 known[value] = _number(value, model, k, r)
             values[r, k] = known[value]
     return from_array(values)
-
-
-def _is_missing(value: Any) -> bool:
-    """pandas' NA, which refuses to be a float."""
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and value is pandas.NA
 
 
 def _listed(names: Sequence[str]) -> str:

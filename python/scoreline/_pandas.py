@@ -33,7 +33,8 @@ def from_frame(frame: Any, model: Any) -> Rows:
     fed = [i if names is None else feature_of.get(names[i], -1) for i in range(len(dtypes))]
     types = [F64 if k < 0 else _column_type(frame, i, dtypes[i]) for i, k in enumerate(fed)]
     takes_text = [0 <= k < len(labels.flags) and labels.flags[k] for k in fed]
-    _refuse_text(frame, [i for i, code in enumerate(types) if code == STRING and not takes_text[i]])
+    refused = [i for i, code in enumerate(types) if code == STRING and not takes_text[i]]
+    _refuse_text(frame, refused, all(labels.is_numeric(fed[i]) for i in refused))
     columns = range(len(dtypes)) if names is None else _bound(model, names, types).columns
     is_categorical = [i >= 0 and _is_categorical(dtypes[i]) for i in columns]
     is_text = [i >= 0 and takes_text[i] and _is_text(frame, i, types[i]) for i in columns]
@@ -156,11 +157,11 @@ def column_values(series: Any) -> np.ndarray:
     return series.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _refuse_text(frame: Any, positions: Sequence[int]) -> None:
+def _refuse_text(frame: Any, positions: Sequence[int], are_numeric: bool) -> None:
     if positions:
         dtypes = list(frame.dtypes)
         listed = ", ".join(f"{frame.columns[i]!r} ({dtypes[i]})" for i in positions)
-        raise ShapeError(
-            f"expected numbers, found columns that are not: {listed}. Give a column of dtype category, or "
-            "the codes with which the model was trained"
-        )
+        hint = "Give a column of dtype category, or the codes with which the model was trained"
+        if are_numeric:
+            hint = "The model has numeric features of these names: make the columns numbers, as they were in training"
+        raise ShapeError(f"expected numbers, found columns that are not: {listed}. {hint}")

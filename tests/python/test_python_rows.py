@@ -348,6 +348,12 @@ def test_dictionaries(model, rows, margins):
     same_bits(model.predict(tuple(records[:3])), margins[:3])
     same_bits(model.predict(records[7]), margins[7:8])
     same_bits(model.predict([{**records[0], "age": np.float32(rows[0, 0])}]), margins[:1])
+    frame = pd.DataFrame(rows, columns=NAMES)
+    objects = frame.astype("Float64").to_numpy(object)
+    assert any(value is pd.NA for value in objects.ravel())
+    same_bits(model.predict(objects), model.predict(frame))
+    with pytest.raises(scoreline.ShapeError, match="'age' .str.*numeric features of these names: make the columns numbers"):
+        model.predict(frame.assign(age=frame["age"].astype(str)))
     absent = {**records[0], "age": pd.NA}
     same_bits(model.predict(absent), model.predict({**records[0], "age": None}))
 
