@@ -201,12 +201,6 @@ def calibrated_ensemble(
     return made
 
 
-def frozen_in(estimator: Any) -> Any:
-    while type(estimator).__name__ == "FrozenEstimator":
-        estimator = estimator.estimator
-    return estimator
-
-
 # ---- comparison --------------------------------------------------------------------------------------------------------
 
 

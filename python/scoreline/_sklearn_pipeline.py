@@ -19,7 +19,7 @@ from ._sklearn import KINDS, SUPPORTED, ensemble_of
 from ._sklearn_ensemble import Ensemble, class_metadata
 from ._sklearn_columns import Column, Inputs, Norm, Placed, Table, members_of
 from ._sklearn_linear import READERS, Linear, answers, calibrated, calibrated_parts, linear_of, mean_of, metadata_of
-from ._sklearn_parts import Combined, calibrated_ensemble, calibration_keywords, differs, frozen_in
+from ._sklearn_parts import Combined, calibrated_ensemble, calibration_keywords, differs
 from ._sklearn_transformers import transform
 
 N_PROBES = 64
@@ -80,7 +80,7 @@ def _members_of(classifier: Any) -> List[Any]:
             f"CalibratedClassifierCV with method={found[0].method!r} is not supported: train it with method='sigmoid' or "
             "'isotonic'"
         )
-    if len(found) > 1 and any(_is(frozen_in(one.estimator), "Pipeline", *_SEARCHES) for one in found):
+    if len(found) > 1 and any(_is(held(one.estimator), "Pipeline") for one in found):
         raise UnsupportedError(
             f"CalibratedClassifierCV over {len(found)} pipelines, each with steps of its own, is not supported: train it with "
             "ensemble=False, or put the steps before it"
@@ -93,7 +93,7 @@ def _calibrations(chain: Chain) -> List[Tuple[Any, Any]]:
     members = _members_of(chain.calibration)
     if len(members) == 1:
         return [(members[0], chain.last)]
-    return [(one, frozen_in(one.estimator)) for one in members]
+    return [(one, held(one.estimator)) for one in members]
 
 
 def of_sklearn_pipeline(obj: Any) -> Tuple[Model, Optional[Callable], dict]:

@@ -179,6 +179,17 @@ def test_searches_over_lone_estimators(y):
         assert np.array_equal(scoreline.convert(search).predict(X), search.predict(X))
 
 
+def test_calibrated_searches(y):
+    """A search of its own behind each calibrator."""
+    X = np.random.default_rng(1).normal(size=(300, 3))
+    for estimator, parameters in ((ensemble.RandomForestClassifier(4, random_state=1), {"max_depth": [2, 3]}),
+                                  (linear_model.LogisticRegression(), {"C": [0.1, 1]})):
+        search = model_selection.GridSearchCV(estimator, parameters, cv=2)
+        calibrated = calibration.CalibratedClassifierCV(search, cv=3).fit(X, X[:, 0] > 0)
+        found = scoreline.convert(calibrated).predict(X)
+        assert np.allclose(found, calibrated.predict_proba(X), rtol=1e-12, atol=1e-15)
+
+
 def test_a_search_over_categories(y, frame):
     """Labels of a table reach a lone estimator, which no step of a pipeline stands before."""
     table = pandas.DataFrame({"x": frame["income"], "city": frame["city"].astype("category")})
