@@ -110,9 +110,12 @@ def _bound(model: Any, names: List[str], types: Optional[List[int]]) -> Any:
 
 def names_to_bind(labels: List[Any], model: Any) -> Optional[List[str]]:
     """Names to bind by, or None if a frame's columns or a row's index are only numbered and the features have other names."""
-    names = [str(label) for label in labels]
+    names = as_features([str(label) for label in labels], model)
     if any(isinstance(label, str) for label in labels) or set(model.features) <= set(names):
-        return as_features(names, model)
+        return names
+    joined = [" ".join(map(str, label)) if isinstance(label, tuple) else str(label) for label in labels]
+    if set(model.features) <= set(joined):  # XGBoost's names for columns of several levels
+        return joined
     return None
 
 

@@ -336,6 +336,20 @@ def test_text_columns_are_listed(model, rows):
         model.predict(numbered)
 
 
+def test_frames_with_levels_of_columns(rows):
+    """Names of two levels are those that XGBoost makes of them, so that the order of columns does not matter."""
+    import xgboost
+
+    frame = pd.DataFrame(rows[:, :4], columns=pd.MultiIndex.from_product([["a", "b"], ["c", 1]]))
+    booster = xgboost.train({"nthread": 1}, xgboost.DMatrix(frame, np.nan_to_num(rows[:, 0] + 2 * rows[:, 2])), 4)
+    own = booster.predict(xgboost.DMatrix(frame))
+    model = scoreline.convert(booster)
+    assert model.features == ["a c", "a 1", "b c", "b 1"]
+    for table in (frame, frame[frame.columns[[2, 0, 3, 1]]]):
+        same_bits(model.predict(table), own)
+        same_bits(model.predict(table.iloc[0]), own[:1])
+
+
 # ---- dictionaries --------------------------------------------------------------------------------------------------
 
 
