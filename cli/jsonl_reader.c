@@ -22,7 +22,7 @@ typedef struct jsonl_reader {
 	int64_t line;
 	uint64_t n_rows;
 	bool quiet;
-	bool is_underscored; /* the model has underscores where names had spaces, as LightGBM writes them */
+	bool is_underscored; /* the model has underscores where names had spaces, as LightGBM and skl2onnx write them */
 	bool is_hashed; /* some feature's categories are known by their text: whole numbers keep all digits */
 } jsonl_reader;
 
@@ -242,7 +242,7 @@ int cli_jsonl_open(cli_bytes *bytes, const score_model *model, uint32_t n_featur
 	r->line = 1;
 	r->quiet = options->quiet;
 	const char *library = score_model_metadata_get(model, "source.library");
-	r->is_underscored = library != NULL && strcmp(library, "lightgbm") == 0;
+	r->is_underscored = library != NULL && (strcmp(library, "lightgbm") == 0 || strcmp(library, "onnx") == 0);
 	r->seen = calloc((size_t)n_features + 1, 1);
 	if (r->seen == NULL) {
 		jsonl_free(&r->rows);

@@ -96,12 +96,12 @@ static score_status report(const list *lists, size_t n, score_error *error)
 	return SCORE_OK;
 }
 
-/* LightGBM trains on names with spaces, and writes them with underscores. */
+/* LightGBM trains on names with spaces, and writes them with underscores; so does skl2onnx. */
 static bool has_underscored_names(const forest *f)
 {
 	for (uint32_t i = 0; i < f->n_metadata; i++) {
 		if (strcmp(f->metadata[i].key, "source.library") == 0)
-			return strcmp(f->metadata[i].value, "lightgbm") == 0;
+			return strcmp(f->metadata[i].value, "lightgbm") == 0 || strcmp(f->metadata[i].value, "onnx") == 0;
 	}
 	return false;
 }

@@ -146,8 +146,8 @@ def translated_by_list(labels: Sequence[Any], own: Sequence[Any], places: np.nda
 
 
 def as_features(names: List[str], model: Any) -> List[str]:
-    """Names of columns as the model's features spell them: LightGBM writes spaces as underscores."""
-    if model._metadata.get("source.library") != "lightgbm" or not any(" " in name for name in names):
+    """Names of columns as the model's features spell them: LightGBM and skl2onnx write spaces as underscores."""
+    if model._metadata.get("source.library") not in ("lightgbm", "onnx") or not any(" " in name for name in names):
         return names
     wanted = set(model.features) - set(names)
     spelled = [name.replace(" ", "_") for name in names]

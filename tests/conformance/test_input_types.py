@@ -79,7 +79,7 @@ def of_onnx(frame):
     data = convert_sklearn(pipe, initial_types=[(n, k([None, 1])) for n, k in kinds.items()],
                            target_opset={"": 18, "ai.onnx.ml": 3}).SerializeToString()
     types = {"half": np.float32, "count": np.int64, "flag": np.int64, NAMES[3]: np.float32, "city": object}
-    feeds = {name: frame[name].to_numpy(types[name]).reshape(-1, 1) for name in NAMES}
+    feeds = {name.replace(" ", "_"): frame[name].to_numpy(types[name]).reshape(-1, 1) for name in NAMES}
     return data, om.session(data).run(None, feeds)[0]
 
 
@@ -97,8 +97,6 @@ def column(values: pandas.Series, kind) -> pa.Array:
 def test_columns(source, tally, monkeypatch):
     if source == "XGBoost":  # which keeps only labels of ASCII whole in its file
         monkeypatch.setattr(f"{__name__}.CITIES", [name.replace("ü", "ue") for name in CITIES])
-    if source == "onnxruntime":  # whose converter writes other names, by which onnxruntime too wants the columns
-        monkeypatch.setattr(f"{__name__}.NAMES", [name.replace(" ", "_") for name in NAMES])
     frame = make_frame(has_missing=source != "onnxruntime")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -102,7 +102,7 @@ static int64_t column_of(const char *library, const char *const *names, size_t n
 	return column;
 }
 
-static void lightgbm_has_underscores_for_spaces(void **state)
+static void some_names_have_underscores_for_spaces(void **state)
 {
 	static const char *const spaced[] = {"a b", "a_b c", "z"}, *const own[] = {"a b c", "a_b c", "a_b_c", "a_b_d"},
 		*const two[] = {"a_b c", "x", "a b_c"}, *const doubled[] = {"a_b_c", "a b c", "a_b_c"}, *const other[] = {"a-b-c", "a b", "a b cd"};
@@ -112,6 +112,7 @@ static void lightgbm_has_underscores_for_spaces(void **state)
 	assert_int_equal(column_of("lightgbm", two, 3), -2);
 	assert_int_equal(column_of("lightgbm", doubled, 3), -2);
 	assert_int_equal(column_of("lightgbm", other, 3), -1);
+	assert_int_equal(column_of("onnx", spaced, 3), 1);
 	assert_int_equal(column_of("xgboost", spaced, 3), -1);
 	assert_int_equal(column_of("xgboost", own, 4), 2);
 }
@@ -311,7 +312,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists_what_does_not_fit),
-		cmocka_unit_test(lightgbm_has_underscores_for_spaces),
+		cmocka_unit_test(some_names_have_underscores_for_spaces),
 		cmocka_unit_test(a_plan_has_a_number_of_columns),
 		cmocka_unit_test(structs_say_their_size),
 		cmocka_unit_test(a_dictionary_may_be_empty),
