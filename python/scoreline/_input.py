@@ -15,7 +15,7 @@ import numpy as np
 
 from . import _arrow, _binned, _pandas
 from ._errors import ShapeError, UnsupportedError
-from ._labels import as_features
+from ._labels import HASH, as_features
 from ._rows import Rows, from_array, from_columns, from_sparse, is_missing
 
 
@@ -140,7 +140,8 @@ def _number(value: Any, model: Any, k: int, r: int) -> float:
 def _from_texts(X: np.ndarray, model: Any) -> Rows:
     """Objects or texts by position. Where any is text, they are labels, as in a table; without text they are codes."""
     table = np.atleast_2d(X)
-    if not any(isinstance(value, str) for value in table.ravel().tolist()):
+    is_hashed = any(flags & HASH for flags in model._labels.flags)  # whose whole numbers keep all digits
+    if not is_hashed and not any(isinstance(value, str) for value in table.ravel().tolist()):
         return from_array(X)
     if table.ndim != 2 or table.shape[1] != len(model._features):
         return from_array(np.empty(X.shape))  # the library says how many columns it expects

@@ -180,6 +180,10 @@ def test_arrays_of_objects():
     same_bits(model.predict(rows, "margin"), wanted)
     same_bits(model.predict(rows.tolist(), "margin"), wanted)
     same_bits(model.predict(rows[7], "margin"), wanted[7:8])
+    numbers = frame[["x", "number", "big"]].to_numpy(object)  # no text at all, and whole numbers that no double holds
+    source = catboost.CatBoost(COMMON).fit(catboost.Pool(numbers, y, cat_features=[1, 2]))
+    wanted = catboost.CatBoost.predict(source, catboost.Pool(numbers, cat_features=[1, 2]))
+    same_bits(scoreline.convert(source).predict(numbers, "margin"), wanted)
 
 
 def test_a_model_without_the_tables_of_its_ctrs(tmp_path):
