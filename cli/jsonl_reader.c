@@ -24,6 +24,7 @@ typedef struct jsonl_reader {
 	uint64_t n_held; /* rows before the first line with a known key, all missing: nothing is given out until there is one */
 	bool quiet;
 	bool knows;     /* some line had a known key */
+	bool is_underscored; /* the model has underscores where names had spaces, as LightGBM and skl2onnx write them */
 	bool is_hashed; /* some feature's categories are known by their text: whole numbers keep all digits */
 } jsonl_reader;
 
@@ -95,7 +96,29 @@ static int read_value(const jsonl_reader *r, uint32_t feature, const char *key, 
 	return CLI_OK;
 }
 
-static int read_object(jsonl_reader *r, const json_t *object, double *row)
+static bool is_spelled_as(const char *name, const char *key)
+{
+	while (*key && (*name == *key || (*name == ' ' && *key == '_'))) {
+		name++;
+		key++;
+	}
+	return *name == *key;
+}
+
+static const json_t *value_of(const jsonl_reader *r, json_t *object, const char *key)
+{
+	const char *name;
+	json_t *value = json_object_get(object, key);
+	if (value != NULL || !r->is_underscored || strchr(key, '_') == NULL)
+		return value;
+	json_object_foreach (object, name, value) {
+		if (is_spelled_as(name, key))
+			return value;
+	}
+	return NULL;
+}
+
+static int read_object(jsonl_reader *r, json_t *object, double *row)
 {
 	uint32_t i;
 	if (!json_is_object(object))
@@ -103,7 +126,7 @@ static int read_object(jsonl_reader *r, const json_t *object, double *row)
 			"expected one JSON object per line, such as {\"age\": 31}; found %s", type_name(object));
 	for (i = 0; i < r->n_features; i++) {
 		const char *key = score_model_feature_name(r->model, i);
-		const json_t *value = json_object_get(object, key);
+		const json_t *value = value_of(r, object, key);
 		row[i] = NAN;
 		if (value == NULL)
 			continue;
@@ -240,6 +263,8 @@ int cli_jsonl_open(cli_bytes *bytes, const score_model *model, uint32_t n_featur
 	r->n_features = n_features;
 	r->line = 1;
 	r->quiet = options->quiet;
+	const char *library = score_model_metadata_get(model, "source.library");
+	r->is_underscored = library != NULL && (strcmp(library, "lightgbm") == 0 || strcmp(library, "onnx") == 0);
 	r->seen = calloc((size_t)n_features + 1, 1);
 	if (r->seen == NULL) {
 		jsonl_free(&r->rows);

@@ -342,7 +342,8 @@ typedef struct score_plan score_plan;
 
 /* Match the model's features to the caller's columns by name, once per schema. Columns that the model does
  * not use are ignored. Missing, doubled or mistyped ones are an error (SCORE_ERR_SHAPE) that lists them; SCORE_STRING fits
- * features that have a dictionary.
+ * features that have a dictionary. LightGBM and skl2onnx write the spaces of names as underscores: a feature "a_b" of their
+ * models takes the column "a b" where there is none of its own name.
  * `types` may be NULL (all numeric). The plan keeps no reference to the arguments but the model's allocator. */
 SCORE_API SCORE_MUST_CHECK score_status score_bind(const score_model *model, const char *const *column_names,
 	const score_dtype *types, size_t n_columns, score_plan **out, score_error *error);

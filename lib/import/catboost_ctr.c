@@ -218,6 +218,9 @@ static score_status fill_sources(ctr_build *b, const cb_ctr *ctr)
 static score_status add_ctr(ctr_build *b, const cb_ctr *ctr, uint32_t *column)
 {
 	const cb_table *table = find_table(b, ctr);
+	if (!table && !b->file->tables.length)
+		return sl_fail_at(b->file->error, SCORE_ERR_UNSUPPORTED, ctr->offset, -1, "the model has CTRs and no tables for them "
+			"(\"ctr_data\"), so CatBoost cannot score it either: train with final_ctr_computation_mode=\"Default\"");
 	if (!table)
 		return corrupt(b, ctr->offset, "\"ctr_data\" has no table of the CTR's \"identifier\"");
 	score_status status = fill_values(b, ctr, table);

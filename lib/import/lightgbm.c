@@ -46,6 +46,9 @@ typedef struct lgbm_import {
 static score_status read_header(lgbm_import *m)
 {
 	lgbm_text line = {m->in.start, 0, 1};
+	if (import_lgbm_starts_with(&(lgbm_text){m->in.start, (size_t)(m->in.end - m->in.start), 1}, "\xEF\xBB\xBF"))
+		return LGBM_FAIL(&m->in, &line, SCORE_ERR_CORRUPT,
+			"the file begins with a byte order mark, which LightGBM does not read either: save it without one");
 	if (!import_lgbm_line(&m->in, &line) || !import_lgbm_equals(&line, "tree"))
 		return LGBM_FAIL(&m->in, &line, SCORE_ERR_CORRUPT,
 			"no LightGBM model: the first line is not \"tree\"");

@@ -114,6 +114,13 @@ score_status import_onnx_choose(onnx_graph *g, const onnx_op *op, const onnx_val
 	return import_onnx_add(g, op, 0, v);
 }
 
+/* An output for each class, as skl2onnx writes them with zipmap="columns", or one class of several. */
+score_status import_onnx_slice(onnx_graph *g, const onnx_op *op, const onnx_value *first)
+{
+	(void)first;
+	return import_onnx_refuse(g, op, "takes some of the scores; export all of them as one output, with skl2onnx by options={\"zipmap\": False}");
+}
+
 /* Normalizer behind probabilities that sum to one, or one per class. */
 score_status import_onnx_normalise(onnx_graph *g, const onnx_op *op, const onnx_value *first)
 {
@@ -147,4 +154,11 @@ score_status import_onnx_name_classes(onnx_graph *g, const onnx_op *op, const on
 	if (status == SCORE_OK && which->kind != ONNX_LABEL)
 		return import_onnx_refuse(g, op, "selects of a constant by what is no label; supported are the classes of a label");
 	return status == SCORE_OK ? import_onnx_add(g, op, 0, label) : status;
+}
+
+/* LabelEncoder of the numbers of all classes, whose names then are an output of their own: nothing that depends on rows. */
+score_status import_onnx_list_classes(onnx_graph *g, const onnx_op *op, const onnx_value *first)
+{
+	onnx_value labels = {.kind = ONNX_LABEL, .n = first->n, .type = ONNX_STRING};
+	return import_onnx_add(g, op, 0, labels);
 }

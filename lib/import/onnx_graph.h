@@ -96,6 +96,6 @@ onnx_reader import_onnx_concat, import_onnx_vectorizer, import_onnx_select, impo
 onnx_reader import_onnx_encoder, import_onnx_mapper, import_onnx_one_hot;
 onnx_reader import_onnx_linear_regressor, import_onnx_linear_classifier, import_onnx_matmul, import_onnx_bias;
 onnx_reader import_onnx_reshape, import_onnx_flatten, import_onnx_same_value, import_onnx_exp, import_onnx_sigmoid, import_onnx_mul,
-	import_onnx_choose, import_onnx_normalise, import_onnx_argmax, import_onnx_name_classes;
+	import_onnx_choose, import_onnx_normalise, import_onnx_slice, import_onnx_argmax, import_onnx_name_classes, import_onnx_list_classes;
 
 #endif

@@ -8,25 +8,58 @@ typedef struct named {
 	uint32_t column;
 } named;
 
+/* As strcmp(), a space being an underscore. */
+static int compare_underscored(const char *a, const char *b)
+{
+	for (;; a++, b++) {
+		unsigned char x = *a == ' ' ? '_' : (unsigned char)*a, y = *b == ' ' ? '_' : (unsigned char)*b;
+		if (x != y || !x)
+			return (x > y) - (x < y);
+	}
+}
+
+/* Names that differ in spaces and underscores alone stand beside each other. */
+static int compare_names(const char *a, const char *b)
+{
+	int c = compare_underscored(a, b);
+	return c ? c : strcmp(a, b);
+}
+
 static int compare_named(const void *x, const void *y)
 {
 	const named *a = x, *b = y;
-	int c = strcmp(a->name, b->name);
+	int c = compare_names(a->name, b->name);
 	return c ? c : (a->column > b->column) - (a->column < b->column);
 }
 
 /* First entry whose name is not less than `name`. */
-static size_t lower_bound(const named *sorted, size_t n, const char *name)
+static size_t lower_bound(const named *sorted, size_t n, const char *name, int (*compare)(const char *, const char *))
 {
 	size_t low = 0, high = n;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (strcmp(sorted[middle].name, name) < 0)
+		if (compare(sorted[middle].name, name) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
 	return low;
+}
+
+/* How many columns a feature of this name has, the first at `*at`: those of exactly that name, else, where the model's
+ * names have underscores for spaces, those that have it then. */
+static unsigned find_column(const named *sorted, size_t n, const char *name, bool underscored, size_t *at)
+{
+	int (*compare)(const char *, const char *) = compare_names;
+	*at = lower_bound(sorted, n, name, compare);
+	if (underscored && (*at == n || compare(sorted[*at].name, name) != 0)) {
+		compare = compare_underscored;
+		*at = lower_bound(sorted, n, name, compare);
+	}
+	unsigned found = 0;
+	while (found < 2 && *at + found < n && compare(sorted[*at + found].name, name) == 0)
+		found++;
+	return found;
 }
 
 /* "a, b and 3 more" in a fixed buffer. */
@@ -63,20 +96,32 @@ static score_status report(const list *lists, size_t n, score_error *error)
 	return SCORE_OK;
 }
 
+/* LightGBM trains on names with spaces, and writes them with underscores; so does skl2onnx. */
+static bool has_underscored_names(const forest *f)
+{
+	for (uint32_t i = 0; i < f->n_metadata; i++) {
+		if (strcmp(f->metadata[i].key, "source.library") == 0)
+			return strcmp(f->metadata[i].value, "lightgbm") == 0 || strcmp(f->metadata[i].value, "onnx") == 0;
+	}
+	return false;
+}
+
 static score_status resolve(const forest *f, const named *sorted, size_t n, const score_dtype *types, score_plan *plan,
 	score_error *error)
 {
 	enum { MISSING, DOUBLED, TEXT, UNKNOWN, FAULTS };
 	list faults[FAULTS] = {{.what = "lacks"}, {.what = "has twice"}, {.what = "has as text, for which the model has no dictionary,"},
 		{.what = "has in a type that cannot be scored"}};
+	bool underscored = has_underscored_names(f);
 	for (uint32_t i = 0; i < f->n_features; i++) {
 		const char *name = f->features[i].name;
-		size_t at = lower_bound(sorted, n, name);
-		if (at == n || strcmp(sorted[at].name, name) != 0) {
+		size_t at;
+		unsigned found = find_column(sorted, n, name, underscored, &at);
+		if (!found) {
 			list_add(&faults[MISSING], name);
 			continue;
 		}
-		if (at + 1 < n && strcmp(sorted[at + 1].name, name) == 0)
+		if (found > 1)
 			list_add(&faults[DOUBLED], name);
 		uint32_t column = sorted[at].column;
 		if (types && (types[column] < SCORE_F32 || types[column] > SCORE_F16))

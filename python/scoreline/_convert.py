@@ -28,7 +28,7 @@ from ._sklearn import of_sklearn_ensemble
 from ._sklearn_linear import READERS as _LINEAR
 from ._sklearn_linear import build, linear_of
 from ._sklearn_pipeline import WRAPPERS as _PIPELINES
-from ._sklearn_pipeline import of_sklearn_pipeline
+from ._sklearn_pipeline import HOLDERS, held, of_sklearn_pipeline
 
 Golden = Tuple[np.ndarray, np.ndarray]
 
@@ -58,6 +58,7 @@ def convert(
             - ``catboost.CatBoost`` and its estimators, trained on numeric and categorical features,
             - tree ensembles of scikit-learn: trees, forests, gradient boosting and histogram gradient boosting,
               isolation forests, AdaBoost, bagging and votes over those, calibrated classifiers,
+            - a search of scikit-learn (its best estimator) or a FrozenEstimator over any of these,
             - linear models of scikit-learn: regressors, generalised linear models and classifiers. These sum in the
               order of Scoreline's own contract, so they agree with scikit-learn to rounding, not to the bit.
         name: stored as metadata "name".
@@ -96,6 +97,7 @@ def _convert(
     if isinstance(obj, (bytes, bytearray, memoryview)):
         model = _import(lib.score_import_memory, *borrowed(obj), onnx_compat=onnx_compat, missing=missing)
         return _labelled(model, more)
+    obj = held(obj)
     for kind in type(obj).__mro__:
         converter = _CONVERTERS.get((kind.__module__.partition(".")[0], kind.__name__))
         if converter is not None:
@@ -106,7 +108,7 @@ def _convert(
             return _labelled(model, {**found, **more}, pair)
     raise UnsupportedError(
         f"cannot convert {type(obj).__module__}.{type(obj).__qualname__}: expected a path, bytes, a model of XGBoost, "
-        f"LightGBM or CatBoost, or of scikit-learn one of {', '.join([*_LINEAR, *_SUPPORTED_TREES, *_PIPELINES])}"
+        f"LightGBM or CatBoost, or of scikit-learn one of {', '.join([*_LINEAR, *_SUPPORTED_TREES, *_PIPELINES, *HOLDERS])}"
     )
 
 
@@ -161,7 +163,10 @@ def _of_xgboost_estimator(estimator: Any, missing: Optional[float] = None):
     booster = estimator.get_booster()
     best = getattr(estimator, "best_iteration", None)
     iterations = (0, 0) if best is None or estimator.booster == "gblinear" else (0, best + 1)
-    return _of_xgboost(booster, iterations, _classes(estimator), missing)
+    model, margins_of, found = _of_xgboost(booster, iterations, _classes(estimator), missing)
+    if found and model.metadata.get("objective") == "binary:logitraw":
+        found["class_rule"] = "margin > 0.5"  # as XGBClassifier.predict() has it
+    return model, margins_of, found
 
 
 def _of_xgboost(

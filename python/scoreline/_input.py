@@ -6,6 +6,7 @@ nested lists. Goes out: ``Rows``. Tables with column names are bound by name thr
 
 from __future__ import annotations
 
+import numbers
 import sys
 from collections.abc import Mapping
 from typing import Any, Generator, List, Optional, Sequence
@@ -14,13 +15,14 @@ import numpy as np
 
 from . import _arrow, _binned, _pandas
 from ._errors import ShapeError, UnsupportedError
-from ._rows import Rows, from_array, from_columns, from_sparse
+from ._labels import HASH, as_features
+from ._rows import Rows, from_array, from_columns, from_sparse, is_missing
 
 
 def tables(X: Any, model: Any, absent: Optional[str] = None) -> Generator[Rows, None, None]:
     """Rows of any supported kind; several only for Arrow streams."""
     if isinstance(X, np.ndarray) and absent is None:
-        yield from_array(X)
+        yield _from_array(X, model)
         return
     if isinstance(X, _binned.Binned):
         if absent is not None:
@@ -46,7 +48,7 @@ def tables(X: Any, model: Any, absent: Optional[str] = None) -> Generator[Rows, 
     elif isinstance(X, (list, tuple)) and X and isinstance(X[0], Mapping):
         yield _from_records(X, model)
     else:
-        yield from_array(_as_array(X))
+        yield _from_array(_as_array(X), model)
 
 
 def _absent_error(is_sparse: bool) -> Exception:
@@ -70,7 +72,12 @@ def _as_array(X: Any) -> np.ndarray:
             f"expected rows as a NumPy array, pandas DataFrame, Arrow table, list of dicts or nested lists, "
             f"found {type(X).__name__}"
         )
-    return np.asarray(X)
+    array = np.asarray(X)
+    return array if array.dtype.kind != "U" else np.asarray(X, dtype=object)  # numbers beside text stay numbers
+
+
+def _from_array(X: np.ndarray, model: Any) -> Rows:
+    return _from_texts(X, model) if X.dtype.kind in "OUT" and any(model._labels.flags) else from_array(X)
 
 
 # ---- dictionaries --------------------------------------------------------------------------------------------------
@@ -78,7 +85,7 @@ def _as_array(X: Any) -> np.ndarray:
 
 def _from_series(series: Any, model: Any) -> Rows:
     """One row: by name or by position, as a frame with the index as its columns."""
-    names = _pandas.names_to_bind(series.index.tolist(), model.features)
+    names = _pandas.names_to_bind(series.index.tolist(), model)
     if names is None:
         return from_array(_pandas.column_values(series))
     row = dict(zip(names, series.to_numpy()))
@@ -96,7 +103,7 @@ def _from_records(records: Sequence[Mapping], model: Any) -> Rows:
     for r, record in enumerate(records):
         try:
             if not all(name in record for name in features):
-                record = {str(key): value for key, value in record.items()}
+                record = dict(zip(as_features([str(key) for key in record], model), record.values()))
             row = [record[name] for name in features]
         except KeyError:
             absent = [name for name in features if name not in record]
@@ -109,33 +116,46 @@ def _from_records(records: Sequence[Mapping], model: Any) -> Rows:
     return from_array(values)
 
 
-def _numbers_of_record(row: List[Any], model: Any, r: int) -> List[float]:
-    numbers = []
-    labels = model._labels
-    for k, (name, value) in enumerate(zip(model._features, row)):
-        if value is None:
-            value = np.nan
-        elif isinstance(value, str) and labels.flags[k]:
-            value = labels.codes(k, [value], np.zeros(1, np.int64), f"feature {name!r} in row {r}", True)[0]
-        elif isinstance(value, (str, bytes)):
-            raise ShapeError(f"expected numbers, found the text {value!r} for feature {name!r} in row {r}")
-        value = labels.code_of_number(k, value)
-        try:
-            numbers.append(float(value))
-        except (TypeError, ValueError):
-            if _is_missing(value):
-                numbers.append(np.nan)
+def _numbers_of_record(row: Sequence[Any], model: Any, r: int) -> List[float]:
+    return [_number(value, model, k, r) for k, value in enumerate(row)]
+
+
+def _number(value: Any, model: Any, k: int, r: int) -> float:
+    """The number that feature `k` has in row `r`: of a label, its code."""
+    labels, name = model._labels, model._features[k]
+    if is_missing(value):
+        return np.nan
+    is_text = isinstance(value, str)
+    is_number_label = isinstance(value, (numbers.Real, np.bool_)) and value == value and labels.are_numbers(k)
+    if is_number_label or (is_text and labels.flags[k]):
+        return labels.codes(k, [value], np.zeros(1, np.int64), f"feature {name!r} in row {r}", is_text)[0]
+    if isinstance(value, (str, bytes)):
+        raise ShapeError(f"expected numbers, found the text {value!r} for feature {name!r} in row {r}")
+    try:
+        return float(labels.code_of_number(k, value))
+    except (TypeError, ValueError):
+        raise ShapeError(f"expected numbers, found {type(value).__name__} for feature {name!r} in row {r}") from None
+
+
+def _from_texts(X: np.ndarray, model: Any) -> Rows:
+    """Objects or texts by position. Where any is text, they are labels, as in a table; without text they are codes."""
+    table = np.atleast_2d(X)
+    is_hashed = any(flags & HASH for flags in model._labels.flags)  # whose whole numbers keep all digits
+    if not is_hashed and not any(isinstance(value, str) for value in table.ravel().tolist()):
+        return from_array(X)
+    if table.ndim != 2 or table.shape[1] != len(model._features):
+        return from_array(np.empty(X.shape))  # the library says how many columns it expects
+    values = np.empty(table.shape)
+    for k in range(table.shape[1]):
+        known: dict = {}
+        for r, value in enumerate(table[:, k].tolist()):
+            if not isinstance(value, str):
+                values[r, k] = _number(value, model, k, r)
                 continue
-            raise ShapeError(
-                f"expected numbers, found {type(value).__name__} for feature {name!r} in row {r}"
-            ) from None
-    return numbers
-
-
-def _is_missing(value: Any) -> bool:
-    """pandas' NA, which refuses to be a float."""
-    pandas = sys.modules.get("pandas")
-    return pandas is not None and value is pandas.NA
+            if value not in known:
+                known[value] = _number(value, model, k, r)
+            values[r, k] = known[value]
+    return from_array(values)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -23,11 +23,12 @@ EXACT = 2**53  # doubles hold every whole number up to here
 class Labels:
     """What a model knows of its features' labels."""
 
-    __slots__ = ("flags", "lost", "lists", "n_lists", "_handle", "_features")
+    __slots__ = ("flags", "lost", "lists", "n_lists", "_handle", "_features", "_are_values")
 
     def __init__(self, handle: int, features: Sequence[str], metadata: Mapping[str, str]):
         self._handle = handle
         self._features = features
+        self._are_values: Dict[int, bool] = {}
         self.flags = [lib.score_model_dictionary(handle, i) for i in range(len(features))]
         self.lost = {int(number) for number in metadata.get("source.lost_labels", "").split()}
         lists = _lists(metadata)
@@ -64,7 +65,13 @@ class Labels:
         """The labels are numbers and each one's code is that number, so that a column of numbers holds codes."""
         if not self.flags[feature] & NUMBERS:
             return False
-        return all(float(label) == code for label, code in self.all(feature).items())
+        if feature not in self._are_values:
+            self._are_values[feature] = all(float(label) == code for label, code in self.all(feature).items())
+        return self._are_values[feature]
+
+    def are_numbers(self, feature: int) -> bool:
+        """The labels are numbers, and other numbers than their codes."""
+        return bool(self.flags[feature] & NUMBERS) and not self.flags[feature] & HASH and not self.are_values(feature)
 
     def codes(
         self, feature: int, labels: Sequence[Any], places: np.ndarray, where: str, is_text: bool = False
@@ -136,3 +143,12 @@ def translated_by_list(labels: Sequence[Any], own: Sequence[Any], places: np.nda
     """Places in `labels` of values that are places in `own`; NaN for what is missing there."""
     known: Dict[Any, float] = {label: float(code) for code, label in enumerate(labels)}
     return np.array([known.get(label, np.nan) for label in own] + [np.nan])[places]
+
+
+def as_features(names: List[str], model: Any) -> List[str]:
+    """Names of columns as the model's features spell them: LightGBM and skl2onnx write spaces as underscores."""
+    if model._metadata.get("source.library") not in ("lightgbm", "onnx") or not any(" " in name for name in names):
+        return names
+    wanted = set(model.features) - set(names)
+    spelled = [name.replace(" ", "_") for name in names]
+    return [new if new in wanted else name for name, new in zip(names, spelled)]

@@ -14,13 +14,13 @@ from typing import Any, List, Optional, Sequence
 import numpy as np
 
 from ._errors import ShapeError
-from ._labels import EXACT, HASH, Labels, translated_by_list
+from ._labels import EXACT, HASH, Labels, as_features, translated_by_list
 from ._library import F64, STRING
 from ._rows import CODES, Rows, floats_of_objects, from_array, from_arrays
 
 
 def from_frame(frame: Any, model: Any) -> Rows:
-    names = names_to_bind(frame.columns.tolist(), model.features)
+    names = names_to_bind(frame.columns.tolist(), model)
     dtypes = list(frame.dtypes)
     is_uniform = dtypes and dtypes[0] in (np.float32, np.float64) and all(dtype == dtypes[0] for dtype in dtypes)
     if is_uniform and not model._labels:
@@ -33,7 +33,8 @@ def from_frame(frame: Any, model: Any) -> Rows:
     fed = [i if names is None else feature_of.get(names[i], -1) for i in range(len(dtypes))]
     types = [F64 if k < 0 else _column_type(frame, i, dtypes[i]) for i, k in enumerate(fed)]
     takes_text = [0 <= k < len(labels.flags) and labels.flags[k] for k in fed]
-    _refuse_text(frame, [i for i, code in enumerate(types) if code == STRING and not takes_text[i]])
+    refused = [i for i, code in enumerate(types) if code == STRING and not takes_text[i]]
+    _refuse_text(frame, refused, all(labels.is_numeric(fed[i]) for i in refused))
     columns = range(len(dtypes)) if names is None else _bound(model, names, types).columns
     is_categorical = [i >= 0 and _is_categorical(dtypes[i]) for i in columns]
     is_text = [i >= 0 and takes_text[i] and _is_text(frame, i, types[i]) for i in columns]
@@ -107,11 +108,14 @@ def _bound(model: Any, names: List[str], types: Optional[List[int]]) -> Any:
         raise ShapeError(message) from None
 
 
-def names_to_bind(labels: List[Any], features: List[str]) -> Optional[List[str]]:
+def names_to_bind(labels: List[Any], model: Any) -> Optional[List[str]]:
     """Names to bind by, or None if a frame's columns or a row's index are only numbered and the features have other names."""
-    names = [str(label) for label in labels]
-    if any(isinstance(label, str) for label in labels) or set(features) <= set(names):
+    names = as_features([str(label) for label in labels], model)
+    if any(isinstance(label, str) for label in labels) or set(model.features) <= set(names):
         return names
+    joined = [" ".join(map(str, label)) if isinstance(label, tuple) else str(label) for label in labels]
+    if set(model.features) <= set(joined):  # XGBoost's names for columns of several levels
+        return joined
     return None
 
 
@@ -156,11 +160,11 @@ def column_values(series: Any) -> np.ndarray:
     return series.to_numpy(dtype=np.float64, na_value=np.nan)
 
 
-def _refuse_text(frame: Any, positions: Sequence[int]) -> None:
+def _refuse_text(frame: Any, positions: Sequence[int], are_numeric: bool) -> None:
     if positions:
         dtypes = list(frame.dtypes)
         listed = ", ".join(f"{frame.columns[i]!r} ({dtypes[i]})" for i in positions)
-        raise ShapeError(
-            f"expected numbers, found columns that are not: {listed}. Give a column of dtype category, or "
-            "the codes with which the model was trained"
-        )
+        hint = "Give a column of dtype category, or the codes with which the model was trained"
+        if are_numeric:
+            hint = "The model has numeric features of these names: make the columns numbers, as they were in training"
+        raise ShapeError(f"expected numbers, found columns that are not: {listed}. {hint}")

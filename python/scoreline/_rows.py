@@ -6,6 +6,7 @@ wherever its values are float32 or float64 already.
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Sequence
 
 import numpy as np
@@ -100,9 +101,15 @@ def _as_floats(X: np.ndarray) -> np.ndarray:
     return X
 
 
+def is_missing(value: Any) -> bool:
+    """None, or pandas' NA, which refuses to be a float."""
+    pandas = sys.modules.get("pandas")
+    return value is None or (pandas is not None and value is pandas.NA)
+
+
 def floats_of_objects(X: np.ndarray) -> np.ndarray:
-    """Objects that are numbers or None (missing); text is refused even where it would parse as a number."""
-    flat = [np.nan if value is None else value for value in X.ravel()]
+    """Objects that are numbers, None or pandas' NA (missing); text is refused even where it would parse as a number."""
+    flat = [np.nan if is_missing(value) else value for value in X.ravel()]
     for position, value in enumerate(flat):
         if isinstance(value, (str, bytes)):
             row, column = divmod(position, X.shape[-1]) if X.ndim == 2 else (position, 0)

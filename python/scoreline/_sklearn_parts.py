@@ -160,7 +160,7 @@ def combined(
 # ---- calibration -------------------------------------------------------------------------------------------------------
 
 
-def calibration_keywords(one: Any, who: Any) -> Dict[str, Any]:
+def calibration_keywords(one: Any) -> Dict[str, Any]:
     """What the calibrators of one of CalibratedClassifierCV's classifiers do to its answers, one value per calibrator."""
     binary = len(one.classes) == 2
     if one.method == "sigmoid":
@@ -170,13 +170,11 @@ def calibration_keywords(one: Any, who: Any) -> Dict[str, Any]:
             "link": "binary_pair" if binary else "ovr_normalised",
             "link_parameter": 1.0,
         }
-    if one.method == "isotonic":
-        return {
-            "curves": [(c.X_thresholds_, c.y_thresholds_) for c in one.calibrators],
-            "link": "complement" if binary else "normalised",
-            "link_parameter": 1.0,
-        }
-    raise unsupported(who, f"method={one.method!r}", "train it with method='sigmoid' or 'isotonic'")
+    return {
+        "curves": [(c.X_thresholds_, c.y_thresholds_) for c in one.calibrators],
+        "link": "complement" if binary else "normalised",
+        "link_parameter": 1.0,
+    }
 
 
 def calibrated_ensemble(
@@ -187,7 +185,7 @@ def calibrated_ensemble(
     for one, estimator in calibrations:
         if list(estimator.classes_) != list(one.classes):
             raise unsupported(who, "a classifier that was trained on some of the classes", "train with rows of every class")
-        keywords = calibration_keywords(one, who)
+        keywords = calibration_keywords(one)
         part = part_of(estimator, ensemble_of(estimator), who)
         if not hasattr(estimator, "decision_function") and len(one.classes) == 2:
             part.only_output = 1  # the second class's probability
@@ -201,12 +199,6 @@ def calibrated_ensemble(
     # What calibrates asks nothing of the rows itself.
     made.takes_missing = all(part.ensemble.takes_missing for part in parts)
     return made
-
-
-def frozen_in(estimator: Any) -> Any:
-    while type(estimator).__name__ == "FrozenEstimator":
-        estimator = estimator.estimator
-    return estimator
 
 
 # ---- comparison --------------------------------------------------------------------------------------------------------

@@ -19,12 +19,13 @@ from ._sklearn import KINDS, SUPPORTED, ensemble_of
 from ._sklearn_ensemble import Ensemble, class_metadata
 from ._sklearn_columns import Column, Inputs, Norm, Placed, Table, members_of
 from ._sklearn_linear import READERS, Linear, answers, calibrated, calibrated_parts, linear_of, mean_of, metadata_of
-from ._sklearn_parts import Combined, calibrated_ensemble, calibration_keywords, differs, frozen_in
+from ._sklearn_parts import Combined, calibrated_ensemble, calibration_keywords, differs
 from ._sklearn_transformers import transform
 
 N_PROBES = 64
 _SEARCHES = ("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV")
-WRAPPERS = ("Pipeline", "CalibratedClassifierCV", *_SEARCHES)
+HOLDERS = (*_SEARCHES, "FrozenEstimator")
+WRAPPERS = ("Pipeline", "CalibratedClassifierCV")
 
 
 def _is(obj: Any, *names: str) -> bool:
@@ -45,6 +46,15 @@ class Chain(NamedTuple):
         return rows
 
 
+def held(obj: Any) -> Any:
+    """What a search found, or a FrozenEstimator holds; anything else is itself."""
+    while _is(obj, *HOLDERS):
+        if _is(obj, *_SEARCHES) and not hasattr(obj, "best_estimator_"):
+            raise ValueError(f"this {type(obj).__name__} is not fitted yet, or with refit=False: call fit() first")
+        obj = obj.best_estimator_ if _is(obj, *_SEARCHES) else obj.estimator
+    return obj
+
+
 def chain_of(obj: Any) -> Chain:
     stages: List[Any] = []
     calibration = None
@@ -52,12 +62,8 @@ def chain_of(obj: Any) -> Chain:
         if _is(obj, "Pipeline"):
             stages += [one for _, one in obj.steps[:-1]]
             obj = obj.steps[-1][1]
-        elif _is(obj, *_SEARCHES):
-            if not hasattr(obj, "best_estimator_"):
-                raise ValueError(f"this {type(obj).__name__} is not fitted yet, or with refit=False: call fit() first")
-            obj = obj.best_estimator_
-        elif _is(obj, "FrozenEstimator"):
-            obj = obj.estimator
+        elif _is(obj, *HOLDERS):
+            obj = held(obj)
         elif _is(obj, "CalibratedClassifierCV") and calibration is None:
             calibration = obj
             obj = _members_of(obj)[0].estimator
@@ -69,7 +75,12 @@ def _members_of(classifier: Any) -> List[Any]:
     if not hasattr(classifier, "calibrated_classifiers_"):
         raise ValueError("this CalibratedClassifierCV is not fitted yet: call fit() first")
     found = classifier.calibrated_classifiers_
-    if len(found) > 1 and any(_is(frozen_in(one.estimator), "Pipeline", *_SEARCHES) for one in found):
+    if found[0].method not in ("sigmoid", "isotonic"):
+        raise UnsupportedError(
+            f"CalibratedClassifierCV with method={found[0].method!r} is not supported: train it with method='sigmoid' or "
+            "'isotonic'"
+        )
+    if len(found) > 1 and any(_is(held(one.estimator), "Pipeline") for one in found):
         raise UnsupportedError(
             f"CalibratedClassifierCV over {len(found)} pipelines, each with steps of its own, is not supported: train it with "
             "ensemble=False, or put the steps before it"
@@ -82,7 +93,7 @@ def _calibrations(chain: Chain) -> List[Tuple[Any, Any]]:
     members = _members_of(chain.calibration)
     if len(members) == 1:
         return [(members[0], chain.last)]
-    return [(one, frozen_in(one.estimator)) for one in members]
+    return [(one, held(one.estimator)) for one in members]
 
 
 def of_sklearn_pipeline(obj: Any) -> Tuple[Model, Optional[Callable], dict]:
@@ -226,9 +237,7 @@ def _linear_of(chain: Chain) -> Linear:
     calibrations = _calibrations(chain)
     if len(calibrations) == 1 and calibrations[0][0].method == "sigmoid":
         return calibrated(*calibrations[0])
-    return calibrated_parts(
-        calibrations, chain.calibration.classes_, lambda one: calibration_keywords(one, chain.calibration)
-    )
+    return calibrated_parts(calibrations, chain.calibration.classes_, calibration_keywords)
 
 
 def _of_linear(chain: Chain, inputs: Inputs, columns: Tuple[Column, ...]) -> Model:

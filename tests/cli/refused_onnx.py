@@ -99,6 +99,8 @@ CASES = [
      ["Mul", "'step'", "supported are the factor 1"]),
     ("one tree score", graph(around(op("ArrayFeatureExtractor", ["s", "c"], "y")), constants=[("c", [0])]),
      ["ArrayFeatureExtractor", "'step'", "export all scores"]),
+    ("an output per class", graph(around(op("Slice", ["s", "c", "c"], "y")), constants=[("c", [0])]),
+     ["Slice", "'step'", 'options={"zipmap": False}']),
     ("several linear scores", graph([linear(result="s", n=3), op("ArrayFeatureExtractor", ["s", "c"], "y")],
                                     constants=[("c", [0, 2])]), ["ArrayFeatureExtractor", "'step'", "or export all"]),
     ("norm of scores", graph(around(op("Normalizer", ["s"], "y", norm="L2"))),

@@ -106,3 +106,17 @@ def test_catboost_integers_that_no_double_holds(tmp_path):
         bad = fail(1, "score", model, "-", stdin='{"id": 1, "x": 0}\n{"id": %s, "x": 1}\n' % wide)
         assert 'key "id"' in bad.err and "write it as a string (line 2)" in bad.err
     succeed("score", model, "-", stdin='{"id": 1.0, "x": 18446744073709551615}\n{"id": null, "x": -0}\n')
+
+
+def test_names_with_spaces(tmp_path):
+    """LightGBM writes them with underscores."""
+    frame, y = shop(0)
+    frame = frame.rename(columns={"amount": "the amount", "kept": "was_it kept"}).drop(columns=["city", "zone"])
+    booster = lightgbm.train({"verbose": -1, "num_threads": 1, "min_data_per_group": 5}, lightgbm.Dataset(frame, y), 8)
+    booster.save_model(tmp_path / "spaces.txt")
+    own = booster.predict(frame, raw_score=True)
+    lines = [{"was_it kept": str(k), "the amount": a} for a, k in zip(frame["the amount"], frame["was_it kept"])]
+    for rows in (frame.to_csv(index=False), frame.to_csv(index=False).replace("the amount", "the_amount"),
+                 "\n".join(map(json.dumps, lines)), "\n".join(map(json.dumps, lines)).replace("the amount", "the_amount")):
+        assert np.array_equal(scores(tmp_path / "spaces.txt", rows), own)
+    assert "lacks 1 of the model's features: the_amount" in fail(1, "score", tmp_path / "spaces.txt", "-", stdin="was_it kept\nTrue\n").err

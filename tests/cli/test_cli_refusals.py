@@ -74,6 +74,8 @@ OTHERS = [
      ['CTRs of the type "Strange"', "byte ", "supported are Borders"]),
     ("CatBoost projection", catboost(set_at("features_info", "ctrs", 0, "elements", 0, "combination_element", "strange")),
      ['combination elements of the type "strange"', "byte ", "supported are cat_feature_value"]),
+    ("CatBoost CTRs without tables", catboost(lambda document: document.pop("ctr_data")),
+     ["no tables for them", "byte ", 'train with final_ctr_computation_mode="Default"']),
     ("CatBoost target borders", catboost(two_tables), ["CTRs of several targets", "byte ", "train with simple_ctr"]),
 ]
 

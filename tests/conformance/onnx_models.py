@@ -200,8 +200,8 @@ def answers(s: onnxruntime.InferenceSession, x: np.ndarray) -> list:
 
 
 def scores(s: onnxruntime.InferenceSession, x: np.ndarray) -> np.ndarray:
-    """The last output as [n, width]; dictionaries as ZipMap makes them included."""
-    found = answers(s, x)[-1]
+    """The last output as [n, width]; dictionaries as ZipMap makes them included. A list of the classes is not meant."""
+    found = answers(s, x)[:2][-1]
     if isinstance(found, list):
         return np.array([list(row.values()) for row in found])
     return np.asarray(found).reshape(len(x), -1)

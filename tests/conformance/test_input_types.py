@@ -13,7 +13,7 @@ import onnx_models as om
 import scoreline
 
 N = 400
-NAMES = ["half", "count", "flag", "wide", "city"]
+NAMES = ["half", "count", "flag", "how wide_is it", "city"]
 CITIES = ["Bern", "Oslo", "", "Zürich", "a city with a long name", "Graz"]
 INTEGERS = [pa.int8(), pa.uint8(), pa.int16(), pa.uint16(), pa.int32(), pa.uint32(), pa.int64(), pa.uint64()]
 TEXTS = [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int8(), pa.string()),
@@ -26,11 +26,11 @@ def make_frame(has_missing: bool) -> pandas.DataFrame:
     if has_missing:
         wide[rng.random(N) < 0.1] = np.nan
     return pandas.DataFrame({"half": rng.normal(size=N).astype(np.float16).astype(np.float32), "count": rng.integers(0, 100, N),
-                             "flag": rng.random(N) < 0.5, "wide": wide, "city": rng.choice(CITIES, N)})
+                             "flag": rng.random(N) < 0.5, NAMES[3]: wide, "city": rng.choice(CITIES, N)})
 
 
 def target(frame) -> np.ndarray:
-    return (frame["half"] * 2 + frame["count"] / 50 + frame["flag"] - np.nan_to_num(frame["wide"])
+    return (frame["half"] * 2 + frame["count"] / 50 + frame["flag"] - np.nan_to_num(frame[NAMES[3]])
             + frame["city"].map(len)).to_numpy(float)
 
 
@@ -74,12 +74,12 @@ def of_onnx(frame):
     from skl2onnx import convert_sklearn
     from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
     from sklearn.ensemble import GradientBoostingRegressor
-    kinds = {"half": FloatTensorType, "count": Int64TensorType, "flag": Int64TensorType, "wide": FloatTensorType, "city": StringTensorType}
+    kinds = {"half": FloatTensorType, "count": Int64TensorType, "flag": Int64TensorType, NAMES[3]: FloatTensorType, "city": StringTensorType}
     pipe = pipeline_of(GradientBoostingRegressor(n_estimators=12)).fit(frame, target(frame))
     data = convert_sklearn(pipe, initial_types=[(n, k([None, 1])) for n, k in kinds.items()],
                            target_opset={"": 18, "ai.onnx.ml": 3}).SerializeToString()
-    types = {"half": np.float32, "count": np.int64, "flag": np.int64, "wide": np.float32, "city": object}
-    feeds = {name: frame[name].to_numpy(types[name]).reshape(-1, 1) for name in NAMES}
+    types = {"half": np.float32, "count": np.int64, "flag": np.int64, NAMES[3]: np.float32, "city": object}
+    feeds = {name.replace(" ", "_"): frame[name].to_numpy(types[name]).reshape(-1, 1) for name in NAMES}
     return data, om.session(data).run(None, feeds)[0]
 
 
@@ -119,6 +119,7 @@ def test_columns(source, tally, monkeypatch):
     same(model.predict(frame, "margin"), "frame, by name")
     same(model.predict(frame[NAMES[::-1]].assign(other="x"), "margin"), "frame, by name")
     same(model.predict(frame.to_dict("records")[:40], "margin"), "frame, by name", wanted[:40])
+    assert not len(bit_check.differing(bit_check.as_doubles(model.predict(frame[NAMES].to_numpy(object), "margin")), wanted))
     same(model.predict(model.bin(frame), "margin"), "codes")
     if source != "CatBoost":  # to which numbers in a matrix are categories of their own
         codes = frame["city"].map(model.categories["city"])

@@ -390,8 +390,14 @@ def test_skl2onnx(name, seed, tally):
     target = [2, 3][seed % 2] if "classifier" in name else ["reg", "multi"][seed % 2 if "boost" not in name else 0]
     x, y = training(rng, target)
     estimator = SKLEARN[name](seed).fit(x, y)
-    zipmap = {"options": {"zipmap": bool(seed // 2 % 2)}} if "classifier" in name else {}
-    check_converted(tally, "skl2onnx " + name, f"onnx-skl-{name}-{seed}", to_onnx(estimator, x[:1], **zipmap), x, rng)
+    options = {}
+    if "classifier" in name:
+        options["options"] = {"zipmap": bool(seed // 2 % 2)}
+        if seed % 4 == 1:  # the names of the classes as an output of their own
+            options["options"]["output_class_labels"] = True
+            y = np.array(["zero", "one", "two"])[y]
+            estimator.fit(x, y)
+    check_converted(tally, "skl2onnx " + name, f"onnx-skl-{name}-{seed}", to_onnx(estimator, x[:1], **options), x, rng)
 
 
 def of_onnxmltools(convert, model, **options):

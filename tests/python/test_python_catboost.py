@@ -167,3 +167,28 @@ def test_wide_integers_and_booleans_count_by_their_text(dtype):
     same_bits(model.predict(frame.to_dict("records")), wanted)
     same_bits(model.predict(frame.astype({"id": object})), wanted)
     same_bits(model.predict(frame.assign(id=column.astype("category"))), wanted)
+
+
+def test_arrays_of_objects():
+    """As CatBoost takes them: a category of any kind counts by its text."""
+    frame, y = table()
+    columns = ["x", "word", "number", "pair", "big"]
+    rows = frame[columns].to_numpy(object)
+    source = catboost.CatBoost(COMMON).fit(catboost.Pool(rows, y, cat_features=[1, 2, 3, 4]))
+    wanted = catboost.CatBoost.predict(source, catboost.Pool(rows, cat_features=[1, 2, 3, 4]))
+    model = scoreline.convert(source)
+    same_bits(model.predict(rows, "margin"), wanted)
+    same_bits(model.predict(rows.tolist(), "margin"), wanted)
+    same_bits(model.predict(rows[7], "margin"), wanted[7:8])
+    numbers = frame[["x", "number", "big"]].to_numpy(object)  # no text at all, and whole numbers that no double holds
+    source = catboost.CatBoost(COMMON).fit(catboost.Pool(numbers, y, cat_features=[1, 2]))
+    wanted = catboost.CatBoost.predict(source, catboost.Pool(numbers, cat_features=[1, 2]))
+    same_bits(scoreline.convert(source).predict(numbers, "margin"), wanted)
+
+
+def test_a_model_without_the_tables_of_its_ctrs(tmp_path):
+    """CatBoost itself ends with a fault when it scores one."""
+    frame, y = table()
+    source = trained(catboost.CatBoost, frame, y, final_ctr_computation_mode="Skip")
+    with pytest.raises(scoreline.UnsupportedError, match='final_ctr_computation_mode="Default"'):
+        scoreline.convert(source)

@@ -142,6 +142,20 @@ def test_lightgbm_refuses_other_numbers_of_categories(trained_lightgbm):
         scoreline.convert(trained_lightgbm).predict(frame.assign(zone=frame["zone"].astype(int)))
 
 
+def test_rows_by_name_hold_labels(trained, trained_lightgbm):
+    """Also those that are numbers: 20 is the label 20, as in the frame that the row is from, and no code."""
+    frame, _ = shop(seed=1)
+    for booster in (trained, trained_lightgbm):
+        model = scoreline.convert(booster)
+        own = model.predict(frame, "margin")
+        same_bits(model.predict(frame.to_dict("records"), "margin"), own)
+        for i in range(30):
+            same_bits(model.predict(frame.iloc[i], "margin"), own[i : i + 1])
+            same_bits(model.predict(frame.iloc[i].to_dict(), "margin"), own[i : i + 1])
+    with pytest.raises(scoreline.ShapeError, match="feature 'zone' in row 0 has categories .*trained with: '1'"):
+        scoreline.convert(trained).predict({"amount": 1, "city": "Ulm", "zone": 1, "kept": "no"})
+
+
 def test_columns_of_strings(trained, trained_lightgbm):
     """The trainers refuse them; here a string is a label."""
     frame, _ = shop(seed=1)
@@ -295,3 +309,52 @@ def test_columns_of_strings_in_frames_of_lightgbm(trained_lightgbm):
     empty = pd.Categorical([None] * len(frame), categories=frame.city.cat.categories)
     nowhere = text.assign(city=np.full(len(frame), None))
     same_bits(model.predict(nowhere), trained_lightgbm.predict(frame.assign(city=empty)))
+
+
+def test_lightgbm_names_with_spaces(tmp_path):
+    """LightGBM writes them with underscores, and its own predict() takes columns by position."""
+    frame, y = shop()
+    frame = frame.rename(columns={"amount": "the amount", "city": "c i_t y"})
+    parameters = {"verbose": -1, "num_threads": 1, "min_data_per_group": 5}
+    booster = lightgbm.train(parameters, lightgbm.Dataset(frame, y), 8)
+    own = booster.predict(frame, raw_score=True)
+    model = scoreline.convert(booster)
+    assert model.features == ["the_amount", "c_i_t_y", "zone", "kept"]
+    model.save(tmp_path / "shop.slm")
+    pyarrow = pytest.importorskip("pyarrow")
+    arrow = frame.assign(zone=frame.zone.cat.codes)  # numbers of Arrow are codes
+    for one in (model, scoreline.load(tmp_path / "shop.slm")):
+        same_bits(one.predict(frame, "margin"), own)
+        same_bits(one.predict(frame[frame.columns[::-1]].assign(other="x"), "margin"), own)
+        same_bits(one.predict(frame.rename(columns=lambda name: name.replace(" ", "_")), "margin"), own)
+        same_bits(one.predict(frame.assign(**{"the_amount": 1.0}).drop(columns="the amount").assign(**{"the amount": 5.0}), "margin"),
+                  one.predict(frame.assign(**{"the amount": 1.0}), "margin"))
+        same_bits(one.predict(frame.iloc[3], "margin"), own[3:4])
+        same_bits(one.predict(frame.to_dict("records")[:30], "margin"), own[:30])
+        same_bits(one.predict(pyarrow.Table.from_pandas(arrow), "margin"), own)
+        records = frame.assign(zone=frame.zone.astype(float)).to_dict("records")
+        same_bits(one.predict(records[:30], "margin"), own[:30])  # 20.0 is the label 20
+    with pytest.raises(scoreline.ShapeError, match="lacks 1 of the model's features: the_amount"):
+        model.predict(frame.drop(columns="the amount"))
+    with pytest.raises(scoreline.ShapeError, match="has twice 1 of the model's features: the_amount"):
+        model.predict(pd.concat([frame, frame[["the amount"]]], axis=1))
+
+
+def test_arrays_of_labels(trained, trained_lightgbm):
+    """Objects and texts by position: labels are looked up, numbers stay numbers."""
+    frame, _ = shop(seed=1)
+    for booster in (trained, trained_lightgbm):
+        model = scoreline.convert(booster)
+        own = model.predict(frame, "margin")
+        rows = frame.to_numpy(object)
+        same_bits(model.predict(rows, "margin"), own)
+        same_bits(model.predict(rows.tolist(), "margin"), own)
+        same_bits(model.predict(rows[5], "margin"), own[5:6])
+        codes = frame.assign(**{name: frame[name].cat.codes.replace(-1, np.nan) for name in ("city", "zone", "kept")})
+        same_bits(model.predict(codes.to_numpy(object), "margin"), own)  # without text
+        with pytest.raises(scoreline.ShapeError, match="the input has 3 columns, the model has 4"):
+            model.predict(rows[:, :3])
+        with pytest.raises(scoreline.ShapeError, match="found the text 'much' for feature 'amount' in row 1"):
+            model.predict(np.array([rows[0], ["much", "Ulm", 1, "no"]], object))
+    with pytest.raises(scoreline.ShapeError, match="feature 'city' in row 0 has categories.*'Oslo'"):
+        scoreline.convert(trained).predict(np.array([1.0, "Oslo", 0, "no"], object))

@@ -74,6 +74,15 @@ def test_xgboost_hinge(rows):
     same_answers(scoreline.convert(estimator), estimator, make_rows(seed=4), np.arange(2))
 
 
+def test_xgboost_raw_scores(rows):
+    """XGBClassifier compares the margin itself with a half."""
+    estimator = xgboost.XGBClassifier(n_estimators=5, objective="binary:logitraw").fit(rows, classes_of(rows, 2))
+    model, new = scoreline.convert(estimator), make_rows(seed=4)
+    between = (model.predict(new) > 0) & (model.predict(new) <= 0.5)
+    assert between.any() and not model.predict(new, "class")[between].any()
+    same_answers(model, estimator, new, np.arange(2))
+
+
 def test_several_labels_per_row(rows):
     y = np.column_stack([classes_of(rows, 2), rows[:, 0] > 0.3, np.nan_to_num(rows[:, 3]) > 3]).astype(int)
     estimator = xgboost.XGBClassifier(n_estimators=5).fit(rows, y)

@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 import pandas
 import pytest
-from sklearn import calibration, compose, decomposition, ensemble, feature_selection, impute, linear_model, pipeline
-from sklearn import preprocessing, svm
+from sklearn import calibration, compose, decomposition, ensemble, feature_selection, frozen, impute, linear_model
+from sklearn import model_selection, pipeline, preprocessing, svm
 
 import scoreline
 
@@ -130,6 +130,10 @@ def test_calibrations_that_are_refused(y):
     refused(pipelines, X, labels, "over 3 pipelines, each with steps of its own.*ensemble=False")
     temperature = calibration.CalibratedClassifierCV(linear, method="temperature", ensemble=False)
     refused(temperature, X, labels, "method='temperature' is not supported.*method='sigmoid' or 'isotonic'")
+    for base in (ensemble.RandomForestClassifier(3), svm.LinearSVC()):
+        for each in (True, False):
+            temperature = calibration.CalibratedClassifierCV(base, method="temperature", ensemble=each, cv=3)
+            refused(temperature, X, np.digitize(X[:, 0], [-0.5, 0.5]), "method='temperature' is not supported")
 
 
 def test_strings_that_reach_the_model_are_refused(frame, y):
@@ -152,7 +156,51 @@ def test_selections_and_unions(y):
     assert np.array_equal(scoreline.convert(pipe).predict(X), pipe.predict(X))
 
 
+def searches(y):
+    import catboost
+    import lightgbm
+    import xgboost
+
+    X = np.random.default_rng(1).normal(size=(300, 3))
+    forest = ensemble.RandomForestRegressor(5, random_state=1)
+    lone = [forest, ensemble.HistGradientBoostingRegressor(max_iter=5), xgboost.XGBRegressor(n_estimators=4, n_jobs=1),
+            lightgbm.LGBMRegressor(n_estimators=4, n_jobs=1, verbosity=-1)]
+    for estimator in lone:
+        yield model_selection.GridSearchCV(estimator, {"max_depth": [2, 3]}, cv=2).fit(X, y), X
+    boosted = catboost.CatBoostRegressor(iterations=4, verbose=0, allow_writing_files=False, thread_count=1)
+    yield model_selection.RandomizedSearchCV(boosted, {"depth": [2, 3]}, n_iter=1, cv=2).fit(X, y), X
+    yield frozen.FrozenEstimator(forest.fit(X, y)), X
+    yield frozen.FrozenEstimator(model_selection.GridSearchCV(forest, {"max_depth": [2]}, cv=2).fit(X, y)), X
+
+
+def test_searches_over_lone_estimators(y):
+    """No pipeline: what they found is converted as it would be by itself, whoever's it is."""
+    for search, X in searches(y):
+        assert np.array_equal(scoreline.convert(search).predict(X), search.predict(X))
+
+
+def test_calibrated_searches(y):
+    """A search of its own behind each calibrator."""
+    X = np.random.default_rng(1).normal(size=(300, 3))
+    for estimator, parameters in ((ensemble.RandomForestClassifier(4, random_state=1), {"max_depth": [2, 3]}),
+                                  (linear_model.LogisticRegression(), {"C": [0.1, 1]})):
+        search = model_selection.GridSearchCV(estimator, parameters, cv=2)
+        calibrated = calibration.CalibratedClassifierCV(search, cv=3).fit(X, X[:, 0] > 0)
+        found = scoreline.convert(calibrated).predict(X)
+        assert np.allclose(found, calibrated.predict_proba(X), rtol=1e-12, atol=1e-15)
+
+
+def test_a_search_over_categories(y, frame):
+    """Labels of a table reach a lone estimator, which no step of a pipeline stands before."""
+    table = pandas.DataFrame({"x": frame["income"], "city": frame["city"].astype("category")})
+    trees = ensemble.HistGradientBoostingRegressor(max_iter=5)
+    search = model_selection.GridSearchCV(trees, {"max_depth": [2, 3]}, cv=2).fit(table, y)
+    assert np.array_equal(scoreline.convert(search).predict(table), search.predict(table))
+
+
 def test_not_fitted():
+    with pytest.raises(ValueError, match="GridSearchCV is not fitted yet, or with refit=False"):
+        scoreline.convert(model_selection.GridSearchCV(linear_model.Ridge(), {"alpha": [1]}))
     with pytest.raises(ValueError, match="StandardScaler is not fitted"):
         scoreline.convert(pipeline.make_pipeline(preprocessing.StandardScaler(), linear_model.Ridge()))
     with pytest.raises(ValueError, match="CalibratedClassifierCV is not fitted"):

@@ -135,7 +135,7 @@ def test_objects_that_are_numbers(model, rows, margins):
         (np.array(1.0), scoreline.ShapeError, "0 dimensions"),
         (np.zeros((2, 5), dtype=complex), scoreline.ShapeError, "complex"),
         (np.zeros((2, 5), dtype="datetime64[s]"), scoreline.ShapeError, "datetime64"),
-        ([["1", "2", "3", "4", "5"]], scoreline.ShapeError, "<U1"),
+        ([["1", "2", "3", "4", "5"]], scoreline.ShapeError, "text '1' in row 0, column 0"),
         (np.array([[1, 2, "x", 4, 5]], dtype=object), scoreline.ShapeError, "text 'x' in row 0, column 2"),
         (np.array([[1, 2, [], 4, 5]], dtype=object), scoreline.ShapeError, "objects"),
         ("age", TypeError, "found str"),
@@ -347,6 +347,20 @@ def test_text_columns_are_listed(model, rows):
         model.predict(numbered)
 
 
+def test_frames_with_levels_of_columns(rows):
+    """Names of two levels are those that XGBoost makes of them, so that the order of columns does not matter."""
+    import xgboost
+
+    frame = pd.DataFrame(rows[:, :4], columns=pd.MultiIndex.from_product([["a", "b"], ["c", 1]]))
+    booster = xgboost.train({"nthread": 1}, xgboost.DMatrix(frame, np.nan_to_num(rows[:, 0] + 2 * rows[:, 2])), 4)
+    own = booster.predict(xgboost.DMatrix(frame))
+    model = scoreline.convert(booster)
+    assert model.features == ["a c", "a 1", "b c", "b 1"]
+    for table in (frame, frame[frame.columns[[2, 0, 3, 1]]]):
+        same_bits(model.predict(table), own)
+        same_bits(model.predict(table.iloc[0]), own[:1])
+
+
 # ---- dictionaries --------------------------------------------------------------------------------------------------
 
 
@@ -359,6 +373,12 @@ def test_dictionaries(model, rows, margins):
     same_bits(model.predict(tuple(records[:3])), margins[:3])
     same_bits(model.predict(records[7]), margins[7:8])
     same_bits(model.predict([{**records[0], "age": np.float32(rows[0, 0])}]), margins[:1])
+    frame = pd.DataFrame(rows, columns=NAMES)
+    objects = frame.astype("Float64").to_numpy(object)
+    assert any(value is pd.NA for value in objects.ravel())
+    same_bits(model.predict(objects), model.predict(frame))
+    with pytest.raises(scoreline.ShapeError, match="'age' .str.*numeric features of these names: make the columns numbers"):
+        model.predict(frame.assign(age=frame["age"].astype(str)))
     absent = {**records[0], "age": pd.NA}
     same_bits(model.predict(absent), model.predict({**records[0], "age": None}))
 

@@ -257,6 +257,17 @@ static void refuses_wrong_ctrs(void **state)
 }
 
 /* A table of 20000 hashes that 130 CTRs count by. */
+static void names_ctrs_without_tables(void **state)
+{
+	(void)state;
+	const char *tables = strstr(ctr_file, "\"features_info\"");
+	char text[sizeof ctr_file];
+	assert_non_null(tables);
+	snprintf(text, sizeof text, "{%s", tables);
+	const wrong cases[] = {{"{\"features", "{\"features", "final_ctr_computation_mode=\"Default\"", SCORE_ERR_UNSUPPORTED}};
+	refuse_all(text, cases, 1);
+}
+
 static void bounds_what_ctrs_share(void **state)
 {
 	const size_t size = (size_t)1 << 20;
@@ -538,6 +549,7 @@ int main(void)
 		cmocka_unit_test(refuses_wrong_ctrs),
 		cmocka_unit_test(refuses_wrong_nodes),
 		cmocka_unit_test(refuses_every_truncation),
+		cmocka_unit_test(names_ctrs_without_tables),
 		cmocka_unit_test(bounds_what_ctrs_share),
 		cmocka_unit_test(scores_as_written),
 		cmocka_unit_test(reads_odd_spellings),

@@ -43,7 +43,7 @@ typedef struct edit {
 
 static const edit header_edits[] = {
 	{"tree\nv", "trees\nv", BAD, 1, "first line"},
-	{"tree\nv", "\xef\xbb\xbftree\nv", BAD, 1, "first line"},
+	{"tree\nv", "\xef\xbb\xbftree\nv", BAD, 1, "byte order mark"},
 	{"num_class=1\n", "", BAD, -1, "no \"num_class\""},
 	{"num_class=1\n", "num_class=1\nnum_class=1\n", BAD, 4, "second time"},
 	{"num_class=1\n", "num_class=0\n", BAD, 3, "from 1 to"},

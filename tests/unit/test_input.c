@@ -85,6 +85,38 @@ static void lists_what_does_not_fit(void **state)
 	score_model_free(model);
 }
 
+/* The column that feeds feature 0, whose name is "a_b_c", of a model from `library`; -1: none, -2: two. */
+static int64_t column_of(const char *library, const char *const *names, size_t n)
+{
+	const double weight = 1;
+	score_builder *b = begin(1, SCORE_CATEGORY_TRUNCATE);
+	score_plan *plan = NULL;
+	assert_int_equal(score_builder_set_feature(b, 0, "a_b_c", SCORE_FEATURE_NUMERIC, NULL), SCORE_OK);
+	assert_int_equal(score_builder_set_metadata(b, "source.library", library, NULL), SCORE_OK);
+	assert_int_equal(score_builder_set_linear(b, &weight, 0, NULL), SCORE_OK);
+	score_model *model = finish_model(b);
+	score_status status = score_bind(model, names, NULL, n, &plan, &error);
+	int64_t column = status == SCORE_OK ? (int64_t)score_plan_column(plan, 0) : strstr(error.message, "has twice") ? -2 : -1;
+	score_plan_free(plan);
+	score_model_free(model);
+	return column;
+}
+
+static void some_names_have_underscores_for_spaces(void **state)
+{
+	static const char *const spaced[] = {"a b", "a_b c", "z"}, *const own[] = {"a b c", "a_b c", "a_b_c", "a_b_d"},
+		*const two[] = {"a_b c", "x", "a b_c"}, *const doubled[] = {"a_b_c", "a b c", "a_b_c"}, *const other[] = {"a-b-c", "a b", "a b cd"};
+	(void)state;
+	assert_int_equal(column_of("lightgbm", spaced, 3), 1);
+	assert_int_equal(column_of("lightgbm", own, 4), 2);
+	assert_int_equal(column_of("lightgbm", two, 3), -2);
+	assert_int_equal(column_of("lightgbm", doubled, 3), -2);
+	assert_int_equal(column_of("lightgbm", other, 3), -1);
+	assert_int_equal(column_of("onnx", spaced, 3), 1);
+	assert_int_equal(column_of("xgboost", spaced, 3), -1);
+	assert_int_equal(column_of("xgboost", own, 4), 2);
+}
+
 static void a_plan_has_a_number_of_columns(void **state)
 {
 	static const char *const names[] = {"a_feature_with_a_long_name_01", "x", "a_feature_with_a_long_name_00"};
@@ -280,6 +312,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists_what_does_not_fit),
+		cmocka_unit_test(some_names_have_underscores_for_spaces),
 		cmocka_unit_test(a_plan_has_a_number_of_columns),
 		cmocka_unit_test(structs_say_their_size),
 		cmocka_unit_test(a_dictionary_may_be_empty),

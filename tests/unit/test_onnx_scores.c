@@ -92,6 +92,10 @@ static void says_how_labels_follow(void **state)
 	(void)state;
 	metadata_is(long_name, SPEC, "source.version", "2");
 	metadata_is(three, SPEC, "class_labels", "[\"a\\\"b\", \"c\\\\d\", \"\\u0001\"]");
+	/* The names of all classes as an output of their own. */
+	static const char listed[] = X "const numbers i64 2 0 1\n" CLASSIFIER "coefficients ff 1 2 4 8 ; intercepts ff 1 2 ; classlabels_strings ss a b\n"
+		"node ml:LabelEncoder numbers -> names ; keys_int64s ii 0 1 ; values_strings ss a b\nnode Identity names -> n\nout n\n";
+	metadata_is(listed, SPEC, "class_labels", "[\"a\", \"b\"]");
 	metadata_is(three, SPEC, "class_rule", "largest margin");
 	metadata_is(matrix, SPEC, "class_rule", "largest margin");
 	metadata_is(chosen, SPEC, "class_rule", "nothing");
@@ -181,6 +185,7 @@ static void refuses_wrong_operators_on_scores(void **state)
 		{SCORES "node ml:ArrayFeatureExtractor a,x -> y\n", NOT, "selects some of the scores", SPEC},
 		{SCORES "node Exp a -> b\nnode ml:ArrayFeatureExtractor b,two -> y\n", NOT, "selects some of the scores", SPEC},
 		{SCORES "node ml:ArrayFeatureExtractor a,two -> b\nnode ml:ArrayFeatureExtractor b,two -> y\n", NOT, "selects some of the scores", SPEC},
+		{SCORES "node Slice a,zero,two -> y\n", NOT, "takes some of the scores", SPEC},
 		{SCORES "node ml:ArrayFeatureExtractor a,c -> y\n", NOT, "expected int64", SPEC},
 		{SCORES "node ml:ArrayFeatureExtractor a,both -> y\n", NOT, "selects several of the scores", SPEC},
 		{SCORES "node ml:ArrayFeatureExtractor a,three -> y\n", NOT, "selects several of the scores", SPEC},
