@@ -1,11 +1,13 @@
 /* The engine's front: compile once, then choose a regime for each call. */
 #include "parts.h"
 
-/* Rows from which on the batch regime is faster for oblivious trees that need no planes: 1,000 trees of depth 6, a call of up to 32 rows
- * takes 6.5 us, 7.2 us if few trees have numbers for answers, and 13 rows of the row regime 7.5 us, if the trees are full; five others
- * through heaps take 7.1 us, and a call of up to 8 rows 4.7 to 6.4 us. */
-#define BATCH_INSTEAD_OF_ROW_LEVELS 13u
+/* Rows from which on the batch regime is faster for oblivious trees that need no planes: 1,000 trees of depth 6, a call of 9 to 32 rows
+ * takes 7.1 us, and one of up to 8 rows 5.3, if most trees have numbers for answers. 8 rows of the row regime take 5.5 us, 10 rows 7.0 and
+ * 11 rows 8.5, if the trees are full; five others through heaps take 7.1 us, and a call of up to 8 rows 4.7 to 6.4 us. */
+#define BATCH_INSTEAD_OF_ROW_LEVELS 11u
 #define BATCH_OF_LEVELS_ROWS 5u
+/* The same for trees that are planes without operations, as oblivious ones are, beside the walk of eight rows: 59 us against 5 us a row. */
+#define BATCH_OF_PREDICATES_ROWS 12u
 
 const kernels *engine_kernels(score_isa isa)
 {
@@ -107,9 +109,9 @@ const char *engine_cannot_serve(const engine *e, const engine_call *call)
  * and where there are narrow blocks, they cost less, too. */
 static uint32_t batch_instead_of_walk_rows(const engine *e)
 {
-	if (e->walk.eight && !e->k->narrow)
-		return 22 + e->batch.operations / 17;
-	return engine_batch_instead_of_rows(e);
+	if (!e->walk.eight || e->k->narrow)
+		return engine_batch_instead_of_rows(e);
+	return e->batch.operations == 0 ? BATCH_OF_PREDICATES_ROWS : e->k->eight_rows + e->batch.operations / e->k->eight_operations;
 }
 
 /* What the sum over a tree's table of doubles costs 64 rows on a Zen 4, in tenths of a nanosecond. */
@@ -125,7 +127,7 @@ static uint64_t sum_cost(const engine *e)
  * steps each, and a sum. Within a quarter of what bench/regimes.c measures. */
 static uint64_t block_cost(const engine *e)
 {
-	const uint64_t operation = e->batch.trees[0].n_steps ? 16 : 10, sum = sum_cost(e);
+	const uint64_t operation = e->batch.trees[0].n_steps ? 16 : 11, sum = sum_cost(e);
 	return 19 * (uint64_t)e->f->n_tests + e->f->n_trees * (operation * e->batch.operations + sum);
 }
 

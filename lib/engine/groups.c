@@ -11,6 +11,8 @@
 #define MAX_OUTPUTS 256u
 #define MAX_GROUP_TESTS 60000u
 #define MANY_STEPS 128u /* of a tree's cursors: a narrow block and a half take less time than a wide one, two take more */
+#define FEW_TREES_ALL 4096u
+#define FEW_TREES_PAY (FEW_TREES_ALL / 16 * 13)
 /* Room is taken for what so many trees like the one at hand have, at most. */
 #define ROOM_OF_TREES 32u
 
@@ -34,6 +36,7 @@ typedef struct planner {
 	plan_room pair_room, slot_room, step_room, table_room, code_room;
 	size_t n_pairs, n_full_slots, n_steps; /* of all trees so far */
 	size_t long_cost; /* of those that have long codes, in select operations */
+	uint32_t few_trees; /* how many of the trees before give few answers, in FEW_TREES_ALL, the last ones most of all */
 	sl_vector groups, runs, cuts8, cuts16, set_cuts, trees;
 	sl_vector pairs, steps;    /* of the tree at hand */
 } planner;
@@ -207,12 +210,21 @@ static void lay_numbers(const tree_code *code, uint8_t *to)
 		to[i] = (uint8_t)code->leaf_of_code[i];
 }
 
-/* Few answers, where looking their number up first pays. */
-static bool number_answers(const planner *p, const tree_group *group, const tree_code *code, answer_numbers *numbers)
+/* Few answers, where looking their number up first pays: sums by numbers of parts go from one kind of table to the other at such a cost
+ * that most trees must have numbers, of which those before tell. */
+static bool number_answers(planner *p, const tree_group *group, const tree_code *code, answer_numbers *numbers)
 {
-	bool pays = !code->n_long && code->n_planes > FEW_PLANES && code->n_planes <= LEVELS && p->e->k->number_bytes &&
-		p->e->f->contract.sum == SCORE_F64 && p->e->f->leaf_width == 1 && group->n_runs;
-	return pays && engine_number_answers(p->e, (const predicate_run *)p->runs.data + group->first_run, group->n_runs, code, numbers);
+	const predicate_run *runs = p->runs.data;
+	const uint32_t bytes = p->e->k->number_bytes;
+	const bool pays = bytes != NUMBER_PARTS || p->few_trees >= FEW_TREES_PAY;
+	p->few_trees -= p->few_trees / 16;
+	/* Without predicates there are no runs to point at. */
+	if (!bytes || !group->n_runs || code->n_long || code->n_planes <= FEW_PLANES || code->n_planes > LEVELS ||
+		p->e->f->contract.sum != SCORE_F64 || p->e->f->leaf_width > 1 ||
+		!engine_number_answers(p->e, runs + group->first_run, group->n_runs, code, numbers))
+		return false;
+	p->few_trees += FEW_TREES_ALL / 16;
+	return pays;
 }
 
 /* Bits of leaf numbers that values are looked up by instead of codes of so many bits; 0: by codes. */
@@ -479,7 +491,7 @@ static score_status keep_plan(planner *p)
 score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error)
 {
 	const forest *f = e->f;
-	planner p = {.e = e, .arena = arena, .error = error};
+	planner p = {.e = e, .arena = arena, .error = error, .few_trees = FEW_TREES_ALL};
 	if (!is_usable(e))
 		return SCORE_OK;
 	const score_allocator *a = &arena->allocator;

@@ -336,6 +336,8 @@ struct kernels {
 	uint16_t long_cost[3]; /* what 256, 512 and 1,024 long codes cost more than those of one byte, in select operations */
 	uint32_t byte_planes_f32, byte_planes_f64; /* leaf tables of up to so many planes lie as bytes; 0: none */
 
+	/* A block is faster than eight rows that walk together from `eight_rows` rows on, and one more per so many operations of a tree. */
+	uint32_t eight_rows, eight_operations;
 	uint32_t cursor_cost; /* of a step, in thirds of a pair of selects, if there is follow_cursors */
 
 	uint32_t byte_buckets; /* most buckets of a map to byte codes */

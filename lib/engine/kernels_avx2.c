@@ -29,6 +29,8 @@ const kernels engine_kernels_avx2 = {
 	.sum_words = 4,
 	.group_tests = 8192,
 	.long_cost = {300, 300, 300},
+	.eight_rows = 22,
+	.eight_operations = 17,
 	.min_planes = 4,
 	.sum_cost_f32 = {[4] = 20, [5] = 26, [6] = 34, [7] = 60, [8] = 60},
 	.byte_planes_f32 = 6,

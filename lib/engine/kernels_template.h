@@ -9,12 +9,17 @@
  *   PLANE_WORDS                             words of a plane, a multiple of V_WORDS
  *   ISA_NAME(name)                          name with the instruction set's suffix
  *
- * PLANES_ONLY leaves out what does not depend on the width of a plane: binning, transposition, linear models. A
- * vocabulary may define its own sum, transpose16 and binning to byte codes with a HAVE_ macro; the plain C below is the
- * reference. With FEW_CUTS it
- * has above8, comparisons of codes with so few cuts. With
- * HAVE_TILES it has F32 and F64, vectors of F32_LANES floats and F64_LANES doubles: load, fill, store, step, has_nan,
- * transpose, and f32_halves, which makes doubles of floats.
+ * PLANES_ONLY leaves out what does not depend on the width of a plane: binning, transposition, contributions, linear models.
+ *
+ * A vocabulary may have kernels of its own; the plain C below is the reference. It says so by a macro:
+ *
+ *   HAVE_SUM                 sum_f32, sum_f64
+ *   HAVE_BIN8                binning to byte codes
+ *   HAVE_TRANSPOSE16         transpose16
+ *   HAVE_NUMBER_LEAVES       number_leaves
+ *   FEW_CUTS                 above8: comparisons of codes with so many cuts, at most
+ *   HAVE_TILES               F32 and F64, vectors of F32_LANES floats and F64_LANES doubles: load, fill, store, step, has_nan,
+ *                            transpose, and f32_halves, which makes doubles of floats
  */
 
 /* Loops over the vectors of a plane are unrolled for full blocks: `vectors` is then a constant. */

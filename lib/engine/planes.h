@@ -32,13 +32,13 @@ typedef struct tree_op {
 } tree_op;
 
 typedef struct tree_ops {
-	tree_op ops[MAX_OPS];
+	tree_op ops[MAX_OPS + 1];
 	uint32_t n, first_scratch;
 } tree_ops;
 
-/* The same for select_pair: reads mask1, a1, b1, mask and b. */
+/* The same for select_pair. */
 typedef struct tree_pair {
-	uint16_t reads[5];
+	uint16_t mask1, a1, b1, mask, b;
 	uint16_t dst;
 	bool flip;
 } tree_pair;
@@ -46,7 +46,7 @@ typedef struct tree_pair {
 /* Working memory of engine_schedule(). */
 typedef struct tree_pairs {
 	tree_pair pairs[MAX_OPS];
-	uint16_t level[MAX_OPS]; /* of each result: longest chain of pairs below it */
+	uint8_t level[MAX_OPS]; /* of each: longest chain of pairs below it, which is no longer than paths are */
 	uint32_t n, n_levels;
 } tree_pairs;
 

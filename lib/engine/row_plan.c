@@ -329,7 +329,7 @@ static uint64_t row_cost(const engine *e, row_shape shape)
 		else if (shape == ROW_HEAP || tree->depth <= ROW_HEAP_DEPTH)
 			cost += 11;
 		else
-			cost += 27 + 5 * ((tree->depth - ROW_HEAP_DEPTH + ROW_BLOCK_DEPTH - 1) / ROW_BLOCK_DEPTH);
+			cost += 25 + 9 * ((tree->depth - ROW_HEAP_DEPTH + ROW_BLOCK_DEPTH - 1) / ROW_BLOCK_DEPTH) / 2;
 	}
 	return cost + 1;
 }

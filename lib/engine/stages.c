@@ -2,7 +2,7 @@
  * Sums between trees, and what the trees behind them can still add.
  *
  * Comes in: a call and somebody who looks at the sums. Goes out: his answers decide when rows are done. Blocks of rows go
- * through the batch regime, few rows through the walk; both keep the order of the additions.
+ * through the batch regime, few rows through the row regime or the walk; all keep the order of the additions.
  */
 #include "parts.h"
 
