@@ -125,7 +125,7 @@ static void assign_codes(tree_coder *c)
 {
 	for (uint32_t s = 0; s < c->t->n_splits; s++) {
 		int32_t l = c->left[s], r = c->right[s];
-		uint32_t planes = c->planes_left[s], half = planes ? 1u << (planes - 1) : 0;
+		uint32_t planes = c->planes_left[s], half = (1u << planes) / 2;
 		if (planes > MAX_PLANES)
 			continue;
 		bool fits = c->shape.height[s] <= planes || (leaves_of(c, l) <= half && leaves_of(c, r) <= half);
@@ -225,7 +225,10 @@ static uint16_t choose(tree_coder *c, uint16_t mask, uint16_t a, uint16_t b)
 		return a;
 	if (a == SLOT_ZERO && b == SLOT_ONES)
 		return mask;
-	if (c->ops.n == MAX_OPS) /* no room: nobody takes such codes */
+	/* A split selects at most MAX_PLANES planes in the codes of a byte, and one of the lowest splits fewer: its leaves' codes are
+	 * neighbours, and differ in a bit that is the split's own answer. Long codes have fewer yet: each join of low planes above the
+	 * subtrees costs a split that has none below. */
+	if (SL_NEVER(c->ops.n == MAX_OPS))
 		return a;
 	c->ops.ops[c->ops.n++] = (tree_op){mask, a, b};
 	return (uint16_t)(c->ops.first_scratch + c->ops.n - 1);
@@ -361,8 +364,6 @@ static uint32_t code_long(tree_coder *c, uint32_t more, uint32_t planes, const c
 		return UINT32_MAX;
 	assign_codes(c);
 	build_planes(c);
-	if (c->ops.n == MAX_OPS)
-		return UINT32_MAX;
 	out->n_planes = planes;
 	for (uint32_t i = 0; i < MAX_CODED_LEAVES; i++)
 		out->leaf_of_code[i] = (uint16_t)(i < c->t->n_splits ? i : c->t->n_splits);

@@ -215,6 +215,45 @@ static void as_many_cuts_as_two_bytes_count(void **state)
 
 /* ---- shapes -------------------------------------------------------------------------------------------------------- */
 
+/* A chain whose leaves lie on either side in turn, as codes of one byte number them: from both ends to the middle. Every split
+ * selects every bit, but the last, whose leaves 127 and 128 differ in its own answer. */
+static void chains_that_select_every_bit(void **state)
+{
+	enum { SPLITS = 255, FEATURES = 15, ROWS = 600 };
+	static score_node nodes[2 * SPLITS + 1];
+	static double rows[ROWS * FEATURES];
+	const score_contract c = SCORE_CONTRACT_INIT(FEATURES, 1);
+	(void)state;
+	for (int32_t i = 0; i < SPLITS; i++) {
+		nodes[2 * i] = (score_node){.left = 2 * i + 1 + i % 2, .right = 2 * i + 2 - i % 2, .feature = (uint32_t)i % FEATURES,
+			.test = SCORE_TEST_LT, .value = (i % 2 ? 1.0 : -1.0) * (SPLITS - i)};
+		nodes[2 * i + 1] = (score_node){.left = -1, .right = -1, .test = SCORE_TEST_LEAF, .value = (double)i};
+	}
+	nodes[2 * SPLITS] = (score_node){.left = -1, .right = -1, .test = SCORE_TEST_LEAF, .value = SPLITS};
+	/* Zeros stay on the chain. A row leaves it at one of its splits, or not at all. */
+	for (size_t r = 0; r < ROWS; r++) {
+		const size_t leaves_at = r % (SPLITS + 1);
+		if (leaves_at < SPLITS)
+			rows[r * FEATURES + leaves_at % FEATURES] = nodes[2 * leaves_at].value - (leaves_at % 2 ? 0.0 : 0.5);
+	}
+	for (size_t i = 0; i < N_ISAS; i++) {
+		double margin;
+		if (!score_isa_available(isas[i]))
+			continue;
+		score_builder *b = new_builder(&c, isas[i]);
+		add_tree(b, nodes, 2 * SPLITS + 1, NULL, 0);
+		score_model *model = finish_model(b);
+		assert_true(model->e->batch.usable);
+		assert_int_equal(model->e->batch.trees[0].n_planes, 8);
+		for (size_t r = 0; r < ROWS; r++) {
+			forest_margins(model->f, rows + r * FEATURES, 0, 1, &margin);
+			assert_true(margin == (double)(r % (SPLITS + 1)));
+		}
+		check_margins(model, rows, ROWS);
+		score_model_free(model);
+	}
+}
+
 static void trees_of_one_leaf(void **state)
 {
 	const score_contract c = SCORE_CONTRACT_INIT(2, 1);
@@ -502,6 +541,7 @@ int main(void)
 		cmocka_unit_test(a_tree_of_too_many_pages),
 		cmocka_unit_test(more_sets_than_16_bits_number),
 		cmocka_unit_test(as_many_cuts_as_two_bytes_count),
+		cmocka_unit_test(chains_that_select_every_bit),
 		cmocka_unit_test(trees_of_one_leaf),
 		cmocka_unit_test(heaps_that_share_values),
 		cmocka_unit_test(levels_of_many_columns),
