@@ -290,16 +290,18 @@ static void heaps_that_share_values(void **state)
 	}
 }
 
-/* Oblivious trees over more columns than the row regime takes: few rows are walked, more are blocks without planes. */
+/* Oblivious trees over more columns than the row regime takes: few rows are walked, more are blocks without planes, whose questions
+ * are those of several groups. */
 static void levels_of_many_columns(void **state)
 {
-	const random_spec s = {.seed = 410, .n_features = 150, .n_outputs = 1, .n_trees = 120, .max_leaves = 64, .most_levels = 6,
-		.all_levels = 1, .cuts_per_feature = 9, .compare = SCORE_F32, .sum = SCORE_F64};
+	const random_spec s = {.seed = 410, .n_features = 150, .n_outputs = 1, .n_trees = 2700, .max_leaves = 64, .most_levels = 6,
+		.all_levels = 1, .cuts_per_feature = 250, .compare = SCORE_F32, .sum = SCORE_F64};
 	double *rows = malloc((size_t)600 * s.n_features * sizeof *rows);
 	score_model *model = random_model(&s);
 	(void)state;
 	random_rows(&s, 3, 600, rows);
 	assert_int_equal(model->e->levels != NULL, model->e->k->level_sum_f64 != NULL);
+	assert_true(model->e->batch.n_groups > 1);
 	assert_int_equal(model->e->rows.shape, ROW_NONE);
 	check_margins(model, rows, 600);
 	score_model_free(model);
