@@ -255,6 +255,42 @@ static void chains_that_select_every_bit(void **state)
 	}
 }
 
+/* Values that count as zero in linear leaves, where coefficients would make much of them: of each row of a block. */
+static void linear_leaves_of_tiny_values(void **state)
+{
+	enum { ROWS = 90 };
+	const double tiny = (double)1e-35f, values[] = {tiny, 2e-35, -tiny, -2e-35, 1e-40, 0.0, 1e-5, NAN, -1e-300};
+	const score_node nodes[] = {{.left = 1, .right = 2, .test = SCORE_TEST_LT, .value = 0.0}, {.value = 3.0}, {.value = 4.0}};
+	const score_linear_leaf leaves[] = {{.n_terms = 0}, {.constant = 1.0, .first_term = 0, .n_terms = 1},
+		{.constant = 2.0, .first_term = 1, .n_terms = 2}};
+	const uint32_t features[] = {1, 0, 1};
+	const double coefficients[] = {1e38, 1e37, -1e36};
+	score_contract c = SCORE_CONTRACT_INIT(2, 1);
+	double rows[2 * ROWS];
+	score_tree t = SCORE_TREE_INIT;
+	(void)state;
+	c.compare = c.sum = SCORE_F64;
+	t.nodes = nodes;
+	t.n_nodes = 3;
+	t.linear_leaves = leaves;
+	t.term_features = features;
+	t.term_coefficients = coefficients;
+	t.n_terms = 3;
+	for (size_t r = 0; r < ROWS; r++) {
+		rows[2 * r] = values[r % 9];
+		rows[2 * r + 1] = values[r / 9 % 9];
+	}
+	for (size_t i = 0; i < N_ISAS; i++) {
+		if (!score_isa_available(isas[i]))
+			continue;
+		score_builder *b = new_builder(&c, isas[i]);
+		assert_int_equal(score_builder_add_tree(b, &t, &error), SCORE_OK);
+		score_model *model = finish_model(b);
+		check_margins(model, rows, ROWS);
+		score_model_free(model);
+	}
+}
+
 static void trees_of_one_leaf(void **state)
 {
 	const score_contract c = SCORE_CONTRACT_INIT(2, 1);
@@ -545,6 +581,7 @@ int main(void)
 		cmocka_unit_test(more_sets_than_16_bits_number),
 		cmocka_unit_test(as_many_cuts_as_two_bytes_count),
 		cmocka_unit_test(chains_that_select_every_bit),
+		cmocka_unit_test(linear_leaves_of_tiny_values),
 		cmocka_unit_test(trees_of_one_leaf),
 		cmocka_unit_test(heaps_that_share_values),
 		cmocka_unit_test(levels_of_many_columns),
