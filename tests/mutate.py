@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Mutants of the library's C files: one operator, constant or condition changed at a time; do the unit tests notice?
+"""Mutants of the library's files: one operator, constant or condition changed at a time; do the unit tests notice?
 
     tests/mutate.py [--seed N] [--mutants N] [--seconds N] [--least PERCENT] [--build DIRECTORY] FILE…
 
-Comes in: files of lib/; per file the number of mutants, drawn with the seed. Each is compiled into a copy of the static library,
-linked with the tests of tests/mutate.list that concern the file, which run one after the other until one fails, each for
+Comes in: files of lib/; per file the number of mutants, drawn with the seed. Each is compiled (of a header, what includes it) and
+linked before the static library with the tests of tests/mutate.list that concern the file, which run one after the other until one fails, each for
 ten times what it takes otherwise, and --seconds at most. Goes out: a line per mutant and the sums; exit code 1 if fewer than
 --least percent of those that are not equivalent were killed: a mutant survives if no test notices it. The sources are never
 touched. A mutant that does not compile, or compiles to the same code, is none.
@@ -19,6 +19,7 @@ import pathlib
 import random
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -122,20 +123,44 @@ class Builder:
                 words = shlex.split(line)
                 self.links[words[words.index("-o") + 1]] = words
 
-    def compile(self, path: pathlib.Path, text: str, output: pathlib.Path) -> bool:
+    def sources(self, path: pathlib.Path) -> list[pathlib.Path]:
+        """The file itself, or of a header the library's sources that include it."""
+        if path.suffix == ".c":
+            return [path]
+        deps = subprocess.run(["ninja", "-C", str(self.build), "-t", "deps"], capture_output=True, text=True, check=True).stdout
+        names = [[(self.build / name).resolve() for name in re.findall(r"^ +(.+)", part, re.M)] for part in deps.split("\n\n")]
+        return sorted({name for part in names if path in part for name in part if name in self.compiles})
+
+    def compile(self, path: pathlib.Path, text: str, output: pathlib.Path) -> list[pathlib.Path]:
+        """Objects in a new folder, none if it does not compile. A mutated header stands in a copy of all headers."""
+        headers = ROOT / "lib"
+        output.mkdir(exist_ok=True)
+        if path.suffix == ".h":
+            headers = output / "headers"
+            shutil.copytree(ROOT / "lib", headers, ignore=shutil.ignore_patterns("*.c"), dirs_exist_ok=True)
+            (headers / path.relative_to(ROOT / "lib")).write_text(text)
+        objects = []
+        for source in self.sources(path):
+            objects.append(output / f"{source.stem}.o")
+            if not self.compile_source(source, text if source == path else source.read_text(), headers, objects[-1]):
+                return []
+        return objects
+
+    def compile_source(self, path: pathlib.Path, text: str, headers: pathlib.Path, output: pathlib.Path) -> bool:
         words = [word for word in self.compiles[path] if word not in ("ccache", "-MD")]
         for option in ("-MQ", "-MF", "-o", "-c"):
             at = words.index(option)
             del words[at:at + 2]
         # The text comes from standard input; -iquote finds its neighbours.
-        words += ["-w", "-g0", "-iquote", str(path.parent), "-x", "c", "-c", "-", "-o", str(output)]
+        words += ["-w", "-g0", "-iquote", str(headers / path.parent.relative_to(ROOT / "lib")), "-x", "c", "-c", "-", "-o", str(output)]
         return subprocess.run(words, cwd=self.build, input=text, text=True, capture_output=True).returncode == 0
 
-    def link(self, test: str, mutant: pathlib.Path, output: pathlib.Path) -> bool:
+    def link(self, test: str, objects: list[pathlib.Path], output: pathlib.Path) -> bool:
         words = list(self.links[f"tests/test_{test}"])
         words[words.index("-o") + 1] = str(output)
-        # Before the archive, whose member of the same functions is then not needed.
-        words.insert(words.index("lib/libscoreline.a"), str(mutant))
+        # Before the archive, whose members of the same functions are then not needed.
+        at = words.index("lib/libscoreline.a")
+        words[at:at] = map(str, objects)
         return subprocess.run(words, cwd=self.build, capture_output=True).returncode == 0
 
 
@@ -150,7 +175,7 @@ def run(program: pathlib.Path, seconds: float, work: pathlib.Path) -> str:
     return "" if done.returncode == 0 else f"exit code {done.returncode}"
 
 
-def own_seconds(builder: Builder, test: str, original: pathlib.Path, work: pathlib.Path) -> float:
+def own_seconds(builder: Builder, test: str, original: list[pathlib.Path], work: pathlib.Path) -> float:
     """What a test takes without a mutant; it must pass."""
     program, began = work / f"test_{test}", time.monotonic()
     if not builder.link(test, original, program) or run(program, 3600, work):
@@ -158,17 +183,17 @@ def own_seconds(builder: Builder, test: str, original: pathlib.Path, work: pathl
     return time.monotonic() - began
 
 
-def judge(builder: Builder, mutant: Mutant, seconds: dict[str, float], most: float, work: pathlib.Path) -> str:
-    text, original, output = mutant.path.read_text(), work / "original.o", work / "mutant.o"
-    if not builder.compile(mutant.path, text[:mutant.begin] + mutant.new + text[mutant.end:], output):
-        return ""
-    if output.read_bytes() == original.read_bytes():
+def judge(builder: Builder, mutant: Mutant, original: list[pathlib.Path], seconds: dict[str, float], most: float,
+          work: pathlib.Path) -> str:
+    text = mutant.path.read_text()
+    objects = builder.compile(mutant.path, text[:mutant.begin] + mutant.new + text[mutant.end:], work / "mutant")
+    if not objects or all(a.read_bytes() == b.read_bytes() for a, b in zip(objects, original)):
         return ""
     for test in tests_of(mutant.path):
         if test not in seconds:
             seconds[test] = own_seconds(builder, test, original, work)
         program = work / f"test_{test}"
-        if not builder.link(test, output, program):
+        if not builder.link(test, objects, program):
             sys.exit(f"test_{test} does not link")
         failed = run(program, min(most, 10 + 10 * seconds[test]), work)
         if failed:
@@ -193,12 +218,13 @@ def main() -> int:
         for path in [path.resolve() for path in given.files]:
             found, n = candidates(path), 0
             random.Random(f"{given.seed} {path.relative_to(ROOT)}").shuffle(found)
-            if not builder.compile(path, path.read_text(), work / "original.o"):
+            original = builder.compile(path, path.read_text(), work / "original")
+            if not original:
                 sys.exit(f"{path} does not compile")
             for mutant in found:
                 if n == given.mutants:
                     break
-                verdict = judge(builder, mutant, seconds, given.seconds, work)
+                verdict = judge(builder, mutant, original, seconds, given.seconds, work)
                 if not verdict:
                     continue
                 if verdict == "survived" and mutant.key() in known:

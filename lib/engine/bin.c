@@ -136,11 +136,11 @@ static values fetch(const engine *e, const input_view *view, uint32_t used, row_
 	return dense_values(narrow ? tile : NULL, narrow ? NULL : tile, rows.n);
 }
 
-/* 1 if features [feature, feature + 16) are adjacent floats of a row-major input. */
-static bool can_transpose(const engine *e, const input_view *view, uint32_t feature)
+/* Rows are adjacent floats, as many as a tile has columns or more. */
+static bool can_transpose(const engine *e, const input_view *view)
 {
 	return view->data && view->dtype == SCORE_F32 && !view->column_of_feature &&
-		view->column_stride == (int64_t)sizeof(float) && feature + ROW_TILE <= e->f->n_features;
+		view->column_stride == (int64_t)sizeof(float) && e->f->n_features >= ROW_TILE;
 }
 
 /* Pad the codes of n rows up to `to`, so that kernels read nothing that was never written. */
@@ -275,7 +275,7 @@ static void follow_lines(const engine *e, uint32_t used, column_lines *ahead)
 
 void engine_bin_columns(const engine *e, const input_view *view, row_range rows, size_t padded, void *tile, void *codes)
 {
-	bool tiles = e->f->n_features >= ROW_TILE && can_transpose(e, view, 0);
+	bool tiles = can_transpose(e, view);
 	uint32_t u = 0;
 	if (view->codes) {
 		engine_copy_columns(e, view, rows, codes);
@@ -315,7 +315,7 @@ void engine_bin_used(const engine *e, const input_view *view, row_range rows, ui
 void engine_bin_run(const engine *e, const input_view *view, row_range rows, void *codes, size_t stride)
 {
 	_Alignas(64) float tile[ROW_TILE * RUN_TILE_ROWS + 2 * RUN_ROWS]; /* and a column of doubles behind it */
-	bool tiles = e->f->n_features >= ROW_TILE && can_transpose(e, view, 0);
+	bool tiles = can_transpose(e, view);
 	column_lines ahead = start_lines(e, view, rows);
 	for (uint32_t u = 0; u < e->n_used_inputs;) {
 		follow_lines(e, u, &ahead);

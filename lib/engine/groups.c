@@ -162,11 +162,11 @@ static void *take_room(planner *p, plan_room *room, size_t bytes, size_t unit)
 
 static bool keep_some(planner *p, plan_room *room, const void *from, size_t bytes, const void **to)
 {
-	void *taken = bytes ? take_room(p, room, bytes, 8) : NULL;
+	void *taken = take_room(p, room, bytes, 8);
 	if (taken)
 		memcpy(taken, from, bytes);
 	*to = taken;
-	return taken || !bytes;
+	return taken != NULL;
 }
 
 static size_t value_bytes(const planner *p)

@@ -77,6 +77,7 @@ typedef struct subject {
 	const void *data; /* a file, or NULL: random_model() */
 	size_t size;
 	score_format format; /* AUTO: `.slm` */
+	score_isa isa;
 } subject;
 
 /* What is done with a model; the first failure ends it. `*out` is the object of the last call. */
@@ -122,6 +123,7 @@ static score_status run(const subject *s, const score_allocator *allocator, void
 	score_import_options import = SCORE_IMPORT_OPTIONS_INIT;
 	open.allocator = import.allocator = allocator;
 	open.flags = SCORE_OPEN_VERIFY;
+	open.isa = s->isa;
 	import.format = s->format;
 	inside = 1;
 	if (s->format == SCORE_FORMAT_AUTO)
@@ -214,13 +216,12 @@ static void imports_survive(void **state)
 	}
 }
 
-/* Models of every construct, as files. */
 /* A model, opened with each of its allocations failed in turn. */
-static void opening_survives(const random_spec *spec)
+static void opening_survives(const random_spec *spec, score_isa isa)
 {
 	score_model *model = random_model(spec);
 	void *bytes = NULL;
-	subject s = {.format = SCORE_FORMAT_AUTO};
+	subject s = {.format = SCORE_FORMAT_AUTO, .isa = isa};
 	assert_int_equal(score_model_save_memory(model, NULL, &bytes, &s.size, NULL), SCORE_OK);
 	s.data = bytes;
 	assert_true(fail_each(&s, "random", 0) > 5);
@@ -229,18 +230,23 @@ static void opening_survives(const random_spec *spec)
 	score_model_free(model);
 }
 
-/* Every way in which the engine lays trees out: heaps, masks, blocks, levels, pages of codes of one byte and of two. */
+/* Every way in which the engine lays trees out: heaps, masks, blocks, levels, folds, pages of codes of one byte and of two. */
 static void trees_of_every_shape_survive(void **state)
 {
+	static const score_isa isas[] = {SCORE_ISA_PORTABLE, SCORE_ISA_SSE42, SCORE_ISA_AVX2, SCORE_ISA_AVX512, SCORE_ISA_NEON};
 	static const struct {
 		uint32_t leaves, leafwise, levels, cuts;
-	} shapes[] = {{64, 0, 0, 100}, {30, 1, 0, 100}, {200, 0, 0, 100}, {64, 0, 6, 100}, {900, 0, 0, 100}, {900, 0, 0, 600}};
+	} shapes[] = {{64, 0, 0, 100}, {30, 1, 0, 100}, {60, 1, 0, 100}, {200, 0, 0, 100}, {64, 0, 6, 100}, {900, 0, 0, 100},
+		{900, 0, 0, 600}};
 	(void)state;
 	for (unsigned i = 0; i < sizeof shapes / sizeof shapes[0]; i++) {
 		const random_spec spec = {.seed = 60 + i, .n_features = 6, .n_outputs = 1, .n_trees = 4, .max_leaves = shapes[i].leaves,
 			.leafwise = shapes[i].leafwise, .most_levels = shapes[i].levels, .all_levels = shapes[i].levels != 0,
 			.cuts_per_feature = shapes[i].cuts, .compare = SCORE_F32, .sum = SCORE_F64};
-		opening_survives(&spec);
+		for (size_t k = 0; k < sizeof isas / sizeof isas[0]; k++) {
+			if (score_isa_available(isas[k]))
+				opening_survives(&spec, isas[k]);
+		}
 	}
 }
 
@@ -251,7 +257,7 @@ static void random_models_survive(void **state)
 		random_spec spec = {.seed = 40 + i, .n_features = 6, .n_outputs = 1 + i % 2, .n_trees = 4, .max_leaves = 12,
 			.cuts_per_feature = 9, .category_features = i, .vector_leaves = i == 1, .n_derived = 2 * i, .linear_leaves = i == 2,
 			.compare = SCORE_F64, .sum = SCORE_F64};
-		opening_survives(&spec);
+		opening_survives(&spec, SCORE_ISA_AUTO);
 	}
 }
 

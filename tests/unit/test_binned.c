@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include "finish_model.h"
+
 #define N_ROWS 700
 
 static const score_isa isas[] = {SCORE_ISA_PORTABLE, SCORE_ISA_SSE42, SCORE_ISA_AVX2, SCORE_ISA_AVX512, SCORE_ISA_NEON};
@@ -270,6 +272,51 @@ static void test_other_models(void **state)
 	score_model_free(refitted);
 }
 
+/* A stump over a feature with a dictionary: the hash of its bins. */
+static score_model *hash_labels(const char *const *labels, const double *codes, size_t n, double unknown, uint32_t flags, uint8_t hash[16])
+{
+	const score_contract contract = SCORE_CONTRACT_INIT(1, 1);
+	const score_node nodes[3] = {{.left = 1, .right = 2, .test = SCORE_TEST_LE, .value = 0.5}, {.value = 1.0}, {.value = -1.0}};
+	score_bins bins = SCORE_BINS_INIT;
+	score_builder *builder;
+	score_tree tree = SCORE_TREE_INIT;
+	tree.nodes = nodes;
+	tree.n_nodes = 3;
+	assert_int_equal(score_builder_new(&contract, NULL, &builder, NULL), SCORE_OK);
+	assert_int_equal(score_builder_set_dictionary(builder, 0, labels, codes, n, unknown, flags, NULL), SCORE_OK);
+	assert_int_equal(score_builder_add_tree(builder, &tree, NULL), SCORE_OK);
+	score_model *model = finish_model(builder);
+	assert_int_equal(score_model_get_bins(model, &bins), SCORE_OK);
+	memcpy(hash, bins.hash, sizeof bins.hash);
+	return model;
+}
+
+/* Strings are codes of columns, too: dictionaries that differ in anything have other bins, the same one has the same. */
+static void test_dictionaries_are_hashed(void **state)
+{
+	static const char *const labels[] = {"0", "1", "2"}, *const renamed[] = {"0", "1", "3"};
+	static const double codes[] = {0, 1, 2}, swapped[] = {0, 2, 1};
+	uint8_t hashes[7][16];
+	(void)state;
+	/* All at once, so that no two models' dictionaries lie at the same place. */
+	score_model *const models[] = {
+		hash_labels(labels, codes, 3, -1.0, 0, hashes[0]),
+		hash_labels(labels, codes, 3, -2.0, 0, hashes[1]),
+		hash_labels(labels, codes, 3, -1.0, SCORE_DICTIONARY_NUMBERS, hashes[2]),
+		hash_labels(labels, codes, 2, -1.0, 0, hashes[3]),
+		hash_labels(renamed, codes, 3, -1.0, 0, hashes[4]),
+		hash_labels(labels, swapped, 3, -1.0, 0, hashes[5]),
+		hash_labels(labels, codes, 3, -1.0, 0, hashes[6]),
+	};
+	assert_memory_equal(hashes[0], hashes[6], sizeof hashes[0]);
+	for (size_t i = 0; i < 6; i++) {
+		for (size_t k = 0; k < i; k++)
+			assert_memory_not_equal(hashes[i], hashes[k], sizeof hashes[0]);
+	}
+	for (size_t i = 0; i < 7; i++)
+		score_model_free(models[i]);
+}
+
 static void test_names_are_bound_once(void **state)
 {
 	(void)state;
@@ -351,6 +398,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_codes_score_as_rows), cmocka_unit_test(test_float_rows_and_columns),
 		cmocka_unit_test(test_codes_mean_what_is_told), cmocka_unit_test(test_other_models),
+		cmocka_unit_test(test_dictionaries_are_hashed),
 		cmocka_unit_test(test_names_are_bound_once), cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_models_without_bins),
 	};

@@ -215,6 +215,82 @@ static void as_many_cuts_as_two_bytes_count(void **state)
 
 /* ---- shapes -------------------------------------------------------------------------------------------------------- */
 
+/* A chain whose leaves lie on either side in turn, as codes of one byte number them: from both ends to the middle. Every split
+ * selects every bit, but the last, whose leaves 127 and 128 differ in its own answer. */
+static void chains_that_select_every_bit(void **state)
+{
+	enum { SPLITS = 255, FEATURES = 15, ROWS = 600 };
+	static score_node nodes[2 * SPLITS + 1];
+	static double rows[ROWS * FEATURES];
+	const score_contract c = SCORE_CONTRACT_INIT(FEATURES, 1);
+	(void)state;
+	for (int32_t i = 0; i < SPLITS; i++) {
+		nodes[2 * i] = (score_node){.left = 2 * i + 1 + i % 2, .right = 2 * i + 2 - i % 2, .feature = (uint32_t)i % FEATURES,
+			.test = SCORE_TEST_LT, .value = (i % 2 ? 1.0 : -1.0) * (SPLITS - i)};
+		nodes[2 * i + 1] = (score_node){.left = -1, .right = -1, .test = SCORE_TEST_LEAF, .value = (double)i};
+	}
+	nodes[2 * SPLITS] = (score_node){.left = -1, .right = -1, .test = SCORE_TEST_LEAF, .value = SPLITS};
+	/* Zeros stay on the chain. A row leaves it at one of its splits, or not at all. */
+	for (size_t r = 0; r < ROWS; r++) {
+		const size_t leaves_at = r % (SPLITS + 1);
+		if (leaves_at < SPLITS)
+			rows[r * FEATURES + leaves_at % FEATURES] = nodes[2 * leaves_at].value - (leaves_at % 2 ? 0.0 : 0.5);
+	}
+	for (size_t i = 0; i < N_ISAS; i++) {
+		double margin;
+		if (!score_isa_available(isas[i]))
+			continue;
+		score_builder *b = new_builder(&c, isas[i]);
+		add_tree(b, nodes, 2 * SPLITS + 1, NULL, 0);
+		score_model *model = finish_model(b);
+		assert_true(model->e->batch.usable);
+		assert_int_equal(model->e->batch.trees[0].n_planes, 8);
+		assert_true(model->e->batch.trees[0].n_pairs < 1100); /* of up to 2039 selects, nearly all with a partner */
+		for (size_t r = 0; r < ROWS; r++) {
+			forest_margins(model->f, rows + r * FEATURES, 0, 1, &margin);
+			assert_true(margin == (double)(r % (SPLITS + 1)));
+		}
+		check_margins(model, rows, ROWS);
+		score_model_free(model);
+	}
+}
+
+/* Values that count as zero in linear leaves, where coefficients would make much of them: of each row of a block. */
+static void linear_leaves_of_tiny_values(void **state)
+{
+	enum { ROWS = 90 };
+	const double tiny = (double)1e-35f, values[] = {tiny, 2e-35, -tiny, -2e-35, 1e-40, 0.0, 1e-5, NAN, -1e-300};
+	const score_node nodes[] = {{.left = 1, .right = 2, .test = SCORE_TEST_LT, .value = 0.0}, {.value = 3.0}, {.value = 4.0}};
+	const score_linear_leaf leaves[] = {{.n_terms = 0}, {.constant = 1.0, .first_term = 0, .n_terms = 1},
+		{.constant = 2.0, .first_term = 1, .n_terms = 2}};
+	const uint32_t features[] = {1, 0, 1};
+	const double coefficients[] = {1e38, 1e37, -1e36};
+	score_contract c = SCORE_CONTRACT_INIT(2, 1);
+	double rows[2 * ROWS];
+	score_tree t = SCORE_TREE_INIT;
+	(void)state;
+	c.compare = c.sum = SCORE_F64;
+	t.nodes = nodes;
+	t.n_nodes = 3;
+	t.linear_leaves = leaves;
+	t.term_features = features;
+	t.term_coefficients = coefficients;
+	t.n_terms = 3;
+	for (size_t r = 0; r < ROWS; r++) {
+		rows[2 * r] = values[r % 9];
+		rows[2 * r + 1] = values[r / 9 % 9];
+	}
+	for (size_t i = 0; i < N_ISAS; i++) {
+		if (!score_isa_available(isas[i]))
+			continue;
+		score_builder *b = new_builder(&c, isas[i]);
+		assert_int_equal(score_builder_add_tree(b, &t, &error), SCORE_OK);
+		score_model *model = finish_model(b);
+		check_margins(model, rows, ROWS);
+		score_model_free(model);
+	}
+}
+
 static void trees_of_one_leaf(void **state)
 {
 	const score_contract c = SCORE_CONTRACT_INIT(2, 1);
@@ -250,16 +326,18 @@ static void heaps_that_share_values(void **state)
 	}
 }
 
-/* Oblivious trees over more columns than the row regime takes: few rows are walked, more are blocks without planes. */
+/* Oblivious trees over more columns than the row regime takes: few rows are walked, more are blocks without planes, whose questions
+ * are those of several groups. */
 static void levels_of_many_columns(void **state)
 {
-	const random_spec s = {.seed = 410, .n_features = 150, .n_outputs = 1, .n_trees = 120, .max_leaves = 64, .most_levels = 6,
-		.all_levels = 1, .cuts_per_feature = 9, .compare = SCORE_F32, .sum = SCORE_F64};
+	const random_spec s = {.seed = 410, .n_features = 150, .n_outputs = 1, .n_trees = 2700, .max_leaves = 64, .most_levels = 6,
+		.all_levels = 1, .cuts_per_feature = 250, .compare = SCORE_F32, .sum = SCORE_F64};
 	double *rows = malloc((size_t)600 * s.n_features * sizeof *rows);
 	score_model *model = random_model(&s);
 	(void)state;
 	random_rows(&s, 3, 600, rows);
 	assert_int_equal(model->e->levels != NULL, model->e->k->level_sum_f64 != NULL);
+	assert_true(model->e->batch.n_groups > 1);
 	assert_int_equal(model->e->rows.shape, ROW_NONE);
 	check_margins(model, rows, 600);
 	score_model_free(model);
@@ -502,6 +580,8 @@ int main(void)
 		cmocka_unit_test(a_tree_of_too_many_pages),
 		cmocka_unit_test(more_sets_than_16_bits_number),
 		cmocka_unit_test(as_many_cuts_as_two_bytes_count),
+		cmocka_unit_test(chains_that_select_every_bit),
+		cmocka_unit_test(linear_leaves_of_tiny_values),
 		cmocka_unit_test(trees_of_one_leaf),
 		cmocka_unit_test(heaps_that_share_values),
 		cmocka_unit_test(levels_of_many_columns),

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "api/model.h"
+#include "engine/parts.h"
 #include "engine/planes.h"
 #include "random_model.h"
 
@@ -85,12 +87,37 @@ static void all_places_can_be_taken(void **unused)
 	assert_int_equal(fold_and_check(&code), 1);
 }
 
+/* Codes of fewer bits than a tall tree has levels make small tables: some of a model's trees have them where large ones cost more. */
+static void codes_of_fewer_bits(void **unused)
+{
+	random_spec s = {.seed = 7, .n_features = 20, .n_outputs = 1, .n_trees = 60, .max_leaves = 60, .leafwise = 1, .cuts_per_feature = 200,
+		.compare = SCORE_F64, .sum = SCORE_F64};
+	static const score_isa isas[] = {SCORE_ISA_PORTABLE, SCORE_ISA_SSE42, SCORE_ISA_AVX2, SCORE_ISA_AVX512, SCORE_ISA_NEON};
+	(void)unused;
+	for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
+		uint32_t n_fewer = 0;
+		const kernels *k = score_isa_available(isas[i]) ? engine_kernels(isas[i]) : NULL;
+		if (!k || k->sum_cost_f64[8] < k->sum_cost_f64[6] + 16)
+			continue;
+		s.isa = isas[i];
+		score_model *model = random_model(&s);
+		for (uint32_t t = 0; t < s.n_trees; t++) {
+			const tree_program *program = model->e->batch.trees + t;
+			bool tall = model->f->trees[t].depth >= 8 && !program->codes;
+			n_fewer += tall && program->n_planes < 8;
+		}
+		assert_true(n_fewer > 0);
+		score_model_free(model);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(path_codes_take_few_places),
 		cmocka_unit_test(any_codes_find_their_leaves),
 		cmocka_unit_test(all_places_can_be_taken),
+		cmocka_unit_test(codes_of_fewer_bits),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -40,6 +40,8 @@
 static const char trees_file[] = FILE_OF(MODEL_OF(TREE_0 "," TREE_1) ",\"name\":\"gbtree\"");
 static const char dart_file[] = FILE_OF("\"gbtree\":{" MODEL_OF(
 	TREE_0 "," TREE_1) ",\"name\":\"gbtree\"},\"name\":\"dart\",\"weight_drop\":[1E0,5E-1]");
+static const char untrained_file[] = FILE_OF("\"model\":{\"gbtree_model_param\":{\"num_trees\":\"0\"},"
+	"\"iteration_indptr\":[0],\"tree_info\":[],\"trees\":[]},\"name\":\"gbtree\"");
 static const char linear_file[] =
 	FILE_OF("\"model\":{\"weights\":[2E0,3E0,1E-1],\"boosted_rounds\":3},\"name\":\"gblinear\"");
 
@@ -341,6 +343,20 @@ static void bounds_what_it_keeps(void **state)
 	free(none);
 }
 
+/* Saved before it was trained, with the list of iterations as one release or another writes it. */
+static void refuses_untrained_models(void **state)
+{
+	static const char list[] = "\"iteration_indptr\":[0],", says[] = "the model was not trained: it has no trees";
+	static const wrong cases[] = {
+		{list, "\"iteration_indptr\":[],", says, SCORE_ERR_UNSUPPORTED, true},
+		{list, "", says, SCORE_ERR_UNSUPPORTED, true},
+		{list, "\"iteration_indptr\":[1],", "must ascend from 0 to the number of trees, 0", 0, false},
+	};
+	(void)state;
+	refused(untrained_file, SCORE_ERR_UNSUPPORTED, says, false);
+	REFUSE_ALL(untrained_file, cases);
+}
+
 static void refuses_wrong_linear_models(void **state)
 {
 	static const wrong cases[] = {
@@ -597,6 +613,7 @@ int main(void)
 		cmocka_unit_test(refuses_wrong_iterations_of_old_files),
 		cmocka_unit_test(refuses_wrong_leaf_vectors),
 		cmocka_unit_test(bounds_what_it_keeps),
+		cmocka_unit_test(refuses_untrained_models),
 		cmocka_unit_test(refuses_wrong_linear_models),
 		cmocka_unit_test(takes_base_scores_and_links_by_objective),
 		cmocka_unit_test(keeps_long_texts),
