@@ -9,7 +9,7 @@
 #define ROW_TILE 16u /* features transposed together */
 #define LINES_AHEAD 128u /* of columns that are asked for before the first one is binned */
 #define FAR_ROWS 512  /* bytes from row to row: a block of them is more than the batch regime asks for ahead */
-#define MEMO_SLOTS 16u
+#define ROW_SLOTS 32u /* sources of hashes that a single row remembers */
 
 /* Values of one feature of a run, at most BLOCK_ROWS: exactly one of the two is set. */
 typedef struct values {
@@ -109,7 +109,7 @@ static void bin_derived(const engine *e, const input_view *view, row_range rows,
 		size_t n = rows.n - done < INPUT_RUN ? rows.n - done : INPUT_RUN;
 		values v = engine_derives_narrow(e) ? dense_values(narrow, NULL, n) : dense_values(NULL, wide, n);
 		input_memo memo;
-		input_memo_begin(&memo, tile + taken, tile_bytes - taken);
+		input_memo_begin(&memo, n, tile + taken, tile_bytes - taken);
 		for (uint32_t u = e->n_used_inputs; u < e->n_used_features; u++) {
 			input_derive_run(e->f, view, e->used_features[u], rows.first + (int64_t)done, n, &memo, wide);
 			for (size_t i = 0; i < n && v.narrow; i++)
@@ -353,7 +353,7 @@ static inline void bin_one(const engine *e, uint32_t used, const values *v, void
 /* With derived columns or hashed categories. */
 static void bin_any_row(const engine *e, const input_view *view, int64_t row, void *codes)
 {
-	input_hashes room[MEMO_SLOTS];
+	uint64_t room[ROW_SLOTS * INPUT_HASHES_BYTES(1) / sizeof(uint64_t)];
 	for (uint32_t u = 0; u < e->n_used_inputs; u++) {
 		union {
 			float narrow;
@@ -363,7 +363,7 @@ static void bin_any_row(const engine *e, const input_view *view, int64_t row, vo
 		bin_one(e, u, &v, codes);
 	}
 	input_memo memo;
-	input_memo_begin(&memo, room, sizeof room);
+	input_memo_begin(&memo, 1, room, sizeof room);
 	for (uint32_t u = e->n_used_inputs; u < e->n_used_features; u++) {
 		double wide;
 		input_derive_run(e->f, view, e->used_features[u], row, 1, &memo, &wide);

@@ -9,7 +9,7 @@
 #define RUN_F32 64u /* features at a time */
 #define RUN_F64 32u
 #define GATHERED 8u /* rows of columns whose values are brought together */
-#define MEMO_SLOTS 16u
+#define MEMO_SLOTS 16u /* sources of hashes that a few rows remember */
 
 /* Values of used inputs [first, first + n), n at most RUN_F32. */
 static void fetch_f32(const engine *e, const input_view *view, int64_t row, uint32_t first, uint32_t n, float *x)
@@ -104,9 +104,9 @@ static void bin_inputs(const engine *e, const input_view *view, row_range rows, 
 
 static void bin_derived(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
 {
-	input_hashes room[MEMO_SLOTS];
+	uint64_t room[MEMO_SLOTS * INPUT_HASHES_BYTES(GATHERED) / sizeof(uint64_t)];
 	input_memo memo;
-	input_memo_begin(&memo, room, sizeof room);
+	input_memo_begin(&memo, GATHERED, room, sizeof room);
 	if (engine_derives_narrow(e))
 		bin_gathered_f32(e, view, rows, e->n_used_inputs, e->n_used_features, &memo, codes, stride);
 	else

@@ -123,11 +123,16 @@ static void fetch_hashes(const forest *f, const input_view *view, uint32_t colum
 	}
 }
 
+static input_hashes *slot_at(const input_memo *memo, uint32_t i)
+{
+	return (input_hashes *)(void *)(memo->slots + (size_t)i * memo->slot_bytes);
+}
+
 /* In the memo if it has room for some: columns take turns in it. */
 static const input_hashes *hashes_of(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n,
 	input_memo *memo, input_hashes *room)
 {
-	input_hashes *slot = memo->n_slots ? memo->slots + column % memo->n_slots : room;
+	input_hashes *slot = memo->n_slots ? slot_at(memo, column % memo->n_slots) : room;
 	if (!memo->n_slots || slot->column != column)
 		fetch_hashes(f, view, column, first, n, slot);
 	return slot;
@@ -139,9 +144,9 @@ static void hash_places(const forest *f, const input_view *view, const forest_pr
 	const forest_hash_index *index = d->indexes + p->hashes;
 	uint32_t n_hashes = d->hash_first[p->hashes + 1] - d->hash_first[p->hashes];
 	uint64_t hash[INPUT_RUN] = {0}, known = ~(uint64_t)0;
-	input_hashes room;
+	uint64_t room[INPUT_HASHES_BYTES(INPUT_RUN) / sizeof(uint64_t)];
 	for (uint32_t k = d->list_first[p->list]; k < d->list_first[p->list + 1]; k++) {
-		const input_hashes *source = hashes_of(f, view, d->list_members[k], first, n, memo, &room);
+		const input_hashes *source = hashes_of(f, view, d->list_members[k], first, n, memo, (input_hashes *)(void *)room);
 		known &= source->known;
 		for (size_t i = 0; i < n; i++)
 			hash[i] = forest_hash(hash[i], (uint64_t)(int64_t)(int32_t)source->low[i]);
@@ -224,13 +229,14 @@ static void take_root(const forest *f, const input_view *view, const forest_prog
 
 /* ---- doors --------------------------------------------------------------------------------------- */
 
-void input_memo_begin(input_memo *memo, void *room, size_t bytes)
+void input_memo_begin(input_memo *memo, size_t n_rows, void *room, size_t bytes)
 {
 	memo->list = UINT32_MAX;
 	memo->slots = room;
-	memo->n_slots = (uint32_t)(bytes / sizeof *memo->slots);
+	memo->slot_bytes = (uint32_t)INPUT_HASHES_BYTES(n_rows);
+	memo->n_slots = (uint32_t)(bytes / memo->slot_bytes);
 	for (uint32_t i = 0; i < memo->n_slots; i++)
-		memo->slots[i].column = UINT32_MAX;
+		slot_at(memo, i)->column = UINT32_MAX;
 }
 
 void input_derive_run(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, input_memo *memo, double *out)
@@ -254,8 +260,9 @@ void input_derive_f64(const forest *f, const input_view *view, uint32_t column, 
 {
 	for (size_t done = 0; done < n; done += INPUT_RUN) {
 		input_memo memo;
-		input_memo_begin(&memo, NULL, 0);
-		input_derive_run(f, view, column, first + (int64_t)done, n - done < INPUT_RUN ? n - done : INPUT_RUN, &memo, out + done);
+		size_t some = n - done < INPUT_RUN ? n - done : INPUT_RUN;
+		input_memo_begin(&memo, some, NULL, 0);
+		input_derive_run(f, view, column, first + (int64_t)done, some, &memo, out + done);
 	}
 }
 

@@ -15,24 +15,26 @@
 
 /* Of a source of hashes. */
 typedef struct input_hashes {
-	uint32_t column;
-	uint32_t low[INPUT_RUN];
 	uint64_t known; /* a bit per row: whether it is a whole number */
+	uint32_t column;
+	uint32_t low[]; /* [rows of the memo] */
 } input_hashes;
+
+#define INPUT_HASHES_BYTES(rows) (sizeof(input_hashes) + ((rows) + 1) / 2 * sizeof(uint64_t))
 
 /* What derived columns of the same rows share; fits the stack. */
 typedef struct input_memo {
 	uint32_t list, hashes; /* whose root is kept */
 	uint8_t kind, is_f32;
-	uint32_t n_slots;
-	input_hashes *slots;
+	uint32_t n_slots, slot_bytes;
+	char *slots; /* of input_hashes */
 	double root[INPUT_RUN];
 } input_memo;
 
-/* Before the first column of other rows. `room` may be NULL with 0 bytes. */
-void input_memo_begin(input_memo *memo, void *room, size_t bytes);
+/* Before the first column of at most INPUT_RUN other rows. `room`, for doubles, may be NULL with 0 bytes. */
+void input_memo_begin(input_memo *memo, size_t n_rows, void *room, size_t bytes);
 
-/* At most INPUT_RUN rows, the memo's. */
+/* The memo's rows. */
 void input_derive_run(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, input_memo *memo, double *out);
 
 void input_derive_f32(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, float *out);

@@ -1,6 +1,7 @@
 /*
  * The shared library loaded, used and unloaded again and again, as a database does with extensions: no file descriptor, no
- * mapping and no memory stays behind. Comes in: the path of the library.
+ * mapping and no memory stays behind. Comes in: the path of the library, and an environment in which the C library keeps no freed blocks
+ * for a thread (GLIBC_TUNABLES=glibc.malloc.tcache_count=0), as those count as in use.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -90,5 +91,5 @@ int main(int argc, char **argv)
 		first = round == 9 ? last : first;
 	}
 	printf("%d rounds, %zu bytes in use after ten, %zu at the end\n", N_ROUNDS, first, last);
-	return argc != 2 || last > first + 4096;
+	return argc != 2 || last > first;
 }

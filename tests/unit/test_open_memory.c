@@ -92,7 +92,7 @@ static void opening_costs_little(void **state)
 	saved_and_opened("shallow", &shallow, (most_factors){5.00, 4.98, 4.98, 5.23, 5.3});
 	saved_and_opened("255 leaves", &leafy, (most_factors){4.10, 4.08, 4.08, 4.05, 4.1});
 	saved_and_opened("deep", &deep, (most_factors){3.86, 3.86, 3.06, 3.06, 3.9});
-	saved_and_opened("linear leaves", &linear_leaves, (most_factors){1.99, 1.99, 1.99, 2.77, 2.8});
+	saved_and_opened("linear leaves", &linear_leaves, (most_factors){2.02, 2.02, 2.02, 2.80, 2.8});
 	saved_and_opened("2,000 features", &wide, (most_factors){6.28, 5.63, 5.63, 5.72, 6.3});
 }
 
