@@ -68,7 +68,7 @@ static void put_columns(const engine *e, uint32_t used, double x, uint8_t rank, 
 #include "bin_row_template.h"
 
 /* Used features [first, end) of rows that are not columns. */
-static void bin_narrow(const engine *e, const input_view *view, int64_t row, uint32_t first, uint32_t end, uint8_t *codes)
+static ALWAYS_INLINE void bin_narrow(const engine *e, const input_view *view, int64_t row, uint32_t first, uint32_t end, uint8_t *codes)
 {
 	for (uint32_t u = first; u < end; u += RUN_F32) {
 		uint32_t n = end - u < RUN_F32 ? end - u : RUN_F32;
@@ -80,7 +80,7 @@ static void bin_narrow(const engine *e, const input_view *view, int64_t row, uin
 	}
 }
 
-static void bin_wide(const engine *e, const input_view *view, int64_t row, uint32_t first, uint32_t end, uint8_t *codes)
+static ALWAYS_INLINE void bin_wide(const engine *e, const input_view *view, int64_t row, uint32_t first, uint32_t end, uint8_t *codes)
 {
 	for (uint32_t u = first; u < end; u += RUN_F64) {
 		uint32_t n = end - u < RUN_F64 ? end - u : RUN_F64;
@@ -91,7 +91,7 @@ static void bin_wide(const engine *e, const input_view *view, int64_t row, uint3
 }
 
 /* Used features [first, end) of up to GATHERED rows, which are one unless they are columns. */
-static void bin_some(const engine *e, const input_view *view, row_range rows, uint32_t first, uint32_t end, bool narrow, uint8_t *codes,
+static ALWAYS_INLINE void bin_some(const engine *e, const input_view *view, row_range rows, uint32_t first, uint32_t end, bool narrow, uint8_t *codes,
 	size_t stride)
 {
 	if (view->columns && narrow)
