@@ -210,10 +210,10 @@ static void find_ahead(const engine *e, const engine_call *call, row_range rows,
 static void fetch_ahead(const engine *e, rows_ahead *ahead)
 {
 	size_t n = ahead->lines < ahead->step ? ahead->lines : ahead->step;
-	if (ahead->columns.view) {
+	if (ahead->columns.view)
 		engine_fetch_columns(e, &ahead->columns, ahead->step);
+	if (!ahead->at)
 		return;
-	}
 	for (size_t i = 0; i < n; i++)
 		__builtin_prefetch(ahead->at + i * SL_CACHE_LINE, 0, 2);
 	ahead->at += n * SL_CACHE_LINE;

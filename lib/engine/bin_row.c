@@ -64,7 +64,7 @@ static void put_columns(const engine *e, uint32_t used, double x, uint8_t rank, 
 #include "bin_row_template.h"
 
 /* Inputs of one row. */
-static void bin_narrow(const engine *e, const input_view *view, int64_t row, uint8_t *codes)
+static ALWAYS_INLINE void bin_narrow(const engine *e, const input_view *view, int64_t row, uint8_t *codes)
 {
 	for (uint32_t u = 0; u < e->n_used_inputs; u += RUN_F32) {
 		uint32_t n = e->n_used_inputs - u < RUN_F32 ? e->n_used_inputs - u : RUN_F32;
@@ -76,7 +76,7 @@ static void bin_narrow(const engine *e, const input_view *view, int64_t row, uin
 	}
 }
 
-static void bin_wide(const engine *e, const input_view *view, int64_t row, uint8_t *codes)
+static ALWAYS_INLINE void bin_wide(const engine *e, const input_view *view, int64_t row, uint8_t *codes)
 {
 	for (uint32_t u = 0; u < e->n_used_inputs; u += RUN_F64) {
 		uint32_t n = e->n_used_inputs - u < RUN_F64 ? e->n_used_inputs - u : RUN_F64;
@@ -87,7 +87,7 @@ static void bin_wide(const engine *e, const input_view *view, int64_t row, uint8
 }
 
 /* Of up to GATHERED rows. */
-static void bin_inputs(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
+static ALWAYS_INLINE void bin_inputs(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
 {
 	bool narrow = engine_uses_narrow(e, view);
 	if (view->columns && narrow)

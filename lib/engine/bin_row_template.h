@@ -4,7 +4,7 @@
  */
 
 /* Used features [first, first + n) of one row. Where each has one column, ranks are its codes unless values are missing. */
-static void NAME(rank)(const engine *e, uint32_t first, uint32_t n, const VALUE *x, uint8_t *codes)
+static ALWAYS_INLINE void NAME(rank)(const engine *e, uint32_t first, uint32_t n, const VALUE *x, uint8_t *codes)
 {
 	uint8_t room[RUN], *ranks = e->plain_columns ? codes + first : room;
 	bool missing = false;
