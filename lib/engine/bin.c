@@ -16,19 +16,14 @@ typedef struct values {
 	const float *narrow;
 	const double *wide;
 	size_t n;
-	bool marked; /* some are missing whatever the value that stands there */
-	uint64_t missing[BLOCK_ROWS / 64]; /* these, if so */
+	const uint64_t *marked; /* those that are missing whatever the value that stands there; NULL: none */
 } values;
 
-/* None marked; the words of marks are left as they are. */
+#define MARK_WORDS (BLOCK_ROWS / 64)
+
 static values dense_values(const float *narrow, const double *wide, size_t n)
 {
-	values v;
-	v.narrow = narrow;
-	v.wide = wide;
-	v.n = n;
-	v.marked = false;
-	return v;
+	return (values){narrow, wide, n, NULL};
 }
 
 static double value_at(const values *v, size_t i)
@@ -79,14 +74,16 @@ static void bin_feature(const engine *e, uint32_t used, const values *v, void *c
 
 /* Values that lie densely in the caller's memory are binned where they are. Those that a bitmap marks as missing get their codes
  * afterwards, unless a column of the feature looks at more than whether a value is NaN. */
-static bool in_place(const engine *e, const input_view *view, uint32_t used, row_range rows, bool narrow, values *v)
+static bool in_place(const engine *e, const input_view *view, uint32_t used, row_range rows, bool narrow, uint64_t marks[MARK_WORDS],
+	values *v)
 {
 	uint32_t feature = e->used_features[used];
-	const void *from = view->columns ? input_dense(view, feature, narrow ? SCORE_F32 : SCORE_F64, rows.first) : NULL;
+	const void *from = input_dense(view, feature, narrow ? SCORE_F32 : SCORE_F64, rows.first);
 	if (!from)
 		return false;
 	const score_column *column = view->columns + input_column(view, feature);
-	v->marked = column->validity && input_missing_words(column->validity, column->offset + rows.first, rows.n, v->missing);
+	if (column->validity && input_missing_words(column->validity, column->offset + rows.first, rows.n, marks))
+		v->marked = marks;
 	for (uint32_t c = e->first_column[used]; v->marked && c < e->first_column[used + 1]; c++) {
 		if (e->columns[c].is_category || e->columns[c].zero_is_missing)
 			return false;
@@ -119,21 +116,36 @@ static void bin_derived(const engine *e, const input_view *view, row_range rows,
 	}
 }
 
-static values fetch(const engine *e, const input_view *view, uint32_t used, row_range rows, void *tile)
+static values derive(const engine *e, const input_view *view, uint32_t column, row_range rows, void *tile)
+{
+	if (engine_derives_narrow(e)) {
+		input_derive_f32(e->f, view, column, rows.first, rows.n, tile);
+		return dense_values(tile, NULL, rows.n);
+	}
+	input_derive_f64(e->f, view, column, rows.first, rows.n, tile);
+	return dense_values(NULL, tile, rows.n);
+}
+
+/* The tile and the marks are room for them. */
+static values fetch(const engine *e, const input_view *view, uint32_t used, row_range rows, void *tile, uint64_t marks[MARK_WORDS])
 {
 	uint32_t feature = e->used_features[used];
-	bool is_input = feature < e->f->n_features, is_hashed = is_input && forest_is_hashed(e->f, feature);
-	bool narrow = is_input ? !is_hashed && engine_uses_narrow(e, view) : engine_derives_narrow(e);
 	values v = dense_values(NULL, NULL, rows.n);
-	if (is_input && !is_hashed && in_place(e, view, used, rows, narrow, &v))
-		return v;
-	if (is_hashed)
+	if (feature >= e->f->n_features)
+		return derive(e, view, feature, rows, tile);
+	if (forest_is_hashed(e->f, feature)) {
 		input_fetch_hashed(view, feature, rows.first, rows.n, tile);
-	else if (narrow)
-		input_column_f32(e->f, view, feature, rows.first, rows.n, tile);
-	else
-		input_column_f64(e->f, view, feature, rows.first, rows.n, tile);
-	return dense_values(narrow ? tile : NULL, narrow ? NULL : tile, rows.n);
+		v.wide = tile;
+	} else if (view->columns && in_place(e, view, used, rows, engine_uses_narrow(e, view), marks, &v)) {
+		return v;
+	} else if (engine_uses_narrow(e, view)) {
+		input_fetch_f32(view, feature, rows.first, rows.n, tile);
+		v = dense_values(tile, NULL, rows.n);
+	} else {
+		input_fetch_f64(view, feature, rows.first, rows.n, tile);
+		v = dense_values(NULL, tile, rows.n);
+	}
+	return v;
 }
 
 /* Rows are adjacent floats, as many as a tile has columns or more. */
@@ -186,7 +198,7 @@ static uint32_t bin_tile(const engine *e, const input_view *view, row_range rows
 	for (uint32_t u = used; u < end; u++) {
 		values v = dense_values(tile + (size_t)(e->used_features[u] - feature) * tile_rows, NULL, rows.n);
 		if (forest_is_hashed(e->f, e->used_features[u])) /* beside the transposed floats */
-			v = fetch(e, view, u, rows, tile + ROW_TILE * tile_rows);
+			v = fetch(e, view, u, rows, tile + ROW_TILE * tile_rows, NULL);
 		if (next)
 			fetch_tile(view, next, rows.n, u - used, end - used);
 		bin_feature(e, u, &v, codes, stride);
@@ -292,18 +304,21 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 		if (tiles) {
 			u += bin_tile(e, view, rows, u, tile, TILE_ROWS, codes, BLOCK_ROWS);
 		} else {
-			values v = fetch(e, view, u, rows, tile);
+			uint64_t marks[MARK_WORDS];
+			values v = fetch(e, view, u, rows, tile, marks);
 			bin_feature(e, u++, &v, codes, BLOCK_ROWS);
 		}
 		pad_codes(e, e->first_column[first], e->first_column[u], rows.n, padded, codes);
 	}
-	bin_derived(e, view, rows, tile, BIN_TILE_BYTES, codes, BLOCK_ROWS);
+	if (u < e->n_used_features)
+		bin_derived(e, view, rows, tile, BIN_TILE_BYTES, codes, BLOCK_ROWS);
 	pad_codes(e, e->first_column[u], e->n_columns, rows.n, padded, codes);
 }
 
 void engine_bin_used(const engine *e, const input_view *view, row_range rows, uint32_t used, void *tile, void *codes)
 {
-	values v = fetch(e, view, used, rows, tile);
+	uint64_t marks[MARK_WORDS];
+	values v = fetch(e, view, used, rows, tile, marks);
 	bin_feature(e, used, &v, codes, BLOCK_ROWS);
 }
 
@@ -322,11 +337,13 @@ void engine_bin_run(const engine *e, const input_view *view, row_range rows, voi
 		if (tiles) {
 			u += bin_tile(e, view, rows, u, tile, RUN_TILE_ROWS, codes, stride);
 		} else {
-			values v = fetch(e, view, u, rows, tile);
+			uint64_t marks[MARK_WORDS];
+			values v = fetch(e, view, u, rows, tile, marks);
 			bin_feature(e, u++, &v, codes, stride);
 		}
 	}
-	bin_derived(e, view, rows, (char *)tile, sizeof tile, codes, stride);
+	if (e->n_used_inputs < e->n_used_features)
+		bin_derived(e, view, rows, (char *)tile, sizeof tile, codes, stride);
 }
 
 void engine_bin_table(const engine *e, const input_view *view, void *codes, size_t stride)
@@ -359,7 +376,8 @@ static void bin_any_row(const engine *e, const input_view *view, int64_t row, vo
 			float narrow;
 			double wide;
 		} x;
-		values v = fetch(e, view, u, (row_range){row, 1}, &x);
+		uint64_t marks[MARK_WORDS];
+		values v = fetch(e, view, u, (row_range){row, 1}, &x, marks);
 		bin_one(e, u, &v, codes);
 	}
 	input_memo memo;

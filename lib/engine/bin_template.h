@@ -34,11 +34,11 @@ static void CODE_NAME(mark_missing)(const engine *e, const code_column *column, 
 {
 	const bool high = column->missing == MISSING_HIGH;
 	if (sizeof(CODE) == 1 && e->k->mark_u8) {
-		e->k->mark_u8(v->missing, v->n, high, (uint8_t *)codes);
+		e->k->mark_u8(v->marked, v->n, high, (uint8_t *)codes);
 		return;
 	}
 	for (size_t i = 0; i < v->n; i += 64) {
-		for (uint64_t missing = v->missing[i / 64]; missing; missing &= missing - 1)
+		for (uint64_t missing = v->marked[i / 64]; missing; missing &= missing - 1)
 			codes[i + input_lowest_bit(missing)] = high ? (CODE)-1 : 0;
 	}
 }

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#define MOST_SLOTS 64 /* sources of hashes that a memo keeps: it begins with clearing them */
+
 /* ---- steps --------------------------------------------------------------------------------------- */
 
 /* Place of x among ascending keys, or n. */
@@ -234,7 +236,7 @@ void input_memo_begin(input_memo *memo, size_t n_rows, void *room, size_t bytes)
 	memo->list = UINT32_MAX;
 	memo->slots = room;
 	memo->slot_bytes = (uint32_t)INPUT_HASHES_BYTES(n_rows);
-	memo->n_slots = (uint32_t)(bytes / memo->slot_bytes);
+	memo->n_slots = (uint32_t)(bytes / memo->slot_bytes < MOST_SLOTS ? bytes / memo->slot_bytes : MOST_SLOTS);
 	for (uint32_t i = 0; i < memo->n_slots; i++)
 		slot_at(memo, i)->column = UINT32_MAX;
 }
