@@ -102,7 +102,8 @@ static ALWAYS_INLINE void bin_inputs(const engine *e, const input_view *view, ro
 	}
 }
 
-static void bin_derived(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
+/* Its memo is not on the stack of those who have no derived columns. */
+static __attribute__((noinline)) void bin_derived(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
 {
 	uint64_t room[MEMO_SLOTS * INPUT_HASHES_BYTES(GATHERED) / sizeof(uint64_t)];
 	input_memo memo;
