@@ -414,7 +414,9 @@ static inline uint32_t forest_find_hash(const forest_derived *d, uint32_t table,
 {
 	const forest_hash_index *index = d->indexes + table;
 	const uint32_t *bucket = index->buckets + (hash >> index->shift);
-	uint32_t low = bucket[0], high = bucket[1];
+	uint32_t first = d->hash_first[table], end = d->hash_first[table + 1], low = bucket[0], high = bucket[1];
+	if (first == end)
+		return 0;
 	while (high - low > 4) {
 		uint32_t middle = low + (high - low) / 2;
 		if (d->hashes[middle] <= hash)
@@ -422,9 +424,11 @@ static inline uint32_t forest_find_hash(const forest_derived *d, uint32_t table,
 		else
 			high = middle;
 	}
-	while (low < high && d->hashes[low] != hash)
-		low++;
-	return low < high ? low - d->hash_first[table] : d->hash_first[table + 1] - d->hash_first[table];
+	/* All of the four: where a search would stop, no processor foresees. */
+	uint32_t place = low;
+	for (uint32_t i = low; i < low + 4; i++)
+		place += d->hashes[i < end ? i : end - 1] < hash;
+	return place < end && d->hashes[place] == hash ? place - first : end - first;
 }
 
 /* ---- dictionaries --------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#define NO_PLACE UINT32_MAX
 #define MOST_SLOTS 64 /* sources of hashes that a memo keeps: it begins with clearing them */
 
 /* ---- steps --------------------------------------------------------------------------------------- */
@@ -75,10 +76,30 @@ static void take_step(const forest_derived *d, const forest_step *s, size_t n, d
 		x[i] = (double)(float)x[i];
 }
 
-static void take_steps(const forest_derived *d, const forest_program *p, size_t n, double *x)
+/* From the program's step `first` on. */
+static void take_steps(const forest_derived *d, const forest_program *p, uint32_t first, size_t n, double *x)
 {
-	for (const forest_step *s = d->steps + p->first_step, *end = s + p->n_steps; s < end; s++)
+	for (const forest_step *s = d->steps + p->first_step + first, *end = d->steps + p->first_step + p->n_steps; s < end; s++)
 		take_step(d, s, n, x);
+}
+
+/* The values at places of hashes: by CatBoost's programs the first step looks them up, which needs no numbers between. */
+static void take_places(const forest_derived *d, const forest_program *p, size_t n, const uint32_t *place, double *x)
+{
+	const forest_step *s = d->steps + p->first_step;
+	if (!p->n_steps || s->operation != SCORE_STEP_LOOKUP || s->keys != FOREST_DENSE) {
+		for (size_t i = 0; i < n; i++)
+			x[i] = place[i] == NO_PLACE ? (double)NAN : (double)place[i];
+		take_steps(d, p, 0, n, x);
+		return;
+	}
+	const double *values = d->table_values + d->table_first[s->values];
+	uint32_t n_values = d->table_first[s->values + 1] - d->table_first[s->values];
+	for (size_t i = 0; i < n; i++) {
+		double value = place[i] < n_values ? values[place[i]] : place[i] == NO_PLACE ? s->b : s->a;
+		x[i] = s->is_f32 ? (double)(float)value : value;
+	}
+	take_steps(d, p, 1, n, x);
 }
 
 /* ---- roots --------------------------------------------------------------------------------------- */
@@ -106,7 +127,7 @@ static void plain_values(const forest *f, const input_view *view, uint32_t colum
 	}
 	const forest_program *p = f->derived.programs + (column - f->n_features);
 	input_values(f, view, p->source, first, n, out);
-	take_steps(&f->derived, p, n, out);
+	take_steps(&f->derived, p, 0, n, out);
 }
 
 /* The values of a source of hashes as numbers of 32 bits, whichever sign they were written with. */
@@ -159,7 +180,7 @@ static void hash_places(const forest *f, const input_view *view, const forest_pr
 		__builtin_prefetch(d->hashes + index->buckets[hash[i] >> index->shift]);
 	for (size_t i = 0; i < n; i++) {
 		uint32_t place = known >> i & 1 ? forest_find_hash(d, p->hashes, hash[i]) : n_hashes;
-		memo->root[i] = place < n_hashes ? (double)place : (double)NAN;
+		memo->place[i] = place < n_hashes ? place : NO_PLACE;
 	}
 }
 
@@ -222,7 +243,7 @@ static void take_root(const forest *f, const input_view *view, const forest_prog
 	if (p->root == SCORE_ROOT_HASH)
 		hash_places(f, view, p, first, n, memo);
 	else
-		find_norms(f, view, p, first, n, memo->root);
+		find_norms(f, view, p, first, n, memo->norm);
 	memo->list = p->list;
 	memo->hashes = p->hashes;
 	memo->kind = p->root;
@@ -249,13 +270,14 @@ void input_derive_run(const forest *f, const input_view *view, uint32_t column, 
 		return;
 	}
 	take_root(f, view, p, first, n, memo);
-	if (p->root == SCORE_ROOT_HASH)
-		memcpy(out, memo->root, n * sizeof *out);
-	else
-		plain_values(f, view, p->source, first, n, out);
-	for (size_t i = 0; i < n && p->root != SCORE_ROOT_HASH; i++)
-		out[i] = normalise(p, out[i], memo->root[i]);
-	take_steps(&f->derived, p, n, out);
+	if (p->root == SCORE_ROOT_HASH) {
+		take_places(&f->derived, p, n, memo->place, out);
+		return;
+	}
+	plain_values(f, view, p->source, first, n, out);
+	for (size_t i = 0; i < n; i++)
+		out[i] = normalise(p, out[i], memo->norm[i]);
+	take_steps(&f->derived, p, 0, n, out);
 }
 
 void input_derive_f64(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, double *out)

@@ -28,7 +28,10 @@ typedef struct input_memo {
 	uint8_t kind, is_f32;
 	uint32_t n_slots, slot_bytes;
 	char *slots; /* of input_hashes */
-	double root[INPUT_RUN];
+	union {
+		uint32_t place[INPUT_RUN]; /* of hashes in their table */
+		double norm[INPUT_RUN];
+	};
 } input_memo;
 
 /* Before the first column of at most INPUT_RUN other rows. `room`, for doubles, may be NULL with 0 bytes. */
