@@ -238,7 +238,7 @@ static void find_norms(const forest *f, const input_view *view, const forest_pro
 /* What columns over the same list share: the places of its hashes, or its norms. */
 static void take_root(const forest *f, const input_view *view, const forest_program *p, int64_t first, size_t n, input_memo *memo)
 {
-	if (memo->list == p->list && memo->hashes == p->hashes && memo->kind == p->root && memo->is_f32 == p->is_f32)
+	if (memo->kind == p->root && memo->list == p->list && memo->hashes == p->hashes && memo->is_f32 == p->is_f32)
 		return;
 	if (p->root == SCORE_ROOT_HASH)
 		hash_places(f, view, p, first, n, memo);
@@ -254,7 +254,9 @@ static void take_root(const forest *f, const input_view *view, const forest_prog
 
 void input_memo_begin(input_memo *memo, size_t n_rows, void *room, size_t bytes)
 {
-	memo->list = UINT32_MAX;
+	memo->list = memo->hashes = 0;
+	memo->kind = SCORE_ROOT_VALUE; /* of which nothing is kept */
+	memo->is_f32 = 0;
 	memo->slots = room;
 	memo->slot_bytes = (uint32_t)INPUT_HASHES_BYTES(n_rows);
 	memo->n_slots = (uint32_t)(bytes / memo->slot_bytes < MOST_SLOTS ? bytes / memo->slot_bytes : MOST_SLOTS);
