@@ -259,7 +259,8 @@ void input_memo_begin(input_memo *memo, size_t n_rows, void *room, size_t bytes)
 	memo->is_f32 = 0;
 	memo->slots = room;
 	memo->slot_bytes = (uint32_t)INPUT_HASHES_BYTES(n_rows);
-	memo->n_slots = (uint32_t)(bytes / memo->slot_bytes < MOST_SLOTS ? bytes / memo->slot_bytes : MOST_SLOTS);
+	const size_t fit = room ? bytes / memo->slot_bytes : 0;
+	memo->n_slots = fit < MOST_SLOTS ? (uint32_t)fit : MOST_SLOTS;
 	for (uint32_t i = 0; i < memo->n_slots; i++)
 		slot_at(memo, i)->column = UINT32_MAX;
 }
