@@ -181,6 +181,7 @@ static int run(const convert_job *job, const cli_model *m)
 	code = write_checked(job, data, size);
 	score_model_free_bytes(m->model, data, size);
 	/* Nothing may follow a model that goes to standard output. */
+	/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): parse_options() refuses to go on without a path */
 	if (code != CLI_OK || job->quiet || strcmp(job->out_path, "-") == 0)
 		return code;
 	print_summary(job, m, size);

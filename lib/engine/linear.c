@@ -304,6 +304,7 @@ static void add_columns(const linear_plan *p, linear_block *b, uint32_t feature,
 		char *tile = b->tile;
 		n = b->rows.n - done < most ? b->rows.n - done : most;
 		for (size_t i = 0; i < run->n_features; i++) {
+			/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Branch): the loop above set as many */
 			run->columns[i] = place[i] ? place[i] + done * value : tile;
 			if (place[i])
 				continue;
