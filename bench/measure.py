@@ -64,10 +64,20 @@ def take_turns(sides: list, n: int, batch: int, rounds: int, seconds: float, few
         for side in sides:
             mine = spent[side.name]
             if not mine or sum(mine) < (most if len(mine) < fewest else seconds) * 1e9:
-                if n < SHORT_PASS and (mine[-1] if mine else side.time(batch, batch) * n / batch) < SLOW_NS:
-                    side.time(n, batch)
+                if n < SHORT_PASS:
+                    warm(side, n, batch, mine[-1] if mine else None)
                 mine.append(side.time(n, batch))
     return spent
+
+
+def warm(side, n: int, batch: int, last: float | None) -> None:
+    """An untimed pass, unless passes take long; how long, the last one tells or a first call."""
+    if last is None:
+        last = side.time(batch, batch) * n / batch
+        if batch == n:
+            return
+    if last < SLOW_NS:
+        side.time(n, batch)
 
 
 def difference(margins: np.ndarray, judge: np.ndarray) -> dict:
@@ -249,10 +259,8 @@ class Contest:
         return peers.open_scoreline(self.lib, self.table, self.place, name, isa, regime, layout, self.compact)
 
     def run(self) -> dict:
-        began = time.time()
-        if not self.open():
+        if not self.take(self.open):
             return self.result
-        Progress.say(f"{self.model.title}: opened after {time.time() - began:.1f} s")
         self.take(self.judge)
         self.take(self.race)
         if any(side.name == "Scoreline" for side in self.sides):
@@ -260,10 +268,11 @@ class Contest:
                 self.take(part)
         return self.result
 
-    def take(self, part) -> None:
+    def take(self, part):
         began = time.time()
-        part()
+        result = part()
         Progress.say(f"{self.model.title}: {part.__name__} took {time.time() - began:.1f} s")
+        return result
 
 
 def info_of(lib, side) -> dict:

@@ -79,11 +79,10 @@ static int commit(log_sink *sink)
 	if (sqlite3_close(s->database) != SQLITE_OK)
 		return fail_sqlite(s);
 	s->database = NULL;
-	if (cli_output_place(s->name, s->temporary, s->target, s->fd) != CLI_OK) {
-		s->fd = -1;
-		return CLI_FAILED;
-	}
+	const int code = cli_output_place(s->name, s->temporary, s->target, s->fd);
 	s->fd = -1;
+	if (code != CLI_OK)
+		return code;
 	free(s->temporary);
 	s->temporary = NULL;
 	return CLI_OK;

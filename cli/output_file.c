@@ -133,8 +133,7 @@ int cli_output_place(const char *name, char *temporary, const char *target, int 
 
 void cli_output_remove(char *temporary)
 {
-	if (temporary != NULL)
-		unlink(temporary);
+	unlink(temporary);
 	unfinished = NULL;
 	free(temporary);
 }

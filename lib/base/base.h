@@ -180,6 +180,19 @@ static inline void sl_store_le64(void *p, uint64_t v)
 	memcpy(p, &v, sizeof v);
 }
 
+/* Number of the lowest bit that is set; one is. */
+static inline uint32_t sl_lowest_bit(uint64_t word)
+{
+#if defined(__GNUC__)
+	return (uint32_t)__builtin_ctzll(word);
+#else
+	uint32_t bit = 0;
+	while (!(word >> bit & 1))
+		bit++;
+	return bit;
+#endif
+}
+
 static inline uint32_t sl_f32_bits(float x)
 {
 	uint32_t u;

@@ -57,7 +57,7 @@ static score_status open_sized(const char *path, uint64_t max_bytes, int *out_fd
 {
 	struct stat st;
 	uint64_t limit = max_bytes ? max_bytes : DEFAULT_MAX_BYTES;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = open(path, SL_OPEN_FLAGS);
 	if (fd < 0)
 		return sl_fail_io(error, "open", path);
 	score_status status = SCORE_OK;

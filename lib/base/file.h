@@ -23,6 +23,9 @@ score_status sl_read_identified_file(const char *path, uint64_t max_bytes, const
 	sl_file_identity *identity, score_error *error);
 score_status sl_map_identified_file(const char *path, uint64_t max_bytes, const void **out, sl_file_identity *identity,
 	score_error *error);
+/* How a path of someone else's is opened for reading: a pipe is not waited for, a terminal does not become ours. */
+#define SL_OPEN_FLAGS (O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+
 /* Read-only private mapping; give back with sl_unmap_file(). */
 score_status sl_map_file(const char *path, uint64_t max_bytes, const void **out, size_t *out_size, score_error *error);
 void sl_unmap_file(const void *data, size_t size);

@@ -177,7 +177,7 @@ static void adopt(int directory, const char *name)
 {
 	char closed[sizeof((struct dirent *)0)->d_name];
 	const size_t n = strlen(name) - strlen(CAPTURE_ACTIVE);
-	const int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	const int fd = openat(directory, name, SL_OPEN_FLAGS | O_NOFOLLOW);
 	if (fd < 0)
 		return;
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0) {

@@ -198,13 +198,13 @@ void score_log_close(score_log *log)
 static score_status open_segment(score_log *log, score_log_segment *segment, score_error *error)
 {
 	struct stat st;
-	log->fd = open(segment->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	log->fd = open(segment->path, SL_OPEN_FLAGS);
 	if (log->fd < 0 && errno == ENOENT && ends_with(segment->path, active_ending)) {
 		/* Closed since the directory was read: the same file under its final name. The path is the log's
 		 * own. */
 		char *path = (char *)(uintptr_t)segment->path;
 		path[strlen(path) - (sizeof active_ending - sizeof closed_ending)] = '\0';
-		log->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+		log->fd = open(path, SL_OPEN_FLAGS);
 		segment->is_closed = 1;
 	}
 	if (log->fd < 0 || fstat(log->fd, &st) != 0) {

@@ -128,18 +128,6 @@ static bool read_bucket(const score_table *t, uint64_t bucket, uint64_t hash, ca
 	return true;
 }
 
-static inline uint32_t lowest_bit(uint32_t mask)
-{
-#if defined(__GNUC__)
-	return (uint32_t)__builtin_ctz(mask);
-#else
-	uint32_t i = 0;
-	while (!(mask >> i & 1))
-		i++;
-	return i;
-#endif
-}
-
 static bool is_packed_i64(const score_table_query *q)
 {
 	const score_column *key = q->keys;
@@ -152,7 +140,7 @@ static const uint8_t *find_integer(const score_table *t, const candidates *c, in
 {
 	const uint8_t *first = t->entries + c->first * t->layout.entry_bytes;
 	for (uint32_t mask = c->mask; mask; mask &= mask - 1) {
-		const uint8_t *entry = first + (size_t)lowest_bit(mask) * t->layout.entry_bytes;
+		const uint8_t *entry = first + (size_t)sl_lowest_bit(mask) * t->layout.entry_bytes;
 		if ((int64_t)sl_load_u64(entry) == key)
 			return entry;
 	}
@@ -168,7 +156,7 @@ static const uint8_t *find_entry(const score_table *t, const candidates *c, cons
 {
 	const uint8_t *first = t->entries + c->first * t->layout.entry_bytes;
 	for (uint32_t mask = c->mask; mask; mask &= mask - 1) {
-		const uint8_t *entry = first + (size_t)lowest_bit(mask) * t->layout.entry_bytes;
+		const uint8_t *entry = first + (size_t)sl_lowest_bit(mask) * t->layout.entry_bytes;
 		if (same_key(t, entry, keys, r))
 			return entry;
 	}
@@ -254,7 +242,7 @@ static void prefetch_entry(const score_table *t, const candidates *c)
 {
 	if (!c->mask)
 		return;
-	const uint8_t *entry = t->entries + (c->first + lowest_bit(c->mask)) * t->layout.entry_bytes;
+	const uint8_t *entry = t->entries + (c->first + sl_lowest_bit(c->mask)) * t->layout.entry_bytes;
 	PREFETCH(entry);
 	PREFETCH(entry + t->layout.entry_bytes - 1);
 }

@@ -95,19 +95,21 @@ static bool in_place(const engine *e, const input_view *view, uint32_t used, row
 	return true;
 }
 
-/* All derived columns of a few rows after the other, as they share hashes. The tile is room for those, too. */
-static void bin_derived(const engine *e, const input_view *view, row_range rows, char *tile, size_t tile_bytes, char *codes,
-	size_t stride)
+/* Derived columns [first, end) of a few rows after the other, as they share hashes. The tile is room for those, too. */
+static void bin_derived(const engine *e, const input_view *view, row_range rows, uint32_t first, uint32_t end, void *tile,
+	size_t tile_bytes, char *codes, size_t stride)
 {
-	double *wide = (double *)(void *)tile;
-	float *narrow = (float *)(void *)(tile + INPUT_RUN * sizeof *wide);
-	const size_t taken = INPUT_RUN * (sizeof *wide + sizeof *narrow);
+	const size_t most = rows.n < INPUT_RUN ? rows.n : INPUT_RUN;
+	double *wide = tile;
+	float *narrow = (float *)(wide + most);
+	char *room = (char *)(wide + 2 * most);
+	const size_t room_bytes = tile_bytes - 2 * most * sizeof *wide;
 	for (size_t done = 0; done < rows.n; done += INPUT_RUN) {
 		size_t n = rows.n - done < INPUT_RUN ? rows.n - done : INPUT_RUN;
 		values v = engine_derives_narrow(e) ? dense_values(narrow, NULL, n) : dense_values(NULL, wide, n);
 		input_memo memo;
-		input_memo_begin(&memo, n, tile + taken, tile_bytes - taken);
-		for (uint32_t u = e->n_used_inputs; u < e->n_used_features; u++) {
+		input_memo_begin(&memo, n, room, room_bytes);
+		for (uint32_t u = first; u < end; u++) {
 			input_derive_run(e->f, view, e->used_features[u], rows.first + (int64_t)done, n, &memo, wide);
 			for (size_t i = 0; i < n && v.narrow; i++)
 				narrow[i] = (float)wide[i];
@@ -116,23 +118,11 @@ static void bin_derived(const engine *e, const input_view *view, row_range rows,
 	}
 }
 
-static values derive(const engine *e, const input_view *view, uint32_t column, row_range rows, void *tile)
-{
-	if (engine_derives_narrow(e)) {
-		input_derive_f32(e->f, view, column, rows.first, rows.n, tile);
-		return dense_values(tile, NULL, rows.n);
-	}
-	input_derive_f64(e->f, view, column, rows.first, rows.n, tile);
-	return dense_values(NULL, tile, rows.n);
-}
-
-/* The tile and the marks are room for them. */
+/* Of an input. The tile and the marks are room for them. */
 static values fetch(const engine *e, const input_view *view, uint32_t used, row_range rows, void *tile, uint64_t marks[MARK_WORDS])
 {
 	uint32_t feature = e->used_features[used];
 	values v = dense_values(NULL, NULL, rows.n);
-	if (feature >= e->f->n_features)
-		return derive(e, view, feature, rows, tile);
 	if (forest_is_hashed(e->f, feature)) {
 		input_fetch_hashed(view, feature, rows.first, rows.n, tile);
 		v.wide = tile;
@@ -146,6 +136,13 @@ static values fetch(const engine *e, const input_view *view, uint32_t used, row_
 		v = dense_values(NULL, tile, rows.n);
 	}
 	return v;
+}
+
+static void bin_input(const engine *e, const input_view *view, row_range rows, uint32_t used, void *tile, void *codes, size_t stride)
+{
+	uint64_t marks[MARK_WORDS];
+	values v = fetch(e, view, used, rows, tile, marks);
+	bin_feature(e, used, &v, codes, stride);
 }
 
 /* Rows are adjacent floats, as many as a tile has columns or more. */
@@ -304,22 +301,21 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 		if (tiles) {
 			u += bin_tile(e, view, rows, u, tile, TILE_ROWS, codes, BLOCK_ROWS);
 		} else {
-			uint64_t marks[MARK_WORDS];
-			values v = fetch(e, view, u, rows, tile, marks);
-			bin_feature(e, u++, &v, codes, BLOCK_ROWS);
+			bin_input(e, view, rows, u++, tile, codes, BLOCK_ROWS);
 		}
 		pad_codes(e, e->first_column[first], e->first_column[u], rows.n, padded, codes);
 	}
 	if (u < e->n_used_features)
-		bin_derived(e, view, rows, tile, BIN_TILE_BYTES, codes, BLOCK_ROWS);
+		bin_derived(e, view, rows, u, e->n_used_features, tile, BIN_TILE_BYTES, codes, BLOCK_ROWS);
 	pad_codes(e, e->first_column[u], e->n_columns, rows.n, padded, codes);
 }
 
 void engine_bin_used(const engine *e, const input_view *view, row_range rows, uint32_t used, void *tile, void *codes)
 {
-	uint64_t marks[MARK_WORDS];
-	values v = fetch(e, view, used, rows, tile, marks);
-	bin_feature(e, used, &v, codes, BLOCK_ROWS);
+	if (used < e->n_used_inputs)
+		bin_input(e, view, rows, used, tile, codes, BLOCK_ROWS);
+	else
+		bin_derived(e, view, rows, used, used + 1, tile, BIN_TILE_BYTES, codes, BLOCK_ROWS);
 }
 
 /* ---- all rows, into the caller's memory ------------------------------------------------------------------- */
@@ -337,13 +333,11 @@ void engine_bin_run(const engine *e, const input_view *view, row_range rows, voi
 		if (tiles) {
 			u += bin_tile(e, view, rows, u, tile, RUN_TILE_ROWS, codes, stride);
 		} else {
-			uint64_t marks[MARK_WORDS];
-			values v = fetch(e, view, u, rows, tile, marks);
-			bin_feature(e, u++, &v, codes, stride);
+			bin_input(e, view, rows, u++, tile, codes, stride);
 		}
 	}
 	if (e->n_used_inputs < e->n_used_features)
-		bin_derived(e, view, rows, (char *)tile, sizeof tile, codes, stride);
+		bin_derived(e, view, rows, e->n_used_inputs, e->n_used_features, tile, sizeof tile, codes, stride);
 }
 
 void engine_bin_table(const engine *e, const input_view *view, void *codes, size_t stride)
@@ -370,25 +364,11 @@ static inline void bin_one(const engine *e, uint32_t used, const values *v, void
 /* With derived columns or hashed categories. */
 static void bin_any_row(const engine *e, const input_view *view, int64_t row, void *codes)
 {
-	uint64_t room[ROW_SLOTS * INPUT_HASHES_BYTES(1) / sizeof(uint64_t)];
-	for (uint32_t u = 0; u < e->n_used_inputs; u++) {
-		union {
-			float narrow;
-			double wide;
-		} x;
-		uint64_t marks[MARK_WORDS];
-		values v = fetch(e, view, u, (row_range){row, 1}, &x, marks);
-		bin_one(e, u, &v, codes);
-	}
-	input_memo memo;
-	input_memo_begin(&memo, 1, room, sizeof room);
-	for (uint32_t u = e->n_used_inputs; u < e->n_used_features; u++) {
-		double wide;
-		input_derive_run(e->f, view, e->used_features[u], row, 1, &memo, &wide);
-		float narrow = (float)wide;
-		values v = engine_derives_narrow(e) ? dense_values(&narrow, NULL, 1) : dense_values(NULL, &wide, 1);
-		bin_one(e, u, &v, codes);
-	}
+	double room[2 + ROW_SLOTS * INPUT_HASHES_BYTES(1) / sizeof(double)];
+	const row_range one = {row, 1};
+	for (uint32_t u = 0; u < e->n_used_inputs; u++)
+		bin_input(e, view, one, u, room, codes, 1);
+	bin_derived(e, view, one, e->n_used_inputs, e->n_used_features, room, sizeof room, codes, 1);
 }
 
 void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *codes)

@@ -90,11 +90,14 @@ static ALWAYS_INLINE void bin_wide(const engine *e, const input_view *view, int6
 static ALWAYS_INLINE void bin_inputs(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
 {
 	bool narrow = engine_uses_narrow(e, view);
-	if (view->columns && narrow)
-		bin_gathered_f32(e, view, rows, 0, e->n_used_inputs, NULL, codes, stride);
-	else if (view->columns)
-		bin_gathered_f64(e, view, rows, 0, e->n_used_inputs, NULL, codes, stride);
-	for (size_t r = 0; r < rows.n && !view->columns; r++) {
+	if (view->columns) {
+		if (narrow)
+			bin_gathered_f32(e, view, rows, 0, e->n_used_inputs, NULL, codes, stride);
+		else
+			bin_gathered_f64(e, view, rows, 0, e->n_used_inputs, NULL, codes, stride);
+		return;
+	}
+	for (size_t r = 0; r < rows.n; r++) {
 		if (narrow)
 			bin_narrow(e, view, rows.first + (int64_t)r, codes + r * stride);
 		else
@@ -116,9 +119,12 @@ static __attribute__((noinline)) void bin_derived(const engine *e, const input_v
 
 void engine_bin_rows8(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
 {
-	for (size_t r = 0; r < rows.n && view->codes; r++)
-		engine_copy_row(e, view, rows.first + (int64_t)r, codes + r * stride);
-	for (size_t done = 0; done < rows.n && !view->codes; done += GATHERED) {
+	if (view->codes) {
+		for (size_t r = 0; r < rows.n; r++)
+			engine_copy_row(e, view, rows.first + (int64_t)r, codes + r * stride);
+		return;
+	}
+	for (size_t done = 0; done < rows.n; done += GATHERED) {
 		row_range some = {rows.first + (int64_t)done, rows.n - done < GATHERED ? rows.n - done : GATHERED};
 		bin_inputs(e, view, some, codes + done * stride, stride);
 		if (e->n_used_inputs < e->n_used_features)

@@ -34,7 +34,7 @@ static void NAME(gather)(const engine *e, const input_view *view, row_range rows
 		for (size_t r = 0; r < rows.n; r++)
 			x[r][i] = from[r];
 		for (; missing; missing &= missing - 1)
-			x[input_lowest_bit(missing)][i] = (VALUE)NAN;
+			x[sl_lowest_bit(missing)][i] = (VALUE)NAN;
 	}
 }
 

@@ -39,7 +39,7 @@ static void CODE_NAME(mark_missing)(const engine *e, const code_column *column, 
 	}
 	for (size_t i = 0; i < v->n; i += 64) {
 		for (uint64_t missing = v->marked[i / 64]; missing; missing &= missing - 1)
-			codes[i + input_lowest_bit(missing)] = high ? (CODE)-1 : 0;
+			codes[i + sl_lowest_bit(missing)] = high ? (CODE)-1 : 0;
 	}
 }
 

@@ -297,13 +297,13 @@ static void build_split(tree_coder *c, uint32_t split)
 	uint16_t *slots = c->slots[split];
 	c->values[split] = join_values(c, split, a, b);
 	for (uint32_t open = varying(a) & ~defined(b); open; open &= open - 1)
-		slots[__builtin_ctz(open)] = left[__builtin_ctz(open)];
+		slots[sl_lowest_bit(open)] = left[sl_lowest_bit(open)];
 	for (uint32_t open = varying(b) & ~defined(a); open; open &= open - 1)
-		slots[__builtin_ctz(open)] = right[__builtin_ctz(open)];
+		slots[sl_lowest_bit(open)] = right[sl_lowest_bit(open)];
 	for (uint32_t open = zeros(a) & ones(b); open; open &= open - 1)
-		slots[__builtin_ctz(open)] = mask;
+		slots[sl_lowest_bit(open)] = mask;
 	for (uint32_t open = selected(a, b); open; open &= open - 1) {
-		const uint32_t plane = (uint32_t)__builtin_ctz(open);
+		const uint32_t plane = sl_lowest_bit(open);
 		const tree_op op = {mask, slot_of(a, left, plane), slot_of(b, right, plane)};
 		c->ops.ops[c->ops.n] = op;
 		slots[plane] = op.a == op.b ? op.a : (uint16_t)(c->ops.first_scratch + c->ops.n);

@@ -32,7 +32,7 @@ typedef struct tree_op {
 } tree_op;
 
 typedef struct tree_ops {
-	tree_op ops[MAX_OPS + 1];
+	tree_op ops[MAX_OPS + 1]; /* one more is written before it is known to be none */
 	uint32_t n, first_scratch;
 } tree_ops;
 

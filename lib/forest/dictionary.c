@@ -70,7 +70,7 @@ static score_status check_distinct(const forest_dictionary *d, uint32_t feature,
 	return SCORE_OK;
 }
 
-static void fill_index(const forest_dictionary *d, forest_label *by_hash, uint32_t *buckets)
+static void sort_by_hash(const forest_dictionary *d, forest_label *by_hash)
 {
 	for (uint32_t i = 0; i < d->n_labels; i++) {
 		uint32_t length = forest_label_length(d, i);
@@ -78,11 +78,6 @@ static void fill_index(const forest_dictionary *d, forest_label *by_hash, uint32
 	}
 	if (d->n_labels)
 		sl_sort(by_hash, d->n_labels, sizeof *by_hash, compare_labels);
-	size_t n_buckets = (size_t)1 << (64 - d->shift);
-	for (uint32_t i = 0; i < d->n_labels; i++)
-		buckets[(by_hash[i].hash >> d->shift) + 1]++;
-	for (size_t b = 0; b < n_buckets; b++)
-		buckets[b + 1] += buckets[b];
 }
 
 score_status forest_make_dictionary(const forest_dictionary *from, uint32_t feature, sl_arena *arena,
@@ -91,23 +86,21 @@ score_status forest_make_dictionary(const forest_dictionary *from, uint32_t feat
 	score_status status = check_labels(from, feature, error);
 	if (status != SCORE_OK)
 		return status;
-	uint32_t n = from->n_labels, bits = 1;
-	while (n >> bits)
-		bits++;
+	uint32_t n = from->n_labels;
 	size_t text_bytes = n ? from->starts[n] : 0;
 	forest_dictionary *d = sl_arena_copy(arena, from, 1, sizeof *d);
 	forest_label *by_hash = sl_arena_alloc(arena, n, sizeof *by_hash);
-	uint32_t *buckets = sl_arena_alloc(arena, ((size_t)1 << bits) + 1, sizeof *buckets);
 	char *text = sl_arena_copy(arena, from->text, text_bytes, 1);
 	uint32_t *starts = sl_arena_alloc(arena, (size_t)n + 1, sizeof *starts);
 	double *codes = sl_arena_copy(arena, from->codes, n, sizeof *codes);
-	if (!d || !by_hash || !buckets || !text || !starts || !codes)
+	if (!d || !by_hash || !text || !starts || !codes)
 		return forest_fail_memory(arena, text_bytes + n * sizeof *by_hash, error);
 	if (n)
 		memcpy(starts, from->starts, ((size_t)n + 1) * sizeof *starts);
-	*d = (forest_dictionary){n, from->flags | SCORE_DICTIONARY, from->unknown, text, starts, codes, by_hash, buckets,
-		64 - bits};
-	fill_index(d, by_hash, buckets);
+	*d = (forest_dictionary){n, from->flags | SCORE_DICTIONARY, from->unknown, text, starts, codes, by_hash, {NULL, 0}};
+	sort_by_hash(d, by_hash);
+	if (!forest_index_by_hash(by_hash, sizeof *by_hash, 0, n, arena, &d->index))
+		return forest_fail_memory(arena, n * sizeof(uint32_t), error);
 	*out = d;
 	return check_distinct(d, feature, error);
 }
@@ -115,8 +108,8 @@ score_status forest_make_dictionary(const forest_dictionary *from, uint32_t feat
 bool forest_find_label(const forest_dictionary *d, const char *text, size_t length, double *code)
 {
 	uint64_t hash = XXH3_64bits(text, length);
-	uint64_t bucket = hash >> d->shift;
-	uint32_t low = d->buckets[bucket], high = d->buckets[bucket + 1], end = high;
+	const uint32_t *bucket = d->index.buckets + (hash >> d->index.shift);
+	uint32_t low = bucket[0], high = bucket[1], end = high;
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
 		if (d->by_hash[middle].hash < hash)

@@ -120,6 +120,13 @@ typedef struct forest_tree {
 	uint32_t n_pairs;     /* splits whose sides are both leaves */
 } forest_tree;
 
+/* Where the elements of an array that ascends by hash lie, by their first bits: those of bucket b = hash >> shift are
+ * [buckets[b], buckets[b + 1]). */
+typedef struct forest_hash_index {
+	const uint32_t *buckets; /* [2^(64 - shift) + 1] */
+	uint32_t shift;
+} forest_hash_index;
+
 /* A label in the order of its hash. */
 typedef struct forest_label {
 	uint64_t hash;
@@ -136,8 +143,7 @@ typedef struct forest_dictionary {
 	const uint32_t *starts; /* [n_labels + 1] into text */
 	const double *codes;    /* [n_labels] */
 	const forest_label *by_hash; /* [n_labels] */
-	const uint32_t *buckets; /* [2^(64 - shift) + 1] into by_hash: the labels whose hash starts with these bits */
-	uint32_t shift;
+	forest_hash_index index;     /* of by_hash */
 } forest_dictionary;
 
 typedef struct forest_feature {
@@ -173,13 +179,6 @@ typedef struct forest_program {
 	uint8_t reserved[2];
 } forest_program;
 
-/* Where the hashes of a table that begin with the same bits lie: those of bucket b = hash >> shift are [buckets[b], buckets[b + 1]) of
- * all hashes. */
-typedef struct forest_hash_index {
-	const uint32_t *buckets;
-	uint32_t shift;
-} forest_hash_index;
-
 /* Derived column i is column n_features + i of the model. Lists and tables are distinct. */
 typedef struct forest_derived {
 	uint32_t n, n_steps, n_lists, n_list_members, n_tables, n_table_values, n_hash_tables, n_hashes;
@@ -191,7 +190,7 @@ typedef struct forest_derived {
 	const double *table_values;     /* of keys ascending, without NaN */
 	const uint32_t *hash_first;     /* [n_hash_tables + 1] into hashes */
 	const uint64_t *hashes;         /* ascending per table */
-	const forest_hash_index *indexes; /* [n_hash_tables] */
+	const forest_hash_index *indexes; /* [n_hash_tables], of all hashes */
 } forest_derived;
 
 typedef struct forest_metadata {
@@ -405,6 +404,9 @@ uint32_t forest_link_predictions(score_link link, uint32_t n_outputs);
 extern const char *const forest_link_names[FOREST_N_LINKS];
 
 /* ---- hashes of categories ------------------------------------------------------------------------- */
+
+/* Index elements [first, end) of an array of such a size, which begin with their hash and ascend by it. False: no memory. */
+bool forest_index_by_hash(const void *array, size_t element, uint32_t first, uint32_t end, sl_arena *arena, forest_hash_index *out);
 
 /* Index the checked tables of hashes, in the arena. False: no memory. */
 bool forest_index_hashes(forest_derived *d, sl_arena *arena);

@@ -48,7 +48,7 @@ static void FETCH_NAME(const score_column *c, int64_t first, size_t n, FETCH_OUT
 	for (size_t i = 0; c->validity && i < n; i += 64) {
 		uint64_t missing = missing_word(c->validity, element + (int64_t)i, n - i);
 		for (; missing; missing &= missing - 1)
-			out[i + input_lowest_bit(missing)] = (FETCH_OUT)NAN;
+			out[i + sl_lowest_bit(missing)] = (FETCH_OUT)NAN;
 	}
 }
 #undef FETCH_OUT

@@ -57,18 +57,6 @@ bool input_all_valid(const uint8_t *validity, int64_t element, size_t n);
 /* Bit k of words[i]: the bitmap marks element + 64 * i + k, of n, as missing. Whether there is one. */
 bool input_missing_words(const uint8_t *validity, int64_t element, size_t n, uint64_t *words);
 
-/* Number of the lowest bit that is set; one is. */
-static inline uint32_t input_lowest_bit(uint64_t word)
-{
-#if defined(__GNUC__)
-	return (uint32_t)__builtin_ctzll(word);
-#else
-	uint32_t bit = 0;
-	while (!(word >> bit & 1))
-		bit++;
-	return bit;
-#endif
-}
 
 /* Values of a feature whose categories are known by their hash: as doubles, but integers that a double cannot hold
  * as hash + 0.5. */

@@ -19,8 +19,7 @@
 
 #include "base/base.h"
 #include "base/file.h"
-
-static char folder[] = "/tmp/scoreline-files-XXXXXX";
+#include "temporary_folder.h"
 
 static const char *path_of(const char *name)
 {
@@ -45,20 +44,6 @@ static void holds(const char *path, const char *text)
 	assert_int_equal(fread(found, 1, sizeof found - 1, file), strlen(text));
 	assert_string_equal(found, text);
 	fclose(file);
-}
-
-static int make_folder(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-	char command[128];
-	(void)state;
-	snprintf(command, sizeof command, "rm -r %s", folder);
-	return system(command);
 }
 
 static void refused(score_status status, const score_error *error, const void *out)

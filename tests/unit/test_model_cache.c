@@ -18,8 +18,7 @@
 #include <cmocka.h>
 
 #include "served_models.h"
-
-static char folder[] = "/tmp/scoreline-cache-XXXXXX";
+#include "temporary_folder.h"
 
 static const char *path_of(const char *name)
 {
@@ -316,20 +315,6 @@ static void threads_share_the_cache(void **state)
 	assert_int_equal(counts.n_claimed, 0);
 	assert_in_range(counts.n_idle, 1, 3);
 	score_model_cache_free(c.cache);
-}
-
-static int make_folder(void **state)
-{
-	(void)state;
-	return mkdtemp(folder) ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-	char command[300];
-	(void)state;
-	snprintf(command, sizeof command, "rm -r '%s'", folder);
-	return system(command) == 0 ? 0 : -1;
 }
 
 int main(void)
