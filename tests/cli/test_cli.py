@@ -401,8 +401,9 @@ def test_convert_to_standard_output(tmp_path):
                                     signal.SIGUSR1])
 def test_score_interrupted(model, tmp_path, number):
     """A signal leaves no half-written file behind."""
+    # A shell without job control starts what runs in its background, such as all tests, with SIGINT and SIGQUIT ignored.
     process = subprocess.Popen([COMMAND, "score", str(model), "-", "-o", str(tmp_path / "out.csv")],
-                               stdin=subprocess.PIPE)
+                               stdin=subprocess.PIPE, preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     process.stdin.write((HEADER + "17,10,0\n" * 10000).encode())
     process.stdin.flush()
     for _ in range(500):
