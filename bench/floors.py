@@ -61,8 +61,9 @@ def own_floors(report: dict, models: dict) -> list[dict]:
     for key in ("x500d6", "l500x31"):
         model = models.get(key, {})
         if model.get("threads"):
+            # The least of both: a pass of two threads lasts as long as the processor that others take more of.
             rows.append(simple(f"{model['title']}: two threads beside one", 1.9,
-                               model["threads"]["one"]["ns"] / model["threads"]["two"]["ns"]))
+                               model["threads"]["one"]["low"] / model["threads"]["two"]["low"]))
         if model.get("layouts"):
             plain = model["layouts"]["float rows"]["ns"]
             rows += [simple(f"{model['title']}: {name} beside float rows", 1, plain / t["ns"])
@@ -82,6 +83,20 @@ def own_floors(report: dict, models: dict) -> list[dict]:
             used, allowed = m["resident_scoring"], m["model_bytes"] + 4_000_000 * m["threads"]
             rows.append(simple(f"{model['title']}: memory allowed over used, {m['threads']} thread(s)", 1,
                                allowed / used))
+    return rows
+
+
+def judged_all(reports: list[dict]) -> list[dict]:
+    """Of several runs: each floor with its ratio in every run; `ratio` is the least, of `peer` in that run."""
+    rows = [{**r, "ratios": []} for r in judged(reports[0])]
+    for report in reports:
+        of_run = {(r["model"], r["batch"], r["against"]): r for r in judged(report)}
+        for row in rows:
+            found = of_run.get((row["model"], row["batch"], row["against"]), {})
+            ratio = found.get("ratio")
+            row["ratios"].append(ratio)
+            if ratio is not None and (row["ratio"] is None or ratio < row["ratio"]):
+                row["ratio"], row["peer"] = ratio, found["peer"]
     return rows
 
 

@@ -1,8 +1,9 @@
 """From the JSON of measure.py to tables and pictures.
 
-    python bench/report.py REPORT.json FOLDER
+    python bench/report.py RUN.json [RUN.json …] FOLDER
 
-Goes out: FOLDER/README.md (an index page), tables.md, SVG plots if matplotlib is there; the floors on the terminal.
+Goes out: FOLDER/README.md (an index page), tables.md, SVG plots if matplotlib is there; the floors on the terminal. Tables and
+pictures are of the first run; a floor is held if every run holds it.
 Exit code 1 if a margin of Scoreline differs from the source library's, or a measurement failed.
 """
 import json
@@ -24,14 +25,18 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
+def times(ratio: float | None) -> str:
+    return "–" if ratio is None else f"{ratio:.2f} ×" if ratio < 10 else f"{ratio:.0f} ×"
+
+
 def floor_table(report: dict) -> str:
     rows = []
-    for r in floors.judged(report):
+    for r in report["floors"]:
         ratio = r["ratio"]
         verdict = "not measured" if ratio is None else "pass" if ratio >= r["floor"] else "**miss**"
         against = r["against"] if r["peer"] in (None, r["against"]) else f"{r['against']}: {r['peer']}"
         rows.append([r["model"], f"{r['batch']:,}" if r["batch"] else "", against, f"{r['floor']:.3g} ×",
-                     "–" if ratio is None else f"{ratio:.2f} ×" if ratio < 10 else f"{ratio:.0f} ×", verdict])
+                     " ".join(map(times, r["ratios"])), verdict])
     return table(["what", "rows per call", "against", "at least", "measured", ""], rows)
 
 
@@ -108,11 +113,16 @@ hardly longer than an empty one, nothing is shown.
 """
 
 
+def runs_text(n_runs: int) -> str:
+    return "" if n_runs == 1 else (f"\n{n_runs} runs, one after the other: tables and pictures are of the first, the floors list every run and "
+                                   "hold if all do.\n")
+
+
 def pages(report: dict, folder: pathlib.Path, plots: list[str]) -> None:
     pictures = "\n".join(f"![{title}]({name})\n" for name, title in PLOTS if name in plots)
     (folder / "README.md").write_text(
         "# Scoreline beside other libraries\n\nWritten by `bench/run.sh`; the numbers are in [report.json](report.json), "
-        "all tables in [tables.md](tables.md).\n\n" + machine_text(report) + "\n" + METHOD + "\n" + pictures +
+        "all tables in [tables.md](tables.md).\n\n" + machine_text(report) + "\n" + METHOD + runs_text(report["runs"]) + "\n" + pictures +
         "\n## Floors\n\n" + floor_table(report) + "\n## Whose bits differ\n\n" + exact_table(report) +
         "\n## Not measured\n\n" + missing_table(report))
     (folder / "tables.md").write_text(
@@ -221,15 +231,18 @@ def wrong(report: dict) -> list[str]:
 
 
 def main() -> int:
-    report, folder = json.loads(pathlib.Path(sys.argv[1]).read_text()), pathlib.Path(sys.argv[2])
+    *paths, folder = map(pathlib.Path, sys.argv[1:])
+    runs = [json.loads(path.read_text()) for path in paths]
+    report = runs[0]
     folder.mkdir(parents=True, exist_ok=True)
-    report["floors"] = floors.judged(report)
+    report["floors"] = floors.judged_all(runs)
+    report["runs"] = len(runs)
     (folder / "report.json").write_text(json.dumps(report, separators=(",", ":")) + "\n")
     pages(report, folder, draw(report, folder))
     print(machine_text(report))
     print(floor_table(report))
     print(exact_table(report))
-    problems = wrong(report)
+    problems = [problem for run in runs for problem in wrong(run)]
     print("\n".join(problems) or "0 rows of Scoreline differ from the source libraries")
     print(f"tables and pictures: {folder}/README.md")
     return 1 if problems else 0
