@@ -30,7 +30,7 @@ typedef struct score_model_cache_options {
 	size_t struct_size;
 	const score_allocator *allocator; /* of models and cache; must be safe in threads and outlive them; NULL: malloc */
 	uint64_t max_bytes;               /* as in score_open_options                                                   */
-	uint32_t open_flags;              /* SCORE_OPEN_MMAP, SCORE_OPEN_VERIFY                                         */
+	uint32_t open_flags;              /* SCORE_OPEN_*                                                                */
 	score_isa isa;
 	int32_t max_idle;                 /* models kept though nobody claims them, last used longest; 0: 16, -1: none  */
 	int32_t reserved;

@@ -13,7 +13,7 @@ static score_status finish(score_builder *b, score_model **out, score_error *err
 		return status;
 	}
 	b->spent = true;
-	return sl_model_make(&arena, f, b->options.isa, out, error);
+	return sl_model_make(&arena, f, b->options.isa, false, out, error);
 }
 
 score_status score_builder_finish(score_builder *b, score_model **out, score_error *error)

@@ -1,7 +1,7 @@
 /* Making and freeing models, and what they tell about themselves. */
 #include "model.h"
 
-score_status sl_model_make(sl_arena *arena, const forest *f, score_isa isa, score_model **out, score_error *error)
+score_status sl_model_make(sl_arena *arena, const forest *f, score_isa isa, bool small, score_model **out, score_error *error)
 {
 	engine *e = NULL;
 	score_status status = SCORE_OK;
@@ -13,7 +13,7 @@ score_status sl_model_make(sl_arena *arena, const forest *f, score_isa isa, scor
 	if (status == SCORE_OK && !model)
 		status = sl_fail_memory(error, sizeof *model);
 	if (status == SCORE_OK)
-		status = engine_compile(f, isa, arena, &e, error);
+		status = engine_compile(f, isa, small, arena, &e, error);
 	if (status == SCORE_OK) {
 		model->f = f;
 		model->e = e;

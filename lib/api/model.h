@@ -22,7 +22,7 @@ struct score_explainer {
 };
 
 /* Compile `f`, which lives in `arena`, into a model that takes over the arena. On failure the arena is freed. */
-score_status sl_model_make(sl_arena *arena, const forest *f, score_isa isa, score_model **out, score_error *error);
+score_status sl_model_make(sl_arena *arena, const forest *f, score_isa isa, bool small, score_model **out, score_error *error);
 
 /* Options of opening with their defaults, checked. */
 score_status sl_model_take_open_options(const score_open_options *given, score_open_options *o, score_error *error);

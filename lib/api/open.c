@@ -25,7 +25,7 @@ score_status sl_model_finish_open(sl_model_decoded *d, const score_open_options 
 	score_error *error)
 {
 	unsigned host = sl_enter_default_float();
-	score_status status = sl_model_make(&d->arena, d->f, o->isa, out, error);
+	score_status status = sl_model_make(&d->arena, d->f, o->isa, (o->flags & SCORE_OPEN_SMALL) != 0, out, error);
 	sl_leave_default_float(host);
 	if (status != SCORE_OK)
 		return status;
@@ -44,7 +44,7 @@ score_status sl_model_finish_open(sl_model_decoded *d, const score_open_options 
 score_status sl_model_take_open_options(const score_open_options *given, score_open_options *o, score_error *error)
 {
 	score_status status = sl_take_struct(o, sizeof *o, given, "score_open_options", error);
-	if (status == SCORE_OK && o->flags & ~(SCORE_OPEN_MMAP | SCORE_OPEN_VERIFY))
+	if (status == SCORE_OK && o->flags & ~(SCORE_OPEN_MMAP | SCORE_OPEN_VERIFY | SCORE_OPEN_SMALL))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_open_options.flags has unknown bits: 0x%x", o->flags);
 	o->max_bytes = o->max_bytes ? o->max_bytes : DEFAULT_MAX_BYTES;
 	return status;

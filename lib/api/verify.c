@@ -101,7 +101,7 @@ score_status score_model_verify(const score_model *model, score_isa isa, uint64_
 	sl_arena_init(&arena, &model->arena.allocator, 0);
 	score_status status = SCORE_OK;
 	if (isa != SCORE_ISA_AUTO && isa != engine_isa(model->e)) {
-		status = engine_compile(model->f, isa, &arena, &other, error);
+		status = engine_compile(model->f, isa, engine_is_small(model->e), &arena, &other, error);
 		v.e = other;
 	}
 	if (status == SCORE_OK)

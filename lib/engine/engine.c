@@ -31,6 +31,11 @@ const kernels *engine_kernels(score_isa isa)
 	}
 }
 
+bool engine_is_small(const engine *e)
+{
+	return e->small;
+}
+
 score_isa engine_isa(const engine *e)
 {
 	return e->k->isa;
@@ -69,6 +74,8 @@ size_t engine_output_width(const engine *e, score_output output, uint32_t n_tree
 
 const char *engine_batch_cannot(const engine *e, const engine_call *call)
 {
+	if (e->small)
+		return "the model was opened with SCORE_OPEN_SMALL";
 	if (!e->batch.usable)
 		return "a tree has more than 256 leaves, or the model too many outputs or cuts";
 	if (call->output == SCORE_OUTPUT_LEAF)
@@ -178,7 +185,7 @@ static score_regime choose(const engine *e, const engine_call *call, size_t n_ro
 	return row ? SCORE_REGIME_ROW : SCORE_REGIME_WALK;
 }
 
-static score_status compile(const forest *f, score_isa isa, sl_arena *arena, engine **out, score_error *error)
+static score_status compile(const forest *f, score_isa isa, bool small, sl_arena *arena, engine **out, score_error *error)
 {
 	*out = NULL;
 	engine *e = sl_arena_alloc(arena, 1, sizeof *e);
@@ -187,12 +194,13 @@ static score_status compile(const forest *f, score_isa isa, sl_arena *arena, eng
 	e->f = f;
 	e->k = engine_kernels(isa == SCORE_ISA_AUTO ? engine_best_isa() : isa);
 	e->code_bytes = 1;
+	e->small = small;
 	score_status status = SCORE_OK;
 	if (f->kind == SCORE_KIND_TREES) {
 		status = engine_make_columns(e, arena, error);
 		if (status == SCORE_OK)
 			engine_hash_bins(e);
-		if (status == SCORE_OK) /* it needs most working memory: while there is least beside it */
+		if (status == SCORE_OK && !small) /* it needs most working memory: while there is least beside it */
 			status = engine_make_batch(e, arena, error);
 		if (status == SCORE_OK)
 			status = engine_make_pages(e, arena, error);
@@ -218,10 +226,10 @@ static score_status compile(const forest *f, score_isa isa, sl_arena *arena, eng
 }
 
 /* Cuts can be denormal: tables are made under the control word that scores run under. */
-score_status engine_compile(const forest *f, score_isa isa, sl_arena *arena, engine **out, score_error *error)
+score_status engine_compile(const forest *f, score_isa isa, bool small, sl_arena *arena, engine **out, score_error *error)
 {
 	unsigned host = sl_enter_default_float();
-	score_status status = compile(f, isa, arena, out, error);
+	score_status status = compile(f, isa, small, arena, out, error);
 	sl_leave_default_float(host);
 	return status;
 }

@@ -12,9 +12,11 @@
 
 typedef struct engine engine;
 
-/* `isa` is AUTO or available on this processor. Everything is allocated in `arena`. */
-score_status engine_compile(const forest *f, score_isa isa, sl_arena *arena, engine **out, score_error *error);
+/* `isa` is AUTO or available on this processor. Everything is allocated in `arena`, of which a `small` engine takes less: it has no
+ * batch regime. */
+score_status engine_compile(const forest *f, score_isa isa, bool small, sl_arena *arena, engine **out, score_error *error);
 
+bool engine_is_small(const engine *e);
 score_isa engine_isa(const engine *e);
 score_regime engine_batch_regime(const engine *e);
 score_regime engine_row_regime(const engine *e);

@@ -154,6 +154,7 @@ struct engine {
 	const kernels *k;
 	uint32_t n_columns;
 	uint32_t code_bytes;          /* 1, 2 or 4 */
+	bool small;                   /* without a batch plan */
 	uint32_t n_used_features;     /* inputs and derived columns of the model */
 	uint32_t n_used_inputs;       /* the first ones */
 	const uint32_t *used_features; /* ascending; those that a column is made of */

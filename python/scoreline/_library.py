@@ -24,7 +24,7 @@ LAYOUT_ROWS, LAYOUT_COLUMNS, LAYOUT_CSR, LAYOUT_BINNED = 1, 2, 3, 4
 ABSENT = {"zero": 1, "missing": 2}
 OUTPUTS = {"prediction": 0, "margin": 1, "leaf": 2, "class": 3, "contribution": 4}
 DIRECTIONS = {"both": 0, "up": 1, "down": 2}
-OPEN_MMAP, OPEN_VERIFY = 1, 2
+OPEN_MMAP, OPEN_VERIFY, OPEN_SMALL = 1, 2, 4
 ISAS = {"auto": 0, "portable": 1, "avx2": 2, "avx512": 3, "sse42": 4, "neon": 5}
 
 

@@ -63,7 +63,7 @@ typedef struct run {
 	size_t width;
 	uint32_t every;
 	double margin, cutoff;
-	uint32_t verify;
+	uint32_t verify, small;
 } run;
 
 /* Exactly what a model asks for, so that the sanitizer sees a byte more. */
@@ -169,7 +169,7 @@ static void try_isa(const void *bytes, size_t size, score_isa isa, const run *r,
 	size_t n = (size_t)r->n_rows * r->width;
 	double *got = malloc(n * sizeof *got);
 	options.isa = isa;
-	options.flags = r->verify ? SCORE_OPEN_VERIFY : 0;
+	options.flags = (r->verify ? SCORE_OPEN_VERIFY : 0) | (r->small ? SCORE_OPEN_SMALL : 0);
 	if (score_model_open_memory(bytes, size, &options, &model, &error) != SCORE_OK)
 		fuzz_fail("a written forest cannot be read: %s", error.message);
 	const room scratch = room_of(score_scratch_bytes(model));
@@ -196,6 +196,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	run r = {.n_rows = 1 + (int64_t)fuzz_below(&in, most.rows), .n_features = spec.n_features};
 	/* One small model in 64 tests itself, too. */
 	r.verify = most.verify || fuzz_below(&in, 64) == 63;
+	r.small = fuzz_below(&in, 4) == 3;
 	r.every = 1 + fuzz_below(&in, 9);
 	r.margin = fuzz_value(&in);
 	r.cutoff = fuzz_value(&in);

@@ -218,12 +218,15 @@ def test_save_and_load(tmp_path, model, rows, margins):
         scoreline.load(bytearray(path.read_bytes())),
         scoreline.load(memoryview(path.read_bytes())),
         scoreline.load(path, isa="portable"),
+        scoreline.load(path, small=True),
     ):
         same_bits(loaded.predict(rows), margins)
         assert loaded.features == NAMES and loaded.metadata == model.metadata
         assert loaded.to_bytes() == model.to_bytes()
         assert loaded.info.file_bytes == path.stat().st_size and len(loaded.info.hash) == 32
     assert scoreline.load(path, isa="portable").info.isa == "portable"
+    small = scoreline.load(path, small=True).info
+    assert small.batch_regime != "batch" and small.memory_bytes < model.info.memory_bytes
 
 
 def test_pickle_and_copy(model, rows, margins):

@@ -73,6 +73,7 @@ CONSTANTS = {
     "SCORE_PROMETHEUS_FEATURE_BINS": _statistics.FEATURE_BINS,
     "SCORE_OPEN_MMAP": _library.OPEN_MMAP,
     "SCORE_OPEN_VERIFY": _library.OPEN_VERIFY,
+    "SCORE_OPEN_SMALL": _library.OPEN_SMALL,
     **{f"SCORE_ISA_{name.upper()}": number for name, number in _library.ISAS.items()},
     **{f"SCORE_STEP_{name.upper()}": code for name, code in _build.OPERATIONS.items()},
     **{f"SCORE_ROOT_{name.upper()}": code for name, code in _build.ROOTS.items()},
