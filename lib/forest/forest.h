@@ -154,6 +154,12 @@ typedef struct forest_feature {
 	const forest_dictionary *dictionary; /* NULL: codes only */
 } forest_feature;
 
+/* Features in the order of their names. */
+typedef struct forest_name {
+	const char *name;
+	uint32_t feature;
+} forest_name;
+
 /* One operation on a value; docs/numerics.md says what each does. */
 typedef struct forest_step {
 	double a, b;
@@ -243,6 +249,8 @@ typedef struct forest {
 
 	forest_derived derived;
 	const forest_feature *features; /* [forest_columns()]; derived ones have the name "" */
+	const forest_name *names;      /* [n_features] by strcmp() */
+	bool has_underscored_names;    /* the source wrote underscores where names had spaces */
 	const double *cuts;            /* ascending per feature; a NaN cut (never right) is last. Float values when compare is f32 */
 	forest_tests tests;            /* [n_tests] */
 	const uint32_t *set_first;     /* [n_sets + 1] into set_members */
@@ -402,6 +410,15 @@ uint32_t forest_link_predictions(score_link link, uint32_t n_outputs);
 /* Words for links, by number; part of the file format: a word never changes its meaning. */
 #define FOREST_N_LINKS 30
 extern const char *const forest_link_names[FOREST_N_LINKS];
+
+/* ---- names of features ---------------------------------------------------------------------------- */
+
+/* Index the features by name, once there are features and metadata. False: no memory. `twice`: a name that two of them have,
+ * which makes the forest invalid, or NULL. */
+bool forest_index_names(forest *f, sl_arena *arena, const char **twice);
+
+/* What score_model_feature_find() says; `name` is not NULL. */
+score_name_match forest_find_feature(const forest *f, const char *name, size_t length, uint32_t *feature);
 
 /* ---- hashes of categories ------------------------------------------------------------------------- */
 
