@@ -133,17 +133,13 @@ def test_feature_lookups(tmp_path, kind):
 
 
 def test_lookups_of_labels_for_lightgbm(tmp_path):
-    """LightGBM counts columns of dtype category, so texts that are looked up become such."""
-    lightgbm = pytest.importorskip("lightgbm")
-    rng = np.random.default_rng(5)
-    kind = pandas.Categorical(rng.choice(["red", "green", "blue"], 300))
-    frame = pandas.DataFrame({"the kind": kind, "x": rng.normal(size=300)})
-    label = frame.x + (kind == "red") * 2 - (kind == "blue")
-    booster = lightgbm.train({"verbose": -1, "num_threads": 1, "min_data_per_group": 5}, lightgbm.Dataset(frame, label), 5)
-    table = FeatureTable.build(
-        tmp_path / "kinds.sft", pandas.DataFrame({"id": range(300), "the kind": kind.astype(object)}), key="id"
-    )
-    request = pandas.DataFrame({"id": range(300), "x": frame.x})
+    """Where LightGBM's labels are lists in the order of the columns of dtype category, looked-up texts become such columns."""
+    metadata = {"source.library": "lightgbm", "source.pandas_categorical": '[["blue", "green", "red"]]'}
+    builder = scoreline.Builder(1, feature_names=["the_kind"], feature_types=["category"], metadata=metadata)
+    builder.add_tree([1, -1, -1], [2, -1, -1], [0, 0, 0], [0, 1.0, 2.0], test="in_left", categories={0: [1]})
+    kinds_by_id = pandas.DataFrame({"id": [1, 2, 3], "the kind": ["red", "green", "blue"]})
+    table = FeatureTable.build(tmp_path / "kinds.sft", kinds_by_id, key="id")
     lookup = FeatureLookup(table_name=table, lookup_key="id")
-    found = score_batch(model_uri=scoreline.convert(booster), df=request, feature_lookups=[lookup])
-    same_bits(found.prediction, booster.predict(frame))
+    request = pandas.DataFrame({"id": [3, 2, 1, 2]})
+    found = score_batch(model_uri=builder.finish(), df=request, feature_lookups=[lookup])
+    assert list(found.prediction) == [2.0, 1.0, 2.0, 1.0]
