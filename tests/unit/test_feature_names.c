@@ -234,9 +234,15 @@ static void feature_plans_ask_the_same(void **state)
 	call.feature_names = spaced;
 	call.n_feature_names = 1;
 	gives(model, request, 2, &call, 1, 55, 55);
+	/* A table's column gives way, a callback fills in all that it names. */
+	score_feature_lookup better[2] = {l[0], call}, worse[2] = {call, l[1]};
+	better[1].feature_names = two_features + 1;
+	gives(model, request, 2, better, 2, 55, 55);
 	const score_dtype types[] = {SCORE_I64, SCORE_F64, SCORE_F64};
 	expect_error(score_feature_plan_new(model, request, types, 2, twice, 2, &plan, &error), &error, SCORE_ERR_SHAPE,
 		"the feature 'risk_level' is looked up twice, in 'spaced.sft' and in 'spaced.sft'");
+	expect_error(score_feature_plan_new(model, request, types, 2, worse, 2, &plan, &error), &error, SCORE_ERR_SHAPE,
+		"the feature 'risk_level' is looked up twice, in 'a feature table' and in 'both.sft'");
 	expect_error(score_feature_plan_new(exact, request, types, 2, &call, 1, &plan, &error), &error, SCORE_ERR_SHAPE,
 		"the model has no feature 'risk level', which 'a feature table' is to look up");
 	expect_error(score_feature_plan_new(exact, request, types, 2, l, 1, &plan, &error), &error, SCORE_ERR_SHAPE,
