@@ -83,7 +83,7 @@ static score_status add_metadata(assembly *a)
 static score_status index_names(assembly *a)
 {
 	const char *twice;
-	if (!forest_index_names(a->f, a->arena, &twice))
+	if (!forest_index_names(a->f, &a->b->allocator, &twice))
 		return out_of_memory(a);
 	return twice ? sl_fail(a->error, SCORE_ERR_ARGUMENT, "two features have the name '%s'", sl_quote(twice, strlen(twice)).text) :
 		SCORE_OK;

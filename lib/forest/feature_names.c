@@ -1,14 +1,19 @@
 /*
  * Features by name: the one place that knows which feature the name of a column, field or key means.
  *
- * Comes in: the features and the metadata, which say whose spelling the names have. Goes out: the names in order. A look-up is
- * one or two binary searches, allocates nothing and takes any bytes.
+ * Comes in: the features and the metadata, which say whose spelling the names have. Goes out: the order of the names, kept in what
+ * would be a gap of the features. A look-up is one or two binary searches, allocates nothing and takes any bytes.
  */
 #include "forest.h"
 
+typedef struct named {
+	const char *name;
+	uint32_t feature;
+} named;
+
 static int compare_names(const void *x, const void *y)
 {
-	const forest_name *a = x, *b = y;
+	const named *a = x, *b = y;
 	return strcmp(a->name, b->name);
 }
 
@@ -22,22 +27,30 @@ static bool has_underscored_names(const forest *f)
 	return false;
 }
 
-bool forest_index_names(forest *f, sl_arena *arena, const char **twice)
+/* A name that two features have, or NULL. */
+static const char *sort_names(forest_feature *features, uint32_t n, named *sorted)
 {
-	forest_name *names = sl_arena_alloc(arena, f->n_features, sizeof *names);
-	*twice = NULL;
-	if (!names)
-		return false;
-	for (uint32_t i = 0; i < f->n_features; i++)
-		names[i] = (forest_name){f->features[i].name, i};
-	sl_sort(names, f->n_features, sizeof *names, compare_names);
-	for (uint32_t i = 1; i < f->n_features && !*twice; i++) {
-		if (strcmp(names[i - 1].name, names[i].name) == 0)
-			*twice = names[i].name;
+	const char *twice = NULL;
+	for (uint32_t i = 0; i < n; i++)
+		sorted[i] = (named){features[i].name, i};
+	sl_sort(sorted, n, sizeof *sorted, compare_names);
+	for (uint32_t i = 0; i < n; i++) {
+		features[i].by_name = sorted[i].feature;
+		if (i > 0 && strcmp(sorted[i - 1].name, sorted[i].name) == 0)
+			twice = sorted[i].name;
 	}
-	f->names = names;
+	return twice;
+}
+
+bool forest_index_names(forest *f, const score_allocator *allocator, const char **twice)
+{
+	const size_t bytes = ((size_t)f->n_features + 1) * sizeof(named);
+	named *sorted = sl_alloc(allocator, bytes, 64);
+	const bool done = sorted;
+	*twice = done ? sort_names((forest_feature *)(uintptr_t)f->features, f->n_features, sorted) : NULL;
+	sl_free(allocator, sorted, bytes, 64);
 	f->has_underscored_names = has_underscored_names(f);
-	return true;
+	return done;
 }
 
 /* As strcmp(), of a text that is not terminated and has `space` for spaces. */
@@ -56,9 +69,9 @@ static bool find(const forest *f, const char *text, size_t length, unsigned char
 	uint32_t low = 0, high = f->n_features;
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
-		int c = compare_text(text, length, space, f->names[middle].name);
+		int c = compare_text(text, length, space, f->features[f->features[middle].by_name].name);
 		if (c == 0) {
-			*feature = f->names[middle].feature;
+			*feature = f->features[middle].by_name;
 			return true;
 		}
 		if (c > 0)

@@ -151,14 +151,9 @@ typedef struct forest_feature {
 	uint32_t type;    /* score_feature_type */
 	uint32_t first_cut; /* into cuts */
 	uint32_t n_cuts;
+	uint32_t by_name; /* the feature that is here when they stand in the order of their names, by strcmp() */
 	const forest_dictionary *dictionary; /* NULL: codes only */
 } forest_feature;
-
-/* Features in the order of their names. */
-typedef struct forest_name {
-	const char *name;
-	uint32_t feature;
-} forest_name;
 
 /* One operation on a value; docs/numerics.md says what each does. */
 typedef struct forest_step {
@@ -246,11 +241,10 @@ typedef struct forest {
 	uint32_t n_golden;
 	int32_t linear_skip_missing;
 	uint32_t linear_first;  /* a linear model sums columns [linear_first, forest_columns()) */
+	bool has_underscored_names; /* the source wrote underscores where names had spaces */
 
 	forest_derived derived;
 	const forest_feature *features; /* [forest_columns()]; derived ones have the name "" */
-	const forest_name *names;      /* [n_features] by strcmp() */
-	bool has_underscored_names;    /* the source wrote underscores where names had spaces */
 	const double *cuts;            /* ascending per feature; a NaN cut (never right) is last. Float values when compare is f32 */
 	forest_tests tests;            /* [n_tests] */
 	const uint32_t *set_first;     /* [n_sets + 1] into set_members */
@@ -415,7 +409,7 @@ extern const char *const forest_link_names[FOREST_N_LINKS];
 
 /* Index the features by name, once there are features and metadata. False: no memory. `twice`: a name that two of them have,
  * which makes the forest invalid, or NULL. */
-bool forest_index_names(forest *f, sl_arena *arena, const char **twice);
+bool forest_index_names(forest *f, const score_allocator *allocator, const char **twice);
 
 /* What score_model_feature_find() says; `name` is not NULL. */
 score_name_match forest_find_feature(const forest *f, const char *name, size_t length, uint32_t *feature);

@@ -168,8 +168,8 @@ static score_status read_metadata(reader *r, const sl_value *root, forest *f)
 static score_status index_names(const reader *r, forest *f)
 {
 	const char *twice;
-	if (!forest_index_names(f, r->arena, &twice))
-		return sl_fail_memory(r->error, f->n_features * sizeof *f->names);
+	if (!forest_index_names(f, &r->arena->allocator, &twice))
+		return sl_fail_memory(r->error, f->n_features * sizeof *f->features);
 	if (twice)
 		return sl_fail_at(r->error, SCORE_ERR_CORRUPT, SLM_PRELUDE_BYTES, -1, "header: two features are named '%s'",
 			sl_quote(twice, strlen(twice)).text);
