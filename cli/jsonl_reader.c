@@ -17,14 +17,13 @@ typedef struct jsonl_reader {
 	cli_rows rows;
 	cli_bytes *bytes;
 	const score_model *model;
-	unsigned char *seen; /* per feature: some line had its key */
+	uint64_t *seen; /* per feature: the last row that had its key, counted from 1; 0: none had */
 	uint32_t n_features;
 	int64_t line;
 	uint64_t n_rows;
 	uint64_t n_held; /* rows before the first line with a known key, all missing: nothing is given out until there is one */
 	bool quiet;
 	bool knows;     /* some line had a known key */
-	bool is_underscored; /* the model has underscores where names had spaces, as LightGBM and skl2onnx write them */
 	bool is_hashed; /* some feature's categories are known by their text: whole numbers keep all digits */
 } jsonl_reader;
 
@@ -96,46 +95,51 @@ static int read_value(const jsonl_reader *r, uint32_t feature, const char *key, 
 	return CLI_OK;
 }
 
-static bool is_spelled_as(const char *name, const char *key)
+static int read_key(jsonl_reader *r, uint32_t feature, const char *key, const json_t *value, double *row)
 {
-	while (*key && (*name == *key || (*name == ' ' && *key == '_'))) {
-		name++;
-		key++;
-	}
-	return *name == *key;
+	r->seen[feature] = r->n_rows + 1;
+	r->knows = true;
+	return read_value(r, feature, key, value, row + feature);
 }
 
-static const json_t *value_of(const jsonl_reader *r, json_t *object, const char *key)
+/* Keys that mean features without being their names, where the object has no key of that name. */
+static int read_other_keys(jsonl_reader *r, json_t *object, double *row)
 {
-	const char *name;
-	json_t *value = json_object_get(object, key);
-	if (value != NULL || !r->is_underscored || strchr(key, '_') == NULL)
-		return value;
-	json_object_foreach (object, name, value) {
-		if (is_spelled_as(name, key))
-			return value;
+	const char *key;
+	json_t *value;
+	uint32_t i;
+	json_object_foreach (object, key, value) {
+		if (score_model_feature_find(r->model, key, strlen(key), &i) != SCORE_NAME_SPACED ||
+			json_object_get(object, score_model_feature_name(r->model, i)) != NULL)
+			continue;
+		if (r->seen[i] == r->n_rows + 1) {
+			const char *name = score_model_feature_name(r->model, i);
+			return cli_fail_at(r->bytes->name, r->line, -1, "key \"%s\": another key of this line means the same feature, \"%s\"",
+				cli_quote(key, strlen(key), 60).text, cli_quote(name, strlen(name), 60).text);
+		}
+		if (read_key(r, i, key, value, row) != CLI_OK)
+			return CLI_FAILED;
 	}
-	return NULL;
+	return CLI_OK;
 }
 
 static int read_object(jsonl_reader *r, json_t *object, double *row)
 {
-	uint32_t i;
+	uint32_t i, n_found = 0;
 	if (!json_is_object(object))
 		return cli_fail_at(r->bytes->name, r->line, -1,
 			"expected one JSON object per line, such as {\"age\": 31}; found %s", type_name(object));
 	for (i = 0; i < r->n_features; i++) {
 		const char *key = score_model_feature_name(r->model, i);
-		const json_t *value = value_of(r, object, key);
+		const json_t *value = json_object_get(object, key);
 		row[i] = NAN;
 		if (value == NULL)
 			continue;
-		r->seen[i] = 1;
-		r->knows = true;
-		if (read_value(r, i, key, value, row + i) != CLI_OK)
+		n_found++;
+		if (read_key(r, i, key, value, row) != CLI_OK)
 			return CLI_FAILED;
 	}
-	return CLI_OK;
+	return n_found < r->n_features && n_found < json_object_size(object) ? read_other_keys(r, object, row) : CLI_OK;
 }
 
 static int fail_syntax(const jsonl_reader *r, const char *text, size_t length, const json_error_t *error)
@@ -263,9 +267,7 @@ int cli_jsonl_open(cli_bytes *bytes, const score_model *model, uint32_t n_featur
 	r->n_features = n_features;
 	r->line = 1;
 	r->quiet = options->quiet;
-	const char *library = score_model_metadata_get(model, "source.library");
-	r->is_underscored = library != NULL && (strcmp(library, "lightgbm") == 0 || strcmp(library, "onnx") == 0);
-	r->seen = calloc((size_t)n_features + 1, 1);
+	r->seen = calloc((size_t)n_features + 1, sizeof *r->seen);
 	if (r->seen == NULL) {
 		jsonl_free(&r->rows);
 		return cli_fail_memory(bytes->name);

@@ -180,6 +180,20 @@ SCORE_API SCORE_MUST_CHECK score_status score_model_get_info(const score_model *
 /* Name of feature `i`; NULL if `i` is out of range. Never empty: unnamed features are "f0", "f1", … */
 SCORE_API const char *score_model_feature_name(const score_model *model, uint32_t i);
 
+/* How a column, field or key of a caller's table names a feature. */
+typedef int32_t score_name_match;
+#define SCORE_NAME_NONE 0   /* no feature is called so                                                                */
+#define SCORE_NAME_SPACED 1 /* it has spaces where the feature's name has underscores, and the model is from LightGBM or
+                             * skl2onnx ("source.library" is "lightgbm" or "onnx"), which write the one for the other  */
+#define SCORE_NAME_OWN 2    /* the feature's own name, byte for byte                                                   */
+
+/* Which feature the first `length` bytes of `name` (UTF-8, need not be terminated) mean: its number, or UINT32_MAX, in *i,
+ * which may be NULL. At most one feature is meant: its own name first, else underscores for all spaces. Where several of a
+ * caller's columns mean one feature, a larger match goes before a smaller; two of the same are ambiguous, which
+ * score_bind() refuses, and so should a caller that matches names itself. The time grows with `length` and the logarithm of
+ * the number of features; never allocates. SCORE_NAME_NONE if `model` or `name` is NULL. */
+SCORE_API score_name_match score_model_feature_find(const score_model *model, const char *name, size_t length, uint32_t *i);
+
 typedef int32_t score_feature_type;
 #define SCORE_FEATURE_NUMERIC 0
 #define SCORE_FEATURE_CATEGORY 1
@@ -346,8 +360,8 @@ typedef struct score_plan score_plan;
 
 /* Match the model's features to the caller's columns by name, once per schema. Columns that the model does
  * not use are ignored. Missing, doubled or mistyped ones are an error (SCORE_ERR_SHAPE) that lists them; SCORE_STRING fits
- * features that have a dictionary. LightGBM and skl2onnx write the spaces of names as underscores: a feature "a_b" of their
- * models takes the column "a b" where there is none of its own name.
+ * features that have a dictionary. A column belongs to the feature that score_model_feature_find() says; one with a feature's own
+ * name goes before one that has spaces for its underscores.
  * `types` may be NULL (all numeric). The plan keeps no reference to the arguments but the model's allocator. */
 SCORE_API SCORE_MUST_CHECK score_status score_bind(const score_model *model, const char *const *column_names,
 	const score_dtype *types, size_t n_columns, score_plan **out, score_error *error);

@@ -2,6 +2,7 @@
 
 Comes in: SCORELINE_DUCKDB, the extension. Relies on: the installed duckdb.
 """
+import dataclasses
 import os
 import threading
 import unittest
@@ -64,7 +65,20 @@ class DuckDB(unittest.TestCase):
         fill(self.db, self.fraud, "f")
         golden_set.compare("DuckDB", self.fraud.prediction,
                            self.scores(f"SELECT scoreline('{self.fraud.path}', f) FROM f ORDER BY device_id"))
-        self.refused(f"SELECT scoreline('{self.iot.path}', f) FROM f", 'no field "temperature"')
+        self.refused(f"SELECT scoreline('{self.iot.path}', f) FROM f", "lacks 3 of the model's features: temperature, humidity, pressure")
+
+    def test_names_with_spaces(self):
+        """LightGBM writes spaces as underscores; a field of a feature's own name goes before one that has spaces."""
+        fill(self.db, dataclasses.replace(self.fraud, names=[name.replace("_", " ") for name in self.fraud.names]), "s")
+        fill(self.db, self.fraud, "f")
+        own = "(SELECT f.*, 1e9 AS \"distance from home\", 'x' AS \"merchant category\" FROM f)"
+        for table in ("s", own):
+            golden_set.compare("DuckDB", self.fraud.prediction, self.scores(
+                f"SELECT scoreline('{self.fraud.path}', o) FROM {table} AS o ORDER BY device_id"))
+        self.refused(f"SELECT scoreline('{self.fraud.path}', o) FROM (SELECT s.*, 1.0 AS \"distance_from home\" FROM s) o",
+                     "has twice 1 of the model's features: distance_from_home")
+        fill(self.db, dataclasses.replace(self.wide, names=[name.replace("_", " ") for name in self.wide.names]), "w")
+        self.refused(f"SELECT scoreline('{self.wide.path}', w) FROM w", "lacks 300 of the model's features: sensor_000")
 
     def test_wide_models(self):
         fill(self.db, self.wide, "w")

@@ -59,6 +59,17 @@ def test_a_live_model_and_a_directory_that_is_not_empty(tmp_path):
         scoreline.mlflow.save_model(built, tmp_path / "saved")
 
 
+def test_names_with_spaces(tmp_path):
+    """LightGBM writes spaces as underscores; the signature has the names that an example has."""
+    spaced = frame().rename(columns=lambda name: name.replace("_", " "))
+    scoreline.mlflow.save_model(FRAUD.path, tmp_path / "saved", input_example=spaced.head(2))
+    model = mlflow.pyfunc.load_model(str(tmp_path / "saved"))
+    assert model.metadata.signature.inputs.input_names() == list(spaced.columns)
+    golden_set.compare("spaces", FRAUD.prediction, model.predict(spaced[spaced.columns[::-1]].assign(transaction_id=1)))
+    raw = scoreline.mlflow._load_pyfunc(str(FRAUD.path))
+    golden_set.compare("without a signature", FRAUD.prediction, raw.predict(spaced))
+
+
 def test_a_model_of_another_flavor(tmp_path):
     class Other(mlflow.pyfunc.PythonModel):
         def predict(self, context, model_input, params=None):

@@ -2,6 +2,7 @@
 
 Comes in: PGHOST and the like, a server whose scoreline.model_directory holds the golden models.
 """
+import dataclasses
 import pathlib
 import threading
 import time
@@ -67,7 +68,27 @@ class PostgreSQL(unittest.TestCase):
         for what in (", ".join(self.fraud.names), "f"):
             golden_set.compare("PostgreSQL", self.fraud.prediction,
                                self.scores(f"SELECT scoreline('fraud', {what}) FROM f ORDER BY device_id"))
-        self.refused("SELECT scoreline('iot', f) FROM f", 'no column "temperature"')
+        self.refused("SELECT scoreline('iot', f) FROM f", "lacks 3 of the model's features: temperature, humidity, pressure")
+
+    def test_names_with_spaces(self):
+        """LightGBM writes spaces as underscores; a column of a feature's own name goes before one that has spaces."""
+        spaced = dataclasses.replace(self.fraud, names=[name.replace("_", " ") for name in self.fraud.names])
+        fill(self.db, spaced, "spaced")
+        fill(self.db, self.fraud, "f")
+        own = "(SELECT f.*, 1e9::float8 AS \"distance from home\", 'x'::text AS \"merchant category\" FROM f)"
+        for table in ("spaced", own):
+            golden_set.compare("PostgreSQL", self.fraud.prediction,
+                               self.scores(f"SELECT scoreline('fraud', o) FROM {table} AS o ORDER BY device_id"))
+        self.refused("SELECT scoreline('fraud', o) FROM (SELECT spaced.*, 1::float8 AS \"distance_from home\" FROM spaced) AS o",
+                     "has twice 1 of the model's features: distance_from_home")
+        self.db.execute('ALTER TABLE spaced DROP COLUMN "distance from home"')
+        self.refused("SELECT scoreline('fraud', spaced) FROM spaced", "lacks 1 of the model's features: distance_from_home")
+        self.refused("SELECT scoreline('iot', o) FROM (SELECT 1::float8 AS temperature, 2::float8 AS humidity) AS o", "pressure")
+
+    def test_a_column_twice(self):
+        """Only a subquery's row can have one; the first is taken."""
+        golden_set.compare("PostgreSQL", self.iot.prediction[2:3], self.scores(
+            "SELECT scoreline('iot', o) FROM (SELECT 44 AS temperature, 41.5 AS humidity, 1013.25 AS pressure, 9 AS temperature) AS o"))
 
     def test_wide_models(self):
         fill(self.db, self.wide, "w")

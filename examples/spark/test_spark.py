@@ -2,6 +2,7 @@
 
 Comes in: the golden fraud rows as a Delta table. What must come out: the golden predictions, bit for bit, once each.
 """
+import dataclasses
 import os
 import pathlib
 import subprocess
@@ -91,6 +92,17 @@ def test_by_arrow(spark, fraud):
     compare(fraud, scored)
     margins = with_scores(frame, fraud.path, column="margin", output="margin")
     golden_set.compare("Spark", fraud.margin, [row.margin for row in margins.orderBy("transaction_id").collect()])
+
+
+def test_by_arrow_names_with_spaces(spark, fraud):
+    """LightGBM writes spaces as underscores; a column of a feature's own name goes before one that has spaces."""
+    spaced = frame_of(spark, dataclasses.replace(fraud, names=[name.replace("_", " ") for name in fraud.names]))
+    scored = with_scores(spaced, fraud.path, column="fraud_score")
+    assert scored.columns == [*spaced.columns, "fraud_score"]
+    compare(fraud, scored)
+    compare(fraud, with_scores(frame_of(spark, fraud).withColumn("distance from home", F.lit(1e9)), fraud.path, column="fraud_score"))
+    with pytest.raises(ValueError, match="lacks the features 'distance_from_home'"):
+        with_scores(spaced.drop("distance from home"), fraud.path)
 
 
 def test_by_arrow_no_rows_and_wrong_frames(spark, fraud):

@@ -120,7 +120,8 @@ typedef struct score_route {
 
 /*
  * All that an endpoint serves. At most 255 entities. All models must have the same features (names, types, order) and as many
- * outputs, so that callers need not know who answers, and their golden rows must pass.
+ * outputs, so that callers need not know who answers, and their golden rows must pass. Names are the same too where one model's
+ * means the other's feature (score_model_feature_find()): XGBoost keeps the spaces that LightGBM writes as underscores.
  *
  * Slots are dealt by the smallest change: a version whose percentage shrinks gives up its last slots, those go to the
  * versions that grow, in the order of routes; all other keys stay. That makes the slots depend on the configurations before:

@@ -204,7 +204,9 @@ typedef struct score_feature_plan score_feature_plan;
 
 /* Plan for requests with these columns. Every feature of the model must be a request column or come from a lookup; looked-up
  * names that are no features are left out. If a request has the column of a looked-up feature, its own value wins wherever it is
- * not missing. `types` may be NULL: all numeric. Errors name the feature, column or key (SCORE_ERR_SHAPE). */
+ * not missing. Names of request columns and of looked-up features mean what score_model_feature_find() says; of the columns of all
+ * tables that mean one feature the best match is taken, and two of the same match are refused. `types` may be NULL: all numeric.
+ * Errors name the feature, column or key (SCORE_ERR_SHAPE). */
 SCORE_API SCORE_MUST_CHECK score_status score_feature_plan_new(const score_model *model, const char *const *column_names,
 	const score_dtype *types, size_t n_columns, const score_feature_lookup *lookups, size_t n_lookups,
 	score_feature_plan **out, score_error *error);

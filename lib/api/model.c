@@ -94,6 +94,15 @@ const char *score_model_feature_name(const score_model *model, uint32_t i)
 	return model && i < model->f->n_features ? model->f->features[i].name : NULL;
 }
 
+score_name_match score_model_feature_find(const score_model *model, const char *name, size_t length, uint32_t *i)
+{
+	uint32_t feature = UINT32_MAX;
+	score_name_match match = model && name ? forest_find_feature(model->f, name, length, &feature) : SCORE_NAME_NONE;
+	if (i)
+		*i = feature;
+	return match;
+}
+
 score_feature_type score_model_feature_type(const score_model *model, uint32_t i)
 {
 	return model && i < model->f->n_features ? (score_feature_type)model->f->features[i].type : SCORE_FEATURE_NUMERIC;

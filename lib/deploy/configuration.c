@@ -80,6 +80,15 @@ static score_status take_names(build *b, const score_served_entity *from, size_t
 
 /* ---- models ------------------------------------------------------------------------------------------------------ */
 
+/* Whether a column that feeds feature `f` of one model feeds it in the other. */
+static bool same_name(const score_model *model, const score_model *like, uint32_t f)
+{
+	const char *name = score_model_feature_name(model, f), *other = score_model_feature_name(like, f);
+	uint32_t here, there;
+	return (score_model_feature_find(model, other, strlen(other), &here) != SCORE_NAME_NONE && here == f) ||
+		(score_model_feature_find(like, name, strlen(name), &there) != SCORE_NAME_NONE && there == f);
+}
+
 /* All versions must take the same rows and give as many values. */
 static score_status check_same_shape(build *b, const score_model *model, const score_model *like, uint32_t *n_features,
 	size_t i)
@@ -93,7 +102,7 @@ static score_status check_same_shape(build *b, const score_model *model, const s
 			"other versions", i, info.n_features, wanted.n_features);
 	for (uint32_t f = 0; f < info.n_features; f++) {
 		const char *name = score_model_feature_name(model, f), *other = score_model_feature_name(like, f);
-		if (strcmp(name, other) != 0)
+		if (!same_name(model, like, f))
 			return sl_fail(b->error, SCORE_ERR_SHAPE, "served_entities[%zu].model: feature %u is '%s', expected '%s' as in "
 				"the other versions", i, f, sl_quote(name, strlen(name)).text, sl_quote(other, strlen(other)).text);
 		if (score_model_feature_type(model, f) != score_model_feature_type(like, f) ||

@@ -14,6 +14,9 @@ typedef struct request {
 	const score_dtype *types; /* or NULL */
 	size_t n;
 	score_error *error;
+	/* [n_features] */
+	score_name_match *offered; /* how the lookups name the feature at best   */
+	uint32_t *taken;           /* the lookup that has it, from 1; 0: none has */
 } request;
 
 static sl_quoted quoted(const char *text)
@@ -29,12 +32,23 @@ static int64_t find_name(const request *r, const char *name)
 	return -1;
 }
 
-static int64_t find_feature(const score_feature_plan *plan, const char *name)
+/* Into plan->own. What is ambiguous is score_bind()'s to refuse. */
+static score_status match_request(score_feature_plan *plan, const request *r)
 {
+	score_name_match *matches = sl_arena_alloc(&plan->arena, plan->n_features, sizeof *matches);
+	if (!matches)
+		return sl_fail_memory(r->error, plan->n_features * sizeof *matches);
 	for (uint32_t i = 0; i < plan->n_features; i++)
-		if (strcmp(score_model_feature_name(plan->model, i), name) == 0)
-			return i;
-	return -1;
+		plan->own[i] = -1;
+	for (size_t i = 0; i < r->n; i++) {
+		uint32_t feature;
+		const score_name_match match = score_model_feature_find(plan->model, r->names[i], strlen(r->names[i]), &feature);
+		if (match == SCORE_NAME_NONE || match <= matches[feature])
+			continue;
+		matches[feature] = match;
+		plan->own[feature] = (int64_t)i;
+	}
+	return SCORE_OK;
 }
 
 /* ---- keys -------------------------------------------------------------------------------------------- */
@@ -107,72 +121,100 @@ static score_status take_codes(score_feature_plan *plan, const request *r, plann
 	return SCORE_OK;
 }
 
-/* Table columns that no feature of the model is called after are left out; a callback fills in all of its own. */
-static score_status add_column(score_feature_plan *plan, const request *r, planned_lookup *p, const char *name,
-	const char *output, double fallback, uint32_t position)
+static const char *name_of(const score_feature_lookup *l, const planned_lookup *p, size_t i)
 {
-	const int64_t feature = find_feature(plan, output), at = p->table ? score_table_find_column(p->table, name) : position;
-	if (at < 0)
-		return sl_fail(r->error, SCORE_ERR_SHAPE, "'%s' has no column '%s'", quoted(p->name).text, quoted(name).text);
-	if (feature < 0 && p->table)
-		return SCORE_OK;
-	if (feature < 0)
-		return sl_fail(r->error, SCORE_ERR_SHAPE, "the model has no feature '%s', which '%s' is to look up", quoted(output).text,
-			quoted(p->name).text);
-	for (const planned_lookup *q = plan->lookups; q <= p; q++)
-		for (uint32_t i = 0; i < q->n_columns; i++)
-			if (q->columns[i].feature == (uint32_t)feature)
-				return sl_fail(r->error, SCORE_ERR_SHAPE, "the feature '%s' is looked up twice, in '%s' and in '%s'",
-					quoted(output).text, quoted(q->name).text, quoted(p->name).text);
-	planned_column *c = p->columns + p->n_columns;
-	*c = (planned_column){(uint32_t)feature, (uint32_t)at, find_name(r, output), fallback, NULL, 0};
-	p->n_columns++;
-	return p->table ? take_codes(plan, r, p, c) : SCORE_OK;
+	return l->feature_names ? l->feature_names[i] : p->table->layout.columns[i].name;
 }
 
-static score_status take_columns(score_feature_plan *plan, const request *r, const score_feature_lookup *l, planned_lookup *p)
+static score_name_match find_output(const score_feature_plan *plan, const score_feature_lookup *l, const planned_lookup *p, size_t i,
+	uint32_t *feature)
+{
+	const char *output = l->output_names && l->output_names[i] ? l->output_names[i] : name_of(l, p, i);
+	return score_model_feature_find(plan->model, output, strlen(output), feature);
+}
+
+/* Notes how the lookup names the model's features. */
+static score_status check_names(const score_feature_plan *plan, const request *r, const score_feature_lookup *l, planned_lookup *p)
 {
 	const size_t n = l->feature_names ? l->n_feature_names : p->table ? p->table->layout.n_columns : 0;
+	uint32_t feature;
 	if (n == 0 || n > SFT_MAX_COLUMNS)
 		return sl_fail(r->error, SCORE_ERR_ARGUMENT, "the lookup in '%s' names %zu features; a callback needs feature_names",
 			quoted(p->name).text, n);
 	if (!l->feature_names && (l->output_names || l->default_values))
 		return sl_fail(r->error, SCORE_ERR_ARGUMENT, "output_names and default_values of '%s' need feature_names, in whose order "
 			"they stand", quoted(p->name).text);
+	for (size_t i = 0; i < n; i++) {
+		if (!name_of(l, p, i))
+			return sl_fail(r->error, SCORE_ERR_ARGUMENT, "feature_names of '%s' has no name (NULL) at %u", quoted(p->name).text,
+				(uint32_t)i);
+		const score_name_match match = find_output(plan, l, p, i, &feature);
+		if (match != SCORE_NAME_NONE && match > r->offered[feature])
+			r->offered[feature] = match;
+	}
+	p->n_columns = (uint32_t)n;
+	return SCORE_OK;
+}
+
+/* Table columns that mean no feature of the model, or one that another column names better, are left out; a callback fills in all
+ * of its own. */
+static score_status add_column(score_feature_plan *plan, const request *r, const score_feature_lookup *l, planned_lookup *p, uint32_t i)
+{
+	const char *name = name_of(l, p, i);
+	const int64_t at = p->table ? score_table_find_column(p->table, name) : i;
+	uint32_t feature;
+	const score_name_match match = find_output(plan, l, p, i, &feature);
+	if (at < 0)
+		return sl_fail(r->error, SCORE_ERR_SHAPE, "'%s' has no column '%s'", quoted(p->name).text, quoted(name).text);
+	if (p->table && (match == SCORE_NAME_NONE || match < r->offered[feature]))
+		return SCORE_OK;
+	if (match == SCORE_NAME_NONE)
+		return sl_fail(r->error, SCORE_ERR_SHAPE, "the model has no feature '%s', which '%s' is to look up",
+			quoted(l->output_names && l->output_names[i] ? l->output_names[i] : name).text, quoted(p->name).text);
+	if (r->taken[feature])
+		return sl_fail(r->error, SCORE_ERR_SHAPE, "the feature '%s' is looked up twice, in '%s' and in '%s'",
+			quoted(score_model_feature_name(plan->model, feature)).text, quoted(plan->lookups[r->taken[feature] - 1].name).text,
+			quoted(p->name).text);
+	r->taken[feature] = (uint32_t)(p - plan->lookups) + 1;
+	planned_column *c = p->columns + p->n_columns;
+	*c = (planned_column){feature, (uint32_t)at, plan->own[feature], l->default_values ? l->default_values[i] : (double)NAN, NULL, 0};
+	p->n_columns++;
+	return p->table ? take_codes(plan, r, p, c) : SCORE_OK;
+}
+
+static score_status take_columns(score_feature_plan *plan, const request *r, const score_feature_lookup *l, planned_lookup *p)
+{
+	const uint32_t n = p->n_columns;
 	p->columns = sl_arena_alloc(&plan->arena, n, sizeof *p->columns);
 	if (!p->columns)
 		return sl_fail_memory(r->error, n * sizeof *p->columns);
-	for (uint32_t i = 0; i < n; i++) {
-		const char *name = l->feature_names ? l->feature_names[i] : p->table->layout.columns[i].name;
-		const char *output = l->output_names && l->output_names[i] ? l->output_names[i] : name;
-		if (!name)
-			return sl_fail(r->error, SCORE_ERR_ARGUMENT, "feature_names of '%s' has no name (NULL) at %u", quoted(p->name).text, i);
-		TRY(add_column(plan, r, p, name, output, l->default_values ? l->default_values[i] : (double)NAN, i));
-	}
+	p->n_columns = 0;
+	for (uint32_t i = 0; i < n; i++)
+		TRY(add_column(plan, r, l, p, i));
 	p->first = plan->n_looked_up;
 	plan->n_looked_up += p->n_columns;
 	return SCORE_OK;
 }
 
-static score_status take_lookup(score_feature_plan *plan, const request *r, const score_feature_lookup *given)
+static score_status take_lookup(score_feature_plan *plan, const request *r, const score_feature_lookup *given,
+	score_feature_lookup *l)
 {
-	score_feature_lookup l;
 	planned_lookup *p = plan->lookups + plan->n_lookups;
-	TRY(sl_take_struct(&l, sizeof l, given, "score_feature_lookup", r->error));
-	const char *name = l.table_name ? l.table_name : "a feature table";
-	if (!!l.table + !!l.source + !!l.callback != 1)
+	TRY(sl_take_struct(l, sizeof *l, given, "score_feature_lookup", r->error));
+	const char *name = l->table_name ? l->table_name : "a feature table";
+	if (!!l->table + !!l->source + !!l->callback != 1)
 		return sl_fail(r->error, SCORE_ERR_ARGUMENT, "the lookup in '%s' has %d of table, source and callback: exactly one is set",
-			quoted(name).text, !!l.table + !!l.source + !!l.callback);
+			quoted(name).text, !!l->table + !!l->source + !!l->callback);
 	p->name = sl_arena_string(&plan->arena, name, strlen(name));
 	if (!p->name)
 		return sl_fail_memory(r->error, strlen(name) + 1);
-	p->source = l.source;
-	p->callback = l.callback;
-	p->context = l.context;
-	p->table = l.table ? score_table_retain(l.table) : l.source ? score_table_acquire(l.source) : NULL;
+	p->source = l->source;
+	p->callback = l->callback;
+	p->context = l->context;
+	p->table = l->table ? score_table_retain(l->table) : l->source ? score_table_acquire(l->source) : NULL;
 	plan->n_lookups++;
-	TRY(take_keys(r, &l, p));
-	return take_columns(plan, r, &l, p);
+	TRY(take_keys(r, l, p));
+	return check_names(plan, r, l, p);
 }
 
 /* ---- the whole --------------------------------------------------------------------------------------- */
@@ -207,20 +249,26 @@ static score_status check_features(score_feature_plan *plan, const request *r)
 	return SCORE_OK;
 }
 
-static score_status fill_plan(score_feature_plan *plan, const request *r, const score_feature_lookup *lookups, size_t n)
+static score_status fill_plan(score_feature_plan *plan, request *r, const score_feature_lookup *lookups, size_t n)
 {
+	score_feature_lookup *taken = sl_arena_alloc(&plan->arena, n, sizeof *taken);
 	plan->types = sl_arena_alloc(&plan->arena, r->n, sizeof *plan->types);
 	plan->own = sl_arena_alloc(&plan->arena, plan->n_features, sizeof *plan->own);
 	plan->lookups = sl_arena_alloc(&plan->arena, n, sizeof *plan->lookups);
-	if (!plan->types || !plan->own || !plan->lookups)
+	r->offered = sl_arena_alloc(&plan->arena, plan->n_features, sizeof *r->offered);
+	r->taken = sl_arena_alloc(&plan->arena, plan->n_features, sizeof *r->taken);
+	if (!taken || !plan->types || !plan->own || !plan->lookups || !r->offered || !r->taken)
 		return sl_fail_memory(r->error, plan->n_features * sizeof *plan->own);
 	for (size_t i = 0; i < r->n; i++) {
 		if (!r->names[i])
 			return sl_fail(r->error, SCORE_ERR_ARGUMENT, "column %zu has no name (NULL)", i);
 		plan->types[i] = r->types ? r->types[i] : SCORE_F64;
 	}
+	TRY(match_request(plan, r));
 	for (size_t i = 0; i < n; i++)
-		TRY(take_lookup(plan, r, lookups + i));
+		TRY(take_lookup(plan, r, lookups + i, taken + i));
+	for (size_t i = 0; i < n; i++)
+		TRY(take_columns(plan, r, taken + i, plan->lookups + i));
 	return check_features(plan, r);
 }
 
@@ -247,7 +295,7 @@ score_status score_feature_plan_new(const score_model *model, const char *const 
 	plan->n_request = (uint32_t)n_columns;
 	score_status status = score_model_get_info(model, &info);
 	plan->n_features = info.n_features;
-	const request r = {column_names, types, n_columns, error};
+	request r = {column_names, types, n_columns, error, NULL, NULL};
 	if (status == SCORE_OK)
 		status = fill_plan(plan, &r, lookups, n_lookups);
 	if (status != SCORE_OK)

@@ -24,30 +24,6 @@ static score_status out_of_memory(assembly *a)
 
 /* ---- features and metadata ------------------------------------------------------------------------ */
 
-static int compare_names(const void *x, const void *y)
-{
-	return strcmp(*(const char *const *)x, *(const char *const *)y);
-}
-
-static score_status check_unique(assembly *a, const forest_feature *features)
-{
-	uint32_t n = a->f->n_features;
-	const char **names = sl_alloc(&a->b->allocator, n * sizeof *names, 64);
-	if (!names)
-		return out_of_memory(a);
-	for (uint32_t i = 0; i < n; i++)
-		names[i] = features[i].name;
-	sl_sort(names, n, sizeof *names, compare_names);
-	score_status status = SCORE_OK;
-	for (uint32_t i = 1; i < n && status == SCORE_OK; i++) {
-		if (strcmp(names[i - 1], names[i]) == 0)
-			status = sl_fail(a->error, SCORE_ERR_ARGUMENT, "two features have the name '%s'",
-				sl_quote(names[i], strlen(names[i])).text);
-	}
-	sl_free(&a->b->allocator, names, n * sizeof *names, 64);
-	return status;
-}
-
 static score_status add_features(assembly *a)
 {
 	const score_builder *b = a->b;
@@ -76,7 +52,7 @@ static score_status add_features(assembly *a)
 	}
 	a->f->features = features;
 	a->f->n_features = n;
-	return check_unique(a, features);
+	return SCORE_OK;
 }
 
 static int compare_keys(const void *x, const void *y)
@@ -102,6 +78,15 @@ static score_status add_metadata(assembly *a)
 	a->f->metadata = to;
 	a->f->n_metadata = n;
 	return SCORE_OK;
+}
+
+static score_status index_names(assembly *a)
+{
+	const char *twice;
+	if (!forest_index_names(a->f, &a->b->allocator, &twice))
+		return out_of_memory(a);
+	return twice ? sl_fail(a->error, SCORE_ERR_ARGUMENT, "two features have the name '%s'", sl_quote(twice, strlen(twice)).text) :
+		SCORE_OK;
 }
 
 /* ---- sets ------------------------------------------------------------------------------------------ */
@@ -446,6 +431,7 @@ static score_status assemble(assembly *a)
 	score_status status;
 	describe(a);
 	if ((status = add_features(a)) != SCORE_OK || (status = add_metadata(a)) != SCORE_OK ||
+		(status = index_names(a)) != SCORE_OK ||
 		(status = forest_assemble_derived(a->b, a->arena, a->f, a->error)) != SCORE_OK ||
 		(status = add_numbers(a)) != SCORE_OK || (status = add_parts(a)) != SCORE_OK || (status = list_used_tests(a)) != SCORE_OK ||
 		(status = add_sets(a)) != SCORE_OK || (status = add_cuts_and_tests(a)) != SCORE_OK ||

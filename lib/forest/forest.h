@@ -151,6 +151,7 @@ typedef struct forest_feature {
 	uint32_t type;    /* score_feature_type */
 	uint32_t first_cut; /* into cuts */
 	uint32_t n_cuts;
+	uint32_t by_name; /* the feature that is here when they stand in the order of their names, by strcmp() */
 	const forest_dictionary *dictionary; /* NULL: codes only */
 } forest_feature;
 
@@ -240,6 +241,7 @@ typedef struct forest {
 	uint32_t n_golden;
 	int32_t linear_skip_missing;
 	uint32_t linear_first;  /* a linear model sums columns [linear_first, forest_columns()) */
+	bool has_underscored_names; /* the source wrote underscores where names had spaces */
 
 	forest_derived derived;
 	const forest_feature *features; /* [forest_columns()]; derived ones have the name "" */
@@ -402,6 +404,15 @@ uint32_t forest_link_predictions(score_link link, uint32_t n_outputs);
 /* Words for links, by number; part of the file format: a word never changes its meaning. */
 #define FOREST_N_LINKS 30
 extern const char *const forest_link_names[FOREST_N_LINKS];
+
+/* ---- names of features ---------------------------------------------------------------------------- */
+
+/* Index the features by name, once there are features and metadata. False: no memory. `twice`: a name that two of them have,
+ * which makes the forest invalid, or NULL. */
+bool forest_index_names(forest *f, const score_allocator *allocator, const char **twice);
+
+/* What score_model_feature_find() says; `name` is not NULL. */
+score_name_match forest_find_feature(const forest *f, const char *name, size_t length, uint32_t *feature);
 
 /* ---- hashes of categories ------------------------------------------------------------------------- */
 

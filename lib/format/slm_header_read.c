@@ -11,7 +11,6 @@
 
 typedef struct reader {
 	sl_arena *arena;
-	sl_arena *scratch;
 	score_error *error;
 	const char *where; /* the map that is being read, for messages */
 } reader;
@@ -166,26 +165,14 @@ static score_status read_metadata(reader *r, const sl_value *root, forest *f)
 	return SCORE_OK;
 }
 
-static int compare_names(const void *x, const void *y)
+static score_status index_names(const reader *r, forest *f)
 {
-	const char *const *a = x;
-	const char *const *b = y;
-	return strcmp(*a, *b);
-}
-
-static score_status check_unique(const reader *r, const forest_feature *features, uint32_t n)
-{
-	const char **names = sl_arena_alloc(r->scratch, n, sizeof *names);
-	if (names == NULL)
-		return sl_fail_memory(r->error, n * sizeof *names);
-	for (uint32_t i = 0; i < n; i++)
-		names[i] = features[i].name;
-	sl_sort(names, n, sizeof *names, compare_names);
-	for (uint32_t i = 1; i < n; i++) {
-		if (strcmp(names[i - 1], names[i]) == 0)
-			return sl_fail_at(r->error, SCORE_ERR_CORRUPT, SLM_PRELUDE_BYTES, -1,
-				"header: two features are named '%s'", sl_quote(names[i], strlen(names[i])).text);
-	}
+	const char *twice;
+	if (!forest_index_names(f, &r->arena->allocator, &twice))
+		return sl_fail_memory(r->error, f->n_features * sizeof *f->features);
+	if (twice)
+		return sl_fail_at(r->error, SCORE_ERR_CORRUPT, SLM_PRELUDE_BYTES, -1, "header: two features are named '%s'",
+			sl_quote(twice, strlen(twice)).text);
 	return SCORE_OK;
 }
 
@@ -240,13 +227,12 @@ static score_status read_features(reader *r, const sl_value *root, forest *f, sl
 		if (cuts > INT32_MAX)
 			return corrupt(r, "cuts", "more cuts than a file can hold");
 	}
-	TRY(check_unique(r, features, list->n));
 	for (size_t i = list->n; i < n_columns; i++)
 		features[i].name = "";
 	f->features = features;
 	f->n_features = f->contract.n_features = list->n;
 	f->n_cuts = (uint32_t)cuts;
-	return SCORE_OK;
+	return index_names(r, f);
 }
 
 static score_status read_link(reader *r, const sl_value *root, forest *f)
@@ -502,7 +488,7 @@ score_status slm_header_read(const uint8_t *header, size_t size, uint64_t sectio
 {
 	sl_arena scratch;
 	sl_value root;
-	reader r = { arena, &scratch, error, "" };
+	reader r = { arena, error, "" };
 	sl_arena_init(&scratch, &arena->allocator, arena->limit - arena->used);
 	score_status status = sl_msgpack_parse(header, size, SLM_PRELUDE_BYTES, &scratch, &root, error);
 	if (status == SCORE_OK)

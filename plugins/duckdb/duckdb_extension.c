@@ -33,30 +33,40 @@ static bool take_arguments(call *c, duckdb_data_chunk chunk)
 	return true;
 }
 
-static bool take_struct(call *c, duckdb_vector vector, duckdb_logical_type logical)
+/* Which field feeds each feature; NULL and c->error if the fields do not fit. */
+static score_plan *bind_struct(call *c, duckdb_logical_type logical)
 {
 	idx_t n = duckdb_struct_type_child_count(logical), k;
+	char **names = calloc(n + 1, sizeof *names);
+	score_plan *plan = NULL;
+	for (k = 0; names != NULL && k < n; k++)
+		names[k] = duckdb_struct_type_child_name(logical, k);
+	if (names == NULL)
+		out_of_memory(c);
+	else if (score_bind(c->model->model, (const char *const *)names, NULL, n, &plan, &c->error) != SCORE_OK)
+		plan = NULL;
+	for (k = 0; names != NULL && k < n; k++)
+		duckdb_free(names[k]);
+	free(names);
+	return plan;
+}
+
+static bool take_struct(call *c, duckdb_vector vector, duckdb_logical_type logical)
+{
+	score_plan *plan = bind_struct(c, logical);
 	uint64_t *validity = duckdb_vector_get_validity(vector);
+	bool right = plan != NULL;
+	idx_t k;
 	uint32_t i;
 	for (k = c->begin; k < c->end; k++)
 		c->no_score[k] = !is_valid(validity, k);
-	for (i = 0; i < c->model->n_features; i++) {
-		const char *wanted = score_model_feature_name(c->model->model, i);
-		bool found = false;
-		for (k = 0; k < n && !found; k++) {
-			char *name = duckdb_struct_type_child_name(logical, k);
-			found = name != NULL && strcmp(name, wanted) == 0;
-			duckdb_free(name);
-		}
-		if (!found) {
-			plugin_set_error(&c->error, SCORE_ERR_SHAPE, "the struct has no field \"%.100s\", which the model needs", wanted);
-			return false;
-		}
-		if (!duckdb_take_column(c, i, duckdb_struct_vector_get_child(vector, k - 1), c->begin, c->end, c->columns + i))
-			return false;
+	for (i = 0; right && i < c->model->n_features; i++) {
+		duckdb_vector field = duckdb_struct_vector_get_child(vector, (idx_t)score_plan_column(plan, i));
+		right = duckdb_take_column(c, i, field, c->begin, c->end, c->columns + i);
 		c->columns[i].offset = (int64_t)c->begin;
 	}
-	return true;
+	score_plan_free(plan);
+	return right;
 }
 
 /* The children of a LIST or ARRAY lie behind each other, so a feature is a column with the stride of a row. */

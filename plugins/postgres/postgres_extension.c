@@ -194,21 +194,39 @@ static bool take_array(scorer *s, FunctionCallInfo fcinfo)
 	return true;
 }
 
+/* The names of a row's columns. A dropped one has none; of two columns of one name, which only a subquery's row can have, the
+ * first is meant. */
+static const char **column_names(const scorer *s, TupleDesc row)
+{
+	const char **names = palloc(((Size)row->natts + 1) * sizeof *names);
+	bool *seen = palloc0(s->model->n_features + 1);
+	uint32_t feature;
+	int k;
+	for (k = 0; k < row->natts; k++) {
+		names[k] = TupleDescAttr(row, k)->attisdropped ? "" : NameStr(TupleDescAttr(row, k)->attname);
+		if (score_model_feature_find(s->model->model, names[k], strlen(names[k]), &feature) != SCORE_NAME_OWN)
+			continue;
+		if (seen[feature])
+			names[k] = "";
+		seen[feature] = true;
+	}
+	pfree(seen);
+	return names;
+}
+
 /* Which column of a row type feeds each feature: looked up once per query. */
 static void match_columns(scorer *s, TupleDesc row)
 {
+	const char **names = column_names(s, row);
+	score_plan *plan;
+	score_error error;
 	uint32_t i;
-	int k;
-	for (i = 0; i < s->model->n_features; i++) {
-		const char *wanted = score_model_feature_name(s->model->model, i);
-		for (k = 0; k < row->natts; k++)
-			if (!TupleDescAttr(row, k)->attisdropped && strcmp(NameStr(TupleDescAttr(row, k)->attname), wanted) == 0)
-				break;
-		if (k == row->natts)
-			ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-				errmsg("scoreline: the row has no column \"%s\", which the model needs", wanted)));
-		s->columns[i] = k;
-	}
+	if (score_bind(s->model->model, names, NULL, (size_t)row->natts, &plan, &error) != SCORE_OK)
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN), errmsg("scoreline: %s", error.message)));
+	for (i = 0; i < s->model->n_features; i++)
+		s->columns[i] = (int)score_plan_column(plan, i);
+	score_plan_free(plan);
+	pfree(names);
 }
 
 static void take_record(scorer *s, HeapTupleHeader header)

@@ -18,7 +18,6 @@ from typing import Any, Iterator, List, Tuple
 import numpy as np
 
 from ._errors import ShapeError, UnsupportedError
-from ._labels import as_features
 from ._library import BOOL_BITS, F16, F32, F64, I8, I16, I32, I64, STRING, U8, U16, U32, U64, Column, Error, Strings, check, filled, lib
 
 
@@ -179,7 +178,7 @@ class _Table:
             )
         children = [schema.children[i].contents for i in range(schema.n_children)]
         self.handle = model._handle
-        self.names = as_features([(child.name or b"").decode("utf-8", "replace") for child in children], model)
+        self.names = model._names.as_features([(child.name or b"").decode("utf-8", "replace") for child in children])
         self.formats = [child.format for child in children]
         # Formats of the dictionaries' values; None for columns without a dictionary.
         self.inner = [child.dictionary.contents.format if child.dictionary else None for child in children]

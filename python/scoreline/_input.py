@@ -9,13 +9,13 @@ from __future__ import annotations
 import numbers
 import sys
 from collections.abc import Mapping
-from typing import Any, Generator, List, Optional, Sequence
+from typing import Any, Dict, Generator, Iterable, List, Optional, Sequence
 
 import numpy as np
 
 from . import _arrow, _binned, _pandas
 from ._errors import ShapeError, UnsupportedError
-from ._labels import HASH, as_features
+from ._labels import HASH
 from ._rows import Rows, from_array, from_columns, from_sparse, is_missing
 
 
@@ -88,11 +88,15 @@ def _from_series(series: Any, model: Any) -> Rows:
     names = _pandas.names_to_bind(series.index.tolist(), model)
     if names is None:
         return from_array(_pandas.column_values(series))
-    row = dict(zip(names, series.to_numpy()))
-    doubled = [name for name in model.features if len(row) < len(names) and names.count(name) > 1]
+    return _from_records([_record(names, series.to_numpy(), model, "the row")], model)
+
+
+def _record(names: List[str], values: Iterable[Any], model: Any, where: str) -> Dict[str, Any]:
+    record = dict(zip(names, values))
+    doubled = [name for name in model.features if len(record) < len(names) and names.count(name) > 1]
     if doubled:
-        raise ShapeError(f"the row has twice {len(doubled)} of the model's features: {_listed(doubled)}")
-    return _from_records([row], model)
+        raise ShapeError(f"{where} has twice {len(doubled)} of the model's features: {_listed(doubled)}")
+    return record
 
 
 def _from_records(records: Sequence[Mapping], model: Any) -> Rows:
@@ -103,7 +107,8 @@ def _from_records(records: Sequence[Mapping], model: Any) -> Rows:
     for r, record in enumerate(records):
         try:
             if not all(name in record for name in features):
-                record = dict(zip(as_features([str(key) for key in record], model), record.values()))
+                names = model._names.as_features([str(key) for key in record])
+                record = _record(names, record.values(), model, f"row {r}")
             row = [record[name] for name in features]
         except KeyError:
             absent = [name for name in features if name not in record]

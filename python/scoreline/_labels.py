@@ -143,12 +143,3 @@ def translated_by_list(labels: Sequence[Any], own: Sequence[Any], places: np.nda
     """Places in `labels` of values that are places in `own`; NaN for what is missing there."""
     known: Dict[Any, float] = {label: float(code) for code, label in enumerate(labels)}
     return np.array([known.get(label, np.nan) for label in own] + [np.nan])[places]
-
-
-def as_features(names: List[str], model: Any) -> List[str]:
-    """Names of columns as the model's features spell them: LightGBM and skl2onnx write spaces as underscores."""
-    if model._metadata.get("source.library") not in ("lightgbm", "onnx") or not any(" " in name for name in names):
-        return names
-    wanted = set(model.features) - set(names)
-    spelled = [name.replace(" ", "_") for name in names]
-    return [new if new in wanted else name for name, new in zip(names, spelled)]

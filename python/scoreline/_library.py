@@ -346,6 +346,7 @@ _FUNCTIONS = {
     "score_model_free": (None, [_H]),
     "score_model_get_info": (c_int32, [_H, POINTER(Info)]),
     "score_model_feature_name": (c_char_p, [_H, c_uint32]),
+    "score_model_feature_find": (c_int32, [_H, c_char_p, c_size_t, POINTER(c_uint32)]),
     "score_model_feature_type": (c_int32, [_H, c_uint32]),
     "score_model_dictionary": (c_uint32, [_H, c_uint32]),
     "score_model_category_unknown": (c_double, [_H, c_uint32]),

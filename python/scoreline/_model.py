@@ -26,6 +26,7 @@ from ._errors import ShapeError
 from ._library import ABSENT, Error, F64, ISAS, Info, Input, LAYOUT_ROWS, OPEN_MMAP, OPEN_SMALL, OPEN_VERIFY, OUTPUTS, OpenOptions, Options
 from ._library import SaveOptions, c_path, c_text, check, filled, lib, new_handle, score_batch_prepared, text
 from ._labels import Labels
+from ._names import Names
 
 _ndarray = np.ndarray
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -151,6 +152,7 @@ class Model:
         "_info",
         "_metadata",
         "_labels",
+        "_names",
         "_one_row",
         "_workers",
         "_plans",
@@ -162,6 +164,7 @@ class Model:
     _info: ModelInfo
     _metadata: Dict[str, str]
     _labels: Labels
+    _names: Names
     _one_row: Tuple[tuple, tuple]
     _workers: List["_Worker"]
     _plans: "OrderedDict[tuple, _Plan]"
@@ -184,6 +187,7 @@ class Model:
             for i in range(lib.score_model_metadata_count(handle))
         }
         self._labels = Labels(handle, self._features, self._metadata)
+        self._names = Names(handle, self._features)
         self._one_row = ((1, info.n_features), (info.n_features,))
         self._workers = []
         self._plans = OrderedDict()

@@ -14,7 +14,7 @@ from typing import Any, List, Optional, Sequence
 import numpy as np
 
 from ._errors import ShapeError
-from ._labels import EXACT, HASH, Labels, as_features, translated_by_list
+from ._labels import EXACT, HASH, Labels, translated_by_list
 from ._library import F64, STRING
 from ._rows import CODES, Rows, floats_of_objects, from_array, from_arrays
 
@@ -110,7 +110,7 @@ def _bound(model: Any, names: List[str], types: Optional[List[int]]) -> Any:
 
 def names_to_bind(labels: List[Any], model: Any) -> Optional[List[str]]:
     """Names to bind by, or None if a frame's columns or a row's index are only numbered and the features have other names."""
-    names = as_features([str(label) for label in labels], model)
+    names = model._names.as_features([str(label) for label in labels])
     if any(isinstance(label, str) for label in labels) or set(model.features) <= set(names):
         return names
     joined = [" ".join(map(str, label)) if isinstance(label, tuple) else str(label) for label in labels]

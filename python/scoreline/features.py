@@ -218,10 +218,14 @@ class _ArrowFrame(_Frame):
 def _as_categories(frame: Any, model: Model) -> Any:
     import pandas.api.types as types
 
+    fed = model._names.columns(frame.columns)
     kinds = zip(model.features, model.feature_types)
-    names = [name for name, kind in kinds if kind == "category" and name in frame.columns]
-    texts = [name for name in names if types.is_string_dtype(frame[name].dtype) or frame[name].dtype == object]
-    return frame.assign(**{name: frame[name].astype("category") for name in texts})
+    names = [fed[feature] for feature, kind in kinds if kind == "category" and feature in fed]
+    with_categories = frame.copy(deep=False)
+    for name in names:
+        if types.is_string_dtype(frame[name].dtype) or frame[name].dtype == object:
+            with_categories[name] = frame[name].astype("category")
+    return with_categories
 
 
 def _frame_of(df: Any) -> _Frame:
@@ -392,8 +396,10 @@ class FeatureEngineeringClient:
             if twice:
                 raise ValueError(f"the feature {twice[0]!r} is looked up twice; rename_outputs gives one another name")
             fetched.update(columns)
+        own = model._names.columns(frame.names())
         for name, values in fetched.items():
-            frame.put(name, values)
+            feature = model._names.as_features([name])[0]
+            frame.put(name if name in frame.names() else own.get(feature, name), values)
         predictions = model.predict(frame.rows(model)) if len(frame.df) else np.empty(0)
         return frame.add("prediction", _result(predictions, result_type))
 

@@ -18,7 +18,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, Iterable, List, Optional, Union
 
 import mlflow
 import numpy as np
@@ -54,12 +54,20 @@ def get_default_conda_env() -> Dict[str, Any]:
     return _mlflow_conda_env(additional_pip_deps=get_default_pip_requirements())
 
 
-def signature_of(model: Model) -> ModelSignature:
-    """Inputs, outputs and parameters of a model, as MLflow describes them."""
-    known = model.categories
+def signature_of(model: Model, columns: Iterable[str] = ()) -> ModelSignature:
+    """Inputs, outputs and parameters of a model, as MLflow describes them.
+
+    Args:
+        columns: of the tables to come. MLflow hands over the columns that a signature names and no others, so a feature has
+            here the name of the one that feeds it, which may be another than its own: see :meth:`scoreline.Model.predict`.
+    """
+    known, fed = model.categories, model._names.columns(columns)
     text = [kind == "category" and bool(known.get(name)) for name, kind in zip(model.features, model.feature_types)]
     inputs = Schema(
-        [ColSpec(DataType.string if is_text else DataType.double, name) for name, is_text in zip(model.features, text)]
+        [
+            ColSpec(DataType.string if is_text else DataType.double, str(fed.get(name, name)))
+            for name, is_text in zip(model.features, text)
+        ]
     )
     outputs = Schema([ColSpec(DataType.double)])
     params = ParamSchema([ParamSpec("output", DataType.string, "prediction")])
@@ -81,7 +89,7 @@ def save_model(
     Args:
         model: a :class:`scoreline.Model`, the path of a ``.slm`` file, or anything that :func:`scoreline.convert` takes.
         path: of the directory, which must not exist or must be empty.
-        signature: instead of the one that :func:`signature_of` makes.
+        signature: instead of the one that :func:`signature_of` makes of the model and the columns of `input_example`.
         input_example: rows that are stored beside the model.
         pip_requirements: instead of :func:`get_default_pip_requirements`.
         conda_env: instead of :func:`get_default_conda_env`.
@@ -94,7 +102,7 @@ def save_model(
     scored = _write_data(model, directory / _DATA)
 
     described = mlflow_model if mlflow_model is not None else MLModel()
-    described.signature = signature or signature_of(scored)
+    described.signature = signature or signature_of(scored, getattr(input_example, "columns", ()))
     if metadata is not None:
         described.metadata = metadata
     if input_example is not None:

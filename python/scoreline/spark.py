@@ -33,7 +33,8 @@ def with_scores(
     """The frame with one more column.
 
     Args:
-        frame: with a column for every feature of the model, by name; further columns are kept and not read.
+        frame: with a column for every feature of the model, by name as in :meth:`scoreline.Model.predict`; further columns
+            are kept and not read.
         model: a model, or the path of a ``.slm`` file that the driver can read; the workers get its bytes.
         column: name of the new column: ``double``, or ``array<double>`` for a model of several values per row.
         output: as in :meth:`scoreline.Model.predict`: "prediction", "margin" or "class".
@@ -46,7 +47,8 @@ def with_scores(
     scorer = model if isinstance(model, Model) else load(model, verify=True)
     if column in frame.columns:
         raise ValueError(f"the frame has a column {column!r} already: name the scores otherwise")
-    absent = [name for name in scorer.features if name not in frame.columns]
+    fed = scorer._names.columns(frame.columns)
+    absent = [name for name in scorer.features if name not in fed]
     if absent:
         raise ValueError(f"the frame lacks the features {', '.join(map(repr, absent))}")
     values = scorer.info.n_predictions if output == "prediction" else scorer.info.n_outputs
@@ -86,5 +88,6 @@ class _Task:
 
 
 def _scores(model: Model, batch: "pyarrow.RecordBatch", output: str) -> np.ndarray:
-    scores = model.predict(batch.select(model.features), output)
+    known, names = set(model.features), model._names.as_features(batch.schema.names)
+    scores = model.predict(batch.select([i for i, name in enumerate(names) if name in known]), output)
     return scores.astype(np.float64) if output == "class" else scores

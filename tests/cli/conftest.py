@@ -5,6 +5,7 @@ Relies on: SCORELINE_BUILD, the build folder with cli/scoreline; default: build/
 import os
 import pathlib
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data" / "cli"
 BUILD = pathlib.Path(os.environ.get("SCORELINE_BUILD", ROOT / "build"))
 COMMAND = str((BUILD / "cli" / "scoreline").resolve())
+# Tests that build models with the Python package take the library of the same build.
+os.environ.setdefault("SCORELINE_LIBRARY", str((BUILD / "lib" / "libscoreline.so").resolve()))
+sys.path.insert(0, str(ROOT / "python"))
 SANITIZED = b"__asan_init" in pathlib.Path(COMMAND).read_bytes()
 STUMPS = DATA / "stumps.json"   # XGBoost, three numeric features
 BINARY = DATA / "binary.txt"    # LightGBM, one numeric and one category feature

@@ -11,6 +11,8 @@ import xgboost
 
 from conftest import fail, succeed
 
+import scoreline
+
 
 def shop(seed):
     rng = np.random.default_rng(seed)
@@ -120,3 +122,38 @@ def test_names_with_spaces(tmp_path):
                  "\n".join(map(json.dumps, lines)), "\n".join(map(json.dumps, lines)).replace("the amount", "the_amount")):
         assert np.array_equal(scores(tmp_path / "spaces.txt", rows), own)
     assert "lacks 1 of the model's features: the_amount" in fail(1, "score", tmp_path / "spaces.txt", "-", stdin="was_it kept\nTrue\n").err
+
+
+@pytest.fixture
+def spaced(tmp_path):
+    """A model of LightGBM's spelling: whether a_b_c is above 1, and x above 0."""
+    builder = scoreline.Builder(2, feature_names=["a_b_c", "x"], metadata={"source.library": "lightgbm"})
+    for i, cut in enumerate((1.0, 0.0)):
+        builder.add_tree([1, -1, -1], [2, -1, -1], [i, 0, 0], [cut, 0.0, i + 1.0])
+    builder.finish().save(tmp_path / "spaced.slm")
+    return tmp_path / "spaced.slm"
+
+
+def test_own_names_go_before_names_with_spaces(spaced):
+    lines = ['{"a b c": 2, "x": 0}', '{"x": 1, "y z": 3, "a_b c": 2}', '{"a b c": 0, "a_b_c": 2, "x": 0, "a_b c": 0}', '{"a b c": null, "x": 1}',
+             '{"x": 1}']
+    assert list(scores(spaced, "\n".join(lines))) == [1, 3, 1, 3, 3]
+    assert list(scores(spaced, "\n".join(['{"y": 1}', '{"z z": 1}', lines[0], lines[1]]))) == [3, 3, 1, 3]  # no key yet: missing
+    for header in ("a b c,x", "a_b c,x", "a_b_c,x"):
+        assert list(scores(spaced, header + "\n2,0\n2,1\n")) == [1, 3]
+    assert list(scores(spaced, "a b c,x,a_b_c,a_b c\n0,0,2,0\n")) == [1]
+
+
+def test_two_names_of_one_feature_are_refused(spaced):
+    bad = fail(1, "score", spaced, "-", stdin='{"a b c": 1, "x": 0}\n{"a b_c": 1, "x": 0, "a_b c": 2}\n')
+    assert 'key "a_b c": another key of this line means the same feature, "a_b_c" (line 2)' in bad.err
+    assert "has twice 1 of the model's features: a_b_c" in fail(1, "score", spaced, "-", stdin="a b_c,a_b c,x\n1,1,0\n").err
+
+
+def test_names_of_other_libraries_are_whole(tmp_path):
+    builder = scoreline.Builder(1, feature_names=["a_b"], metadata={"source.library": "xgboost"})
+    builder.add_tree([1, -1, -1], [2, -1, -1], [0, 0, 0], [1.0, 0.0, 1.0])
+    builder.finish().save(tmp_path / "own.slm")
+    assert 'no line has a key that the model knows; its first feature is "a_b"' in fail(
+        1, "score", tmp_path / "own.slm", "-", stdin='{"a b": 2}\n').err
+    assert "lacks 1 of the model's features: a_b" in fail(1, "score", tmp_path / "own.slm", "-", stdin="a b\n2\n").err

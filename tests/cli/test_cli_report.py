@@ -9,17 +9,14 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 
 import numpy as np
 import pytest
 
-from conftest import BUILD, ROOT, fail, succeed
+from conftest import fail, succeed
 
-os.environ.setdefault("SCORELINE_LIBRARY", str((BUILD / "lib" / "libscoreline.so").resolve()))
-sys.path.insert(0, str(ROOT / "python"))
-import scoreline  # noqa: E402
-from scoreline import _library, _statistics  # noqa: E402
+import scoreline
+from scoreline import _library, _statistics
 
 NAMES = ["amount", "<b>bold</b> & \"quoted\"", "hour"]
 TRICKY = "<script>alert(1)</script>"

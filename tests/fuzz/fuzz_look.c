@@ -15,8 +15,12 @@ static void look_at_texts(const score_model *model, const score_model_info *info
 {
 	size_t bytes = strlen(score_model_link_name(model));
 	for (uint32_t i = 0; i < info->n_features && i < 500; i++) {
-		if (score_model_feature_name(model, i)[0] == '\0')
+		const char *name = score_model_feature_name(model, i);
+		uint32_t found = 0;
+		if (name[0] == '\0')
 			fuzz_fail("feature %u has no name", i);
+		if (score_model_feature_find(model, name, strlen(name), &found) != SCORE_NAME_OWN || found != i)
+			fuzz_fail("feature %u is feature %u by its name", i, found);
 		for (uint32_t k = 0; k < score_model_category_count(model, i) && k < 50; k++) {
 			const char *label = score_model_category_name(model, i, k);
 			const double expected = score_model_category_code(model, i, k);
