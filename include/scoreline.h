@@ -490,7 +490,9 @@ typedef struct score_save_options {
 #define SCORE_SAVE_OPTIONS_INIT { sizeof(score_save_options), NULL, NULL, 0, 0, NULL, NULL, 0, 0 }
 
 /* Write the model as `.slm`. The same model gives the same bytes. The file appears under its name only when
- * complete (written beside it, synced, renamed); only files are replaced, no devices or pipes. `options` may be NULL. */
+ * complete: it is written beside it, synced and renamed, and the folder is synced too, so that it survives a loss of power. Symbolic
+ * links are followed, a file that is replaced passes its permissions on, and only files are replaced, no devices or pipes. If only
+ * syncing the folder fails (SCORE_ERR_IO), the new file stands there already. `options` may be NULL. */
 SCORE_API SCORE_MUST_CHECK score_status score_model_save_file(const score_model *model, const char *path,
 	const score_save_options *options, score_error *error);
 

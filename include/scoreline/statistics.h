@@ -145,7 +145,7 @@ SCORE_API void score_snapshot_free_bytes(const score_snapshot *snapshot, void *b
 /* The bytes are untrusted. `allocator` may be NULL and must outlive the snapshot. */
 SCORE_API SCORE_MUST_CHECK score_status score_snapshot_read(const void *bytes, size_t size,
 	const score_allocator *allocator, score_snapshot **out, score_error *error);
-/* The same in a file, by convention ".sls"; it appears only when complete. */
+/* The same in a file, by convention ".sls"; it is replaced as score_model_save_file() does it. */
 SCORE_API SCORE_MUST_CHECK score_status score_snapshot_save_file(const score_snapshot *snapshot, const char *path,
 	score_error *error);
 SCORE_API SCORE_MUST_CHECK score_status score_snapshot_open_file(const char *path, const score_allocator *allocator,

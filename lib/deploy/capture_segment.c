@@ -34,14 +34,7 @@ static int64_t now_ns(clockid_t clock)
 
 static score_status sync_directory(const score_capture *capture, score_error *error)
 {
-	if (capture->sync == SCORE_CAPTURE_SYNC_NEVER)
-		return SCORE_OK;
-	const int fd = open(capture->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const bool ok = fd >= 0 && fsync(fd) == 0;
-	const score_status status = ok ? SCORE_OK : sl_fail_io(error, "sync the directory", capture->directory);
-	if (fd >= 0)
-		close(fd);
-	return status;
+	return capture->sync == SCORE_CAPTURE_SYNC_NEVER ? SCORE_OK : sl_sync_folder(capture->directory, error);
 }
 
 /* Names sort by time; process and number make them unique. */
