@@ -68,7 +68,7 @@ SCORE_API void score_capture_remove_model(score_capture *capture, const score_mo
 /* Keep a call: 1 if it was kept, 0 if the sampling left it out, -1 if it was lost, which is counted. Which
  * calls a fraction keeps depends on the request id alone (a hash other than the one that routes keys to
  * versions), without one on a count. Of a failed call (`status` not SCORE_OK) neither inputs nor outputs are
- * read. Lock-free; allocates nothing; no system calls. */
+ * read. Calls with codes for rows (SCORE_BINNED) have no values to log and are lost. Lock-free; allocates nothing; no system calls. */
 SCORE_API int score_capture_record(score_capture *capture, const score_call *call);
 
 /* Write what is in the ring to the segment file. `n_records`, if not NULL, receives how many records were

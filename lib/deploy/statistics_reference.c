@@ -253,6 +253,9 @@ static score_status make_reference(const score_model *model, const score_input *
 	score_status status = take_options(&b, options);
 	if (status != SCORE_OK)
 		return status;
+	if (input->layout == SCORE_BINNED)
+		return sl_fail(error, SCORE_ERR_UNSUPPORTED, "a reference counts the values of features, and codes (SCORE_BINNED) hold none: give "
+			"the rows");
 	if (input->n_rows <= 0)
 		return sl_fail(error, SCORE_ERR_SHAPE, "a reference needs rows, found %lld", (long long)input->n_rows);
 	scoring.output = b.options.output;
