@@ -89,6 +89,10 @@ static inline size_t sl_round_up(size_t n, size_t align)
  * the rest of `to` zero; a longer one (a newer caller) is accepted only if all it knows beyond us is zero. NULL `from`
  * gives all zero. */
 score_status sl_take_struct(void *to, size_t size, const void *from, const char *name, score_error *error);
+/* Whether a caller's struct for answers says how large it is. */
+bool sl_has_size(const void *out);
+/* Fill it: an older caller gets the members that it knows, a newer one zeros behind those that we know. Its struct_size stays. */
+void sl_give_struct(void *out, const void *from, size_t size);
 
 /* ---- memory ------------------------------------------------------------------------------------- */
 

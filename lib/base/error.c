@@ -80,6 +80,8 @@ sl_quoted sl_quote(const char *text, size_t length)
 	return q;
 }
 
+#define MAX_STRUCT 4096 /* bytes: what says more is not initialised */
+
 score_status sl_take_struct(void *to, size_t size, const void *from, const char *name, score_error *error)
 {
 	memset(to, 0, size);
@@ -87,7 +89,7 @@ score_status sl_take_struct(void *to, size_t size, const void *from, const char 
 		return SCORE_OK;
 	size_t given;
 	memcpy(&given, from, sizeof given);
-	if (given < sizeof given || given > 4096)
+	if (given < sizeof given || given > MAX_STRUCT)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s.struct_size is %zu: set it to sizeof(%s)", name, given, name);
 	memcpy(to, from, given < size ? given : size);
 	for (size_t i = size; i < given; i++) {
@@ -96,6 +98,23 @@ score_status sl_take_struct(void *to, size_t size, const void *from, const char 
 				name, SCORE_VERSION_STRING);
 	}
 	return SCORE_OK;
+}
+
+bool sl_has_size(const void *out)
+{
+	size_t given = 0;
+	if (out)
+		memcpy(&given, out, sizeof given);
+	return given >= sizeof given && given <= MAX_STRUCT;
+}
+
+void sl_give_struct(void *out, const void *from, size_t size)
+{
+	size_t given;
+	memcpy(&given, out, sizeof given);
+	memset(out, 0, given);
+	memcpy(out, from, given < size ? given : size);
+	memcpy(out, &given, sizeof given);
 }
 
 const char *score_status_name(score_status status)

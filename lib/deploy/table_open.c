@@ -123,12 +123,10 @@ void score_table_close(score_table *table)
 score_status score_table_get_info(const score_table *t, score_table_info *info)
 {
 	score_table_info full;
-	if (!t || !info || info->struct_size < sizeof info->struct_size)
+	if (!t || !sl_has_size(info))
 		return SCORE_ERR_ARGUMENT;
-	const size_t size = info->struct_size < sizeof full ? info->struct_size : sizeof full;
 	const sft_layout *l = &t->layout;
 	memset(&full, 0, sizeof full);
-	full.struct_size = info->struct_size;
 	full.n_rows = l->n_rows;
 	full.n_keys = l->n_entries;
 	full.n_key_columns = l->n_keys;
@@ -140,7 +138,7 @@ score_status score_table_get_info(const score_table *t, score_table_info *info)
 	full.timestamp_name = l->timestamp;
 	full.timestamp_unit = l->unit;
 	memcpy(full.hash, t->data + t->size - SFT_HASH_BYTES, SFT_HASH_BYTES);
-	memcpy(info, &full, size);
+	sl_give_struct(info, &full, sizeof full);
 	return SCORE_OK;
 }
 
