@@ -274,6 +274,8 @@ static inline int64_t sl_integer_at(const void *values, score_dtype type, int64_
 }
 #undef SL_INTEGER_CASE
 
+/* Check what stands behind `values` of a SCORE_STRING column, or, without rows, the strings alone; `what` is for messages. */
+score_status sl_check_strings(const score_strings *given, bool has_no_rows, const char *what, score_error *error);
 /* String `i` of a column: empty if its offsets descend or are negative. Offsets may stand anywhere, and some producers leave `data`
  * NULL when all strings are empty. */
 static inline const char *sl_string_at(const score_strings *s, int64_t i, size_t *length)

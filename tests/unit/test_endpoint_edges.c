@@ -628,15 +628,35 @@ static score_status ask_keyed(const keyed_setting *s, const score_input *in, con
 	return score_endpoint_batch(s->reader, in, out_len ? out : NULL, out_len, &request, NULL, &error);
 }
 
+/* A key's value decides, not the type that holds it. */
 static void keys_of_every_type(void **state)
 {
 	const keyed_setting *s = *state;
-	static uint32_t numbers[KEYED];
+	static int8_t n8[KEYED];
+	static uint8_t u8[KEYED];
+	static int16_t n16[KEYED];
+	static uint16_t u16[KEYED];
+	static int32_t n32[KEYED];
+	static uint32_t u32[KEYED];
+	static int64_t n64[KEYED];
+	static uint64_t u64[KEYED];
+	static double out[KEYED];
+	static uint32_t served[2][KEYED];
 	const score_input in = keyed_input(0);
-	const score_dtype types[] = {SCORE_I32, SCORE_U32, SCORE_I64, SCORE_U64};
-	for (int i = 0; i < 4; i++) {
-		const score_column keys = {.values = i < 2 ? (const void *)numbers : keyed.keys, .dtype = types[i]};
-		assert_int_equal(ask_keyed(s, &in, &keys, SCORE_OUTPUT_PREDICTION, KEYED), SCORE_OK);
+	const score_column columns[] = {{.values = n64, .dtype = SCORE_I64}, {.values = u64, .dtype = SCORE_U64}, {.values = n32, .dtype = SCORE_I32},
+		{.values = u32, .dtype = SCORE_U32}, {.values = n16, .dtype = SCORE_I16}, {.values = u16, .dtype = SCORE_U16},
+		{.values = n8, .dtype = SCORE_I8}, {.values = u8, .dtype = SCORE_U8}};
+	for (int r = 0; r < KEYED; r++) {
+		u64[r] = u32[r] = u16[r] = u8[r] = (uint8_t)(r % 128);
+		n64[r] = n32[r] = n16[r] = n8[r] = (int8_t)(r % 128);
+	}
+	for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+		score_request request = SCORE_REQUEST_INIT;
+		request.row_keys = columns + i;
+		request.row_served = served[i > 0];
+		if (score_endpoint_batch(s->reader, &in, out, KEYED, &request, NULL, &error) != SCORE_OK)
+			fail_msg("%s", error.message);
+		assert_true(i == 0 || memcmp(served[0], served[1], sizeof served[0]) == 0);
 	}
 }
 
@@ -648,30 +668,36 @@ static void keys_that_are_none(void **state)
 	score_column keys = {.values = NULL, .dtype = SCORE_I64};
 	char message[120];
 	const char *const nothing = "score_request.row_keys: has no values or a negative offset";
-	const char *const offsets = "score_request.row_keys: expected score_strings with offsets of SCORE_I32 or SCORE_I64";
 	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, nothing);
 	keys.values = keyed.keys;
 	keys.offset = -1;
 	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, nothing);
 	keys.offset = 0;
 	keys.dtype = SCORE_F64;
-	snprintf(message, sizeof message, "score_request.row_keys: dtype %d, expected strings or integers of 32 or 64 bits", (int)SCORE_F64);
+	snprintf(message, sizeof message, "score_request.row_keys: dtype %d, expected strings or integers", (int)SCORE_F64);
 	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, message);
 	keys = (score_column){.values = &strings, .dtype = SCORE_STRING};
 	assert_int_equal(ask_keyed(s, &in, &keys, 0, KEYED), SCORE_OK);
 	strings.index_type = SCORE_I32;
 	strings.indices = keyed.plain_offsets; /* most are no number of a string: missing keys */
 	assert_int_equal(ask_keyed(s, &in, &keys, 0, KEYED), SCORE_OK);
-	strings.index_type = SCORE_I8;
-	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, "score_request.row_keys: indices must be SCORE_I32 or SCORE_I64");
+	strings = keyed.coded; /* by numbers of 8 bits */
+	assert_int_equal(ask_keyed(s, &in, &keys, 0, KEYED), SCORE_OK);
+	strings.index_type = SCORE_F32;
+	snprintf(message, sizeof message, "score_request.row_keys: the indices of strings have dtype %d, expected integers", (int)SCORE_F32);
+	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, message);
 	strings = keyed.plain;
-	strings.struct_size = 1;
-	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, offsets);
+	strings.struct_size = 16;
+	snprintf(message, sizeof message, "score_request.row_keys: score_strings.struct_size is 16, expected %zu", sizeof strings);
+	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, message);
 	strings.struct_size = sizeof strings;
 	strings.offset_type = SCORE_I16;
-	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, offsets);
+	snprintf(message, sizeof message, "score_request.row_keys: the offsets of strings have dtype %d, not SCORE_I32 or SCORE_I64", (int)SCORE_I16);
+	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, message);
+	strings.offset_type = SCORE_I32;
 	strings.offsets = NULL;
-	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, offsets);
+	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT,
+		"score_request.row_keys: the strings have no offsets (NULL)");
 }
 
 /* A missing number is an empty key, as a missing text is. */

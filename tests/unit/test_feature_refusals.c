@@ -149,6 +149,11 @@ static void own_texts_win(void **state)
 	assert_int_equal(score_feature_lookup_batch(plan, &in, scratch, sizeof scratch, &out, &error), SCORE_OK);
 	const double *city = out.u.columns.columns[4].values;
 	assert_true(city[0] == 0 && city[1] == -1 && city[2] == -1);
+	const score_strings none = SCORE_STRINGS_INIT;
+	const score_column unreadable[] = {request[0], sample_column(SCORE_STRING, &none, NULL)};
+	const score_input untold = score_input_columns(unreadable, 3, 2);
+	expect_error(score_feature_lookup_batch(plan, &untold, scratch, sizeof scratch, &out, &error), &error, SCORE_ERR_ARGUMENT,
+		"request column 1: the strings have no offsets (NULL)");
 	score_feature_plan_free(plan);
 }
 
@@ -379,6 +384,9 @@ static void requests(void **state)
 	request = sample_column(SCORE_F64, numbers, NULL); /* a number, and no key */
 	expect_error(score_feature_lookup_batch(plan, &good, scratch, sizeof scratch, &out, &error), &error, SCORE_ERR_SHAPE,
 		"key column 'customer' of the table holds integers; found another type in the query");
+	request = sample_column(SCORE_I64, NULL, NULL);
+	expect_error(score_feature_lookup_batch(plan, &good, scratch, sizeof scratch, &out, &error), &error, SCORE_ERR_ARGUMENT,
+		"request column 0: has no values or a negative offset");
 	request = sample_column(SCORE_I64, id, NULL);
 	const size_t wanted = score_feature_scratch_bytes(plan, 1);
 	snprintf(message, sizeof message, "1 rows need %zu bytes of scratch (score_feature_scratch_bytes()), found %zu", wanted, wanted - 1);
