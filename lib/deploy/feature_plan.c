@@ -219,8 +219,11 @@ static score_status fill_plan(score_feature_plan *plan, const request *r, const 
 			return sl_fail(r->error, SCORE_ERR_ARGUMENT, "column %zu has no name (NULL)", i);
 		plan->types[i] = r->types ? r->types[i] : SCORE_F64;
 	}
-	for (size_t i = 0; i < n; i++)
-		TRY(take_lookup(plan, r, lookups + i));
+	for (size_t i = 0; i < n; i++) {
+		TRY(take_lookup(plan, r, lookups));
+		/* The caller's array, whose elements may be shorter or longer than ours. */
+		lookups = (const void *)((const char *)lookups + lookups->struct_size);
+	}
 	return check_features(plan, r);
 }
 

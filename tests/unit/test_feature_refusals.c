@@ -157,6 +157,26 @@ static void own_texts_win(void **state)
 	score_feature_plan_free(plan);
 }
 
+/* An array of structs of a newer caller has its own distance from one to the next. */
+static void lookups_of_another_size(void **state)
+{
+	static const char *const only_a[] = {"a"}, *const others[] = {"b", "c", "d", "city"};
+	struct {
+		score_feature_lookup lookup;
+		uint64_t newer[3];
+	} l[2] = {{.lookup = lookup_in(table)}, {.lookup = lookup_in(table)}};
+	score_feature_plan *plan = NULL;
+	(void)state;
+	l[0].lookup.feature_names = only_a;
+	l[0].lookup.n_feature_names = 1;
+	l[1].lookup.feature_names = others;
+	l[1].lookup.n_feature_names = 4;
+	l[0].lookup.struct_size = l[1].lookup.struct_size = sizeof l[0];
+	if (score_feature_plan_new(model, request_names, request_types, 1, &l[0].lookup, 2, &plan, &error) != SCORE_OK)
+		fail_msg("%s", error.message);
+	score_feature_plan_free(plan);
+}
+
 /* Numbers and offsets of texts that a damaged file has lead nowhere. */
 static void damaged_texts_are_missing(void **state)
 {
@@ -419,6 +439,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_of_every_type),
 		cmocka_unit_test(own_texts_win),
+		cmocka_unit_test(lookups_of_another_size),
 		cmocka_unit_test(damaged_texts_are_missing),
 		cmocka_unit_test(plans),
 		cmocka_unit_test(text_keys_need_text),
