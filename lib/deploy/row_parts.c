@@ -114,6 +114,7 @@ static bool gather_strings(score_column *column, int64_t begin, const uint16_t *
 	} else {
 		to->n_strings = column->offset + begin + DEPLOY_BLOCK_ROWS;
 		to->index_type = SCORE_I64;
+		to->codes = NULL; /* of no use without indices, so nobody has looked at what stands there */
 		for (int64_t i = 0; i < n; i++) {
 			int64_t number = column->offset + begin + rows[i];
 			memcpy(indices + (size_t)i * 8, &number, 8);

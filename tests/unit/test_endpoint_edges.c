@@ -628,6 +628,36 @@ static score_status ask_keyed(const keyed_setting *s, const score_input *in, con
 	return score_endpoint_batch(s->reader, in, out_len ? out : NULL, out_len, &request, NULL, &error);
 }
 
+/* score_strings.codes is of no use without indices, whatever stands there, in rows that are copied together too. */
+static void codes_of_plain_strings_are_ignored(void **state)
+{
+	const keyed_setting *s = *state;
+	score_endpoint *endpoint;
+	score_endpoint_reader *reader;
+	static _Alignas(64) char scratch[1 << 18];
+	static double out[KEYED], wrong[KEYED];
+	static uint32_t served[KEYED];
+	const score_column keys = {.values = keyed.keys, .dtype = SCORE_I64};
+	score_strings strings = keyed.plain;
+	score_request request = SCORE_REQUEST_INIT;
+	score_input in = keyed_input(4);
+	assert_int_equal(serve_two(s->models[0], s->models[1], SCORE_ENDPOINT_SAME_LABELS, &endpoint), SCORE_OK);
+	assert_int_equal(score_endpoint_reader_new(endpoint, &reader, NULL), SCORE_OK);
+	for (int r = 0; r < KEYED; r++)
+		wrong[r] = 7;
+	strings.codes = wrong;
+	keyed.columns[F_CITY].values = &strings;
+	request.row_keys = &keys;
+	request.row_served = served;
+	request.scratch = scratch;
+	request.scratch_bytes = sizeof scratch;
+	assert_int_equal(score_endpoint_batch(reader, &in, out, KEYED, &request, NULL, &error), SCORE_OK);
+	for (int r = 0; r < KEYED; r++)
+		assert_true(out[r] == s->expected[served[r]][r]);
+	score_endpoint_reader_free(reader);
+	score_endpoint_free(endpoint);
+}
+
 /* A key's value decides, not the type that holds it. */
 static void keys_of_every_type(void **state)
 {
@@ -793,6 +823,7 @@ int main(void)
 		cmocka_unit_test(shadows_without_room),
 		cmocka_unit_test(shadows_that_cannot_answer),
 		KEYED_TEST(every_layout_and_scratch_gives_the_same),
+		KEYED_TEST(codes_of_plain_strings_are_ignored),
 		KEYED_TEST(keys_of_every_type),
 		KEYED_TEST(keys_that_are_none),
 		KEYED_TEST(missing_keys_are_empty),
