@@ -40,7 +40,7 @@ score_status sl_fail_io(score_error *error, const char *what, const char *path)
 static sl_file_identity identity_of(const struct stat *st)
 {
 	return (sl_file_identity){(uint64_t)st->st_dev, (uint64_t)st->st_ino, (uint64_t)st->st_size,
-		(int64_t)st->st_mtim.tv_sec, (int64_t)st->st_mtim.tv_nsec};
+		(int64_t)st->st_mtim.tv_sec, (int64_t)st->st_mtim.tv_nsec, (int64_t)st->st_ctim.tv_sec, (int64_t)st->st_ctim.tv_nsec};
 }
 
 score_status sl_identify_file(const char *path, sl_file_identity *out, score_error *error)
@@ -80,6 +80,7 @@ static score_status open_sized(const char *path, uint64_t max_bytes, int *out_fd
 	return SCORE_OK;
 }
 
+/* By the content's time alone: another file may take the name of this one meanwhile, which leaves what is read as it was. */
 static score_status check_unchanged(int fd, const sl_file_identity *before, const char *path, score_error *error)
 {
 	struct stat st;

@@ -12,10 +12,12 @@ score_status sl_fail_io(score_error *error, const char *what, const char *path);
 /* Whole file in memory of `allocator`, at most `max_bytes` (0: 1 GiB). */
 score_status sl_read_file(const char *path, uint64_t max_bytes, const score_allocator *allocator, void **out,
 	size_t *out_size, score_error *error);
-/* Which content of which file: equal ones are the same bytes, unless the clock of the file system was too coarse. */
+/* Which content of which file: equal ones are the same bytes, unless the clock of the file system was too coarse. Programs set the time of
+ * the content back (cp -p, tar, builds that want equal bytes for equal sources), but nobody sets the other one. */
 typedef struct sl_file_identity {
 	uint64_t device, inode, size;
-	int64_t changed_s, changed_ns; /* last change of the content, UTC */
+	int64_t changed_s, changed_ns; /* last change of the content, UTC, or what it was set to         */
+	int64_t touched_s, touched_ns; /* last change of content, owner, permissions, names or that time */
 } sl_file_identity;
 score_status sl_identify_file(const char *path, sl_file_identity *out, score_error *error);
 /* sl_read_file() and sl_map_file() with the identity of what was read: IO if it changed meanwhile. */
