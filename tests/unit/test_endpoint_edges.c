@@ -810,6 +810,38 @@ static void malformed_rows(void **state)
 
 #define KEYED_TEST(TEST) cmocka_unit_test_setup_teardown(TEST, begin_keyed, end_keyed)
 
+/* The log must not know a model that the host may free: another one may come to lie there. */
+static void a_failed_endpoint_leaves_no_models_in_the_log(void **state)
+{
+	score_model *model = answering_model(1);
+	const score_served_entity entity = {.entity_name = "m", .entity_version = "1", .model = model};
+	score_endpoint_config config = SCORE_ENDPOINT_CONFIG_INIT;
+	score_endpoint_options o = SCORE_ENDPOINT_OPTIONS_INIT;
+	score_endpoint *endpoint = NULL;
+	metered_memory memory = {0};
+	const score_allocator a = metered_allocator(&memory);
+	fixture_directory d;
+	size_t n_refused = 0;
+	(void)state;
+	fixture_directory_make(&d);
+	score_capture *capture = fixture_capture(&d);
+	config.served_entities = &entity;
+	config.n_served_entities = 1;
+	o.allocator = &a;
+	o.capture = capture;
+	for (; memory.left = n_refused, score_endpoint_new(&o, &config, &endpoint, &error) != SCORE_OK; n_refused++) {
+		assert_int_equal(error.code, SCORE_ERR_MEMORY);
+		assert_int_equal(capture->n_live_models, 0);
+	}
+	assert_true(n_refused > 2);
+	assert_int_equal(capture->n_live_models, 1);
+	score_endpoint_free(endpoint);
+	assert_int_equal(capture->n_live_models, 0);
+	score_capture_free(capture);
+	fixture_directory_remove(&d);
+	score_model_free(model);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -829,6 +861,7 @@ int main(void)
 		KEYED_TEST(missing_keys_are_empty),
 		KEYED_TEST(outputs_that_cannot_be_mixed),
 		KEYED_TEST(malformed_rows),
+		cmocka_unit_test(a_failed_endpoint_leaves_no_models_in_the_log),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
