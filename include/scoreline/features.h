@@ -146,8 +146,8 @@ SCORE_API SCORE_MUST_CHECK score_status score_table_builder_new(const char *path
  * are counted from 1. After an error the builder can only be freed. */
 SCORE_API SCORE_MUST_CHECK score_status score_table_builder_add(score_table_builder *builder, const score_column *columns,
 	size_t n_columns, size_t n_rows, const uint64_t *lines, score_error *error);
-/* Write the file; it appears at its path only when it is complete, as with score_model_save_file(). Two rows of one key (and time) are an error that
- * names both lines. The same rows give the same bytes. The builder is then still to be freed. */
+/* Write the file; it appears at its path only when it is complete, as with score_model_save_file(). Two rows of one key (and time) are
+ * an error that names both lines. The same rows give the same bytes. The builder is then still to be freed. */
 SCORE_API SCORE_MUST_CHECK score_status score_table_builder_finish(score_table_builder *builder, score_error *error);
 /* NULL is allowed. */
 SCORE_API void score_table_builder_free(score_table_builder *builder);
