@@ -9,6 +9,8 @@
  *
  * Threads.  record, drain, add_model, remove_model, rotate and get_info may run at once in any threads. free
  *           is the last call.
+ * Privacy.  Segments hold rows and predictions. Who may read them follows from the directory and the umask: the files are made with
+ *           mode 0644 less the umask, in a directory that is made by the host.
  * Fork.     A capture belongs to the process that made it. In a child, drain and rotate fail and free writes
  *           nothing: make a new one there.
  */

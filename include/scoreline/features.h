@@ -70,7 +70,7 @@ typedef struct score_table_info {
 SCORE_API SCORE_MUST_CHECK score_status score_table_get_info(const score_table *table, score_table_info *info);
 
 /* Column `i` of n_columns; SCORE_F64, SCORE_F32, SCORE_I64, SCORE_I32, SCORE_BOOL or SCORE_STRING. NULL and 0 out of
- * range. */
+ * range, and, as of all that is asked here, of no table (NULL). */
 SCORE_API const char *score_table_column_name(const score_table *table, uint32_t i);
 SCORE_API score_dtype score_table_column_type(const score_table *table, uint32_t i);
 SCORE_API uint64_t score_table_column_nulls(const score_table *table, uint32_t i);
@@ -204,7 +204,8 @@ typedef struct score_feature_plan score_feature_plan;
 
 /* Plan for requests with these columns. Every feature of the model must be a request column or come from a lookup; looked-up
  * names that are no features are left out. If a request has the column of a looked-up feature, its own value wins wherever it is
- * not missing. `types` may be NULL: all numeric. Errors name the feature, column or key (SCORE_ERR_SHAPE). */
+ * not missing. `types` may be NULL: all numeric. Errors name the feature, column or key (SCORE_ERR_SHAPE). The plan's memory is that of
+ * malloc(). */
 SCORE_API SCORE_MUST_CHECK score_status score_feature_plan_new(const score_model *model, const char *const *column_names,
 	const score_dtype *types, size_t n_columns, const score_feature_lookup *lookups, size_t n_lookups,
 	score_feature_plan **out, score_error *error);
