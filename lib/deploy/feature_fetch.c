@@ -7,6 +7,7 @@
 #include "feature_plan.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* The scratch: what the caller's pointer is cut into. */
 typedef struct workspace {

@@ -6,6 +6,7 @@
 #include "table_builder.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #define DEFAULT_MEMORY ((uint64_t)512 << 20)
 

@@ -7,6 +7,8 @@
  */
 #include "table.h"
 
+#include <stdio.h>
+
 /* Keys are short: what a call costs would be half of their hash. */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
