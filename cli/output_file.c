@@ -89,6 +89,7 @@ char *cli_output_create(const char *name, const char *target, int *fd)
 {
 	size_t kept = kept_of_path(target);
 	char *temporary = malloc(kept + sizeof ENDING);
+	struct stat replaced;
 	mode_t mask;
 	if (temporary == NULL) {
 		cli_fail_memory(name);
@@ -104,10 +105,11 @@ char *cli_output_create(const char *name, const char *target, int *fd)
 		return NULL;
 	}
 	unfinished = temporary;
-	/* mkstemp() makes files that only their owner reads; a result is a file like any other. */
+	/* mkstemp() makes files that only their owner reads; a result is a file like any other, or like the one that it replaces: who has
+	 * made that one private does not want the next for all to read. */
 	mask = umask(0);
 	umask(mask);
-	if (fchmod(*fd, 0666 & ~mask) == 0)
+	if (fchmod(*fd, stat(target, &replaced) == 0 && S_ISREG(replaced.st_mode) ? replaced.st_mode & 0777 : 0666 & ~mask) == 0)
 		return temporary;
 	cli_fail(name, "cannot be created: %s", strerror(errno));
 	close(*fd);

@@ -58,10 +58,25 @@ static score_model *stand_in(const char *path, const score_log_model *from)
 	return model;
 }
 
+static bool has_features_of(const score_model *model, const score_model_info *info, const score_log_model *from)
+{
+	if (info->n_features != from->n_features)
+		return false;
+	for (uint32_t i = 0; i < from->n_features; i++) {
+		if (strcmp(or_empty(score_model_feature_name(model, i)), or_empty(from->features[i])) != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Models that come from no .slm file have a hash of zeros, all of them. */
 static score_model *model_of(const report *r, const score_log_model *from)
 {
+	static const uint8_t none[sizeof from->hash];
+	const bool is_nameless = memcmp(from->hash, none, sizeof none) == 0;
 	for (size_t i = 0; i < r->n_models; i++) {
-		if (memcmp(r->models[i].info.hash, from->hash, sizeof from->hash) == 0)
+		if (memcmp(r->models[i].info.hash, from->hash, sizeof from->hash) == 0 &&
+			(!is_nameless || has_features_of(r->models[i].model, &r->models[i].info, from)))
 			return r->models[i].model;
 	}
 	return NULL;

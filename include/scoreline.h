@@ -63,7 +63,8 @@ typedef int32_t score_status;
 #define SCORE_ERR_LIMIT 8       /* larger than a limit in the options                                    */
 #define SCORE_ERR_VERIFY 9      /* the model's golden rows did not give the stored margins               */
 
-/* Caller-owned, 256 bytes, frozen. Every function accepts NULL instead. */
+/* Caller-owned, 256 bytes, frozen. Every function accepts NULL instead. Read it after a failure only: what it holds after SCORE_OK
+ * is not said, as calls that score leave it alone. */
 typedef struct score_error {
 	score_status code;
 	int32_t reserved;
@@ -84,7 +85,9 @@ SCORE_API const char *score_version_string(void);
 /* A model ready to score. Immutable. */
 typedef struct score_model score_model;
 
-/* `alloc` returns memory aligned to `align` (a power of two) or NULL. `free` gets the same size and align. */
+/* `alloc` returns memory aligned to `align` (a power of two) or NULL. `free` gets the same size and align.
+ * Both are needed: with one of them NULL, as without an allocator, malloc() and free() serve. Called by the thread that calls the
+ * library. */
 typedef struct score_allocator {
 	void *(*alloc)(void *context, size_t size, size_t align);
 	void (*free)(void *context, void *pointer, size_t size, size_t align);
@@ -121,7 +124,7 @@ typedef struct score_open_options {
 /* Map the file while it is decoded instead of reading it into memory. The file must not be truncated meanwhile (the
  * kernel would raise SIGBUS): replace model files by rename. Nothing stays mapped after the call. */
 #define SCORE_OPEN_MMAP 1u
-/* Score the golden rows while opening and fail with SCORE_ERR_VERIFY if a bit differs. */
+/* Score the golden rows while opening and fail with SCORE_ERR_VERIFY if a bit differs or the model has none. */
 #define SCORE_OPEN_VERIFY 2u
 /* Keep a forest of trees of up to 256 leaves in less memory, without the batch regime: a model takes a quarter to a half less, most
  * less than three times its file, and blocks of rows take longer (docs/scale.md). Larger trees and linear models have none. The bits
@@ -251,7 +254,8 @@ SCORE_API const char *score_regime_name(score_regime regime);
 SCORE_API int score_isa_available(score_isa isa);
 
 /* Score the golden rows of the model with every regime on one instruction set (AUTO: the model's own) and
- * compare all bits. `*n_checked`, if not NULL, receives the number of margins compared. */
+ * compare all bits; SCORE_ERR_VERIFY if one differs or the model has none. `*n_checked`, if not NULL, receives the number of
+ * margins compared. Allocates up to 64 MiB, or what the golden rows themselves take, for the time of the call. */
 SCORE_API SCORE_MUST_CHECK score_status score_model_verify(const score_model *model, score_isa isa,
 	uint64_t *n_checked, score_error *error);
 
@@ -508,7 +512,9 @@ typedef struct score_save_options {
 #define SCORE_SAVE_OPTIONS_INIT { sizeof(score_save_options), NULL, NULL, 0, 0, NULL, NULL, 0, 0 }
 
 /* Write the model as `.slm`. The same model gives the same bytes. The file appears under its name only when
- * complete (written beside it, synced, renamed); only files are replaced, no devices or pipes. `options` may be NULL. */
+ * complete: it is written beside it, synced and renamed, and the folder is synced too, so that it survives a loss of power. Symbolic
+ * links are followed, a file that is replaced passes its permissions on, and only files are replaced, no devices or pipes. If only
+ * syncing the folder fails (SCORE_ERR_IO), the new file stands there already. `options` may be NULL. */
 SCORE_API SCORE_MUST_CHECK score_status score_model_save_file(const score_model *model, const char *path,
 	const score_save_options *options, score_error *error);
 

@@ -9,6 +9,8 @@
  *
  * Threads.  record, drain, add_model, remove_model, rotate and get_info may run at once in any threads. free
  *           is the last call.
+ * Privacy.  Segments hold rows and predictions. Who may read them follows from the directory and the umask: the files are made with
+ *           mode 0644 less the umask, in a directory that is made by the host.
  * Fork.     A capture belongs to the process that made it. In a child, drain and rotate fail and free writes
  *           nothing: make a new one there.
  */
@@ -68,7 +70,7 @@ SCORE_API void score_capture_remove_model(score_capture *capture, const score_mo
 /* Keep a call: 1 if it was kept, 0 if the sampling left it out, -1 if it was lost, which is counted. Which
  * calls a fraction keeps depends on the request id alone (a hash other than the one that routes keys to
  * versions), without one on a count. Of a failed call (`status` not SCORE_OK) neither inputs nor outputs are
- * read. Lock-free; allocates nothing; no system calls. */
+ * read. Calls with codes for rows (SCORE_BINNED) have no values to log and are lost. Lock-free; allocates nothing; no system calls. */
 SCORE_API int score_capture_record(score_capture *capture, const score_call *call);
 
 /* Write what is in the ring to the segment file. `n_records`, if not NULL, receives how many records were

@@ -46,11 +46,11 @@ SCORE_API SCORE_MUST_CHECK score_status score_model_cache_new(const score_model_
  * opened any more. NULL is allowed. */
 SCORE_API void score_model_cache_free(score_model_cache *cache);
 
-/* Claim the model of a `.slm` file. The file is opened at most once: it is known by device, inode, size and time of change
- * (nanoseconds), and by the XXH3-128 of its content, so that copies share a model. A file that changed less than two seconds
- * before it was looked at is read again next time, because its time of change may not tell two contents apart. A file that
- * was replaced by rename is a new model; claims on the old one stay good. Costs a stat() and a short lock if the file is known;
- * hosts keep the claim for a query or a connection, not for a row. */
+/* Claim the model of a `.slm` file. The file is opened at most once: it is known by device, inode, size and both times of
+ * change (nanoseconds; st_mtime and st_ctime, which nobody can set back), and by the XXH3-128 of its content, so that copies share
+ * a model. A file whose content changed less than two seconds before it was looked at is read again next time, because such times
+ * may not tell two contents apart. A file that was replaced by rename is a new model; claims on the old one stay good. Costs a
+ * stat() and a short lock if the file is known; hosts keep the claim for a query or a connection, not for a row. */
 SCORE_API SCORE_MUST_CHECK score_status score_model_cache_open(score_model_cache *cache, const char *path,
 	score_model_ref **out, score_error *error);
 

@@ -70,7 +70,7 @@ typedef struct score_table_info {
 SCORE_API SCORE_MUST_CHECK score_status score_table_get_info(const score_table *table, score_table_info *info);
 
 /* Column `i` of n_columns; SCORE_F64, SCORE_F32, SCORE_I64, SCORE_I32, SCORE_BOOL or SCORE_STRING. NULL and 0 out of
- * range. */
+ * range, and, as of all that is asked here, of no table (NULL). */
 SCORE_API const char *score_table_column_name(const score_table *table, uint32_t i);
 SCORE_API score_dtype score_table_column_type(const score_table *table, uint32_t i);
 SCORE_API uint64_t score_table_column_nulls(const score_table *table, uint32_t i);
@@ -146,8 +146,8 @@ SCORE_API SCORE_MUST_CHECK score_status score_table_builder_new(const char *path
  * are counted from 1. After an error the builder can only be freed. */
 SCORE_API SCORE_MUST_CHECK score_status score_table_builder_add(score_table_builder *builder, const score_column *columns,
 	size_t n_columns, size_t n_rows, const uint64_t *lines, score_error *error);
-/* Write the file; it appears at its path only when it is complete and synced. Two rows of one key (and time) are an error that
- * names both lines. The same rows give the same bytes. The builder is then still to be freed. */
+/* Write the file; it appears at its path only when it is complete, as with score_model_save_file(). Two rows of one key (and time) are
+ * an error that names both lines. The same rows give the same bytes. The builder is then still to be freed. */
 SCORE_API SCORE_MUST_CHECK score_status score_table_builder_finish(score_table_builder *builder, score_error *error);
 /* NULL is allowed. */
 SCORE_API void score_table_builder_free(score_table_builder *builder);
@@ -206,7 +206,7 @@ typedef struct score_feature_plan score_feature_plan;
  * names that are no features are left out. If a request has the column of a looked-up feature, its own value wins wherever it is
  * not missing. Names of request columns and of looked-up features mean what score_model_feature_find() says; of the columns of all
  * tables that mean one feature the best match is taken, and two of the same match are refused. `types` may be NULL: all numeric.
- * Errors name the feature, column or key (SCORE_ERR_SHAPE). */
+ * Errors name the feature, column or key (SCORE_ERR_SHAPE). The plan's memory is that of malloc(). */
 SCORE_API SCORE_MUST_CHECK score_status score_feature_plan_new(const score_model *model, const char *const *column_names,
 	const score_dtype *types, size_t n_columns, const score_feature_lookup *lookups, size_t n_lookups,
 	score_feature_plan **out, score_error *error);

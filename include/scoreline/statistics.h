@@ -64,7 +64,7 @@ SCORE_API void score_statistics_free(score_statistics *statistics);
  * Count a finished call. From any number of threads at once: wait-free, allocates nothing, calls nothing of the system. A call
  * whose status is not SCORE_OK counts as an error and its rows are not read; the rows of others have been scored, so they are
  * read as score_batch() read them. A thread that finds all shards taken counts its calls and scores all the same, but
- * samples no rows.
+ * samples no rows; nor are rows sampled of which there are codes only (SCORE_BINNED).
  */
 SCORE_API void score_statistics_record(score_statistics *statistics, const score_call *call);
 
@@ -145,7 +145,7 @@ SCORE_API void score_snapshot_free_bytes(const score_snapshot *snapshot, void *b
 /* The bytes are untrusted. `allocator` may be NULL and must outlive the snapshot. */
 SCORE_API SCORE_MUST_CHECK score_status score_snapshot_read(const void *bytes, size_t size,
 	const score_allocator *allocator, score_snapshot **out, score_error *error);
-/* The same in a file, by convention ".sls"; it appears only when complete. */
+/* The same in a file, by convention ".sls"; it is replaced as score_model_save_file() does it. */
 SCORE_API SCORE_MUST_CHECK score_status score_snapshot_save_file(const score_snapshot *snapshot, const char *path,
 	score_error *error);
 SCORE_API SCORE_MUST_CHECK score_status score_snapshot_open_file(const char *path, const score_allocator *allocator,
@@ -166,7 +166,8 @@ typedef struct score_reference_options {
 
 #define SCORE_REFERENCE_OPTIONS_INIT { sizeof(score_reference_options), NULL, 0, 0, 0, 0 }
 
-/* Score all rows of `input` and count every one. Allocates 8 bytes per row and value of the output besides the snapshot. */
+/* Score all rows of `input` and count every one. Takes every layout but codes (SCORE_BINNED), which hold no values. Allocates 8 bytes per
+ * row and value of the output besides the snapshot. The snapshot's memory is that of malloc(). */
 SCORE_API SCORE_MUST_CHECK score_status score_reference_new(const score_model *model, const score_input *input,
 	const score_reference_options *options, score_snapshot **out, score_error *error);
 /* Text for the model's metadata: base64 of the serialised snapshot, terminated. Give it back with score_snapshot_free_bytes()

@@ -75,10 +75,11 @@ static size_t values_per_row(const stage_call *c)
 	return c->options.output == SCORE_OUTPUT_MARGIN ? c->model->f->contract.n_outputs : c->model->f->n_predictions;
 }
 
-static score_status check_room(const stage_call *c, size_t width, const void *out, size_t out_len, score_error *error)
+static score_status check_room(const stage_call *c, size_t n_stages, size_t n_values, const void *out, size_t out_len,
+	score_error *error)
 {
-	size_t needed = SIZE_MAX;
-	if (!sl_mul((size_t)c->view.n_rows, width, &needed) || (needed && !out) || out_len < needed)
+	size_t needed = SIZE_MAX, width = SIZE_MAX;
+	if (!sl_mul(n_stages, n_values, &width) || !sl_mul((size_t)c->view.n_rows, width, &needed) || (needed && !out) || out_len < needed)
 		return sl_fail(error, SCORE_ERR_SHAPE, "out has room for %zu values, %lld rows of %zu values need %zu",
 			out ? out_len : 0, (long long)c->view.n_rows, width, needed);
 	return SCORE_OK;
@@ -130,7 +131,7 @@ score_status score_staged(const score_model *model, const score_input *input, ui
 	uint64_t step = (uint64_t)every * model->f->contract.trees_per_iteration;
 	s.step = step < model->f->n_trees ? (uint32_t)step : model->f->n_trees;
 	s.n_stages = count_stages(model, &s.call.options, every);
-	status = check_room(&s.call, s.n_stages * values_per_row(&s.call), out, out_len, error);
+	status = check_room(&s.call, s.n_stages, values_per_row(&s.call), out, out_len, error);
 	const engine_stages stages = {s.step, put_stage, &s};
 	return status == SCORE_OK && s.n_stages ? run(&s.call, &stages, error) : status;
 }
@@ -201,7 +202,7 @@ score_status score_early_stop(const score_model *model, const score_input *input
 		status = sl_fail(error, SCORE_ERR_ARGUMENT, "score_early_stop: the model averages, scales or adds a base after its "
 			"trees, so its sums are no margins");
 	if (status == SCORE_OK)
-		status = check_room(&s.call, values_per_row(&s.call), out, out_len, error);
+		status = check_room(&s.call, 1, values_per_row(&s.call), out, out_len, error);
 	if (status != SCORE_OK)
 		return status;
 	if (s.call.options.tree_begin == s.call.options.tree_end) {
@@ -287,7 +288,7 @@ score_status score_decide(const score_model *model, const score_input *input, do
 			model->f->contract.n_outputs);
 	if (d.call.options.tree_begin || d.call.options.tree_end != model->f->n_trees || cutoff != cutoff)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_decide: it takes all trees, and a cut-off that is a number");
-	status = check_room(&d.call, 1, out, out_len, error);
+	status = check_room(&d.call, 1, 1, out, out_len, error);
 	d.bounds = engine_bounds(model->e);
 	const engine_stages stages = {ENGINE_BOUND_TREES, decide_rows, &d};
 	if (status == SCORE_OK)

@@ -5,27 +5,22 @@
 
 score_status score_model_get_bins(const score_model *model, score_bins *out)
 {
-	if (!model || !out)
-		return SCORE_ERR_ARGUMENT;
-	size_t size = out->struct_size;
-	if (size < sizeof size || size > 4096)
-		return SCORE_ERR_ARGUMENT;
 	score_bins bins = SCORE_BINS_INIT;
-	bins.struct_size = size;
+	if (!model || !sl_has_size(out))
+		return SCORE_ERR_ARGUMENT;
 	if (!engine_cannot_bin(model->e)) {
 		memcpy(bins.hash, engine_bins_hash(model->e), sizeof bins.hash);
 		bins.n_columns = engine_n_columns(model->e);
 		bins.code_bytes = engine_code_bytes(model->e);
 	}
-	memset(out, 0, size);
-	memcpy(out, &bins, size < sizeof bins ? size : sizeof bins);
+	sl_give_struct(out, &bins, sizeof bins);
 	return SCORE_OK;
 }
 
 score_status score_model_get_bin_column(const score_model *model, uint32_t i, score_bin_column *out, score_error *error)
 {
 	sl_error_clear(error);
-	if (!model || !out || out->struct_size < sizeof out->struct_size || out->struct_size > 4096)
+	if (!model || !sl_has_size(out))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_model_get_bin_column: model and column must not be NULL, and "
 			"struct_size set");
 	uint32_t n = engine_cannot_bin(model->e) ? 0 : engine_n_columns(model->e);
@@ -36,11 +31,9 @@ score_status score_model_get_bin_column(const score_model *model, uint32_t i, sc
 	const forest_feature *feature = f->features + c.feature;
 	uint32_t flags = (c.is_category ? SCORE_BIN_CATEGORY : 0) | (c.zero_is_missing ? SCORE_BIN_ZERO_IS_MISSING : 0) |
 		(c.feature >= f->n_features ? SCORE_BIN_DERIVED : 0);
-	size_t size = out->struct_size;
-	score_bin_column column = {size, c.feature, flags, c.missing, c.is_category ? 0 : feature->n_cuts, c.n_categories, 0,
+	const score_bin_column column = {sizeof column, c.feature, flags, c.missing, c.is_category ? 0 : feature->n_cuts, c.n_categories, 0,
 		c.is_category ? NULL : f->cuts + feature->first_cut, c.categories};
-	memset(out, 0, size);
-	memcpy(out, &column, size < sizeof column ? size : sizeof column);
+	sl_give_struct(out, &column, sizeof column);
 	return SCORE_OK;
 }
 

@@ -55,11 +55,10 @@ static void find_maxima(const forest *f, score_model_info *info)
 
 score_status score_model_get_info(const score_model *model, score_model_info *out)
 {
-	if (!model || !out || out->struct_size < sizeof(size_t))
+	if (!model || !sl_has_size(out))
 		return SCORE_ERR_ARGUMENT;
 	const forest *f = model->f;
 	score_model_info info = {
-		.struct_size = out->struct_size,
 		.kind = f->kind,
 		.n_features = f->n_features,
 		.n_outputs = f->contract.n_outputs,
@@ -83,9 +82,7 @@ score_status score_model_get_info(const score_model *model, score_model_info *ou
 	};
 	find_maxima(f, &info);
 	memcpy(info.hash, model->hash, sizeof info.hash);
-	/* A caller of an older library gets the members it knows. */
-	size_t known = out->struct_size < sizeof info ? out->struct_size : sizeof info;
-	memcpy(out, &info, known);
+	sl_give_struct(out, &info, sizeof info);
 	return SCORE_OK;
 }
 

@@ -153,7 +153,7 @@ score_status score_encode(const score_model *model, uint32_t i, const score_stri
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_encode: model is NULL, or has no feature %u", i);
 	if (!input_takes_strings(model->f, i))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_encode: feature %u has no dictionary", i);
-	score_status status = input_check_strings(strings, true, "score_encode", error);
+	score_status status = sl_check_strings(strings, true, "score_encode", error);
 	if (status != SCORE_OK)
 		return status;
 	if (!codes && strings->n_strings)

@@ -1,16 +1,19 @@
 /*
  * The self-test: golden rows through every regime of one instruction set, compared bit for bit.
  *
- * The rows are repeated up to a full block and a bit more, so that the batch regime runs as it does in production.
+ * The rows are repeated up to a full block and a bit more, so that the batch regime runs as it does in production; fewer times where
+ * rows are so wide that this would take more memory than the model.
  */
 #include "model.h"
 
 #define REPEATED_ROWS 600u
+#define MOST_VALUES ((size_t)8 << 20) /* of all rows together, 64 MiB */
 
 typedef struct verification {
 	const forest *f;
 	const engine *e;
-	double *rows, *out;
+	double *rows, *out; /* [n_rows, n_features] and [n_rows, n_outputs] */
+	uint32_t n_rows;
 	void *scratch;
 	size_t scratch_bytes;
 	uint64_t n_checked;
@@ -50,7 +53,7 @@ static score_status check_all(verification *v, score_error *error)
 {
 	static const score_regime regimes[] = {SCORE_REGIME_WALK, SCORE_REGIME_BATCH, SCORE_REGIME_LINEAR,
 		SCORE_REGIME_ROW};
-	const uint32_t sizes[] = {1, v->f->n_golden, REPEATED_ROWS};
+	const uint32_t sizes[] = {1, v->f->n_golden, v->n_rows};
 	for (size_t i = 0; i < 12; i++) {
 		score_status status = check_regime(v, regimes[i % 4], sizes[i / 4], error);
 		if (status != SCORE_OK)
@@ -59,11 +62,20 @@ static score_status check_all(verification *v, score_error *error)
 	return SCORE_OK;
 }
 
+static uint32_t repeated_rows(const forest *f)
+{
+	const size_t widest = f->n_features > f->contract.n_outputs ? f->n_features : f->contract.n_outputs;
+	const size_t fitting = MOST_VALUES / (widest ? widest : 1);
+	const uint32_t n = fitting < REPEATED_ROWS ? (uint32_t)fitting : REPEATED_ROWS;
+	return n > f->n_golden ? n : f->n_golden;
+}
+
 static score_status run(verification *v, const score_allocator *a, score_error *error)
 {
 	size_t n_features = v->f->n_features, n_outputs = v->f->contract.n_outputs;
-	size_t rows_bytes = REPEATED_ROWS * n_features * sizeof(double);
-	size_t out_bytes = REPEATED_ROWS * n_outputs * sizeof(double);
+	v->n_rows = repeated_rows(v->f);
+	/* Of golden rows the model has as many values itself. */
+	size_t rows_bytes = v->n_rows * n_features * sizeof(double), out_bytes = v->n_rows * n_outputs * sizeof(double);
 	v->scratch_bytes = engine_scratch_bytes(v->e);
 	v->rows = sl_alloc(a, rows_bytes, 64);
 	v->out = sl_alloc(a, out_bytes, 64);
@@ -72,7 +84,7 @@ static score_status run(verification *v, const score_allocator *a, score_error *
 	if (!v->rows || !v->out || (v->scratch_bytes && !v->scratch)) {
 		status = sl_fail_memory(error, rows_bytes + out_bytes + v->scratch_bytes);
 	} else {
-		for (size_t r = 0; r < REPEATED_ROWS; r++)
+		for (size_t r = 0; r < v->n_rows; r++)
 			memcpy(v->rows + r * n_features, v->f->golden_rows + r % v->f->n_golden * n_features,
 				n_features * sizeof(double));
 		status = check_all(v, error);

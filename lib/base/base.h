@@ -89,6 +89,10 @@ static inline size_t sl_round_up(size_t n, size_t align)
  * the rest of `to` zero; a longer one (a newer caller) is accepted only if all it knows beyond us is zero. NULL `from`
  * gives all zero. */
 score_status sl_take_struct(void *to, size_t size, const void *from, const char *name, score_error *error);
+/* Whether a caller's struct for answers says how large it is. */
+bool sl_has_size(const void *out);
+/* Fill it: an older caller gets the members that it knows, a newer one zeros behind those that we know. Its struct_size stays. */
+void sl_give_struct(void *out, const void *from, size_t size);
 
 /* ---- memory ------------------------------------------------------------------------------------- */
 
@@ -270,6 +274,8 @@ static inline int64_t sl_integer_at(const void *values, score_dtype type, int64_
 }
 #undef SL_INTEGER_CASE
 
+/* Check what stands behind `values` of a SCORE_STRING column, or, without rows, the strings alone; `what` is for messages. */
+score_status sl_check_strings(const score_strings *given, bool has_no_rows, const char *what, score_error *error);
 /* String `i` of a column: empty if its offsets descend or are negative. Offsets may stand anywhere, and some producers leave `data`
  * NULL when all strings are empty. */
 static inline const char *sl_string_at(const score_strings *s, int64_t i, size_t *length)

@@ -80,6 +80,8 @@ sl_quoted sl_quote(const char *text, size_t length)
 	return q;
 }
 
+#define MAX_STRUCT 4096 /* bytes: what says more is not initialised */
+
 score_status sl_take_struct(void *to, size_t size, const void *from, const char *name, score_error *error)
 {
 	memset(to, 0, size);
@@ -87,7 +89,7 @@ score_status sl_take_struct(void *to, size_t size, const void *from, const char 
 		return SCORE_OK;
 	size_t given;
 	memcpy(&given, from, sizeof given);
-	if (given < sizeof given || given > 4096)
+	if (given < sizeof given || given > MAX_STRUCT)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s.struct_size is %zu: set it to sizeof(%s)", name, given, name);
 	memcpy(to, from, given < size ? given : size);
 	for (size_t i = size; i < given; i++) {
@@ -95,6 +97,48 @@ score_status sl_take_struct(void *to, size_t size, const void *from, const char 
 			return sl_fail(error, SCORE_ERR_VERSION, "%s has a member set that library version %s does not know",
 				name, SCORE_VERSION_STRING);
 	}
+	return SCORE_OK;
+}
+
+bool sl_has_size(const void *out)
+{
+	size_t given = 0;
+	if (out)
+		memcpy(&given, out, sizeof given);
+	return given >= sizeof given && given <= MAX_STRUCT;
+}
+
+void sl_give_struct(void *out, const void *from, size_t size)
+{
+	size_t given;
+	memcpy(&given, out, sizeof given);
+	memset(out, 0, given);
+	memcpy(out, from, given < size ? given : size);
+	memcpy(out, &given, sizeof given);
+}
+
+score_status sl_check_strings(const score_strings *given, bool has_no_rows, const char *what, score_error *error)
+{
+	score_strings s;
+	if (!given)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: the score_strings is NULL", what);
+	score_status status = sl_take_struct(&s, sizeof s, given, "score_strings", error);
+	if (status != SCORE_OK)
+		return status;
+	if (given->struct_size < sizeof s)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: score_strings.struct_size is %zu, expected %zu", what,
+			given->struct_size, sizeof s);
+	bool is_encoded = s.indices || has_no_rows;
+	if (s.offset_type != SCORE_I32 && s.offset_type != SCORE_I64)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: the offsets of strings have dtype %d, not SCORE_I32 or SCORE_I64",
+			what, (int)s.offset_type);
+	if (s.indices && (s.index_type < SCORE_I8 || s.index_type > SCORE_U64))
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: the indices of strings have dtype %d, expected integers", what,
+			(int)s.index_type);
+	if (is_encoded && s.n_strings < 0)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: the number of strings is %lld", what, (long long)s.n_strings);
+	if (!s.offsets && (!is_encoded || s.n_strings))
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: the strings have no offsets (NULL)", what);
 	return SCORE_OK;
 }
 

@@ -18,6 +18,7 @@
 #define LONGEST_NAME 255    /* of a file, without its folder: what usual file systems allow */
 #define TEMPORARY_ENDING 40 /* room for ".PROCESS.ATTEMPT.tmp" */
 #define MOST_ATTEMPTS 10000u
+#define MOST_LINKS 40u      /* on the way to a file: as many as Linux follows */
 
 score_status sl_fail_io(score_error *error, const char *what, const char *path)
 {
@@ -39,7 +40,7 @@ score_status sl_fail_io(score_error *error, const char *what, const char *path)
 static sl_file_identity identity_of(const struct stat *st)
 {
 	return (sl_file_identity){(uint64_t)st->st_dev, (uint64_t)st->st_ino, (uint64_t)st->st_size,
-		(int64_t)st->st_mtim.tv_sec, (int64_t)st->st_mtim.tv_nsec};
+		(int64_t)st->st_mtim.tv_sec, (int64_t)st->st_mtim.tv_nsec, (int64_t)st->st_ctim.tv_sec, (int64_t)st->st_ctim.tv_nsec};
 }
 
 score_status sl_identify_file(const char *path, sl_file_identity *out, score_error *error)
@@ -79,6 +80,7 @@ static score_status open_sized(const char *path, uint64_t max_bytes, int *out_fd
 	return SCORE_OK;
 }
 
+/* By the content's time alone: another file may take the name of this one meanwhile, which leaves what is read as it was. */
 static score_status check_unchanged(int fd, const sl_file_identity *before, const char *path, score_error *error)
 {
 	struct stat st;
@@ -184,6 +186,8 @@ static bool write_all(int fd, const char *from, size_t size)
 		ssize_t n = write(fd, from + done, size - done);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n == 0)
+			errno = ENOSPC;
 		if (n <= 0)
 			return false;
 		done += (size_t)n;
@@ -203,53 +207,146 @@ static int kept_of_name(const char *name)
 	return (int)length;
 }
 
-score_status sl_create_beside(const char *path, uint32_t mode, char name[SL_PATH_BYTES], int *out_fd, score_error *error)
+/* The end of the path's symbolic links, where open() would create or truncate a file: replacing the link itself would leave
+ * the file that others know as it was. What a link names need not be there. */
+static score_status follow_links(const char *path, char place[SL_PATH_BYTES], score_error *error)
 {
-	const char *slash = strrchr(path, '/');
-	const char *last = slash ? slash + 1 : path;
-	name[0] = '\0';
+	char target[SL_PATH_BYTES];
+	snprintf(place, SL_PATH_BYTES, "%s", path);
+	for (unsigned hops = 0; hops < MOST_LINKS; hops++) {
+		const ssize_t n = readlink(place, target, sizeof target - 1);
+		if (n < 0) /* no link, or nothing at all */
+			return errno == EINVAL || errno == ENOENT ? SCORE_OK : sl_fail_io(error, "create", path);
+		target[n] = '\0';
+		const char *slash = target[0] == '/' ? NULL : strrchr(place, '/');
+		const size_t folder = slash ? (size_t)(slash + 1 - place) : 0;
+		if (folder + (size_t)n >= SL_PATH_BYTES - TEMPORARY_ENDING) {
+			errno = ENAMETOOLONG;
+			return sl_fail_io(error, "create", path);
+		}
+		memcpy(place + folder, target, (size_t)n + 1);
+	}
+	errno = ELOOP;
+	return sl_fail_io(error, "create", path);
+}
+
+/* rename() would replace a device as readily as a file. */
+static score_status look_at_place(const char *path, sl_new_file *out, score_error *error)
+{
+	struct stat st;
+	out->replaces = stat(out->place, &st) == 0;
+	if (!out->replaces)
+		return errno == ENOENT ? SCORE_OK : sl_fail_io(error, "create", path);
+	if (!S_ISREG(st.st_mode))
+		return sl_fail(error, SCORE_ERR_IO, "'%.120s' is there, and is not a regular file", path);
+	out->mode = (uint32_t)st.st_mode & 0777;
+	out->owner = (uint32_t)st.st_uid;
+	out->group = (uint32_t)st.st_gid;
+	return SCORE_OK;
+}
+
+score_status sl_create_beside(const char *path, uint32_t mode, sl_new_file *out, score_error *error)
+{
+	out->fd = -1;
+	out->name[0] = '\0';
 	if (strlen(path) >= SL_PATH_BYTES - TEMPORARY_ENDING)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "the path is longer than %d bytes", SL_PATH_BYTES - TEMPORARY_ENDING - 1);
-	if (*last == '\0')
+	if (*path == '\0' || path[strlen(path) - 1] == '/')
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "'%.120s' is not the name of a file", path);
-	/* rename() would replace a device as readily as a file. */
-	struct stat st;
-	if (stat(path, &st) != 0) {
-		if (errno != ENOENT)
-			return sl_fail_io(error, "create", path);
-	} else if (!S_ISREG(st.st_mode))
-		return sl_fail(error, SCORE_ERR_IO, "'%.120s' is there, and is not a regular file", path);
+	score_status status = follow_links(path, out->place, error);
+	if (status == SCORE_OK)
+		status = look_at_place(path, out, error);
+	if (status != SCORE_OK)
+		return status;
+	const char *slash = strrchr(out->place, '/');
+	const char *last = slash ? slash + 1 : out->place;
+	/* Nobody reads what is written who may not read what it replaces. */
+	mode &= out->replaces ? out->mode : 0777;
 	/* A name may be taken by another thread, or by what a killed process of the same number left. */
 	for (unsigned attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-		snprintf(name, SL_PATH_BYTES, "%.*s%.*s.%ld.%u.tmp", (int)(last - path), path, kept_of_name(last), last,
+		snprintf(out->name, SL_PATH_BYTES, "%.*s%.*s.%ld.%u.tmp", (int)(last - out->place), out->place, kept_of_name(last), last,
 			(long)getpid(), attempt);
-		*out_fd = open(name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
-		if (*out_fd >= 0)
+		out->fd = open(out->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
+		if (out->fd >= 0)
 			return SCORE_OK;
 		if (errno != EEXIST)
 			break;
 	}
-	score_status status = errno == EEXIST
+	status = errno == EEXIST
 		? sl_fail(error, SCORE_ERR_IO, "cannot create a file beside '%.120s': remove the .tmp files there", path)
 		: sl_fail_io(error, "create", path);
-	name[0] = '\0';
+	out->name[0] = '\0';
 	return status;
+}
+
+/* Where the file system has permissions at all. Owners are for the superuser to keep: what root writes stays readable to the
+ * service that owned it. */
+static void take_permissions(const sl_new_file *file)
+{
+	if (!file->replaces)
+		return;
+	const bool owned = geteuid() != 0 || fchown(file->fd, (uid_t)file->owner, (gid_t)file->group) == 0;
+	const bool permitted = fchmod(file->fd, (mode_t)file->mode) == 0;
+	(void)owned;
+	(void)permitted;
+}
+
+score_status sl_sync_folder(const char *folder, score_error *error)
+{
+	const int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* A folder that one may write to and not read cannot be opened, and some file systems sync no folders. */
+	const bool done = fd >= 0 ? fsync(fd) == 0 || errno == EINVAL : errno == EACCES;
+	const score_status status = done ? SCORE_OK : sl_fail_io(error, "sync the folder", folder);
+	if (fd >= 0)
+		close(fd);
+	return status;
+}
+
+static score_status sync_folder_of(const char *place, score_error *error)
+{
+	char folder[SL_PATH_BYTES];
+	const char *slash = strrchr(place, '/');
+	const size_t length = !slash ? 0 : slash == place ? 1 : (size_t)(slash - place);
+	memcpy(folder, place, length);
+	folder[length] = '\0';
+	return sl_sync_folder(length ? folder : ".", error);
+}
+
+score_status sl_put_in_place(sl_new_file *file, score_error *error)
+{
+	take_permissions(file);
+	score_status status = fsync(file->fd) == 0 ? SCORE_OK : sl_fail_io(error, "write", file->name);
+	if (close(file->fd) != 0 && status == SCORE_OK)
+		status = sl_fail_io(error, "close", file->name);
+	file->fd = -1;
+	if (status == SCORE_OK && rename(file->name, file->place) != 0)
+		status = sl_fail_io(error, "rename to", file->place);
+	if (status != SCORE_OK)
+		return status;
+	file->name[0] = '\0';
+	return sync_folder_of(file->place, error);
+}
+
+void sl_give_up(sl_new_file *file)
+{
+	if (file->fd >= 0)
+		close(file->fd);
+	if (file->name[0])
+		unlink(file->name);
+	file->fd = -1;
+	file->name[0] = '\0';
 }
 
 score_status sl_write_file(const char *path, const void *data, size_t size, score_error *error)
 {
-	char temporary[SL_PATH_BYTES];
-	int fd = -1;
-	score_status status = sl_create_beside(path, 0666, temporary, &fd, error);
+	sl_new_file file;
+	score_status status = sl_create_beside(path, 0666, &file, error);
 	if (status != SCORE_OK)
 		return status;
-	if (!write_all(fd, data, size) || fsync(fd) != 0)
-		status = sl_fail_io(error, "write", temporary);
-	if (close(fd) != 0 && status == SCORE_OK)
-		status = sl_fail_io(error, "close", temporary);
-	if (status == SCORE_OK && rename(temporary, path) != 0)
-		status = sl_fail_io(error, "rename to", path);
-	if (status != SCORE_OK)
-		unlink(temporary);
+	if (!write_all(file.fd, data, size))
+		status = sl_fail_io(error, "write", file.name);
+	if (status == SCORE_OK)
+		status = sl_put_in_place(&file, error);
+	sl_give_up(&file);
 	return status;
 }

@@ -12,10 +12,12 @@ score_status sl_fail_io(score_error *error, const char *what, const char *path);
 /* Whole file in memory of `allocator`, at most `max_bytes` (0: 1 GiB). */
 score_status sl_read_file(const char *path, uint64_t max_bytes, const score_allocator *allocator, void **out,
 	size_t *out_size, score_error *error);
-/* Which content of which file: equal ones are the same bytes, unless the clock of the file system was too coarse. */
+/* Which content of which file: equal ones are the same bytes, unless the clock of the file system was too coarse. Programs set the time of
+ * the content back (cp -p, tar, builds that want equal bytes for equal sources), but nobody sets the other one. */
 typedef struct sl_file_identity {
 	uint64_t device, inode, size;
-	int64_t changed_s, changed_ns; /* last change of the content, UTC */
+	int64_t changed_s, changed_ns; /* last change of the content, UTC, or what it was set to         */
+	int64_t touched_s, touched_ns; /* last change of content, owner, permissions, names or that time */
 } sl_file_identity;
 score_status sl_identify_file(const char *path, sl_file_identity *out, score_error *error);
 /* sl_read_file() and sl_map_file() with the identity of what was read: IO if it changed meanwhile. */
@@ -29,11 +31,27 @@ score_status sl_map_identified_file(const char *path, uint64_t max_bytes, const 
 /* Read-only private mapping; give back with sl_unmap_file(). */
 score_status sl_map_file(const char *path, uint64_t max_bytes, const void **out, size_t *out_size, score_error *error);
 void sl_unmap_file(const void *data, size_t size);
-/* A new file, open for reading and writing, in the folder of `path`, under a name of its own in `name`: what is to be renamed
- * to `path`. After a failure `name` is empty. */
 #define SL_PATH_BYTES 4096
-score_status sl_create_beside(const char *path, uint32_t mode, char name[SL_PATH_BYTES], int *out_fd, score_error *error);
-/* Write beside `path`, sync, rename over it. */
+
+/* A file that is written beside the place where it will stand, so that it is seen there whole or not at all. */
+typedef struct sl_new_file {
+	int fd;                      /* for reading and writing; -1 when it is closed           */
+	bool replaces;               /* another file, …                                         */
+	uint32_t mode, owner, group; /* … which has these                                       */
+	char name[SL_PATH_BYTES];    /* its own, beside the place; empty when it has none       */
+	char place[SL_PATH_BYTES];   /* the path, symbolic links followed to their end          */
+} sl_new_file;
+
+/* Where the place is free the file gets `mode`, less what umask() takes; else the permissions of the file there. After a failure there
+ * is nothing to give up. */
+score_status sl_create_beside(const char *path, uint32_t mode, sl_new_file *out, score_error *error);
+/* Sync it, close it, and give it its place so that it survives a loss of power there. */
+score_status sl_put_in_place(sl_new_file *file, score_error *error);
+/* Close it, and remove it unless it has its place. */
+void sl_give_up(sl_new_file *file);
+/* What was renamed in the folder survives a loss of power, on file systems that can promise it. */
+score_status sl_sync_folder(const char *folder, score_error *error);
+/* All of the above around some bytes. */
 score_status sl_write_file(const char *path, const void *data, size_t size, score_error *error);
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * Sorting in place: unlike some libraries' sl_sort() it never allocates, and it takes n log n steps whatever the order is.
+ * Sorting in place: unlike some libraries' qsort() it never allocates, and it takes n log n steps whatever the order is.
  * Quicksort by the median of three, insertion for short runs, heapsort where the parts stay uneven. Not stable.
  */
 #include "base.h"

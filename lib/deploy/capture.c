@@ -310,10 +310,9 @@ static uint64_t read_count(const _Atomic uint64_t *counter)
 
 score_status score_capture_get_info(const score_capture *capture, score_capture_info *out)
 {
-	if (!capture || !out || out->struct_size < sizeof(size_t))
+	if (!capture || !sl_has_size(out))
 		return SCORE_ERR_ARGUMENT;
 	const score_capture_info info = {
-		.struct_size = out->struct_size,
 		.n_sampled_out = read_count(&capture->n_sampled_out),
 		.n_kept = read_count(&capture->n_kept),
 		.n_lost_full = read_count(&capture->n_lost_full),
@@ -328,6 +327,6 @@ score_status score_capture_get_info(const score_capture *capture, score_capture_
 		.ring_used = deploy_ring_used(&capture->ring),
 		.last_drain = atomic_load_explicit(&capture->last_drain, memory_order_relaxed),
 	};
-	memcpy(out, &info, out->struct_size < sizeof info ? out->struct_size : sizeof info);
+	sl_give_struct(out, &info, sizeof info);
 	return SCORE_OK;
 }

@@ -34,14 +34,7 @@ static int64_t now_ns(clockid_t clock)
 
 static score_status sync_directory(const score_capture *capture, score_error *error)
 {
-	if (capture->sync == SCORE_CAPTURE_SYNC_NEVER)
-		return SCORE_OK;
-	const int fd = open(capture->directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const bool ok = fd >= 0 && fsync(fd) == 0;
-	const score_status status = ok ? SCORE_OK : sl_fail_io(error, "sync the directory", capture->directory);
-	if (fd >= 0)
-		close(fd);
-	return status;
+	return capture->sync == SCORE_CAPTURE_SYNC_NEVER ? SCORE_OK : sl_sync_folder(capture->directory, error);
 }
 
 /* Names sort by time; process and number make them unique. */
@@ -103,21 +96,36 @@ static void forget(capture_segment *s)
 	memset(s->has_model, 0, sizeof s->has_model);
 }
 
+/* A file of this name, locked. Between the two another capture may take it for one that a dead process left, lock it and rename it: then
+ * there is none of that name when its lock is ours. */
+static score_status create_locked(score_capture *capture, int64_t unix_ns, score_error *error)
+{
+	capture_segment *s = &capture->segment;
+	for (struct stat there;; capture->sequence++) {
+		name_segment(capture, unix_ns);
+		s->fd = open(s->active, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+		if (s->fd < 0)
+			return sl_fail_io(error, "create", s->active);
+		/* Without locks (some network file systems) segments of dead processes merely stay open. */
+		while (flock(s->fd, LOCK_EX) != 0 && errno == EINTR)
+			;
+		if (lstat(s->active, &there) == 0 || errno != ENOENT)
+			return SCORE_OK;
+		close(s->fd);
+	}
+}
+
 score_status deploy_segment_begin(score_capture *capture, score_error *error)
 {
 	capture_segment *s = &capture->segment;
 	unsigned char head[256];
 	size_t used = sizeof magic;
 	const int64_t unix_ns = now_ns(CLOCK_REALTIME);
-	name_segment(capture, unix_ns);
-	s->fd = open(s->active, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (s->fd < 0)
-		return sl_fail_io(error, "create", s->active);
-	/* Without locks (some network file systems) segments of dead processes merely stay open. */
-	(void)flock(s->fd, LOCK_EX | LOCK_NB);
+	score_status status = create_locked(capture, unix_ns, error);
+	if (status != SCORE_OK)
+		return status;
 	memcpy(head, magic, sizeof magic);
 	const bool fits = deploy_frame_header(head, sizeof head, &used, capture, unix_ns);
-	score_status status;
 	if (SL_NEVER(!fits)) /* numbers and a version */
 		status = sl_fail(error, SCORE_ERR_LIMIT, "the header of a segment has more than %zu bytes", sizeof head);
 	else

@@ -24,6 +24,19 @@ bool deploy_is_integer(score_dtype type)
 	return type >= SCORE_I8 && type <= SCORE_U64;
 }
 
+score_status deploy_check_column(const score_column *c, size_t n_rows, const char *what, score_error *error)
+{
+	if (n_rows == 0) /* an empty array may be NULL */
+		return SCORE_OK;
+	if (!c->values || c->offset < 0)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: has no values or a negative offset", what);
+	if (c->dtype == SCORE_STRING)
+		return sl_check_strings(c->values, false, what, error);
+	if (deploy_type_bytes(c->dtype) == 0 && c->dtype != SCORE_BOOL_BITS)
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: there is no dtype %d", what, (int)c->dtype);
+	return SCORE_OK;
+}
+
 static const char *element(const score_column *c, size_t r)
 {
 	const int64_t stride = c->stride_bytes ? c->stride_bytes : (int64_t)deploy_type_bytes(c->dtype);

@@ -2,7 +2,7 @@
  * One value of a caller's rows, whatever their layout and type: for keys, times, statistics and the log. Scoring itself reads whole
  * columns (lib/input).
  *
- * The caller's arrays are trusted to be as long as the call says, as in score_batch().
+ * The caller's arrays are trusted to be as long as the call says, as in score_batch(); what deploy_check_column() refuses is not read.
  */
 #ifndef DEPLOY_COLUMN_VALUE_H
 #define DEPLOY_COLUMN_VALUE_H
@@ -14,6 +14,9 @@
 /* Bytes of an element; 0 for SCORE_STRING, SCORE_BOOL_BITS and what is no type. */
 size_t deploy_type_bytes(score_dtype type);
 bool deploy_is_integer(score_dtype type);
+
+/* Whether `n_rows` values can be read there, whatever they mean; `what` begins the message. */
+score_status deploy_check_column(const score_column *column, size_t n_rows, const char *what, score_error *error);
 
 static inline bool deploy_bit_at(const void *bits, int64_t i)
 {

@@ -260,20 +260,19 @@ static score_status take_model(build *b, const score_served_entity *from, size_t
 	if (status != SCORE_OK)
 		return status;
 	deploy_model *owner = find_owner(b->endpoint, c, fits_entity, from);
-	if (!owner) {
+	const bool is_new = !owner;
+	if (is_new)
 		status = verify_golden(b, model, i);
-		if (status == SCORE_OK)
-			status = make_known(b, model, i);
-		if (status == SCORE_OK)
-			status = new_owner(b, from, model, &owner);
-		if (status != SCORE_OK)
-			return status;
-	}
+	if (is_new && status == SCORE_OK)
+		status = new_owner(b, from, model, &owner);
+	if (status != SCORE_OK)
+		return status;
 	owner->n_users++;
 	c->entities[i].owner = owner;
 	c->entities[i].model = model;
 	measure(c, c->entities + i);
-	return SCORE_OK;
+	/* Last, so that the log forgets the model with the owner if the configuration comes to nothing. */
+	return is_new ? make_known(b, model, i) : SCORE_OK;
 }
 
 static score_status take_entities(build *b)

@@ -208,13 +208,12 @@ score_status score_endpoint_get_served(const score_endpoint *e, uint32_t i, scor
 {
 	score_served_info found = {0};
 	score_model_info model = {.struct_size = sizeof model};
-	if (!e || !info || info->struct_size < sizeof(size_t))
+	if (!e || !sl_has_size(info))
 		return SCORE_ERR_ARGUMENT;
 	const deploy_configuration *c = look(e);
 	score_status status = i < c->n_entities ? score_model_get_info(c->entities[i].model, &model) : SCORE_ERR_ARGUMENT;
 	if (status == SCORE_OK) {
 		const deploy_entity *entity = c->entities + i;
-		found.struct_size = info->struct_size;
 		found.generation = c->generation;
 		found.n_served_entities = c->n_entities;
 		found.traffic_percentage = entity->traffic_percentage;
@@ -226,7 +225,7 @@ score_status score_endpoint_get_served(const score_endpoint *e, uint32_t i, scor
 	}
 	look_away(e);
 	if (status == SCORE_OK)
-		memcpy(info, &found, info->struct_size < sizeof found ? info->struct_size : sizeof found);
+		sl_give_struct(info, &found, sizeof found);
 	return status;
 }
 

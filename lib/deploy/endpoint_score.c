@@ -179,12 +179,12 @@ static void fill_answer(const deploy_call *call, const score_input *input, uint3
 {
 	const deploy_configuration *c = call->c;
 	score_output output = call->request->output;
-	score_answer answer = {.struct_size = to->struct_size, .generation = c->generation, .served = served,
+	score_answer answer = {.generation = c->generation, .served = served,
 		.n_served = n_served, .out_width = served == UINT32_MAX ? c->widest[output] : c->entities[served].width[output]};
 	answer.scratch_bytes = deploy_scratch_bytes(c, output, (size_t)input->n_columns);
 	if (served != UINT32_MAX)
 		memcpy(answer.served_name, c->entities[served].name, strlen(c->entities[served].name) + 1);
-	memcpy(to, &answer, to->struct_size < sizeof answer ? to->struct_size : sizeof answer);
+	sl_give_struct(to, &answer, sizeof answer);
 }
 
 static score_status serve(deploy_call *call, const score_input *input, double *out, size_t out_len,
@@ -218,7 +218,7 @@ score_status score_endpoint_batch(score_endpoint_reader *reader, const score_inp
 	score_request older;
 	const score_request *r = request;
 	score_status status = SCORE_OK;
-	if (!reader || (answer && answer->struct_size < sizeof(size_t)))
+	if (!reader || (answer && !sl_has_size(answer)))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_endpoint_batch: %s", reader ? "answer has no struct_size" :
 			"reader is NULL");
 	if (!request || request->struct_size != sizeof *request) {

@@ -7,6 +7,7 @@
 #include "feature_plan.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* The scratch: what the caller's pointer is cut into. */
 typedef struct workspace {
@@ -115,7 +116,7 @@ static score_status fetch_from_table(const score_feature_plan *plan, const plann
 	const score_table_query *q, size_t n_rows, double *const *columns, score_error *error)
 {
 	const uint8_t *rows[DEPLOY_TILE];
-	TRY(deploy_check_query(t, q, error));
+	TRY(deploy_check_query(t, q, n_rows, error));
 	for (size_t first = 0; first < n_rows; first += DEPLOY_TILE) {
 		const size_t n = n_rows - first < DEPLOY_TILE ? n_rows - first : DEPLOY_TILE;
 		TRY(deploy_find_rows(t, q, first, n, rows, error));
@@ -152,6 +153,26 @@ static score_status fetch(const score_feature_plan *plan, const planned_lookup *
 	return status;
 }
 
+static score_status check_column(const score_input *request, uint32_t i, score_error *error)
+{
+	char what[32];
+	snprintf(what, sizeof what, "request column %u", i);
+	return deploy_check_column(request->u.columns.columns + i, (size_t)request->n_rows, what, error);
+}
+
+/* The columns that this lookup reads; score_batch() looks at those that go into the model as they are. */
+static score_status check_columns(const planned_lookup *p, const score_input *request, score_error *error)
+{
+	for (uint32_t k = 0; k < p->n_keys; k++)
+		TRY(check_column(request, p->keys[k], error));
+	if (p->timestamp >= 0)
+		TRY(check_column(request, (uint32_t)p->timestamp, error));
+	for (uint32_t k = 0; k < p->n_columns; k++)
+		if (p->columns[k].own >= 0)
+			TRY(check_column(request, (uint32_t)p->columns[k].own, error));
+	return SCORE_OK;
+}
+
 static score_status check_request(const score_feature_plan *plan, const score_input *request, score_error *error)
 {
 	if (request->struct_size != sizeof *request || request->layout != SCORE_COLUMNS)
@@ -162,6 +183,8 @@ static score_status check_request(const score_feature_plan *plan, const score_in
 	for (uint32_t i = 0; i < plan->n_request; i++)
 		if ((request->u.columns.columns[i].dtype == SCORE_STRING) != (plan->types[i] == SCORE_STRING))
 			return sl_fail(error, SCORE_ERR_SHAPE, "request column %u has another type than the plan was made for", i);
+	for (uint32_t i = 0; i < plan->n_lookups; i++)
+		TRY(check_columns(plan->lookups + i, request, error));
 	return SCORE_OK;
 }
 

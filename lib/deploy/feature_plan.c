@@ -265,8 +265,11 @@ static score_status fill_plan(score_feature_plan *plan, request *r, const score_
 		plan->types[i] = r->types ? r->types[i] : SCORE_F64;
 	}
 	TRY(match_request(plan, r));
-	for (size_t i = 0; i < n; i++)
-		TRY(take_lookup(plan, r, lookups + i, taken + i));
+	for (size_t i = 0; i < n; i++) {
+		TRY(take_lookup(plan, r, lookups, taken + i));
+		/* The caller's array, whose elements may be shorter or longer than ours. */
+		lookups = (const void *)((const char *)lookups + lookups->struct_size);
+	}
 	for (size_t i = 0; i < n; i++)
 		TRY(take_columns(plan, r, taken + i, plan->lookups + i));
 	return check_features(plan, r);

@@ -462,11 +462,8 @@ uint32_t score_log_segment_count(const score_log *log)
 
 score_status score_log_get_segment(const score_log *log, uint32_t i, score_log_segment *out)
 {
-	if (!log || !out || i >= log->segments.length || out->struct_size < sizeof(size_t))
+	if (!log || i >= log->segments.length || !sl_has_size(out))
 		return SCORE_ERR_ARGUMENT;
-	const size_t size = out->struct_size;
-	score_log_segment segment = *segment_at(log, i);
-	segment.struct_size = size;
-	memcpy(out, &segment, size < sizeof segment ? size : sizeof segment);
+	sl_give_struct(out, segment_at(log, i), sizeof(score_log_segment));
 	return SCORE_OK;
 }

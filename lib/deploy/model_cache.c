@@ -346,7 +346,7 @@ score_status score_model_cache_open_memory(score_model_cache *cache, const void 
 
 score_status score_model_cache_get_counts(score_model_cache *cache, score_model_cache_counts *counts)
 {
-	if (!cache || !counts || counts->struct_size < sizeof(size_t))
+	if (!cache || !sl_has_size(counts))
 		return SCORE_ERR_ARGUMENT;
 	pthread_mutex_lock(&cache->table);
 	score_model_cache_counts found = cache->counts;
@@ -356,7 +356,6 @@ score_status score_model_cache_get_counts(score_model_cache *cache, score_model_
 		found.memory_bytes += ref->memory_bytes;
 	}
 	pthread_mutex_unlock(&cache->table);
-	found.struct_size = counts->struct_size;
-	memcpy(counts, &found, counts->struct_size < sizeof found ? counts->struct_size : sizeof found);
+	sl_give_struct(counts, &found, sizeof found);
 	return SCORE_OK;
 }

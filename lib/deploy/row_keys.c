@@ -17,24 +17,12 @@ typedef struct keys {
 	uint64_t salt;
 } keys;
 
-static score_status open_keys(const score_column *column, uint64_t salt, keys *out, score_error *error)
+static score_status open_keys(const score_column *column, size_t n_rows, uint64_t salt, keys *out, score_error *error)
 {
 	*out = (keys){column, salt};
-	if (!column->values || column->offset < 0)
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_request.row_keys: has no values or a negative offset");
-	if (column->dtype == SCORE_I32 || column->dtype == SCORE_U32 || column->dtype == SCORE_I64 ||
-		column->dtype == SCORE_U64)
-		return SCORE_OK;
-	if (column->dtype != SCORE_STRING)
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_request.row_keys: dtype %d, expected strings or integers of 32 or "
-			"64 bits", (int)column->dtype);
-	const score_strings *s = column->values;
-	if (s->struct_size < sizeof *s || !s->offsets || (s->offset_type != SCORE_I32 && s->offset_type != SCORE_I64))
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_request.row_keys: expected score_strings with offsets of SCORE_I32 "
-			"or SCORE_I64");
-	if (s->indices && s->index_type != SCORE_I32 && s->index_type != SCORE_I64)
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_request.row_keys: indices must be SCORE_I32 or SCORE_I64");
-	return SCORE_OK;
+	if (column->dtype != SCORE_STRING && !deploy_is_integer(column->dtype))
+		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_request.row_keys: dtype %d, expected strings or integers", (int)column->dtype);
+	return deploy_check_column(column, n_rows, "score_request.row_keys", error);
 }
 
 static uint32_t slot_at(const keys *k, int64_t row)
@@ -138,7 +126,7 @@ score_status deploy_score_split(deploy_call *call, const score_input *input, dou
 	split s = {.call = call, .input = input, .out = out, .width = c->widest[r->output], .room = room};
 	size_t needed = 0;
 	keys k;
-	score_status status = open_keys(r->row_keys, call->endpoint->salt, &k, error);
+	score_status status = open_keys(r->row_keys, (size_t)input->n_rows, call->endpoint->salt, &k, error);
 	if (status != SCORE_OK)
 		return status;
 	if (!c->is_mixable[r->output])

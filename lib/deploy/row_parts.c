@@ -7,6 +7,7 @@
 #include "column_value.h"
 #include "served.h"
 
+/* What score_batch() will refuse is left as it is, for score_batch() to say why. */
 bool deploy_slice(const score_input *input, int64_t begin, int64_t n, deploy_room *room, score_input *out)
 {
 	*out = *input;
@@ -16,7 +17,9 @@ bool deploy_slice(const score_input *input, int64_t begin, int64_t n, deploy_roo
 	} else if (input->layout == SCORE_CSR) {
 		size_t size = deploy_type_bytes(input->u.csr.start_type);
 		out->u.csr.row_starts = (const char *)input->u.csr.row_starts + (size_t)begin * size;
-	} else {
+	} else if (input->layout == SCORE_BINNED) {
+		out->u.binned.codes = (const char *)input->u.binned.codes + (size_t)begin * input->u.binned.code_bytes;
+	} else if (input->layout == SCORE_COLUMNS && input->u.columns.columns && input->n_columns > 0) {
 		size_t bytes = (size_t)input->n_columns * sizeof(score_column);
 		score_column *columns = deploy_take(room, bytes);
 		if (!columns)
@@ -111,6 +114,7 @@ static bool gather_strings(score_column *column, int64_t begin, const uint16_t *
 	} else {
 		to->n_strings = column->offset + begin + DEPLOY_BLOCK_ROWS;
 		to->index_type = SCORE_I64;
+		to->codes = NULL; /* of no use without indices, so nobody has looked at what stands there */
 		for (int64_t i = 0; i < n; i++) {
 			int64_t number = column->offset + begin + rows[i];
 			memcpy(indices + (size_t)i * 8, &number, 8);

@@ -139,10 +139,9 @@ static score_status compute_drift(const score_histogram *histogram, score_drift 
 	score_histogram h;
 	const double nan = (double)NAN;
 	sl_error_clear(error);
-	if (!out || out->struct_size < sizeof out->struct_size)
+	if (!sl_has_size(out))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_drift_of: out is NULL or has no struct_size");
-	const size_t given = out->struct_size;
-	score_drift d = { given, SCORE_DRIFT_UNKNOWN, 0, 0, 0, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan };
+	score_drift d = { sizeof d, SCORE_DRIFT_UNKNOWN, 0, 0, 0, nan, nan, nan, nan, nan, nan, nan, nan, nan, nan };
 	if (!histogram)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_drift_of: histogram is NULL");
 	score_status status = sl_take_struct(&h, sizeof h, histogram, "score_histogram", error);
@@ -158,7 +157,7 @@ static score_status compute_drift(const score_histogram *histogram, score_drift 
 		if (p.expected_rows > 0 && p.actual_rows > 0)
 			measure(&h, &p, &d);
 	}
-	memcpy(out, &d, given < sizeof d ? given : sizeof d);
+	sl_give_struct(out, &d, sizeof d);
 	return SCORE_OK;
 }
 

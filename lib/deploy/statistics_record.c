@@ -381,6 +381,12 @@ static shard *take_shard(const score_statistics *s)
 	return NULL;
 }
 
+/* Codes (SCORE_BINNED) tell no values. */
+static bool has_values(const score_input *input)
+{
+	return input->layout == SCORE_ROWS || input->layout == SCORE_COLUMNS || input->layout == SCORE_CSR;
+}
+
 static void record_rows(score_statistics *statistics, const score_call *call)
 {
 	if (!statistics || !call || call->struct_size < sizeof *call)
@@ -393,7 +399,7 @@ static void record_rows(score_statistics *statistics, const score_call *call)
 	}
 	count_times(own->cells, call->started_unix_ns);
 	count_call(statistics, own->cells, call, true);
-	if (call->status == SCORE_OK && call->input && call->input->n_rows > 0)
+	if (call->status == SCORE_OK && call->input && call->input->n_rows > 0 && has_values(call->input))
 		sample_rows(statistics, own, call, (uint64_t)call->input->n_rows);
 	atomic_store_explicit(&own->taken, 0, memory_order_release);
 }

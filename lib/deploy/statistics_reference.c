@@ -206,7 +206,8 @@ static score_status build(builder *b, score_snapshot **out)
 {
 	score_snapshot *edges = NULL;
 	size_t values, bytes;
-	if (!sl_mul(b->n_rows, b->width, &values) || !sl_mul(values, sizeof *b->out, &bytes))
+	/* An output that the model does not have is of no width: score_batch() says so. */
+	if (!sl_mul(b->n_rows, b->width ? b->width : 1, &values) || !sl_mul(values, sizeof *b->out, &bytes))
 		return sl_fail(b->error, SCORE_ERR_LIMIT, "too many rows: %zu of %zu values", b->n_rows, b->width);
 	b->out = sl_alloc(&b->allocator, bytes, SL_CACHE_LINE);
 	b->column = sl_alloc(&b->allocator, b->n_rows * sizeof *b->column, SL_CACHE_LINE);
@@ -253,6 +254,9 @@ static score_status make_reference(const score_model *model, const score_input *
 	score_status status = take_options(&b, options);
 	if (status != SCORE_OK)
 		return status;
+	if (input->layout == SCORE_BINNED)
+		return sl_fail(error, SCORE_ERR_UNSUPPORTED, "a reference counts the values of features, and codes (SCORE_BINNED) hold none: give "
+			"the rows");
 	if (input->n_rows <= 0)
 		return sl_fail(error, SCORE_ERR_SHAPE, "a reference needs rows, found %lld", (long long)input->n_rows);
 	scoring.output = b.options.output;

@@ -15,18 +15,17 @@ static uint64_t sum_cells(const uint64_t *cells, size_t begin, size_t n)
 
 score_status score_snapshot_get_info(const score_snapshot *snapshot, score_snapshot_info *info)
 {
-	if (!snapshot || !info || info->struct_size < sizeof info->struct_size)
+	if (!snapshot || !sl_has_size(info))
 		return SCORE_ERR_ARGUMENT;
-	const size_t given = info->struct_size;
 	const deploy_shape *shape = &snapshot->shape;
 	const uint64_t *cells = snapshot->cells;
-	score_snapshot_info all = { given, shape->labels[0], shape->labels[1], shape->labels[2], shape->labels[3], { 0 },
+	score_snapshot_info all = { sizeof all, shape->labels[0], shape->labels[1], shape->labels[2], shape->labels[3], { 0 },
 		(int64_t)cells[DEPLOY_CELL_FIRST], (int64_t)cells[DEPLOY_CELL_LAST], cells[DEPLOY_CELL_CALLS],
 		cells[DEPLOY_CELL_ROWS], sum_cells(cells, DEPLOY_CELL_ERRORS, DEPLOY_ERROR_CODES), cells[DEPLOY_CELL_SHADOW],
 		cells[DEPLOY_CELL_SAMPLED], cells[DEPLOY_CELL_UNSCORED], cells[DEPLOY_CELL_LATENCY_SUM], shape->expected_rows,
 		shape->n_features, shape->n_scores, shape->output, 0 };
 	memcpy(all.model_hash, shape->model_hash, sizeof all.model_hash);
-	memcpy(info, &all, given < sizeof all ? given : sizeof all);
+	sl_give_struct(info, &all, sizeof all);
 	return SCORE_OK;
 }
 
@@ -42,30 +41,29 @@ uint64_t score_snapshot_errors(const score_snapshot *snapshot, score_status stat
 
 static score_status get_histogram(const score_snapshot *snapshot, uint32_t i, score_histogram *out)
 {
-	const size_t given = out->struct_size;
 	const deploy_histogram *h = snapshot->shape.histograms + i;
 	const uint64_t *counts = snapshot->cells + h->cell, *after = counts + h->n_edges + 1;
-	score_histogram all = { given, h->name, h->type, h->n_edges, h->edges, counts, after[DEPLOY_AFTER_MISSING],
+	score_histogram all = { sizeof all, h->name, h->type, h->n_edges, h->edges, counts, after[DEPLOY_AFTER_MISSING],
 		after[DEPLOY_AFTER_UNKNOWN], h->expected, 0, 0, 0.0 };
 	all.sum = (double)(int64_t)after[DEPLOY_AFTER_WHOLE] + (double)after[DEPLOY_AFTER_FRACTION] * 0x1p-32;
 	if (h->expected) {
 		all.expected_missing = h->expected[h->n_edges + 1];
 		all.expected_unknown = h->expected[h->n_edges + 2];
 	}
-	memcpy(out, &all, given < sizeof all ? given : sizeof all);
+	sl_give_struct(out, &all, sizeof all);
 	return SCORE_OK;
 }
 
 score_status score_snapshot_feature(const score_snapshot *snapshot, uint32_t i, score_histogram *out)
 {
-	if (!snapshot || !out || out->struct_size < sizeof out->struct_size || i >= snapshot->shape.n_features)
+	if (!snapshot || !sl_has_size(out) || i >= snapshot->shape.n_features)
 		return SCORE_ERR_ARGUMENT;
 	return get_histogram(snapshot, i, out);
 }
 
 score_status score_snapshot_score(const score_snapshot *snapshot, uint32_t i, score_histogram *out)
 {
-	if (!snapshot || !out || out->struct_size < sizeof out->struct_size || i >= snapshot->shape.n_scores)
+	if (!snapshot || !sl_has_size(out) || i >= snapshot->shape.n_scores)
 		return SCORE_ERR_ARGUMENT;
 	return get_histogram(snapshot, snapshot->shape.n_features + i, out);
 }

@@ -166,7 +166,7 @@ bool deploy_same_layout(const sft_layout *a, const sft_layout *b);
 /* Find the packed rows of at most DEPLOY_TILE keys, from row `first` of the query on. rows[i] is NULL where there is none. */
 score_status deploy_find_rows(const score_table *table, const score_table_query *query, size_t first, size_t n,
 	const uint8_t **rows, score_error *error);
-score_status deploy_check_query(const score_table *table, const score_table_query *query, score_error *error);
+score_status deploy_check_query(const score_table *table, const score_table_query *query, size_t n_rows, score_error *error);
 
 static inline bool deploy_has_value(const uint8_t *row, uint32_t column)
 {

@@ -6,6 +6,7 @@
 #include "table_builder.h"
 
 #include <math.h>
+#include <stdio.h>
 
 #define DEFAULT_MEMORY ((uint64_t)512 << 20)
 
@@ -140,8 +141,9 @@ void score_table_builder_free(score_table_builder *b)
 
 /* ---- rows -------------------------------------------------------------------------------------------- */
 
-static score_status check_column(const char *name, score_dtype type, const score_column *c, score_error *error)
+static score_status check_column(const char *name, score_dtype type, const score_column *c, size_t n_rows, score_error *error)
 {
+	char what[sizeof(sl_quoted) + 16];
 	/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): NULL columns are none, fewer than a table has */
 	bool fits = c->dtype == type;
 	fits = fits || (type == SCORE_F64 && c->dtype == SCORE_F32);
@@ -150,21 +152,23 @@ static score_status check_column(const char *name, score_dtype type, const score
 	if (!fits || !c->values)
 		return sl_fail(error, SCORE_ERR_SHAPE, "column '%s' is %s; found %s", sl_quote(name, strlen(name)).text,
 			deploy_type_name(type), c->values ? deploy_type_name(c->dtype) : "no values (NULL)");
-	return SCORE_OK;
+	snprintf(what, sizeof what, "column '%s'", sl_quote(name, strlen(name)).text);
+	return deploy_check_column(c, n_rows, what, error);
 }
 
-static score_status check_columns(const score_table_builder *b, const score_column *columns, size_t n, score_error *error)
+static score_status check_columns(const score_table_builder *b, const score_column *columns, size_t n, size_t n_rows,
+	score_error *error)
 {
 	const sft_layout *l = &b->layout;
 	const size_t wanted = (size_t)l->n_keys + l->n_columns + (l->timestamp ? 1 : 0);
 	if (n != wanted)
 		return sl_fail(error, SCORE_ERR_SHAPE, "the table has %zu columns: keys, timestamp, features; found %zu", wanted, n);
 	for (uint32_t k = 0; k < l->n_keys; k++)
-		TRY(check_column(l->keys[k].name, l->keys[k].type, columns++, error));
+		TRY(check_column(l->keys[k].name, l->keys[k].type, columns++, n_rows, error));
 	if (l->timestamp)
-		TRY(check_column(l->timestamp, SCORE_I64, columns++, error));
+		TRY(check_column(l->timestamp, SCORE_I64, columns++, n_rows, error));
 	for (uint32_t i = 0; i < l->n_columns; i++)
-		TRY(check_column(l->columns[i].name, l->columns[i].type, columns++, error));
+		TRY(check_column(l->columns[i].name, l->columns[i].type, columns++, n_rows, error));
 	return SCORE_OK;
 }
 
@@ -285,7 +289,10 @@ static score_status add_row(score_table_builder *b, const score_column *columns,
 	if (l->timestamp) {
 		if (!deploy_is_valid(columns, r))
 			return bad_value(error, line, l->timestamp, "is the timestamp and has no value");
-		head.time = deploy_integer_at(columns++, r);
+		head.time = deploy_integer_at(columns, r);
+		if (!integer_fits(columns, head.time, SCORE_I64))
+			return bad_value(error, line, l->timestamp, "has a number above the range of int64");
+		columns++;
 	}
 	for (uint32_t i = 0; i < l->n_columns; i++) {
 		bool is_null;
@@ -313,7 +320,7 @@ static score_status check_memory(const score_table_builder *b, score_error *erro
 static score_status add_rows(score_table_builder *b, const score_column *columns, size_t n_columns, size_t n_rows,
 	const uint64_t *lines, score_error *error)
 {
-	TRY(check_columns(b, columns, n_columns, error));
+	TRY(check_columns(b, columns, n_columns, n_rows, error));
 	for (size_t r = 0; r < n_rows; r++)
 		TRY(add_row(b, columns, r, lines ? lines[r] : b->layout.n_rows + 1, error));
 	return check_memory(b, error);

@@ -10,12 +10,6 @@
 
 #include "../base/file.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <libgen.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -27,12 +21,10 @@ typedef struct sorted {
 typedef struct output {
 	score_table_builder *b;
 	sft_layout *layout;
-	int fd;            /* the table                                */
 	int side_fd;       /* hashes, and texts of keys, in two files  */
 	int text_fd;
-	bool is_complete;  /* has its name                             */
 	deploy_stream entries, times, rows, hashes, key_text;
-	char name[SL_PATH_BYTES]; /* of the table until it is complete */
+	sl_new_file file;  /* the table                                */
 	score_error *error;
 } output;
 
@@ -327,7 +319,7 @@ static score_status write_ends(output *o)
 	const uint64_t prelude_hash = XXH3_64bits(prelude, 48);
 	memcpy(prelude + 48, &prelude_hash, 8);
 	TRY(deploy_stream_flush(&o->entries));
-	return deploy_write_at(o->fd, prelude, sizeof prelude, 0, o->name, o->error);
+	return deploy_write_at(o->file.fd, prelude, sizeof prelude, 0, o->file.name, o->error);
 }
 
 /* The hash of everything, from what the file really holds; the buffer of the entries is free by now. */
@@ -342,14 +334,14 @@ static score_status write_hash(output *o)
 	(void)XXH3_128bits_reset(state); /* fails for NULL only */
 	for (uint64_t at = 0; status == SCORE_OK && at < size; at += DEPLOY_STREAM_BUFFER) {
 		const size_t n = size - at < DEPLOY_STREAM_BUFFER ? (size_t)(size - at) : DEPLOY_STREAM_BUFFER;
-		status = deploy_read_at(o->fd, o->entries.buffer, n, at, o->name, o->error);
+		status = deploy_read_at(o->file.fd, o->entries.buffer, n, at, o->file.name, o->error);
 		if (status == SCORE_OK)
 			(void)XXH3_128bits_update(state, o->entries.buffer, n);
 	}
 	XXH128_canonicalFromHash(&hash, XXH3_128bits_digest(state));
 	XXH3_freeState(state);
 	TRY(status);
-	return deploy_write_at(o->fd, hash.digest, sizeof hash.digest, size, o->name, o->error);
+	return deploy_write_at(o->file.fd, hash.digest, sizeof hash.digest, size, o->file.name, o->error);
 }
 
 /* ---- the file ------------------------------------------------------------------------------------------ */
@@ -359,17 +351,17 @@ static score_status open_output(output *o)
 	sft_layout *l = o->layout;
 	const score_allocator *a = &o->b->allocator;
 	const uint64_t n = l->timestamp ? l->n_rows : 0;
-	TRY(sl_create_beside(o->b->path, 0666, o->name, &o->fd, o->error));
+	TRY(sl_create_beside(o->b->path, 0666, &o->file, o->error));
 	TRY(deploy_open_unnamed(o->b->path, &o->side_fd, o->error));
 	TRY(deploy_open_unnamed(o->b->path, &o->text_fd, o->error));
 	l->sections[SFT_TIMES] = (sft_section){SFT_PRELUDE_BYTES, n * 8};
 	l->sections[SFT_ROWS] = (sft_section){sl_round_up(SFT_PRELUDE_BYTES + n * 8, SL_CACHE_LINE), n * l->row_bytes};
 	l->sections[SFT_ENTRIES].offset = sl_round_up(l->sections[SFT_ROWS].offset + n * l->row_bytes, SL_CACHE_LINE);
-	TRY(deploy_stream_open(&o->times, o->fd, l->sections[SFT_TIMES].offset, o->name, a, o->error));
-	TRY(deploy_stream_open(&o->rows, o->fd, l->sections[SFT_ROWS].offset, o->name, a, o->error));
-	TRY(deploy_stream_open(&o->entries, o->fd, l->sections[SFT_ENTRIES].offset, o->name, a, o->error));
-	TRY(deploy_stream_open(&o->hashes, o->side_fd, 0, o->name, a, o->error));
-	return deploy_stream_open(&o->key_text, o->text_fd, 0, o->name, a, o->error);
+	TRY(deploy_stream_open(&o->times, o->file.fd, l->sections[SFT_TIMES].offset, o->file.name, a, o->error));
+	TRY(deploy_stream_open(&o->rows, o->file.fd, l->sections[SFT_ROWS].offset, o->file.name, a, o->error));
+	TRY(deploy_stream_open(&o->entries, o->file.fd, l->sections[SFT_ENTRIES].offset, o->file.name, a, o->error));
+	TRY(deploy_stream_open(&o->hashes, o->side_fd, 0, o->file.name, a, o->error));
+	return deploy_stream_open(&o->key_text, o->text_fd, 0, o->file.name, a, o->error);
 }
 
 static void close_output(output *o)
@@ -381,23 +373,7 @@ static void close_output(output *o)
 		close(o->side_fd);
 	if (o->text_fd >= 0)
 		close(o->text_fd);
-	if (o->fd >= 0) {
-		close(o->fd);
-		if (!o->is_complete)
-			unlink(o->name);
-	}
-}
-
-/* The new name must survive a crash as the bytes do. */
-static score_status sync_folder(const output *o)
-{
-	char folder[4096];
-	snprintf(folder, sizeof folder, "%s", o->b->path);
-	const int fd = open(dirname(folder), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	const bool done = fd >= 0 && (fsync(fd) == 0 || errno == EINVAL);
-	if (fd >= 0)
-		close(fd);
-	return done ? SCORE_OK : sl_fail_io(o->error, "sync the folder of", o->b->path);
+	sl_give_up(&o->file);
 }
 
 static score_status write_table(output *o)
@@ -420,12 +396,7 @@ static score_status write_table(output *o)
 	write_texts(o);
 	TRY(write_ends(o));
 	TRY(write_hash(o));
-	if (fsync(o->fd) != 0)
-		return sl_fail_io(o->error, "write", o->name);
-	if (rename(o->name, o->b->path) != 0)
-		return sl_fail_io(o->error, "rename to", o->b->path);
-	o->is_complete = true;
-	return sync_folder(o);
+	return sl_put_in_place(&o->file, o->error);
 }
 
 score_status score_table_builder_finish(score_table_builder *b, score_error *error)
@@ -442,7 +413,7 @@ score_status score_table_builder_finish(score_table_builder *b, score_error *err
 	memset(o, 0, sizeof *o);
 	o->b = b;
 	o->layout = &b->layout;
-	o->fd = o->side_fd = o->text_fd = -1;
+	o->file.fd = o->side_fd = o->text_fd = -1;
 	o->error = error;
 	const score_status status = write_table(o);
 	close_output(o);

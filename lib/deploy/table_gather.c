@@ -82,7 +82,7 @@ score_status score_table_lookup(const score_table *t, const score_table_query *q
 	if (!t || !query || (n_outputs && !outputs))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s is NULL", !t ? "table" : !query ? "query" : "outputs");
 	TRY(sl_take_struct(&q, sizeof q, query, "score_table_query", error));
-	TRY(deploy_check_query(t, &q, error));
+	TRY(deploy_check_query(t, &q, n_rows, error));
 	TRY(check_outputs(t, outputs, n_outputs, error));
 	for (size_t first = 0; first < n_rows; first += DEPLOY_TILE) {
 		const size_t n = n_rows - first < DEPLOY_TILE ? n_rows - first : DEPLOY_TILE;

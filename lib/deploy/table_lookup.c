@@ -7,6 +7,8 @@
  */
 #include "table.h"
 
+#include <stdio.h>
+
 /* Keys are short: what a call costs would be half of their hash. */
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -280,7 +282,7 @@ score_status deploy_find_rows(const score_table *t, const score_table_query *q, 
 	return SCORE_OK;
 }
 
-score_status deploy_check_query(const score_table *t, const score_table_query *q, score_error *error)
+score_status deploy_check_query(const score_table *t, const score_table_query *q, size_t n_rows, score_error *error)
 {
 	const sft_layout *l = &t->layout;
 	if (q->n_keys != l->n_keys)
@@ -290,10 +292,12 @@ score_status deploy_check_query(const score_table *t, const score_table_query *q
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "score_table_query.keys is NULL");
 	for (uint32_t k = 0; k < l->n_keys; k++) {
 		const bool is_text = l->keys[k].type == SCORE_STRING;
-		if (is_text ? q->keys[k].dtype == SCORE_STRING : deploy_is_integer(q->keys[k].dtype))
-			continue;
-		return sl_fail(error, SCORE_ERR_SHAPE, "key column '%s' of the table holds %s; found another type in the query",
-			sl_quote(l->keys[k].name, strlen(l->keys[k].name)).text, is_text ? "texts" : "integers");
+		char what[40];
+		if (is_text ? q->keys[k].dtype != SCORE_STRING : !deploy_is_integer(q->keys[k].dtype))
+			return sl_fail(error, SCORE_ERR_SHAPE, "key column '%s' of the table holds %s; found another type in the query",
+				sl_quote(l->keys[k].name, strlen(l->keys[k].name)).text, is_text ? "texts" : "integers");
+		snprintf(what, sizeof what, "score_table_query.keys[%u]", k);
+		TRY(deploy_check_column(q->keys + k, n_rows, what, error));
 	}
 	if (q->timestamp && !l->timestamp)
 		return sl_fail(error, SCORE_ERR_SHAPE, "the query has a timestamp, but the table has none: build it with one");
@@ -301,6 +305,8 @@ score_status deploy_check_query(const score_table *t, const score_table_query *q
 		q->timestamp->dtype != SCORE_U32)
 		return sl_fail(error, SCORE_ERR_SHAPE, "expected the query's timestamp as SCORE_I64, _I32 or _U32, found type %d",
 			(int)q->timestamp->dtype);
+	if (q->timestamp)
+		TRY(deploy_check_column(q->timestamp, n_rows, "score_table_query.timestamp", error));
 	if (q->lookback < 0 || (q->lookback && !q->timestamp))
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "lookback is %lld: it takes a timestamp, and is 0 or more",
 			(long long)q->lookback);

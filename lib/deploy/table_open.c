@@ -104,7 +104,8 @@ score_status score_table_open(const char *path, const score_table_options *optio
 
 score_table *score_table_retain(score_table *table)
 {
-	atomic_fetch_add_explicit(&table->holders, 1, memory_order_relaxed);
+	if (table)
+		atomic_fetch_add_explicit(&table->holders, 1, memory_order_relaxed);
 	return table;
 }
 
@@ -123,12 +124,10 @@ void score_table_close(score_table *table)
 score_status score_table_get_info(const score_table *t, score_table_info *info)
 {
 	score_table_info full;
-	if (!t || !info || info->struct_size < sizeof info->struct_size)
+	if (!t || !sl_has_size(info))
 		return SCORE_ERR_ARGUMENT;
-	const size_t size = info->struct_size < sizeof full ? info->struct_size : sizeof full;
 	const sft_layout *l = &t->layout;
 	memset(&full, 0, sizeof full);
-	full.struct_size = info->struct_size;
 	full.n_rows = l->n_rows;
 	full.n_keys = l->n_entries;
 	full.n_key_columns = l->n_keys;
@@ -140,28 +139,36 @@ score_status score_table_get_info(const score_table *t, score_table_info *info)
 	full.timestamp_name = l->timestamp;
 	full.timestamp_unit = l->unit;
 	memcpy(full.hash, t->data + t->size - SFT_HASH_BYTES, SFT_HASH_BYTES);
-	memcpy(info, &full, size);
+	sl_give_struct(info, &full, sizeof full);
 	return SCORE_OK;
+}
+
+static const sft_column *column_at(const score_table *t, uint32_t i)
+{
+	return t && i < t->layout.n_columns ? t->layout.columns + i : NULL;
 }
 
 const char *score_table_column_name(const score_table *t, uint32_t i)
 {
-	return i < t->layout.n_columns ? t->layout.columns[i].name : NULL;
+	const sft_column *c = column_at(t, i);
+	return c ? c->name : NULL;
 }
 
 score_dtype score_table_column_type(const score_table *t, uint32_t i)
 {
-	return i < t->layout.n_columns ? t->layout.columns[i].type : 0;
+	const sft_column *c = column_at(t, i);
+	return c ? c->type : 0;
 }
 
 uint64_t score_table_column_nulls(const score_table *t, uint32_t i)
 {
-	return i < t->layout.n_columns ? t->layout.columns[i].nulls : 0;
+	const sft_column *c = column_at(t, i);
+	return c ? c->nulls : 0;
 }
 
 int64_t score_table_find_column(const score_table *t, const char *name)
 {
-	for (uint32_t i = 0; name && i < t->layout.n_columns; i++)
+	for (uint32_t i = 0; t && name && i < t->layout.n_columns; i++)
 		if (strcmp(t->layout.columns[i].name, name) == 0)
 			return i;
 	return -1;
@@ -169,17 +176,18 @@ int64_t score_table_find_column(const score_table *t, const char *name)
 
 const char *score_table_key_name(const score_table *t, uint32_t i)
 {
-	return i < t->layout.n_keys ? t->layout.keys[i].name : NULL;
+	return t && i < t->layout.n_keys ? t->layout.keys[i].name : NULL;
 }
 
 score_dtype score_table_key_type(const score_table *t, uint32_t i)
 {
-	return i < t->layout.n_keys ? t->layout.keys[i].type : 0;
+	return t && i < t->layout.n_keys ? t->layout.keys[i].type : 0;
 }
 
 uint32_t score_table_text_count(const score_table *t, uint32_t column)
 {
-	return column < t->layout.n_columns ? t->layout.columns[column].n_texts : 0;
+	const sft_column *c = column_at(t, column);
+	return c ? c->n_texts : 0;
 }
 
 const char *score_table_text(const score_table *t, uint32_t column, uint32_t k, size_t *length)

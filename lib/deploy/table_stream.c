@@ -15,10 +15,11 @@
 
 score_status deploy_open_unnamed(const char *path, int *out_fd, score_error *error)
 {
-	char name[SL_PATH_BYTES];
-	const score_status status = sl_create_beside(path, 0600, name, out_fd, error);
+	sl_new_file file;
+	const score_status status = sl_create_beside(path, 0600, &file, error);
 	if (status == SCORE_OK)
-		unlink(name);
+		unlink(file.name);
+	*out_fd = file.fd;
 	return status;
 }
 

@@ -5,29 +5,27 @@
  */
 #include "builder.h"
 
+#include <xxhash.h>
 
 #define NONE UINT32_MAX
 
-static uint64_t mix(uint64_t h, uint64_t x)
+/* Of another seed in every builder: a file whose thresholds or sets all fell into one slot would take its square in time, and nobody can
+ * make one without knowing where the builder will stand. Numbers follow from the order in which things come, never from their hashes. */
+static uint64_t hash_bytes(const score_builder *b, const void *bytes, size_t size)
 {
-	h ^= x + 0x9e3779b97f4a7c15u + (h << 6) + (h >> 2);
-	h *= 0xff51afd7ed558ccdu;
-	return h ^ (h >> 32);
+	return XXH3_64bits_withSeed(bytes, size, (uintptr_t)b);
 }
 
-static uint64_t hash_test(const raw_test *t)
+static uint64_t hash_test(const score_builder *b, const raw_test *t)
 {
-	uint64_t h = mix(0, sl_f64_bits(t->cut));
-	h = mix(h, (uint64_t)t->feature << 32 | t->set);
-	return mix(h, (uint64_t)t->kind << 16 | (uint64_t)t->missing_right << 8 | t->zero_is_missing);
+	const uint64_t content[3] = {sl_f64_bits(t->cut), (uint64_t)t->feature << 32 | t->set,
+		(uint64_t)t->kind << 16 | (uint64_t)t->missing_right << 8 | t->zero_is_missing};
+	return hash_bytes(b, content, sizeof content);
 }
 
-static uint64_t hash_set(const uint32_t *members, size_t n)
+static uint64_t hash_set(const score_builder *b, const uint32_t *members, size_t n)
 {
-	uint64_t h = n;
-	for (size_t i = 0; i < n; i++)
-		h = mix(h, members[i]);
-	return h;
+	return hash_bytes(b, members, n * sizeof *members);
 }
 
 static bool same_test(const raw_test *a, const raw_test *b)
@@ -66,30 +64,22 @@ size_t forest_table_element(uint32_t kind)
 	return kind == RAW_LIST ? sizeof(uint32_t) : sizeof(uint64_t);
 }
 
-static uint64_t hash_table(uint32_t kind, const void *elements, uint32_t n)
+/* Tables of the same bytes and another kind are rare, and told apart by comparison. */
+static uint64_t hash_table(const score_builder *b, uint32_t kind, const void *elements, uint32_t n)
 {
-	const char *at = elements;
-	uint64_t h = mix(kind, n);
-	if (kind == RAW_LIST) {
-		for (uint32_t i = 0; i < n; i++)
-			h = mix(h, sl_load_u32(at + 4 * (size_t)i));
-	} else {
-		for (uint32_t i = 0; i < n; i++)
-			h = mix(h, sl_load_u64(at + 8 * (size_t)i));
-	}
-	return h;
+	return hash_bytes(b, elements, n * forest_table_element(kind));
 }
 
 static uint64_t hash_item(const score_builder *b, const raw_index *index, uint32_t item)
 {
 	if (index == &b->test_index)
-		return hash_test(test_at(b, item));
+		return hash_test(b, test_at(b, item));
 	if (index == &b->table_index) {
 		const raw_table *t = table_at(b, item);
-		return hash_table(t->kind, elements_of(b, t), t->n);
+		return hash_table(b, t->kind, elements_of(b, t), t->n);
 	}
 	const raw_set *s = set_at(b, item);
-	return hash_set(members_of(b, s), s->length);
+	return hash_set(b, members_of(b, s), s->length);
 }
 
 /* Keep the table at most half full. */
@@ -128,7 +118,7 @@ uint32_t forest_intern_test(score_builder *b, const raw_test *test)
 	raw_index *index = &b->test_index;
 	if (!make_room(b, index))
 		return NONE;
-	size_t at = (size_t)hash_test(test) & (index->n_slots - 1);
+	size_t at = (size_t)hash_test(b, test) & (index->n_slots - 1);
 	for (; index->slots[at]; at = (at + 1) & (index->n_slots - 1)) {
 		if (same_test(test_at(b, index->slots[at] - 1), test))
 			return index->slots[at] - 1;
@@ -166,7 +156,7 @@ uint32_t forest_intern_set(score_builder *b, uint32_t *members, size_t n, uint64
 	if (!make_room(b, index))
 		return NONE;
 	n = sort_unique(members, n);
-	size_t at = (size_t)hash_set(members, n) & (index->n_slots - 1);
+	size_t at = (size_t)hash_set(b, members, n) & (index->n_slots - 1);
 	for (; index->slots[at]; at = (at + 1) & (index->n_slots - 1)) {
 		const raw_set *s = set_at(b, index->slots[at] - 1);
 		if (s->length == n && (n == 0 || memcmp(members_of(b, s), members, n * sizeof *members) == 0))
@@ -187,7 +177,7 @@ uint32_t forest_intern_table(score_builder *b, raw_table_kind kind, const void *
 	size_t bytes = n * forest_table_element(kind), words = (bytes + 7) / 8;
 	if (!make_room(b, index))
 		return NONE;
-	size_t at = (size_t)hash_table(kind, elements, n) & (index->n_slots - 1);
+	size_t at = (size_t)hash_table(b, kind, elements, n) & (index->n_slots - 1);
 	for (; index->slots[at]; at = (at + 1) & (index->n_slots - 1)) {
 		const raw_table *t = table_at(b, index->slots[at] - 1);
 		if (t->kind == kind && t->n == n && (n == 0 || memcmp(elements_of(b, t), elements, bytes) == 0))

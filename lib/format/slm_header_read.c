@@ -5,7 +5,7 @@
  * other so that no count asks for more memory than the file's own bytes justify. Keys it does not know are ignored,
  * unless the list `requires` names them.
  */
-#include "slm_layout.h"
+#include "slm_reader.h"
 #include "../base/msgpack.h"
 
 
@@ -489,10 +489,10 @@ score_status slm_header_read(const uint8_t *header, size_t size, uint64_t sectio
 	sl_arena scratch;
 	sl_value root;
 	reader r = { arena, error, "" };
-	sl_arena_init(&scratch, &arena->allocator, arena->limit - arena->used);
+	slm_begin_scratch(&scratch, arena);
 	score_status status = sl_msgpack_parse(header, size, SLM_PRELUDE_BYTES, &scratch, &root, error);
 	if (status == SCORE_OK)
 		status = read_root(&r, &root, section_bytes, f, table);
-	sl_arena_free(&scratch);
+	slm_end_scratch(&scratch, arena);
 	return status;
 }

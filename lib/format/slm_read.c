@@ -469,9 +469,9 @@ static score_status read_checked(slm_reader *r, const uint8_t *data, size_t size
 	TRY(slm_header_read(data + SLM_PRELUDE_BYTES, header_size, size - SLM_HASH_BYTES - first_section, r->arena, r->f,
 		&r->table, r->error));
 	r->sections = data + first_section;
-	sl_arena_init(&scratch, &r->arena->allocator, r->arena->limit - r->arena->used);
+	slm_begin_scratch(&scratch, r->arena);
 	score_status status = get_all(r, &scratch);
-	sl_arena_free(&scratch);
+	slm_end_scratch(&scratch, r->arena);
 	if (status == SCORE_OK)
 		status = forest_check(r->f, r->error);
 	if (status == SCORE_OK && !forest_index_hashes(&r->f->derived, r->arena))
@@ -488,9 +488,11 @@ score_status slm_read(const void *data, size_t size, sl_arena *arena, forest **o
 	TRY(check_prelude(data, size, &header_size, error));
 	TRY(check_hash(data, size, hash, error));
 	r.f = slm_take(&r, arena, 1, sizeof *r.f);
-	if (r.f == NULL)
-		return SCORE_ERR_MEMORY;
-	TRY(read_checked(&r, data, size, header_size));
-	*out = r.f;
-	return SCORE_OK;
+	score_status status = r.f != NULL ? read_checked(&r, data, size, header_size) : SCORE_ERR_MEMORY;
+	/* Who reads a section does not ask why its arena gave nothing. */
+	if (status == SCORE_ERR_MEMORY && arena->over_limit)
+		status = forest_fail_memory(arena, arena->used, error);
+	if (status == SCORE_OK)
+		*out = r.f;
+	return status;
 }

@@ -12,6 +12,19 @@ typedef struct slm_reader {
 	score_error *error;
 } slm_reader;
 
+/* Memory until the file is read, of what `arena` may still take; whether that was too little is then known there. */
+static inline void slm_begin_scratch(sl_arena *scratch, const sl_arena *arena)
+{
+	const size_t left = arena->limit - arena->used;
+	sl_arena_init(scratch, &arena->allocator, left ? left : 1); /* 0 would be no limit */
+}
+
+static inline void slm_end_scratch(sl_arena *scratch, sl_arena *arena)
+{
+	arena->over_limit = arena->over_limit || scratch->over_limit;
+	sl_arena_free(scratch);
+}
+
 /* The section with exactly `n` elements; for n = 0 there must be none, and `*out` is NULL. */
 score_status slm_find(const slm_reader *r, int id, uint64_t n, bool is_float, const slm_section **out);
 /* Zeroed memory of the arena; after a failure NULL, and the error is set. */

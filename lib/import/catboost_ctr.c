@@ -34,7 +34,7 @@ typedef struct ctr_build {
 	sl_vector sources; /* uint32_t: columns */
 	sl_vector copies;  /* cb_ctr, whose identifier is the name of their table */
 	const cb_table *sorted;
-	uint64_t left;     /* values that the CTRs still may have together */
+	uint64_t left;     /* places of tables that the CTRs still may look at together */
 } ctr_build;
 
 static score_status corrupt(const ctr_build *b, int64_t offset, const char *what)
@@ -151,15 +151,16 @@ static score_status check_table(const ctr_build *b, const cb_ctr *ctr, const cb_
 
 static score_status fill_values(ctr_build *b, const cb_ctr *ctr, const cb_table *table)
 {
+	/* Empty places count: they are looked at too. */
+	if (table->n_hashes > b->left)
+		return sl_fail_at(b->file->error, SCORE_ERR_LIMIT, ctr->offset, -1, "many CTRs share large tables");
+	b->left -= table->n_hashes;
 	score_status status = check_table(b, ctr, table);
 	if (status == SCORE_OK && b->sorted != table)
 		status = sort_table(b, table);
 	if (status != SCORE_OK)
 		return status;
 	size_t n = b->buckets.length;
-	if (n > b->left)
-		return sl_fail_at(b->file->error, SCORE_ERR_LIMIT, ctr->offset, -1, "many CTRs share large tables");
-	b->left -= n;
 	b->values.length = 0;
 	double *values = sl_vector_grow(&b->values, n);
 	if (!values && n)

@@ -70,6 +70,8 @@ score_status import_onnx_select(onnx_graph *g, const onnx_op *op, const onnx_val
 	if (which->kind != ONNX_CONSTANT || (axis != (first->kind == ONNX_ENCODED ? 2 : 1) && axis != -1))
 		return import_onnx_refuse(g, op, "selects by what the graph computes, or rows; supported are constant columns of the last axis");
 	status = import_onnx_tensor_ints(g->file, op, which->constant, &numbers);
+	if (status == SCORE_OK && numbers.n == 0)
+		return import_onnx_fail(g->file, op, SCORE_ERR_CORRUPT, "selects no columns");
 	if (status == SCORE_OK)
 		status = import_onnx_new_columns(g, numbers.n, &v);
 	v.kind = first->kind;

@@ -270,13 +270,14 @@ static void sort_out(emit *m, const double *values, size_t n)
 }
 
 /* Nodes that ask one after the other whether a feature equals this or that, and go on to the same child when it does, are
- * one question. Converters write sets of categories so. Returns the last of them; adds their values to m->values. */
-static const onnx_node *gather(emit *m, const onnx_node *node, bool *missing_in)
+ * one question. Converters write sets of categories so. Returns the last of them, and how many they are; adds their values to
+ * m->values. */
+static const onnx_node *gather(emit *m, const onnx_node *node, bool *missing_in, size_t *n)
 {
 	const onnx_node *nodes = m->e->nodes;
 	m->values.length = 0;
 	*missing_in = false;
-	while (true) {
+	for (*n = 1;; ++*n) {
 		const double *values = node->mode == ONNX_MEMBER ? m->e->members + node->first : &node->value;
 		if (!sl_vector_push(&m->values, values, node->mode == ONNX_MEMBER ? node->n : 1))
 			m->has_memory = false;
@@ -317,11 +318,12 @@ static score_status equality(emit *m, const onnx_node *node, uint32_t at)
 {
 	bool missing_in, exchanged = node->mode == ONNX_NEQ; /* NaN differs from everything */
 	uint32_t first = (uint32_t)m->categories.length;
-	const onnx_node *last = gather(m, node, &missing_in);
-	/* A set that many nodes share is copied as they are. */
-	if (m->values.length > m->copies_left)
+	size_t n_nodes;
+	const onnx_node *last = gather(m, node, &missing_in, &n_nodes);
+	/* A set that many nodes share is copied as they are; so is a chain of them, which may have no values. */
+	if (m->values.length + n_nodes > m->copies_left)
 		return too_many(m);
-	m->copies_left -= m->values.length;
+	m->copies_left -= m->values.length + n_nodes;
 	sort_out(m, m->values.data, m->values.length);
 	uint32_t in = exchanged ? last->no : last->yes, out = exchanged ? last->yes : last->no;
 	score_node set = {.test = SCORE_TEST_IN_LEFT, .feature = m->columns->column[node->feature], .categories = first,

@@ -8,6 +8,7 @@
 #include "onnx_graph.h"
 
 #define MAX_NODES 4096u /* names are looked up one by one */
+#define MAX_OPERANDS (16 * MAX_NODES)
 
 /* ---- values ------------------------------------------------------------------------------------------ */
 
@@ -266,12 +267,17 @@ static score_status add_input(onnx_graph *g, const Import__Onnx__ValueInfo *in)
 static score_status read_inputs(onnx_graph *g)
 {
 	const Import__Onnx__Graph *from = g->file->graph;
-	size_t n_results = 0;
-	for (size_t i = 0; i < from->n_node; i++)
+	size_t n_results = 0, n_operands = 0;
+	for (size_t i = 0; i < from->n_node; i++) {
 		n_results += from->node[i]->n_output;
+		n_operands += from->node[i]->n_input;
+	}
 	if (from->n_node > MAX_NODES || from->n_initializer > MAX_NODES || from->n_input > MAX_NODES || n_results > 2 * MAX_NODES)
 		return sl_fail(g->file->error, SCORE_ERR_LIMIT, "the graph has %zu operators, %zu constants and %zu inputs, at most %u are read",
 			from->n_node, from->n_initializer, from->n_input, MAX_NODES);
+	if (n_operands > MAX_OPERANDS)
+		return sl_fail(g->file->error, SCORE_ERR_LIMIT, "the graph's operators have %zu inputs together, at most %u are read", n_operands,
+			MAX_OPERANDS);
 	g->max_values = from->n_initializer + from->n_input + n_results;
 	g->values = sl_arena_alloc(&g->file->arena, g->max_values, sizeof *g->values);
 	g->model->inputs = sl_arena_alloc(&g->file->arena, from->n_input, sizeof *g->model->inputs);

@@ -120,7 +120,7 @@ static score_status old_layer(const build *b, size_t *out)
 	int64_t parallel = import_xgb_integer(b->file, XGB_PARALLEL_TREES, 1), groups = 1;
 	for (size_t i = 0; i < n_trees(b); i++)
 		groups = group[i] >= groups ? group[i] + 1 : groups;
-	if (parallel < 1 || parallel > INT32_MAX || n_trees(b) % ((size_t)parallel * (size_t)groups) != 0)
+	if (parallel < 1 || parallel > INT32_MAX || (uint64_t)n_trees(b) % ((uint64_t)parallel * (uint64_t)groups) != 0)
 		return sl_fail_at(b->error, SCORE_ERR_CORRUPT, b->file->integers[XGB_PARALLEL_TREES].offset, -1,
 			"%zu trees cannot be iterations of %lld outputs with \"num_parallel_tree\" %lld", n_trees(b),
 			(long long)groups, (long long)parallel);

@@ -10,36 +10,6 @@
 
 #define RUN 64u
 
-static bool is_integer(score_dtype t)
-{
-	return t >= SCORE_I8 && t <= SCORE_U64;
-}
-
-score_status input_check_strings(const score_strings *given, bool has_no_rows, const char *what, score_error *error)
-{
-	score_strings s;
-	if (!given)
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: the score_strings is NULL", what);
-	score_status status = sl_take_struct(&s, sizeof s, given, "score_strings", error);
-	if (status != SCORE_OK)
-		return status;
-	if (given->struct_size < sizeof s)
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: score_strings.struct_size is %zu, expected %zu", what,
-			given->struct_size, sizeof s);
-	bool is_encoded = s.indices || has_no_rows;
-	if (s.offset_type != SCORE_I32 && s.offset_type != SCORE_I64)
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: the offsets of strings have dtype %d, not SCORE_I32 or SCORE_I64",
-			what, (int)s.offset_type);
-	if (s.indices && !is_integer(s.index_type))
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: the indices of strings have dtype %d, expected integers", what,
-			(int)s.index_type);
-	if (is_encoded && s.n_strings < 0)
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: the number of strings is %lld", what, (long long)s.n_strings);
-	if (!s.offsets && (!is_encoded || s.n_strings))
-		return sl_fail(error, SCORE_ERR_ARGUMENT, "%s: the strings have no offsets (NULL)", what);
-	return SCORE_OK;
-}
-
 static bool is_valid(const score_column *c, int64_t e)
 {
 	return !c->validity || (c->validity[e >> 3] >> (e & 7) & 1);

@@ -70,7 +70,7 @@ static score_status open_strings(const score_column *column, const forest *f, ui
 	if (column->stride_bytes)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "column %u: SCORE_STRING columns have no stride", number);
 	snprintf(what, sizeof what, "column %u", number);
-	return input_check_strings(column->values, false, what, error);
+	return sl_check_strings(column->values, false, what, error);
 }
 
 static score_status open_columns(const score_input *in, const forest *f, input_view *out, score_error *error)

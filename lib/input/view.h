@@ -77,8 +77,6 @@ void input_csr_tile_f64(const input_view *view, int64_t first, size_t n, uint32_
 
 /* ---- strings (strings.c) ------------------------------------------------------------------------------ */
 
-/* Check what stands behind `values` of a SCORE_STRING column, or what score_encode() gets; `what` is for messages. */
-score_status input_check_strings(const score_strings *given, bool has_no_rows, const char *what, score_error *error);
 /* Whether strings have codes: the feature has a dictionary, or its categories are known by their hash. */
 bool input_takes_strings(const forest *f, uint32_t feature);
 /* Code of one string; false if it is no label of the dictionary. */

@@ -152,6 +152,20 @@ def test_convert_through_a_symbolic_link(tmp_path):
     fail(1, "convert", STUMPS, "-o", tmp_path / "dead.slm")
 
 
+def test_a_replaced_file_keeps_its_permissions(tmp_path):
+    out = tmp_path / "m.slm"
+    before = os.umask(0o022)
+    try:
+        succeed("convert", STUMPS, "-o", out)
+        assert out.stat().st_mode & 0o777 == 0o644
+        for mode in (0o600, 0o664):
+            out.chmod(mode)
+            succeed("convert", STUMPS, "-o", out)
+            assert out.stat().st_mode & 0o777 == mode
+    finally:
+        os.umask(before)
+
+
 def test_every_flipped_byte_is_noticed(model, tmp_path):
     good = model.read_bytes()
     bad = tmp_path / "bad.slm"

@@ -13,7 +13,7 @@ import subprocess
 import numpy as np
 import pytest
 
-from conftest import fail, succeed
+from conftest import STUMPS, fail, succeed
 
 import scoreline
 from scoreline import _library, _statistics
@@ -168,6 +168,19 @@ def test_a_page_of_a_log(model, tmp_path):
         segment.write(b"torn")
     succeed("report", log, "-o", tmp_path / "r.html", "--model", stored)
     assert "could be read up to byte" in text_of(section_of((tmp_path / "r.html").read_text(), "notes"))
+
+
+def test_models_without_a_file_are_told_apart_by_their_features(tmp_path):
+    """Neither the logged model nor the given one comes from an .slm file, so both have the same hash: none."""
+    builder = scoreline.Builder(3, feature_names=NAMES)
+    builder.add_tree([1, -1, -1], [2, -1, -1], [0, 0, 0], [0.3, -1.0, 2.0])
+    model = builder.finish()
+    log = tmp_path / "log"
+    log.mkdir()
+    write_log(model, make_rows(100, 77), log, 1500)
+    succeed("report", log, "-o", tmp_path / "r.html", "--model", STUMPS)
+    page = (tmp_path / "r.html").read_text()
+    assert {"amount", "hour"} <= {line[0] for line in rows_of(section_of(page, "drift"))}
 
 
 # ---- wrong arguments ---------------------------------------------------------------------------------------------

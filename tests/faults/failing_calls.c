@@ -107,6 +107,19 @@ int __wrap_pthread_mutex_lock(pthread_mutex_t *lock)
 	return __real_pthread_mutex_lock(lock);
 }
 
+int __real_flock(int fd, int how);
+int __wrap_flock(int fd, int how);
+
+int __wrap_flock(int fd, int how)
+{
+	void (*before)(void) = calls.inside ? calls.before_flock : NULL;
+	if (before) {
+		calls.before_flock = NULL;
+		before();
+	}
+	return __real_flock(fd, how);
+}
+
 pid_t __real_getpid(void);
 pid_t __wrap_getpid(void);
 

@@ -18,6 +18,7 @@ typedef struct failing_calls {
 	int interrupt;     /* every second read and write is interrupted first; count it from 1 */
 	int other_process; /* getpid() says that this is a child */
 	void (*before_lock)(void); /* once, before the next lock is taken: what another thread does meanwhile */
+	void (*before_flock)(void); /* the same of a file: what another process does */
 	int n;             /* calls so far */
 	const char *failed; /* the first that did, or NULL */
 } failing_calls;

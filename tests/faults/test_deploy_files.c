@@ -98,6 +98,34 @@ static void a_failed_drain_loses_nothing(void **state)
 	calls_in_turn(&(calls_scene){"capture", leave_orphan, record_and_drain, check_log, "openat linkat fstat"});
 }
 
+static void adopt_all(void)
+{
+	score_capture_free(fixture_capture(&log_folder));
+}
+
+/* Another capture of the folder looks for what dead processes left while a segment has its name and not yet its lock. */
+static void a_segment_that_is_adopted_unborn_is_made_again(void **state)
+{
+	bool seen[1] = {false};
+	score_error error;
+	(void)state;
+	fixture_directory_make(&log_folder);
+	capture = fixture_capture(&log_folder);
+	assert_int_equal(score_capture_add_model(capture, logged, NULL), SCORE_OK);
+	assert_int_equal(fixture_record(capture, logged, 0), 1);
+	calls = (failing_calls){.inside = 1, .fail_at = -1, .before_flock = adopt_all};
+	assert_int_equal(score_capture_drain(capture, NULL, NULL), SCORE_OK);
+	calls.inside = 0;
+	assert_null(calls.before_flock);
+	assert_int_equal(fixture_count(&log_folder, ".slog.active"), 1);
+	if (score_capture_rotate(capture, &error) != SCORE_OK)
+		fail_msg("%s", error.message);
+	assert_int_equal(fixture_count(&log_folder, ".slog.active"), 0);
+	assert_int_equal(fixture_read(&log_folder, seen, 1), 1);
+	score_capture_free(capture);
+	fixture_directory_remove(&log_folder);
+}
+
 static void slow_files_give_the_same_log(void **state)
 {
 	score_error error;
@@ -526,6 +554,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_failed_drain_loses_nothing),
+		cmocka_unit_test(a_segment_that_is_adopted_unborn_is_made_again),
 		cmocka_unit_test(slow_files_give_the_same_log),
 		cmocka_unit_test(a_write_that_does_nothing_is_a_full_disk),
 		cmocka_unit_test(a_segment_that_cannot_be_cut_ends),

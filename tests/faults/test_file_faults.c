@@ -290,6 +290,26 @@ static void a_failed_save_keeps_the_old_file(void **state)
 	assert_int_equal(open_again(SCORE_OPEN_VERIFY, &error), SCORE_OK);
 }
 
+/* The new file has its name, but a loss of power might take it away again: the host is told. Some file systems sync no folders. */
+static void a_folder_is_synced_too(void **state)
+{
+	char before[120];
+	score_error error;
+	(void)state;
+	save();
+	unlink(path);
+	plan = (struct plan){.which = FSYNC, .at = 1, .code = EIO};
+	assert_int_equal(score_model_save_file(model, path, NULL, &error), SCORE_ERR_IO);
+	snprintf(before, sizeof before, "cannot sync the folder '%s': input/output error", folder);
+	assert_string_equal(error.message, before);
+	memset(&plan, 0, sizeof plan);
+	assert_int_equal(open_again(SCORE_OPEN_VERIFY, &error), SCORE_OK);
+	plan = (struct plan){.which = FSYNC, .at = 1, .code = EINVAL};
+	assert_int_equal(score_model_save_file(model, path, NULL, &error), SCORE_OK);
+	assert_int_equal(plan.n_calls, 2);
+	memset(&plan, 0, sizeof plan);
+}
+
 /* A mapping of a file that shrinks: its pages are gone. While it is read, that is a signal, as the header says; afterwards nothing
  * of a model lies in the file. */
 static void a_shrunk_mapping_is_a_signal_only_while_it_is_read(void **state)
@@ -331,6 +351,7 @@ int main(void)
 		cmocka_unit_test(files_are_refused_by_what_they_are),
 		cmocka_unit_test(broken_writes_leave_nothing),
 		cmocka_unit_test(a_failed_save_keeps_the_old_file),
+		cmocka_unit_test(a_folder_is_synced_too),
 		cmocka_unit_test(a_shrunk_mapping_is_a_signal_only_while_it_is_read),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -140,6 +140,10 @@ static void reference(void **state)
 	o.n_categories = 33;
 	REFUSED(score_reference_new(model, &in, &o, &s, &error), &s, SCORE_ERR_ARGUMENT,
 		"score_reference_options asks for 0 bins and 33 categories: expected 2 to 32 bins and at most 32 categories");
+	o = (score_reference_options)SCORE_REFERENCE_OPTIONS_INIT;
+	o.output = SCORE_OUTPUT_CLASS;
+	REFUSED(score_reference_new(model, &in, &o, &s, &error), &s, SCORE_ERR_ARGUMENT,
+		"no class numbers: the model's link 'identity' is no classifier's, and its metadata have no \"class_rule\"");
 }
 
 static void feature_tables(void **state)

@@ -134,6 +134,7 @@ static void tables(void **state)
 	const score_table_output nowhere = {0, 0, NULL, NULL};
 	score_table_builder *b;
 	score_table *t;
+	size_t length = 1;
 	(void)state;
 	schema.keys = key;
 	schema.columns = column;
@@ -160,6 +161,14 @@ static void tables(void **state)
 	assert_int_equal(score_table_get_info(t, NULL), SCORE_ERR_ARGUMENT);
 	assert_int_equal(score_table_get_info(t, &info), SCORE_ERR_ARGUMENT);
 	assert_int_equal(score_table_find_column(t, NULL), -1);
+	assert_int_equal(score_table_find_column(NULL, "x"), -1);
+	assert_null(score_table_column_name(NULL, 0));
+	assert_null(score_table_key_name(NULL, 0));
+	assert_null(score_table_text(NULL, 0, 0, &length));
+	assert_int_equal(length, 0);
+	assert_true(score_table_column_type(NULL, 0) == 0 && score_table_key_type(NULL, 0) == 0 && score_table_column_nulls(NULL, 0) == 0 &&
+		score_table_text_count(NULL, 0) == 0);
+	assert_null(score_table_retain(NULL));
 	ARGUMENT(score_table_lookup(NULL, &q, 1, NULL, 0, NULL, &error), "table is NULL");
 	ARGUMENT(score_table_lookup(t, NULL, 1, NULL, 0, NULL, &error), "query is NULL");
 	ARGUMENT(score_table_lookup(t, &q, 1, NULL, 1, NULL, &error), "outputs is NULL");

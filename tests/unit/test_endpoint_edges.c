@@ -628,15 +628,65 @@ static score_status ask_keyed(const keyed_setting *s, const score_input *in, con
 	return score_endpoint_batch(s->reader, in, out_len ? out : NULL, out_len, &request, NULL, &error);
 }
 
+/* score_strings.codes is of no use without indices, whatever stands there, in rows that are copied together too. */
+static void codes_of_plain_strings_are_ignored(void **state)
+{
+	const keyed_setting *s = *state;
+	score_endpoint *endpoint;
+	score_endpoint_reader *reader;
+	static _Alignas(64) char scratch[1 << 18];
+	static double out[KEYED], wrong[KEYED];
+	static uint32_t served[KEYED];
+	const score_column keys = {.values = keyed.keys, .dtype = SCORE_I64};
+	score_strings strings = keyed.plain;
+	score_request request = SCORE_REQUEST_INIT;
+	score_input in = keyed_input(4);
+	assert_int_equal(serve_two(s->models[0], s->models[1], SCORE_ENDPOINT_SAME_LABELS, &endpoint), SCORE_OK);
+	assert_int_equal(score_endpoint_reader_new(endpoint, &reader, NULL), SCORE_OK);
+	for (int r = 0; r < KEYED; r++)
+		wrong[r] = 7;
+	strings.codes = wrong;
+	keyed.columns[F_CITY].values = &strings;
+	request.row_keys = &keys;
+	request.row_served = served;
+	request.scratch = scratch;
+	request.scratch_bytes = sizeof scratch;
+	assert_int_equal(score_endpoint_batch(reader, &in, out, KEYED, &request, NULL, &error), SCORE_OK);
+	for (int r = 0; r < KEYED; r++)
+		assert_true(out[r] == s->expected[served[r]][r]);
+	score_endpoint_reader_free(reader);
+	score_endpoint_free(endpoint);
+}
+
+/* A key's value decides, not the type that holds it. */
 static void keys_of_every_type(void **state)
 {
 	const keyed_setting *s = *state;
-	static uint32_t numbers[KEYED];
+	static int8_t n8[KEYED];
+	static uint8_t u8[KEYED];
+	static int16_t n16[KEYED];
+	static uint16_t u16[KEYED];
+	static int32_t n32[KEYED];
+	static uint32_t u32[KEYED];
+	static int64_t n64[KEYED];
+	static uint64_t u64[KEYED];
+	static double out[KEYED];
+	static uint32_t served[2][KEYED];
 	const score_input in = keyed_input(0);
-	const score_dtype types[] = {SCORE_I32, SCORE_U32, SCORE_I64, SCORE_U64};
-	for (int i = 0; i < 4; i++) {
-		const score_column keys = {.values = i < 2 ? (const void *)numbers : keyed.keys, .dtype = types[i]};
-		assert_int_equal(ask_keyed(s, &in, &keys, SCORE_OUTPUT_PREDICTION, KEYED), SCORE_OK);
+	const score_column columns[] = {{.values = n64, .dtype = SCORE_I64}, {.values = u64, .dtype = SCORE_U64}, {.values = n32, .dtype = SCORE_I32},
+		{.values = u32, .dtype = SCORE_U32}, {.values = n16, .dtype = SCORE_I16}, {.values = u16, .dtype = SCORE_U16},
+		{.values = n8, .dtype = SCORE_I8}, {.values = u8, .dtype = SCORE_U8}};
+	for (int r = 0; r < KEYED; r++) {
+		u64[r] = u32[r] = u16[r] = u8[r] = (uint8_t)(r % 128);
+		n64[r] = n32[r] = n16[r] = n8[r] = (int8_t)(r % 128);
+	}
+	for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+		score_request request = SCORE_REQUEST_INIT;
+		request.row_keys = columns + i;
+		request.row_served = served[i > 0];
+		if (score_endpoint_batch(s->reader, &in, out, KEYED, &request, NULL, &error) != SCORE_OK)
+			fail_msg("%s", error.message);
+		assert_true(i == 0 || memcmp(served[0], served[1], sizeof served[0]) == 0);
 	}
 }
 
@@ -648,30 +698,36 @@ static void keys_that_are_none(void **state)
 	score_column keys = {.values = NULL, .dtype = SCORE_I64};
 	char message[120];
 	const char *const nothing = "score_request.row_keys: has no values or a negative offset";
-	const char *const offsets = "score_request.row_keys: expected score_strings with offsets of SCORE_I32 or SCORE_I64";
 	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, nothing);
 	keys.values = keyed.keys;
 	keys.offset = -1;
 	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, nothing);
 	keys.offset = 0;
 	keys.dtype = SCORE_F64;
-	snprintf(message, sizeof message, "score_request.row_keys: dtype %d, expected strings or integers of 32 or 64 bits", (int)SCORE_F64);
+	snprintf(message, sizeof message, "score_request.row_keys: dtype %d, expected strings or integers", (int)SCORE_F64);
 	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, message);
 	keys = (score_column){.values = &strings, .dtype = SCORE_STRING};
 	assert_int_equal(ask_keyed(s, &in, &keys, 0, KEYED), SCORE_OK);
 	strings.index_type = SCORE_I32;
 	strings.indices = keyed.plain_offsets; /* most are no number of a string: missing keys */
 	assert_int_equal(ask_keyed(s, &in, &keys, 0, KEYED), SCORE_OK);
-	strings.index_type = SCORE_I8;
-	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, "score_request.row_keys: indices must be SCORE_I32 or SCORE_I64");
+	strings = keyed.coded; /* by numbers of 8 bits */
+	assert_int_equal(ask_keyed(s, &in, &keys, 0, KEYED), SCORE_OK);
+	strings.index_type = SCORE_F32;
+	snprintf(message, sizeof message, "score_request.row_keys: the indices of strings have dtype %d, expected integers", (int)SCORE_F32);
+	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, message);
 	strings = keyed.plain;
-	strings.struct_size = 1;
-	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, offsets);
+	strings.struct_size = 16;
+	snprintf(message, sizeof message, "score_request.row_keys: score_strings.struct_size is 16, expected %zu", sizeof strings);
+	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, message);
 	strings.struct_size = sizeof strings;
 	strings.offset_type = SCORE_I16;
-	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, offsets);
+	snprintf(message, sizeof message, "score_request.row_keys: the offsets of strings have dtype %d, not SCORE_I32 or SCORE_I64", (int)SCORE_I16);
+	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, message);
+	strings.offset_type = SCORE_I32;
 	strings.offsets = NULL;
-	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT, offsets);
+	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_ARGUMENT,
+		"score_request.row_keys: the strings have no offsets (NULL)");
 }
 
 /* A missing number is an empty key, as a missing text is. */
@@ -754,6 +810,38 @@ static void malformed_rows(void **state)
 
 #define KEYED_TEST(TEST) cmocka_unit_test_setup_teardown(TEST, begin_keyed, end_keyed)
 
+/* The log must not know a model that the host may free: another one may come to lie there. */
+static void a_failed_endpoint_leaves_no_models_in_the_log(void **state)
+{
+	score_model *model = answering_model(1);
+	const score_served_entity entity = {.entity_name = "m", .entity_version = "1", .model = model};
+	score_endpoint_config config = SCORE_ENDPOINT_CONFIG_INIT;
+	score_endpoint_options o = SCORE_ENDPOINT_OPTIONS_INIT;
+	score_endpoint *endpoint = NULL;
+	metered_memory memory = {0};
+	const score_allocator a = metered_allocator(&memory);
+	fixture_directory d;
+	size_t n_refused = 0;
+	(void)state;
+	fixture_directory_make(&d);
+	score_capture *capture = fixture_capture(&d);
+	config.served_entities = &entity;
+	config.n_served_entities = 1;
+	o.allocator = &a;
+	o.capture = capture;
+	for (; memory.left = n_refused, score_endpoint_new(&o, &config, &endpoint, &error) != SCORE_OK; n_refused++) {
+		assert_int_equal(error.code, SCORE_ERR_MEMORY);
+		assert_int_equal(capture->n_live_models, 0);
+	}
+	assert_true(n_refused > 2);
+	assert_int_equal(capture->n_live_models, 1);
+	score_endpoint_free(endpoint);
+	assert_int_equal(capture->n_live_models, 0);
+	score_capture_free(capture);
+	fixture_directory_remove(&d);
+	score_model_free(model);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -767,11 +855,13 @@ int main(void)
 		cmocka_unit_test(shadows_without_room),
 		cmocka_unit_test(shadows_that_cannot_answer),
 		KEYED_TEST(every_layout_and_scratch_gives_the_same),
+		KEYED_TEST(codes_of_plain_strings_are_ignored),
 		KEYED_TEST(keys_of_every_type),
 		KEYED_TEST(keys_that_are_none),
 		KEYED_TEST(missing_keys_are_empty),
 		KEYED_TEST(outputs_that_cannot_be_mixed),
 		KEYED_TEST(malformed_rows),
+		cmocka_unit_test(a_failed_endpoint_leaves_no_models_in_the_log),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

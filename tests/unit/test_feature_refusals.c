@@ -149,6 +149,31 @@ static void own_texts_win(void **state)
 	assert_int_equal(score_feature_lookup_batch(plan, &in, scratch, sizeof scratch, &out, &error), SCORE_OK);
 	const double *city = out.u.columns.columns[4].values;
 	assert_true(city[0] == 0 && city[1] == -1 && city[2] == -1);
+	const score_strings none = SCORE_STRINGS_INIT;
+	const score_column unreadable[] = {request[0], sample_column(SCORE_STRING, &none, NULL)};
+	const score_input untold = score_input_columns(unreadable, 3, 2);
+	expect_error(score_feature_lookup_batch(plan, &untold, scratch, sizeof scratch, &out, &error), &error, SCORE_ERR_ARGUMENT,
+		"request column 1: the strings have no offsets (NULL)");
+	score_feature_plan_free(plan);
+}
+
+/* An array of structs of a newer caller has its own distance from one to the next. */
+static void lookups_of_another_size(void **state)
+{
+	static const char *const only_a[] = {"a"}, *const others[] = {"b", "c", "d", "city"};
+	struct {
+		score_feature_lookup lookup;
+		uint64_t newer[3];
+	} l[2] = {{.lookup = lookup_in(table)}, {.lookup = lookup_in(table)}};
+	score_feature_plan *plan = NULL;
+	(void)state;
+	l[0].lookup.feature_names = only_a;
+	l[0].lookup.n_feature_names = 1;
+	l[1].lookup.feature_names = others;
+	l[1].lookup.n_feature_names = 4;
+	l[0].lookup.struct_size = l[1].lookup.struct_size = sizeof l[0];
+	if (score_feature_plan_new(model, request_names, request_types, 1, &l[0].lookup, 2, &plan, &error) != SCORE_OK)
+		fail_msg("%s", error.message);
 	score_feature_plan_free(plan);
 }
 
@@ -379,6 +404,9 @@ static void requests(void **state)
 	request = sample_column(SCORE_F64, numbers, NULL); /* a number, and no key */
 	expect_error(score_feature_lookup_batch(plan, &good, scratch, sizeof scratch, &out, &error), &error, SCORE_ERR_SHAPE,
 		"key column 'customer' of the table holds integers; found another type in the query");
+	request = sample_column(SCORE_I64, NULL, NULL);
+	expect_error(score_feature_lookup_batch(plan, &good, scratch, sizeof scratch, &out, &error), &error, SCORE_ERR_ARGUMENT,
+		"request column 0: has no values or a negative offset");
 	request = sample_column(SCORE_I64, id, NULL);
 	const size_t wanted = score_feature_scratch_bytes(plan, 1);
 	snprintf(message, sizeof message, "1 rows need %zu bytes of scratch (score_feature_scratch_bytes()), found %zu", wanted, wanted - 1);
@@ -411,6 +439,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(values_of_every_type),
 		cmocka_unit_test(own_texts_win),
+		cmocka_unit_test(lookups_of_another_size),
 		cmocka_unit_test(damaged_texts_are_missing),
 		cmocka_unit_test(plans),
 		cmocka_unit_test(text_keys_need_text),

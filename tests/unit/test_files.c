@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -97,14 +98,80 @@ static void only_files_are_replaced(void **state)
 	refused(sl_write_file(folder, "whole", 5, &error), &error, NULL);
 	assert_int_equal(unlink(path_of("link")), 0);
 	assert_int_equal(unlink(place), 0);
-	/* A link to a file gives way to the new file. */
-	touch(place, "before");
-	assert_int_equal(symlink(place, path_of("link")), 0);
-	assert_int_equal(sl_write_file(path_of("link"), "whole", 5, &error), SCORE_OK);
-	holds(path_of("link"), "whole");
-	holds(place, "before");
-	assert_int_equal(unlink(path_of("link")), 0);
+}
+
+static bool is_link(const char *path)
+{
+	struct stat st;
+	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
+/* Whoever gave the file a second name by a link sees the new content under both, as after open() and write(). */
+static void links_are_followed(void **state)
+{
+	static const struct {
+		const char *target, *why;
+	} dead[] = {{"first", "too many symbolic links"}, {"nowhere/file", "no such file"}};
+	char place[PATH_MAX];
+	score_error error;
+	(void)state;
+	snprintf(place, sizeof place, "%s", path_of("place"));
+	assert_int_equal(mkdir(path_of("elsewhere"), 0700), 0);
+	assert_int_equal(symlink("elsewhere/second", path_of("first")), 0);
+	assert_int_equal(symlink("../place", path_of("elsewhere/second")), 0);
+	for (int is_there = 0; is_there < 2; is_there++) { /* at first the links lead to nothing */
+		assert_int_equal(sl_write_file(path_of("first"), is_there ? "again" : "whole", 5, &error), SCORE_OK);
+		holds(place, is_there ? "again" : "whole");
+		assert_true(is_link(path_of("first")) && is_link(path_of("elsewhere/second")) && !is_link(place));
+	}
 	assert_int_equal(unlink(place), 0);
+	assert_int_equal(unlink(path_of("elsewhere/second")), 0);
+	assert_int_equal(unlink(path_of("first")), 0);
+	for (size_t i = 0; i < sizeof dead / sizeof dead[0]; i++) {
+		assert_int_equal(symlink(dead[i].target, path_of("first")), 0);
+		assert_int_equal(sl_write_file(path_of("first"), "whole", 5, &error), SCORE_ERR_IO);
+		assert_non_null(strstr(error.message, dead[i].why));
+		assert_int_equal(unlink(path_of("first")), 0);
+	}
+	assert_int_equal(rmdir(path_of("elsewhere")), 0);
+}
+
+/* A file that its owner alone may read stays one. */
+static void permissions_are_kept(void **state)
+{
+	static const mode_t modes[] = {0600, 0640, 0444, 0666};
+	const mode_t mask = umask(022);
+	struct stat st;
+	(void)state;
+	for (size_t i = 0; i < sizeof modes / sizeof modes[0]; i++) {
+		touch(path_of("file"), "before");
+		assert_int_equal(chmod(path_of("file"), modes[i]), 0);
+		assert_int_equal(sl_write_file(path_of("file"), "whole", 5, NULL), SCORE_OK);
+		holds(path_of("file"), "whole");
+		assert_int_equal(stat(path_of("file"), &st), 0);
+		assert_int_equal(st.st_mode & 07777, modes[i]);
+		assert_int_equal(unlink(path_of("file")), 0);
+	}
+	assert_int_equal(sl_write_file(path_of("file"), "whole", 5, NULL), SCORE_OK);
+	assert_int_equal(stat(path_of("file"), &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0644);
+	assert_int_equal(unlink(path_of("file")), 0);
+	umask(mask);
+}
+
+/* The superuser's copy stays its owner's. */
+static void owners_are_kept(void **state)
+{
+	struct stat before, after;
+	(void)state;
+	touch(path_of("file"), "before");
+	if (geteuid() == 0)
+		assert_int_equal(chown(path_of("file"), 12345, 23456), 0);
+	assert_int_equal(stat(path_of("file"), &before), 0);
+	assert_int_equal(sl_write_file(path_of("file"), "whole", 5, NULL), SCORE_OK);
+	assert_int_equal(stat(path_of("file"), &after), 0);
+	assert_true(after.st_uid == before.st_uid && after.st_gid == before.st_gid);
+	assert_int_equal(unlink(path_of("file")), 0);
 }
 
 /* In a container the next process has the number of the one that was killed. */
@@ -169,6 +236,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pipes_are_not_waited_for),
 		cmocka_unit_test(only_files_are_replaced),
+		cmocka_unit_test(links_are_followed),
+		cmocka_unit_test(permissions_are_kept),
+		cmocka_unit_test(owners_are_kept),
 		cmocka_unit_test(names_that_a_dead_process_left),
 		cmocka_unit_test(names_of_any_length),
 		cmocka_unit_test(messages_are_utf8),

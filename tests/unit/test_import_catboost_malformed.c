@@ -2,6 +2,7 @@
  * CatBoost files that are wrong, one for every check of the importer. Each is a small valid model in which one
  * piece of text was replaced.
  */
+#include <inttypes.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -256,7 +257,6 @@ static void refuses_wrong_ctrs(void **state)
 	refuse_all(ctr_file, cases, sizeof cases / sizeof cases[0]);
 }
 
-/* A table of 20000 hashes that 130 CTRs count by. */
 static void names_ctrs_without_tables(void **state)
 {
 	(void)state;
@@ -268,18 +268,18 @@ static void names_ctrs_without_tables(void **state)
 	refuse_all(text, cases, 1);
 }
 
-static void bounds_what_ctrs_share(void **state)
+/* A table of 20000 hashes, or empty places, that 130 CTRs count by. */
+static void refuse_shared_table(bool is_empty)
 {
 	const size_t size = (size_t)1 << 20;
 	char *text = malloc(size);
 	size_t n;
 	score_error error;
 	score_model *model;
-	(void)state;
 	assert_non_null(text);
 	n = (size_t)snprintf(text, size, "{\"ctr_data\":{\"t\":{\"counter_denominator\":4,\"hash_map\":[");
 	for (int i = 0; i < 20000; i++)
-		n += (size_t)snprintf(text + n, size - n, "%s\"%d\",3", i ? "," : "", i);
+		n += (size_t)snprintf(text + n, size - n, "%s\"%" PRIu64 "\",3", i ? "," : "", is_empty ? UINT64_MAX : (uint64_t)i);
 	n += (size_t)snprintf(text + n, size - n, "],\"hash_stride\":2}},\"features_info\":{\"categorical_features\":[{\"feature_id\":\"c\","
 		"\"feature_index\":0,\"flat_feature_index\":0}],\"ctrs\":[");
 	for (int i = 0; i < 130; i++)
@@ -289,6 +289,13 @@ static void bounds_what_ctrs_share(void **state)
 	assert_int_equal(import_text(text, strlen(text), &model, &error), SCORE_ERR_LIMIT);
 	assert_non_null(strstr(error.message, "many CTRs share large tables"));
 	free(text);
+}
+
+static void bounds_what_ctrs_share(void **state)
+{
+	(void)state;
+	refuse_shared_table(false);
+	refuse_shared_table(true);
 }
 
 static void refuses_wrong_nodes(void **state)

@@ -193,6 +193,38 @@ static void a_young_file_is_read_again(void **state)
 	score_model_cache_free(cache);
 }
 
+/* As by cp -p, tar or a build that gives every file the same time: same inode, same size, an old time of the content. */
+static void a_time_that_was_set_back_hides_nothing(void **state)
+{
+	score_model_cache *cache = new_cache(0, 0);
+	const struct timespec a_tick = {0, 50000000}; /* several of the file system's clock */
+	struct stat st;
+	char bytes[65536];
+	(void)state;
+	write_model("a.slm", 1.0);
+	write_model("b.slm", 2.0);
+	FILE *file = fopen(path_of("b.slm"), "rb");
+	assert_non_null(file);
+	const size_t size = fread(bytes, 1, sizeof bytes, file);
+	fclose(file);
+	assert_int_equal(stat(path_of("a.slm"), &st), 0);
+	assert_int_equal(st.st_size, size);
+	score_model_ref *before = open_model(cache, "a.slm");
+	nanosleep(&a_tick, NULL);
+	file = fopen(path_of("a.slm"), "r+b");
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, size, file), size);
+	fclose(file);
+	const struct timespec times[2] = {st.st_atim, st.st_mtim};
+	assert_int_equal(utimensat(AT_FDCWD, path_of("a.slm"), times, 0), 0);
+	score_model_ref *after = open_model(cache, "a.slm");
+	assert_true(answer_of(before) == 1.0);
+	assert_true(answer_of(after) == 2.0);
+	score_model_ref_release(before);
+	score_model_ref_release(after);
+	score_model_cache_free(cache);
+}
+
 static void idle_models_are_bounded(void **state)
 {
 	score_model_cache *cache = new_cache(2, 0), *none = new_cache(-1, 0);
@@ -324,6 +356,7 @@ int main(void)
 		cmocka_unit_test(copies_share_a_model),
 		cmocka_unit_test(a_replaced_file_is_a_new_model),
 		cmocka_unit_test(a_young_file_is_read_again),
+		cmocka_unit_test(a_time_that_was_set_back_hides_nothing),
 		cmocka_unit_test(idle_models_are_bounded),
 		cmocka_unit_test(claims_outlive_the_cache),
 		cmocka_unit_test(bad_files_are_refused),

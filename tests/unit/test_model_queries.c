@@ -210,6 +210,25 @@ static void structs(void **state)
 		"there is no column 1 of codes, the model has 1");
 }
 
+/* A struct of a newer caller: what we do not know is zero, never what stood there. */
+static void newer_callers_get_zeros(void **state)
+{
+	struct {
+		score_model_info info;
+		uint64_t newer[4];
+	} s;
+	(void)state;
+	memset(&s, 0xa5, sizeof s);
+	s.info.struct_size = sizeof s;
+	assert_int_equal(score_model_get_info(model, &s.info), SCORE_OK);
+	assert_int_equal(s.info.struct_size, sizeof s);
+	assert_int_equal(s.info.n_features, 2);
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(s.newer[i], 0);
+	s.info.struct_size = 4097; /* no size, but what stood there */
+	assert_int_equal(score_model_get_info(model, &s.info), SCORE_ERR_ARGUMENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +238,7 @@ int main(void)
 		cmocka_unit_test(metadata),
 		cmocka_unit_test(sizes),
 		cmocka_unit_test(structs),
+		cmocka_unit_test(newer_callers_get_zeros),
 	};
 	return cmocka_run_group_tests(tests, make_model, free_model);
 }

@@ -247,6 +247,8 @@ static void names_features_by_their_inputs(void **state)
 	score_model_free(model);
 }
 
+#define SIXTEEN "x,x,x,x,x,x,x,x,x,x,x,x,x,x,x,x"
+
 /* More than the importer looks names up among, or than a file of its size can mean. */
 static void bounds_what_it_reads(void **state)
 {
@@ -255,7 +257,8 @@ static void bounds_what_it_reads(void **state)
 		int n;
 		const char *says;
 	} floods[] = {{"node Identity x -> -\n", 4097, "4097 operators"}, {"const - f32 0\n", 4097, "4097 constants"},
-		{"in - f32\n", 4097, "4098 inputs"}, {"node Identity x -> q,q,q,q,q,q,q,q,q\n", 911, "911 operators"}};
+		{"in - f32\n", 4097, "4098 inputs"}, {"node Identity x -> q,q,q,q,q,q,q,q,q\n", 911, "911 operators"},
+		{"node Concat " SIXTEEN "," SIXTEEN "," SIXTEEN "," SIXTEEN " -> -\n", 1025, "65600 inputs together"}};
 	(void)state;
 	for (size_t i = 0; i < sizeof floods / sizeof floods[0]; i++) {
 		size_t line = strlen(floods[i].line), n = strlen(X);

@@ -275,6 +275,11 @@ static void bounds_what_is_shared(void **state)
 		{X "node ml:TreeEnsemble x -> y ; tree_roots ii 0 ; nodes_modes t u8 101 100*0 6 ; nodes_splits t f32 101 101*0 ; nodes_featureids ii 101*0 ; "
 			"nodes_truenodeids ii 100*100 0 ; nodes_trueleafs ii 100*0 1 ; nodes_falsenodeids ii 1..99 0 1 ; nodes_falseleafs ii 99*0 1 1 ; "
 			"leaf_targetids ii 0 0 ; leaf_weights t f32 2 1 2 ; membership_values t f32 1001 0..999 nan\n", NOT, "make too many nodes", SPEC},
+		/* A hundred nodes that lead into one chain of 4000 sets without members, which is one question. */
+		{X "node ml:TreeEnsemble x -> y ; tree_roots ii 0 ; nodes_modes t u8 4100 100*0 4000*6 ; nodes_splits t f32 4100 4100*0 ; "
+			"nodes_featureids ii 4100*0 ; nodes_truenodeids ii 100*100 4000*0 ; nodes_trueleafs ii 100*0 4000*1 ; "
+			"nodes_falsenodeids ii 1..99 1 101..4099 1 ; nodes_falseleafs ii 99*0 1 3999*0 1 ; leaf_targetids ii 0 0 ; "
+			"leaf_weights t f32 2 1 2 ; membership_values t f32 4000 4000*nan\n", NOT, "make too many nodes", SPEC},
 		/* A leaf of a thousand scores, two thousand times. */
 		{X "node ml:TreeEnsemble x -> y ; n_targets i 1000 ; tree_roots ii 0 ; nodes_modes t u8 12 12*0 ; "
 		"nodes_splits t f32 12 12*0 ; nodes_featureids ii 12*0 ; nodes_truenodeids ii 1 2..11 0 ; nodes_falsenodeids ii 1 2..11 1 ; "

@@ -209,6 +209,18 @@ static void columns_that_do_not_fit(void **state)
 	const score_column timed[] = {i64, f64, f64};
 	const sample_table spec = {id_key, 1, "at", x_column, 1, timed, 1, NULL, 0};
 	expect_error(sample_table_build(sample_path("refused.sft"), &spec, &error), &error, SCORE_ERR_SHAPE, "column 'at' is i64; found f64");
+	const score_column late[] = {i64, u64, f64};
+	const sample_table of_late = {id_key, 1, "at", x_column, 1, late, 1, NULL, 0};
+	expect_error(sample_table_build(sample_path("refused.sft"), &of_late, &error), &error, SCORE_ERR_SHAPE,
+		"column 'at' has a number above the range of int64");
+	const score_strings no_offsets = SCORE_STRINGS_INIT;
+	score_column unreadable[] = {i64, sample_column(SCORE_STRING, &no_offsets, NULL)};
+	const sample_table of_texts = {id_key, 1, NULL, all + 4, 1, unreadable, 1, NULL, 0};
+	expect_error(sample_table_build(sample_path("refused.sft"), &of_texts, &error), &error, SCORE_ERR_ARGUMENT,
+		"column 's': the strings have no offsets (NULL)");
+	unreadable[0].offset = -1;
+	expect_error(sample_table_build(sample_path("refused.sft"), &of_texts, &error), &error, SCORE_ERR_ARGUMENT,
+		"column 'id': has no values or a negative offset");
 }
 
 /* Lengths alone are looked at: these texts have no bytes. */
@@ -376,7 +388,7 @@ static void queries(void **state)
 	assert_int_equal(build("timed.sft", "at", NULL, timed, 3), SCORE_OK);
 	assert_int_equal(score_table_open(sample_path("timed.sft"), NULL, &t, NULL), SCORE_OK);
 	score_table_query q = {sizeof q, &i64, 1, &f64, 0};
-	char message[96];
+	char message[128];
 	snprintf(message, sizeof message, "expected the query's timestamp as SCORE_I64, _I32 or _U32, found type %d", (int)SCORE_F64);
 	expect_error(score_table_lookup(t, &q, 3, NULL, 0, found, &error), &error, SCORE_ERR_SHAPE, message);
 	q.timestamp = NULL;
@@ -393,6 +405,10 @@ static void queries(void **state)
 		assert_int_equal(score_table_lookup(t, &q, 3, NULL, 0, found, &error), SCORE_OK);
 		assert_true(!found[0] && found[1] && found[2]);
 	}
+	const score_column nothing = sample_column(SCORE_I64, NULL, NULL);
+	q.timestamp = &nothing;
+	expect_error(score_table_lookup(t, &q, 3, NULL, 0, found, &error), &error, SCORE_ERR_ARGUMENT,
+		"score_table_query.timestamp: has no values or a negative offset");
 	q.timestamp = &gaps; /* nobody knows what was true at no time */
 	assert_int_equal(score_table_lookup(t, &q, 3, NULL, 0, found, &error), SCORE_OK);
 	assert_true(found[0] && !found[1] && found[2]);
@@ -417,6 +433,28 @@ static void queries(void **state)
 	}
 	q = (score_table_query){sizeof q, pair, 1, NULL, 0};
 	expect_error(score_table_lookup(t, &q, 3, NULL, 0, found, &error), &error, SCORE_ERR_SHAPE, "the table has 2 key columns, the query 1");
+	const score_strings none = SCORE_STRINGS_INIT, odd = {sizeof odd, "", "", NULL, NULL, 0, SCORE_I16, 0};
+	score_column keys[2];
+	const struct {
+		int key;
+		score_column value;
+		const char *message;
+	} unreadable[] = {
+		{0, sample_column(SCORE_I64, NULL, NULL), "score_table_query.keys[0]: has no values or a negative offset"},
+		{0, {.values = ids, .offset = -1, .dtype = SCORE_I64}, "score_table_query.keys[0]: has no values or a negative offset"},
+		{1, sample_column(SCORE_STRING, NULL, NULL), "score_table_query.keys[1]: has no values or a negative offset"},
+		{1, sample_column(SCORE_STRING, &none, NULL), "score_table_query.keys[1]: the strings have no offsets (NULL)"},
+		{1, sample_column(SCORE_STRING, &odd, NULL), message},
+	};
+	snprintf(message, sizeof message, "score_table_query.keys[1]: the offsets of strings have dtype %d, not SCORE_I32 or SCORE_I64",
+		(int)SCORE_I16);
+	q = (score_table_query){sizeof q, keys, 2, NULL, 0};
+	for (size_t k = 0; k < sizeof unreadable / sizeof unreadable[0]; k++) {
+		memcpy(keys, pair, sizeof keys);
+		keys[unreadable[k].key] = unreadable[k].value;
+		expect_error(score_table_lookup(t, &q, 3, NULL, 0, found, &error), &error, SCORE_ERR_ARGUMENT, unreadable[k].message);
+	}
+	assert_int_equal(score_table_lookup(t, &q, 0, NULL, 0, found, &error), SCORE_OK); /* no rows, nothing to read */
 	const score_column numbers[] = {i64, i64};
 	q = (score_table_query){sizeof q, numbers, 2, NULL, 0};
 	expect_error(score_table_lookup(t, &q, 3, NULL, 0, found, &error), &error, SCORE_ERR_SHAPE,

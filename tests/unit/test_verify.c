@@ -88,6 +88,35 @@ static void values_that_are_nan(void **state)
 	score_model_free(linear);
 }
 
+/* The longer a row, the fewer copies of it: the self-test needs some memory, whatever the model. */
+static void wide_rows(void **state)
+{
+	const score_contract contract = SCORE_CONTRACT_INIT(200000, 1);
+	const score_node leaf[] = {{.test = SCORE_TEST_LEAF, .value = 1}};
+	score_tree tree = SCORE_TREE_INIT;
+	metered_memory memory = {.left = SIZE_MAX};
+	const score_allocator a = metered_allocator(&memory);
+	score_build_options o = SCORE_BUILD_OPTIONS_INIT;
+	score_builder *b;
+	score_model *model;
+	uint64_t n;
+	(void)state;
+	o.allocator = &a;
+	tree.nodes = leaf;
+	tree.n_nodes = 1;
+	assert_int_equal(score_builder_new(&contract, &o, &b, &error), SCORE_OK);
+	assert_int_equal(score_builder_add_tree(b, &tree, &error), SCORE_OK);
+	assert_int_equal(score_builder_finish(b, &model, &error), SCORE_OK);
+	score_builder_free(b);
+	const uint64_t n_golden = score_model_golden(model, NULL, NULL);
+	memory.most = memory.held;
+	assert_int_equal(score_model_verify(model, SCORE_ISA_AUTO, &n, &error), SCORE_OK);
+	assert_true(n_golden > 0 && n >= 1 + 2 * n_golden);
+	assert_in_range(memory.most - memory.held, 1, 100 << 20);
+	score_model_free(model);
+	assert_int_equal(memory.held, 0);
+}
+
 static void refuses(void **state)
 {
 	const double rows[] = {1.0, 2.0}, margin[] = {4.0};
@@ -153,6 +182,7 @@ int main(void)
 		cmocka_unit_test(every_instruction_set),
 		cmocka_unit_test(wrong_values),
 		cmocka_unit_test(values_that_are_nan),
+		cmocka_unit_test(wide_rows),
 		cmocka_unit_test(refuses),
 		cmocka_unit_test(without_memory),
 	};
