@@ -29,6 +29,7 @@ from ._labels import Labels
 
 _ndarray = np.ndarray
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+_FLOATS = (_FLOAT32.num, _FLOAT64.num)
 _LEAF = OUTPUTS["leaf"]
 _INTEGERS = (_LEAF, OUTPUTS["class"])
 _CONTRIBUTION = OUTPUTS["contribution"]
@@ -330,9 +331,10 @@ class Model:
             and out is None
             and absent is None
             and X.shape in self._one_row
-            and ((dtype := X.dtype) is _FLOAT64 or dtype is _FLOAT32)
+            and ((dtype := X.dtype) is _FLOAT64 or dtype is _FLOAT32 or dtype.num in _FLOATS)
         ):
-            # One row is copied, because that is cheaper than asking NumPy for its address; float32 widens exactly.
+            # One row is copied, because that is cheaper than asking NumPy for its address; float32 widens exactly. Most arrays
+            # share one object as their type; those that were pickled, or made over foreign memory, have one of their own.
             try:
                 worker = self._workers.pop()
             except IndexError:
