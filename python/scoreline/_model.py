@@ -631,7 +631,7 @@ class Model:
         """The same model with histograms of its training data inside, for statistics and drift (docs/monitoring.md).
 
         Args:
-            X: the training rows, as for :meth:`predict`, in one piece.
+            X: rows like those of training, best ones that the model was not trained on, as for :meth:`predict`, in one piece.
             output: whose scores are counted: "prediction", "margin" or "class".
             n_bins: of a numeric feature and of the score, with equal shares of the rows; at most 32.
         """

@@ -1,4 +1,5 @@
-"""What the pages name is there: the files that they link, headings, paths of the repository, names of the C interface."""
+"""What the pages name is there: the files that they link, headings, paths of the repository, names of the C interface; and what
+they list is complete."""
 import re
 
 import pytest
@@ -37,3 +38,27 @@ def test_names_of_the_interface(page):
     text = (ROOT / page).read_text()
     named = re.findall(r"\bscore_\w+(?=\(\))|\bSCORE_\w*[A-Z0-9]\b(?!\*)", text)
     assert set(named) <= public | {"score_samples"}, "score_samples() is scikit-learn's"
+
+
+def test_frozen_structs():
+    """docs/stability.md lists the structs that do not say how large they are."""
+    structs = [re.findall(r"^typedef struct (\w+) \{\n(.*?)^\}", path.read_text(), re.M | re.S) for path in (ROOT / "include").rglob("*.h")]
+    frozen = {name for each in structs for name, members in each if not members.lstrip().startswith("size_t struct_size;")}
+    promise = re.search(r"^\| structs \|(.*)\|$", (ROOT / "docs/stability.md").read_text(), re.M)[1]
+    assert set(re.findall(r"`(score_\w+)`", promise)) == frozen
+
+
+def test_versions_agree():
+    """Where docs/release.md says that the version stands."""
+    places = {
+        "meson.build": r"version: '([\d.]+)'", "lib/meson.build": r"version: '([\d.]+)'",
+        "include/scoreline.h": r'SCORE_VERSION_STRING "([\d.]+)"', "python/scoreline/_library.py": r'__version__ = "([\d.]+)"',
+        "docs/scoreline.1": r'^\.TH .*"Scoreline ([\d.]+)"',
+    }
+    found = {path: re.search(pattern, (ROOT / path).read_text(), re.M)[1] for path, pattern in places.items()}
+    assert len(set(found.values())) == 1, found
+    header = (ROOT / "include/scoreline.h").read_text()
+    numbers = [re.search(rf"SCORE_VERSION_{part} (\d+)", header)[1] for part in ("MAJOR", "MINOR", "PATCH")]
+    assert ".".join(numbers) == found["include/scoreline.h"]
+    page = (ROOT / "docs/release.md").read_text()
+    assert all(f"`{path}`" in page for path in places)
