@@ -68,7 +68,7 @@ class Reader:
         (folder / "build").symlink_to(BUILD)
         self.environment = {
             **os.environ, "PATH": f"{workshop / 'bin'}:{os.environ['PATH']}", "PKG_CONFIG_PATH": str(workshop / "bin"),
-            "LD_LIBRARY_PATH": str(BUILD / "lib"), "LC_ALL": "C.UTF-8",
+            "LD_LIBRARY_PATH": str(BUILD / "lib"), "LC_ALL": "C.UTF-8", "DESTDIR": str(folder / "installed"),
         }
 
     def run(self, block, *command):

@@ -4,6 +4,9 @@ warning and run, in the order of their page, in one folder and one set of names.
 import ast
 import importlib
 import inspect
+import os
+import pathlib
+import re
 import subprocess
 
 import pytest
@@ -17,10 +20,13 @@ MANUAL = "docs/scoreline.1"
 COMMANDS = ["", "convert", "export", "inspect", "log", "report", "score", "table", "verify"]
 HOSTS = "a program that tests/hosts/run.sh installs; that runs {}"
 
+INSTALL = "meson setup build -Dtests=false && ninja -C build && meson install -C build"
+
 # Blocks by their page and first line, and why nobody runs them here. What they name is looked at all the same.
 NOT_RUN = {
     ("README.md", "bash examples/quickstart.sh   # on a fresh Debian 12: installs, builds, converts a real model, scores it three ways"):
         "tests/run.sh runs the first and is the second",
+    ("README.md", INSTALL): "it would install into the system; tests/house/check_install.sh does so elsewhere, and a test below sets up",
     ("docs/capture.md", 'scoreline.log.to_duckdb("calls/", "ml.db", "fraud_detection", score_name="fraud_score")'):
         HOSTS.format("tests/hosts/monitoring"),
 }
@@ -93,3 +99,27 @@ def test_blocks_that_are_not_run(page):
             if name and name.startswith("scoreline.log."):
                 function = getattr(importlib.import_module("scoreline.log"), name.split(".")[2])
                 inspect.signature(function).bind(*node.args, **{keyword.arg: keyword.value for keyword in node.keywords})
+
+
+def test_installing_needs_what_the_readme_says(tmp_path):
+    """With nothing but the Debian packages of the README, as far as pkg-config sees."""
+    listed = re.findall(r"lib([a-z-]+)-dev\b", (ROOT / "README.md").read_text())
+    variable = subprocess.run(["pkg-config", "--variable", "pc_path", "pkg-config"], capture_output=True, text=True, check=True).stdout
+    (tmp_path / "pkgconfig").mkdir()
+    for name in listed:
+        found = [path for folder in variable.strip().split(":") for path in pathlib.Path(folder).glob(f"*{name}.pc")]
+        assert found, f"pkg-config knows nothing of lib{name}-dev"
+        for path in found:
+            (tmp_path / "pkgconfig" / path.name).symlink_to(path)
+    options = [word for word in INSTALL.split(" && ")[0].split() if word.startswith("-D")]
+    done = subprocess.run(["meson", "setup", tmp_path / "build", ROOT, *options], capture_output=True, text=True,
+                          env={**os.environ, "PKG_CONFIG_LIBDIR": str(tmp_path / "pkgconfig"), "PKG_CONFIG_PATH": ""})
+    assert done.returncode == 0, done.stdout[-2000:]
+
+
+def test_names_of_segments(workshop):
+    """A capture log's files are called as docs/capture.md says."""
+    pattern = re.search(r"`PREFIX-(\w+)Z-PROCESS-NUMBER\.slog`", (ROOT / "docs/capture.md").read_text())[1]
+    shape = re.sub("[YMDhmsn]", r"\\d", pattern)
+    names = [path.name for path in (workshop / "files" / "calls").iterdir()]
+    assert names and all(re.fullmatch(rf"calls-{shape}Z-\d+-\d+\.slog", name) for name in names), names
