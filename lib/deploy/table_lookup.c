@@ -8,7 +8,9 @@
 #include "table.h"
 
 /* Keys are short: what a call costs would be half of their hash. */
+#ifndef XXH_INLINE_ALL
 #define XXH_INLINE_ALL
+#endif
 #include <xxhash.h>
 
 #if defined(__SSE2__)
