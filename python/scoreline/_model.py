@@ -722,7 +722,7 @@ def load(
 
     Args:
         source: path, or the content of a file as bytes.
-        mmap: map the file instead of reading it; processes then share its memory. Replace such files by rename only.
+        mmap: map the file while it is decoded instead of reading a copy of it. Replace such files by rename only.
         verify: score the golden rows while opening and raise VerifyError if a bit differs.
         isa: "auto", or "portable", "sse42", "avx2", "avx512", "neon" to force an instruction set.
 
