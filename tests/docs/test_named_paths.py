@@ -62,3 +62,10 @@ def test_versions_agree():
     assert ".".join(numbers) == found["include/scoreline.h"]
     page = (ROOT / "docs/release.md").read_text()
     assert all(f"`{path}`" in page for path in places)
+
+
+def test_extras_of_the_package():
+    """docs/python.md lists what pip may be asked for."""
+    extras = re.findall(r"^optional-dependencies\.(\w+)", (ROOT / "pyproject.toml").read_text(), re.M)
+    listed = re.search(r"`pip install '\.\[serving\]'`:((?: `\w+`,?)+)\.", (ROOT / "docs/python.md").read_text())[1]
+    assert re.findall(r"`(\w+)`", listed) == sorted(extras)
