@@ -1,6 +1,6 @@
 """What a reader of the documentation has at hand: the files and the Python objects that its blocks name without making them.
 
-Comes in: the command, the tests' data. Goes out: a folder of files, and names for Python blocks.
+Comes in: the command, the tests' data, for a host the program of README.md. Goes out: a folder of files, and names for Python blocks.
 """
 
 import gzip
@@ -9,6 +9,8 @@ import shutil
 import subprocess
 
 import numpy as np
+
+import code_blocks
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 DATA = ROOT / "tests" / "data"
@@ -132,6 +134,8 @@ def fill(folder: pathlib.Path, command: str) -> None:
     table_files(folder, command)
     count_and_log(folder)
     sign(folder)
+    program = next(block for block in code_blocks.markdown("README.md", (ROOT / "README.md").read_text()) if block.language == "c")
+    (folder / "host.c").write_text(program.text)
 
 
 def names() -> dict:
