@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import pathlib
 import subprocess
 import sys
@@ -95,6 +96,7 @@ def main() -> None:
     parser.add_argument("--price", type=float, default=0.04)
     parser.add_argument("--busy", type=float, default=0.6)
     given = parser.parse_args()
+    os.environ.setdefault("SCORELINE_LIBRARY", f"{given.build}/lib/libscoreline.so")
     made = {path: pathlib.Path(path).stem for path in given.models} or trained()
     in_c = c_costs(given.build, list(made))
     costs = {path: {"C, one row": in_c[path][1], "C, calls of 100": in_c[path][100], "C, calls of 10,000": in_c[path][10_000],

@@ -226,7 +226,9 @@ SCORE_API int score_model_category_find(const score_model *model, uint32_t i, co
 	double *code);
 
 /* Metadata: UTF-8 key and value of entry `i`, NULL when out of range. The library itself writes "name",
- * "source.library", "source.version", "objective"; "class_labels" and "class_rule" are explained below; all others are the user's. */
+ * "source.library", "source.version", "objective"; "class_labels" and "class_rule" are explained below;
+ * "reference.histograms" are those of the training data (scoreline/statistics.h). Importers keep what else a file says of its model
+ * (XGBoost's attributes, such as "best_iteration"); all others are the user's. */
 SCORE_API uint32_t score_model_metadata_count(const score_model *model);
 SCORE_API const char *score_model_metadata_key(const score_model *model, uint32_t i);
 SCORE_API const char *score_model_metadata_value(const score_model *model, uint32_t i);

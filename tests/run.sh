@@ -238,7 +238,7 @@ mutants() { tests/mutate.py --seed 1 --mutants 10 --least 90 lib/forest/{check,a
 # ---- the run -----------------------------------------------------------------------------------------------------
 
 test_packages=(clang libclang-rt-14-dev binutils universal-ctags g++ libsimde-dev locales libsodium-dev openssl
-	abigail-tools)
+	abigail-tools jq)
 other_packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross gcc-s390x-linux-gnu libc6-dev-s390x-cross qemu-user-static
 	gcc-riscv64-linux-gnu libc6-dev-riscv64-cross gcc-i686-linux-gnu libc6-dev-i386-cross musl-tools valgrind chromium)
 long_packages=(gcovr cppcheck clang-tidy valgrind)
@@ -264,6 +264,7 @@ done
 if [ $have_venv = 0 ]; then
 	[ -d tests/cli ] && step count_pytest "command line" python_tests tests/cli
 	[ -d tests/python ] && step count_pytest "Python package" python_tests tests/python
+	step count_pytest "documentation" python_tests tests/docs
 	step count_pytest "killed while logging" python_tests tests/faults
 	step count_pytest "conformance" conformance
 	[ $mode = quick ] || step count_one "conformance page" conformance_page
@@ -271,7 +272,7 @@ if [ $have_venv = 0 ]; then
 		step count_pytest "conformance, simulated" conformance_simulated tests/conformance
 	fi
 else
-	for name in "command line" "Python package" "conformance"; do
+	for name in "command line" "Python package" "documentation" "conformance"; do
 		skip "$name" "needs the pinned Python packages"
 	done
 fi

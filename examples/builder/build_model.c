@@ -1,7 +1,7 @@
 /*
  * A model from arrays: a trainer that nobody listed hands over its trees, and they become a file that every host scores.
  *
- *     cc build_model.c $(pkg-config --cflags --libs scoreline) -o build_model && ./build_model credit.slm
+ *     cc examples/builder/build_model.c $(pkg-config --cflags --libs scoreline) -o build_model && ./build_model credit.slm
  *
  * Two trees and a logistic link over an age, an income that may be missing, and a city that comes as text. build_model.py makes
  * the same model, byte for byte.

@@ -1,6 +1,6 @@
 """The same model as build_model.c, from NumPy arrays.
 
-python3 build_model.py credit.slm
+python3 examples/builder/build_model.py credit.slm
 """
 
 import sys

@@ -6,7 +6,9 @@
  */
 #include "capture_parts.h"
 
+#ifndef XXH_INLINE_ALL
 #define XXH_INLINE_ALL
+#endif
 #include <xxhash.h>
 
 #include <msgpack/pack.h>

@@ -11,7 +11,9 @@
 
 #include "../base/file.h"
 
+#ifndef XXH_INLINE_ALL
 #define XXH_INLINE_ALL
+#endif
 #include <xxhash.h>
 
 #include <dirent.h>

@@ -10,7 +10,9 @@
 #include <stdio.h>
 
 /* Keys are short: what a call costs would be half of their hash. */
+#ifndef XXH_INLINE_ALL
 #define XXH_INLINE_ALL
+#endif
 #include <xxhash.h>
 
 #if defined(__SSE2__)

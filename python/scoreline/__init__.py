@@ -1,7 +1,7 @@
 """Score rows with tree ensembles and linear models, bit-identical to the library that trained them.
 
 >>> import scoreline
->>> model = scoreline.convert(booster)      # a live XGBoost or LightGBM model, or its file
+>>> model = scoreline.convert(booster)      # a live XGBoost, LightGBM, CatBoost or scikit-learn model, or a file
 >>> model.predict(X)                        # NumPy, pandas, Arrow (pyarrow, polars), dictionaries
 >>> model.save("model.slm")
 >>> model = scoreline.load("model.slm")

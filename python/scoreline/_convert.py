@@ -68,8 +68,8 @@ def convert(
             "specification", or of "onnxruntime".
         missing: for XGBoost, a value that counts as missing beside NaN, as its own ``missing=`` says; compared as float32.
             Estimators bring theirs along, files and boosters do not hold it.
-        reference: the training rows, in any form that Model.predict() takes: their histograms go into the model, for
-            statistics and drift. Model.add_reference() does the same later.
+        reference: rows like those of training, best ones that the model was not trained on, in any form that Model.predict()
+            takes: their histograms go into the model, for statistics and drift. Model.add_reference() does the same later.
 
     Raises:
         UnsupportedError: the model uses something that Scoreline does not have; the message names it.

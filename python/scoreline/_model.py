@@ -30,6 +30,7 @@ from ._names import Names
 
 _ndarray = np.ndarray
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+_FLOATS = (_FLOAT32.num, _FLOAT64.num)
 _LEAF = OUTPUTS["leaf"]
 _INTEGERS = (_LEAF, OUTPUTS["class"])
 _CONTRIBUTION = OUTPUTS["contribution"]
@@ -334,9 +335,10 @@ class Model:
             and out is None
             and absent is None
             and X.shape in self._one_row
-            and ((dtype := X.dtype) is _FLOAT64 or dtype is _FLOAT32)
+            and ((dtype := X.dtype) is _FLOAT64 or dtype is _FLOAT32 or dtype.num in _FLOATS)
         ):
-            # One row is copied, because that is cheaper than asking NumPy for its address; float32 widens exactly.
+            # One row is copied, because that is cheaper than asking NumPy for its address; float32 widens exactly. Most arrays
+            # share one object as their type; those that were pickled, or made over foreign memory, have one of their own.
             try:
                 worker = self._workers.pop()
             except IndexError:
@@ -633,7 +635,7 @@ class Model:
         """The same model with histograms of its training data inside, for statistics and drift (docs/monitoring.md).
 
         Args:
-            X: the training rows, as for :meth:`predict`, in one piece.
+            X: rows like those of training, best ones that the model was not trained on, as for :meth:`predict`, in one piece.
             output: whose scores are counted: "prediction", "margin" or "class".
             n_bins: of a numeric feature and of the score, with equal shares of the rows; at most 32.
         """
@@ -725,7 +727,7 @@ def load(
 
     Args:
         source: path, or the content of a file as bytes.
-        mmap: map the file while it is opened instead of reading it into memory. Replace such files by rename only.
+        mmap: map the file while it is decoded instead of reading a copy of it. Replace such files by rename only.
         verify: score the golden rows while opening and raise VerifyError if a bit differs.
         small: keep trees of up to 256 leaves without what many rows at once go through: a quarter to a half less memory, the
             same bits, and blocks of rows take longer.

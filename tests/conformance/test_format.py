@@ -162,7 +162,7 @@ def test_the_example_of_the_page():
     data = path.read_bytes()
     compare_readers(path)
     page = (ROOT / "docs/format.md").read_text()
-    dump = page.split("```")[1].strip().splitlines()
+    dump = page.split("```text\n")[1].split("```")[0].splitlines()
     shown = 0
     for line in dump:
         at, content = line[:4], line[6:53]

@@ -32,4 +32,18 @@ if command -v g++ >/dev/null; then
 		-o "$work/cpp"
 	"$work/cpp"
 fi
+
+# Where nothing but the static library is built, plain --libs names what it wants: a host need not know.
+meson setup "$work/static-only" -Ddefault_library=static -Dtests=false -Dcli=false >"$work/setup.log" || { cat "$work/setup.log" && exit 1; }
+sed "s|^prefix=.*|prefix=${pc%/lib*}|" "$work/static-only/pkgconfig/scoreline.pc" >"$work/scoreline.pc"
+gcc -std=c11 -Wall -Wextra -Werror "$program" $(pkg-config --cflags --libs scoreline) -o "$work/plain"
+# Without importers nobody needs yajl, and a folder for libraries may be a whole path.
+meson setup "$work/small" -Dimport=disabled -Dlibdir=/opt/lib -Dtests=false -Dcli=false >"$work/setup.log" || { cat "$work/setup.log" && exit 1; }
+small=$(PKG_CONFIG_PATH=$work/small/pkgconfig pkg-config --static --libs scoreline)
+[[ " $small " = *" -L/opt/lib "* && $small != *yajl* ]] || { echo "without importers, in /opt/lib: $small" && exit 1; }
+"$work/plain"
+# Without importers nobody needs yajl, and a folder for libraries may be a whole path.
+meson setup "$work/small" -Dimport=disabled -Dlibdir=/opt/lib -Dtests=false -Dcli=false >"$work/setup.log" || { cat "$work/setup.log" && exit 1; }
+small=$(PKG_CONFIG_PATH=$work/small/pkgconfig pkg-config --static --libs scoreline)
+[[ " $small " = *" -L/opt/lib "* && $small != *yajl* ]] || { echo "without importers, in /opt/lib: $small" && exit 1; }
 find "$work" -path '*include*' -name '*.h' | sed "s|$work||" | sort

@@ -1,5 +1,7 @@
 """Every kind of rows that predict() takes gives the bits that XGBoost gives for the same values."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -87,6 +89,20 @@ def test_other_numbers(model, booster, dtype):
     same_bits(model.predict(X), expected)
     same_bits(model.predict(X[0]), expected[:1])
     same_bits(model.predict(X.tolist()), expected)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64, ">f4", ">f8"])
+def test_one_row_takes_the_quick_path_whoever_made_the_array(model, rows, margins, kind, monkeypatch):
+    def no_detour(*_):
+        raise AssertionError("the call went the way of batches")
+
+    made = rows[:5].astype(kind)
+    pickled = pickle.loads(pickle.dumps(made))
+    assert pickled.dtype is not made.dtype or made.dtype.byteorder == ">"
+    monkeypatch.setattr(type(model), "_predict", no_detour)
+    for each in (made, pickled, pickled * 1):
+        same_bits(np.concatenate([model.predict(each[i:i + 1], "margin") for i in range(5)]), margins[:5])
+        same_bits(np.concatenate([model.predict(each[i], "margin") for i in range(5)]), margins[:5])
 
 
 def test_one_row(model, rows, margins):
