@@ -68,21 +68,22 @@ def from_array(X: np.ndarray) -> Rows:
 
 
 def from_sparse(X: Any, absent: str) -> Rows:
-    """A SciPy matrix; compressed rows with sorted column numbers are used in place."""
-    X = X.tocsr()
+    """A SciPy matrix, or an array of one row; compressed rows with sorted column numbers are used in place."""
+    X = (X.reshape(1, -1) if len(X.shape) == 1 else X).tocsr()
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
-    values = X.data if X.dtype in (np.float32, np.float64) else X.data.astype(np.float64)
+    # SciPy keeps what it is given, also views whose values do not lie one behind the other.
+    starts, numbers, values = (np.ascontiguousarray(part) for part in (X.indptr, X.indices, _as_floats(X.data)))
     struct = filled(Input)
     struct.layout = LAYOUT_CSR
     struct.dtype = F32 if values.dtype.itemsize == 4 else F64
     struct.n_rows, struct.n_columns = X.shape
     csr = struct.u.csr
-    csr.row_starts, csr.column_numbers, csr.values = X.indptr.ctypes.data, X.indices.ctypes.data, values.ctypes.data
-    csr.start_type, csr.number_type = CODES[X.indptr.dtype], CODES[X.indices.dtype]
+    csr.row_starts, csr.column_numbers, csr.values = starts.ctypes.data, numbers.ctypes.data, values.ctypes.data
+    csr.start_type, csr.number_type = CODES[starts.dtype], CODES[numbers.dtype]
     csr.absent = ABSENT[absent]
-    return Rows(struct, None, (X, values))
+    return Rows(struct, None, (starts, numbers, values))
 
 
 def _as_floats(X: np.ndarray) -> np.ndarray:

@@ -168,6 +168,30 @@ def test_sparse_rows(model, rows, margins):
         model.predict(entries.tocsr()[:, :4], absent="zero")
 
 
+@pytest.mark.parametrize("part", ["data", "indices", "indptr"])
+@pytest.mark.parametrize("step", [2, -1])
+def test_sparse_rows_of_views(model, rows, part, step):
+    """SciPy keeps a view of every second value, or of values from the end, as it is."""
+    from scipy import sparse
+
+    X = sparse.csr_matrix(np.nan_to_num(rows))
+    parts = {"data": X.data, "indices": X.indices, "indptr": X.indptr}
+    parts[part] = np.repeat(parts[part], 2)[::2] if step == 2 else parts[part][::-1].copy()[::-1]
+    view = sparse.csr_matrix((parts["data"], parts["indices"], parts["indptr"]), shape=X.shape)
+    assert getattr(view, part).strides[0] == step * getattr(X, part).strides[0]
+    same_bits(model.predict(view, absent="zero"), model.predict(X.toarray()))
+
+
+def test_sparse_rows_of_other_kinds(model):
+    from scipy import sparse
+
+    row = np.array([0, 2.0, 0, 5.0, 0])
+    for one in (sparse.coo_array(row), sparse.coo_array(row.astype(int))):
+        same_bits(model.predict(one, absent="zero"), model.predict(row))
+    with pytest.raises(scoreline.ShapeError, match="expected numbers, found an array of complex128"):
+        model.predict(sparse.csr_matrix(row[np.newaxis] * 1j), absent="zero")
+
+
 @pytest.mark.parametrize("index", [np.int32, np.int64])
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
 def test_sparse_rows_score_as_in_the_trainers(index, kind):
