@@ -29,11 +29,10 @@ def tables(X: Any, model: Any, absent: Optional[str] = None) -> Generator[Rows, 
             raise _absent_error(False)
         yield X.rows()
         return
-    is_sparse = hasattr(X, "tocsr") and hasattr(X, "nnz")
-    if is_sparse != (absent is not None):
-        raise _absent_error(is_sparse)
+    if is_sparse(X) != (absent is not None):
+        raise _absent_error(is_sparse(X))
     pandas = sys.modules.get("pandas")
-    if is_sparse:
+    if is_sparse(X):
         yield from_sparse(X, absent)
     elif pandas is not None and isinstance(X, pandas.DataFrame):
         yield _pandas.from_frame(X, model)
@@ -51,8 +50,13 @@ def tables(X: Any, model: Any, absent: Optional[str] = None) -> Generator[Rows, 
         yield _from_array(_as_array(X), model)
 
 
-def _absent_error(is_sparse: bool) -> Exception:
-    if not is_sparse:
+def is_sparse(X: Any) -> bool:
+    """A matrix or array of SciPy's, of any format."""
+    return hasattr(X, "tocsr") and hasattr(X, "nnz")
+
+
+def _absent_error(for_sparse: bool) -> Exception:
+    if not for_sparse:
         return ValueError("absent is for sparse matrices only; a dense row has no absent values")
     return UnsupportedError(
         "sparse matrices need absent='zero' or absent='missing', because absent values are zeros to LightGBM and "

@@ -51,6 +51,16 @@ def test_lightgbm(name, boosting, rows):
     assert again.classes.tolist() == model.classes.tolist()
 
 
+def test_sparse_rows():
+    from scipy import sparse
+
+    X = sparse.random(300, 6, density=0.4, format="csr", random_state=1)
+    estimator = lightgbm.LGBMClassifier(n_estimators=5, verbosity=-1, n_jobs=1).fit(X, np.where(X.sum(axis=1).A1 > 1, "a", "b"))
+    model = scoreline.convert(estimator)
+    assert np.array_equal(model.predict_class(X, absent="zero"), estimator.predict(X))
+    assert len(np.unique(estimator.predict(X))) == 2
+
+
 def test_lightgbm_one_versus_all(rows):
     labels = TRUE_LABELS["three texts"]
     estimator = lightgbm.LGBMClassifier(n_estimators=5, objective="multiclassova", verbosity=-1)
