@@ -16,7 +16,7 @@ import numpy as np
 from . import _arrow, _binned, _pandas
 from ._errors import ShapeError, UnsupportedError
 from ._labels import HASH, as_features
-from ._rows import Rows, from_array, from_columns, from_sparse, is_missing
+from ._rows import Rows, from_array, from_columns, from_sparse, is_missing, number_of
 
 
 def tables(X: Any, model: Any, absent: Optional[str] = None) -> Generator[Rows, None, None]:
@@ -37,7 +37,7 @@ def tables(X: Any, model: Any, absent: Optional[str] = None) -> Generator[Rows, 
     elif pandas is not None and isinstance(X, pandas.DataFrame):
         yield _pandas.from_frame(X, model)
     elif pandas is not None and isinstance(X, pandas.Series):
-        yield _from_series(X, model)
+        yield _from_series(_pandas.values_of_row(X), model)
     elif hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__"):
         for batch in _arrow.batches(X, model):
             plan = model._bind(batch.names, batch.types)
@@ -133,12 +133,10 @@ def _number(value: Any, model: Any, k: int, r: int) -> float:
     is_number_label = isinstance(value, (numbers.Real, np.bool_)) and value == value and labels.are_numbers(k)
     if is_number_label or (is_text and labels.flags[k]):
         return labels.codes(k, [value], np.zeros(1, np.int64), f"feature {name!r} in row {r}", is_text)[0]
-    if isinstance(value, (str, bytes)):
-        raise ShapeError(f"expected numbers, found the text {value!r} for feature {name!r} in row {r}")
     try:
-        return float(labels.code_of_number(k, value))
-    except (TypeError, ValueError):
-        raise ShapeError(f"expected numbers, found {type(value).__name__} for feature {name!r} in row {r}") from None
+        return number_of(labels.code_of_number(k, value))
+    except ShapeError as error:
+        raise ShapeError(f"{error.message} for feature {name!r} in row {r}") from None
 
 
 def _from_texts(X: np.ndarray, model: Any) -> Rows:

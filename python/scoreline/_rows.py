@@ -108,17 +108,36 @@ def is_missing(value: Any) -> bool:
     return value is None or (pandas is not None and value is pandas.NA)
 
 
-def floats_of_objects(X: np.ndarray) -> np.ndarray:
-    """Objects that are numbers, None or pandas' NA (missing); text is refused even where it would parse as a number."""
-    flat = [np.nan if is_missing(value) else value for value in X.ravel()]
-    for position, value in enumerate(flat):
-        if isinstance(value, (str, bytes)):
-            row, column = divmod(position, X.shape[-1]) if X.ndim == 2 else (position, 0)
-            raise ShapeError(f"expected numbers, found the text {value!r} in row {row}, column {column}")
+# float() reads text of every kind, and makes of NumPy's times the number of their units.
+_NO_NUMBERS = (str, bytes, bytearray, memoryview, np.datetime64, np.timedelta64)
+
+
+def number_of(value: Any) -> float:
+    """The double that an object is; ShapeError if it is none, text that would parse as a number too. The message ends where
+    the caller says where the value stands."""
     try:
-        return np.array([float(value) for value in flat], dtype=np.float64).reshape(X.shape)
-    except (TypeError, ValueError) as error:
-        raise ShapeError(f"expected numbers, found objects: {error}") from None
+        if not isinstance(value, _NO_NUMBERS):
+            return float(value)
+    except (TypeError, ValueError):
+        pass
+    except OverflowError:
+        raise ShapeError(f"expected numbers, found an {type(value).__name__} that is larger than every double") from None
+    what = f"the text {value!r}" if isinstance(value, (str, bytes)) else type(value).__name__
+    raise ShapeError(f"expected numbers, found {what}")
+
+
+def floats_of_objects(X: np.ndarray, column: Any = None) -> np.ndarray:
+    """Objects that are numbers, None or pandas' NA (missing). `column`: the name of a table's column, for the message."""
+    values, position = X.ravel().tolist(), 0
+    try:
+        for position, value in enumerate(values):
+            if type(value) is not float:
+                values[position] = np.nan if is_missing(value) else number_of(value)
+    except ShapeError as error:
+        row, place = divmod(position, X.shape[-1]) if X.ndim == 2 else (0, position)
+        where = f"row {row}, column {place}" if column is None else f"row {position} of column {column!r}"
+        raise ShapeError(f"{error.message} in {where}") from None
+    return np.array(values, dtype=np.float64).reshape(X.shape)
 
 
 def from_columns(columns: Any, n_rows: int, plan: Any, owner: Any) -> Rows:
