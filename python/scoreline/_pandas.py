@@ -142,14 +142,14 @@ def _column_type(frame: Any, position: int, dtype: Any) -> int:
     if isinstance(dtype, np.dtype):
         if dtype in CODES:
             return CODES[dtype]
-        if dtype.kind == "f":
+        if dtype.kind in "fiu":
             return F64
         if dtype.kind == "O":
             values = frame.iloc[:, position].to_numpy()
             return STRING if any(isinstance(value, (str, bytes)) for value in values) else F64
         return STRING
     is_number = getattr(dtype, "_is_numeric", False) or getattr(dtype, "_is_boolean", False)
-    return F64 if is_number or _is_categorical(dtype) else STRING
+    return F64 if is_number or _is_categorical(dtype) or dtype == "null[pyarrow]" else STRING
 
 
 def column_values(series: Any) -> np.ndarray:

@@ -277,6 +277,8 @@ def test_frame_of_many_types(model, rows, margins):
         "boolean",
         "int64[pyarrow]",
         "bool[pyarrow]",
+        ">i4",
+        ">u8",
     ],
 )
 def test_frame_of_whole_numbers(model, booster, dtype):
@@ -294,6 +296,10 @@ def test_frame_with_missing_in_nullable_types(model, rows, margins):
     frame["weekday"] = frame["weekday"].astype("Int64")
     assert frame["weekday"].isna().any()
     same_bits(model.predict(frame), margins)
+    expected = model.predict(np.where(np.arange(5) == 2, np.nan, rows))
+    for nothing in ("object", "float32", "Int8", "null[pyarrow]"):
+        frame["visits"] = pd.array([None] * len(frame), dtype=nothing)
+        same_bits(model.predict(frame), expected)
 
 
 def test_frame_with_categories(rows):
