@@ -46,7 +46,7 @@ class FeatureLookup:
         feature_names: columns of the table; None: all.
         rename_outputs: names that features get in the answer, by their name in the table.
         timestamp_lookup_key: column of ``df`` with the time of the event: the latest row not after it is taken.
-        lookback_window: timedelta (or number in the table's unit): older rows count as missing.
+        lookback_window: timedelta (or number in the table's unit): older rows count as missing. None: any age counts.
         default_values: by feature name, for what is missing: the key, the row, or the value.
     """
 
