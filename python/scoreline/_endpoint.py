@@ -388,11 +388,8 @@ class Endpoint:
         if key is not None:
             request.key = key_bytes(key)
             request.key_length = len(key_bytes(key))
-        with closing(_input.tables(X, self._like, absent)) as tables:
-            parts = list(tables)
-            if len(parts) != 1:
-                raise ValueError(f"expected one table, found a stream of {len(parts)}: score its batches one by one")
-            rows = parts[0]
+        with closing(_input.tables(X, self._like, absent, in_one=True)) as tables:
+            rows = next(tables)
             keys = None if row_keys is None else _RowKeys(row_keys, rows.n_rows)
             if keys is not None:
                 request.row_keys = ctypes.pointer(keys.column)

@@ -19,8 +19,10 @@ from ._labels import HASH, as_features
 from ._rows import Rows, from_array, from_columns, from_sparse, is_missing, number_of
 
 
-def tables(X: Any, model: Any, absent: Optional[str] = None) -> Generator[Rows, None, None]:
-    """Rows of any supported kind; several only for Arrow streams."""
+def tables(
+    X: Any, model: Any, absent: Optional[str] = None, in_one: bool = False
+) -> Generator[Rows, None, None]:
+    """Rows of any supported kind; several only for Arrow streams, if not `in_one`. They are valid until the next are asked for."""
     if isinstance(X, np.ndarray) and absent is None:
         yield _from_array(X, model)
         return
@@ -39,7 +41,7 @@ def tables(X: Any, model: Any, absent: Optional[str] = None) -> Generator[Rows, 
     elif pandas is not None and isinstance(X, pandas.Series):
         yield _from_series(_pandas.values_of_row(X), model)
     elif hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__"):
-        for batch in _arrow.batches(X, model):
+        for batch in _arrow.batches(X, model, in_one):
             plan = model._bind(batch.names, batch.types)
             yield from_columns(batch.columns, batch.n_rows, plan, batch)
     elif isinstance(X, Mapping):
