@@ -551,7 +551,9 @@ class Model:
         out: Optional[np.ndarray],
         absent: Optional[str],
         explainer: Optional[Explainer] = None,
+        observe: Optional[Callable[[Any, np.ndarray], None]] = None,
     ) -> np.ndarray:
+        """`observe` is given each table of rows and its values, before the next one is asked for."""
         _check_absent(absent)
         code = _output_code(output)
         begin, end = _trees(tree_range, self._info.n_trees)
@@ -566,6 +568,8 @@ class Model:
                     shape = (rows.n_rows,) if width == 1 and code != _LEAF else (rows.n_rows, width)
                     target = None if out is None else _part_of(out, position, rows.n_rows, shape, code)
                     parts.append(self._score(rows, options, shape, target, worker.error))
+                    if observe is not None:
+                        observe(rows, parts[-1])
                     position += rows.n_rows
         finally:
             self._workers.append(worker)
@@ -710,8 +714,8 @@ def _trees(tree_range: Optional[Tuple[int, int]], n_trees: int) -> Tuple[int, in
 def _part_of(out: np.ndarray, position: int, n_rows: int, shape: tuple, code: int) -> np.ndarray:
     """Rows [position, position + n_rows) of the caller's output array, after checking that they fit."""
     wanted = np.int32 if code in _INTEGERS else np.float64
-    if not isinstance(out, np.ndarray) or out.dtype != wanted or not out.flags.carray:
-        raise ShapeError(f"expected out as a writable, C-contiguous array of {np.dtype(wanted)}")
+    if not isinstance(out, np.ndarray) or out.dtype != wanted or not out.flags.carray or out.ndim == 0:
+        raise ShapeError(f"expected out as a writable, C-contiguous array of rows of {np.dtype(wanted)}")
     part = out[position : position + n_rows]
     if part.shape != shape:
         raise ShapeError(f"expected out of shape {(position + shape[0],) + shape[1:]}, found {out.shape}")

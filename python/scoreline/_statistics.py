@@ -399,15 +399,21 @@ class Statistics:
             self._free(handle)
 
     def predict(self, X: Any, *, absent: Optional[str] = None) -> np.ndarray:
-        """Score rows as :meth:`Model.predict` does, and count the call, failed or not."""
+        """Score rows as :meth:`Model.predict` does, and count the call, failed or not. The rows are asked for once: a stream
+        counts as a call for each of its chunks."""
         started, began = time.time_ns(), time.perf_counter_ns()
+
+        def count(rows: Any, values: np.ndarray) -> None:
+            nonlocal started, began
+            latency = time.perf_counter_ns() - began
+            self._count(rows, np.ascontiguousarray(values, dtype=np.float64), started, latency, 0)
+            started, began = time.time_ns(), time.perf_counter_ns()
+
         try:
-            values = self.model.predict(X, self._output, absent=absent)
+            return self.model._predict(X, self._output, None, None, absent, observe=count)
         except Exception as error:
             self._count(None, None, started, time.perf_counter_ns() - began, getattr(error, "status", 0) or 1)
             raise
-        self.record(X, values, latency=(time.perf_counter_ns() - began) * 1e-9, started=started, absent=absent)
-        return values
 
     def record(
         self,

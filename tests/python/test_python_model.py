@@ -90,8 +90,9 @@ def test_out(model, classes, rows, margins):
         np.frombuffer(bytes(3200)),
         np.empty(0),
         np.empty(400, np.int32),
+        np.empty(()),
     ],
-    ids=["short", "long", "2-D", "f32", "strided", "list", "read only", "empty", "i32"],
+    ids=["short", "long", "2-D", "f32", "strided", "list", "read only", "empty", "i32", "0-D"],
 )
 def test_wrong_out(model, rows, out):
     with pytest.raises(scoreline.ShapeError, match="out"):
