@@ -463,7 +463,10 @@ class _Draft:
         self.entities = (ServedEntity * max(1, len(entities)))()
         for i, entity in enumerate(entities):
             self._fill(self.entities[i], entity, f"served_entities[{i}].")
-        routes = list((config.get("traffic_config") or {}).get("routes") or [])
+        traffic = config.get("traffic_config") or {}
+        if not isinstance(traffic, Mapping):
+            raise ValueError(f"traffic_config: expected an object with routes, found {traffic!r}")
+        routes = list(traffic.get("routes") or [])
         shadows = list(config.get("shadow_names") or [])
         self.config = filled(EndpointConfig)
         self.config.served_entities, self.config.n_served_entities = self.entities, len(entities)
@@ -578,6 +581,8 @@ def _names(names: Sequence[str]) -> Any:
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: set, field: str) -> None:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{field.rstrip('.') or 'the configuration'}: expected an object, found {given!r}")
     unknown = [key for key in given if key not in known]
     if unknown:
         raise ValueError(f"{field}{unknown[0]}: unknown; expected {', '.join(sorted(known))}")
