@@ -11,7 +11,7 @@ import os
 from ctypes import POINTER, byref, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from typing import Dict, Optional, Union
 
-from ._library import Error, c_path, c_text, check, declare, filled, lib, new_handle
+from ._library import Error, Owner, c_path, c_text, check, declare, filled, lib, new_handle
 
 SYNC = {"never": 0, "segment": 1, "drain": 2}
 
@@ -66,7 +66,7 @@ declare(
 )
 
 
-class Capture:
+class Capture(Owner):
     """A log of calls for :class:`Endpoint`. Drain it now and then, or let :meth:`start` make a thread that does.
 
     Args:

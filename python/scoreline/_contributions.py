@@ -15,13 +15,13 @@ import numpy as np
 
 from . import _input
 from ._errors import ArgumentError, ShapeError
-from ._library import DIRECTIONS, Error, Reason, check, lib, new_handle
+from ._library import DIRECTIONS, Error, Owner, Reason, check, lib, new_handle
 
 if TYPE_CHECKING:
     from ._model import Model
 
 
-class Explainer:
+class Explainer(Owner):
     """Rows that a model's contributions compare with. Made by :meth:`Model.explainer`; never changes."""
 
     __slots__ = ("_handle", "_free", "_model")

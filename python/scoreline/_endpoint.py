@@ -17,7 +17,7 @@ import numpy as np
 
 from . import _input
 from ._capture import Capture
-from ._library import Column, Error, I64, Input, OUTPUTS, Options, STRING, Strings, c_text, check, declare, filled, lib
+from ._library import Column, Error, I64, Input, OUTPUTS, Options, Owner, STRING, Strings, c_text, check, declare, filled, lib
 from ._library import new_handle, text
 from ._model import Model, load
 
@@ -196,7 +196,7 @@ class _Reader:
 Resolver = Union[Callable[[str, str], Any], Mapping[str, Any]]
 
 
-class Endpoint:
+class Endpoint(Owner):
     """Versions of a model behind one name. Any number of threads may score and change it at once; scoring never waits.
 
     Args:

@@ -17,13 +17,13 @@ import numpy as np
 
 from . import _tables
 from ._errors import ArgumentError, ShapeError
-from ._library import BOOL, Column, Error, STRING, c_path, c_text, check, filled, lib, new_handle
+from ._library import BOOL, Column, Error, Owner, STRING, c_path, c_text, check, filled, lib, new_handle
 from ._tables import Packed, TableField, TableOptions, TableSchema, Values
 
 _PathLike = Union[str, "os.PathLike[str]"]
 
 
-class FeatureTable:
+class FeatureTable(Owner):
     """A ``.sft`` file: keys to typed columns, optionally rows over time. Safe to share between threads.
 
     Args:

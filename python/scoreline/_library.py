@@ -12,7 +12,7 @@ import os
 import sys
 from ctypes import POINTER, Structure, Union, byref, c_char, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_uint8
 from ctypes import c_uint16, c_uint32, c_uint64, c_void_p
-from typing import Tuple
+from typing import Any, Tuple
 
 from ._errors import make_error
 
@@ -493,6 +493,16 @@ has_importers = _declare_importers(lib)
 # The same function without argument types: calls with ready-made ctypes objects skip the conversions.
 score_batch_prepared = lib["score_batch"]
 score_batch_prepared.restype = c_int32
+
+
+class Owner:
+    """What frees a handle of the library at its end: no second object may have that handle."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Copies and pickles of every kind begin here."""
+        raise TypeError(f"scoreline.{type(self).__name__} can be neither copied nor pickled: it stands for state of this process")
 
 
 def declare(functions: dict) -> None:

@@ -18,7 +18,7 @@ import numpy as np
 
 from . import _input
 from ._errors import ShapeError
-from ._library import Error, Input, OUTPUTS, c_path, c_text, check, declare, filled, lib, new_handle, text
+from ._library import Error, Input, OUTPUTS, Owner, c_path, c_text, check, declare, filled, lib, new_handle, text
 
 if TYPE_CHECKING:
     from ._model import Model
@@ -354,7 +354,7 @@ class Snapshot:
         return f"<scoreline.Snapshot {name}: {info['rows']} rows in {info['calls']} calls, {info['errors']} errors>"
 
 
-class Statistics:
+class Statistics(Owner):
     """Counters of one served version. Any number of threads may record at once.
 
     Args:

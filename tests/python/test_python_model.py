@@ -359,3 +359,19 @@ def test_errors_have_one_class_per_status():
     plain = _errors.make_error(7, "columns")
     assert plain.offset is None and plain.line is None and isinstance(plain, ValueError)
     assert type(_errors.make_error(77, "")) is scoreline.ScorelineError
+
+
+def test_what_owns_a_handle_is_not_copied(model, rows, tmp_path):
+    """A copy would free the same handle a second time."""
+    entity = {"entity_name": "m", "entity_version": "1", "model": model}
+    owners = [
+        scoreline.Builder(1),
+        scoreline.Statistics(model),
+        scoreline.Capture(tmp_path),
+        scoreline.Endpoint({"served_entities": [entity]}),
+        model.explainer(rows[:2]),
+    ]
+    for owner in owners:
+        for duplicate in (copy.copy, copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError, match=f"scoreline.{type(owner).__name__} can be neither copied nor pickled"):
+                duplicate(owner)
