@@ -258,6 +258,8 @@ def _result(predictions: np.ndarray, result_type: str) -> np.ndarray:
         return np.array([repr(float(value)) for value in predictions.ravel()], dtype=object).reshape(predictions.shape)
     if np.dtype(kind).kind in "ib" and not np.array_equal(predictions, np.trunc(predictions)):
         raise ValueError(f"result_type={result_type!r} would cut off predictions that are no whole numbers; take 'double'")
+    if np.dtype(kind).kind == "i" and len(predictions) and float(np.abs(predictions).max()) > np.iinfo(kind).max:
+        raise ValueError(f"result_type={result_type!r} does not hold predictions up to {np.abs(predictions).max():g}; take 'double'")
     return predictions.astype(kind)
 
 

@@ -223,6 +223,12 @@ def test_result_types(fraud):
         score_batch(model_uri=fraud, df=df, result_type="int")
     with pytest.raises(ValueError, match="result_type"):
         score_batch(model_uri=fraud, df=df, result_type="decimal")
+    large = scoreline.Builder(1, feature_names=["price"]).set_linear([[1.0]]).finish()
+    for result_type, most, beyond in (("int", 2.0**31 - 1, 2.0**31), ("long", 2.0**62, 2.0**63), ("array<int>", 7.0, -1e300)):
+        whole = score_batch(model_uri=large, df=pandas.DataFrame({"price": [most]}), result_type=result_type)
+        assert whole["prediction"].tolist() in ([most], [[most]])
+        with pytest.raises(ValueError, match="does not hold predictions up to"):
+            score_batch(model_uri=large, df=pandas.DataFrame({"price": [0.0, beyond]}), result_type=result_type)
     empty = score_batch(model_uri=fraud, df=df.iloc[:0])
     assert len(empty) == 0 and list(empty.columns) == [*FEATURES, "prediction"]
 
