@@ -136,4 +136,4 @@ class Capture(Owner):
         """Counts since the capture was made: n_kept, n_lost_full, n_written, …, as in ``scoreline/capture.h``."""
         info = filled(CaptureInfo)
         check(lib.score_capture_get_info(self._handle, byref(info)), Error())
-        return {name: getattr(info, name) for name, _ in CaptureInfo._fields_ if name not in ("struct_size", "reserved")}
+        return {name: getattr(info, name) for name, *_ in CaptureInfo._fields_ if name not in ("struct_size", "reserved")}

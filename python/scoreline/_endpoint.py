@@ -193,7 +193,7 @@ class _Reader:
         self._free(self.handle)
 
 
-Resolver = Union[Callable[[str, str], Any], Mapping[str, Any]]
+Resolver = Union[Callable[[Any, Any], Any], Mapping[str, Any]]  # a function of (entity_name, entity_version)
 
 
 class Endpoint(Owner):

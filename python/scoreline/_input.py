@@ -34,7 +34,7 @@ def tables(
     if is_sparse(X) != (absent is not None):
         raise _absent_error(is_sparse(X))
     pandas = sys.modules.get("pandas")
-    if is_sparse(X):
+    if absent is not None:
         yield from_sparse(X, absent)
     elif pandas is not None and isinstance(X, pandas.DataFrame):
         yield _pandas.from_frame(X, model)

@@ -548,4 +548,4 @@ def new_handle(function, *arguments) -> int:
     """Call a function that ends in (…, out, error) and return the handle it made."""
     out, error = c_void_p(), Error()
     check(function(*arguments, byref(out), byref(error)), error)
-    return out.value
+    return out.value  # type: ignore[return-value]  # 0 where there may be none

@@ -53,7 +53,7 @@ def from_array(X: np.ndarray) -> Rows:
     if X.ndim != 2:
         raise ShapeError(f"expected one row (1-D) or many rows (2-D), found an array of {X.ndim} dimensions")
     if isinstance(X, np.ma.MaskedArray):
-        X = X.astype(np.float64).filled(np.nan)
+        X = np.ma.filled(X.astype(np.float64), np.nan)
     X = _as_floats(X)
     if X.strides[1] == 0:  # one value for all columns of a row: the library takes 0 as densely packed
         X = np.ascontiguousarray(X)

@@ -78,7 +78,7 @@ class Categories:
         if self.is_text:
             builder.set_dictionary(feature, self.values)
         else:
-            labels = [label_text(value, 0) for value in self.values]
+            labels = [str(label_text(value, 0)) for value in self.values]
             builder.set_dictionary(feature, labels, codes=self.values, are_numbers=True)
 
     def step(self) -> Step:

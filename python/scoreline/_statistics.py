@@ -12,7 +12,7 @@ import time
 from contextlib import closing
 from ctypes import POINTER, byref, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Union
 
 import numpy as np
 
@@ -223,6 +223,8 @@ class Snapshot:
     """What was counted up to some moment. Made by :meth:`Statistics.snapshot`, :meth:`open` or :meth:`from_bytes`."""
 
     __slots__ = ("_handle", "_free")
+    _handle: int
+    _free: Callable[[int], None]
 
     def __init__(self) -> None:
         raise TypeError("scoreline.Snapshot is made by Statistics.snapshot(), Snapshot.open() or Snapshot.from_bytes()")
@@ -282,7 +284,7 @@ class Snapshot:
         """Labels and totals: endpoint, served_name, entity_name, entity_version, calls, rows, errors, sampled_rows, …"""
         info = self._info()
         skipped = ("struct_size", "reserved", "model_hash", "output")
-        found = {name: getattr(info, name) for name, _ in SnapshotInfo._fields_ if name not in skipped}
+        found = {name: getattr(info, name) for name, *_ in SnapshotInfo._fields_ if name not in skipped}
         found = {name: text(value) if isinstance(value, bytes) else value for name, value in found.items()}
         identity = bytes(info.model_hash)
         found["model_hash"] = identity.hex() if any(identity) else ""
@@ -323,7 +325,7 @@ class Snapshot:
         h, d, error = filled(HistogramStruct), filled(DriftStruct), Error()
         check(function(self._handle, i, byref(h)), error)
         check(lib.score_drift_of(byref(h), byref(d), byref(error)), error)
-        measures = {name: getattr(d, name) for name, _ in DriftStruct._fields_[2:]}
+        measures = {name: getattr(d, name) for name, *_ in DriftStruct._fields_[2:]}
         n = h.n_edges
         return Histogram(
             name=text(h.name),

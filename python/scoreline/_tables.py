@@ -188,12 +188,11 @@ def pack_key(values: Any, code: int, what: str) -> Packed:
             raise ShapeError(f"{what} takes texts, found {wrong!r} ({type(wrong).__name__})")
         return pack_texts(objects)
     keys = np.zeros(len(objects), dtype=np.int64)
-    valid = np.ones(len(objects), dtype=bool)
+    valid = np.zeros(len(objects), dtype=bool)
     for i, value in enumerate(objects):
         number = None if value is None else whole(value, what)
-        # No key is larger than 64 bits hold.
-        valid[i] = number is not None and -(2**63) <= number < 2**63
-        keys[i] = number if valid[i] else 0
+        if number is not None and -(2**63) <= number < 2**63:  # no key is larger
+            keys[i], valid[i] = number, True
     return pack(keys, I64, valid)
 
 
@@ -201,11 +200,11 @@ def whole(value: Any, what: str, kinds: str = "whole numbers") -> int:
     """The integer that a value is; ShapeError if it is none: `what` takes `kinds`."""
     if isinstance(value, (numbers.Real, decimal.Decimal)) and not isinstance(value, bool):
         try:
-            number = int(value)
-        except (OverflowError, ValueError):  # infinite, or not a number
-            number = None
-        if number is not None and number == value:
-            return number
+            number = int(value)  # type: ignore[arg-type]  # every real number has it
+            if number == value:
+                return number
+        except (OverflowError, ValueError):
+            pass  # infinite, or not a number
     raise ShapeError(f"{what} takes {kinds}, found {value!r} ({type(value).__name__})")
 
 
@@ -238,7 +237,7 @@ def _first(array: np.ndarray) -> Any:
 
 
 def _as_utc(value: datetime.date) -> datetime.date:
-    if getattr(value, "tzinfo", None) is None:
+    if not isinstance(value, datetime.datetime) or value.tzinfo is None:
         return value
     return value.astimezone(datetime.timezone.utc).replace(tzinfo=None)
 
@@ -304,7 +303,7 @@ def look_up(
     query.n_keys, query.lookback = len(keys), lookback
     if timestamp is not None:
         query.timestamp = ctypes.pointer(timestamp.column)
-    arrays = [np.empty(n_rows, dtype=NUMPY[code]) for _, code in columns]
+    arrays: List[np.ndarray] = [np.empty(n_rows, dtype=NUMPY[code]) for _, code in columns]
     bits = [np.empty((n_rows + 7) // 8, dtype=np.uint8) for _ in columns]
     outputs = (TableOutput * max(len(columns), 1))()
     for output, (number, _), array, bitmap in zip(outputs, columns, arrays, bits):

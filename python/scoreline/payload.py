@@ -32,7 +32,7 @@ import numpy as np
 from ._errors import ScorelineError
 from ._model import Model
 
-Rows = Union[List[Mapping[str, Any]], List[Sequence[Any]]]
+Rows = Union[Sequence[Mapping[str, Any]], Sequence[Sequence[Any]]]
 
 _ENVELOPES = ("dataframe_split", "dataframe_records", "instances", "inputs", "input_data", "Inputs", "data")
 
