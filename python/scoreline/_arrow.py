@@ -88,7 +88,12 @@ _CODES = {
 
 _OFFSETS = {b"u": I32, b"U": I64}  # strings, by the type of their offsets
 _VIEW = b"vu"
-_HINTS = {b"+r": ", which is run-end encoded: decode the runs first"}
+# What to do about columns that are no numbers, by the beginning of their format.
+_HINTS = {
+    b"+r": ", which is run-end encoded: decode the runs first",
+    b"d:": ", which is decimal, as DuckDB's literals like 0.5 are: cast it to a floating-point type",
+    b"t": ", which is a time: give the number that the model was trained with",
+}
 
 _pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
 _pointer_of.restype, _pointer_of.argtypes = c_void_p, [py_object, c_char_p]
@@ -235,9 +240,15 @@ class _Table:
                 "and the model knows no labels for them, or their labels are no strings; pass integer columns with the codes "
                 "of the training data, or a pandas DataFrame with columns of dtype category"
             )
-        text = [f"{self.names[i]!r} (Arrow format {self.formats[i].decode('ascii', 'replace')}{_HINTS.get(self.formats[i], '')})" for i in wrong]
+        text = [f"{self.names[i]!r} (Arrow format {_described(self.formats[i])})" for i in wrong]
         if text:
             raise ShapeError(f"expected numbers, found columns that are not: {', '.join(text)}")
+
+
+def _described(format: bytes) -> str:
+    """A format, and what to do about it."""
+    hints = [hint for beginning, hint in _HINTS.items() if format.startswith(beginning)]
+    return format.decode("ascii", "replace") + "".join(hints)
 
 
 def _batch(table: _Table, array: ArrowArray) -> Batch:
