@@ -163,7 +163,7 @@ declare(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no equality that is one answer
 class Scored:
     """What an endpoint answered. `served` says per row which of `served_names` scored it."""
 

@@ -202,7 +202,7 @@ class Drift:
     noise: float  # psi to expect from sampling alone
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no equality that is one answer
 class Histogram:
     """Counts of one feature or score: bin k is edges[k-1] < x <= edges[k]; of a category x == edges[k], the last others."""
 

@@ -375,3 +375,13 @@ def test_what_owns_a_handle_is_not_copied(model, rows, tmp_path):
         for duplicate in (copy.copy, copy.deepcopy, pickle.dumps):
             with pytest.raises(TypeError, match=f"scoreline.{type(owner).__name__} can be neither copied nor pickled"):
                 duplicate(owner)
+
+
+def test_answers_with_arrays_are_told_apart(model, rows):
+    """Comparing and hashing them is no error: each is itself only."""
+    entity = {"entity_name": "m", "entity_version": "1", "model": model}
+    endpoint, statistics = scoreline.Endpoint({"served_entities": [entity]}), scoreline.Statistics(model)
+    statistics.predict(rows)
+    for make in (lambda: endpoint.score(rows), lambda: statistics.snapshot().scores[0], lambda: model.bin_columns[0]):
+        one, other = make(), make()
+        assert one == one and one != other and len({one, other}) == 2
