@@ -6,6 +6,9 @@ cd "$(dirname "$0")/../.."
 . tests/hosts/hosts.sh
 
 library_build
+host_venv mlflow-oldest examples/mlflow/requirements-oldest.txt
+host MLflow "$("$python" -c 'import mlflow; print(mlflow.__version__)')"
+"$python" examples/mlflow/log_and_load.py
 host_venv mlflow examples/mlflow/requirements.txt
 host MLflow "$("$python" -c 'import mlflow; print(mlflow.__version__)')"
 export PATH=$(dirname "$python"):$PATH PYTHONPATH=$PYTHONPATH:$PWD/examples/azureml

@@ -11,7 +11,7 @@ for package in databricks-sdk mlflow tritonclient starlette; do
 	host "$package" "$("$python" -c "import importlib.metadata as m; print(m.version('$package'))")"
 done
 export PYTHONPATH=$PYTHONPATH:$PWD/examples/azureml
-"$python" -m pytest -q -p no:cacheprovider "$@" examples/serving/test_serving.py
+"$python" -m pytest -q -p no:cacheprovider "$@" examples/serving/test_serving.py examples/serving/test_bad_requests.py
 host_venv kserve examples/serving/requirements-kserve.txt
 host kserve "$("$python" -c "import importlib.metadata as m; print(m.version('kserve'))")"
 "$python" -m pytest -q -p no:cacheprovider "$@" examples/serving/test_kserve.py

@@ -88,6 +88,32 @@ class SQLite(unittest.TestCase):
         self.refused("SELECT wide(x'00')", "300 features", "found 0")
         self.refused("SELECT wide('[1, ')", "expected a JSON array")
 
+    def test_json_objects_are_not_taken_by_position(self):
+        load(self.db, "f", self.iot.path)
+        golden_set.compare("SQLite", self.iot.prediction[2:3], self.scores("SELECT f('[44, 41.5, 1013.25]')"))
+        for row in ({"pressure": 1013.25, "humidity": 41.5, "temperature": 44}, {"a": 1}):
+            self.refused(f"SELECT f('{json.dumps(row)}')", "expected a JSON array", "found an object")
+        self.refused("SELECT f('5')", "3 features", "found 1")
+
+    def test_loaded_twice_into_one_connection(self):
+        """Pools and scripts load it again; what was loaded before goes on answering, and may be loaded anew."""
+        load(self.db, "f", self.iot.path)
+        for _ in range(3):
+            self.db.load_extension(EXTENSION)
+            self.scores("SELECT zeroblob(100) FROM (VALUES (1), (2))")  # takes memory that was given back
+            golden_set.compare("SQLite", self.iot.prediction[2:3], self.scores("SELECT f(44, 41.5, 1013.25)"))
+        load(self.db, "g", self.iot.path)
+        load(self.db, "f", f"{self.iot.path}#margin")
+        golden_set.compare("SQLite", self.iot.margin[2:3], self.scores("SELECT f(44, 41.5, 1013.25)"))
+        golden_set.compare("SQLite", self.iot.prediction[2:3], self.scores("SELECT g(44, 41.5, 1013.25)"))
+        self.db.create_function("scoreline_load", 2, lambda name, model: "another")
+        self.assertEqual("another", load(self.db, "f", self.iot.path))
+        self.scores("SELECT zeroblob(100) FROM (VALUES (1), (2))")
+        golden_set.compare("SQLite", self.iot.prediction[2:3], self.scores("SELECT g(44, 41.5, 1013.25)"))
+        self.db.create_function("g", -1, lambda *row: 7.0)
+        self.assertEqual([7.0], self.scores("SELECT g(1)"))
+        self.db.close()
+
     def test_numbers_as_text_and_integers(self):
         load(self.db, "f", self.iot.path)
         same = self.scores("SELECT f(44, '41.5', 1013.25)")

@@ -21,16 +21,22 @@ typedef struct named {
 	char *name;
 	const plugin_model *model;
 	double *row; /* [model->n_features] */
+	struct connection *owner;
 	struct named *next;
 } named;
 
+/* What scoreline_load() and the functions that it made share: it lives until SQLite has let go of all of them, in whatever
+ * order, since a host may put functions of its own in their places. */
 typedef struct connection {
 	named *models;
+	int n_functions;
 } connection;
 
-static void free_connection(void *pointer)
+static void release_connection(void *pointer)
 {
 	connection *c = pointer;
+	if (--c->n_functions > 0)
+		return;
 	while (c->models != NULL) {
 		named *m = c->models;
 		c->models = m->next;
@@ -40,6 +46,11 @@ static void free_connection(void *pointer)
 		sqlite3_free(m);
 	}
 	sqlite3_free(c);
+}
+
+static void release_named(void *pointer)
+{
+	release_connection(((named *)pointer)->owner);
 }
 
 /* ---- scoring ------------------------------------------------------------------------------------- */
@@ -75,19 +86,24 @@ static plugin_text take_value(const plugin_model *m, uint32_t feature, sqlite3_v
 	return PLUGIN_WRONG;
 }
 
-/* One number or text after the other from a JSON array, read by SQLite itself. */
+/* One number or text after the other from a JSON array, read by SQLite itself. An object's members have keys that are text. */
 static plugin_text take_json(sqlite3_context *context, const plugin_model *m, sqlite3_value *array, double *row, score_error *error)
 {
 	plugin_text answer = PLUGIN_VALUE;
 	sqlite3_stmt *statement = NULL;
 	uint32_t n = 0;
-	int code = sqlite3_prepare_v2(sqlite3_context_db_handle(context), "SELECT value FROM json_each(?1)", -1, &statement, NULL);
+	int code = sqlite3_prepare_v2(sqlite3_context_db_handle(context), "SELECT value, key FROM json_each(?1)", -1, &statement, NULL);
 	if (code == SQLITE_OK)
 		code = sqlite3_bind_value(statement, 1, array);
 	while (code == SQLITE_OK || code == SQLITE_ROW) {
 		code = sqlite3_step(statement);
 		if (code != SQLITE_ROW)
 			break;
+		if (sqlite3_column_type(statement, 1) == SQLITE_TEXT) {
+			sqlite3_finalize(statement);
+			plugin_set_error(error, SCORE_ERR_ARGUMENT, "expected a JSON array of the features in the model's order, found an object");
+			return PLUGIN_WRONG;
+		}
 		sqlite3_value *value = n < m->n_features ? sqlite3_value_dup(sqlite3_column_value(statement, 0)) : NULL;
 		plugin_text kind = value != NULL ? take_value(m, n, value, row + n, error) : PLUGIN_VALUE;
 		sqlite3_value_free(value);
@@ -172,9 +188,15 @@ static named *add_name(sqlite3 *db, connection *c, const char *name)
 	if (f == NULL)
 		return NULL;
 	memset(f, 0, sizeof *f);
+	f->owner = c;
 	f->name = sqlite3_mprintf("%s", name);
-	if (f->name == NULL || sqlite3_create_function_v2(db, name, -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS,
-			f, score, NULL, NULL, NULL) != SQLITE_OK) {
+	if (f->name == NULL) {
+		sqlite3_free(f);
+		return NULL;
+	}
+	c->n_functions++; /* SQLite calls release_named() where it refuses the function, too */
+	if (sqlite3_create_function_v2(db, name, -1, SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_INNOCUOUS, f, score, NULL, NULL,
+			release_named) != SQLITE_OK) {
 		sqlite3_free(f->name);
 		sqlite3_free(f);
 		return NULL;
@@ -220,6 +242,14 @@ static void load(sqlite3_context *context, int n, sqlite3_value **values)
 	sqlite3_result_int64(context, model->n_features);
 }
 
+static bool is_loaded(sqlite3 *db)
+{
+	sqlite3_stmt *statement = NULL;
+	bool is_known = sqlite3_prepare_v2(db, "SELECT scoreline_load(NULL, NULL)", -1, &statement, NULL) == SQLITE_OK;
+	sqlite3_finalize(statement);
+	return is_known;
+}
+
 #if defined(__GNUC__)
 __attribute__((visibility("default")))
 #endif
@@ -230,11 +260,14 @@ int sqlite3_scoreline_init(sqlite3 *db, char **message, const sqlite3_api_routin
 	connection *c;
 	SQLITE_EXTENSION_INIT2(api);
 	(void)message;
+	if (is_loaded(db)) /* what was loaded goes on, and can be loaded anew under its names */
+		return SQLITE_OK;
 	c = sqlite3_malloc64(sizeof *c);
 	if (c == NULL)
 		return SQLITE_NOMEM;
 	c->models = NULL;
+	c->n_functions = 1;
 	/* It reads a file: not for use inside views and triggers that a database brings along. */
 	return sqlite3_create_function_v2(db, "scoreline_load", 2, SQLITE_UTF8 | SQLITE_DIRECTONLY, c, load, NULL, NULL,
-		free_connection);
+		release_connection);
 }

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ctypes
 from ctypes import CFUNCTYPE, POINTER, Structure, byref, c_char_p, c_int, c_int64, c_void_p, py_object
-from typing import Any, Iterator, List, Tuple
+from typing import Any, Iterator, List, Optional, Tuple
 
 import numpy as np
 
@@ -87,7 +87,12 @@ _CODES = {
 
 _OFFSETS = {b"u": I32, b"U": I64}  # strings, by the type of their offsets
 _VIEW = b"vu"
-_HINTS = {b"+r": ", which is run-end encoded: decode the runs first"}
+# What to do about columns that are no numbers, by the beginning of their format.
+_HINTS = {
+    b"+r": ", which is run-end encoded: decode the runs first",
+    b"d:": ", which is decimal, as DuckDB's literals like 0.5 are: cast it to a floating-point type",
+    b"t": ", which is a time: give the number that the model was trained with",
+}
 
 _pointer_of = ctypes.pythonapi.PyCapsule_GetPointer
 _pointer_of.restype, _pointer_of.argtypes = c_void_p, [py_object, c_char_p]
@@ -106,10 +111,10 @@ class Batch:
         self.owned = owned
 
 
-def batches(X: Any, model: Any) -> Iterator[Batch]:
-    """Chunks of a table; at least one, which has no rows if the stream has none."""
+def batches(X: Any, model: Any, in_one: bool = False) -> Iterator[Batch]:
+    """Chunks of a table; at least one, which has no rows if the stream has none. `in_one`: exactly one, or ValueError."""
     if hasattr(X, "__arrow_c_stream__"):
-        yield from _stream_batches(X.__arrow_c_stream__(), model)
+        yield from _stream_batches(X.__arrow_c_stream__(), model, in_one)
         return
     schema_capsule, array_capsule = X.__arrow_c_array__()
     schema = _take(schema_capsule, b"arrow_schema", ArrowSchema)
@@ -135,28 +140,49 @@ def _release(struct: Any) -> None:
         struct.release(byref(struct))
 
 
-def _stream_batches(capsule: Any, model: Any) -> Iterator[Batch]:
+def _stream_batches(capsule: Any, model: Any, in_one: bool) -> Iterator[Batch]:
     stream = _take(capsule, b"arrow_array_stream", ArrowArrayStream)
     schema = ArrowSchema()
     try:
         _stream_check(stream, stream.get_schema(byref(stream), byref(schema)))
         table = _Table(schema, model)
-        n_batches = 0
-        while True:
-            array = ArrowArray()
-            _stream_check(stream, stream.get_next(byref(stream), byref(array)))
-            if not array.release:
-                break
-            n_batches += 1
+        array = _next_array(stream)
+        if array is None:
+            yield Batch(table.names, table.types, (Column * len(table.names))(), 0, [])
+        while array is not None:
+            if in_one:
+                array = _only_array(stream, array)
             try:
                 yield _batch(table, array)
             finally:
                 _release(array)
-        if n_batches == 0:
-            yield Batch(table.names, table.types, (Column * len(table.names))(), 0, [])
+            array = None if in_one else _next_array(stream)
     finally:
         _release(schema)
         _release(stream)
+
+
+def _next_array(stream: ArrowArrayStream) -> Optional[ArrowArray]:
+    array = ArrowArray()
+    _stream_check(stream, stream.get_next(byref(stream), byref(array)))
+    return array if array.release else None
+
+
+def _only_array(stream: ArrowArrayStream, array: ArrowArray) -> ArrowArray:
+    """The one array of a stream that has rows, `array` or one behind it, so that it can be kept while nothing else follows."""
+    try:
+        following = _next_array(stream)
+        while following is not None:
+            if array.length and following.length:
+                _release(following)
+                raise ValueError("expected one table, found a stream of several: score its batches one by one")
+            spare, array = (following, array) if array.length else (array, following)
+            _release(spare)
+            following = _next_array(stream)
+    except BaseException:
+        _release(array)
+        raise
+    return array
 
 
 def _stream_check(stream: ArrowArrayStream, errno: int) -> None:
@@ -213,9 +239,15 @@ class _Table:
                 "and the model knows no labels for them, or their labels are no strings; pass integer columns with the codes "
                 "of the training data, or a pandas DataFrame with columns of dtype category"
             )
-        text = [f"{self.names[i]!r} (Arrow format {self.formats[i].decode('ascii', 'replace')}{_HINTS.get(self.formats[i], '')})" for i in wrong]
+        text = [f"{self.names[i]!r} (Arrow format {_described(self.formats[i])})" for i in wrong]
         if text:
             raise ShapeError(f"expected numbers, found columns that are not: {', '.join(text)}")
+
+
+def _described(format: bytes) -> str:
+    """A format, and what to do about it."""
+    hints = [hint for beginning, hint in _HINTS.items() if format.startswith(beginning)]
+    return format.decode("ascii", "replace") + "".join(hints)
 
 
 def _batch(table: _Table, array: ArrowArray) -> Batch:

@@ -22,7 +22,7 @@ _TYPES = {1: np.uint8, 2: np.uint16, 4: np.uint32}
 _CATEGORY, _ZERO_IS_MISSING, _DERIVED = 1, 2, 4
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no equality that is one answer
 class BinColumn:
     """What the codes of one column mean.
 

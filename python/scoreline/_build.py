@@ -15,7 +15,7 @@ import numpy as np
 from . import _library
 from ._errors import ShapeError
 from ._library import BuildOptions, ColumnProgram, PartStruct, Contract, Error, F32, F64, ISAS, LinearLeaf, Node, Tree, c_text
-from ._library import check, filled, lib, new_handle
+from ._library import Owner, check, filled, lib, new_handle
 from ._model import Model
 
 _WIDTHS = {"f32": F32, "f64": F64}
@@ -160,7 +160,7 @@ def _set_linear_leaves(tree: Tree, values: np.ndarray, given: Optional[Mapping[i
     return arrays
 
 
-class Builder:
+class Builder(Owner):
     """Make a model from trees or linear weights.
 
     Args:

@@ -11,7 +11,7 @@ import os
 from ctypes import POINTER, byref, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint32, c_uint64, c_void_p
 from typing import Dict, Optional, Union
 
-from ._library import Error, c_path, c_text, check, declare, filled, lib, new_handle
+from ._library import Error, Owner, c_path, c_text, check, declare, filled, lib, new_handle
 
 SYNC = {"never": 0, "segment": 1, "drain": 2}
 
@@ -66,7 +66,7 @@ declare(
 )
 
 
-class Capture:
+class Capture(Owner):
     """A log of calls for :class:`Endpoint`. Drain it now and then, or let :meth:`start` make a thread that does.
 
     Args:
@@ -136,4 +136,4 @@ class Capture:
         """Counts since the capture was made: n_kept, n_lost_full, n_written, …, as in ``scoreline/capture.h``."""
         info = filled(CaptureInfo)
         check(lib.score_capture_get_info(self._handle, byref(info)), Error())
-        return {name: getattr(info, name) for name, _ in CaptureInfo._fields_ if name not in ("struct_size", "reserved")}
+        return {name: getattr(info, name) for name, *_ in CaptureInfo._fields_ if name not in ("struct_size", "reserved")}

@@ -22,7 +22,7 @@ _NONE = "no category that a model has seen"
 def refuse_catboost(booster: Any) -> None:
     """Name what CatBoost does not write into JSON, which has no other form that could be read."""
     for kind in ("text", "embedding"):
-        found = getattr(booster, f"_get_{kind}_feature_indices", list)()
+        found: Sequence[int] = getattr(booster, f"_get_{kind}_feature_indices", list)()
         if found:
             raise UnsupportedError(
                 f"{kind} features of CatBoost are not supported, and this model has {len(found)}: train it with "

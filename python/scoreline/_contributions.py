@@ -15,13 +15,13 @@ import numpy as np
 
 from . import _input
 from ._errors import ArgumentError, ShapeError
-from ._library import DIRECTIONS, Error, Reason, check, lib, new_handle
+from ._library import DIRECTIONS, Error, Owner, Reason, check, lib, new_handle
 
 if TYPE_CHECKING:
     from ._model import Model
 
 
-class Explainer:
+class Explainer(Owner):
     """Rows that a model's contributions compare with. Made by :meth:`Model.explainer`; never changes."""
 
     __slots__ = ("_handle", "_free", "_model")
@@ -45,9 +45,10 @@ class Explainer:
             self._free(handle)
 
 
-def explainer_of(model: "Model", background: Any) -> Explainer:
+def explainer_of(model: "Model", background: Any, absent: Optional[str]) -> Explainer:
+    """`absent` is that of the rows which are explained, and counts here too where the background is sparse."""
     if not isinstance(background, Explainer):
-        return Explainer(model, background)
+        return Explainer(model, background, absent if _input.is_sparse(background) else None)
     if background._model is not model:
         raise ArgumentError("this explainer was made by another model")
     return background

@@ -25,6 +25,7 @@ from ._model import Model, borrowed
 from ._sklearn import KINDS as _TREES
 from ._sklearn import SUPPORTED as _SUPPORTED_TREES
 from ._sklearn import of_sklearn_ensemble
+from ._sklearn_ensemble import plain_list
 from ._sklearn_linear import READERS as _LINEAR
 from ._sklearn_linear import build, linear_of
 from ._sklearn_pipeline import WRAPPERS as _PIPELINES
@@ -205,7 +206,7 @@ def _of_xgboost(
 def _classes(estimator: Any) -> Dict[str, str]:
     """Metadata "class_labels" of a classifier: its labels in the order of their numbers, as JSON."""
     try:
-        return {"class_labels": json.dumps(np.asarray(estimator.classes_).tolist())}
+        return {"class_labels": json.dumps(plain_list(estimator.classes_))}
     except (AttributeError, TypeError):
         return {}
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from . import _input
 from ._capture import Capture
-from ._library import Column, Error, I64, Input, OUTPUTS, Options, STRING, Strings, c_text, check, declare, filled, lib
+from ._library import Column, Error, I64, Input, OUTPUTS, Options, Owner, STRING, Strings, c_text, check, declare, filled, lib
 from ._library import new_handle, text
 from ._model import Model, load
 
@@ -163,7 +163,7 @@ declare(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no equality that is one answer
 class Scored:
     """What an endpoint answered. `served` says per row which of `served_names` scored it."""
 
@@ -193,10 +193,10 @@ class _Reader:
         self._free(self.handle)
 
 
-Resolver = Union[Callable[[str, str], Any], Mapping[str, Any]]
+Resolver = Union[Callable[[Any, Any], Any], Mapping[str, Any]]  # a function of (entity_name, entity_version)
 
 
-class Endpoint:
+class Endpoint(Owner):
     """Versions of a model behind one name. Any number of threads may score and change it at once; scoring never waits.
 
     Args:
@@ -388,11 +388,8 @@ class Endpoint:
         if key is not None:
             request.key = key_bytes(key)
             request.key_length = len(key_bytes(key))
-        with closing(_input.tables(X, self._like, absent)) as tables:
-            parts = list(tables)
-            if len(parts) != 1:
-                raise ValueError(f"expected one table, found a stream of {len(parts)}: score its batches one by one")
-            rows = parts[0]
+        with closing(_input.tables(X, self._like, absent, in_one=True)) as tables:
+            rows = next(tables)
             keys = None if row_keys is None else _RowKeys(row_keys, rows.n_rows)
             if keys is not None:
                 request.row_keys = ctypes.pointer(keys.column)
@@ -466,7 +463,10 @@ class _Draft:
         self.entities = (ServedEntity * max(1, len(entities)))()
         for i, entity in enumerate(entities):
             self._fill(self.entities[i], entity, f"served_entities[{i}].")
-        routes = list((config.get("traffic_config") or {}).get("routes") or [])
+        traffic = config.get("traffic_config") or {}
+        if not isinstance(traffic, Mapping):
+            raise ValueError(f"traffic_config: expected an object with routes, found {traffic!r}")
+        routes = list(traffic.get("routes") or [])
         shadows = list(config.get("shadow_names") or [])
         self.config = filled(EndpointConfig)
         self.config.served_entities, self.config.n_served_entities = self.entities, len(entities)
@@ -581,6 +581,8 @@ def _names(names: Sequence[str]) -> Any:
 
 
 def _refuse_unknown(given: Mapping[str, Any], known: set, field: str) -> None:
+    if not isinstance(given, Mapping):
+        raise ValueError(f"{field.rstrip('.') or 'the configuration'}: expected an object, found {given!r}")
     unknown = [key for key in given if key not in known]
     if unknown:
         raise ValueError(f"{field}{unknown[0]}: unknown; expected {', '.join(sorted(known))}")

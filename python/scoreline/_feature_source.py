@@ -12,7 +12,7 @@ from typing import Any, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tup
 import numpy as np
 
 from . import _tables
-from ._errors import ShapeError
+from ._errors import ArgumentError, ShapeError
 from ._library import STRING
 from ._tables import Values
 
@@ -78,8 +78,11 @@ class FeatureSource:
 
     def _counts(self, times: Optional[np.ndarray], at: Any, lookback: Any, n_rows: int) -> np.ndarray:
         """Where a row of that time counts: not after the event, and not older than the window before it (or before now)."""
+        lookback = _tables.window_of(lookback)
         if lookback is not None and not isinstance(lookback, datetime.timedelta):
             raise ShapeError(f"{self.path!r} takes a look-back window as timedelta, found {lookback!r}")
+        if lookback is not None and lookback <= datetime.timedelta(0):
+            raise ArgumentError(f"the look-back window {lookback} is none: give a longer one, or None for rows of any age")
         window = (self.ttl if lookback is None or at is None else lookback) or None
         if at is None and window is None:
             return np.ones(n_rows, dtype=bool)
@@ -110,9 +113,7 @@ def _key_objects(values: Any, what: str) -> List[Any]:
     objects = _tables.plain_objects(values)
     for i, value in enumerate(objects):
         if isinstance(value, float):
-            if value != int(value):
-                raise ShapeError(f"{what} takes whole numbers or texts, found {value!r}")
-            objects[i] = int(value)
+            objects[i] = _tables.whole(value, what, "whole numbers or texts")
     return objects
 
 

@@ -16,14 +16,14 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple, Union
 import numpy as np
 
 from . import _tables
-from ._errors import ShapeError
-from ._library import BOOL, Column, Error, STRING, c_path, c_text, check, filled, lib, new_handle
+from ._errors import ArgumentError, ShapeError
+from ._library import BOOL, Column, Error, Owner, STRING, c_path, c_text, check, filled, lib, new_handle
 from ._tables import Packed, TableField, TableOptions, TableSchema, Values
 
 _PathLike = Union[str, "os.PathLike[str]"]
 
 
-class FeatureTable:
+class FeatureTable(Owner):
     """A ``.sft`` file: keys to typed columns, optionally rows over time. Safe to share between threads.
 
     Args:
@@ -119,7 +119,8 @@ class FeatureTable:
             keys: one sequence [n_rows] per key column, in the table's order: NumPy, pandas, Arrow or lists.
             columns: which; all of them if None.
             at: event times [n_rows], dates or numbers in the table's unit; for each the latest row not after it.
-            lookback: timedelta, or number in the table's unit: older rows count as not found.
+            lookback: timedelta, or number in the table's unit, of at least one unit: older rows count as not found. None: any
+                age counts.
 
         Returns:
             Values by column name (``values`` [n_rows], ``valid`` [n_rows], ``texts``), and bool [n_rows]: there is a row.
@@ -162,11 +163,24 @@ class FeatureTable:
         ]
 
     def _lookback(self, lookback: Any) -> int:
-        if not isinstance(lookback, datetime.timedelta):
-            return 0 if lookback is None else int(lookback)
-        if self._described.unit not in _tables.UNITS:
-            raise ShapeError(f"a look-back window as timedelta needs dates; the timestamp of {self.path!r} is a plain number")
-        return lookback // datetime.timedelta(microseconds=1) * _tables.UNITS[self._described.unit] // 1_000_000
+        """The window in the table's unit; 0, which is any age to the library, only for None."""
+        if lookback is None:
+            return 0
+        window, unit = _tables.window_of(lookback), self._described.unit
+        if isinstance(window, datetime.timedelta):
+            if unit not in _tables.UNITS:
+                raise ShapeError(
+                    f"a look-back window as timedelta needs dates; the timestamp of {self.path!r} is a plain number"
+                )
+            number = window // datetime.timedelta(microseconds=1) * _tables.UNITS[unit] // 1_000_000
+        else:
+            number = _tables.whole(window, "the look-back window")
+        if number < 1:
+            raise ArgumentError(
+                f"the look-back window {lookback} is less than one {unit or 'unit'} of the timestamp of {self.path!r}: give at "
+                "least that, or None for rows of any age"
+            )
+        return number
 
     # ---- building ----------------------------------------------------------------------------------------------------
 

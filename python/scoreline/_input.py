@@ -16,11 +16,13 @@ import numpy as np
 from . import _arrow, _binned, _pandas
 from ._errors import ShapeError, UnsupportedError
 from ._labels import HASH
-from ._rows import Rows, from_array, from_columns, from_sparse, is_missing
+from ._rows import Rows, from_array, from_columns, from_sparse, is_missing, number_of
 
 
-def tables(X: Any, model: Any, absent: Optional[str] = None) -> Generator[Rows, None, None]:
-    """Rows of any supported kind; several only for Arrow streams."""
+def tables(
+    X: Any, model: Any, absent: Optional[str] = None, in_one: bool = False
+) -> Generator[Rows, None, None]:
+    """Rows of any supported kind; several only for Arrow streams, if not `in_one`. They are valid until the next are asked for."""
     if isinstance(X, np.ndarray) and absent is None:
         yield _from_array(X, model)
         return
@@ -29,18 +31,17 @@ def tables(X: Any, model: Any, absent: Optional[str] = None) -> Generator[Rows, 
             raise _absent_error(False)
         yield X.rows()
         return
-    is_sparse = hasattr(X, "tocsr") and hasattr(X, "nnz")
-    if is_sparse != (absent is not None):
-        raise _absent_error(is_sparse)
+    if is_sparse(X) != (absent is not None):
+        raise _absent_error(is_sparse(X))
     pandas = sys.modules.get("pandas")
-    if is_sparse:
+    if absent is not None:
         yield from_sparse(X, absent)
     elif pandas is not None and isinstance(X, pandas.DataFrame):
         yield _pandas.from_frame(X, model)
     elif pandas is not None and isinstance(X, pandas.Series):
-        yield _from_series(X, model)
+        yield _from_series(_pandas.values_of_row(X), model)
     elif hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__"):
-        for batch in _arrow.batches(X, model):
+        for batch in _arrow.batches(X, model, in_one):
             plan = model._bind(batch.names, batch.types)
             yield from_columns(batch.columns, batch.n_rows, plan, batch)
     elif isinstance(X, Mapping):
@@ -51,8 +52,13 @@ def tables(X: Any, model: Any, absent: Optional[str] = None) -> Generator[Rows, 
         yield _from_array(_as_array(X), model)
 
 
-def _absent_error(is_sparse: bool) -> Exception:
-    if not is_sparse:
+def is_sparse(X: Any) -> bool:
+    """A matrix or array of SciPy's, of any format."""
+    return hasattr(X, "tocsr") and hasattr(X, "nnz")
+
+
+def _absent_error(for_sparse: bool) -> Exception:
+    if not for_sparse:
         return ValueError("absent is for sparse matrices only; a dense row has no absent values")
     return UnsupportedError(
         "sparse matrices need absent='zero' or absent='missing', because absent values are zeros to LightGBM and "
@@ -134,12 +140,10 @@ def _number(value: Any, model: Any, k: int, r: int) -> float:
     is_number_label = isinstance(value, (numbers.Real, np.bool_)) and value == value and labels.are_numbers(k)
     if is_number_label or (is_text and labels.flags[k]):
         return labels.codes(k, [value], np.zeros(1, np.int64), f"feature {name!r} in row {r}", is_text)[0]
-    if isinstance(value, (str, bytes)):
-        raise ShapeError(f"expected numbers, found the text {value!r} for feature {name!r} in row {r}")
     try:
-        return float(labels.code_of_number(k, value))
-    except (TypeError, ValueError):
-        raise ShapeError(f"expected numbers, found {type(value).__name__} for feature {name!r} in row {r}") from None
+        return number_of(labels.code_of_number(k, value))
+    except ShapeError as error:
+        raise ShapeError(f"{error.message} for feature {name!r} in row {r}") from None
 
 
 def _from_texts(X: np.ndarray, model: Any) -> Rows:

@@ -12,7 +12,7 @@ import os
 import sys
 from ctypes import POINTER, Structure, Union, byref, c_char, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_uint8
 from ctypes import c_uint16, c_uint32, c_uint64, c_void_p
-from typing import Tuple
+from typing import Any, Tuple
 
 from ._errors import make_error
 
@@ -496,6 +496,16 @@ score_batch_prepared = lib["score_batch"]
 score_batch_prepared.restype = c_int32
 
 
+class Owner:
+    """What frees a handle of the library at its end: no second object may have that handle."""
+
+    __slots__ = ()
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        """Copies and pickles of every kind begin here."""
+        raise TypeError(f"scoreline.{type(self).__name__} can be neither copied nor pickled: it stands for state of this process")
+
+
 def declare(functions: dict) -> None:
     """Types of more functions, by name: (result, arguments)."""
     _declare(lib, library_path, functions)
@@ -539,4 +549,4 @@ def new_handle(function, *arguments) -> int:
     """Call a function that ends in (…, out, error) and return the handle it made."""
     out, error = c_void_p(), Error()
     check(function(*arguments, byref(out), byref(error)), error)
-    return out.value
+    return out.value  # type: ignore[return-value]  # 0 where there may be none

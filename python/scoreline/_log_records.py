@@ -14,7 +14,7 @@ from ctypes import c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass
 from typing import Iterator, List, Optional, Sequence, Union as AnyOf
 
-from ._library import Error, c_path, check, filled, lib, text
+from ._library import Error, Owner, c_path, check, filled, lib, text
 
 Paths = AnyOf[str, "os.PathLike[str]", Sequence[AnyOf[str, "os.PathLike[str]"]]]
 MISSING, NUMBER, INTEGER, UNSIGNED, TEXT = range(5)
@@ -231,7 +231,7 @@ def _record(call: LogCall) -> Record:
     )
 
 
-class Log:
+class Log(Owner):
     """An open log: iterate over it once for the records, then look at ``segments()``."""
 
     def __init__(self, paths: Paths):

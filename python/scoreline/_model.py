@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import operator
 import os
 from collections import OrderedDict
 from contextlib import closing
@@ -387,7 +388,7 @@ class Model:
                 answer); the model must know its covers. Or rows to compare with (interventional SHAP), in any form that
                 :meth:`predict` takes, or what :meth:`explainer` made of them. Each takes as long as all of None.
             tree_range: (begin, end): trees begin … end - 1 only. None: all.
-            absent: as for :meth:`predict`, where `X` is sparse.
+            absent: as for :meth:`predict`, for what is sparse of `X` and `background`.
 
         Returns:
             float64 [n_rows, n_features + 1], with several outputs [n_rows, n_outputs, n_features + 1]. The last value is
@@ -396,7 +397,7 @@ class Model:
         Raises:
             UnsupportedError: the model has no covers, and there is no background.
         """
-        explainer = None if background is None else explainer_of(self, background)
+        explainer = None if background is None else explainer_of(self, background, absent)
         values = self._predict(X, "contribution", tree_range, None, absent, explainer)
         n_outputs = self._info.n_outputs
         return values if n_outputs == 1 else values.reshape(len(values), n_outputs, -1)
@@ -406,7 +407,14 @@ class Model:
         return Explainer(self, background, absent)
 
     def reasons(
-        self, X: Any, k: int = 3, *, output: int = 0, direction: str = "both", background: Any = None
+        self,
+        X: Any,
+        k: int = 3,
+        *,
+        output: int = 0,
+        direction: str = "both",
+        background: Any = None,
+        absent: Optional[str] = None,
     ) -> List[List[Tuple[str, float]]]:
         """The features that contribute most, row by row.
 
@@ -415,16 +423,19 @@ class Model:
             k: how many features at most.
             output: the output whose margin is explained.
             direction: "both", "up" (only what raises the margin) or "down".
-            background: as for :meth:`contributions`.
+            background, absent: as for :meth:`contributions`.
 
         Returns:
             For each row up to k pairs (feature, contribution), largest magnitude first, of equal ones the feature that
             comes first in the model. Features that contribute nothing are no reasons.
         """
-        return top_reasons(self, self.contributions(X, background), k, output, direction)
+        return top_reasons(self, self.contributions(X, background, absent=absent), k, output, direction)
 
-    def predict_class(self, X: Any) -> np.ndarray:
+    def predict_class(self, X: Any, *, absent: Optional[str] = None) -> np.ndarray:
         """Class labels of rows, as the classifier that was converted answers them.
+
+        Args:
+            X, absent: the rows, as for :meth:`predict`.
 
         Returns:
             :attr:`classes` of the rows, [n_rows]; class numbers if the model names no labels. Of a model with several
@@ -433,7 +444,7 @@ class Model:
         Raises:
             ArgumentError: the model is no classifier.
         """
-        numbers = self.predict(X, "class")
+        numbers = self.predict(X, "class", absent=absent)
         labels = self.classes
         if labels is None:
             return numbers
@@ -441,11 +452,13 @@ class Model:
             raise ValueError(f"the model names {len(labels)} class labels, and a row is of class {int(numbers.max())}")
         return labels[numbers]
 
-    def staged_predict(self, X: Any, step: int = 1, output: str = "prediction") -> np.ndarray:
+    def staged_predict(
+        self, X: Any, step: int = 1, output: str = "prediction", *, absent: Optional[str] = None
+    ) -> np.ndarray:
         """Scores after every `step` iterations and after the last, in one pass over the rows.
 
         Args:
-            X: the rows, as in :meth:`predict`.
+            X, absent: the rows, as for :meth:`predict`.
             step: iterations from one stage to the next.
             output: "prediction" or "margin".
 
@@ -460,15 +473,23 @@ class Model:
             width = lib.score_output_width(self._handle, byref(options))
             return (n_stages,) if width == 1 else (n_stages, width)
 
-        if step < 1:
-            raise ValueError(f"expected step of at least 1 iteration, found {step}")
-        return self._between_trees(X, code, np.float64, stages_of, lib.score_staged, (step,), ())
+        step = _iterations("step", step)
+        return self._between_trees(X, absent, code, np.float64, stages_of, lib.score_staged, (step,), ())
 
-    def predict_early_stop(self, X: Any, every: int, margin: float, output: str = "prediction") -> np.ndarray:
+    def predict_early_stop(
+        self, X: Any, every: int, margin: float, output: str = "prediction", *, absent: Optional[str] = None
+    ) -> np.ndarray:
         """Scores with LightGBM's prediction early stopping: ``pred_early_stop_freq`` and ``pred_early_stop_margin``.
 
         After every `every` iterations a row is done when twice the magnitude of its sum, or the distance of its two
         largest sums, exceeds `margin`. LightGBM itself stops early for classification and ranking only.
+
+        Args:
+            X, absent: the rows, as for :meth:`predict`.
+            output: "prediction" or "margin".
+
+        Returns:
+            float64 [n_rows], or [n_rows, values] if there are several values per row.
         """
         code = _output_code(output)
 
@@ -476,26 +497,36 @@ class Model:
             width = lib.score_output_width(self._handle, byref(options))
             return () if width == 1 else (width,)
 
-        if every < 1:
-            raise ValueError(f"expected every of at least 1 iteration, found {every}")
-        return self._between_trees(X, code, np.float64, values_of, lib.score_early_stop, (every, margin), ())
+        how = (_iterations("every", every), float(margin))
+        return self._between_trees(X, absent, code, np.float64, values_of, lib.score_early_stop, how, ())
 
-    def decide(self, X: Any, cutoff: float) -> np.ndarray:
+    def decide(self, X: Any, cutoff: float, *, absent: Optional[str] = None) -> np.ndarray:
         """Is the margin above the cut-off? bool [n_rows], always what ``predict(X, "margin") > cutoff`` gives.
+        `X` and `absent` are the rows, as for :meth:`predict`.
 
         Rows whose answer the remaining trees cannot change need no more of them. On boosted models that
         saves little, and predict() is usually faster.
         """
-        answers = self._between_trees(X, OUTPUTS["margin"], np.uint8, lambda _: (), lib.score_decide, (cutoff,), (None,))
+        how = (float(cutoff),)
+        answers = self._between_trees(X, absent, OUTPUTS["margin"], np.uint8, lambda _: (), lib.score_decide, how, (None,))
         return answers.astype(bool)
 
     def _between_trees(
-        self, X: Any, code: int, dtype: Any, shape_of: Callable, function: Any, before: tuple, after: tuple
+        self,
+        X: Any,
+        absent: Optional[str],
+        code: int,
+        dtype: Any,
+        shape_of: Callable,
+        function: Any,
+        before: tuple,
+        after: tuple,
     ) -> np.ndarray:
+        _check_absent(absent)
         worker = self._take_worker()
         try:
             options, parts = worker.options(code), []
-            with closing(_input.tables(X, self)) as tables:
+            with closing(_input.tables(X, self, absent)) as tables:
                 for rows in tables:
                     options.plan = rows.plan.handle if rows.plan is not None else None
                     values = np.empty((rows.n_rows,) + shape_of(options), dtype)
@@ -526,9 +557,10 @@ class Model:
         out: Optional[np.ndarray],
         absent: Optional[str],
         explainer: Optional[Explainer] = None,
+        observe: Optional[Callable[[Any, np.ndarray], None]] = None,
     ) -> np.ndarray:
-        if absent not in (None, *ABSENT):
-            raise ValueError(f"expected absent 'zero' or 'missing', found {absent!r}")
+        """`observe` is given each table of rows and its values, before the next one is asked for."""
+        _check_absent(absent)
         code = _output_code(output)
         begin, end = _trees(tree_range, self._info.n_trees)
         worker = self._take_worker()
@@ -542,6 +574,8 @@ class Model:
                     shape = (rows.n_rows,) if width == 1 and code != _LEAF else (rows.n_rows, width)
                     target = None if out is None else _part_of(out, position, rows.n_rows, shape, code)
                     parts.append(self._score(rows, options, shape, target, worker.error))
+                    if observe is not None:
+                        observe(rows, parts[-1])
                     position += rows.n_rows
         finally:
             self._workers.append(worker)
@@ -655,13 +689,29 @@ class Model:
         return self
 
 
+def _check_absent(absent: Optional[str]) -> None:
+    if absent not in (None, *ABSENT):
+        raise ValueError(f"expected absent 'zero' or 'missing', found {absent!r}")
+
+
+def _iterations(what: str, number: Any) -> int:
+    """A number of iterations as the library takes it; more than it can count are as many as all."""
+    try:
+        found = operator.index(number)
+    except TypeError:
+        raise ValueError(f"expected {what} as a whole number of iterations, found {number!r}") from None
+    if found < 1:
+        raise ValueError(f"expected {what} of at least 1 iteration, found {found}")
+    return min(found, 2**32 - 1)
+
+
 def _trees(tree_range: Optional[Tuple[int, int]], n_trees: int) -> Tuple[int, int]:
     if tree_range is None:
         return 0, 0
     try:
-        begin, end = (int(number) for number in tree_range)
+        begin, end = (operator.index(number) for number in tree_range)
     except (TypeError, ValueError):
-        raise ValueError(f"expected tree_range as (begin, end), found {tree_range!r}") from None
+        raise ValueError(f"expected tree_range as (begin, end), two whole numbers, found {tree_range!r}") from None
     if not 0 <= begin < end <= n_trees:
         raise ValueError(f"expected tree_range (begin, end) with 0 <= begin < end <= {n_trees}, found {tree_range!r}")
     return begin, end
@@ -670,8 +720,8 @@ def _trees(tree_range: Optional[Tuple[int, int]], n_trees: int) -> Tuple[int, in
 def _part_of(out: np.ndarray, position: int, n_rows: int, shape: tuple, code: int) -> np.ndarray:
     """Rows [position, position + n_rows) of the caller's output array, after checking that they fit."""
     wanted = np.int32 if code in _INTEGERS else np.float64
-    if not isinstance(out, np.ndarray) or out.dtype != wanted or not out.flags.carray:
-        raise ShapeError(f"expected out as a writable, C-contiguous array of {np.dtype(wanted)}")
+    if not isinstance(out, np.ndarray) or out.dtype != wanted or not out.flags.carray or out.ndim == 0:
+        raise ShapeError(f"expected out as a writable, C-contiguous array of rows of {np.dtype(wanted)}")
     part = out[position : position + n_rows]
     if part.shape != shape:
         raise ShapeError(f"expected out of shape {(position + shape[0],) + shape[1:]}, found {out.shape}")

@@ -119,6 +119,14 @@ def names_to_bind(labels: List[Any], model: Any) -> Optional[List[str]]:
     return None
 
 
+def values_of_row(series: Any) -> Any:
+    """A Series that is a row, its values as they would be in a frame's columns: no codes of a dtype that all of them share,
+    and objects where they are no numbers, which are then labels or refused one by one."""
+    if isinstance(series.dtype, np.dtype) and series.dtype.kind in "fiub":
+        return series
+    return series if getattr(series.dtype, "_is_numeric", False) else series.astype(object)
+
+
 def _is_categorical(dtype: Any) -> bool:
     return not isinstance(dtype, np.dtype) and hasattr(dtype, "categories")
 
@@ -134,14 +142,14 @@ def _column_type(frame: Any, position: int, dtype: Any) -> int:
     if isinstance(dtype, np.dtype):
         if dtype in CODES:
             return CODES[dtype]
-        if dtype.kind == "f":
+        if dtype.kind in "fiu":
             return F64
         if dtype.kind == "O":
             values = frame.iloc[:, position].to_numpy()
             return STRING if any(isinstance(value, (str, bytes)) for value in values) else F64
         return STRING
     is_number = getattr(dtype, "_is_numeric", False) or getattr(dtype, "_is_boolean", False)
-    return F64 if is_number or _is_categorical(dtype) else STRING
+    return F64 if is_number or _is_categorical(dtype) or dtype == "null[pyarrow]" else STRING
 
 
 def column_values(series: Any) -> np.ndarray:
@@ -150,7 +158,7 @@ def column_values(series: Any) -> np.ndarray:
     if isinstance(dtype, np.dtype):
         values = series.to_numpy()
         if dtype.kind == "O":
-            return floats_of_objects(values)
+            return floats_of_objects(values, series.name)
         if dtype not in CODES or not values.flags.aligned or values.strides[0] == 0:
             return np.array(values, dtype=np.float64)
         return values

@@ -53,7 +53,7 @@ def from_array(X: np.ndarray) -> Rows:
     if X.ndim != 2:
         raise ShapeError(f"expected one row (1-D) or many rows (2-D), found an array of {X.ndim} dimensions")
     if isinstance(X, np.ma.MaskedArray):
-        X = X.astype(np.float64).filled(np.nan)
+        X = np.ma.filled(X.astype(np.float64), np.nan)
     X = _as_floats(X)
     if X.strides[1] == 0:  # one value for all columns of a row: the library takes 0 as densely packed
         X = np.ascontiguousarray(X)
@@ -68,21 +68,22 @@ def from_array(X: np.ndarray) -> Rows:
 
 
 def from_sparse(X: Any, absent: str) -> Rows:
-    """A SciPy matrix; compressed rows with sorted column numbers are used in place."""
-    X = X.tocsr()
+    """A SciPy matrix, or an array of one row; compressed rows with sorted column numbers are used in place."""
+    X = (X.reshape(1, -1) if len(X.shape) == 1 else X).tocsr()
     if not X.has_canonical_format:
         X = X.copy()
         X.sum_duplicates()
-    values = X.data if X.dtype in (np.float32, np.float64) else X.data.astype(np.float64)
+    # SciPy keeps what it is given, also views whose values do not lie one behind the other.
+    starts, numbers, values = (np.ascontiguousarray(part) for part in (X.indptr, X.indices, _as_floats(X.data)))
     struct = filled(Input)
     struct.layout = LAYOUT_CSR
     struct.dtype = F32 if values.dtype.itemsize == 4 else F64
     struct.n_rows, struct.n_columns = X.shape
     csr = struct.u.csr
-    csr.row_starts, csr.column_numbers, csr.values = X.indptr.ctypes.data, X.indices.ctypes.data, values.ctypes.data
-    csr.start_type, csr.number_type = CODES[X.indptr.dtype], CODES[X.indices.dtype]
+    csr.row_starts, csr.column_numbers, csr.values = starts.ctypes.data, numbers.ctypes.data, values.ctypes.data
+    csr.start_type, csr.number_type = CODES[starts.dtype], CODES[numbers.dtype]
     csr.absent = ABSENT[absent]
-    return Rows(struct, None, (X, values))
+    return Rows(struct, None, (starts, numbers, values))
 
 
 def _as_floats(X: np.ndarray) -> np.ndarray:
@@ -107,17 +108,36 @@ def is_missing(value: Any) -> bool:
     return value is None or (pandas is not None and value is pandas.NA)
 
 
-def floats_of_objects(X: np.ndarray) -> np.ndarray:
-    """Objects that are numbers, None or pandas' NA (missing); text is refused even where it would parse as a number."""
-    flat = [np.nan if is_missing(value) else value for value in X.ravel()]
-    for position, value in enumerate(flat):
-        if isinstance(value, (str, bytes)):
-            row, column = divmod(position, X.shape[-1]) if X.ndim == 2 else (position, 0)
-            raise ShapeError(f"expected numbers, found the text {value!r} in row {row}, column {column}")
+# float() reads text of every kind, and makes of NumPy's times the number of their units.
+_NO_NUMBERS = (str, bytes, bytearray, memoryview, np.datetime64, np.timedelta64)
+
+
+def number_of(value: Any) -> float:
+    """The double that an object is; ShapeError if it is none, text that would parse as a number too. The message ends where
+    the caller says where the value stands."""
     try:
-        return np.array([float(value) for value in flat], dtype=np.float64).reshape(X.shape)
-    except (TypeError, ValueError) as error:
-        raise ShapeError(f"expected numbers, found objects: {error}") from None
+        if not isinstance(value, _NO_NUMBERS):
+            return float(value)
+    except (TypeError, ValueError):
+        pass
+    except OverflowError:
+        raise ShapeError(f"expected numbers, found an {type(value).__name__} that is larger than every double") from None
+    what = f"the text {value!r}" if isinstance(value, (str, bytes)) else type(value).__name__
+    raise ShapeError(f"expected numbers, found {what}")
+
+
+def floats_of_objects(X: np.ndarray, column: Any = None) -> np.ndarray:
+    """Objects that are numbers, None or pandas' NA (missing). `column`: the name of a table's column, for the message."""
+    values, position = X.ravel().tolist(), 0
+    try:
+        for position, value in enumerate(values):
+            if type(value) is not float:
+                values[position] = np.nan if is_missing(value) else number_of(value)
+    except ShapeError as error:
+        row, place = divmod(position, X.shape[-1]) if X.ndim == 2 else (0, position)
+        where = f"row {row}, column {place}" if column is None else f"row {position} of column {column!r}"
+        raise ShapeError(f"{error.message} in {where}") from None
+    return np.array(values, dtype=np.float64).reshape(X.shape)
 
 
 def from_columns(columns: Any, n_rows: int, plan: Any, owner: Any) -> Rows:

@@ -13,7 +13,7 @@ scikit-learn is never imported: attributes of the estimator say everything.
 from __future__ import annotations
 
 import sys
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Callable, Dict, Optional, Tuple
 
 import numpy as np
 
@@ -77,7 +77,7 @@ def verify_predictions(model: Any, ensemble: Combined, rows: np.ndarray, asked: 
         )
 
 
-def of_sklearn_ensemble(estimator: Any) -> Tuple[Any, Callable, dict]:
+def of_sklearn_ensemble(estimator: Any) -> Tuple[Any, Optional[Callable], dict]:
     """A converter for convert(): the model, its source's margins, more metadata."""
     ensemble = ensemble_of(estimator)
     builder = Builder(

@@ -6,7 +6,7 @@ steps on its value, as a Builder's derived columns compute them; and what became
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Union, cast
 
 import numpy as np
 
@@ -27,6 +27,11 @@ class Column(NamedTuple):
     steps: Tuple[Step, ...] = ()
     # The value is a code in the dictionary of the input still, not a number
     is_text: bool = False
+
+    @property
+    def input(self) -> int:
+        """The input of a column that is no norm, such as one of text."""
+        return cast(int, self.source)
 
     def then(self, *steps: Step) -> "Column":
         return self._replace(steps=self.steps + steps)
@@ -67,13 +72,13 @@ class Inputs:
         return column._replace(is_text=True)
 
     def code(self, column: Column, label: str) -> float:
-        labels = self.labels[column.source]
+        labels = self.labels[column.input]
         return float(labels.setdefault(label, len(labels)))
 
     def number(self, column: Column, who: str) -> Column:
         """The column as a number."""
         if column.is_text:
-            raise UnsupportedError(f"{who} takes numbers, but {self.called(column.source)} holds strings: encode it first")
+            raise UnsupportedError(f"{who} takes numbers, but {self.called(column.input)} holds strings: encode it first")
         if not isinstance(column.source, Norm) and not column.steps:
             if column.source in self.labels:
                 self._clash(column.source, "another transformer", who)

@@ -98,7 +98,7 @@ def _encoded(
     nothing = np.full(answers.shape[1], np.nan)  # the encoder refuses such a row
     unknown_answer = _asked(encoder, known, j, unseen, place)
     if unknown_answer is None and is_text:
-        inputs.refuses.add(column.source)
+        inputs.refuses.add(column.input)
     missing_answer = answers[missing] if missing is not None else _asked(encoder, known, j, np.nan, place)
     unknown_answer = nothing if unknown_answer is None else unknown_answer
     missing_answer = nothing if missing_answer is None else missing_answer
@@ -124,7 +124,7 @@ def _keys(
                 )
             missing = number
             if is_text and one is None:
-                inputs.nones.add(column.source)
+                inputs.nones.add(column.input)
         elif is_text and not isinstance(one, str):
             raise UnsupportedError(
                 f"{who} has strings and {type(one).__name__} among the categories of one column: "

@@ -78,7 +78,7 @@ class Categories:
         if self.is_text:
             builder.set_dictionary(feature, self.values)
         else:
-            labels = [label_text(value, 0) for value in self.values]
+            labels = [str(label_text(value, 0)) for value in self.values]
             builder.set_dictionary(feature, labels, codes=self.values, are_numbers=True)
 
     def step(self) -> Step:
@@ -116,7 +116,11 @@ def class_metadata(classes: Any, rule: str) -> Dict[str, str]:
 
 
 def plain_list(classes: Any) -> List[Any]:
-    return np.asarray(classes).tolist()
+    """Labels as JSON has them; TypeError for dates, of which NumPy would make numbers of nanoseconds."""
+    labels = np.asarray(classes)
+    if labels.dtype.kind in "mM":
+        raise TypeError(f"JSON has no {labels.dtype}")
+    return labels.tolist()
 
 
 def float_below(thresholds: np.ndarray) -> np.ndarray:

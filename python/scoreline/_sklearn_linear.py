@@ -242,7 +242,7 @@ def mean_of(calibrations: Sequence[Tuple[Any, Any]]) -> Callable[[Any], np.ndarr
         alone[-1].estimator = estimator
 
     def predictions(rows: Any) -> np.ndarray:
-        total = 0.0
+        total: Any = 0.0
         for one in alone:
             total = total + one.predict_proba(rows)
         return total / len(alone)
@@ -361,17 +361,17 @@ def answers(linear: Linear, model: Model, rows: Any, asked: Any, magnitudes: Any
     if not _close(margins[told], wanted[told], linear.rounding, scale):
         return False
     predictions = model.predict(rows)
-    wanted = np.asarray(linear.predictions_of(asked)).reshape(predictions.shape)
+    expected = np.asarray(linear.predictions_of(asked)).reshape(predictions.shape)
     if model.info.link not in ("hinge", "argmax"):
         relative = linear.rounding * (scale if model.info.link == "exp" else 1.0)
-        return _close(predictions, wanted, relative, scale)
+        return _close(predictions, expected, relative, scale)
     # Class numbers may differ where rounding decides.
     if model.info.link == "hinge":
         clear = (np.abs(margins) > 10 * linear.rounding * scale).reshape(predictions.shape)
     else:
         largest = np.sort(margins, axis=1)
         clear = largest[:, -1] - largest[:, -2] > 10 * linear.rounding * scale
-    return np.array_equal(predictions[clear], wanted[clear])
+    return np.array_equal(predictions[clear], expected[clear])
 
 
 def _close(ours: np.ndarray, wanted: np.ndarray, rounding: float, scale: float) -> bool:

@@ -36,7 +36,7 @@ class Combined(Ensemble):
 
     parts: List[Part] = field(default_factory=list)
     combination: Tuple[str, int, float] = ("sum", 1, 0.0)  # how, number of predictions, total
-    predictions: Optional[Callable[[np.ndarray], np.ndarray]] = None
+    predictions: Callable[[np.ndarray], np.ndarray] = field(default=lambda rows: np.empty(0))
 
     def add_to(self, builder: Builder, columns: Optional[Sequence[int]] = None) -> None:
         numbers = np.arange(self.n_features) if columns is None else np.array(columns)

@@ -6,7 +6,6 @@ pipeline is given, compared with the pipeline's own answers: bit for bit where i
 
 from __future__ import annotations
 
-import sys
 import warnings
 from typing import Any, Callable, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -173,9 +172,8 @@ class Scheme(NamedTuple):
             ]
         if inputs.names is None:
             return values
-        pandas = sys.modules.get("pandas")
-        if pandas is None:
-            import pandas  # the pipeline was trained on a table with names
+        import pandas  # the pipeline was trained on a table with names
+
         columns = {
             name: pandas.Series(values[:, i], dtype=object if i in inputs.labels else np.float64)
             for i, name in enumerate(inputs.names)
@@ -190,7 +188,7 @@ def _scheme(inputs: Inputs, columns: Sequence[Column]) -> Scheme:
     return Scheme(inputs, used if inputs.names is not None else list(range(inputs.n)))
 
 
-def _of_trees(chain: Chain, inputs: Inputs, columns: Tuple[Column, ...]) -> Tuple[Model, Callable, dict]:
+def _of_trees(chain: Chain, inputs: Inputs, columns: Tuple[Column, ...]) -> Tuple[Model, Optional[Callable], dict]:
     ensemble = _ensemble_of(chain)
     scheme = _scheme(inputs, columns)
     builder, placed = scheme.builder(ensemble.n_outputs, metadata=ensemble.metadata, **ensemble.contract)
@@ -354,7 +352,7 @@ def _probes(scheme: Scheme, columns: Tuple[Column, ...]) -> np.ndarray:
 
 
 def _steps_on(columns: Tuple[Column, ...], i: int) -> List[Any]:
-    found = []
+    found: List[Any] = []
     for column in columns:
         if column.source == i:
             found += column.steps

@@ -91,7 +91,8 @@ def _min_max(scaler: Any, table: Table, inputs: Inputs) -> Table:
     for column, scale, least in zip(_numbers(scaler, table, inputs), scaler.scale_, scaler.min_):
         column = column.then(Step("multiply", float(scale)), Step("add", float(least)))
         if scaler.clip:
-            column = column.then(Step("clip", *map(float, scaler.feature_range)))
+            low, high = scaler.feature_range
+            column = column.then(Step("clip", float(low), float(high)))
         made.append(column)
     return table._replace(columns=tuple(made))
 
@@ -133,7 +134,7 @@ def _imputer(imputer: Any, table: Table, inputs: Inputs) -> Table:
         column = inputs.text(column, who) if is_text else inputs.number(column, who)
         seen.append(column)
         if is_text and imputer.missing_values is None:
-            inputs.nones.add(column.source)
+            inputs.nones.add(column.input)
         if is_missing_value(fill) and not imputer.keep_empty_features:
             continue  # a column without any value in the training data is dropped
         made.append(column.then(_imputed(imputer, inputs, column, marker, fill)))

@@ -12,13 +12,13 @@ import time
 from contextlib import closing
 from ctypes import POINTER, byref, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Union
 
 import numpy as np
 
 from . import _input
 from ._errors import ShapeError
-from ._library import Error, Input, OUTPUTS, c_path, c_text, check, declare, filled, lib, new_handle, text
+from ._library import Error, Input, OUTPUTS, Owner, c_path, c_text, check, declare, filled, lib, new_handle, text
 
 if TYPE_CHECKING:
     from ._model import Model
@@ -202,7 +202,7 @@ class Drift:
     noise: float  # psi to expect from sampling alone
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # arrays have no equality that is one answer
 class Histogram:
     """Counts of one feature or score: bin k is edges[k-1] < x <= edges[k]; of a category x == edges[k], the last others."""
 
@@ -223,6 +223,8 @@ class Snapshot:
     """What was counted up to some moment. Made by :meth:`Statistics.snapshot`, :meth:`open` or :meth:`from_bytes`."""
 
     __slots__ = ("_handle", "_free")
+    _handle: int
+    _free: Callable[[int], None]
 
     def __init__(self) -> None:
         raise TypeError("scoreline.Snapshot is made by Statistics.snapshot(), Snapshot.open() or Snapshot.from_bytes()")
@@ -282,7 +284,7 @@ class Snapshot:
         """Labels and totals: endpoint, served_name, entity_name, entity_version, calls, rows, errors, sampled_rows, …"""
         info = self._info()
         skipped = ("struct_size", "reserved", "model_hash", "output")
-        found = {name: getattr(info, name) for name, _ in SnapshotInfo._fields_ if name not in skipped}
+        found = {name: getattr(info, name) for name, *_ in SnapshotInfo._fields_ if name not in skipped}
         found = {name: text(value) if isinstance(value, bytes) else value for name, value in found.items()}
         identity = bytes(info.model_hash)
         found["model_hash"] = identity.hex() if any(identity) else ""
@@ -323,7 +325,7 @@ class Snapshot:
         h, d, error = filled(HistogramStruct), filled(DriftStruct), Error()
         check(function(self._handle, i, byref(h)), error)
         check(lib.score_drift_of(byref(h), byref(d), byref(error)), error)
-        measures = {name: getattr(d, name) for name, _ in DriftStruct._fields_[2:]}
+        measures = {name: getattr(d, name) for name, *_ in DriftStruct._fields_[2:]}
         n = h.n_edges
         return Histogram(
             name=text(h.name),
@@ -354,7 +356,7 @@ class Snapshot:
         return f"<scoreline.Snapshot {name}: {info['rows']} rows in {info['calls']} calls, {info['errors']} errors>"
 
 
-class Statistics:
+class Statistics(Owner):
     """Counters of one served version. Any number of threads may record at once.
 
     Args:
@@ -399,15 +401,21 @@ class Statistics:
             self._free(handle)
 
     def predict(self, X: Any, *, absent: Optional[str] = None) -> np.ndarray:
-        """Score rows as :meth:`Model.predict` does, and count the call, failed or not."""
+        """Score rows as :meth:`Model.predict` does, and count the call, failed or not. The rows are asked for once: a stream
+        counts as a call for each of its chunks."""
         started, began = time.time_ns(), time.perf_counter_ns()
+
+        def count(rows: Any, values: np.ndarray) -> None:
+            nonlocal started, began
+            latency = time.perf_counter_ns() - began
+            self._count(rows, np.ascontiguousarray(values, dtype=np.float64), started, latency, 0)
+            started, began = time.time_ns(), time.perf_counter_ns()
+
         try:
-            values = self.model.predict(X, self._output, absent=absent)
+            return self.model._predict(X, self._output, None, None, absent, observe=count)
         except Exception as error:
             self._count(None, None, started, time.perf_counter_ns() - began, getattr(error, "status", 0) or 1)
             raise
-        self.record(X, values, latency=(time.perf_counter_ns() - began) * 1e-9, started=started, absent=absent)
-        return values
 
     def record(
         self,

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import datetime
+import decimal
+import numbers
 from ctypes import POINTER, Structure, byref, c_char_p, c_int32, c_int64, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -166,7 +168,7 @@ def plain_objects(values: Any) -> List[Any]:
     if hasattr(values, "to_pylist"):
         return values.to_pylist()
     if hasattr(values, "isna"):
-        missing = values.isna().to_numpy(dtype=bool)
+        missing = np.asarray(values.isna(), dtype=bool)
         return [None if gone else value for value, gone in zip(values.tolist(), missing)]
     listed = values.tolist() if isinstance(values, np.ndarray) else list(values)
     return [None if value is None or value != value else value for value in listed]
@@ -174,8 +176,8 @@ def plain_objects(values: Any) -> List[Any]:
 
 def pack_key(values: Any, code: int, what: str) -> Packed:
     """A key column: integers (whole floats too, as pandas makes of integers with gaps) or texts; missing keys find nothing."""
-    array = values if isinstance(values, np.ndarray) else None
-    if array is None and isinstance(getattr(values, "dtype", None), np.dtype):
+    array = values if isinstance(values, np.ndarray) and not isinstance(values, np.ma.MaskedArray) else None
+    if array is None and isinstance(getattr(values, "dtype", None), np.dtype) and hasattr(values, "to_numpy"):
         array = values.to_numpy()
     if code == I64 and array is not None and array.dtype.kind in "iu" and array.dtype != np.uint64:
         return pack(array.astype(np.int64, copy=False), I64, None)
@@ -185,42 +187,64 @@ def pack_key(values: Any, code: int, what: str) -> Packed:
         if wrong is not None:
             raise ShapeError(f"{what} takes texts, found {wrong!r} ({type(wrong).__name__})")
         return pack_texts(objects)
-    numbers = np.zeros(len(objects), dtype=np.int64)
-    valid = np.ones(len(objects), dtype=bool)
+    keys = np.zeros(len(objects), dtype=np.int64)
+    valid = np.zeros(len(objects), dtype=bool)
     for i, value in enumerate(objects):
-        if value is None:
-            valid[i] = False
-        elif isinstance(value, (str, bytes, bool)) or value != int(value):
-            raise ShapeError(f"{what} takes whole numbers, found {value!r} ({type(value).__name__})")
-        elif not -(2**63) <= int(value) < 2**63:
-            valid[i] = False  # no key is that large
-        else:
-            numbers[i] = int(value)
-    return pack(numbers, I64, valid)
+        number = None if value is None else whole(value, what)
+        if number is not None and -(2**63) <= number < 2**63:  # no key is larger
+            keys[i], valid[i] = number, True
+    return pack(keys, I64, valid)
+
+
+def whole(value: Any, what: str, kinds: str = "whole numbers") -> int:
+    """The integer that a value is; ShapeError if it is none: `what` takes `kinds`."""
+    if isinstance(value, (numbers.Real, decimal.Decimal)) and not isinstance(value, bool):
+        try:
+            number = int(value)  # type: ignore[arg-type]  # every real number has it
+            if number == value:
+                return number
+        except (OverflowError, ValueError):
+            pass  # infinite, or not a number
+    raise ShapeError(f"{what} takes {kinds}, found {value!r} ({type(value).__name__})")
 
 
 def pack_times(values: Any, unit: str, what: str) -> Packed:
     """Times in the table's unit: whole numbers as they are, dates as microseconds (or what the unit says) since 1970 UTC."""
-    if hasattr(values, "to_pandas"):
+    array = _dates_of(values)
+    if array is None:
+        return pack_key(values, I64, what)
+    if unit not in UNITS:
+        raise ShapeError(f"{what} holds dates, but the table's timestamp is a plain number")
+    return pack(array.astype(f"datetime64[{unit}]").astype(np.int64), I64, ~np.isnat(array))
+
+
+def _dates_of(values: Any) -> Optional[np.ndarray]:
+    """datetime64 in UTC; None where the values are no dates."""
+    if hasattr(values, "to_pylist"):
+        if not str(values.type).startswith(("timestamp", "date")):
+            return None  # in pandas, integers with gaps would become floats, which do not hold nanoseconds
         values = values.to_pandas()
     if getattr(getattr(values, "dtype", None), "tz", None) is not None:
-        values = values.dt.tz_convert("UTC").dt.tz_localize(None)
+        values = getattr(values, "dt", values).tz_convert(None)
     array = values.to_numpy() if hasattr(values, "to_numpy") else np.asarray(values)
-    if array.dtype.kind == "O" and len(array) and isinstance(_first(array), datetime.datetime):
-        array = np.array([None if value is None else _as_utc(value) for value in array], dtype="datetime64[us]")
-    if array.dtype.kind == "M":
-        if unit not in UNITS:
-            raise ShapeError(f"{what} holds dates, but the table's timestamp is a plain number")
-        return pack(array.astype(f"datetime64[{unit}]").astype(np.int64), I64, ~np.isnat(array))
-    return pack_key(values, I64, what)
+    if array.dtype.kind == "O" and isinstance(_first(array), datetime.date):  # a datetime is one, too
+        array = np.array([None if value is None or value != value else _as_utc(value) for value in array], dtype="datetime64[us]")
+    return array if array.dtype.kind == "M" else None
 
 
 def _first(array: np.ndarray) -> Any:
-    return next((value for value in array if value is not None), None)
+    return next((value for value in array if value is not None and value == value), None)
 
 
-def _as_utc(value: datetime.datetime) -> datetime.datetime:
-    return value if value.tzinfo is None else value.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+def _as_utc(value: datetime.date) -> datetime.date:
+    if not isinstance(value, datetime.datetime) or value.tzinfo is None:
+        return value
+    return value.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+
+
+def window_of(lookback: Any) -> Any:
+    """A look-back window as timedelta or number; NumPy's own are numbers of whatever unit they have."""
+    return lookback.astype("timedelta64[us]").item() if isinstance(lookback, np.timedelta64) else lookback
 
 
 # ---- lookups ---------------------------------------------------------------------------------------------------------
@@ -279,7 +303,7 @@ def look_up(
     query.n_keys, query.lookback = len(keys), lookback
     if timestamp is not None:
         query.timestamp = ctypes.pointer(timestamp.column)
-    arrays = [np.empty(n_rows, dtype=NUMPY[code]) for _, code in columns]
+    arrays: List[np.ndarray] = [np.empty(n_rows, dtype=NUMPY[code]) for _, code in columns]
     bits = [np.empty((n_rows + 7) // 8, dtype=np.uint8) for _ in columns]
     outputs = (TableOutput * max(len(columns), 1))()
     for output, (number, _), array, bitmap in zip(outputs, columns, arrays, bits):

@@ -46,7 +46,7 @@ class FeatureLookup:
         feature_names: columns of the table; None: all.
         rename_outputs: names that features get in the answer, by their name in the table.
         timestamp_lookup_key: column of ``df`` with the time of the event: the latest row not after it is taken.
-        lookback_window: timedelta (or number in the table's unit): older rows count as missing.
+        lookback_window: timedelta (or number in the table's unit): older rows count as missing. None: any age counts.
         default_values: by feature name, for what is missing: the key, the row, or the value.
     """
 
@@ -262,6 +262,8 @@ def _result(predictions: np.ndarray, result_type: str) -> np.ndarray:
         return np.array([repr(float(value)) for value in predictions.ravel()], dtype=object).reshape(predictions.shape)
     if np.dtype(kind).kind in "ib" and not np.array_equal(predictions, np.trunc(predictions)):
         raise ValueError(f"result_type={result_type!r} would cut off predictions that are no whole numbers; take 'double'")
+    if np.dtype(kind).kind == "i" and len(predictions) and float(np.abs(predictions).max()) > np.iinfo(kind).max:
+        raise ValueError(f"result_type={result_type!r} does not hold predictions up to {np.abs(predictions).max():g}; take 'double'")
     return predictions.astype(kind)
 
 

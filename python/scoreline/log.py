@@ -283,7 +283,7 @@ def to_duckdb(paths: Paths, database, table: str, *, schema: str = "inference_lo
             connection.register("_scoreline_log", reader)
             connection.execute(f"CREATE {'OR REPLACE ' if replace else ''}TABLE {where} AS SELECT * FROM _scoreline_log")
             connection.unregister("_scoreline_log")
-            n_rows = connection.execute(f"SELECT COUNT(*) FROM {where}").fetchone()[0]
+            ((n_rows,),) = connection.execute(f"SELECT COUNT(*) FROM {where}").fetchall()
             connection.execute("COMMIT")
         except BaseException:
             connection.execute("ROLLBACK")

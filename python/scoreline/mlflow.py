@@ -14,6 +14,7 @@ feature whose categories are known by their labels. ``predict`` takes ``params={
 
 from __future__ import annotations
 
+import inspect
 import os
 import shutil
 import sys
@@ -133,9 +134,10 @@ def log_model(
 ) -> Any:
     """Log a model to the current run, and register it if a name is given. Arguments as in :func:`save_model`; returns
     MLflow's ``ModelInfo``."""
+    # MLflow 3 gives a model a name of its own; before, it is the run's folder that has one.
+    has_names = "name" in inspect.signature(MLModel.log).parameters
     return MLModel.log(
-        artifact_path=None,
-        name=name,
+        **({"artifact_path": None, "name": name} if has_names else {"artifact_path": name}),
         flavor=sys.modules[__name__],
         model=model,
         registered_model_name=registered_model_name,

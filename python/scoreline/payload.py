@@ -32,7 +32,7 @@ import numpy as np
 from ._errors import ScorelineError
 from ._model import Model
 
-Rows = Union[List[Mapping[str, Any]], List[Sequence[Any]]]
+Rows = Union[Sequence[Mapping[str, Any]], Sequence[Sequence[Any]]]
 
 _ENVELOPES = ("dataframe_split", "dataframe_records", "instances", "inputs", "input_data", "Inputs", "data")
 
@@ -44,9 +44,10 @@ class PayloadError(ValueError):
 def rows_of_text(text: Union[str, bytes]) -> Rows:
     """Rows of a request's body. Raises PayloadError where it is no JSON or holds no rows."""
     try:
-        return rows_of(json.loads(text))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        decoded = json.loads(text)
+    except (ValueError, RecursionError) as error:  # whole numbers of thousands of digits are a ValueError, too
         raise PayloadError(f"the body is not valid JSON: {error}") from None
+    return rows_of(decoded)
 
 
 def rows_of(payload: Any) -> Rows:
@@ -134,6 +135,8 @@ def _of_split(value: Any, where: str) -> Rows:
 def _of_columns(value: Any, where: str) -> Rows:
     if not isinstance(value, dict):
         return _of_list(value, where)
+    if not value:
+        raise PayloadError(f"expected the columns of rows in {where}, found an empty object")
     columns = {name: column if isinstance(column, list) else [column] for name, column in value.items()}
     lengths = {len(column) for column in columns.values()}
     if len(lengths) != 1:

@@ -186,6 +186,10 @@ def test_columns_of_runs(model, rows):
         margins_of(model, batch)
     with pytest.raises(scoreline.ShapeError, match="'distance'.*run-end encoded: decode the runs first"):
         model.predict(batch)
+    for kind, hint in ((pa.decimal128(9, 2), "cast it to a floating-point type"), (pa.timestamp("us"), "give the number")):
+        batch = pa.RecordBatch.from_arrays([*numbers[:4], pa.array([None] * len(rows), kind)], names=NAMES)
+        with pytest.raises(scoreline.ShapeError, match=f"'distance'.*: {hint}"):
+            model.predict(batch)
 
 
 def test_dictionaries_with_nulls_and_slices():

@@ -51,6 +51,16 @@ def test_lightgbm(name, boosting, rows):
     assert again.classes.tolist() == model.classes.tolist()
 
 
+def test_sparse_rows():
+    from scipy import sparse
+
+    X = sparse.random(300, 6, density=0.4, format="csr", random_state=1)
+    estimator = lightgbm.LGBMClassifier(n_estimators=5, verbosity=-1, n_jobs=1).fit(X, np.where(X.sum(axis=1).A1 > 1, "a", "b"))
+    model = scoreline.convert(estimator)
+    assert np.array_equal(model.predict_class(X, absent="zero"), estimator.predict(X))
+    assert len(np.unique(estimator.predict(X))) == 2
+
+
 def test_lightgbm_one_versus_all(rows):
     labels = TRUE_LABELS["three texts"]
     estimator = lightgbm.LGBMClassifier(n_estimators=5, objective="multiclassova", verbosity=-1)
@@ -122,3 +132,18 @@ def test_what_is_no_classifier(model, rows):
 def test_mixed_labels(model, rows):
     mixed = model._with({"class_rule": "margin > 0", "class_labels": '["no", 1]'}, None)
     assert mixed.classes.dtype == object and set(mixed.predict_class(rows).tolist()) == {"no", 1}
+
+
+@pytest.mark.parametrize("unit", ["D", "s", "ns"])
+def test_labels_that_no_file_holds(rows, unit):
+    """A model that names no classes is better than one whose labels are nanoseconds."""
+    import sklearn.tree
+
+    days = np.array(["2026-01-01", "2026-01-02"], f"datetime64[{unit}]")
+    X = np.nan_to_num(rows)
+    number = classes_of(X, 2)
+    estimator = sklearn.tree.DecisionTreeClassifier(max_depth=3).fit(X, days[number])
+    model = scoreline.convert(estimator)
+    assert model.classes is None
+    with pytest.raises(scoreline.ArgumentError, match="no class numbers"):
+        model.predict_class(X)

@@ -228,3 +228,42 @@ def test_versions_change_while_threads_score(endpoint):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+class Lent(np.ndarray):
+    """Memory that its owner takes back: nobody must read it afterwards."""
+
+    def __del__(self):
+        self.view(np.ndarray)[...] = np.nan
+
+
+def stream_of(sizes):
+    """A stream of batches to whose memory nobody else refers."""
+    import pyarrow
+
+    def batches():
+        for size in sizes:
+            lent = np.arange(size, dtype=np.float64).view(Lent)
+            column = pyarrow.Array.from_buffers(pyarrow.float64(), size, [None, pyarrow.py_buffer(lent)])
+            del lent
+            yield pyarrow.RecordBatch.from_arrays([column, column], ["a", "b"])
+            del column
+
+    schema = pyarrow.schema([("a", pyarrow.float64()), ("b", pyarrow.float64())])
+    return pyarrow.RecordBatchReader.from_batches(schema, batches())
+
+
+def test_a_stream_is_scored_before_its_memory_is_given_back():
+    builder = scoreline.Builder(2, feature_names=["a", "b"])
+    model = builder.set_linear(np.array([[1.0, 10.0]])).finish()
+    statistics = scoreline.Statistics(model)
+    entity = {"entity_name": "m", "entity_version": "1", "model": model, "statistics": statistics}
+    endpoint = scoreline.Endpoint({"served_entities": [entity]})
+    for sizes in ([4], [0, 4], [4, 0, 0], [0, 4, 0]):
+        assert endpoint.predict(stream_of(sizes)).tolist() == [0, 11, 22, 33]
+    assert len(endpoint.predict(stream_of([]))) == len(endpoint.predict(stream_of([0, 0]))) == 0
+    assert model.predict(stream_of([2, 3])).tolist() == [0, 11, 0, 11, 22]
+    before = statistics.snapshot().calls
+    with pytest.raises(ValueError, match="expected one table, found a stream of several"):
+        endpoint.predict(stream_of([2, 3]))
+    assert statistics.snapshot().calls == before, "a call that is refused is none"

@@ -1,6 +1,7 @@
 """Feature tables and score_batch: the semantics of the feature store, for pandas and Arrow, and what is refused."""
 
 import datetime
+import decimal
 import os
 
 import numpy as np
@@ -222,6 +223,12 @@ def test_result_types(fraud):
         score_batch(model_uri=fraud, df=df, result_type="int")
     with pytest.raises(ValueError, match="result_type"):
         score_batch(model_uri=fraud, df=df, result_type="decimal")
+    large = scoreline.Builder(1, feature_names=["price"]).set_linear([[1.0]]).finish()
+    for result_type, most, beyond in (("int", 2.0**31 - 1, 2.0**31), ("long", 2.0**62, 2.0**63), ("array<int>", 7.0, -1e300)):
+        whole = score_batch(model_uri=large, df=pandas.DataFrame({"price": [most]}), result_type=result_type)
+        assert whole["prediction"].tolist() in ([most], [[most]])
+        with pytest.raises(ValueError, match="does not hold predictions up to"):
+            score_batch(model_uri=large, df=pandas.DataFrame({"price": [0.0, beyond]}), result_type=result_type)
     empty = score_batch(model_uri=fraud, df=df.iloc[:0])
     assert len(empty) == 0 and list(empty.columns) == [*FEATURES, "prediction"]
 
@@ -430,3 +437,73 @@ def test_sources_refuse_by_name():
         Shelf(ROWS).lookup([[1.5], ["a"]])
     with pytest.raises(scoreline.ShapeError, match="window as timedelta, found 3"):
         look_up(Shelf(ROWS), timestamp_lookup_key="at", lookback_window=3)
+
+
+# ---- keys and times of every kind ------------------------------------------------------------------------------------
+
+@pytest.fixture(scope="module")
+def seconds(tmp_path_factory):
+    """Two rows of the key 1, a day apart, in seconds."""
+    times = np.array([DAY, DAY + datetime.timedelta(days=1)], dtype="datetime64[s]")
+    frame = pandas.DataFrame({"id": [1, 1], "at": times, "level": [1.0, 2.0]})
+    return FeatureTable.build(tmp_path_factory.mktemp("times") / "seconds.sft", frame, key="id", timestamp="at")
+
+
+def levels(table, at, keys=None, **options):
+    found = table.lookup([[1] * len(at) if keys is None else keys], at=at, **options)[0]["level"]
+    return found.objects().tolist()
+
+
+def test_times_of_every_kind(seconds):
+    noon, utc = DAY + datetime.timedelta(hours=36), datetime.timezone.utc
+    for at in (
+        [noon],
+        [noon.replace(tzinfo=utc)],
+        [DAY.date() + datetime.timedelta(days=1)],
+        np.array([noon], "datetime64[ns]"),
+        pandas.DatetimeIndex([noon]),
+        pandas.DatetimeIndex([noon]).tz_localize("UTC").tz_convert("Europe/Berlin"),
+        pandas.Series([noon]).dt.tz_localize("UTC"),
+        pyarrow.array([noon], pyarrow.timestamp("ms", "UTC")),
+        pyarrow.array([noon.date()]),
+        pyarrow.chunked_array([[noon]]),
+    ):
+        assert levels(seconds, at) == [2.0], at
+    assert levels(seconds, pandas.Series([np.nan, noon, None], dtype=object)) == [None, 2.0, None]
+    with pytest.raises(scoreline.ShapeError, match="takes whole numbers, found '2024-03-10'"):
+        levels(seconds, ["2024-03-10"])
+
+
+def test_nanoseconds_beside_missing_ones(tmp_path):
+    """No double holds today's nanoseconds: a time would be earlier or later than it is, and another row be taken."""
+    base = 1_704_067_200_000_000_001
+    frame = pandas.DataFrame({"id": [1, 1], "at": [base, base + 100], "level": [1.0, 2.0]})
+    table = FeatureTable.build(tmp_path / "exact.sft", frame, key="id", timestamp="at", unit="ns")
+    at = [base - 1, base, base + 99, None, base + 100]
+    for given in (pyarrow.array(at), pyarrow.chunked_array([at[:2], at[2:]]), pandas.Series(at, dtype="Int64"), at):
+        assert levels(table, given) == [None, 1.0, 1.0, None, 2.0]
+
+
+def test_windows_shorter_than_the_unit(seconds):
+    """They are not windows of any length."""
+    at = [DAY + datetime.timedelta(days=1, hours=1)]
+    for hour in (datetime.timedelta(hours=1), np.timedelta64(1, "h"), np.timedelta64(3600 * 10**9, "ns"), 3600):
+        assert levels(seconds, at, lookback=hour) == [2.0]
+    assert levels(seconds, at, lookback=np.timedelta64(59, "m")) == [None]
+    for none in (datetime.timedelta(0), datetime.timedelta(milliseconds=999), np.timedelta64(1, "ns"), 0, -1):
+        with pytest.raises(scoreline.ArgumentError, match="look-back window .*less than one s.*None for rows of any age"):
+            levels(seconds, at, lookback=none)
+    with pytest.raises(scoreline.ShapeError, match="look-back window takes whole numbers, found 0.5"):
+        levels(seconds, at, lookback=0.5)
+    with pytest.raises(scoreline.ArgumentError, match="look-back window 0:00:00 is none"):
+        Shelf(ROWS).lookup([[1], ["a"]], at=at, lookback=datetime.timedelta(0))
+
+
+def test_keys_of_every_kind(seconds):
+    at = [DAY + datetime.timedelta(days=2)] * 2
+    masked = np.ma.array([1, 1], mask=[False, True])
+    for keys in (masked, pandas.Index([1, 2]), pandas.array([1, None], "Int64"), [1.0, None], [decimal.Decimal(1), 2**70]):
+        assert levels(seconds, at, keys) == [2.0, None]
+    for wrong in (np.inf, DAY, 1j, True, b"1", 1.5):
+        with pytest.raises(scoreline.ShapeError, match="'id' of .* takes whole numbers, found"):
+            levels(seconds, at, [1, wrong])

@@ -38,6 +38,8 @@ def test_pip_install(tmp_path):
         if path.suffix in (".py", ".typed")
     }
     assert package == sources | {"scoreline/libscoreline.so"}
+    (licence,) = site.glob("scoreline-*.dist-info/licenses/LICENSE")  # which its own terms want in every copy
+    assert licence.read_text() == (ROOT / "LICENSE").read_text()
 
     environment["PYTHONPATH"] = str(site)
     done = subprocess.run([sys.executable, "-c", SCORE], env=environment, cwd=tmp_path, capture_output=True, text=True)

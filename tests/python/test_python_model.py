@@ -90,8 +90,9 @@ def test_out(model, classes, rows, margins):
         np.frombuffer(bytes(3200)),
         np.empty(0),
         np.empty(400, np.int32),
+        np.empty(()),
     ],
-    ids=["short", "long", "2-D", "f32", "strided", "list", "read only", "empty", "i32"],
+    ids=["short", "long", "2-D", "f32", "strided", "list", "read only", "empty", "i32", "0-D"],
 )
 def test_wrong_out(model, rows, out):
     with pytest.raises(scoreline.ShapeError, match="out"):
@@ -361,3 +362,29 @@ def test_errors_have_one_class_per_status():
     plain = _errors.make_error(7, "columns")
     assert plain.offset is None and plain.line is None and isinstance(plain, ValueError)
     assert type(_errors.make_error(77, "")) is scoreline.ScorelineError
+
+
+def test_what_owns_a_handle_is_not_copied(model, rows, tmp_path):
+    """A copy would free the same handle a second time."""
+    entity = {"entity_name": "m", "entity_version": "1", "model": model}
+    owners = [
+        scoreline.Builder(1),
+        scoreline.Statistics(model),
+        scoreline.Capture(tmp_path),
+        scoreline.Endpoint({"served_entities": [entity]}),
+        model.explainer(rows[:2]),
+    ]
+    for owner in owners:
+        for duplicate in (copy.copy, copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError, match=f"scoreline.{type(owner).__name__} can be neither copied nor pickled"):
+                duplicate(owner)
+
+
+def test_answers_with_arrays_are_told_apart(model, rows):
+    """Comparing and hashing them is no error: each is itself only."""
+    entity = {"entity_name": "m", "entity_version": "1", "model": model}
+    endpoint, statistics = scoreline.Endpoint({"served_entities": [entity]}), scoreline.Statistics(model)
+    statistics.predict(rows)
+    for make in (lambda: endpoint.score(rows), lambda: statistics.snapshot().scores[0], lambda: model.bin_columns[0]):
+        one, other = make(), make()
+        assert one == one and one != other and len({one, other}) == 2

@@ -153,7 +153,10 @@ def test_objects_that_are_numbers(model, rows, margins):
         (np.zeros((2, 5), dtype="datetime64[s]"), scoreline.ShapeError, "datetime64"),
         ([["1", "2", "3", "4", "5"]], scoreline.ShapeError, "text '1' in row 0, column 0"),
         (np.array([[1, 2, "x", 4, 5]], dtype=object), scoreline.ShapeError, "text 'x' in row 0, column 2"),
-        (np.array([[1, 2, [], 4, 5]], dtype=object), scoreline.ShapeError, "objects"),
+        (np.array([[1, 2, [], 4, 5]], dtype=object), scoreline.ShapeError, "found list in row 0, column 2"),
+        (np.array([1, 2, 3, 4j, 5], dtype=object), scoreline.ShapeError, "found complex in row 0, column 3"),
+        (np.array([[1, bytearray(b"2"), 3, 4, 5]], dtype=object), scoreline.ShapeError, "bytearray in row 0, column 1"),
+        ([[1, 2, 3, 4, 5], [1, 2, 3, 4, 10**400]], scoreline.ShapeError, "int that is larger than every double in row 1, column 4"),
         ("age", TypeError, "found str"),
         (3.0, TypeError, "found float"),
         (None, TypeError, "found NoneType"),
@@ -182,6 +185,30 @@ def test_sparse_rows(model, rows, margins):
         model.predict(entries, absent="nan")
     with pytest.raises(scoreline.ShapeError, match="4 columns"):
         model.predict(entries.tocsr()[:, :4], absent="zero")
+
+
+@pytest.mark.parametrize("part", ["data", "indices", "indptr"])
+@pytest.mark.parametrize("step", [2, -1])
+def test_sparse_rows_of_views(model, rows, part, step):
+    """SciPy keeps a view of every second value, or of values from the end, as it is."""
+    from scipy import sparse
+
+    X = sparse.csr_matrix(np.nan_to_num(rows))
+    parts = {"data": X.data, "indices": X.indices, "indptr": X.indptr}
+    parts[part] = np.repeat(parts[part], 2)[::2] if step == 2 else parts[part][::-1].copy()[::-1]
+    view = sparse.csr_matrix((parts["data"], parts["indices"], parts["indptr"]), shape=X.shape)
+    assert getattr(view, part).strides[0] == step * getattr(X, part).strides[0]
+    same_bits(model.predict(view, absent="zero"), model.predict(X.toarray()))
+
+
+def test_sparse_rows_of_other_kinds(model):
+    from scipy import sparse
+
+    row = np.array([0, 2.0, 0, 5.0, 0])
+    for one in (sparse.coo_array(row), sparse.coo_array(row.astype(int))):
+        same_bits(model.predict(one, absent="zero"), model.predict(row))
+    with pytest.raises(scoreline.ShapeError, match="expected numbers, found an array of complex128"):
+        model.predict(sparse.csr_matrix(row[np.newaxis] * 1j), absent="zero")
 
 
 @pytest.mark.parametrize("index", [np.int32, np.int64])
@@ -266,6 +293,8 @@ def test_frame_of_many_types(model, rows, margins):
         "boolean",
         "int64[pyarrow]",
         "bool[pyarrow]",
+        ">i4",
+        ">u8",
     ],
 )
 def test_frame_of_whole_numbers(model, booster, dtype):
@@ -283,6 +312,10 @@ def test_frame_with_missing_in_nullable_types(model, rows, margins):
     frame["weekday"] = frame["weekday"].astype("Int64")
     assert frame["weekday"].isna().any()
     same_bits(model.predict(frame), margins)
+    expected = model.predict(np.where(np.arange(5) == 2, np.nan, rows))
+    for nothing in ("object", "float32", "Int8", "null[pyarrow]"):
+        frame["visits"] = pd.array([None] * len(frame), dtype=nothing)
+        same_bits(model.predict(frame), expected)
 
 
 def test_frame_with_categories(rows):
@@ -335,6 +368,44 @@ def test_series_is_a_row(model, rows, margins):
     doubled = pd.concat([frame.iloc[5], frame.iloc[6][["age"]]])
     with pytest.raises(scoreline.ShapeError, match="the row has twice 1 of the model's features: 'age'"):
         model.predict(doubled)
+
+
+@pytest.mark.parametrize("index", [None, NAMES])
+def test_series_of_other_types(model, rows, margins, index):
+    """A row's values count as they do in a frame, whatever type they share."""
+    whole = np.array([3, 1, 2, 5, 0])
+    expected = model.predict(whole.astype(np.float64))
+    for dtype in ("int8", "object", "category", "Int64", "Float32", "int64[pyarrow]", "Sparse[int64]"):
+        same_bits(model.predict(pd.Series(whole, index).astype(dtype)), expected)
+    missing = pd.Series([3.0, None, 2.0, 5.0, 0.0], index)
+    for dtype in ("Float64", "category", "object", "float32[pyarrow]"):
+        same_bits(model.predict(missing.astype(dtype)), model.predict(missing.to_numpy()))
+    for dtype in ("str", "string", "datetime64[ns]", "datetime64[s]", "timedelta64[ns]", "category"):
+        values = pd.Series(whole, index).astype("str" if dtype == "category" else dtype).astype(dtype)
+        with pytest.raises(scoreline.ShapeError, match="expected numbers, found .*(row 0|'age')"):
+            model.predict(values)
+
+
+def test_objects_that_are_no_numbers(model, rows):
+    """NumPy's times are no numbers of nanoseconds, wherever they stand."""
+    for value, found in (
+        (np.datetime64("2026-01-01", "ns"), "datetime64"),
+        (np.timedelta64(5, "ns"), "timedelta64"),
+        (np.datetime64("NaT", "ns"), "datetime64"),
+        (10**400, "larger than every double"),
+        ([1.0], "list"),
+    ):
+        frame = frame_of(rows[:2]).astype(object)
+        frame.iat[1, 2] = value
+        for given, where in (
+            (frame, "in row 1 of column 'visits'"),
+            (frame.to_numpy(), "in row 1, column 2"),
+            ([dict(zip(NAMES, row)) for row in frame.to_numpy()], "for feature 'visits' in row 1"),
+            (frame.iloc[1], "for feature 'visits' in row 0"),
+        ):
+            with pytest.raises(scoreline.ShapeError, match="expected numbers, found ") as raised:
+                model.predict(given)
+            assert found in str(raised.value) and where in str(raised.value)
 
 
 def test_missing_columns_are_listed(model, rows):

@@ -53,10 +53,35 @@ def test_tables_and_mistakes(model, rows):
 
     frame = pandas.DataFrame(rows[:, ::-1], columns=NAMES[::-1])
     same_bits(model.staged_predict(frame, 4), model.staged_predict(rows, 4))
-    for wrong in (lambda: model.staged_predict(rows, 0), lambda: model.predict_early_stop(rows, 0, 1.0)):
+    for call in (lambda n: model.staged_predict(rows, n), lambda n: model.predict_early_stop(rows, n, 1.0)):
         with pytest.raises(ValueError, match="at least 1"):
-            wrong()
+            call(0)
+        with pytest.raises(ValueError, match="(step|every) as a whole number of iterations, found 1.5"):
+            call(1.5)
+        same_bits(call(2**32 + 1), call(100))
+        same_bits(call(np.int64(3)), call(3))
+    with pytest.raises(ValueError, match="two whole numbers, found .0.5, 1.7."):
+        model.predict(rows, tree_range=(0.5, 1.7))
     with pytest.raises(scoreline.ArgumentError):
         model.staged_predict(rows, 1, "leaf")
     with pytest.raises(scoreline.ArgumentError):
         model.decide(rows, float("nan"))
+
+
+def test_sparse_rows(model, booster, rows):
+    """Every call that takes rows takes sparse ones."""
+    from scipy import sparse
+
+    known = ~np.isnan(rows)
+    entries = sparse.coo_matrix((rows[known], np.nonzero(known)), shape=rows.shape)
+    same_bits(model.staged_predict(entries, 5, absent="missing"), model.staged_predict(rows, 5))
+    same_bits(model.predict_early_stop(entries, 2, 1.0, absent="missing"), model.predict_early_stop(rows, 2, 1.0))
+    assert np.array_equal(model.decide(entries, 0.5, absent="missing"), model.decide(rows, 0.5))
+    assert model.reasons(entries, absent="missing") == model.reasons(rows)
+    for background in (entries.tocsr()[:9], rows[:9]):
+        explained = model.contributions(entries.tocsr()[9:19], background, absent="missing")
+        same_bits(explained, model.contributions(rows[9:19], rows[:9]))
+    with pytest.raises(scoreline.UnsupportedError, match="absent='zero' or absent='missing'"):
+        model.staged_predict(entries)
+    with pytest.raises(ValueError, match="'zero' or 'missing', found 'nan'"):
+        model.decide(entries, 0.5, absent="nan")

@@ -54,6 +54,18 @@ def test_no_reference(model):
     assert {drift.level for drift in snapshot.drift().values()} == {"unknown"}
 
 
+def test_streams_are_read_once(referenced):
+    """A reader gives its batches to the first who asks."""
+    rows = make_rows(300, seed=8)
+    table = pyarrow.table(dict(zip(NAMES, rows.T)))
+    statistics = scoreline.Statistics(referenced, sample_every=1)
+    values = statistics.predict(pyarrow.RecordBatchReader.from_batches(table.schema, table.to_batches(max_chunksize=100)))
+    np.testing.assert_array_equal(values, referenced.predict(rows))
+    snapshot = statistics.snapshot()
+    assert (snapshot.calls, snapshot.rows, snapshot.errors) == (3, 300, {})
+    assert [feature.missing for feature in snapshot.features] == [feature.missing for feature in counted(referenced, rows).features]
+
+
 def test_counting(referenced):
     rows = make_rows(300, seed=8)
     statistics = scoreline.Statistics(referenced, entity_version="7", endpoint="e", sample_every=1)

@@ -77,8 +77,8 @@ def build_table(
 ) -> FeatureTable:
     """Write all rows over time that the view's offline store has between two times as a feature table.
 
-    Lookups with ``timestamp_lookup_key`` and the view's ttl as ``lookback_window`` then give what Feast's
-    ``get_historical_features`` gives.
+    Lookups with ``timestamp_lookup_key`` and the view's ttl as ``lookback_window`` (None where it is 0) then give
+    what Feast's ``get_historical_features`` gives.
     """
     described = store.get_feature_view(view)
     source = described.batch_source

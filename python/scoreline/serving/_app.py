@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from contextlib import asynccontextmanager
-from typing import Sequence
+from typing import Any, Dict, Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -58,7 +58,7 @@ def create_app(deployments: Deployments, tokens: Sequence[str] = ()) -> Starlett
         *_v2.routes(deployments),
     ]
     middleware = [Middleware(_Keys, tokens=tuple(tokens))] if tokens else []
-    handlers = {Refusal: _refused, HTTPException: _not_routed, Exception: _failed}
+    handlers: Dict[Any, Any] = {Refusal: _refused, HTTPException: _not_routed, Exception: _failed}
     return Starlette(routes=routes, middleware=middleware, exception_handlers=handlers, lifespan=lifespan)
 
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from ._deployments import Deployment, Deployments, wrong
+from ._deployments import Deployment, Deployments, checked_tags, wrong
 from ._invoke import body_of, invoke, json_of
 
 
@@ -38,8 +38,11 @@ def routes(deployments: Deployments) -> list:
         body = json_of(await body_of(request))
         if not isinstance(body, dict):
             raise wrong("expected an object with add_tags or delete_tags")
-        gone = set(body.get("delete_tags") or []) | {tag.get("key") for tag in body.get("add_tags") or []}
-        deployment.tags = [tag for tag in deployment.tags if tag.get("key") not in gone] + list(body.get("add_tags") or [])
+        added, deleted = checked_tags(body.get("add_tags"), "add_tags"), body.get("delete_tags") or []
+        if not isinstance(deleted, list) or not all(isinstance(key, str) for key in deleted):
+            raise wrong("delete_tags: expected a list of keys")
+        gone = {*deleted, *(tag["key"] for tag in added)}
+        deployment.tags = [*(tag for tag in deployment.tags if tag["key"] not in gone), *added]
         return JSONResponse({"tags": deployment.tags})
 
     async def metrics(request: Request) -> Response:

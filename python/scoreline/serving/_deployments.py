@@ -33,6 +33,14 @@ def wrong(message: str) -> Refusal:
     return Refusal(400, "INVALID_PARAMETER_VALUE", message)
 
 
+def checked_tags(tags: Any, field: str) -> List[Mapping[str, Any]]:
+    """Tags as they are given: objects with a key each."""
+    tags = [] if tags is None else tags
+    if not isinstance(tags, list) or not all(isinstance(tag, Mapping) and isinstance(tag.get("key"), str) for tag in tags):
+        raise wrong(f"{field}: expected a list of objects with a key, which is text")
+    return tags
+
+
 class Deployment:
     """One endpoint and what belongs to it."""
 
@@ -90,12 +98,13 @@ class Deployments:
         with self._changing:
             if name in self._by_name:
                 raise Refusal(400, "RESOURCE_ALREADY_EXISTS", f"Endpoint with name '{name}' already exists.")
-            capture = self._capture_of(config)
+            given_tags = checked_tags(tags, "tags")
             statistics: Dict[str, Statistics] = {}
             prepared = self._prepared(name, config, statistics)
+            capture = self._capture_of(config)
             endpoint = _answered(lambda: Endpoint(prepared, name=name, capture=capture))
             deployment = Deployment(name, endpoint, capture, config)
-            deployment.tags = list(tags or [])
+            deployment.tags = list(given_tags)
             self._statistics[name] = statistics
             self._by_name[name] = deployment
             return deployment
@@ -149,10 +158,13 @@ class Deployments:
             field = f"served_entities[{i}]."
             entity["model"] = self._open(entity, field)
             name = entity.get("name") or f"{entity['entity_name']}-{entity['entity_version']}"
+            if not isinstance(name, str):
+                raise wrong(f"{field}name: expected text, found {name!r}")
             kept = statistics.get(name)
             if kept is None or kept.model is not entity["model"]:
-                kept = Statistics(entity["model"], endpoint=endpoint_name, served_name=name,
-                                  entity_name=entity["entity_name"], entity_version=str(entity["entity_version"]))
+                labels = {"endpoint": endpoint_name, "served_name": name,
+                          "entity_name": entity["entity_name"], "entity_version": str(entity["entity_version"])}
+                kept = _answered(lambda: Statistics(entity["model"], **labels))
             entity["statistics"] = statistics[name] = kept
             prepared.append(entity)
         known = ("traffic_config", "shadow_names", "slots")
@@ -170,8 +182,10 @@ class Deployments:
         except ScorelineError as error:
             raise wrong(f"{field}model: {error}") from None
 
-    def _capture_of(self, config: Any) -> Optional[Capture]:
-        given = config.get("auto_capture_config") if isinstance(config, Mapping) else None
+    def _capture_of(self, config: Mapping[str, Any]) -> Optional[Capture]:
+        given = config.get("auto_capture_config")
+        if given is not None and not isinstance(given, Mapping):
+            raise wrong(f"auto_capture_config: expected an object, found {given!r}")
         if not given or given.get("enabled") is False:
             return None
         if self._logs is None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import string
 import uuid
 from typing import Any, Optional
+from urllib.parse import quote
 
 import numpy as np
 from starlette.requests import Request
@@ -36,7 +38,16 @@ def json_of(body: bytes) -> Any:
 
 
 def answer_of(content: Any, **headers: str) -> Response:
-    return Response(json.dumps(content, allow_nan=False), media_type="application/json", headers=headers)
+    """The answer as JSON. Clients and configurations choose what stands in headers, so all but visible ASCII and spaces is
+    percent-encoded there."""
+    safe = {name: quote(value, safe=string.punctuation + " ", errors="surrogatepass") for name, value in headers.items()}
+    return Response(json.dumps(content, allow_nan=False), media_type="application/json", headers=safe)
+
+
+def key_of(request: Request) -> Optional[bytes]:
+    """The bytes of the header `scoreline-key`, which the library hashes as it hashes those of a text in UTF-8."""
+    key = request.headers.get("scoreline-key")
+    return None if key is None else key.encode("latin-1")
 
 
 def score(deployment: Deployment, rows: Any, request_id: str, **who: Any):
@@ -59,7 +70,7 @@ async def invoke(request: Request, deployment: Deployment, served: Optional[str]
         raise wrong(str(error)) from None
     if not rows:
         return answer_of({"predictions": []})
-    scored = score(deployment, rows, request_id, served_name=served, key=request.headers.get("scoreline-key"))
+    scored = score(deployment, rows, request_id, served_name=served, key=key_of(request))
     return answer_of(
         {"predictions": payload.to_json(np.asarray(scored.predictions))},
         **{"served-model-name": scored.served_name or "", "x-request-id": request_id},

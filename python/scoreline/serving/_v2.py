@@ -17,7 +17,7 @@ from starlette.routing import Route
 from .. import __version__
 from ..payload import to_json
 from ._deployments import Deployment, Deployments, Refusal, wrong
-from ._invoke import answer_of, body_of, json_of, score
+from ._invoke import answer_of, body_of, json_of, key_of, score
 
 _TYPES = {"BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64", "BYTES"}
 
@@ -47,7 +47,7 @@ def routes(deployments: Deployments) -> list:
         if "inference-header-content-length" in request.headers:
             raise wrong("tensors must be JSON: the binary extension is not offered")
         body = json_of(await body_of(request))
-        return _inferred(deployment, request.path_params.get("version"), body, request.headers.get("scoreline-key"))
+        return _inferred(deployment, request.path_params.get("version"), body, key_of(request))
 
     found = [Route("/v2", server), Route("/v2/health/live", live), Route("/v2/health/ready", ready)]
     for base in ("/v2/models/{model}", "/v2/models/{model}/versions/{version}"):
@@ -81,15 +81,20 @@ def _served_name(deployment: Deployment, version: Optional[str]) -> Optional[str
     raise Refusal(404, "RESOURCE_DOES_NOT_EXIST", f"there is no version {version!r} of the model {deployment.name!r}")
 
 
-def _inferred(deployment: Deployment, version: Optional[str], body: Any, key: Optional[str]) -> Response:
+def _inferred(deployment: Deployment, version: Optional[str], body: Any, key: Optional[bytes]) -> Response:
     if not isinstance(body, dict) or not isinstance(body.get("inputs"), list) or not body["inputs"]:
         raise wrong("expected an object with a list of inputs")
     served = _served_name(deployment, version)
     request_id = body["id"] if isinstance(body.get("id"), str) and body["id"] else uuid.uuid4().hex
-    wanted = [output.get("name") for output in body.get("outputs") or [] if isinstance(output, dict)]
+    outputs = body.get("outputs") or []
+    if not isinstance(outputs, list) or not all(isinstance(output, dict) for output in outputs):
+        raise wrong("outputs: expected a list of objects with a name")
+    wanted = [output.get("name") for output in outputs]
     if any(name != "prediction" for name in wanted):
         raise wrong(f"outputs: expected 'prediction', found {wanted}")
     rows = _rows(body["inputs"], deployment.endpoint.model)
+    if not rows:
+        raise wrong("inputs: expected at least one row, found none")
     scored = score(deployment, rows, request_id, served_name=served, key=key)
     predictions = np.asarray(scored.predictions, dtype=np.float64)
     shape = list(predictions.shape) if predictions.ndim > 1 else [len(predictions), 1]
@@ -116,6 +121,8 @@ def _rows(inputs: List[Any], model: Any) -> List[Any]:
     if len(lengths) != 1:
         raise wrong(f"inputs: the tensors of features differ in length: {sorted(lengths)}")
     names = [name for name, _, _ in tensors]
+    if len(set(names)) != len(names):
+        raise wrong(f"inputs: {next(name for name in names if names.count(name) > 1)!r} is there twice")
     return [dict(zip(names, cells)) for cells in zip(*(data for _, _, data in tensors))]
 
 
@@ -124,7 +131,7 @@ def _tensor(tensor: Any, i: int):
     if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
         raise wrong(f"inputs[{i}]: expected an object with name, shape, datatype and data")
     shape, data, where = tensor.get("shape"), tensor.get("data"), f"inputs[{i}]"
-    if tensor.get("datatype") not in _TYPES:
+    if not isinstance(tensor.get("datatype"), str) or tensor["datatype"] not in _TYPES:
         raise wrong(f"{where}.datatype: expected one of {', '.join(sorted(_TYPES))}, found {tensor.get('datatype')!r}")
     if not isinstance(shape, list) or not 1 <= len(shape) <= 2 or not all(type(n) is int and n >= 0 for n in shape):
         raise wrong(f"{where}.shape: expected one or two sizes, found {shape!r}")
