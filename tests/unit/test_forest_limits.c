@@ -723,38 +723,6 @@ static void limit_of_bytes_anywhere(void **state)
 	}
 }
 
-/* A file that needs more memory than one of its size may ask for is told apart from a host that has none. */
-static void limit_of_a_file_anywhere(void **state)
-{
-	const score_allocator standard = sl_allocator(NULL);
-	const score_tree t = tree_of(stump, 3);
-	score_builder *b = builder_of(1, 0);
-	score_model *model = NULL;
-	void *data = NULL;
-	size_t size = 0, n_refused = 0;
-	score_status status = SCORE_ERR_LIMIT;
-	(void)state;
-	for (int i = 0; i < 20; i++)
-		assert_int_equal(score_builder_add_tree(b, &t, &error), SCORE_OK);
-	assert_int_equal(score_builder_finish(b, &model, &error), SCORE_OK);
-	assert_int_equal(score_model_save_memory(model, NULL, &data, &size, &error), SCORE_OK);
-	for (size_t most = sizeof(forest) + 64; status != SCORE_OK; most += 64, n_refused += status != SCORE_OK) {
-		sl_arena arena;
-		forest *f = NULL;
-		uint8_t hash[16];
-		sl_arena_init(&arena, &standard, most);
-		status = slm_read(data, size, &arena, &f, hash, &error);
-		if (status != SCORE_OK && (status != SCORE_ERR_LIMIT || error.code != status || f))
-			fail_msg("%zu bytes: %s: %s", most, score_status_name(status), error.message);
-		sl_arena_free(&arena);
-		assert_true(most < 10000000);
-	}
-	assert_true(n_refused > 5);
-	score_model_free_bytes(model, data, size);
-	score_model_free(model);
-	score_builder_free(b);
-}
-
 /* Thresholds, sets and tables that fall into one slot in one builder are spread out in the next: no file can be made of such. */
 static void no_file_knows_its_slots(void **state)
 {
@@ -802,7 +770,6 @@ int main(void)
 		cmocka_unit_test(memory_runs_out_anywhere),
 		cmocka_unit_test(memory_for_labels),
 		cmocka_unit_test(limit_of_bytes_anywhere),
-		cmocka_unit_test(limit_of_a_file_anywhere),
 		cmocka_unit_test(no_file_knows_its_slots),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
