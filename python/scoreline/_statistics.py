@@ -389,6 +389,9 @@ class Statistics(Owner):
             setattr(options, key, None if value is None else c_text(value, key))
         if output not in OUTPUTS:
             raise ValueError(f"expected output 'prediction', 'margin' or 'class', found {output!r}")
+        for key, number in (("sample_every", sample_every), ("n_shards", n_shards)):
+            if not 0 <= number < 2**32:
+                raise ValueError(f"expected {key} from 0 to {2**32 - 1}, found {number}")
         options.output, options.sample_every, options.n_shards = OUTPUTS[output], sample_every, n_shards
         options.flags = 0 if reference else NO_REFERENCE
         self.model, self._output = model, output
