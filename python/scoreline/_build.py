@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import ctypes
 import dataclasses
-import operator
 from ctypes import byref
 from typing import Any, List, Mapping, Optional, Sequence, Tuple, Union
 
@@ -16,7 +15,7 @@ import numpy as np
 from . import _library
 from ._errors import ShapeError
 from ._library import BuildOptions, ColumnProgram, PartStruct, Contract, Error, F32, F64, ISAS, LinearLeaf, Node, Tree, c_text
-from ._library import Owner, check, filled, lib, new_handle
+from ._library import Owner, c_count, check, filled, lib, new_handle
 from ._model import Model
 
 _WIDTHS = {"f32": F32, "f64": F64}
@@ -132,14 +131,6 @@ def _choice(what: str, names: Mapping[str, int], name: str) -> int:
     return names[name]
 
 
-def _count(what: str, number: Any) -> int:
-    """A number that the library's 32 bits hold; it checks the rest."""
-    number = operator.index(number)
-    if not 0 <= number < 2**32:
-        raise ValueError(f"expected {what} from 0 to {2**32 - 1}, found {number}")
-    return number
-
-
 def _whole(what: str, values: Any, most: int = 2**32 - 1, where: Any = True) -> np.ndarray:
     """Whole numbers from 0 on as int64; ShapeError if there are others `where` they count. NumPy would cut off fractions, and
     the library's types wrap."""
@@ -232,9 +223,9 @@ class Builder(Owner):
         isa: str = "auto",
     ):
         contract, options = filled(Contract), filled(BuildOptions)
-        contract.n_features, contract.n_outputs = _count("n_features", n_features), _count("n_outputs", n_outputs)
+        contract.n_features, contract.n_outputs = c_count("n_features", n_features), c_count("n_outputs", n_outputs)
         per_iteration = n_outputs if trees_per_iteration is None else trees_per_iteration
-        contract.trees_per_iteration = _count("trees_per_iteration", per_iteration)
+        contract.trees_per_iteration = c_count("trees_per_iteration", per_iteration)
         contract.compare, contract.sum = _choice("compare", _WIDTHS, compare), _choice("sum", _WIDTHS, sum)
         contract.base_position = _choice("base_position", _BASE_POSITIONS, base_position)
         contract.average = _choice("average", _AVERAGES, average)
@@ -349,7 +340,7 @@ class Builder(Owner):
         nodes["test"] = np.where(is_leaf, 0, _test_codes(test, n))
         members = self._set_categories(nodes, categories or {})
         tree = filled(Tree)
-        tree.nodes, tree.n_nodes, tree.output = nodes.ctypes.data, n, _count("output", output)
+        tree.nodes, tree.n_nodes, tree.output = nodes.ctypes.data, n, c_count("output", output)
         tree.categories, tree.n_categories = members.ctypes.data, members.size
         if vectors is not None:
             vectors = np.ascontiguousarray(vectors, dtype=np.float64)
@@ -402,7 +393,7 @@ class Builder(Owner):
             steps: operations in order; none: a copy.
         """
         program = filled(ColumnProgram)
-        program.source = _count("source", source)
+        program.source = c_count("source", source)
         return self._add_column(program, steps)
 
     def add_norm(
@@ -422,7 +413,7 @@ class Builder(Owner):
         members = np.ascontiguousarray(_whole("sources", sources), dtype=np.uint32)
         program = filled(ColumnProgram)
         program.root = _choice("norm", ROOTS, f"norm_{norm}")
-        program.flags, program.source, program.least = STEP_F32 if f32 else 0, _count("source", source), least
+        program.flags, program.source, program.least = STEP_F32 if f32 else 0, c_count("source", source), least
         program.sources, program.n_sources = members.ctypes.data, members.size
         return self._add_column(program, steps)
 

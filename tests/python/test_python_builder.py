@@ -186,6 +186,7 @@ def test_counts_do_not_wrap():
         lambda n: scoreline.Builder(1).add_norm("l1", n, [0]),
         lambda n: scoreline.Builder(1).add_norm("l1", 0, [n]),
         lambda n: scoreline.Statistics(scoreline.Builder(1).set_linear([1.0]).finish(), sample_every=n),
+        lambda n: scoreline.Builder(1).set_linear([1.0]).finish().add_reference([[1.0], [2.0]], n_bins=n),
     ):
         for n in (2**32 + 1, -1):
             with pytest.raises(ValueError, match=f"from 0 to 4294967295, found {n}"):
