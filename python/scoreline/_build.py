@@ -15,7 +15,7 @@ import numpy as np
 from . import _library
 from ._errors import ShapeError
 from ._library import BuildOptions, ColumnProgram, PartStruct, Contract, Error, F32, F64, ISAS, LinearLeaf, Node, Tree, c_text
-from ._library import Owner, check, filled, lib, new_handle
+from ._library import Owner, c_count, check, filled, lib, new_handle
 from ._model import Model
 
 _WIDTHS = {"f32": F32, "f64": F64}
@@ -131,6 +131,22 @@ def _choice(what: str, names: Mapping[str, int], name: str) -> int:
     return names[name]
 
 
+def _whole(what: str, values: Any, most: int = 2**32 - 1, where: Any = True) -> np.ndarray:
+    """Whole numbers from 0 on as int64; ShapeError if there are others `where` they count. NumPy would cut off fractions, and
+    the library's types wrap."""
+    given = np.asarray(values)
+    if given.dtype.kind not in "iufb" and given.size:
+        raise ShapeError(f"expected {what} as whole numbers, found an array of {given.dtype}")
+    with np.errstate(invalid="ignore"):
+        numbers = given.astype(np.int64)
+    wrong = (numbers != given) | (numbers < 0) | (numbers > most)
+    wrong = np.logical_and(wrong, where)
+    if wrong.any():
+        found = np.broadcast_to(given, wrong.shape)[wrong][0]
+        raise ShapeError(f"expected {what} as whole numbers from 0 to {most}, found {found}")
+    return numbers
+
+
 def _test_codes(test: Union[str, Sequence[str]], n: int) -> Any:
     """Codes of the nodes' tests: one for all, or [n]. Each name is looked up once, since trees have many nodes."""
     if isinstance(test, str):
@@ -148,13 +164,15 @@ def _set_linear_leaves(tree: Tree, values: np.ndarray, given: Optional[Mapping[i
         return ()
     leaves = np.zeros(len(values), dtype=LinearLeaf)
     leaves["constant"] = values
+    _whole("nodes of linear_leaves", list(given), len(values) - 1)
     features: List[int] = []
     coefficients: List[float] = []
     for node, (constant, terms) in given.items():
         leaves[node] = (constant, len(features), len(terms))
         features.extend(terms)
         coefficients.extend(terms.values())
-    arrays = leaves, np.array(features, dtype=np.uint32), np.array(coefficients, dtype=np.float64)
+    numbers = _whole("features of linear_leaves", features).astype(np.uint32)
+    arrays = leaves, numbers, np.array(coefficients, dtype=np.float64)
     tree.linear_leaves, tree.term_features, tree.term_coefficients = (array.ctypes.data for array in arrays)
     tree.n_terms = len(features)
     return arrays
@@ -205,8 +223,9 @@ class Builder(Owner):
         isa: str = "auto",
     ):
         contract, options = filled(Contract), filled(BuildOptions)
-        contract.n_features, contract.n_outputs = n_features, n_outputs
-        contract.trees_per_iteration = n_outputs if trees_per_iteration is None else trees_per_iteration
+        contract.n_features, contract.n_outputs = c_count("n_features", n_features), c_count("n_outputs", n_outputs)
+        per_iteration = n_outputs if trees_per_iteration is None else trees_per_iteration
+        contract.trees_per_iteration = c_count("trees_per_iteration", per_iteration)
         contract.compare, contract.sum = _choice("compare", _WIDTHS, compare), _choice("sum", _WIDTHS, sum)
         contract.base_position = _choice("base_position", _BASE_POSITIONS, base_position)
         contract.average = _choice("average", _AVERAGES, average)
@@ -311,17 +330,17 @@ class Builder(Owner):
         nodes = np.zeros(n, dtype=Node)
         is_leaf = left < 0
         try:
-            nodes["left"], nodes["right"] = np.where(is_leaf, 0, left), np.where(is_leaf, 0, right)
-            nodes["feature"] = np.where(is_leaf, 0, feature)
+            for name, numbers, most in (("left", left, 2**31 - 1), ("right", right, 2**31 - 1), ("feature", feature, 2**32 - 1)):
+                nodes[name] = np.where(is_leaf, 0, _whole(name, numbers, most, ~is_leaf))
             nodes["value"] = value
             nodes["missing"] = np.asarray(missing_left, dtype=bool) + 2 * np.asarray(zero_is_missing, dtype=np.uint8)
-            nodes["leaf_id"] = np.arange(n) if leaf_ids is None else leaf_ids
+            nodes["leaf_id"] = np.arange(n) if leaf_ids is None else _whole("leaf_ids", leaf_ids)
         except ValueError as error:
             raise ShapeError(f"expected arrays of {n} nodes: {error}") from None
         nodes["test"] = np.where(is_leaf, 0, _test_codes(test, n))
         members = self._set_categories(nodes, categories or {})
         tree = filled(Tree)
-        tree.nodes, tree.n_nodes, tree.output = nodes.ctypes.data, n, output
+        tree.nodes, tree.n_nodes, tree.output = nodes.ctypes.data, n, c_count("output", output)
         tree.categories, tree.n_categories = members.ctypes.data, members.size
         if vectors is not None:
             vectors = np.ascontiguousarray(vectors, dtype=np.float64)
@@ -343,10 +362,11 @@ class Builder(Owner):
     def _set_categories(nodes: np.ndarray, categories: Mapping[int, Sequence[int]]) -> np.ndarray:
         """Lay the sets one after the other and tell the nodes where theirs stands."""
         members: List[int] = []
+        _whole("nodes of categories", list(categories), len(nodes) - 1)
         for node, values in categories.items():
             nodes["categories"][node], nodes["n_categories"][node] = len(members), len(values)
             members.extend(values)
-        return np.array(members, dtype=np.uint32)
+        return _whole("categories", members).astype(np.uint32)
 
     def _add_column(self, program: ColumnProgram, steps: Sequence[Step]) -> int:
         held = [step._arrays() for step in steps]  # the structs point into them
@@ -373,7 +393,7 @@ class Builder(Owner):
             steps: operations in order; none: a copy.
         """
         program = filled(ColumnProgram)
-        program.source = source
+        program.source = c_count("source", source)
         return self._add_column(program, steps)
 
     def add_norm(
@@ -390,10 +410,10 @@ class Builder(Owner):
             f32: round every operation to float.
             least: a norm that is 0 or smaller than this leaves x as it is.
         """
-        members = np.ascontiguousarray(sources, dtype=np.uint32)
+        members = np.ascontiguousarray(_whole("sources", sources), dtype=np.uint32)
         program = filled(ColumnProgram)
         program.root = _choice("norm", ROOTS, f"norm_{norm}")
-        program.flags, program.source, program.least = STEP_F32 if f32 else 0, source, least
+        program.flags, program.source, program.least = STEP_F32 if f32 else 0, c_count("source", source), least
         program.sources, program.n_sources = members.ctypes.data, members.size
         return self._add_column(program, steps)
 
@@ -405,7 +425,7 @@ class Builder(Owner):
             hashes: known hashes, ascending unsigned 64-bit integers.
             steps: operations on the place; usually ``Step("lookup", values=…, b=value of an unknown one)``.
         """
-        members = np.ascontiguousarray(sources, dtype=np.uint32)
+        members = np.ascontiguousarray(_whole("sources", sources), dtype=np.uint32)
         known = np.ascontiguousarray(hashes, dtype=np.uint64)
         program = filled(ColumnProgram)
         program.root = ROOTS["hash"]
@@ -417,14 +437,15 @@ class Builder(Owner):
         """Make it a linear model: margin = base + X @ weights, summed in ascending feature order.
 
         Args:
-            weights: [n_features] or [n_features, n_outputs]; of all columns from `first_column` on, derived ones too.
+            weights: [n_features, n_outputs], of one output in any shape; of all columns from `first_column` on, derived ones too.
             skip_missing: leave NaN features out of the sum; else NaN gives NaN.
             first_column: features and columns before it are not summed: they are sources of derived columns only.
         """
         weights = np.ascontiguousarray(weights, dtype=np.float64)
         n_columns = self._n_columns - first_column
-        if weights.size != n_columns * self._n_outputs:
-            raise ShapeError(f"expected weights of shape {(n_columns, self._n_outputs)}, found {weights.shape}")
+        if weights.shape != (n_columns, self._n_outputs) and (self._n_outputs > 1 or weights.size != n_columns):
+            hint = ". Give the transposed array" if weights.shape == (self._n_outputs, n_columns) else ""
+            raise ShapeError(f"expected weights of shape {(n_columns, self._n_outputs)}, found {weights.shape}{hint}")
         if first_column:
             self._call(lib.score_builder_set_linear_columns, first_column)
         self._call(lib.score_builder_set_linear, weights.ctypes.data, int(skip_missing))

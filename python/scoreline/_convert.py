@@ -89,6 +89,8 @@ def _convert(
     onnx_compat: str,
     missing: Optional[float],
 ) -> Model:
+    if onnx_compat not in _ONNX_COMPAT:
+        raise ValueError(f"onnx_compat must be one of {', '.join(_ONNX_COMPAT)}, not {onnx_compat!r}")
     more: Dict[str, Optional[str]] = dict(metadata or {})
     if name is not None:
         more["name"] = name
@@ -124,8 +126,6 @@ def _import(
         raise UnsupportedError("this Scoreline library was built without importers (meson option `import`)")
     options = filled(ImportOptions)
     options.iteration_begin, options.iteration_end = iterations
-    if onnx_compat not in _ONNX_COMPAT:
-        raise ValueError(f"onnx_compat must be one of {', '.join(_ONNX_COMPAT)}, not {onnx_compat!r}")
     options.onnx_compat = _ONNX_COMPAT[onnx_compat]
     if missing is not None:
         options.missing = pointer(c_double(missing))

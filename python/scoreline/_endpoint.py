@@ -372,7 +372,7 @@ class Endpoint(Owner):
             X, output, absent: as for :meth:`Model.predict`. An Arrow stream of several batches is not taken: its batches
                 would be several calls.
             key: sticky assignment: the same key keeps its version. Integers are hashed as 8 bytes.
-            row_keys: a key for each row, all strings or all integers.
+            row_keys: a key for each row, all strings or all integers: a list, NumPy, pandas or Arrow. None may be missing.
             request_id: for the log. Without key and name, calls are dealt exactly by the percentages.
             served_name: the version that answers, whatever the traffic.
 
@@ -534,6 +534,10 @@ class _RowKeys:
     """A column of keys and the memory that it refers to."""
 
     def __init__(self, keys: Sequence[Union[str, int]], n_rows: int):
+        if hasattr(keys, "to_pylist"):
+            keys = keys.to_pylist()
+        elif isinstance(keys, np.ma.MaskedArray):
+            keys = keys.tolist()  # with None for what is masked
         if len(keys) != n_rows:
             raise ValueError(f"expected row_keys for {n_rows} rows, found {len(keys)}")
         self.column = Column()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import ctypes.util
+import operator
 import os
 import sys
 from ctypes import POINTER, Structure, Union, byref, c_char, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_uint8
@@ -523,6 +524,14 @@ def c_text(value, what: str) -> bytes:
     if b"\0" in data:
         raise ValueError(f"{what} {value!r} contains a zero byte")
     return data
+
+
+def c_count(what: str, number: Any) -> int:
+    """A number that 32 bits hold, which ctypes would take from any; the library checks the rest."""
+    number = operator.index(number)
+    if not 0 <= number < 2**32:
+        raise ValueError(f"expected {what} from 0 to {2**32 - 1}, found {number}")
+    return number
 
 
 def c_path(path) -> bytes:

@@ -18,7 +18,7 @@ import numpy as np
 
 from . import _input
 from ._errors import ShapeError
-from ._library import Error, Input, OUTPUTS, Owner, c_path, c_text, check, declare, filled, lib, new_handle, text
+from ._library import Error, Input, OUTPUTS, Owner, c_count, c_path, c_text, check, declare, filled, lib, new_handle, text
 
 if TYPE_CHECKING:
     from ._model import Model
@@ -342,8 +342,12 @@ class Snapshot:
         )
 
     def drift(self) -> Dict[str, Drift]:
-        """Drift of every feature and score by name, the largest PSI first."""
-        found = {h.name: h.drift for h in [*self.scores, *self.features]}
+        """Drift of every feature and score by name, the largest PSI first. A feature with the name of a score, as those of
+        models over others' predictions have it, stands under "feature " and its name."""
+        scores, features = self.scores, self.features
+        taken = {h.name for h in scores}
+        found = {h.name: h.drift for h in scores}
+        found.update({f"feature {h.name}" if h.name in taken else h.name: h.drift for h in features})
         return dict(sorted(found.items(), key=lambda item: -np.nan_to_num(item[1].psi, nan=-1)))
 
     def latency(self, q: float) -> float:
@@ -389,7 +393,8 @@ class Statistics(Owner):
             setattr(options, key, None if value is None else c_text(value, key))
         if output not in OUTPUTS:
             raise ValueError(f"expected output 'prediction', 'margin' or 'class', found {output!r}")
-        options.output, options.sample_every, options.n_shards = OUTPUTS[output], sample_every, n_shards
+        options.output, options.sample_every = OUTPUTS[output], c_count("sample_every", sample_every)
+        options.n_shards = c_count("n_shards", n_shards)
         options.flags = 0 if reference else NO_REFERENCE
         self.model, self._output = model, output
         self._free = lib.score_statistics_free
@@ -476,7 +481,7 @@ def reference_text(
 ) -> str:
     """The reference of training rows as it stands in a model's metadata."""
     options = filled(ReferenceOptions)
-    options.output, options.n_bins = OUTPUTS[output], n_bins
+    options.output, options.n_bins = OUTPUTS[output], c_count("n_bins", n_bins)
     with closing(_input.tables(X, model, absent)) as tables:
         parts = iter(tables)
         rows = next(parts, None)

@@ -146,3 +146,61 @@ def test_columns_of_parts():
             voting(columns)
     with pytest.raises(scoreline.ShapeError, match="expected at most 2 columns, found 3"):
         voting([0, 1, 0])
+
+
+STUMP = {"left": [1, -1, -1], "right": [2, -2, -2], "feature": [0, -2, 9], "value": [0.5, 1.0, 2.0]}
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"feature": [0.7, 0, 0]}, "expected feature as whole numbers from 0 to 4294967295, found 0.7"),
+        ({"feature": [2**32, 0, 0]}, "found 4294967296"),
+        ({"feature": [-1, 0, 0]}, "found -1"),
+        ({"feature": ["a", "b", "c"]}, "expected feature as whole numbers, found an array of <U1"),
+        ({"left": [2**32 + 1, -1, -1]}, "expected left as whole numbers from 0 to 2147483647, found 4294967297"),
+        ({"left": [1.5, -1, -1]}, "found 1.5"),
+        ({"right": [np.nan, 0, 0]}, "expected right .* found nan"),
+        ({"leaf_ids": [-1, 0, 1]}, "expected leaf_ids .* found -1"),
+        ({"output": 2**32}, "expected output from 0 to 4294967295, found 4294967296"),
+        ({"test": "in_left", "categories": {0: [0.9]}}, "expected categories as whole numbers .* found 0.9"),
+        ({"test": "in_left", "categories": {0: [2**32]}}, "expected categories"),
+        ({"test": "in_left", "categories": {-1: [0]}}, "expected nodes of categories as whole numbers from 0 to 2, found -1"),
+        ({"linear_leaves": {3: (1.0, {0: 1.0})}}, "expected nodes of linear_leaves .* from 0 to 2, found 3"),
+        ({"linear_leaves": {1: (1.0, {-1: 1.0})}}, "expected features of linear_leaves .* found -1"),
+    ],
+)
+def test_numbers_are_neither_cut_off_nor_wrapped(change, message):
+    types = ["category"] if "categories" in change else None
+    assert scoreline.Builder(1).add_tree(**STUMP).finish().predict([[0.0], [1.0]]).tolist() == [1.0, 2.0]
+    assert scoreline.Builder(1).add_tree(**{**STUMP, "feature": [0.0, np.nan, -1.0]}).finish().info.n_trees == 1
+    with pytest.raises(ValueError, match=message):
+        scoreline.Builder(1, feature_types=types).add_tree(**{**STUMP, **change})
+
+
+def test_counts_do_not_wrap():
+    for make in (
+        lambda n: scoreline.Builder(n),
+        lambda n: scoreline.Builder(1, n),
+        lambda n: scoreline.Builder(1).add_column(n),
+        lambda n: scoreline.Builder(1).add_norm("l1", n, [0]),
+        lambda n: scoreline.Builder(1).add_norm("l1", 0, [n]),
+        lambda n: scoreline.Statistics(scoreline.Builder(1).set_linear([1.0]).finish(), sample_every=n),
+        lambda n: scoreline.Builder(1).set_linear([1.0]).finish().add_reference([[1.0], [2.0]], n_bins=n),
+    ):
+        for n in (2**32 + 1, -1):
+            with pytest.raises(ValueError, match=f"from 0 to 4294967295, found {n}"):
+                make(n)
+
+
+def test_weights_of_the_other_order():
+    """scikit-learn's coef_ is [n_outputs, n_features]: as many numbers, and other weights."""
+    coef = np.array([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+    model = scoreline.Builder(3, 2).set_linear(coef.T).finish()
+    assert model.predict([[1, 10, 100]]).tolist() == [[321.0, 654.0]]
+    with pytest.raises(scoreline.ShapeError, match=r"shape \(3, 2\), found \(2, 3\). Give the transposed array"):
+        scoreline.Builder(3, 2).set_linear(coef)
+    with pytest.raises(scoreline.ShapeError, match=r"shape \(3, 2\), found \(6,\)"):
+        scoreline.Builder(3, 2).set_linear(coef.ravel())
+    for one in (coef[0], coef[:1], coef[:1].T):
+        assert scoreline.Builder(3).set_linear(one).finish().predict([[1, 10, 100]]).tolist() == [321.0]

@@ -267,3 +267,23 @@ def test_a_stream_is_scored_before_its_memory_is_given_back():
     with pytest.raises(ValueError, match="expected one table, found a stream of several"):
         endpoint.predict(stream_of([2, 3]))
     assert statistics.snapshot().calls == before, "a call that is refused is none"
+
+
+def test_keys_of_rows_of_every_kind(endpoint):
+    import pandas
+    import pyarrow
+
+    rows = np.zeros((200, 2))
+    numbers, texts = list(range(200)), [f"customer-{i}" for i in range(200)]
+    for keys, kinds in (
+        (numbers, (np.array(numbers, np.uint16), pandas.Series(numbers, dtype="Int64"), pyarrow.array(numbers))),
+        (texts, (np.array(texts), pandas.Series(texts), pyarrow.chunked_array([texts[:9], texts[9:]]))),
+    ):
+        wanted = [endpoint.score(rows[:1], key=key).served[0] for key in keys]
+        assert len(set(wanted)) == 2
+        for given in (keys, *kinds):
+            assert endpoint.score(rows, row_keys=given).served.tolist() == wanted
+    for missing in (pyarrow.array([None, *texts[1:]]), pandas.Series([None, *numbers[1:]], dtype="Int64"),
+                    np.ma.array(numbers, mask=[True] + [False] * 199)):
+        with pytest.raises(TypeError, match="expected a key as str, bytes or int, found"):
+            endpoint.score(rows, row_keys=missing)

@@ -66,6 +66,19 @@ def test_streams_are_read_once(referenced):
     assert [feature.missing for feature in snapshot.features] == [feature.missing for feature in counted(referenced, rows).features]
 
 
+def test_a_feature_with_the_name_of_a_score():
+    """Models over other models' predictions have such."""
+    builder = scoreline.Builder(2, feature_names=["prediction", "b"])
+    model = builder.set_linear([1.0, 10.0]).finish()
+    train = np.random.default_rng(0).normal(size=(4000, 2))
+    snapshot = counted(model.add_reference(train), train + [0.0, 9.0])
+    drift = snapshot.drift()
+    assert {name: found.level for name, found in drift.items()} == {
+        "b": "shifted", "prediction": "shifted", "feature prediction": "stable",
+    }
+    assert snapshot.scores[0].drift == drift["prediction"] and snapshot.features[0].drift == drift["feature prediction"]
+
+
 def test_counting(referenced):
     rows = make_rows(300, seed=8)
     statistics = scoreline.Statistics(referenced, entity_version="7", endpoint="e", sample_every=1)
