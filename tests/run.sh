@@ -155,7 +155,7 @@ threads_race_checked() {
 swap_for_a_minute() { "$1/tests/swap_versions" 60 10000; }
 
 # What a vendor may do: their flags must not change a bit, so the same unit tests must pass.
-build_vendor() { CFLAGS='-Ofast -march=native -ffast-math -ffp-contract=fast' build_in "$1" -Dbuildtype=plain; }
+build_vendor() { CFLAGS='-Ofast -march=native -ffast-math -ffp-contract=fast -flto' build_in "$1" -Dbuildtype=plain; }
 
 python_tests() {
 	SCORELINE_LIBRARY=$PWD/build/lib/libscoreline.so PYTHONPATH=$PWD/python \
