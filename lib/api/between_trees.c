@@ -47,7 +47,7 @@ static score_status run(stage_call *c, const engine_stages *stages, score_error 
 {
 	const score_options *o = &c->options;
 	engine_call call = {&c->view, SCORE_OUTPUT_MARGIN, o->regime, o->tree_begin, o->tree_end, o->scratch, o->scratch_bytes,
-		NULL, 0};
+		NULL, 0, 0};
 	c->refusal = (input_refusal){-1, 0};
 	c->view.refusal = &c->refusal;
 	if (c->view.n_rows && !engine_score_stages(c->model->e, &call, stages))

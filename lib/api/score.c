@@ -119,7 +119,7 @@ score_status score_batch(const score_model *model, const score_input *input, dou
 		return status;
 	input_refusal refusal = {-1, 0};
 	view.refusal = &refusal;
-	engine_call call = {&view, o.output, o.regime, o.tree_begin, o.tree_end, o.scratch, o.scratch_bytes, out, 0};
+	engine_call call = {&view, o.output, o.regime, o.tree_begin, o.tree_end, o.scratch, o.scratch_bytes, out, 0, 0};
 	size_t width = output_width(model, &o);
 	if (o.output == SCORE_OUTPUT_CLASS)
 		call.output = SCORE_OUTPUT_MARGIN;

@@ -33,7 +33,7 @@ static score_status check_regime(verification *v, score_regime regime, uint32_t 
 	score_status status = input_open(&in, NULL, f, &view, error);
 	if (SL_NEVER(status != SCORE_OK)) /* rows as the model wants them */
 		return status;
-	engine_call call = {&view, SCORE_OUTPUT_MARGIN, regime, 0, f->n_trees, v->scratch, v->scratch_bytes, v->out, 0};
+	engine_call call = {&view, SCORE_OUTPUT_MARGIN, regime, 0, f->n_trees, v->scratch, v->scratch_bytes, v->out, 0, 0};
 	if (engine_cannot_serve(v->e, &call))
 		return SCORE_OK;
 	engine_score(v->e, &call);

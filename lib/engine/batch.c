@@ -230,8 +230,7 @@ static void run_level_planes(const engine *e, const workspace *w, uint32_t first
 	}
 }
 
-/* Not inlined, so that other trees' programs do not pay for the room. */
-static __attribute__((noinline)) void gather_long(const workspace *w, const tree_program *p, size_t words, uint8_t *leaf_codes)
+static NEVER_INLINE void gather_long(const workspace *w, const tree_program *p, size_t words, uint8_t *leaf_codes)
 {
 	_Alignas(SL_CACHE_LINE) uint8_t low[BLOCK_ROWS];
 	w->k->gather_bits(w->planes, p->planes, 8, words, leaf_codes);

@@ -60,7 +60,7 @@ static uint32_t category_code(const engine *e, const code_column *column, double
 #include "bin_template.h"
 
 /* Column c starts at codes + c * stride codes. */
-static void bin_feature(const engine *e, uint32_t used, const values *v, void *codes, size_t stride)
+static NEVER_INLINE void bin_feature(const engine *e, uint32_t used, const values *v, void *codes, size_t stride)
 {
 	if (e->code_bytes == 1)
 		bin_feature_u8(e, used, v, codes, stride);
@@ -96,19 +96,19 @@ static bool in_place(const engine *e, const input_view *view, uint32_t used, row
 }
 
 /* Derived columns [first, end) of a few rows after the other, as they share hashes. The tile is room for those, too. */
-static void bin_derived(const engine *e, const input_view *view, row_range rows, uint32_t first, uint32_t end, void *tile,
+static NEVER_INLINE void bin_derived(const engine *e, const input_view *view, row_range rows, uint32_t first, uint32_t end, void *tile,
 	size_t tile_bytes, char *codes, size_t stride)
 {
 	const size_t most = rows.n < INPUT_RUN ? rows.n : INPUT_RUN;
 	double *wide = tile;
 	float *narrow = (float *)(wide + most);
 	char *room = (char *)(wide + 2 * most);
-	const size_t room_bytes = tile_bytes - 2 * most * sizeof *wide;
+	const uint32_t n_slots = input_memo_slots(most, tile_bytes - 2 * most * sizeof *wide);
 	for (size_t done = 0; done < rows.n; done += INPUT_RUN) {
 		size_t n = rows.n - done < INPUT_RUN ? rows.n - done : INPUT_RUN;
 		values v = engine_derives_narrow(e) ? dense_values(narrow, NULL, n) : dense_values(NULL, wide, n);
 		input_memo memo;
-		input_memo_begin(&memo, n, room, room_bytes);
+		input_memo_begin(&memo, n, room, n_slots);
 		for (uint32_t u = first; u < end; u++) {
 			input_derive_run(e->f, view, e->used_features[u], rows.first + (int64_t)done, n, &memo, wide);
 			for (size_t i = 0; i < n && v.narrow; i++)
@@ -318,34 +318,42 @@ void engine_bin_used(const engine *e, const input_view *view, row_range rows, ui
 		bin_derived(e, view, rows, used, used + 1, tile, BIN_TILE_BYTES, codes, BLOCK_ROWS);
 }
 
-/* ---- all rows, into the caller's memory ------------------------------------------------------------------- */
+/* ---- some rows, without scratch ----------------------------------------------------------------------------- */
 
-#define RUN_ROWS 64u                 /* so few that a tile of their values fits the stack */
-#define RUN_TILE_ROWS (RUN_ROWS + 16)
+#define RUN_ROWS 64u /* so few that a tile of their values fits the stack */
+#define EIGHT_ROWS 8u
+#define PADDED(rows) ((rows) + 16) /* in a tile */
+#define RUN_TILE(rows) (ROW_TILE * PADDED(rows) + 2 * (rows)) /* floats, and a column of doubles behind them */
 
-void engine_bin_run(const engine *e, const input_view *view, row_range rows, void *codes, size_t stride)
+static void bin_run(const engine *e, const input_view *view, row_range rows, float *tile, size_t most_rows, void *codes, size_t stride)
 {
-	_Alignas(64) float tile[ROW_TILE * RUN_TILE_ROWS + 2 * RUN_ROWS]; /* and a column of doubles behind it */
 	bool tiles = can_transpose(e, view);
 	column_lines ahead = start_lines(e, view, rows);
 	for (uint32_t u = 0; u < e->n_used_inputs;) {
 		follow_lines(e, u, &ahead);
 		if (tiles) {
-			u += bin_tile(e, view, rows, u, tile, RUN_TILE_ROWS, codes, stride);
+			u += bin_tile(e, view, rows, u, tile, PADDED(most_rows), codes, stride);
 		} else {
 			bin_input(e, view, rows, u++, tile, codes, stride);
 		}
 	}
 	if (e->n_used_inputs < e->n_used_features)
-		bin_derived(e, view, rows, e->n_used_inputs, e->n_used_features, tile, sizeof tile, codes, stride);
+		bin_derived(e, view, rows, e->n_used_inputs, e->n_used_features, tile, RUN_TILE(most_rows) * sizeof *tile, codes, stride);
+}
+
+void engine_bin_eight(const engine *e, const input_view *view, row_range rows, uint8_t *codes)
+{
+	_Alignas(64) float tile[RUN_TILE(EIGHT_ROWS)];
+	bin_run(e, view, rows, tile, EIGHT_ROWS, codes, EIGHT_ROWS);
 }
 
 void engine_bin_table(const engine *e, const input_view *view, void *codes, size_t stride)
 {
+	_Alignas(64) float tile[RUN_TILE(RUN_ROWS)];
 	for (int64_t first = 0; first < view->n_rows; first += RUN_ROWS) {
 		int64_t left = view->n_rows - first;
 		row_range rows = {first, left < (int64_t)RUN_ROWS ? (size_t)left : RUN_ROWS};
-		engine_bin_run(e, view, rows, (char *)codes + (size_t)first * e->code_bytes, stride);
+		bin_run(e, view, rows, tile, RUN_ROWS, (char *)codes + (size_t)first * e->code_bytes, stride);
 	}
 }
 
@@ -362,9 +370,9 @@ static inline void bin_one(const engine *e, uint32_t used, const values *v, void
 }
 
 /* With derived columns or hashed categories. */
-static void bin_any_row(const engine *e, const input_view *view, int64_t row, void *codes)
+static NEVER_INLINE void bin_any_row(const engine *e, const input_view *view, int64_t row, void *codes)
 {
-	double room[2 + ROW_SLOTS * INPUT_HASHES_BYTES(1) / sizeof(double)];
+	double room[2 + INPUT_MEMO_BYTES(1, ROW_SLOTS) / sizeof(double)];
 	const row_range one = {row, 1};
 	for (uint32_t u = 0; u < e->n_used_inputs; u++)
 		bin_input(e, view, one, u, room, codes, 1);

@@ -9,6 +9,7 @@
 #define RUN_F32 64u /* features at a time */
 #define RUN_F64 32u
 #define GATHERED 8u /* rows of columns whose values are brought together */
+#define DERIVED 16u /* derived columns at a time */
 #define MEMO_SLOTS 16u /* sources of hashes that a few rows remember */
 
 /* Values of used inputs [first, first + n), n at most RUN_F32. */
@@ -86,15 +87,22 @@ static ALWAYS_INLINE void bin_wide(const engine *e, const input_view *view, int6
 	}
 }
 
-/* Of up to GATHERED rows. */
-static ALWAYS_INLINE void bin_inputs(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
+/* Inputs of up to GATHERED rows. */
+static ALWAYS_INLINE void bin_some(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
 {
 	bool narrow = engine_uses_narrow(e, view);
+	if (view->columns && rows.n == 1) {
+		if (narrow)
+			bin_gathered_one_f32(e, view, rows.first, codes);
+		else
+			bin_gathered_one_f64(e, view, rows.first, codes);
+		return;
+	}
 	if (view->columns) {
 		if (narrow)
-			bin_gathered_f32(e, view, rows, 0, e->n_used_inputs, NULL, codes, stride);
+			bin_gathered_some_f32(e, view, rows, codes, stride);
 		else
-			bin_gathered_f64(e, view, rows, 0, e->n_used_inputs, NULL, codes, stride);
+			bin_gathered_some_f64(e, view, rows, codes, stride);
 		return;
 	}
 	for (size_t r = 0; r < rows.n; r++) {
@@ -105,16 +113,50 @@ static ALWAYS_INLINE void bin_inputs(const engine *e, const input_view *view, ro
 	}
 }
 
-/* Its memo is not on the stack of those who have no derived columns. */
-static __attribute__((noinline)) void bin_derived(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
+/* As many rows as the memo and `x`, which has the values of some columns, are made for. */
+static void bin_derived(const engine *e, const input_view *view, row_range rows, input_memo *memo, void *x, uint8_t *codes, size_t stride)
 {
-	uint64_t room[MEMO_SLOTS * INPUT_HASHES_BYTES(GATHERED) / sizeof(uint64_t)];
-	input_memo memo;
-	input_memo_begin(&memo, GATHERED, room, sizeof room);
 	if (engine_derives_narrow(e))
-		bin_gathered_f32(e, view, rows, e->n_used_inputs, e->n_used_features, &memo, codes, stride);
+		bin_derived_f32(e, view, rows, memo, x, codes, stride);
 	else
-		bin_gathered_f64(e, view, rows, e->n_used_inputs, e->n_used_features, &memo, codes, stride);
+		bin_derived_f64(e, view, rows, memo, x, codes, stride);
+}
+
+static NEVER_INLINE void bin_derived_one(const engine *e, const input_view *view, int64_t row, uint8_t *codes)
+{
+	uint64_t room[INPUT_MEMO_BYTES(1, MEMO_SLOTS) / sizeof(uint64_t)];
+	double x[DERIVED];
+	input_memo memo;
+	input_memo_begin(&memo, 1, room, MEMO_SLOTS);
+	bin_derived(e, view, (row_range){row, 1}, &memo, x, codes, 0);
+}
+
+static NEVER_INLINE void bin_derived_some(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
+{
+	uint64_t room[INPUT_MEMO_BYTES(GATHERED, MEMO_SLOTS) / sizeof(uint64_t)];
+	double x[GATHERED * DERIVED];
+	input_memo memo;
+	input_memo_begin(&memo, GATHERED, room, MEMO_SLOTS);
+	bin_derived(e, view, rows, &memo, x, codes, stride);
+}
+
+static NEVER_INLINE void bin_inputs(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
+{
+	for (size_t done = 0; done < rows.n; done += GATHERED) {
+		row_range some = {rows.first + (int64_t)done, rows.n - done < GATHERED ? rows.n - done : GATHERED};
+		bin_some(e, view, some, codes + done * stride, stride);
+	}
+}
+
+static void bin_all_derived(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
+{
+	for (size_t done = 0; done < rows.n; done += GATHERED) {
+		row_range some = {rows.first + (int64_t)done, rows.n - done < GATHERED ? rows.n - done : GATHERED};
+		if (some.n == 1)
+			bin_derived_one(e, view, some.first, codes + done * stride);
+		else
+			bin_derived_some(e, view, some, codes + done * stride, stride);
+	}
 }
 
 void engine_bin_rows8(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
@@ -124,10 +166,7 @@ void engine_bin_rows8(const engine *e, const input_view *view, row_range rows, u
 			engine_copy_row(e, view, rows.first + (int64_t)r, codes + r * stride);
 		return;
 	}
-	for (size_t done = 0; done < rows.n; done += GATHERED) {
-		row_range some = {rows.first + (int64_t)done, rows.n - done < GATHERED ? rows.n - done : GATHERED};
-		bin_inputs(e, view, some, codes + done * stride, stride);
-		if (e->n_used_inputs < e->n_used_features)
-			bin_derived(e, view, some, codes + done * stride, stride);
-	}
+	bin_inputs(e, view, rows, codes, stride);
+	if (e->n_used_inputs < e->n_used_features)
+		bin_all_derived(e, view, rows, codes, stride);
 }

@@ -1,6 +1,8 @@
 /*
  * Values of some features of a few rows as byte codes. Included by bin_row.c for float and for double values, with VALUE, NAME, RUN
  * (features at a time), DTYPE (the columns that have such values) and FETCH (values of one input in several rows).
+ *
+ * What holds the values of eight rows is on the stack of those who bin eight.
  */
 
 /* Used features [first, first + n) of one row. Where each has one column, ranks are its codes unless values are missing. */
@@ -15,8 +17,8 @@ static ALWAYS_INLINE void NAME(rank)(const engine *e, uint32_t first, uint32_t n
 		put_columns(e, first + i, (double)x[i], ranks[i], codes);
 }
 
-/* Of the caller's columns: x[r] has the values of row r. */
-static void NAME(gather)(const engine *e, const input_view *view, row_range rows, uint32_t first, uint32_t n, VALUE (*x)[RUN])
+/* Of the caller's columns: x + r * RUN has the values of row r. */
+static ALWAYS_INLINE void NAME(gather)(const engine *e, const input_view *view, row_range rows, uint32_t first, uint32_t n, VALUE *x)
 {
 	for (uint32_t i = 0; i < n; i++) {
 		const uint32_t feature = e->used_features[first + i];
@@ -32,37 +34,50 @@ static void NAME(gather)(const engine *e, const input_view *view, row_range rows
 			from = few;
 		}
 		for (size_t r = 0; r < rows.n; r++)
-			x[r][i] = from[r];
+			x[r * RUN + i] = from[r];
 		for (; missing; missing &= missing - 1)
-			x[sl_lowest_bit(missing)][i] = (VALUE)NAN;
+			x[sl_lowest_bit(missing) * RUN + i] = (VALUE)NAN;
 	}
 }
 
-/* The same of derived columns. */
-static void NAME(derive)(const engine *e, const input_view *view, row_range rows, uint32_t first, uint32_t n, input_memo *memo,
-	VALUE (*x)[RUN])
+/* Inputs of up to GATHERED rows. */
+static ALWAYS_INLINE void NAME(bin_gathered)(const engine *e, const input_view *view, row_range rows, VALUE *x, uint8_t *codes,
+	size_t stride)
 {
-	for (uint32_t i = 0; i < n; i++) {
-		double few[GATHERED];
-		input_derive_run(e->f, view, e->used_features[first + i], rows.first, rows.n, memo, few);
+	for (uint32_t u = 0; u < e->n_used_inputs; u += RUN) {
+		uint32_t n = e->n_used_inputs - u < RUN ? e->n_used_inputs - u : RUN;
+		NAME(gather)(e, view, rows, u, n, x);
 		for (size_t r = 0; r < rows.n; r++)
-			x[r][i] = (VALUE)few[r];
+			NAME(rank)(e, u, n, x + r * RUN, codes + r * stride);
 	}
 }
 
-/* Used features [first, end) of up to GATHERED rows; with a memo they are derived. */
-static void NAME(bin_gathered)(const engine *e, const input_view *view, row_range rows, uint32_t first, uint32_t end,
-	input_memo *memo, uint8_t *codes, size_t stride)
+static NEVER_INLINE void NAME(bin_gathered_one)(const engine *e, const input_view *view, int64_t row, uint8_t *codes)
 {
-	VALUE x[GATHERED][RUN];
-	for (uint32_t u = first; u < end; u += RUN) {
-		uint32_t n = end - u < RUN ? end - u : RUN;
-		if (memo)
-			NAME(derive)(e, view, rows, u, n, memo, x);
-		else
-			NAME(gather)(e, view, rows, u, n, x);
+	VALUE x[RUN];
+	NAME(bin_gathered)(e, view, (row_range){row, 1}, x, codes, 0);
+}
+
+static NEVER_INLINE void NAME(bin_gathered_some)(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride)
+{
+	VALUE x[GATHERED * RUN];
+	NAME(bin_gathered)(e, view, rows, x, codes, stride);
+}
+
+/* Derived columns of as many: x + r * DERIVED has the values of row r. */
+static void NAME(bin_derived)(const engine *e, const input_view *view, row_range rows, input_memo *memo, VALUE *x, uint8_t *codes,
+	size_t stride)
+{
+	for (uint32_t u = e->n_used_inputs; u < e->n_used_features; u += DERIVED) {
+		uint32_t n = e->n_used_features - u < DERIVED ? e->n_used_features - u : DERIVED;
+		for (uint32_t i = 0; i < n; i++) {
+			double few[GATHERED];
+			input_derive_run(e->f, view, e->used_features[u + i], rows.first, rows.n, memo, few);
+			for (size_t r = 0; r < rows.n; r++)
+				x[r * DERIVED + i] = (VALUE)few[r];
+		}
 		for (size_t r = 0; r < rows.n; r++)
-			NAME(rank)(e, u, n, x[r], codes + r * stride);
+			NAME(rank)(e, u, n, x + r * DERIVED, codes + r * stride);
 	}
 }
 #undef VALUE

@@ -6,7 +6,8 @@
  */
 #include "parts.h"
 
-#define STACK_MARGINS 256u
+#define STACK_MARGINS 96u /* of some rows */
+#define MOST_STACK_MARGINS 256u /* of one row */
 #define SCRATCH_MARGINS_BYTES ((size_t)256 << 10) /* asked for at most; at least one row */
 
 engine_class_rule engine_default_class_rule(const forest *f)
@@ -104,37 +105,62 @@ static void classify(const forest *f, const engine_class_rule *rule, uint32_t it
 			out[i] = (rule->kind == ENGINE_CLASS_MARGIN_AT_LEAST ? values[i] >= rule->border : values[i] > rule->border);
 }
 
-bool engine_classes(const engine *e, const engine_call *call, const engine_class_rule *rule)
+/* `block` rows at a time, whose margins `part` has room for. */
+static void classify_rows(const engine *e, const engine_call *call, engine_call *part, const engine_class_rule *rule, size_t block)
 {
 	const forest *f = e->f;
-	size_t n_outputs = f->contract.n_outputs, n_rows = (size_t)call->view->n_rows, block = n_rows;
-	size_t width = engine_class_width(f, rule), kept = engine_class_scratch(e);
+	size_t n_rows = (size_t)call->view->n_rows, width = engine_class_width(f, rule);
 	uint32_t iterations = engine_iterations(e, call);
-	double on_stack[STACK_MARGINS];
-	engine_call part = *call;
-	part.output = SCORE_OUTPUT_MARGIN;
-	if (!in_place(f, rule)) {
-		part.out = on_stack;
-		/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): a model has at least one output */
-		block = STACK_MARGINS / n_outputs;
-		/* What is left must do for the regime, unless rows would not fit at all and any regime will do. */
-		bool only_way = block == 0 && call->regime == SCORE_REGIME_AUTO;
-		if (call->scratch_bytes >= kept + (only_way ? 0 : engine_scratch_bytes(e))) {
-			part.out = (double *)(void *)sl_round_up((uintptr_t)call->scratch, SL_CACHE_LINE);
-			block = (kept - SL_CACHE_LINE) / (n_outputs * sizeof(double));
-			part.scratch = (char *)call->scratch + kept;
-			part.scratch_bytes -= kept;
-		}
-		if (block == 0)
-			return false;
-	}
 	for (size_t done = 0; done < n_rows; done += block) {
 		row_range rows = {(int64_t)done, n_rows - done < block ? n_rows - done : block};
-		part.first_row = part.out == call->out ? 0 : rows.first;
-		engine_serve(e, &part, rows);
+		part->first_row = part->out == call->out ? 0 : rows.first;
+		engine_serve(e, part, rows);
 		for (size_t r = 0; r < rows.n; r++)
-			classify(f, rule, iterations, engine_row_out(&part, rows.first + (int64_t)r, n_outputs),
+			classify(f, rule, iterations, engine_row_out(part, rows.first + (int64_t)r, f->contract.n_outputs),
 				call->out + ((size_t)rows.first + r) * width);
+	}
+}
+
+static NEVER_INLINE void classify_on_stack(const engine *e, const engine_call *call, engine_call *part, const engine_class_rule *rule)
+{
+	double margins[STACK_MARGINS];
+	part->out = margins;
+	part->stack_taken = sizeof margins;
+	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): a model has at least one output */
+	classify_rows(e, call, part, rule, STACK_MARGINS / e->f->contract.n_outputs);
+}
+
+static NEVER_INLINE void classify_many_on_stack(const engine *e, const engine_call *call, engine_call *part,
+	const engine_class_rule *rule)
+{
+	double margins[MOST_STACK_MARGINS];
+	part->out = margins;
+	part->stack_taken = sizeof margins;
+	classify_rows(e, call, part, rule, 1);
+}
+
+bool engine_classes(const engine *e, const engine_call *call, const engine_class_rule *rule)
+{
+	size_t n_outputs = e->f->contract.n_outputs, kept = engine_class_scratch(e);
+	engine_call part = *call;
+	part.output = SCORE_OUTPUT_MARGIN;
+	if (in_place(e->f, rule)) {
+		classify_rows(e, call, &part, rule, (size_t)call->view->n_rows);
+		return true;
+	}
+	/* What is left must do for the regime, unless rows would not fit at all and any regime will do. */
+	bool only_way = n_outputs > MOST_STACK_MARGINS && call->regime == SCORE_REGIME_AUTO;
+	if (call->scratch_bytes >= kept + (only_way ? 0 : engine_scratch_bytes(e))) {
+		part.out = (double *)(void *)sl_round_up((uintptr_t)call->scratch, SL_CACHE_LINE);
+		part.scratch = (char *)call->scratch + kept;
+		part.scratch_bytes -= kept;
+		classify_rows(e, call, &part, rule, (kept - SL_CACHE_LINE) / (n_outputs * sizeof(double)));
+	} else if (n_outputs <= STACK_MARGINS) {
+		classify_on_stack(e, call, &part, rule);
+	} else if (n_outputs <= MOST_STACK_MARGINS) {
+		classify_many_on_stack(e, call, &part, rule);
+	} else {
+		return false;
 	}
 	return true;
 }

@@ -3,6 +3,7 @@
  *
  * As scikit-learn computes it: a part's values in the order of its own operations, parts in their order.
  */
+#include "kernels.h"
 #include "link.h"
 
 #include <math.h>
@@ -42,7 +43,7 @@ static uint32_t first_largest(const double *x, uint32_t n)
 static uint32_t answer(const score_part *p, const double *margins, double *out)
 {
 	uint32_t n = forest_part_values(p);
-	double x[FOREST_MAX_PART_OUTPUTS];
+	double *x = out; /* links take values where they put theirs */
 	for (uint32_t i = 0; i < p->n_outputs; i++) {
 		x[i] = margins[p->first_output + i];
 		if (p->divisor != 1.0)
@@ -71,7 +72,7 @@ static uint32_t answer(const score_part *p, const double *margins, double *out)
 }
 
 /* The first value, in ascending order, at which half of all weight is reached. */
-static double weighted_median(const forest_parts *parts, const double *values)
+static NEVER_INLINE double weighted_median(const forest_parts *parts, const double *values)
 {
 	uint8_t order[FOREST_MAX_PART_OUTPUTS];
 	double sum = 0.0, cumulated[FOREST_MAX_PART_OUTPUTS];

@@ -34,6 +34,7 @@ typedef struct engine_call {
 	size_t scratch_bytes;
 	double *out;         /* [n_rows, values per row] */
 	int64_t first_row;   /* of the view, that `out` begins with */
+	size_t stack_taken;  /* bytes of the stack that `out` takes: regimes keep less there */
 } engine_call;
 
 /* NULL if the regime can serve the call, else why not. */

@@ -10,6 +10,8 @@
 #include "contribution.h"
 
 #define ALWAYS_INLINE inline __attribute__((always_inline))
+/* What it keeps on the stack is not on that of those who do not call it. */
+#define NEVER_INLINE __attribute__((noinline))
 
 #define BLOCK_ROWS 512
 /* From one column of a transposed tile to the next: no power of two, so that 16 columns do not meet in one cache set. */

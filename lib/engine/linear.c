@@ -7,15 +7,20 @@
  */
 #include "parts.h"
 
-#define TILE_BYTES 4096u  /* values of some features */
-#define SUM_BYTES 2048u   /* of rows times outputs whose sums are kept */
+#define TILE_BYTES 3072u  /* values of some features */
+#define SMALL_TILE 2048u  /* the same where others need the stack: who derives columns, or has margins there */
+#define NARROW_TILE 3072u /* the same of NARROW_ROWS rows */
+#define FEW_TILE 512u     /* and of PART_ROWS rows */
+#define SUM_BYTES 1024u   /* of rows times outputs whose sums are kept */
+#define PART_ROWS 4u      /* whose margins become answers of parts */
 #define ASKED_ROWS 256u  /* of columns that are asked for while as many are summed */
 #define ASKED_OF_MANY 64u /* the same of so many features that memory is what is waited for: requests come more evenly */
 #define MANY_FEATURES 128u
+#define FETCHED_ROWS 64u  /* of features that go through the tile, fewer of which cost less than fewer rows */
 #define DIRECT_ROWS 1024u /* of a block whose sums go where margins do */
+#define COLUMNS_BYTES 4096u /* the same of a column */
 #define NARROW_RUN 16u    /* doubles on their way to floats */
-#define NARROW_FEATURES 128u /* of whole rows; and what is left, if that is less than a kernel takes */
-#define NARROW_ROWS 16u   /* as many as the largest tile */
+#define NARROW_ROWS 16u   /* as many as the largest tile, which has as many features */
 #define FEW_ROWS 8u       /* of adjacent values, at most, that are summed one value after the other where there are no tiles */
 
 typedef void linear_kernel(const linear_run *run, const double *weights, void *sums);
@@ -33,6 +38,7 @@ typedef struct linear_plan {
 	bool direct;        /* the kernel's sums need no place of their own: rows */
 	bool sums_in_out;   /* the same of columns */
 	size_t few;         /* up to so many rows of adjacent values need no kernel, or 0 */
+	bool little_stack;
 } linear_plan;
 
 /* Some outputs of a block of rows; sums of a row's output o stand at [o * rows.n]. */
@@ -40,10 +46,12 @@ typedef struct linear_block {
 	row_range rows;
 	uint32_t first, n; /* outputs */
 	union {
-		float f32[SUM_BYTES / sizeof(float)];
-		double f64[SUM_BYTES / sizeof(double)];
+		float *f32;
+		double *f64;
+		void *any;
 	} sums;
-	_Alignas(64) char tile[TILE_BYTES];
+	char *tile; /* aligned to a cache line */
+	size_t tile_bytes;
 } linear_block;
 
 /* Rows of adjacent values need no columns at all. */
@@ -166,9 +174,9 @@ static void transpose_features(const linear_plan *p, uint32_t feature, linear_bl
 		run->columns[i] = tile + (feature - from + i) * LINEAR_ROWS;
 }
 
-/* Columns lie far apart: ask for some rows, [done, done + n) of a block, of the next run of features or, behind the last, for as many of
- * the next block's first ones. */
-static void prefetch_columns(const linear_plan *p, uint32_t feature, row_range block, size_t done, size_t n)
+/* Columns lie far apart: ask for some rows, [done, done + n) of a block, of the next run of as many features or, behind the last, for as
+ * many of the next block's first ones. */
+static void prefetch_columns(const linear_plan *p, uint32_t feature, uint32_t n_run, row_range block, size_t done, size_t n)
 {
 #if defined(__GNUC__)
 	uint32_t n_features = p->e->f->n_features;
@@ -180,7 +188,7 @@ static void prefetch_columns(const linear_plan *p, uint32_t feature, row_range b
 	if (first >= p->view->n_rows)
 		return;
 	n = p->view->n_rows - first < (int64_t)n ? (size_t)(p->view->n_rows - first) : n;
-	for (uint32_t end = feature + LINEAR_FEATURES; feature < end && feature < n_features; feature++) {
+	for (uint32_t end = feature + n_run; feature < end && feature < n_features; feature++) {
 		const score_column *c = p->view->columns + input_column(p->view, feature);
 		size_t size = input_dense_bytes(c);
 		const char *from = (const char *)c->values + (c->offset + first) * (int64_t)size;
@@ -190,7 +198,7 @@ static void prefetch_columns(const linear_plan *p, uint32_t feature, row_range b
 			__builtin_prefetch(c->validity + (c->offset + first) / 8, 0, 2);
 	}
 #else
-	(void)p, (void)feature, (void)block, (void)done, (void)n;
+	(void)p, (void)feature, (void)n_run, (void)block, (void)done, (void)n;
 #endif
 }
 
@@ -250,57 +258,81 @@ static void add_rows(const linear_plan *p, linear_block *b)
 	linear_rows rows = whole_rows(p, b->rows);
 	rows.n_sums = b->n;
 	if (b->rows.n <= p->few)
-		engine_linear_few_rows(&rows, p->view->dtype, f->contract.sum, f->linear_weights + b->first, &b->sums);
+		engine_linear_few_rows(&rows, p->view->dtype, f->contract.sum, f->linear_weights + b->first, b->sums.any);
 	else
-		run_tiles(p, &rows, b->first, &b->sums);
+		run_tiles(p, &rows, b->first, b->sums.any);
 }
 
-/* The same for rows of doubles that count as floats, as many features at a time as a kernel takes. */
-static void add_narrowed_rows(const linear_plan *p, linear_block *b)
+/* The same for rows of doubles that count as floats, as many features at a time as the tile holds of up to `most_rows` rows, a constant; of
+ * the last ones no fewer than a kernel takes. */
+static ALWAYS_INLINE void add_narrowed(const linear_plan *p, const linear_block *b, size_t most_rows)
 {
-	enum { WIDTH = NARROW_FEATURES + NARROW_ROWS };
 	const forest *f = p->e->f;
-	float values[NARROW_ROWS * WIDTH];
-	linear_rows rows = {.data = (const char *)values, .row_stride = WIDTH * sizeof(float), .n_rows = b->rows.n,
+	const size_t width = NARROW_TILE / (most_rows * sizeof(float));
+	float *values = (float *)(void *)b->tile;
+	linear_rows rows = {.data = b->tile, .row_stride = (int64_t)(width * sizeof(float)), .n_rows = b->rows.n,
 		.n_following = b->rows.n, .n_outputs = f->contract.n_outputs, .n_sums = b->n,
 		.skip_missing = f->linear_skip_missing != 0};
 	for (size_t first = 0; first < f->n_features; first += rows.n_features) {
 		size_t left = f->n_features - first;
-		rows.n_features = left < WIDTH ? left : NARROW_FEATURES;
+		rows.n_features = left < width ? left : width - NARROW_ROWS;
 		for (size_t r = 0; r < b->rows.n; r++) {
 			const char *from = p->view->data + (b->rows.first + (int64_t)r) * p->view->row_stride + first * sizeof(double);
 			for (size_t i = 0; i < rows.n_features; i++) {
 				double x;
 				memcpy(&x, from + i * sizeof x, sizeof x);
-				values[r * WIDTH + i] = (float)x;
+				values[r * width + i] = (float)x;
 			}
 		}
 		size_t weight = first * f->contract.n_outputs + b->first;
 		if (b->rows.n <= p->few)
-			engine_linear_few_rows(&rows, SCORE_F32, f->contract.sum, f->linear_weights + weight, &b->sums);
+			engine_linear_few_rows(&rows, SCORE_F32, f->contract.sum, f->linear_weights + weight, b->sums.any);
 		else
 			p->e->k->linear_rows_f32(&rows, p->e->linear_narrow + weight, b->sums.f32);
 	}
 }
 
-/* So many rows of columns are added at once: their next ones are asked for meanwhile, and those of `n_fetched` fit the tile. */
-static size_t rows_at_once(const linear_plan *p, size_t n_fetched)
+static void add_narrowed_rows(const linear_plan *p, linear_block *b)
 {
-	size_t most = p->e->f->n_features < MANY_FEATURES ? ASKED_ROWS : ASKED_OF_MANY;
-	size_t fit = n_fetched ? TILE_BYTES / p->value_bytes / n_fetched : most;
-	return (fit < most ? fit : most) / LINEAR_ROWS * LINEAR_ROWS;
+	if (b->rows.n > FEW_ROWS)
+		add_narrowed(p, b, NARROW_ROWS);
+	else if (b->rows.n > 1)
+		add_narrowed(p, b, FEW_ROWS);
+	else
+		add_narrowed(p, b, 1);
 }
 
-/* The features of a run, which begins with `feature`, from where they lie, or else from the tile. */
-static void add_columns(const linear_plan *p, linear_block *b, uint32_t feature, linear_run *run, const double *weights, char *sums)
+/* So many rows of columns are added at once: their next ones are asked for meanwhile, and those of `n_fetched` fit the tile. */
+static size_t rows_at_once(const linear_plan *p, const linear_block *b, size_t n_fetched)
 {
+	size_t most = p->e->f->n_features < MANY_FEATURES ? ASKED_ROWS : ASKED_OF_MANY;
+	size_t fit = n_fetched ? b->tile_bytes / p->value_bytes / n_fetched : most;
+	most = (fit < most ? fit : most) / LINEAR_ROWS * LINEAR_ROWS;
+	return b->rows.n < most || !most ? b->rows.n : most;
+}
+
+/* Whether the tile holds one more feature's values, be it of FETCHED_ROWS rows or of all that there are. */
+static bool has_room(const linear_plan *p, const linear_block *b, size_t n_fetched)
+{
+	size_t rows = b->rows.n < FETCHED_ROWS ? b->rows.n : FETCHED_ROWS;
+	return (n_fetched + 1) * rows * p->value_bytes <= b->tile_bytes;
+}
+
+/* The features of a run, which begins with `feature` and ends before the tile is full, from where they lie, or else from the tile. */
+static void add_columns(const linear_plan *p, linear_block *b, uint32_t feature, linear_run *run, const double *weights)
+{
+	char *sums = b->sums.any;
 	const char *place[LINEAR_FEATURES];
 	size_t n_fetched = 0, value = p->value_bytes, sum = p->e->f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
 	for (size_t i = 0; i < run->n_features; i++) {
 		place[i] = in_place(p, feature + (uint32_t)i, b->rows);
+		if (!place[i] && !has_room(p, b, n_fetched)) {
+			run->n_features = i;
+			break;
+		}
 		n_fetched += !place[i];
 	}
-	for (size_t done = 0, most = rows_at_once(p, n_fetched), n; done < b->rows.n; done += n) {
+	for (size_t done = 0, most = rows_at_once(p, b, n_fetched), n; done < b->rows.n; done += n) {
 		char *tile = b->tile;
 		n = b->rows.n - done < most ? b->rows.n - done : most;
 		for (size_t i = 0; i < run->n_features; i++) {
@@ -312,15 +344,14 @@ static void add_columns(const linear_plan *p, linear_block *b, uint32_t feature,
 			tile += most * value;
 		}
 		if (p->view->columns)
-			prefetch_columns(p, feature + (uint32_t)run->n_features, b->rows, done, n);
+			prefetch_columns(p, feature + (uint32_t)run->n_features, (uint32_t)run->n_features, b->rows, done, n);
 		run->n_rows = n;
 		for (size_t o = 0; o < b->n; o++)
 			p->kernel(run, weights + o, sums + (o * b->rows.n + done) * sum);
 	}
 }
 
-/* Sums of the block's outputs stand at `sums`, floats or doubles. */
-static void add_features(const linear_plan *p, linear_block *b, void *sums)
+static void add_features(const linear_plan *p, linear_block *b)
 {
 	const forest *f = p->e->f;
 	size_t n_outputs = f->contract.n_outputs, sum_bytes = f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
@@ -330,13 +361,13 @@ static void add_features(const linear_plan *p, linear_block *b, void *sums)
 		if (!p->transposes || i >= f->n_features) {
 			uint32_t left = forest_columns(f) - i;
 			run.n_features = left < LINEAR_FEATURES ? left : LINEAR_FEATURES;
-			add_columns(p, b, i, &run, weights, sums);
+			add_columns(p, b, i, &run, weights);
 			continue;
 		}
 		transpose_features(p, i, b, &run);
 		run.n_rows = b->rows.n;
 		for (size_t o = 0; o < b->n; o++)
-			p->kernel(&run, weights + o, (char *)sums + o * b->rows.n * sum_bytes);
+			p->kernel(&run, weights + o, (char *)b->sums.any + o * b->rows.n * sum_bytes);
 	}
 }
 
@@ -360,9 +391,9 @@ static void finish_sums(const forest *f, const linear_block *b, size_t o, size_t
 /* ---- outputs --------------------------------------------------------------------------------------------------- */
 
 /* Fewer values than outputs: the number of the first largest margin is all that is left of them. */
-static void take_largest(const forest *f, linear_block *b, double *best_margin, double *out)
+static NEVER_INLINE void take_largest(const forest *f, const linear_block *b, double *best_margin, double *out)
 {
-	double *margins = (double *)(void *)b->tile;
+	double margins[LINEAR_ROWS];
 	for (size_t o = 0; o < b->n; o++) {
 		finish_sums(f, b, o, 1, margins);
 		for (size_t r = 0; r < b->rows.n; r++) {
@@ -388,18 +419,22 @@ static double first_base(const forest *f)
 }
 
 /* Columns of a model of one output. */
-static void score_columns(const linear_plan *p, row_range rows, double *out)
+static void score_columns(const linear_plan *p, linear_block *b, double *out)
 {
 	const forest *f = p->e->f;
 	double start = first_base(f);
-	linear_block b;
-	b.rows = rows;
-	b.first = 0;
-	b.n = 1;
-	for (size_t r = 0; r < rows.n; r++)
+	b->sums.f64 = out;
+	b->n = 1;
+	for (size_t r = 0; r < b->rows.n; r++)
 		out[r] = start;
-	add_features(p, &b, out);
-	finish_directly(f, rows.n, out);
+	add_features(p, b);
+	finish_directly(f, b->rows.n, out);
+}
+
+/* Rows that need no columns. */
+static bool is_whole(const linear_plan *p, size_t n_rows)
+{
+	return n_rows <= p->few || (p->tile && n_rows % p->tile == 0);
 }
 
 /* Whole tiles of a model of one output. */
@@ -412,51 +447,102 @@ static void score_directly(const linear_plan *p, row_range rows, double *out)
 	finish_directly(p->e->f, rows.n, out);
 }
 
-static void score_block(const linear_plan *p, row_range rows, size_t width, double *out)
+typedef void add_values(const linear_plan *p, linear_block *b);
+
+static void score_outputs(const linear_plan *p, linear_block *b, add_values *add, size_t width, double *out)
 {
-	if (p->direct && rows.n % p->tile == 0) {
-		score_directly(p, rows, out);
-		return;
-	}
-	if (p->sums_in_out) {
-		score_columns(p, rows, out);
-		return;
-	}
 	const forest *f = p->e->f;
 	uint32_t n_outputs = f->contract.n_outputs;
 	double best_margin[LINEAR_ROWS];
-	linear_block b;
-	b.rows = rows;
-	for (b.first = 0; b.first < n_outputs; b.first += b.n) {
-		b.n = n_outputs - b.first < LINEAR_OUTPUTS ? n_outputs - b.first : LINEAR_OUTPUTS;
-		start_sums(f, &b);
-		bool whole = rows.n <= p->few || (p->tile && rows.n % p->tile == 0);
-		if (whole && p->narrows)
-			add_narrowed_rows(p, &b);
-		else if (whole)
-			add_rows(p, &b);
-		else
-			add_features(p, &b, &b.sums);
+	for (b->first = 0; b->first < n_outputs; b->first += b->n) {
+		b->n = n_outputs - b->first < LINEAR_OUTPUTS ? n_outputs - b->first : LINEAR_OUTPUTS;
+		start_sums(f, b);
+		add(p, b);
 		if (width < n_outputs) {
-			take_largest(f, &b, best_margin, out);
+			take_largest(f, b, best_margin, out);
 			continue;
 		}
-		for (size_t o = 0; o < b.n; o++)
-			finish_sums(f, &b, o, width, out + b.first + o);
+		for (size_t o = 0; o < b->n; o++)
+			finish_sums(f, b, o, width, out + b->first + o);
 	}
 }
 
-/* A model of parts that has fewer predictions than outputs: margins of a few rows at a time. */
-static void score_parts(const linear_plan *p, const engine_call *call, row_range rows, size_t width)
+/* Each way has on the stack what it needs. */
+
+static NEVER_INLINE void score_whole(const linear_plan *p, row_range rows, size_t width, double *out)
 {
-	enum { ROWS = 4 };
+	double sums[SUM_BYTES / sizeof(double)];
+	linear_block b = {.rows = rows, .sums.f64 = sums};
+	score_outputs(p, &b, add_rows, width, out);
+}
+
+static NEVER_INLINE void score_narrowed(const linear_plan *p, row_range rows, size_t width, double *out)
+{
+	_Alignas(SL_CACHE_LINE) char tile[NARROW_TILE];
+	float sums[NARROW_ROWS * LINEAR_OUTPUTS];
+	linear_block b = {.rows = rows, .sums.f32 = sums, .tile = tile, .tile_bytes = sizeof tile};
+	score_outputs(p, &b, add_narrowed_rows, width, out);
+}
+
+static void score_features(const linear_plan *p, linear_block *b, size_t width, double *out)
+{
+	if (p->sums_in_out)
+		score_columns(p, b, out);
+	else
+		score_outputs(p, b, add_features, width, out);
+}
+
+static NEVER_INLINE void score_tile(const linear_plan *p, row_range rows, size_t width, double *out)
+{
+	_Alignas(SL_CACHE_LINE) char tile[TILE_BYTES];
+	double sums[SUM_BYTES / sizeof(double)];
+	linear_block b = {.rows = rows, .sums.f64 = sums, .tile = tile, .tile_bytes = sizeof tile};
+	score_features(p, &b, width, out);
+}
+
+static NEVER_INLINE void score_small_tile(const linear_plan *p, row_range rows, size_t width, double *out)
+{
+	_Alignas(SL_CACHE_LINE) char tile[SMALL_TILE];
+	double sums[SUM_BYTES / sizeof(double)];
+	linear_block b = {.rows = rows, .sums.f64 = sums, .tile = tile, .tile_bytes = sizeof tile};
+	score_features(p, &b, width, out);
+}
+
+static NEVER_INLINE void score_few(const linear_plan *p, row_range rows, size_t width, double *out)
+{
+	_Alignas(SL_CACHE_LINE) char tile[FEW_TILE];
+	double sums[PART_ROWS * LINEAR_OUTPUTS];
+	linear_block b = {.rows = rows, .sums.f64 = sums, .tile = tile, .tile_bytes = sizeof tile};
+	score_features(p, &b, width, out);
+}
+
+static void score_block(const linear_plan *p, row_range rows, size_t width, double *out)
+{
+	bool whole = is_whole(p, rows.n);
+	if (p->direct && rows.n % p->tile == 0)
+		score_directly(p, rows, out);
+	else if (whole && !p->narrows)
+		score_whole(p, rows, width, out);
+	else if (whole)
+		score_narrowed(p, rows, width, out);
+	else if (!p->transposes && rows.n <= PART_ROWS)
+		score_few(p, rows, width, out);
+	else if (p->little_stack)
+		score_small_tile(p, rows, width, out);
+	else
+		score_tile(p, rows, width, out);
+}
+
+/* A model of parts that has fewer predictions than outputs: margins of a few rows at a time. */
+static NEVER_INLINE void score_parts(const linear_plan *p, const engine_call *call, row_range rows, size_t width)
+{
 	const forest *f = p->e->f;
-	double margins[ROWS * FOREST_MAX_PART_OUTPUTS], *out = engine_row_out(call, rows.first, width);
+	double margins[PART_ROWS * FOREST_MAX_PART_OUTPUTS], *out = engine_row_out(call, rows.first, width);
 	linear_plan plain = *p;
-	plain.tile = plain.few = 0;
-	plain.direct = plain.sums_in_out = false;
+	plain.tile = 0;
+	plain.transposes = plain.direct = plain.sums_in_out = false;
 	for (size_t done = 0, n; done < rows.n; done += n) {
-		n = rows.n - done < ROWS ? rows.n - done : ROWS;
+		n = rows.n - done < PART_ROWS ? rows.n - done : PART_ROWS;
 		score_block(&plain, (row_range){rows.first + (int64_t)done, n}, f->contract.n_outputs, margins);
 		for (size_t r = 0; r < n; r++, out += width)
 			engine_link_row(f, 1, margins + r * f->contract.n_outputs, out);
@@ -468,6 +554,7 @@ void engine_linear(const engine *e, const engine_call *call, row_range rows)
 	const forest *f = e->f;
 	size_t width = engine_output_width(e, call->output, 0);
 	linear_plan plan = make_plan(e, call->view, width);
+	plan.little_stack = call->stack_taken || f->derived.n;
 	if (call->output == SCORE_OUTPUT_PREDICTION && f->link == SCORE_LINK_PARTS && width < f->contract.n_outputs) {
 		score_parts(&plan, call, rows, width);
 		return;
@@ -476,7 +563,7 @@ void engine_linear(const engine *e, const engine_call *call, row_range rows)
 	size_t sums = SUM_BYTES / (f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double));
 	size_t block = (call->view->columns || plan.tile) && f->contract.n_outputs == 1 ? sums : LINEAR_ROWS;
 	block = plan.direct ? DIRECT_ROWS : plan.narrows && plan.tile ? plan.tile : block;
-	block = plan.sums_in_out ? TILE_BYTES / plan.value_bytes : block;
+	block = plan.sums_in_out ? COLUMNS_BYTES / plan.value_bytes : block;
 	bool links = call->output == SCORE_OUTPUT_PREDICTION && width >= f->contract.n_outputs &&
 		f->link != SCORE_LINK_IDENTITY;
 	for (size_t done = 0, n; done < rows.n; done += n) {

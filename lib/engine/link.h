@@ -8,7 +8,7 @@
  * values as it takes. `iterations`: boosting iterations in the summed range. */
 void engine_link_row(const forest *f, uint32_t iterations, const double *margins, double *out);
 
-/* One link for n margins, in the type `sum`; not PARTS. */
+/* One link for n margins, in the type `sum`; not PARTS. `x` and `out` may be the same array. */
 void engine_link_values(score_link link, double parameter, score_dtype sum, uint32_t n, const double *x, double *out);
 /* Predictions of a model of parts (combine.c); `margins` and `out` may be the same array. */
 void engine_combine(const forest *f, const double *margins, double *out);

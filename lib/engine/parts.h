@@ -248,8 +248,8 @@ void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *
 /* The same for some rows, `stride` codes apart, of byte codes of a model without categories, by kernels that have the row regime. */
 void engine_bin_rows8(const engine *e, const input_view *view, row_range rows, uint8_t *codes, size_t stride);
 
-/* Codes of a few rows, at most 64, that are values: column c starts at codes + c * stride codes. */
-void engine_bin_run(const engine *e, const input_view *view, row_range rows, void *codes, size_t stride);
+/* Byte codes of up to eight rows that are values: column c starts at codes + 8 * c. */
+void engine_bin_eight(const engine *e, const input_view *view, row_range rows, uint8_t *codes);
 /* engine_bin() under the default control word. */
 void engine_bin_table(const engine *e, const input_view *view, void *codes, size_t stride);
 /* What the above do with rows that are codes already. */

@@ -9,6 +9,7 @@
 
 #define SCRATCH_ROWS 32u /* with scratch: tables of some trees serve so many rows before those of the next */
 #define STACK_SUMS 128u  /* of rows whose outputs are fewer than their sums */
+#define MOST_TAKEN 1024u /* bytes of the stack, beside which it has room for the codes of eight rows */
 
 /* Add trees [first, end), whose leaves `at` lists. */
 static void add_some(const engine *e, const uint32_t *at, uint32_t first, uint32_t end, double *sums)
@@ -62,10 +63,11 @@ static void add_rows(const row_plan *p, uint32_t (*at)[ROW_MOST], uint32_t skip,
 }
 
 /* Trees [first, end), at most ROW_MOST from a portion's first on, for up to ROW_ROWS rows: their additions do not wait
- * for each other, and they share what a tree loads. */
-static void sum_some(const engine *e, const uint8_t *codes, size_t n, uint32_t first, uint32_t end, double *const *sums)
+ * for each other, and they share what a tree loads. `at` is room for the rows' leaves. */
+static void sum_some(const engine *e, const uint8_t *codes, size_t n, uint32_t first, uint32_t end, uint32_t (*at)[ROW_MOST],
+	double *const *sums)
 {
-	uint32_t at[ROW_ROWS][ROW_MOST], portion = first / ROW_TREES, skip = first % ROW_TREES;
+	uint32_t portion = first / ROW_TREES, skip = first % ROW_TREES;
 	e->k->row_leaves(&e->rows, codes, n, portion, (end + ROW_TREES - 1) / ROW_TREES, at);
 	if (e->f->contract.n_outputs == 1) {
 		add_rows(&e->rows, at, skip, n, end - first, sums);
@@ -75,14 +77,29 @@ static void sum_some(const engine *e, const uint8_t *codes, size_t n, uint32_t f
 		add_some(e, at[r] + skip, first, end, sums[r]);
 }
 
-/* The tables of some trees serve all rows before those of the next. */
-static void sum_rows(const engine *e, const engine_call *call, const uint8_t *codes, size_t n, double *const *sums)
+static uint32_t next_trees(const engine_call *call, uint32_t tree)
 {
+	uint32_t next = tree / ROW_TREES * ROW_TREES + ROW_MOST;
+	return next < call->tree_end ? next : call->tree_end;
+}
+
+static NEVER_INLINE void sum_row(const engine *e, const engine_call *call, const uint8_t *codes, double **sums)
+{
+	uint32_t at[1][ROW_MOST];
 	for (uint32_t t = call->tree_begin, next; t < call->tree_end; t = next) {
-		next = t / ROW_TREES * ROW_TREES + ROW_MOST;
-		next = next < call->tree_end ? next : call->tree_end;
+		next = next_trees(call, t);
+		sum_some(e, codes, 1, t, next, at, sums);
+	}
+}
+
+/* The tables of some trees serve all rows before those of the next. */
+static NEVER_INLINE void sum_rows(const engine *e, const engine_call *call, const uint8_t *codes, size_t n, double **sums)
+{
+	uint32_t at[ROW_ROWS][ROW_MOST];
+	for (uint32_t t = call->tree_begin, next; t < call->tree_end; t = next) {
+		next = next_trees(call, t);
 		for (size_t r = 0; r < n; r += ROW_ROWS)
-			sum_some(e, codes + r * ROW_COLUMNS, n - r < ROW_ROWS ? n - r : ROW_ROWS, t, next, sums + r);
+			sum_some(e, codes + r * ROW_COLUMNS, n - r < ROW_ROWS ? n - r : ROW_ROWS, t, next, at, sums + r);
 	}
 }
 
@@ -193,26 +210,60 @@ static void score_run(const engine *e, const engine_call *call, row_range rows, 
 		sums[r] = width >= n_outputs ? engine_row_out(call, row, width) : few + r * n_outputs;
 		engine_start_sums(e->f, sums[r]);
 	}
-	sum_rows(e, call, codes, rows.n, sums);
+	if (rows.n == 1)
+		sum_row(e, call, codes, sums);
+	else
+		sum_rows(e, call, codes, rows.n, sums);
 	for (size_t r = 0; r < rows.n; r++)
 		engine_finish_row(e, call, sums[r], engine_row_out(call, rows.first + (int64_t)r, width));
 }
 
-void engine_rows(const engine *e, const engine_call *call, row_range rows)
+/* `most` rows at a time, whose codes go to `codes`. */
+static void score_runs(const engine *e, const engine_call *call, row_range rows, uint8_t *codes, size_t most, double *few)
 {
-	uint8_t room[CODES_ROOM(ROW_ROWS)];
-	double few[STACK_SUMS];
-	const bool has_scratch = call->scratch_bytes >= CODES_ROOM(SCRATCH_ROWS);
-	size_t most = has_scratch ? SCRATCH_ROWS : ROW_ROWS, n_outputs = e->f->contract.n_outputs;
-	if (call->output == SCORE_OUTPUT_LEAF) {
-		leaves_of_rows(e, call, rows);
-		return;
-	}
-	if (engine_output_width(e, call->output, 0) < n_outputs && most > STACK_SUMS / n_outputs)
-		most = STACK_SUMS / n_outputs;
-	uint8_t *codes = align_codes(has_scratch ? call->scratch : room, rows.n < most ? rows.n : most);
 	for (size_t done = 0, n; done < rows.n; done += n) {
 		n = rows.n - done < most ? rows.n - done : most;
 		score_run(e, call, (row_range){rows.first + (int64_t)done, n}, codes, few);
 	}
+}
+
+/* Sums that the output has no room for. */
+static NEVER_INLINE void score_few_outputs(const engine *e, const engine_call *call, row_range rows, uint8_t *codes, size_t most)
+{
+	double few[STACK_SUMS];
+	size_t fit = STACK_SUMS / e->f->contract.n_outputs;
+	score_runs(e, call, rows, codes, most < fit ? most : fit, few);
+}
+
+static void score_rows(const engine *e, const engine_call *call, row_range rows, void *room, size_t most)
+{
+	uint8_t *codes = align_codes(room, rows.n < most ? rows.n : most);
+	if (engine_output_width(e, call->output, 0) < e->f->contract.n_outputs)
+		score_few_outputs(e, call, rows, codes, most);
+	else
+		score_runs(e, call, rows, codes, most, NULL);
+}
+
+static NEVER_INLINE void score_one_by_one(const engine *e, const engine_call *call, row_range rows)
+{
+	uint8_t room[CODES_ROOM(1)];
+	score_rows(e, call, rows, room, 1);
+}
+
+static NEVER_INLINE void score_eights(const engine *e, const engine_call *call, row_range rows)
+{
+	uint8_t room[CODES_ROOM(ROW_ROWS)];
+	score_rows(e, call, rows, room, ROW_ROWS);
+}
+
+void engine_rows(const engine *e, const engine_call *call, row_range rows)
+{
+	if (call->output == SCORE_OUTPUT_LEAF)
+		leaves_of_rows(e, call, rows);
+	else if (call->scratch_bytes >= CODES_ROOM(SCRATCH_ROWS))
+		score_rows(e, call, rows, call->scratch, SCRATCH_ROWS);
+	else if (rows.n == 1 || call->stack_taken > MOST_TAKEN)
+		score_one_by_one(e, call, rows);
+	else
+		score_eights(e, call, rows);
 }

@@ -23,10 +23,25 @@ size_t engine_stages_scratch(const engine *e)
 	return e->f->contract.n_outputs > OUTPUTS_ON_STACK ? sl_round_up(sums, SL_CACHE_LINE) + SL_CACHE_LINE : 0;
 }
 
+/* `room` is for the sums of a row. */
+static void serve_rows(const engine *e, const engine_call *call, const engine_stages *stages, double *room)
+{
+	if (call->regime != SCORE_REGIME_WALK && engine_rows_serve_all(e))
+		engine_rows_stages(e, call, stages, room);
+	else
+		engine_walk_stages(e, call, stages, room);
+}
+
+static NEVER_INLINE void serve_with_sums_on_stack(const engine *e, const engine_call *call, const engine_stages *stages)
+{
+	double sums[OUTPUTS_ON_STACK];
+	serve_rows(e, call, stages, sums);
+}
+
 bool engine_serve_stages(const engine *e, const engine_call *call, const engine_stages *stages)
 {
-	double on_stack[OUTPUTS_ON_STACK], *room = on_stack;
-	size_t kept = engine_stages_scratch(e);
+	double single, *room = &single;
+	size_t kept = engine_stages_scratch(e), n_outputs = e->f->contract.n_outputs;
 	engine_call rest = *call;
 	bool fits = kept && call->scratch_bytes >= kept;
 	if (fits) {
@@ -40,12 +55,12 @@ bool engine_serve_stages(const engine *e, const engine_call *call, const engine_
 			engine_batch_stages(e, &rest, stages, room);
 		return batch;
 	}
-	if ((e->f->contract.n_outputs > OUTPUTS_ON_STACK && !fits) || !engine_walk_fits(e, &rest))
+	if ((n_outputs > OUTPUTS_ON_STACK && !fits) || !engine_walk_fits(e, &rest))
 		return false;
-	if (call->regime != SCORE_REGIME_WALK && engine_rows_serve_all(e))
-		engine_rows_stages(e, &rest, stages, room);
+	if (fits || n_outputs == 1)
+		serve_rows(e, &rest, stages, room);
 	else
-		engine_walk_stages(e, &rest, stages, room);
+		serve_with_sums_on_stack(e, &rest, stages);
 	return true;
 }
 

@@ -10,6 +10,7 @@
 #define LANES 16 /* more than registers hold: a forest beyond the cache waits for memory, and sixteen loads wait at once */
 #define LEAST_OF_EIGHT 5 /* rows that are worth eight walks */
 #define STACK_CODES 4096u /* bytes of codes that go on the stack when there is no scratch */
+#define FEW_STACK_CODES 2048u /* the same where the caller has something there */
 
 #define MOST_ROWS 16384u /* of a block: more gain nothing */
 #define BLOCK_CODES ((size_t)768 << 10) /* bytes of codes of a block: they share the second-level cache with one tree */
@@ -51,11 +52,16 @@ static size_t row_bytes(const engine *e)
 	return (size_t)e->n_columns * e->code_bytes;
 }
 
+static size_t stack_codes(const engine_call *call)
+{
+	return call->stack_taken ? FEW_STACK_CODES : STACK_CODES;
+}
+
 bool engine_walk_fits(const engine *e, const engine_call *call)
 {
 	if (e->pages.kind != PAGE_NONE)
 		return true;
-	return row_bytes(e) <= STACK_CODES || row_bytes(e) + 64 <= call->scratch_bytes;
+	return row_bytes(e) <= stack_codes(call) || row_bytes(e) + 64 <= call->scratch_bytes;
 }
 
 /* Room to bin BLOCK_ROWS rows column by column before their codes are laid row by row. */
@@ -212,18 +218,30 @@ static void list_leaves(const engine *e, const engine_call *call, const void *co
 	}
 }
 
-static void one_row(const engine *e, const engine_call *call, int64_t row, void *codes, size_t width)
+static void score_row(const engine *e, const engine_call *call, int64_t row, const void *codes, double *sums, double *out)
 {
-	double *out = engine_row_out(call, row, width), few[OUTPUTS_ON_STACK];
-	engine_bin_row(e, call->view, row, codes);
-	if (call->output == SCORE_OUTPUT_LEAF) {
-		list_leaves(e, call, codes, out);
-		return;
-	}
-	double *sums = width >= e->f->contract.n_outputs ? out : few;
 	engine_start_sums(e->f, sums);
 	sum_trees(e, call, row, codes, sums);
 	engine_finish_row(e, call, sums, out);
+}
+
+/* A row whose output has no room for its sums. */
+static NEVER_INLINE void score_few_outputs(const engine *e, const engine_call *call, int64_t row, const void *codes, double *out)
+{
+	double few[OUTPUTS_ON_STACK];
+	score_row(e, call, row, codes, few, out);
+}
+
+static void one_row(const engine *e, const engine_call *call, int64_t row, void *codes, size_t width)
+{
+	double *out = engine_row_out(call, row, width);
+	engine_bin_row(e, call->view, row, codes);
+	if (call->output == SCORE_OUTPUT_LEAF)
+		list_leaves(e, call, codes, out);
+	else if (width >= e->f->contract.n_outputs)
+		score_row(e, call, row, codes, out, out);
+	else
+		score_few_outputs(e, call, row, codes, out);
 }
 
 /* ---- many rows: rows side by side ----------------------------------------------------------------------------- */
@@ -276,15 +294,13 @@ static void bin_rows(const engine *e, const engine_call *call, row_range rows, c
 	}
 }
 
-static void block_of_rows(const engine *e, const engine_call *call, row_range rows, const walk_space *space,
-	size_t width)
+/* Rows whose codes are there. */
+static NEVER_INLINE void block_of_rows(const engine *e, const engine_call *call, row_range rows, const char *codes, size_t width)
 {
 	const forest *f = e->f;
-	const char *codes = space->codes;
 	size_t stride = row_bytes(e);
 	double *out = engine_row_out(call, rows.first, width);
 	bool leaf_output = call->output == SCORE_OUTPUT_LEAF;
-	bin_rows(e, call, rows, space);
 	for (size_t r = 0; r < rows.n && !leaf_output; r++)
 		engine_start_sums(f, out + r * width);
 	for (uint32_t t = call->tree_begin; t < call->tree_end; t++) {
@@ -304,15 +320,11 @@ static void block_of_rows(const engine *e, const engine_call *call, row_range ro
 		engine_finish_row(e, call, out + r * width, out + r * width);
 }
 
-/* Split the scratch, or the stack when that is larger. Binning by columns gets its part if a worthwhile block remains. */
-static walk_space divide(const engine *e, const engine_call *call, char *on_stack, size_t stack_bytes)
+/* Some bytes of room. Binning by columns gets its part if a worthwhile block remains. */
+static walk_space divide(const engine *e, char *codes, size_t room)
 {
-	size_t bytes = row_bytes(e), room = stack_bytes, bin = bin_bytes(e);
-	walk_space space = {on_stack, NULL, 0};
-	if (call->scratch_bytes > room + SL_CACHE_LINE) {
-		space.codes = (char *)sl_round_up((uintptr_t)call->scratch, SL_CACHE_LINE);
-		room = call->scratch_bytes - SL_CACHE_LINE;
-	}
+	size_t bytes = row_bytes(e), bin = bin_bytes(e);
+	walk_space space = {codes, NULL, 0};
 	if (bytes && room > bin && (room - bin) / bytes >= BLOCK_ROWS) {
 		space.bin = space.codes;
 		space.codes += sl_round_up(bin, SL_CACHE_LINE);
@@ -322,34 +334,64 @@ static walk_space divide(const engine *e, const engine_call *call, char *on_stac
 	return space;
 }
 
+static void walk_in(const engine *e, const engine_call *call, row_range rows, char *room, size_t bytes)
+{
+	size_t width = engine_output_width(e, call->output, call->tree_end - call->tree_begin);
+	bool sums_fit_out = call->output == SCORE_OUTPUT_LEAF || width >= e->f->contract.n_outputs;
+	walk_space space = divide(e, room, bytes);
+	/* Two groups of rows in a tree cost what trees side by side cost, however large the forest; more share its nodes. */
+	if (rows.n < 2 * LANES || space.most_rows < LANES || !sums_fit_out) {
+		for (size_t r = 0; r < rows.n; r++)
+			one_row(e, call, rows.first + (int64_t)r, space.codes, width);
+		return;
+	}
+	for (size_t done = 0; done < rows.n; done += space.most_rows) {
+		size_t left = rows.n - done;
+		row_range part = {rows.first + (int64_t)done, left < space.most_rows ? left : space.most_rows};
+		bin_rows(e, call, part, &space);
+		block_of_rows(e, call, part, space.codes, width);
+	}
+}
+
+static NEVER_INLINE void walk_on_stack(const engine *e, const engine_call *call, row_range rows)
+{
+	uint64_t codes[STACK_CODES / sizeof(uint64_t)];
+	walk_in(e, call, rows, (char *)codes, sizeof codes);
+}
+
+static NEVER_INLINE void walk_on_less_stack(const engine *e, const engine_call *call, row_range rows)
+{
+	uint64_t codes[FEW_STACK_CODES / sizeof(uint64_t)];
+	walk_in(e, call, rows, (char *)codes, sizeof codes);
+}
+
+/* As many of the rows, from the first on, as eight at a time are worth it. */
+static size_t walk_eights(const engine *e, const engine_call *call, row_range rows)
+{
+	size_t done = 0;
+	for (size_t n; rows.n - done >= LEAST_OF_EIGHT; done += n) {
+		n = rows.n - done < 8 ? rows.n - done : 8;
+		engine_walk_eight(e, call, (row_range){rows.first + (int64_t)done, n});
+	}
+	return done;
+}
+
 void engine_walk(const engine *e, const engine_call *call, row_range rows)
 {
 	if (e->pages.kind != PAGE_NONE) {
 		engine_walk_pages(e, call, rows);
 		return;
 	}
-	uint64_t on_stack[STACK_CODES / sizeof(uint64_t)];
-	size_t width = engine_output_width(e, call->output, call->tree_end - call->tree_begin);
-	bool sums_fit_out = call->output == SCORE_OUTPUT_LEAF || width >= e->f->contract.n_outputs;
-	walk_space space = divide(e, call, (char *)on_stack, sizeof on_stack);
-	/* Two groups of rows in a tree cost what trees side by side cost, however large the forest; more share its nodes. */
-	bool few = rows.n < 2 * LANES || space.most_rows < LANES || !sums_fit_out;
-	bool eight = rows.n >= LEAST_OF_EIGHT && engine_walks_eight(e, call);
-	for (size_t done = 0; done < rows.n;) {
-		size_t left = rows.n - done, n = left < 8 ? left : 8;
-		if (eight && n >= LEAST_OF_EIGHT) {
-			engine_walk_eight(e, call, (row_range){rows.first + (int64_t)done, n});
-			done += n;
-			continue;
-		}
-		if (few || eight) {
-			one_row(e, call, rows.first + (int64_t)done++, space.codes, width);
-			continue;
-		}
-		row_range part = {rows.first + (int64_t)done, rows.n - done < space.most_rows ? rows.n - done : space.most_rows};
-		block_of_rows(e, call, part, &space, width);
-		done += part.n;
-	}
+	size_t done = engine_walks_eight(e, call) ? walk_eights(e, call, rows) : 0;
+	rows = (row_range){rows.first + (int64_t)done, rows.n - done};
+	if (!rows.n)
+		return;
+	if (call->scratch_bytes > stack_codes(call) + SL_CACHE_LINE)
+		walk_in(e, call, rows, (char *)sl_round_up((uintptr_t)call->scratch, SL_CACHE_LINE), call->scratch_bytes - SL_CACHE_LINE);
+	else if (call->stack_taken)
+		walk_on_less_stack(e, call, rows);
+	else
+		walk_on_stack(e, call, rows);
 }
 
 static void bin_stage_row(const engine *e, const engine_call *call, int64_t row, void *codes)
@@ -369,10 +411,8 @@ static void sum_stage(const engine *e, const engine_call *call, int64_t row, con
 }
 
 /* One row after the other; its codes are made once. */
-void engine_walk_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room)
+static void walk_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room, void *codes)
 {
-	_Alignas(SL_CACHE_LINE) char on_stack[STACK_CODES];
-	char *codes = e->pages.kind != PAGE_NONE ? on_stack : divide(e, call, on_stack, sizeof on_stack).codes;
 	engine_call part = *call;
 	for (int64_t row = 0; row < call->view->n_rows; row++) {
 		bool wanted = true;
@@ -385,4 +425,26 @@ void engine_walk_stages(const engine *e, const engine_call *call, const engine_s
 			wanted = stages->visit(stages->context, row, 1, room, part.tree_end);
 		}
 	}
+}
+
+static NEVER_INLINE void stages_on_stack(const engine *e, const engine_call *call, const engine_stages *stages, double *room)
+{
+	uint64_t codes[STACK_CODES / sizeof(uint64_t)];
+	walk_stages(e, call, stages, room, codes);
+}
+
+static NEVER_INLINE void stages_on_less_stack(const engine *e, const engine_call *call, const engine_stages *stages, double *room)
+{
+	_Alignas(SL_CACHE_LINE) uint64_t codes[FEW_STACK_CODES / sizeof(uint64_t)];
+	walk_stages(e, call, stages, room, codes);
+}
+
+void engine_walk_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room)
+{
+	if (e->pages.kind != PAGE_NONE || row_bytes(e) <= FEW_STACK_CODES)
+		stages_on_less_stack(e, call, stages, room);
+	else if (row_bytes(e) <= STACK_CODES)
+		stages_on_stack(e, call, stages, room);
+	else
+		walk_stages(e, call, stages, room, (void *)sl_round_up((uintptr_t)call->scratch, SL_CACHE_LINE));
 }

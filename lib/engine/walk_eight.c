@@ -104,7 +104,7 @@ void engine_walk_eight(const engine *e, const engine_call *call, row_range rows)
 	double sums[ROWS];
 	size_t width = engine_output_width(e, call->output, 0);
 	memset(codes, 0, (size_t)ROWS * e->n_columns);
-	engine_bin_run(e, call->view, rows, codes, ROWS);
+	engine_bin_eight(e, call->view, rows, codes);
 	for (size_t r = 0; r < ROWS; r++)
 		engine_start_sums(e->f, sums + r);
 	if ((size_t)e->f->n_splits + e->f->n_leaves > MOST_NEAR_NODES)

@@ -8,6 +8,7 @@
 #include "parts.h"
 
 #define STACK_CODES 3072u             /* bytes of codes that go on the stack when there is no scratch */
+#define FEW_STACK_CODES 1024u         /* the same where the caller has something there */
 #define ROW_BYTES 256u                /* of codes of one row before they are laid, at most */
 #define MOST_ROWS 16384u              /* of a portion: more gain nothing */
 #define MOST_CODES ((size_t)768 << 10) /* bytes of a portion's codes: they share the second-level cache with two trees */
@@ -262,7 +263,7 @@ static void share_lines(const tree_lines *l, size_t done, size_t n, size_t n_row
 	walks->n_fetch = (uint32_t)(to - from);
 }
 
-static void sum_trees(const engine *e, const engine_call *call, const coded_rows *rows)
+static NEVER_INLINE void sum_trees(const engine *e, const engine_call *call, const coded_rows *rows)
 {
 	uint32_t exits[PAGE_WALKS], row_bits = 0;
 	while ((uint32_t)1 << row_bits < rows->n && (uint32_t)1 << row_bits < PAGE_WALKS)
@@ -292,32 +293,80 @@ static void sum_trees(const engine *e, const engine_call *call, const coded_rows
 
 /* ---- a call ------------------------------------------------------------------------------------------------- */
 
+static void start_rows(const engine *e, const coded_rows *rows)
+{
+	for (size_t r = 0; r < rows->n; r++)
+		engine_start_sums(e->f, rows->out + r * rows->width);
+}
+
+/* Rows whose output has no room for their sums. */
+static NEVER_INLINE void sum_few_outputs(const engine *e, const engine_call *call, row_range rows, const uint8_t *codes, double *out,
+	size_t width)
+{
+	double few[OUTPUTS_ON_STACK];
+	for (size_t r = 0; r < rows.n; r++) {
+		const coded_rows one = {codes + r * stride_of(e), rows.first + (int64_t)r, 1, few, 0, true};
+		start_rows(e, &one);
+		sum_trees(e, call, &one);
+		engine_finish_row(e, call, few, out + r * width);
+	}
+}
+
+/* The output has no room for the sums. */
+static bool lacks_room(const engine *e, const engine_call *call)
+{
+	return call->output == SCORE_OUTPUT_PREDICTION && e->f->n_predictions < e->f->contract.n_outputs;
+}
+
+/* As many rows as have codes. */
+static void score_portion(const engine *e, const engine_call *call, row_range rows, const uint8_t *codes)
+{
+	size_t width = engine_output_width(e, call->output, call->tree_end - call->tree_begin);
+	double *out = engine_row_out(call, rows.first, width);
+	const coded_rows part = {codes, rows.first, (uint32_t)rows.n, out, width, rows.n < STREAM_ROWS};
+	if (call->output == SCORE_OUTPUT_LEAF) {
+		sum_trees(e, call, &part);
+	} else if (lacks_room(e, call)) {
+		sum_few_outputs(e, call, rows, codes, out, width);
+	} else {
+		start_rows(e, &part);
+		sum_trees(e, call, &part);
+		for (size_t r = 0; r < rows.n; r++)
+			engine_finish_row(e, call, out + r * width, out + r * width);
+	}
+}
+
+static void score_portions(const engine *e, const engine_call *call, row_range rows, char *bin, uint8_t *codes, size_t most)
+{
+	for (size_t done = 0; done < rows.n; done += most) {
+		row_range part = {rows.first + (int64_t)done, rows.n - done < most ? rows.n - done : most};
+		bin_rows(e, call, part, bin, codes);
+		score_portion(e, call, part, codes);
+	}
+}
+
+static NEVER_INLINE void score_on_stack(const engine *e, const engine_call *call, row_range rows)
+{
+	_Alignas(SL_CACHE_LINE) uint8_t codes[STACK_CODES];
+	score_portions(e, call, rows, NULL, codes, sizeof codes / stride_of(e));
+}
+
+static NEVER_INLINE void score_on_less_stack(const engine *e, const engine_call *call, row_range rows)
+{
+	_Alignas(SL_CACHE_LINE) uint8_t codes[FEW_STACK_CODES];
+	score_portions(e, call, rows, NULL, codes, sizeof codes / stride_of(e));
+}
+
 void engine_walk_pages(const engine *e, const engine_call *call, row_range rows)
 {
-	_Alignas(SL_CACHE_LINE) uint8_t on_stack[STACK_CODES];
-	double few[OUTPUTS_ON_STACK];
-	const forest *f = e->f;
-	size_t stride = stride_of(e), most = sizeof on_stack / stride, width = engine_output_width(e, call->output, call->tree_end - call->tree_begin);
-	bool is_leaf = call->output == SCORE_OUTPUT_LEAF, fits = is_leaf || width >= f->contract.n_outputs;
-	uint8_t *codes = on_stack;
-	char *bin = NULL;
-	if (fits && call->scratch_bytes >= bin_bytes(e) + sizeof on_stack + SL_CACHE_LINE) {
-		bin = (char *)sl_round_up((uintptr_t)call->scratch, SL_CACHE_LINE);
-		codes = (uint8_t *)bin + bin_bytes(e);
-		most = (call->scratch_bytes - SL_CACHE_LINE - bin_bytes(e)) / stride;
-		most = most < MOST_ROWS ? most : MOST_ROWS;
-	}
-	for (size_t done = 0, n; done < rows.n; done += n) {
-		n = !fits ? 1 : rows.n - done < most ? rows.n - done : most;
-		int64_t first = rows.first + (int64_t)done;
-		double *out = engine_row_out(call, first, width);
-		coded_rows part = {codes, first, (uint32_t)n, fits ? out : few, fits ? width : 0, n < STREAM_ROWS};
-		bin_rows(e, call, (row_range){first, n}, bin, codes);
-		for (size_t r = 0; r < n && !is_leaf; r++)
-			engine_start_sums(f, part.out + r * width);
-		sum_trees(e, call, &part);
-		for (size_t r = 0; r < n && !is_leaf; r++)
-			engine_finish_row(e, call, part.out + r * part.width, out + r * width);
+	if (call->scratch_bytes >= bin_bytes(e) + STACK_CODES + SL_CACHE_LINE) {
+		char *bin = (char *)sl_round_up((uintptr_t)call->scratch, SL_CACHE_LINE);
+		size_t most = (call->scratch_bytes - SL_CACHE_LINE - bin_bytes(e)) / stride_of(e);
+		score_portions(e, call, rows, bin, (uint8_t *)bin + bin_bytes(e), most < MOST_ROWS ? most : MOST_ROWS);
+	} else if (call->stack_taken || lacks_room(e, call)) {
+		score_on_less_stack(e, call, rows);
+	} else {
+		score_on_stack(e, call, rows);
 	}
 }
 

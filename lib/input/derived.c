@@ -4,7 +4,7 @@
 #include <math.h>
 
 #define NO_PLACE UINT32_MAX
-#define MOST_SLOTS 64 /* sources of hashes that a memo keeps: it begins with clearing them */
+#define ALONE 32u     /* rows at a time of a column that shares nothing */
 
 /* ---- steps --------------------------------------------------------------------------------------- */
 
@@ -130,10 +130,10 @@ static void plain_values(const forest *f, const input_view *view, uint32_t colum
 	take_steps(&f->derived, p, 0, n, out);
 }
 
-/* The values of a source of hashes as numbers of 32 bits, whichever sign they were written with. */
-static void fetch_hashes(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, input_hashes *out)
+/* The values `x` of a source of hashes as numbers of 32 bits, whichever sign they were written with. */
+static void fetch_hashes(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, double *x,
+	input_hashes *out)
 {
-	double x[INPUT_RUN];
 	plain_values(f, view, column, first, n, x);
 	out->column = column;
 	out->known = 0;
@@ -151,13 +151,13 @@ static input_hashes *slot_at(const input_memo *memo, uint32_t i)
 	return (input_hashes *)(void *)(memo->slots + (size_t)i * memo->slot_bytes);
 }
 
-/* In the memo if it has room for some: columns take turns in it. */
+/* Columns take turns in the memo. */
 static const input_hashes *hashes_of(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n,
-	input_memo *memo, input_hashes *room)
+	const input_memo *memo)
 {
-	input_hashes *slot = memo->n_slots ? slot_at(memo, column % memo->n_slots) : room;
-	if (!memo->n_slots || slot->column != column)
-		fetch_hashes(f, view, column, first, n, slot);
+	input_hashes *slot = slot_at(memo, column % memo->n_slots);
+	if (slot->column != column)
+		fetch_hashes(f, view, column, first, n, memo->source, slot);
 	return slot;
 }
 
@@ -166,10 +166,10 @@ static void hash_places(const forest *f, const input_view *view, const forest_pr
 	const forest_derived *d = &f->derived;
 	const forest_hash_index *index = d->indexes + p->hashes;
 	uint32_t n_hashes = d->hash_first[p->hashes + 1] - d->hash_first[p->hashes];
-	uint64_t hash[INPUT_RUN] = {0}, known = ~(uint64_t)0;
-	uint64_t room[INPUT_HASHES_BYTES(INPUT_RUN) / sizeof(uint64_t)];
+	uint64_t *hash = memo->hash, known = ~(uint64_t)0;
+	memset(hash, 0, n * sizeof *hash);
 	for (uint32_t k = d->list_first[p->list]; k < d->list_first[p->list + 1]; k++) {
-		const input_hashes *source = hashes_of(f, view, d->list_members[k], first, n, memo, (input_hashes *)(void *)room);
+		const input_hashes *source = hashes_of(f, view, d->list_members[k], first, n, memo);
 		known &= source->known;
 		for (size_t i = 0; i < n; i++)
 			hash[i] = forest_hash(hash[i], (uint64_t)(int64_t)(int32_t)source->low[i]);
@@ -223,10 +223,11 @@ static double normalise(const forest_program *p, double x, double norm)
 	return narrowed(p, x / norm);
 }
 
-static void find_norms(const forest *f, const input_view *view, const forest_program *p, int64_t first, size_t n, double *norm)
+static void find_norms(const forest *f, const input_view *view, const forest_program *p, int64_t first, size_t n,
+	const input_memo *memo)
 {
 	const forest_derived *d = &f->derived;
-	double source[INPUT_RUN];
+	double *norm = memo->norm, *source = memo->source;
 	for (size_t i = 0; i < n; i++)
 		norm[i] = p->root == SCORE_ROOT_NORM_SIGNED_MAX ? -INFINITY : 0.0;
 	for (uint32_t k = d->list_first[p->list]; k < d->list_first[p->list + 1]; k++) {
@@ -243,7 +244,7 @@ static void take_root(const forest *f, const input_view *view, const forest_prog
 	if (p->root == SCORE_ROOT_HASH)
 		hash_places(f, view, p, first, n, memo);
 	else
-		find_norms(f, view, p, first, n, memo->norm);
+		find_norms(f, view, p, first, n, memo);
 	memo->list = p->list;
 	memo->hashes = p->hashes;
 	memo->kind = p->root;
@@ -252,15 +253,18 @@ static void take_root(const forest *f, const input_view *view, const forest_prog
 
 /* ---- doors --------------------------------------------------------------------------------------- */
 
-void input_memo_begin(input_memo *memo, size_t n_rows, void *room, size_t bytes)
+void input_memo_begin(input_memo *memo, size_t n_rows, void *room, uint32_t n_slots)
 {
 	memo->list = memo->hashes = 0;
 	memo->kind = SCORE_ROOT_VALUE; /* of which nothing is kept */
 	memo->is_f32 = 0;
-	memo->slots = room;
+	double *shared = room;
+	memo->norm = shared;
+	memo->hash = (uint64_t *)(void *)(shared + n_rows);
+	memo->source = shared + 2 * n_rows;
+	memo->slots = (char *)(shared + 3 * n_rows);
 	memo->slot_bytes = (uint32_t)INPUT_HASHES_BYTES(n_rows);
-	const size_t fit = room ? bytes / memo->slot_bytes : 0;
-	memo->n_slots = fit < MOST_SLOTS ? (uint32_t)fit : MOST_SLOTS;
+	memo->n_slots = n_slots;
 	for (uint32_t i = 0; i < memo->n_slots; i++)
 		slot_at(memo, i)->column = UINT32_MAX;
 }
@@ -285,19 +289,20 @@ void input_derive_run(const forest *f, const input_view *view, uint32_t column, 
 
 void input_derive_f64(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, double *out)
 {
-	for (size_t done = 0; done < n; done += INPUT_RUN) {
+	double room[INPUT_MEMO_BYTES(ALONE, 1) / sizeof(double)];
+	for (size_t done = 0; done < n; done += ALONE) {
 		input_memo memo;
-		size_t some = n - done < INPUT_RUN ? n - done : INPUT_RUN;
-		input_memo_begin(&memo, some, NULL, 0);
+		size_t some = n - done < ALONE ? n - done : ALONE;
+		input_memo_begin(&memo, some, room, 1);
 		input_derive_run(f, view, column, first + (int64_t)done, some, &memo, out + done);
 	}
 }
 
 void input_derive_f32(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, float *out)
 {
-	double wide[INPUT_RUN];
-	for (size_t done = 0; done < n; done += INPUT_RUN) {
-		size_t some = n - done < INPUT_RUN ? n - done : INPUT_RUN;
+	double wide[ALONE];
+	for (size_t done = 0; done < n; done += ALONE) {
+		size_t some = n - done < ALONE ? n - done : ALONE;
 		input_derive_f64(f, view, column, first + (int64_t)done, some, wide);
 		for (size_t i = 0; i < some; i++)
 			out[done + i] = (float)wide[i];

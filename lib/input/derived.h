@@ -12,6 +12,7 @@
 #include "view.h"
 
 #define INPUT_RUN 64u /* rows of a memo */
+#define INPUT_MOST_SLOTS 64u /* sources of hashes that it keeps: it begins with clearing them */
 
 /* Of a source of hashes. */
 typedef struct input_hashes {
@@ -22,20 +23,32 @@ typedef struct input_hashes {
 
 #define INPUT_HASHES_BYTES(rows) (sizeof(input_hashes) + ((rows) + 1) / 2 * sizeof(uint64_t))
 
-/* What derived columns of the same rows share; fits the stack. */
+/* What derived columns of the same rows share, and room to work in: in memory of the caller's, as much as his rows need. */
 typedef struct input_memo {
 	uint32_t list, hashes; /* whose root is kept */
 	uint8_t kind, is_f32;
 	uint32_t n_slots, slot_bytes;
 	char *slots; /* of input_hashes */
 	union {
-		uint32_t place[INPUT_RUN]; /* of hashes in their table */
-		double norm[INPUT_RUN];
+		uint32_t *place; /* [rows] of hashes in their table */
+		double *norm;
 	};
+	uint64_t *hash; /* [rows] of a list, as far as it was read */
+	double *source; /* [rows] */
 } input_memo;
 
-/* Before the first column of at most INPUT_RUN other rows. `room`, for doubles, may be NULL with 0 bytes. */
-void input_memo_begin(input_memo *memo, size_t n_rows, void *room, size_t bytes);
+/* Bytes of a memo that keeps so many sources of hashes, at least one. */
+#define INPUT_MEMO_BYTES(rows, slots) (3 * (rows) * sizeof(double) + (slots) * INPUT_HASHES_BYTES(rows))
+
+/* How many sources fit in some bytes, at least INPUT_MEMO_BYTES(n_rows, 1). */
+static inline uint32_t input_memo_slots(size_t n_rows, size_t bytes)
+{
+	size_t fit = (bytes - INPUT_MEMO_BYTES(n_rows, 0)) / INPUT_HASHES_BYTES(n_rows);
+	return fit < INPUT_MOST_SLOTS ? (uint32_t)fit : INPUT_MOST_SLOTS;
+}
+
+/* Before the first column of at most INPUT_RUN other rows. `room`, for doubles, has INPUT_MEMO_BYTES(n_rows, n_slots). */
+void input_memo_begin(input_memo *memo, size_t n_rows, void *room, uint32_t n_slots);
 
 /* The memo's rows. */
 void input_derive_run(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, input_memo *memo, double *out);
