@@ -1,6 +1,6 @@
 /*
- * What the header promises about a call of score_batch(): no allocation, little stack, any number of threads, and the same
- * bits whatever the host did to the processor's float control word.
+ * What the header promises about a call of score_batch(): no allocation, any number of threads, and the same bits whatever the
+ * host did to the processor's float control word. test_stack.c has its stack.
  */
 #define _XOPEN_SOURCE 700
 #include <float.h>
@@ -22,14 +22,6 @@
 
 #if defined(__SSE2__)
 #include <xmmintrin.h>
-#endif
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
 #endif
 
 #define N_ROWS 1300
@@ -95,7 +87,7 @@ static random_spec spec_of(unsigned i)
 		s.n_trees = 9;
 		s.link = SCORE_LINK_SOFTMAX;
 	} else if (i == 3) {
-		s.n_features = 3000; /* a row's codes do not fit the stack */
+		s.n_features = 3000;
 		s.link = SCORE_LINK_SIGMOID;
 	} else if (i == 4) {
 		s.max_leaves = 250;
@@ -232,61 +224,6 @@ static void *run_job(void *argument)
 	return NULL;
 }
 
-#if !defined(SANITIZED) && defined(__OPTIMIZE__)
-static void *run_few(void *argument)
-{
-	const job *j = argument;
-	score(j->s, 40, j->out);
-	return NULL;
-}
-#endif
-
-static void *run_nothing(void *argument)
-{
-	return argument;
-}
-
-#define STACK_BYTES ((size_t)256 << 10)
-
-/* Bytes of a painted stack that a thread touched. */
-static size_t touched(void *(*run)(void *), void *argument)
-{
-	pthread_attr_t attributes;
-	pthread_t thread;
-	size_t clean = 0;
-	uint8_t *stack = aligned_alloc(4096, STACK_BYTES);
-	memset(stack, 0x5a, STACK_BYTES);
-	assert_int_equal(pthread_attr_init(&attributes), 0);
-	assert_int_equal(pthread_attr_setstack(&attributes, stack, STACK_BYTES), 0);
-	assert_int_equal(pthread_create(&thread, &attributes, run, argument), 0);
-	assert_int_equal(pthread_join(thread, NULL), 0);
-	pthread_attr_destroy(&attributes);
-	while (clean < STACK_BYTES && stack[clean] == 0x5a)
-		clean++;
-	free(stack);
-	return STACK_BYTES - clean;
-}
-
-static void uses_little_stack(void **state)
-{
-	(void)state;
-#if defined(SANITIZED) || !defined(__OPTIMIZE__)
-	print_message("not measured: sanitizers enlarge stack frames, and so does code that is not optimised\n");
-	skip();
-#endif
-	size_t base = touched(run_nothing, NULL);
-	for (unsigned i = 0; i < 2 * N_SUBJECTS; i++) {
-		subject s = open_subject(i / 2, i & 1);
-		job j = {&s, malloc(N_ROWS * s.width * sizeof(double)), 1};
-		size_t used = touched(run_job, &j);
-		/* score_error and the descriptors are the caller's, in score(): below 1 KiB. */
-		if (used > base + 8192 + 1024)
-			fail_msg("subject %u: %zu bytes of stack", i / 2, used - base);
-		free(j.out);
-		close_subject(&s);
-	}
-}
-
 /* The same for contributions, which need no covers against a background. */
 static void contributions_allocate_nothing(void **state)
 {
@@ -305,12 +242,6 @@ static void contributions_allocate_nothing(void **state)
 		int before = n_allocations;
 		score(&s, 40, out);
 		assert_int_equal(n_allocations, before);
-#if !defined(SANITIZED) && defined(__OPTIMIZE__)
-		job j = {&s, out, 1};
-		size_t base = touched(run_nothing, NULL), used = touched(run_few, &j);
-		if (used > base + 8192 + 1024)
-			fail_msg("subject %u: %zu bytes of stack", i, used - base);
-#endif
 		score_explainer_free(explainer);
 		free(out);
 		close_subject(&s);
@@ -482,7 +413,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(allocates_nothing),
 		cmocka_unit_test(an_endpoint_allocates_nothing),
-		cmocka_unit_test(uses_little_stack),
 		cmocka_unit_test(contributions_allocate_nothing),
 		cmocka_unit_test(serves_threads),
 		cmocka_unit_test(ignores_the_hosts_control_word),
