@@ -9,7 +9,6 @@
 
 #define SCRATCH_ROWS 32u /* with scratch: tables of some trees serve so many rows before those of the next */
 #define STACK_SUMS 128u  /* of rows whose outputs are fewer than their sums */
-#define MOST_TAKEN 1024u /* bytes of the stack, beside which it has room for the codes of eight rows */
 
 /* Add trees [first, end), whose leaves `at` lists. */
 static void add_some(const engine *e, const uint32_t *at, uint32_t first, uint32_t end, double *sums)
@@ -262,7 +261,7 @@ void engine_rows(const engine *e, const engine_call *call, row_range rows)
 		leaves_of_rows(e, call, rows);
 	else if (call->scratch_bytes >= CODES_ROOM(SCRATCH_ROWS))
 		score_rows(e, call, rows, call->scratch, SCRATCH_ROWS);
-	else if (rows.n == 1 || call->stack_taken > MOST_TAKEN)
+	else if (rows.n == 1 || call->stack_taken)
 		score_one_by_one(e, call, rows);
 	else
 		score_eights(e, call, rows);
