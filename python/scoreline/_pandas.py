@@ -9,6 +9,7 @@ Without known labels a category column's own codes are taken; for a numeric feat
 
 from __future__ import annotations
 
+import numbers
 from typing import Any, List, Optional, Sequence
 
 import numpy as np
@@ -86,15 +87,15 @@ def _exact_numbers(series: Any, labels: Labels, k: int) -> np.ndarray:
 def _numbers_of_categories(series: Any) -> np.ndarray:
     """Values of a column of dtype category for a feature that has none: its categories must be numbers themselves."""
     try:
-        numbers = [float(label) for label in series.cat.categories if not isinstance(label, (str, bytes))]
+        values = [float(label) for label in series.cat.categories if not isinstance(label, (str, bytes))]
     except (TypeError, ValueError):
-        numbers = []
-    if len(numbers) < len(series.cat.categories):
+        values = []
+    if len(values) < len(series.cat.categories):
         raise ShapeError(
             f"column {series.name!r} has dtype category, and the model's feature is numeric: expected numbers, categories "
             "that are numbers, or the codes of the training data as numbers"
         )
-    return np.array(numbers + [np.nan])[series.cat.codes.to_numpy()]
+    return np.array(values + [np.nan])[series.cat.codes.to_numpy()]
 
 
 def _bound(model: Any, names: List[str], types: Optional[List[int]]) -> Any:
@@ -109,14 +110,17 @@ def _bound(model: Any, names: List[str], types: Optional[List[int]]) -> Any:
 
 
 def names_to_bind(labels: List[Any], model: Any) -> Optional[List[str]]:
-    """Names to bind by, or None if a frame's columns or a row's index are only numbered and the features have other names."""
+    """Names to bind by, or None if a frame's columns or a row's index go by position: they are only numbered and the features have
+    other names, or none of them is text and the features have no names of their own."""
     names = model._names.as_features([str(label) for label in labels])
     if any(isinstance(label, str) for label in labels) or set(model.features) <= set(names):
         return names
     joined = [" ".join(map(str, label)) if isinstance(label, tuple) else str(label) for label in labels]
     if set(model.features) <= set(joined):  # XGBoost's names for columns of several levels
         return joined
-    return None
+    is_numbered = all(isinstance(label, numbers.Number) for label in labels)
+    has_no_names = list(model.features) == [f"f{i}" for i in range(len(model.features))]
+    return None if is_numbered or has_no_names else names
 
 
 def values_of_row(series: Any) -> Any:

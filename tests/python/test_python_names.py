@@ -143,3 +143,24 @@ def test_lookups_of_labels_for_lightgbm(tmp_path):
     request = pandas.DataFrame({"id": [3, 2, 1, 2]})
     found = score_batch(model_uri=builder.finish(), df=request, feature_lookups=[lookup])
     assert list(found.prediction) == [2.0, 1.0, 2.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        pandas.MultiIndex.from_tuples([("x", "y"), ("a", "b"), ("g", 1)]),
+        pandas.date_range("2026-01-01", periods=3),
+        pandas.Index([b"x", b"y", b"z"]),
+        pandas.Index([1, None, 3], dtype=object),
+    ],
+    ids=["levels", "dates", "bytes", "gap"],
+)
+def test_labels_that_name_no_feature_are_no_positions(labels):
+    frame = pandas.DataFrame(ROWS, columns=labels)
+    with pytest.raises(scoreline.ShapeError, match=r"lacks.*frame\.to_numpy\(\)"):
+        build().predict(frame)
+    # A model whose features have no names has nothing but their order.
+    unnamed = build(features=["f0", "f1", "f2"])
+    same_bits(unnamed.predict(frame), unnamed.predict(ROWS))
+    numbered = pandas.DataFrame(ROWS, columns=[7, 8.5, np.int64(9)])
+    same_bits(build().predict(numbered), build().predict(ROWS))
