@@ -117,9 +117,9 @@ static ALWAYS_INLINE void bin_some(const engine *e, const input_view *view, row_
 static void bin_derived(const engine *e, const input_view *view, row_range rows, input_memo *memo, void *x, uint8_t *codes, size_t stride)
 {
 	if (engine_derives_narrow(e))
-		bin_derived_f32(e, view, rows, memo, x, codes, stride);
+		bin_derived_row_f32(e, view, rows, memo, x, codes, stride);
 	else
-		bin_derived_f64(e, view, rows, memo, x, codes, stride);
+		bin_derived_row_f64(e, view, rows, memo, x, codes, stride);
 }
 
 static NEVER_INLINE void bin_derived_one(const engine *e, const input_view *view, int64_t row, uint8_t *codes)

@@ -65,7 +65,7 @@ static NEVER_INLINE void NAME(bin_gathered_some)(const engine *e, const input_vi
 }
 
 /* Derived columns of as many: x + r * DERIVED has the values of row r. */
-static void NAME(bin_derived)(const engine *e, const input_view *view, row_range rows, input_memo *memo, VALUE *x, uint8_t *codes,
+static void NAME(bin_derived_row)(const engine *e, const input_view *view, row_range rows, input_memo *memo, VALUE *x, uint8_t *codes,
 	size_t stride)
 {
 	for (uint32_t u = e->n_used_inputs; u < e->n_used_features; u += DERIVED) {
