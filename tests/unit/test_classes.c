@@ -197,6 +197,25 @@ static void many_classes(void **state)
 	free(rows);
 }
 
+/* So many that only one row's margins fit the stack, where there is no scratch. */
+static void dozens_of_classes_without_scratch(void **state)
+{
+	(void)state;
+	enum { CLASSES = 200, ROWS = 30 };
+	score_model *model = identity_model(CLASSES, SCORE_LINK_SOFTMAX, NULL, NULL);
+	double *rows = calloc((size_t)ROWS * CLASSES, sizeof *rows), out[ROWS];
+	score_options o = SCORE_OPTIONS_INIT;
+	score_input in = score_input_rows_f64(rows, ROWS, CLASSES);
+	for (size_t r = 0; r < ROWS; r++)
+		rows[r * CLASSES + r * 7 % CLASSES] = 1.0;
+	o.output = SCORE_OUTPUT_CLASS;
+	assert_int_equal(score_batch(model, &in, out, ROWS, &o, NULL), SCORE_OK);
+	for (size_t r = 0; r < ROWS; r++)
+		assert_true(out[r] == (double)(r * 7 % CLASSES));
+	score_model_free(model);
+	free(rows);
+}
+
 /* Three stumps per iteration, each on its own feature. */
 static score_model *stumps(void)
 {
@@ -264,7 +283,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(decides_by_the_link), cmocka_unit_test(decides_by_the_rule),
 		cmocka_unit_test(several_labels_per_row), cmocka_unit_test(labels_are_read),
-		cmocka_unit_test(too_many_labels), cmocka_unit_test(many_classes),
+		cmocka_unit_test(too_many_labels), cmocka_unit_test(many_classes), cmocka_unit_test(dozens_of_classes_without_scratch),
 		cmocka_unit_test(every_regime_and_room),
 	};
 	return cmocka_run_group_tests_name("classes", tests, NULL, NULL);

@@ -407,6 +407,9 @@ static void requests(void **state)
 	request = sample_column(SCORE_I64, NULL, NULL);
 	expect_error(score_feature_lookup_batch(plan, &good, scratch, sizeof scratch, &out, &error), &error, SCORE_ERR_ARGUMENT,
 		"request column 0: has no values or a negative offset");
+	request = sample_column(99, id, NULL);
+	expect_error(score_feature_lookup_batch(plan, &good, scratch, sizeof scratch, &out, &error), &error, SCORE_ERR_ARGUMENT,
+		"request column 0: there is no dtype 99");
 	request = sample_column(SCORE_I64, id, NULL);
 	const size_t wanted = score_feature_scratch_bytes(plan, 1);
 	snprintf(message, sizeof message, "1 rows need %zu bytes of scratch (score_feature_scratch_bytes()), found %zu", wanted, wanted - 1);

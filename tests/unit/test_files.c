@@ -133,6 +133,14 @@ static void links_are_followed(void **state)
 		assert_non_null(strstr(error.message, dead[i].why));
 		assert_int_equal(unlink(path_of("first")), 0);
 	}
+	/* As long as a link may be, and too long behind its folder. */
+	char target[4094];
+	memset(target, 'x', sizeof target - 1);
+	target[sizeof target - 1] = '\0';
+	assert_int_equal(symlink(target, path_of("first")), 0);
+	assert_int_equal(sl_write_file(path_of("first"), "whole", 5, &error), SCORE_ERR_IO);
+	assert_non_null(strstr(error.message, "name too long"));
+	assert_int_equal(unlink(path_of("first")), 0);
 	assert_int_equal(rmdir(path_of("elsewhere")), 0);
 }
 
@@ -188,21 +196,45 @@ static void names_that_a_dead_process_left(void **state)
 	holds(taken, "left over");
 }
 
+static void all_names_are_taken(void **state)
+{
+	enum { ATTEMPTS = 10000 };
+	char taken[PATH_MAX + 32];
+	score_error error;
+	(void)state;
+	for (int remove_them = 0; remove_them < 2; remove_them++) {
+		for (int i = 0; i < ATTEMPTS; i++) {
+			snprintf(taken, sizeof taken, "%s.%ld.%d.tmp", path_of("other"), (long)getpid(), i);
+			if (remove_them)
+				assert_int_equal(unlink(taken), 0);
+			else
+				touch(taken, "left over");
+		}
+		if (!remove_them) {
+			assert_int_equal(sl_write_file(path_of("other"), "whole", 5, &error), SCORE_ERR_IO);
+			assert_non_null(strstr(error.message, "remove the .tmp files"));
+		}
+	}
+}
+
 static void names_of_any_length(void **state)
 {
 	char name[257];
 	score_error error;
 	(void)state;
-	memset(name, 'n', sizeof name);
-	/* Two bytes per character, over the place where the name is cut. */
-	for (size_t i = 101; i + 1 < 251; i += 2)
-		memcpy(name + i, "\xc3\xa9", 2);
-	for (size_t length = 210; length <= 255; length++) {
-		name[length] = '\0';
-		assert_int_equal(sl_write_file(path_of(name), "whole", 5, &error), SCORE_OK);
-		holds(path_of(name), "whole");
-		assert_int_equal(unlink(path_of(name)), 0);
-		name[length] = 'n';
+	/* Two bytes per character, of which one or the other stands where the name is cut. */
+	for (size_t from = 101; from < 103; from++) {
+		memset(name, 'n', sizeof name);
+		for (size_t i = from; i + 1 < 251; i += 2)
+			memcpy(name + i, "\xc3\xa9", 2);
+		for (size_t length = 210; length <= 255; length++) {
+			const char next = name[length];
+			name[length] = '\0';
+			assert_int_equal(sl_write_file(path_of(name), "whole", 5, &error), SCORE_OK);
+			holds(path_of(name), "whole");
+			assert_int_equal(unlink(path_of(name)), 0);
+			name[length] = next;
+		}
 	}
 	name[256] = '\0';
 	assert_int_equal(sl_write_file(path_of(name), "whole", 5, &error), SCORE_ERR_IO);
@@ -240,6 +272,7 @@ int main(void)
 		cmocka_unit_test(permissions_are_kept),
 		cmocka_unit_test(owners_are_kept),
 		cmocka_unit_test(names_that_a_dead_process_left),
+		cmocka_unit_test(all_names_are_taken),
 		cmocka_unit_test(names_of_any_length),
 		cmocka_unit_test(messages_are_utf8),
 	};

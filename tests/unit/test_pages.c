@@ -6,6 +6,7 @@
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -132,13 +133,13 @@ static void deepest_chains(void **state)
 #define MANY_ROWS 1200 /* two whole blocks and a part */
 
 /* Splits level by level, each with a cut of its own; missing values by turns to either side. */
-static void add_full(score_builder *b, uint32_t seed)
+static void add_full(score_builder *b, uint32_t seed, uint32_t n_columns)
 {
 	score_node *nodes = calloc(2 * (size_t)FULL_DEPTH_SPLITS + 1, sizeof *nodes);
 	for (uint32_t i = 0; i <= 2 * FULL_DEPTH_SPLITS; i++) {
 		uint32_t random = (i + seed * 40503u) * 2654435761u >> 8;
 		if (i < FULL_DEPTH_SPLITS)
-			nodes[i] = (score_node){.left = (int32_t)(2 * i + 1), .right = (int32_t)(2 * i + 2), .feature = i % N_FEATURES,
+			nodes[i] = (score_node){.left = (int32_t)(2 * i + 1), .right = (int32_t)(2 * i + 2), .feature = i % n_columns,
 				.test = SCORE_TEST_LT, .missing = random & 1 ? SCORE_MISSING_LEFT : SCORE_MISSING_RIGHT,
 				.value = (double)(float)(random / 16777216.0 - 0.5)};
 		else
@@ -149,11 +150,22 @@ static void add_full(score_builder *b, uint32_t seed)
 	free(nodes);
 }
 
-static score_model *full_trees(uint32_t n_trees, score_dtype type, score_isa isa)
+/* `derives`: the trees ask one more column, which is computed. */
+static score_model *full_trees(uint32_t n_trees, score_dtype type, score_isa isa, bool derives)
 {
 	score_builder *b = new_builder(type, isa);
+	if (derives) {
+		static const uint32_t sources[N_FEATURES] = {0, 1, 2};
+		score_column_program norm = SCORE_COLUMN_PROGRAM_INIT;
+		uint32_t column;
+		norm.root = SCORE_ROOT_NORM_L1;
+		norm.sources = sources;
+		norm.n_sources = N_FEATURES;
+		assert_int_equal(score_builder_add_column(b, &norm, &column, &error), SCORE_OK);
+		assert_int_equal(column, N_FEATURES);
+	}
 	for (uint32_t t = 0; t < n_trees; t++)
-		add_full(b, t);
+		add_full(b, t, N_FEATURES + derives);
 	return finish_model(b);
 }
 
@@ -183,11 +195,11 @@ static score_input lay_out(layout how, const double *rows, void *to, score_colum
 	return score_input_columns(columns, MANY_ROWS, N_FEATURES);
 }
 
-static void check_full(uint32_t n_trees, score_dtype type, score_isa isa, const double *rows)
+static void check_full(uint32_t n_trees, score_dtype type, score_isa isa, bool derives, const double *rows)
 {
 	static double out[MANY_ROWS], copy[MANY_ROWS * 256];
 	score_column columns[N_FEATURES];
-	score_model *model = full_trees(n_trees, type, isa);
+	score_model *model = full_trees(n_trees, type, isa, derives);
 	score_options o = SCORE_OPTIONS_INIT;
 	o.output = SCORE_OUTPUT_MARGIN;
 	o.scratch_bytes = score_scratch_bytes(model);
@@ -216,9 +228,10 @@ static void more_cuts_than_a_cache_holds(void **state)
 	for (size_t i = 0; i < sizeof isas / sizeof isas[0]; i++) {
 		if (!score_isa_available(isas[i]))
 			continue;
-		check_full(8, SCORE_F32, isas[i], rows);
-		check_full(8, SCORE_F64, isas[i], rows);
-		check_full(16, i & 1 ? SCORE_F32 : SCORE_F64, isas[i], rows);
+		check_full(8, SCORE_F32, isas[i], false, rows);
+		check_full(8, SCORE_F64, isas[i], false, rows);
+		check_full(8, SCORE_F64, isas[i], true, rows);
+		check_full(16, i & 1 ? SCORE_F32 : SCORE_F64, isas[i], false, rows);
 	}
 }
 

@@ -209,6 +209,22 @@ static void sums_in_double(void **state)
 	}
 }
 
+/* Codes of a row that take more than half of the room for them on the stack. */
+static void wide_rows_without_scratch(void **state)
+{
+	(void)state;
+	random_spec s = base_spec(25);
+	s.n_features = 3000;
+	s.n_trees = 400;
+	bench b = {.spec = &s, .rows = malloc((size_t)N_ROWS * s.n_features * sizeof(double)), .model = random_model(&s)};
+	random_rows(&s, s.seed + 1, 9, b.rows);
+	b.info.struct_size = sizeof b.info;
+	assert_int_equal(score_model_get_info(b.model, &b.info), SCORE_OK);
+	check_staged(&b, 40, SCORE_OUTPUT_MARGIN, SCORE_REGIME_AUTO, 9);
+	score_model_free(b.model);
+	free(b.rows);
+}
+
 static void averages(void **state)
 {
 	(void)state;
@@ -345,7 +361,7 @@ static void wrong_arguments(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sums_in_float), cmocka_unit_test(sums_in_double), cmocka_unit_test(averages),
+		cmocka_unit_test(sums_in_float), cmocka_unit_test(sums_in_double), cmocka_unit_test(wide_rows_without_scratch), cmocka_unit_test(averages),
 		cmocka_unit_test(several_outputs), cmocka_unit_test(linear_leaves), cmocka_unit_test(sums_that_overflow),
 		cmocka_unit_test(a_range_without_trees), cmocka_unit_test(wrong_arguments),
 	};
