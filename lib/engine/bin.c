@@ -320,7 +320,7 @@ void engine_bin_used(const engine *e, const input_view *view, row_range rows, ui
 
 /* ---- some rows, without scratch ----------------------------------------------------------------------------- */
 
-#define RUN_ROWS 64u /* so few that a tile of their values fits the stack */
+#define RUN_ROWS 48u /* so few that a tile of their values fits the stack, in frames of any compiler */
 #define EIGHT_ROWS 8u
 #define PADDED(rows) ((rows) + 16) /* in a tile */
 #define RUN_TILE(rows) (ROW_TILE * PADDED(rows) + 2 * (rows)) /* floats, and a column of doubles behind them */

@@ -8,7 +8,7 @@
 #include "parts.h"
 
 #define SCRATCH_ROWS 32u /* with scratch: tables of some trees serve so many rows before those of the next */
-#define STACK_SUMS 128u  /* of rows whose outputs are fewer than their sums */
+#define STACK_SUMS 96u   /* of rows whose outputs are fewer than their sums */
 
 /* Add trees [first, end), whose leaves `at` lists. */
 static void add_some(const engine *e, const uint32_t *at, uint32_t first, uint32_t end, double *sums)
