@@ -6,10 +6,7 @@
  */
 #include "capture_parts.h"
 
-#ifndef XXH_INLINE_ALL
-#define XXH_INLINE_ALL
-#endif
-#include <xxhash.h>
+#include "../base/inline_xxhash.h"
 
 #include <msgpack/pack.h>
 

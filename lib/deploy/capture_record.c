@@ -6,10 +6,7 @@
 #include "call_texts.h"
 #include "capture_parts.h"
 
-#ifndef XXH_INLINE_ALL
-#define XXH_INLINE_ALL
-#endif
-#include <xxhash.h>
+#include "../base/inline_xxhash.h"
 
 /* Endpoints choose a version by the hash of a key with seed 0; a sample by the same hash would be one of
  * single versions. */

@@ -126,10 +126,15 @@ static const char *name_of(const score_feature_lookup *l, const planned_lookup *
 	return l->feature_names ? l->feature_names[i] : p->table->layout.columns[i].name;
 }
 
+static const char *output_of(const score_feature_lookup *l, const planned_lookup *p, size_t i)
+{
+	return l->output_names && l->output_names[i] ? l->output_names[i] : name_of(l, p, i);
+}
+
 static score_name_match find_output(const score_feature_plan *plan, const score_feature_lookup *l, const planned_lookup *p, size_t i,
 	uint32_t *feature)
 {
-	const char *output = l->output_names && l->output_names[i] ? l->output_names[i] : name_of(l, p, i);
+	const char *output = output_of(l, p, i);
 	return score_model_feature_find(plan->model, output, strlen(output), feature);
 }
 
@@ -170,7 +175,7 @@ static score_status add_column(score_feature_plan *plan, const request *r, const
 		return SCORE_OK;
 	if (match == SCORE_NAME_NONE)
 		return sl_fail(r->error, SCORE_ERR_SHAPE, "the model has no feature '%s', which '%s' is to look up",
-			quoted(l->output_names && l->output_names[i] ? l->output_names[i] : name).text, quoted(p->name).text);
+			quoted(output_of(l, p, i)).text, quoted(p->name).text);
 	if (r->taken[feature])
 		return sl_fail(r->error, SCORE_ERR_SHAPE, "the feature '%s' is looked up twice, in '%s' and in '%s'",
 			quoted(score_model_feature_name(plan->model, feature)).text, quoted(plan->lookups[r->taken[feature] - 1].name).text,

@@ -11,10 +11,7 @@
 
 #include "../base/file.h"
 
-#ifndef XXH_INLINE_ALL
-#define XXH_INLINE_ALL
-#endif
-#include <xxhash.h>
+#include "../base/inline_xxhash.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -7,13 +7,9 @@
  */
 #include "table.h"
 
-#include <stdio.h>
+#include "../base/inline_xxhash.h"
 
-/* Keys are short: what a call costs would be half of their hash. */
-#ifndef XXH_INLINE_ALL
-#define XXH_INLINE_ALL
-#endif
-#include <xxhash.h>
+#include <stdio.h>
 
 #if defined(__SSE2__)
 #include <emmintrin.h>

@@ -88,7 +88,7 @@ static const char *walk_cannot(const engine *e, const engine_call *call)
 	uint32_t n_outputs = e->f->contract.n_outputs;
 	if (!engine_walk_fits(e, call))
 		return "one row's codes do not fit the stack, and there is no scratch for them";
-	if (call->output == SCORE_OUTPUT_PREDICTION && e->f->n_predictions < n_outputs && n_outputs > OUTPUTS_ON_STACK)
+	if (engine_lacks_room(e, call) && n_outputs > OUTPUTS_ON_STACK)
 		return "the model has too many outputs for sums on the stack";
 	return NULL;
 }

@@ -336,6 +336,12 @@ bool engine_rows_serve_all(const engine *e);
 /* Outputs whose sums fit on the stack when the output row has no room for them. */
 #define OUTPUTS_ON_STACK 64u
 
+/* The output row has no room: it has fewer predictions than a row has sums. */
+static inline bool engine_lacks_room(const engine *e, const engine_call *call)
+{
+	return call->output == SCORE_OUTPUT_PREDICTION && e->f->n_predictions < e->f->contract.n_outputs;
+}
+
 /* Sums of one row before the first tree, and what becomes of them after the last: of margins, `sums` is `out`. */
 void engine_start_sums(const forest *f, double *sums);
 void engine_finish_row(const engine *e, const engine_call *call, double *sums, double *out);

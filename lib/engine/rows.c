@@ -237,7 +237,7 @@ static NEVER_INLINE void score_few_outputs(const engine *e, const engine_call *c
 static void score_rows(const engine *e, const engine_call *call, row_range rows, void *room, size_t most)
 {
 	uint8_t *codes = align_codes(room, rows.n < most ? rows.n : most);
-	if (engine_output_width(e, call->output, 0) < e->f->contract.n_outputs)
+	if (engine_lacks_room(e, call))
 		score_few_outputs(e, call, rows, codes, most);
 	else
 		score_runs(e, call, rows, codes, most, NULL);

@@ -238,10 +238,10 @@ static void one_row(const engine *e, const engine_call *call, int64_t row, void 
 	engine_bin_row(e, call->view, row, codes);
 	if (call->output == SCORE_OUTPUT_LEAF)
 		list_leaves(e, call, codes, out);
-	else if (width >= e->f->contract.n_outputs)
-		score_row(e, call, row, codes, out, out);
-	else
+	else if (engine_lacks_room(e, call))
 		score_few_outputs(e, call, row, codes, out);
+	else
+		score_row(e, call, row, codes, out, out);
 }
 
 /* ---- many rows: rows side by side ----------------------------------------------------------------------------- */
@@ -337,10 +337,9 @@ static walk_space divide(const engine *e, char *codes, size_t room)
 static void walk_in(const engine *e, const engine_call *call, row_range rows, char *room, size_t bytes)
 {
 	size_t width = engine_output_width(e, call->output, call->tree_end - call->tree_begin);
-	bool sums_fit_out = call->output == SCORE_OUTPUT_LEAF || width >= e->f->contract.n_outputs;
 	walk_space space = divide(e, room, bytes);
 	/* Two groups of rows in a tree cost what trees side by side cost, however large the forest; more share its nodes. */
-	if (rows.n < 2 * LANES || space.most_rows < LANES || !sums_fit_out) {
+	if (rows.n < 2 * LANES || space.most_rows < LANES || engine_lacks_room(e, call)) {
 		for (size_t r = 0; r < rows.n; r++)
 			one_row(e, call, rows.first + (int64_t)r, space.codes, width);
 		return;

@@ -312,12 +312,6 @@ static NEVER_INLINE void sum_few_outputs(const engine *e, const engine_call *cal
 	}
 }
 
-/* The output has no room for the sums. */
-static bool lacks_room(const engine *e, const engine_call *call)
-{
-	return call->output == SCORE_OUTPUT_PREDICTION && e->f->n_predictions < e->f->contract.n_outputs;
-}
-
 /* As many rows as have codes. */
 static void score_portion(const engine *e, const engine_call *call, row_range rows, const uint8_t *codes)
 {
@@ -326,7 +320,7 @@ static void score_portion(const engine *e, const engine_call *call, row_range ro
 	const coded_rows part = {codes, rows.first, (uint32_t)rows.n, out, width, rows.n < STREAM_ROWS};
 	if (call->output == SCORE_OUTPUT_LEAF) {
 		sum_trees(e, call, &part);
-	} else if (lacks_room(e, call)) {
+	} else if (engine_lacks_room(e, call)) {
 		sum_few_outputs(e, call, rows, codes, out, width);
 	} else {
 		start_rows(e, &part);
@@ -363,7 +357,7 @@ void engine_walk_pages(const engine *e, const engine_call *call, row_range rows)
 		char *bin = (char *)sl_round_up((uintptr_t)call->scratch, SL_CACHE_LINE);
 		size_t most = (call->scratch_bytes - SL_CACHE_LINE - bin_bytes(e)) / stride_of(e);
 		score_portions(e, call, rows, bin, (uint8_t *)bin + bin_bytes(e), most < MOST_ROWS ? most : MOST_ROWS);
-	} else if (call->stack_taken || lacks_room(e, call)) {
+	} else if (call->stack_taken || engine_lacks_room(e, call)) {
 		score_on_less_stack(e, call, rows);
 	} else {
 		score_on_stack(e, call, rows);
