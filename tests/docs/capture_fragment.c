@@ -2,16 +2,7 @@
  * What docs/capture.md leaves to the host, around the block that it shows: a model, a call that was scored, an end on errors.
  * Comes in: a model of three features. The folder calls/ is there.
  */
-#include <scoreline/deploy.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-
-static void fail(const char *message)
-{
-	fprintf(stderr, "%s\n", message);
-	exit(1);
-}
+#include "fragment.h"
 
 int main(int argc, char **argv)
 {

@@ -4,16 +4,7 @@
  * Comes in: a model of the features amount, avg_transaction_amount and transaction_frequency, a table of the last two, a key that
  * it has.
  */
-#include <scoreline/deploy.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-
-static void fail(const char *message)
-{
-	fprintf(stderr, "%s\n", message);
-	exit(1);
-}
+#include "fragment.h"
 
 int main(int argc, char **argv)
 {

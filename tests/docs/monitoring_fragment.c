@@ -2,16 +2,7 @@
  * What docs/monitoring.md leaves to the host, around the block that it shows. Afterwards one call must have been counted.
  * Comes in: a model of three features.
  */
-#include <scoreline/deploy.h>
-
-#include <stdio.h>
-#include <stdlib.h>
-
-static void fail(const char *message)
-{
-	fprintf(stderr, "%s\n", message);
-	exit(1);
-}
+#include "fragment.h"
 
 int main(int argc, char **argv)
 {

@@ -91,6 +91,15 @@ static void check_log(score_status status)
 	fixture_directory_remove(&log_folder);
 }
 
+/* In a folder of its own, and not drained. */
+static void capture_a_call(void)
+{
+	fixture_directory_make(&log_folder);
+	capture = fixture_capture(&log_folder);
+	assert_int_equal(score_capture_add_model(capture, logged, NULL), SCORE_OK);
+	assert_int_equal(fixture_record(capture, logged, 0), 1);
+}
+
 static void a_failed_drain_loses_nothing(void **state)
 {
 	(void)state;
@@ -109,10 +118,7 @@ static void a_segment_that_is_adopted_unborn_is_made_again(void **state)
 	bool seen[1] = {false};
 	score_error error;
 	(void)state;
-	fixture_directory_make(&log_folder);
-	capture = fixture_capture(&log_folder);
-	assert_int_equal(score_capture_add_model(capture, logged, NULL), SCORE_OK);
-	assert_int_equal(fixture_record(capture, logged, 0), 1);
+	capture_a_call();
 	calls = (failing_calls){.inside = 1, .fail_at = -1, .before_flock = adopt_all};
 	assert_int_equal(score_capture_drain(capture, NULL, NULL), SCORE_OK);
 	calls.inside = 0;
@@ -301,10 +307,7 @@ static void the_helper_threads_failure_is_told_at_the_end(void **state)
 {
 	score_error error;
 	(void)state;
-	fixture_directory_make(&log_folder);
-	capture = fixture_capture(&log_folder);
-	assert_int_equal(score_capture_add_model(capture, logged, NULL), SCORE_OK);
-	assert_int_equal(fixture_record(capture, logged, 0), 1);
+	capture_a_call();
 	calls = (failing_calls){.inside = 1, .fail_at = 0, .code = EACCES, .only = "open"};
 	assert_int_equal(score_capture_start(capture, 1000000, NULL), SCORE_OK);
 	while (fixture_info(capture).n_failed_drains < 2)
@@ -401,10 +404,7 @@ static void a_segment_that_is_closed_meanwhile_is_read(void **state)
 	score_log_segment segment = {.struct_size = sizeof segment};
 	score_log *log;
 	(void)state;
-	fixture_directory_make(&log_folder);
-	capture = fixture_capture(&log_folder);
-	assert_int_equal(score_capture_add_model(capture, logged, NULL), SCORE_OK);
-	assert_int_equal(fixture_record(capture, logged, 0), 1);
+	capture_a_call();
 	assert_int_equal(score_capture_drain(capture, NULL, NULL), SCORE_OK);
 	assert_int_equal(score_log_open(paths, 1, NULL, &log, NULL), SCORE_OK);
 	score_capture_free(capture);

@@ -67,3 +67,23 @@ score_model *model_of_bytes(const void *bytes, size_t size)
 		fail_msg("%s", error.message);
 	return model;
 }
+
+score_endpoint *two_versions(score_model *first, score_model *second, int32_t first_percent, int32_t second_percent, const char *shadow,
+	const score_observer *observer)
+{
+	const score_served_entity entities[] = {{.entity_name = "m", .entity_version = "1", .model = first},
+		{.entity_name = "m", .entity_version = "2", .model = second}};
+	const score_route routes[] = {{"m-1", first_percent, 0}, {"m-2", second_percent, 0}};
+	score_endpoint_options options = SCORE_ENDPOINT_OPTIONS_INIT;
+	score_endpoint_config config = SCORE_ENDPOINT_CONFIG_INIT;
+	score_endpoint *endpoint = NULL;
+	options.observers = observer;
+	options.n_observers = observer ? 1 : 0;
+	config.served_entities = entities;
+	config.routes = routes;
+	config.n_served_entities = config.n_routes = 2;
+	config.shadow_names = &shadow;
+	config.n_shadows = shadow ? 1 : 0;
+	assert_int_equal(score_endpoint_new(&options, &config, &endpoint, NULL), SCORE_OK);
+	return endpoint;
+}

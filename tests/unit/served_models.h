@@ -13,4 +13,9 @@ score_model *scaling_model(double scale);
 void *model_bytes(const score_model *model, double wrong, size_t *size);
 score_model *model_of_bytes(const void *bytes, size_t size);
 
+/* Versions "m-1" and "m-2" with so many percent of the traffic each; `shadow` is one of these names, or NULL, and so may be
+ * `observer`. Asserts. */
+score_endpoint *two_versions(score_model *first, score_model *second, int32_t first_percent, int32_t second_percent, const char *shadow,
+	const score_observer *observer);
+
 #endif

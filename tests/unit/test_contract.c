@@ -19,6 +19,7 @@
 #include <scoreline/endpoint.h>
 
 #include "random_model.h"
+#include "served_models.h"
 
 #if defined(__SSE2__)
 #include <xmmintrin.h>
@@ -149,16 +150,10 @@ static void count_rows(void *context, const score_call *call)
 static void an_endpoint_allocates_nothing(void **state)
 {
 	subject s = open_subject(0, false);
-	score_served_entity entities[] = {{.entity_name = "m", .entity_version = "1", .model = s.model},
-		{.entity_name = "m", .entity_version = "2", .model = s.model}};
-	const score_route routes[] = {{"m-1", 50, 0}, {"m-2", 50, 0}};
-	const char *shadow = "m-2";
 	int64_t keys[N_ROWS], n_rows = 0;
 	const score_observer observer = {count_rows, &n_rows};
 	const score_column column = {.values = keys, .dtype = SCORE_I64};
-	score_endpoint_options options = SCORE_ENDPOINT_OPTIONS_INIT;
-	score_endpoint_config config = SCORE_ENDPOINT_CONFIG_INIT;
-	score_endpoint *endpoint = NULL;
+	score_endpoint *endpoint = two_versions(s.model, s.model, 50, 50, "m-2", &observer);
 	score_endpoint_reader *reader = NULL;
 	score_request request = SCORE_REQUEST_INIT;
 	score_input in = score_input_rows_f64(s.rows, N_ROWS, s.spec.n_features);
@@ -166,14 +161,6 @@ static void an_endpoint_allocates_nothing(void **state)
 	(void)state;
 	for (int64_t i = 0; i < N_ROWS; i++)
 		keys[i] = i;
-	options.observers = &observer;
-	options.n_observers = 1;
-	config.served_entities = entities;
-	config.routes = routes;
-	config.n_served_entities = config.n_routes = 2;
-	config.shadow_names = &shadow;
-	config.n_shadows = 1;
-	assert_int_equal(score_endpoint_new(&options, &config, &endpoint, NULL), SCORE_OK);
 	assert_int_equal(score_endpoint_reader_new(endpoint, &reader, NULL), SCORE_OK);
 	request.output = s.options.output;
 	request.scratch_bytes = score_endpoint_scratch_bytes(endpoint, request.output, s.spec.n_features);

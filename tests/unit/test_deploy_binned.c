@@ -14,6 +14,7 @@
 
 #include "capture_fixture.h"
 #include "expect_error.h"
+#include "served_models.h"
 
 #include <scoreline/bins.h>
 #include <scoreline/build.h>
@@ -78,19 +79,7 @@ static int end(void **state)
 
 static score_endpoint *serve(int32_t first, int32_t second, score_observer *observer)
 {
-	const score_served_entity entities[] = {{.entity_name = "m", .entity_version = "1", .model = models[0]},
-		{.entity_name = "m", .entity_version = "2", .model = models[1]}};
-	const score_route routes[] = {{"m-1", first, 0}, {"m-2", second, 0}};
-	score_endpoint_config config = SCORE_ENDPOINT_CONFIG_INIT;
-	score_endpoint_options o = SCORE_ENDPOINT_OPTIONS_INIT;
-	score_endpoint *e;
-	config.served_entities = entities;
-	config.routes = routes;
-	config.n_served_entities = config.n_routes = 2;
-	o.observers = observer;
-	o.n_observers = observer ? 1 : 0;
-	assert_int_equal(score_endpoint_new(&o, &config, &e, &error), SCORE_OK);
-	return e;
+	return two_versions(models[0], models[1], first, second, NULL, observer);
 }
 
 /* With and without scratch: rows of codes are never copied together, so they need none. */

@@ -160,31 +160,26 @@ static void a_replaced_file_is_a_new_model(void **state)
 	score_model_cache_free(cache);
 }
 
-/* Same inode, same size, and a clock that shows the same time for both contents. */
-static void a_young_file_is_read_again(void **state)
+/* The content of another file of as many bytes, into the same inode. */
+static void overwrite(const char *name, const char *other)
 {
-	score_model_cache *cache = new_cache(0, 0);
-	struct timespec same[2];
-	struct stat st;
 	char bytes[65536];
-	(void)state;
-	write_model("a.slm", 1.0);
-	write_model("b.slm", 2.0);
-	clock_gettime(CLOCK_REALTIME, &same[0]);
-	same[1] = same[0];
-	FILE *file = fopen(path_of("b.slm"), "rb");
+	struct stat st;
+	FILE *file = fopen(path_of(other), "rb");
 	assert_non_null(file);
-	size_t size = fread(bytes, 1, sizeof bytes, file);
+	const size_t size = fread(bytes, 1, sizeof bytes, file);
 	fclose(file);
-	assert_int_equal(stat(path_of("a.slm"), &st), 0);
+	assert_int_equal(stat(path_of(name), &st), 0);
 	assert_int_equal(st.st_size, size);
-	assert_int_equal(utimensat(AT_FDCWD, path_of("a.slm"), same, 0), 0);
-	score_model_ref *before = open_model(cache, "a.slm");
-	file = fopen(path_of("a.slm"), "r+b");
+	file = fopen(path_of(name), "r+b");
 	assert_non_null(file);
 	assert_int_equal(fwrite(bytes, 1, size, file), size);
 	fclose(file);
-	assert_int_equal(utimensat(AT_FDCWD, path_of("a.slm"), same, 0), 0);
+}
+
+/* `before` answers 1.0, and what the file holds by now 2.0. Frees both. */
+static void tells_apart(score_model_cache *cache, score_model_ref *before)
+{
 	score_model_ref *after = open_model(cache, "a.slm");
 	assert_true(answer_of(before) == 1.0);
 	assert_true(answer_of(after) == 2.0);
@@ -193,36 +188,39 @@ static void a_young_file_is_read_again(void **state)
 	score_model_cache_free(cache);
 }
 
+/* Same inode, same size, and a clock that shows the same time for both contents. */
+static void a_young_file_is_read_again(void **state)
+{
+	score_model_cache *cache = new_cache(0, 0);
+	struct timespec same[2];
+	(void)state;
+	write_model("a.slm", 1.0);
+	write_model("b.slm", 2.0);
+	clock_gettime(CLOCK_REALTIME, &same[0]);
+	same[1] = same[0];
+	assert_int_equal(utimensat(AT_FDCWD, path_of("a.slm"), same, 0), 0);
+	score_model_ref *before = open_model(cache, "a.slm");
+	overwrite("a.slm", "b.slm");
+	assert_int_equal(utimensat(AT_FDCWD, path_of("a.slm"), same, 0), 0);
+	tells_apart(cache, before);
+}
+
 /* As by cp -p, tar or a build that gives every file the same time: same inode, same size, an old time of the content. */
 static void a_time_that_was_set_back_hides_nothing(void **state)
 {
 	score_model_cache *cache = new_cache(0, 0);
 	const struct timespec a_tick = {0, 50000000}; /* several of the file system's clock */
 	struct stat st;
-	char bytes[65536];
 	(void)state;
 	write_model("a.slm", 1.0);
 	write_model("b.slm", 2.0);
-	FILE *file = fopen(path_of("b.slm"), "rb");
-	assert_non_null(file);
-	const size_t size = fread(bytes, 1, sizeof bytes, file);
-	fclose(file);
 	assert_int_equal(stat(path_of("a.slm"), &st), 0);
-	assert_int_equal(st.st_size, size);
 	score_model_ref *before = open_model(cache, "a.slm");
 	nanosleep(&a_tick, NULL);
-	file = fopen(path_of("a.slm"), "r+b");
-	assert_non_null(file);
-	assert_int_equal(fwrite(bytes, 1, size, file), size);
-	fclose(file);
+	overwrite("a.slm", "b.slm");
 	const struct timespec times[2] = {st.st_atim, st.st_mtim};
 	assert_int_equal(utimensat(AT_FDCWD, path_of("a.slm"), times, 0), 0);
-	score_model_ref *after = open_model(cache, "a.slm");
-	assert_true(answer_of(before) == 1.0);
-	assert_true(answer_of(after) == 2.0);
-	score_model_ref_release(before);
-	score_model_ref_release(after);
-	score_model_cache_free(cache);
+	tells_apart(cache, before);
 }
 
 static void idle_models_are_bounded(void **state)

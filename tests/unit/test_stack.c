@@ -22,16 +22,10 @@
 #include <scoreline/bins.h>
 #include <scoreline/endpoint.h>
 
+#include "build_kind.h"
 #include "random_columns.h"
 #include "random_model.h"
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
+#include "served_models.h"
 
 #define MOST_BYTES 8192u           /* as scoreline.h promises */
 #define MOST_ENDPOINT_BYTES 16384u /* as endpoint.h does */
@@ -531,7 +525,7 @@ static void close_bench(bench *b)
 
 /* ---- tests ---------------------------------------------------------------------------------------------------------- */
 
-#if defined(SANITIZED) || !defined(__OPTIMIZE__)
+#if SANITIZED || !OPTIMISED
 #define SKIP_UNLESS_MEASURED() \
 	do { \
 		print_message("not measured: sanitizers enlarge stack frames, and so does code that is not optimised\n"); \
@@ -566,31 +560,11 @@ static void count_call(void *context, const score_call *observed)
 }
 
 /* The model is also its own shadow, and rows may go to versions by their keys. */
-static score_endpoint *open_endpoint(score_model *model, const score_observer *observer)
-{
-	score_served_entity entities[] = {{.entity_name = "m", .entity_version = "1", .model = model},
-		{.entity_name = "m", .entity_version = "2", .model = model}};
-	const score_route routes[] = {{"m-1", 50, 0}, {"m-2", 50, 0}};
-	const char *shadow = "m-2";
-	score_endpoint_options options = SCORE_ENDPOINT_OPTIONS_INIT;
-	score_endpoint_config config = SCORE_ENDPOINT_CONFIG_INIT;
-	score_endpoint *endpoint = NULL;
-	options.observers = observer;
-	options.n_observers = 1;
-	config.served_entities = entities;
-	config.routes = routes;
-	config.n_served_entities = config.n_routes = 2;
-	config.shadow_names = &shadow;
-	config.n_shadows = 1;
-	assert_int_equal(score_endpoint_new(&options, &config, &endpoint, NULL), SCORE_OK);
-	return endpoint;
-}
-
 static void measure_endpoint(bench *b, const score_column *keys)
 {
 	int n_calls = 0;
 	const score_observer observer = {count_call, &n_calls};
-	score_endpoint *endpoint = open_endpoint(b->model, &observer);
+	score_endpoint *endpoint = two_versions(b->model, b->model, 50, 50, "m-2", &observer);
 	for (size_t input = 0; input < INPUT_CODES; input++) {
 		for (int64_t n_rows = 1; n_rows <= b->t.n_rows; n_rows = n_rows == 1 ? 9 : n_rows + b->t.n_rows - 9) {
 			call c = {.kind = CALL_ENDPOINT, .model = b->model, .in = input_of(b->model, &b->t, input), .out = b->out,
