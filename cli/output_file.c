@@ -27,19 +27,38 @@ static void remove_unfinished(int number)
 	raise(number);
 }
 
-static void watch_signals(void)
+/* Puts the signals that end the command into `watched`. */
+static void watch_signals(sigset_t *watched)
 {
 	static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU, SIGALRM, SIGUSR1, SIGUSR2 };
 	size_t i;
+	sigemptyset(watched);
 	for (i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
 		struct sigaction action;
 		/* nohup asked for SIGHUP to be ignored. */
 		if (sigaction(numbers[i], NULL, &action) != 0 || action.sa_handler == SIG_IGN)
 			continue;
+		sigaddset(watched, numbers[i]);
 		memset(&action, 0, sizeof action);
 		action.sa_handler = remove_unfinished;
 		sigaction(numbers[i], &action, NULL);
 	}
+}
+
+/* mkstemp(). A signal waits until the handler knows the file: it would stay behind otherwise. */
+static int create_unfinished(char *temporary)
+{
+	sigset_t watched, before;
+	int fd, reason;
+	watch_signals(&watched);
+	sigprocmask(SIG_BLOCK, &watched, &before);
+	fd = mkstemp(temporary);
+	reason = errno;
+	if (fd >= 0)
+		unfinished = temporary;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = reason;
+	return fd;
 }
 
 bool cli_same_file(const char *a, const char *b)
@@ -97,14 +116,12 @@ char *cli_output_create(const char *name, const char *target, int *fd)
 	}
 	memcpy(temporary, target, kept);
 	memcpy(temporary + kept, ENDING, sizeof ENDING);
-	watch_signals();
-	*fd = mkstemp(temporary);
+	*fd = create_unfinished(temporary);
 	if (*fd < 0) {
 		cli_fail(name, "cannot be created: %s", strerror(errno));
 		free(temporary);
 		return NULL;
 	}
-	unfinished = temporary;
 	/* mkstemp() makes files that only their owner reads; a result is a file like any other, or like the one that it replaces: who has
 	 * made that one private does not want the next for all to read. */
 	mask = umask(0);

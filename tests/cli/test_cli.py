@@ -431,6 +431,34 @@ def test_score_interrupted(model, tmp_path, number):
     assert os.listdir(tmp_path) == []
 
 
+SIGNAL_IN_MKSTEMP = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <signal.h>
+#include <unistd.h>
+static int create(const char *function, char *name)
+{
+    int fd = ((int (*)(char *))dlsym(RTLD_NEXT, function))(name);
+    kill(getpid(), SIGTERM);
+    return fd;
+}
+int mkstemp(char *name) { return create("mkstemp", name); }
+int mkstemp64(char *name) { return create("mkstemp64", name); }
+"""
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers' library would have to be loaded before the replaced function")
+def test_score_interrupted_while_its_file_is_created(model, tmp_path):
+    """The file exists and its name is not yet known to the handler."""
+    library, folder = tmp_path / "signal.so", tmp_path / "results"
+    folder.mkdir()
+    subprocess.run(["cc", "-x", "c", "-shared", "-fPIC", "-o", library, "-", "-ldl"], input=SIGNAL_IN_MKSTEMP, text=True, check=True)
+    done = subprocess.run([COMMAND, "score", model, "-", "-o", folder / "out.csv"], input=HEADER.encode() + b"17,10,0\n",
+                          env={**os.environ, "LD_PRELOAD": library}, timeout=60)
+    assert done.returncode == -signal.SIGTERM
+    assert os.listdir(folder) == []
+
+
 def test_score_progress_only_on_a_terminal(model):
     def stderr_of(*arguments):
         master, slave = pty.openpty()
