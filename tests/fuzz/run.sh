@@ -129,6 +129,12 @@ figures_afl() {
 	awk -F' *: *' '$1 == "execs_done" { n = $2 } $1 == "edges_found" { e = $2 } END { print n, e, "-" }' "$stats"
 }
 
+# Sets `spent`: seconds of a processor that all commands so far have taken, since those of a clock say little on a busy machine.
+measure_spent() {
+	times >"$build/times"
+	spent=$(awk 'NR == 2 { split($1, user, /[ms]/); split($2, system, /[ms]/); print int(user[1] * 60 + user[2] + system[1] * 60 + system[2]) }' "$build/times")
+}
+
 bad=0 n=0
 while IFS='|' read -r name sources flags pattern; do
 	name=${name// /} pattern=${pattern// /}
@@ -141,9 +147,10 @@ while IFS='|' read -r name sources flags pattern; do
 		continue
 	fi
 	seeds "$name" "$pattern"
-	verdict=clean begun=$SECONDS
+	verdict=clean
+	measure_spent && begun=$spent
 	run_$engine "$name" || { verdict="FAILED, see $build/$name.log and $build/found/$name" && bad=1; }
-	took=$((SECONDS - begun))
+	measure_spent && took=$((spent - begun))
 	read -r executions edges features <<<"$(figures_$engine "$name")"
 	printf '%-16s %5d s  %s executions, %s edges, %s features  %s\n' "$name" "$took" "$executions" "$edges" "$features" "$verdict"
 	printf '%s\t' "$(date -u +%F)" "$name" "$engine" "$took" "$executions" "$edges" "$features" >>"$build/figures.tsv"
