@@ -132,7 +132,7 @@ figures_afl() {
 # Sets `spent`: seconds of a processor that all commands so far have taken, since those of a clock say little on a busy machine.
 measure_spent() {
 	times >"$build/times"
-	spent=$(awk 'NR == 2 { split($1, user, /[ms]/); split($2, system, /[ms]/); print int(user[1] * 60 + user[2] + system[1] * 60 + system[2]) }' "$build/times")
+	spent=$(awk 'NR == 2 { split($1, own, /[ms]/); split($2, kernel, /[ms]/); print int(own[1] * 60 + own[2] + kernel[1] * 60 + kernel[2]) }' "$build/times")
 }
 
 bad=0 n=0
