@@ -3,7 +3,9 @@
  * that are the same or too many, segments of others, frames that are larger than a buffer.
  */
 #define _DEFAULT_SOURCE
+#define _LARGEFILE64_SOURCE
 #define _XOPEN_SOURCE 700
+#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <sched.h>
@@ -493,6 +495,39 @@ static void every_segment_has_a_call(void **state)
 	score_model_free(wide);
 }
 
+/* A file that is renamed while its directory is listed may be in the listing under neither name. */
+static score_capture *closing;
+
+struct dirent64 *__real_readdir64(DIR *directory);
+struct dirent64 *__wrap_readdir64(DIR *directory);
+
+struct dirent64 *__wrap_readdir64(DIR *directory)
+{
+	if (!closing)
+		return __real_readdir64(directory);
+	assert_int_equal(score_capture_rotate(closing, &error), SCORE_OK);
+	closing = NULL;
+	return NULL; /* there was nothing else */
+}
+
+static void a_segment_that_is_closed_meanwhile_is_read(void **state)
+{
+	bool seen[2] = {false};
+	(void)state;
+	score_capture *c = fixture_capture(&folder);
+	assert_int_equal(score_capture_add_model(c, model, &error), SCORE_OK);
+	assert_int_equal(fixture_record(c, model, 0), 1);
+	assert_int_equal(score_capture_drain(c, NULL, &error), SCORE_OK);
+	closing = c;
+	assert_int_equal(fixture_read(&folder, seen, 2), 1);
+	assert_null(closing);
+	assert_int_equal(fixture_record(c, model, 1), 1);
+	score_capture_free(c);
+	assert_int_equal(fixture_count(&folder, ".slog"), 2);
+	seen[0] = false;
+	assert_int_equal(fixture_read(&folder, seen, 2), 2);
+}
+
 static void what_is_no_file_is_no_segment(void **state)
 {
 	char path[600];
@@ -533,6 +568,7 @@ int main(void)
 		EDGE(files_of_others_are_left_alone),
 		EDGE(an_old_segment_takes_no_more),
 		EDGE(every_segment_has_a_call),
+		EDGE(a_segment_that_is_closed_meanwhile_is_read),
 		EDGE(what_is_no_file_is_no_segment),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
