@@ -30,9 +30,11 @@ need_packages() {
 	done
 	((${#missing[@]})) || return 0
 	echo "installing ${missing[*]}"
-	as_root apt-get update -q </dev/null &&
+	# Mirrors fail for a moment, and other programs update packages too.
+	local patient=(-o Acquire::Retries=5 -o DPkg::Lock::Timeout=600)
+	as_root apt-get "${patient[@]}" update -q </dev/null &&
 		as_root env DEBIAN_FRONTEND=noninteractive \
-			apt-get install -q -y --no-install-recommends "${missing[@]}" </dev/null
+			apt-get "${patient[@]}" install -q -y --no-install-recommends "${missing[@]}" </dev/null
 }
 
 # need_servers NAME…: the same for packages whose services must not be started: the tests run servers of their own.

@@ -2,7 +2,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -10,18 +9,14 @@ from pathlib import Path
 
 import requests
 
+from free_port import free_port
+
 HERE = Path(__file__).resolve().parent
 KEYS = {"PRIMARY_KEY": "primary-key-of-a-test", "SECONDARY_KEY": "secondary-key-of-a-test"}
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 @contextlib.contextmanager
-def server(command, url, log, expected=(200,), seconds=60, **environment):
+def server(command, url, log, expected=(200,), seconds=300, **environment):
     """Runs `command` while the block runs; it is ready when `url` answers with an expected status."""
     with open(log, "w") as out:
         process = subprocess.Popen(
@@ -34,10 +29,10 @@ def server(command, url, log, expected=(200,), seconds=60, **environment):
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGTERM)
         try:
-            process.wait(15)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
-            process.wait(15)
+            process.wait(60)
 
 
 def wait(process, url, log, expected, seconds):
@@ -45,7 +40,7 @@ def wait(process, url, log, expected, seconds):
     while time.monotonic() < until:
         assert process.poll() is None, f"the server ended with {process.returncode}:\n{Path(log).read_text()[-3000:]}"
         with contextlib.suppress(requests.RequestException):
-            if requests.get(url, timeout=5).status_code in expected:
+            if requests.get(url, timeout=30).status_code in expected:
                 return
         time.sleep(0.1)
     raise AssertionError(f"{url} did not answer within {seconds} s:\n{Path(log).read_text()[-3000:]}")
@@ -55,7 +50,7 @@ def wait(process, url, log, expected, seconds):
 def inference_server(model_directory, log, workers=1):
     """Azure's inference server with this folder's score.py; gives its address."""
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "-w", str(workers)]
+    command = [sys.executable, "-m", "gunicorn", "-b", f"127.0.0.1:{port}", "-w", str(workers), "-t", "300"]
     command.append("azureml_inference_server_http.server.entry:app")
     environment = {"AML_APP_ROOT": str(HERE), "AZUREML_ENTRY_SCRIPT": "score.py", "AZUREML_MODEL_DIR": str(model_directory)}
     with server(command, f"http://127.0.0.1:{port}/", log, **environment):
@@ -68,5 +63,5 @@ def endpoint(model_directory, directory, workers=1):
     with inference_server(model_directory, directory / "server.log", workers) as backend:
         port = free_port()
         command = [sys.executable, str(HERE / "front.py"), str(port), backend]
-        with server(command, f"http://127.0.0.1:{port}/score", directory / "front.log", (405,), **KEYS):
+        with server(command, f"http://127.0.0.1:{port}/score", directory / "front.log", (405,), REQUEST_TIMEOUT_MS="60000", **KEYS):
             yield f"http://127.0.0.1:{port}/score"

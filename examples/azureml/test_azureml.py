@@ -30,7 +30,7 @@ def url(tmp_path_factory):
 
 
 def ask(url, body, headers=BEARER, **more):
-    return requests.post(url, json=body, headers=headers, timeout=30, **more)
+    return requests.post(url, json=body, headers=headers, timeout=120, **more)
 
 
 def rows_for_json():
@@ -111,7 +111,7 @@ def test_wrong_requests_get_a_clear_400_and_no_stack_trace(url, case):
     if raw is None:
         answer = ask(url, body)
     else:
-        answer = requests.post(url, data=raw, headers={**BEARER, "Content-Type": "application/json"}, timeout=30)
+        answer = requests.post(url, data=raw, headers={**BEARER, "Content-Type": "application/json"}, timeout=120)
     # What the container refuses reaches the caller as 424 with the container's own status beside it.
     assert answer.status_code == 424 and answer.headers["ms-azureml-model-error-statuscode"] == "400", answer.text
     assert text in answer.json()["error"]["message"]
@@ -119,14 +119,14 @@ def test_wrong_requests_get_a_clear_400_and_no_stack_trace(url, case):
 
 
 def test_bytes_that_are_no_text_are_refused_by_the_server_itself(url):
-    answer = requests.post(url, data=b'{"data": "\xff"}', headers={**BEARER, "Content-Type": "application/json"}, timeout=30)
+    answer = requests.post(url, data=b'{"data": "\xff"}', headers={**BEARER, "Content-Type": "application/json"}, timeout=120)
     assert answer.status_code == 424 and answer.headers["ms-azureml-model-error-statuscode"] == "400"
     assert "Traceback" not in answer.text
 
 
 def test_the_server_itself_answers_400(tmp_path_factory, tmp_path):
     with servers.inference_server(model_directory(tmp_path_factory), tmp_path / "log") as backend:
-        answer = requests.post(backend + "/score", json={"data": [{}]}, timeout=30)
+        answer = requests.post(backend + "/score", json={"data": [{}]}, timeout=120)
         assert answer.status_code == 400 and answer.json()["error"]["code"] == "BadArgument"
 
 
@@ -150,7 +150,7 @@ def test_latency_with_two_workers(tmp_path_factory, tmp_path):
             with requests.Session() as session:
                 for _ in range(300):
                     began = time.perf_counter()
-                    assert session.post(url, json=body, headers=BEARER, timeout=30).status_code == 200
+                    assert session.post(url, json=body, headers=BEARER, timeout=120).status_code == 200
                     took.append(time.perf_counter() - began)
             return took
 

@@ -27,12 +27,12 @@ class Served:
 
     def __exit__(self, *_):
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(20)
+        code = self.process.wait(120)
         self.process.stdout.close()
         assert code == 0, f"the service ended with {code}"
 
     def connect(self):
-        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        return http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
 
     def ask(self, method, path, body=None, connection=None):
         own = connection or self.connect()
@@ -102,10 +102,10 @@ class Service(unittest.TestCase):
             self.assertEqual([], service.score([]))
 
     def test_no_model(self):
-        found = subprocess.run([PROGRAM, "/no/such.slm", "0"], capture_output=True, text=True, timeout=20)
+        found = subprocess.run([PROGRAM, "/no/such.slm", "0"], capture_output=True, text=True, timeout=120)
         self.assertEqual(1, found.returncode)
         self.assertIn("cannot open '/no/such.slm'", found.stderr)
-        self.assertEqual(2, subprocess.run([PROGRAM], capture_output=True, timeout=20).returncode)
+        self.assertEqual(2, subprocess.run([PROGRAM], capture_output=True, timeout=120).returncode)
 
     def test_what_a_request_costs(self):
         with Served(golden_set.load("iot").path) as service:

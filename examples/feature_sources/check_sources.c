@@ -71,7 +71,7 @@ static void fill_lmdb(lmdb_source *source, const char *folder)
 
 static void fill_redis(redis_source *source, const char *socket_path)
 {
-	const struct timeval timeout = {5, 0};
+	const struct timeval timeout = {60, 0};
 	source->connection = redisConnectUnixWithTimeout(socket_path, timeout);
 	need(source->connection && !source->connection->err, "the server cannot be reached");
 	need(redisSetTimeout(source->connection, timeout) == REDIS_OK, "no timeout");

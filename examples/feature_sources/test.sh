@@ -26,17 +26,15 @@ cc -std=c11 -D_GNU_SOURCE -O1 -Wall -Wextra -Werror -Iinclude -I$sources/lmdb -I
 
 mkdir "$work/lmdb"
 echo -n "LMDB   "
-timeout 60 "$work/check_sources" lmdb "$work/lmdb"
+timeout 300 "$work/check_sources" lmdb "$work/lmdb"
 
 redis-server --port 0 --unixsocket "$work/redis.sock" --save "" --appendonly no --dir "$work" --logfile "$work/redis.log" \
 	--daemonize no &
 server=$!
-for _ in $(seq 100); do
-	[ -S "$work/redis.sock" ] && break
-	sleep 0.1
-done
+# The socket is there a moment before it takes connections.
+timeout 300 bash -c "until redis-cli -s '$work/redis.sock' ping 2>&1 | grep -q PONG; do sleep 0.1; done"
 echo -n "Redis  "
-timeout 60 "$work/check_sources" redis "$work/redis.sock"
+timeout 300 "$work/check_sources" redis "$work/redis.sock"
 
 host_venv feast $sources/feast/requirements.txt
 host Feast "$("$python" -c 'from importlib.metadata import version; print(version("feast"))') (SQLite $("$python" -c 'import sqlite3; print(sqlite3.sqlite_version)'))"

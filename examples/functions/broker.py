@@ -40,7 +40,7 @@ def kafka(directory):
     identity = subprocess.run(java("kafka.tools.StorageTool", "random-uuid"), check=True, capture_output=True, text=True)
     cluster = identity.stdout.split()[-1]
     format_it = java("kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(properties))
-    subprocess.run(format_it, check=True, capture_output=True, timeout=60)
+    subprocess.run(format_it, check=True, capture_output=True, timeout=300)
     log = open(directory / "broker.log", "w")
     process = subprocess.Popen(java("kafka.Kafka", str(properties)), stdout=log, stderr=subprocess.STDOUT)
     try:
@@ -50,20 +50,20 @@ def kafka(directory):
     finally:
         process.terminate()
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             process.kill()
-            process.wait(10)
+            process.wait(60)
         log.close()
 
 
 def wait(process, address, log):
     host, port = address.split(":")
-    until = time.monotonic() + 90
+    until = time.monotonic() + 300
     while time.monotonic() < until:
         assert process.poll() is None, f"the broker ended:\n{log.read_text()[-3000:]}"
         with contextlib.suppress(OSError):
-            socket.create_connection((host, int(port)), timeout=1).close()
+            socket.create_connection((host, int(port)), timeout=10).close()
             return
         time.sleep(0.2)
     raise AssertionError(f"the broker did not answer:\n{log.read_text()[-3000:]}")
@@ -71,6 +71,6 @@ def wait(process, address, log):
 
 def create_topics(address, *names):
     admin = AdminClient({"bootstrap.servers": address})
-    for future in admin.create_topics([NewTopic(name, 1, 1) for name in names]).values():
-        future.result(30)
+    for future in admin.create_topics([NewTopic(name, 1, 1) for name in names], request_timeout=300).values():
+        future.result(300)
 

@@ -63,7 +63,7 @@ def main():
             continue
         for text in run_once(function, messages):
             producer.produce("scored-transactions", text.encode())
-        if producer.flush(30):
+        if producer.flush(300):
             raise RuntimeError("the scored events could not be delivered: the batch will be read again")
         if os.environ.get("DIE_BEFORE_COMMIT"):
             os._exit(9)

@@ -141,21 +141,21 @@ def send(address, bodies):
     producer = Producer({"bootstrap.servers": address, "acks": "all"})
     for body in bodies:
         producer.produce("transactions", body)
-    assert producer.flush(30) == 0
+    assert producer.flush(300) == 0
 
 
 def host(address, **environment):
     """The function in a process of its own; what it exits with."""
     command = [sys.executable, str(HERE / "kafka_host.py"), address]
     env = {**os.environ, "SCORELINE_MODEL": str(FRAUD.path), **environment}
-    return subprocess.run(command, env=env, timeout=120).returncode
+    return subprocess.run(command, env=env, timeout=600).returncode
 
 
 def received(address, n):
     consumer = Consumer({"bootstrap.servers": address, "group.id": "test", "auto.offset.reset": "earliest",
                          "enable.auto.commit": False})
     consumer.subscribe(["scored-transactions"])
-    found, until = [], time.monotonic() + 60
+    found, until = [], time.monotonic() + 300
     while len(found) < n and time.monotonic() < until:
         found += [json.loads(m.value()) for m in consumer.consume(n - len(found), timeout=1.0) if not m.error()]
     more = [m for m in consumer.consume(1, timeout=2.0) if not m.error()]

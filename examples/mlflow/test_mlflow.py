@@ -87,7 +87,7 @@ def served(tmp_path_factory):
     port = servers.free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(directory / "model"), "-h", "127.0.0.1"]
     command += ["-p", str(port), "--env-manager", "local", "--workers", "1"]
-    with servers.server(command, f"http://127.0.0.1:{port}/ping", directory / "log", seconds=180):
+    with servers.server(command, f"http://127.0.0.1:{port}/ping", directory / "log"):
         yield f"http://127.0.0.1:{port}"
 
 
@@ -108,7 +108,7 @@ BODIES = {
 @pytest.mark.parametrize("key", BODIES)
 def test_served(served, key):
     rows, expected = finite_rows()
-    answer = requests.post(f"{served}/invocations", json={key: BODIES[key](rows)}, timeout=60)
+    answer = requests.post(f"{served}/invocations", json={key: BODIES[key](rows)}, timeout=120)
     assert answer.status_code == 200, answer.text
     golden_set.compare("mlflow models serve", expected, answer.json()["predictions"])
 
@@ -122,13 +122,13 @@ def test_served(served, key):
     ],
 )
 def test_served_wrong_requests(served, body, text):
-    answer = requests.post(f"{served}/invocations", json=body, timeout=60)
+    answer = requests.post(f"{served}/invocations", json=body, timeout=120)
     assert answer.status_code == 400 and text in answer.text, (answer.status_code, answer.text)
 
 
 def test_served_health(served):
     for route in ("/ping", "/health", "/version"):
-        assert requests.get(served + route, timeout=30).status_code == 200
+        assert requests.get(served + route, timeout=120).status_code == 200
 
 
 def test_one_row_and_no_rows():

@@ -19,11 +19,11 @@ start_server() {
 	cp "$1"/*.slm "$pg_home/models/"
 	[ "$(id -u)" != 0 ] || chown -R postgres "$pg_home" "$PGHOST"
 	as_postgres "$pg_bin/initdb" -D "$pg_home/data" -A trust -U postgres --no-sync -E UTF8 --locale=C.UTF-8 >"$pg_home/initdb.log"
-	as_postgres "$pg_bin/pg_ctl" -D "$pg_home/data" -w -t 60 -l "$pg_home/data/server.log" -o "-c listen_addresses='' -k $PGHOST \
+	as_postgres "$pg_bin/pg_ctl" -D "$pg_home/data" -w -t 300 -l "$pg_home/data/server.log" -o "-c listen_addresses='' -k $PGHOST \
 		-p $PGPORT -c fsync=off -c scoreline.model_directory=$pg_home/models" start >/dev/null
 }
 
 stop_server() {
-	as_postgres "$pg_bin/pg_ctl" -D "$pg_home/data" -m immediate -w -t 30 stop >/dev/null || true
+	as_postgres "$pg_bin/pg_ctl" -D "$pg_home/data" -m immediate -w -t 120 stop >/dev/null || true
 	as_root rm -rf "$pg_home" "$PGHOST"
 }

@@ -30,7 +30,7 @@ def url(tmp_path_factory):
         address = f"http://127.0.0.1:{port}"
         routes = [{"served_model_name": f"fraud_model-{version}", "traffic_percentage": 50} for version in "12"]
         config = {"served_entities": [ENTITY, {**ENTITY, "entity_version": "2"}], "traffic_config": {"routes": routes}}
-        made = requests.post(address + ENDPOINTS, json={"name": "fraud", "config": config}, timeout=30)
+        made = requests.post(address + ENDPOINTS, json={"name": "fraud", "config": config}, timeout=120)
         assert made.status_code == 200, made.text
         yield address
 
@@ -49,19 +49,19 @@ def refused(answer, text):
 ])
 def test_configurations(url, change, text):
     config = {"served_entities": [ENTITY], **change}
-    refused(requests.post(url + ENDPOINTS, json={"name": "other", "config": config}, timeout=30), text)
-    refused(requests.put(f"{url}{ENDPOINTS}/fraud/config", json=config, timeout=30), text)
-    assert [found["name"] for found in requests.get(url + ENDPOINTS, timeout=30).json()["endpoints"]] == ["fraud"]
+    refused(requests.post(url + ENDPOINTS, json={"name": "other", "config": config}, timeout=120), text)
+    refused(requests.put(f"{url}{ENDPOINTS}/fraud/config", json=config, timeout=120), text)
+    assert [found["name"] for found in requests.get(url + ENDPOINTS, timeout=120).json()["endpoints"]] == ["fraud"]
 
 
 @pytest.mark.parametrize("tags", [5, "x", [5], [{}], [{"key": []}], {"key": "a"}])
 def test_tags(url, tags):
     body = {"name": "other", "config": {"served_entities": [ENTITY]}, "tags": tags}
-    refused(requests.post(url + ENDPOINTS, json=body, timeout=30), "tags: expected a list of objects with a key")
+    refused(requests.post(url + ENDPOINTS, json=body, timeout=120), "tags: expected a list of objects with a key")
     for change in ({"add_tags": tags}, {"delete_tags": tags}):
-        refused(requests.patch(f"{url}{ENDPOINTS}/fraud/tags", json=change, timeout=30), "tags: expected a list of")
+        refused(requests.patch(f"{url}{ENDPOINTS}/fraud/tags", json=change, timeout=120), "tags: expected a list of")
     for change, tags in (({"add_tags": [{"key": "a", "value": "b"}]}, [{"key": "a", "value": "b"}]), ({"delete_tags": ["a"]}, [])):
-        assert requests.patch(f"{url}{ENDPOINTS}/fraud/tags", json=change, timeout=30).json() == {"tags": tags}
+        assert requests.patch(f"{url}{ENDPOINTS}/fraud/tags", json=change, timeout=120).json() == {"tags": tags}
 
 
 @pytest.mark.parametrize("body, text", [
@@ -71,21 +71,21 @@ def test_tags(url, tags):
     ({"inputs": [{**tensor, "shape": [0, 1], "data": []} for tensor in TENSORS]}, "at least one row"),
 ])
 def test_open_inference_protocol(url, body, text):
-    refused(requests.post(url + "/v2/models/fraud/infer", json=body, timeout=30), text)
-    assert requests.post(url + "/v2/models/fraud/infer", json={"inputs": TENSORS}, timeout=30).status_code == 200
+    refused(requests.post(url + "/v2/models/fraud/infer", json=body, timeout=120), text)
+    assert requests.post(url + "/v2/models/fraud/infer", json={"inputs": TENSORS}, timeout=120).status_code == 200
 
 
 @pytest.mark.parametrize("number", ["1" * 400, "1" * 5000])
 def test_numbers_that_no_double_holds(url, number):
     body = json.dumps({"instances": [ROW]}).replace("null", number, 1)
-    answer = requests.post(url + "/invocations", data=body, timeout=30)
+    answer = requests.post(url + "/invocations", data=body, timeout=120)
     refused(answer, "larger than every double" if len(number) < 4300 else "not valid JSON")
 
 
 def test_request_ids_stay_in_their_header(url):
     """A client chooses them: they neither fail the request nor begin a header or an answer of their own."""
     for given, told in (("a b/c%", "a b/c%"), ("日", "%E6%97%A5"), ("a\r\nx-evil: 1\r\n\r\nbody", "a%0D%0Ax-evil: 1%0D%0A%0D%0Abody")):
-        answer = requests.post(url + "/invocations", json={"instances": [ROW], "client_request_id": given}, timeout=30)
+        answer = requests.post(url + "/invocations", json={"instances": [ROW], "client_request_id": given}, timeout=120)
         assert answer.status_code == 200 and answer.headers["x-request-id"] == told and "x-evil" not in answer.headers
         assert len(answer.json()["predictions"]) == 1
 
@@ -98,7 +98,7 @@ def test_keys_beyond_ascii(url):
     keys = [f"Kundin Nº {i} ü" for i in range(40)]
 
     def asked(key):
-        answer = requests.post(url + "/invocations", json={"instances": [ROW]}, headers={"scoreline-key": key.encode()}, timeout=30)
+        answer = requests.post(url + "/invocations", json={"instances": [ROW]}, headers={"scoreline-key": key.encode()}, timeout=120)
         return answer.headers["served-model-name"]
 
     assert [asked(key) for key in keys] == [local.score([ROW], key=key).served_name for key in keys]

@@ -29,7 +29,7 @@ def url(tmp_path_factory):
     with servers.server(command, f"http://127.0.0.1:{port}/ping", models / "log", TOKENS=TOKEN):
         for name in GOLDEN:
             config = {"served_entities": [{"entity_name": name, "entity_version": "1"}]}
-            made = requests.post(f"http://127.0.0.1:{port}/api/2.0/serving-endpoints", headers=HEADERS, timeout=30,
+            made = requests.post(f"http://127.0.0.1:{port}/api/2.0/serving-endpoints", headers=HEADERS, timeout=120,
                                  json={"name": name, "config": config})
             assert made.status_code == 200, made.text
         yield f"http://127.0.0.1:{port}"
@@ -38,7 +38,7 @@ def url(tmp_path_factory):
 def ask(call):
     """The answer of `call`, which gets a client."""
     async def once():
-        client = InferenceRESTClient(RESTConfig(protocol="v2", retries=0, timeout=30))
+        client = InferenceRESTClient(RESTConfig(protocol="v2", retries=0, timeout=120))
         try:
             return await call(client)
         finally:

@@ -101,7 +101,7 @@ def records(rows):
 
 
 def post(url, path, body, **headers):
-    return requests.post(url + path, json=body, headers={"Authorization": f"Bearer {TOKEN}", **headers}, timeout=30)
+    return requests.post(url + path, json=body, headers={"Authorization": f"Bearer {TOKEN}", **headers}, timeout=120)
 
 
 def test_the_pattern_and_both_clients(client):
@@ -162,7 +162,7 @@ def test_versions_change_under_load_without_an_error(client, url):
             session.headers["Authorization"] = f"Bearer {TOKEN}"
             while not stop.is_set():
                 answer = session.post(f"{url}/serving-endpoints/{NAME}/invocations",
-                                      json={"dataframe_records": records(rows)}, timeout=30)
+                                      json={"dataframe_records": records(rows)}, timeout=120)
                 answers.append(answer.headers.get("served-model-name"))
                 if answer.status_code != 200 or answer.json()["predictions"] != expected:
                     wrong.append(answer.text)
@@ -171,8 +171,11 @@ def test_versions_change_under_load_without_an_error(client, url):
     for thread in threads:
         thread.start()
     for i in range(20):
-        client.serving_endpoints.update_config(NAME, served_entities=[entity(str(1 + i % 2))])
-        time.sleep(0.05)
+        version, n = str(1 + i % 2), len(answers)
+        client.serving_endpoints.update_config(NAME, served_entities=[entity(version)])
+        until = time.monotonic() + 120
+        while f"fraud_model-{version}" not in answers[n:] and not wrong and time.monotonic() < until:
+            time.sleep(0.05)
     stop.set()
     for thread in threads:
         thread.join()
@@ -214,7 +217,7 @@ def test_metrics(client, url):
 def test_bad_configurations_are_refused_by_field_and_the_running_one_stays(client, url, config, text):
     create_by_pattern()
     answer = requests.put(f"{url}/api/2.0/serving-endpoints/{NAME}/config", json=config,
-                          headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30)
+                          headers={"Authorization": f"Bearer {TOKEN}"}, timeout=120)
     assert answer.status_code == 400 and text in answer.json()["message"], answer.text
     rows, expected = json_rows()
     golden_set.compare("still", expected, post(url, "/invocations", {"dataframe_records": records(rows)}).json()["predictions"])
@@ -229,7 +232,7 @@ def test_what_does_not_exist(client, url):
     with pytest.raises(InvalidParameterValue, match="lacks the features 'amount'"):
         client.serving_endpoints.query(NAME, dataframe_records=[{}])
     assert post(url, "/nowhere", {}).status_code == 404
-    assert requests.get(url + "/api/2.0/serving-endpoints", timeout=30).status_code == 401
+    assert requests.get(url + "/api/2.0/serving-endpoints", timeout=120).status_code == 401
 
 
 def test_open_inference_protocol(client, url):

@@ -74,7 +74,7 @@ static int by_path(const void *a, const void *b)
 	return strcmp(((const score_log_segment *)a)->path, ((const score_log_segment *)b)->path);
 }
 
-/* While a segment is closed it may have both names for a moment; the shorter comes first. */
+/* A segment that was found twice; or under both names, which it may have for a moment while it is closed: the shorter comes first. */
 static void drop_doubles(score_log *log, size_t first)
 {
 	size_t n = first;
@@ -82,24 +82,35 @@ static void drop_doubles(score_log *log, size_t first)
 		const score_log_segment *s = segment_at(log, (uint32_t)i);
 		const char *before = n > first ? segment_at(log, (uint32_t)n - 1)->path : "";
 		const size_t length = strlen(s->path) - (sizeof active_ending - sizeof closed_ending);
-		if (ends_with(s->path, active_ending) && strlen(before) == length && memcmp(before, s->path, length) == 0)
+		if (strcmp(before, s->path) == 0 ||
+			(ends_with(s->path, active_ending) && strlen(before) == length && memcmp(before, s->path, length) == 0))
 			continue;
 		*segment_at(log, (uint32_t)n++) = *s;
 	}
 	log->segments.length = n;
 }
 
-static score_status add_directory(score_log *log, const char *path, score_error *error)
+static score_status add_listing(score_log *log, const char *path, score_error *error)
 {
 	DIR *directory = opendir(path);
 	score_status status = SCORE_OK;
-	const size_t first = log->segments.length;
 	if (!directory)
 		return sl_fail_io(error, "read the directory", path);
 	for (struct dirent *entry; status == SCORE_OK && (entry = readdir(directory)) != NULL;)
 		if (ends_with(entry->d_name, closed_ending) || ends_with(entry->d_name, active_ending))
 			status = add_segment(log, path, entry->d_name, error);
 	closedir(directory);
+	return status;
+}
+
+/* A listing may lack a file that is renamed meanwhile, under both its names. A segment is renamed once, when it is closed: it cannot be
+ * lacking in two listings. */
+static score_status add_directory(score_log *log, const char *path, score_error *error)
+{
+	const size_t first = log->segments.length;
+	score_status status = add_listing(log, path, error);
+	if (status == SCORE_OK)
+		status = add_listing(log, path, error);
 	if (status == SCORE_OK && log->segments.length > first) {
 		sl_sort(sl_vector_at(&log->segments, first), log->segments.length - first, sizeof(score_log_segment), by_path);
 		drop_doubles(log, first);

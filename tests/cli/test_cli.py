@@ -5,6 +5,7 @@ import math
 import os
 import pty
 import re
+import select
 import signal
 import subprocess
 import time
@@ -420,9 +421,8 @@ def test_score_interrupted(model, tmp_path, number):
                                stdin=subprocess.PIPE, preexec_fn=lambda: signal.signal(number, signal.SIG_DFL))
     process.stdin.write((HEADER + "17,10,0\n" * 10000).encode())
     process.stdin.flush()
-    for _ in range(500):
-        if os.listdir(tmp_path):
-            break
+    until = time.monotonic() + 60
+    while not os.listdir(tmp_path) and time.monotonic() < until:
         time.sleep(0.01)
     assert len(os.listdir(tmp_path)) == 1
     process.send_signal(number)
@@ -460,15 +460,17 @@ def test_score_interrupted_while_its_file_is_created(model, tmp_path):
 
 
 def test_score_progress_only_on_a_terminal(model):
-    def stderr_of(*arguments):
+    def stderr_of(*arguments, seconds=60):
+        """What a terminal gets, when it gets something or the seconds are over."""
         master, slave = pty.openpty()
         process = subprocess.Popen([COMMAND, "score", str(model), "-", *arguments], stdin=subprocess.PIPE, stderr=slave,
                                    stdout=subprocess.DEVNULL)
         os.close(slave)
-        process.stdin.write((HEADER + "17,10,0\n" * 5000).encode())
-        process.stdin.flush()
-        time.sleep(0.4)
-        process.stdin.write(b"17,10,0\n" * 5000)
+        process.stdin.write(HEADER.encode())
+        until = time.monotonic() + seconds
+        while not select.select([master], [], [], 0.01)[0] and time.monotonic() < until:
+            process.stdin.write(b"17,10,0\n" * 1000)  # with which the command looks at the time
+            process.stdin.flush()
         process.stdin.close()
         assert process.wait(timeout=60) == 0
         try:
@@ -479,7 +481,7 @@ def test_score_progress_only_on_a_terminal(model):
             os.close(master)
 
     assert "rows/s" in stderr_of()
-    assert stderr_of("--quiet") == ""
+    assert stderr_of("--quiet", seconds=1) == ""
 
 
 def test_score_bounded_memory(model, tmp_path):

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 
 #include "capture_fixture.h"
+#include "deploy/capture_parts.h"
 #include "expect_error.h"
 #include "failing_calls.h"
 #include "sample_tables.h"
@@ -200,12 +201,12 @@ static void a_segment_that_cannot_be_closed_keeps_its_calls(void **state)
 	(void)state;
 	fixture_directory_make(&log_folder);
 	o = fixture_options(&log_folder);
-	o.segment_age_ns = 20000000;
+	o.segment_age_ns = INT64_C(3600000000000);
 	assert_int_equal(score_capture_new(&o, &capture, NULL), SCORE_OK);
 	assert_int_equal(score_capture_add_model(capture, logged, NULL), SCORE_OK);
 	assert_int_equal(fixture_record(capture, logged, 0), 1);
 	assert_int_equal(score_capture_drain(capture, NULL, NULL), SCORE_OK);
-	usleep(30000);
+	capture->segment.begun_ns -= o.segment_age_ns; /* as if an hour had passed */
 	assert_int_equal(fixture_record(capture, logged, 1), 1);
 	calls = (failing_calls){.inside = 1, .fail_at = 0, .once = 1, .code = EACCES, .only = "rename"};
 	assert_int_equal(score_capture_drain(capture, NULL, &error), SCORE_ERR_IO);

@@ -13,6 +13,7 @@
 
 #include <dirent.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -227,7 +228,7 @@ static void configure(world *w, uint64_t *random, uint64_t generation, bool is_f
 	config.routes = routes;
 	config.n_served_entities = config.n_routes = 2;
 	config.shadow_names = &shadow;
-	config.n_shadows = draw(random, 4) == 0;
+	config.n_shadows = draw(random, 4) == 0 || is_first;
 	w->pairs[generation] = (pair){first, second};
 	options.observers = &observer;
 	options.n_observers = 1;
@@ -280,6 +281,9 @@ int main(int argc, char **argv)
 		if (pthread_create(&workers[t].thread, NULL, score, workers + t) != 0)
 			die("a thread", NULL);
 	}
+	/* On a busy machine all swaps might be made before the first call of a thread. */
+	while (atomic_load(&w.n_shadows) == 0 && atomic_load(&w.n_failed) == 0)
+		sched_yield();
 	double began = now_s();
 	for (long i = 0; i < n_swaps; i++) {
 		double left = began + seconds * (double)(i + 1) / (double)n_swaps - now_s();

@@ -3,8 +3,12 @@
  * that are the same or too many, segments of others, frames that are larger than a buffer.
  */
 #define _DEFAULT_SOURCE
+#define _LARGEFILE64_SOURCE
 #define _XOPEN_SOURCE 700
+#include <dirent.h>
+#include <errno.h>
 #include <math.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -270,6 +274,37 @@ static void a_drain_may_take_many_writes(void **state)
 	free(seen);
 }
 
+/* Waits of the helper thread end when the test says so, whatever the time is. */
+static score_capture *watched;
+static atomic_int n_waits, n_ends;
+
+int __real_pthread_cond_timedwait(pthread_cond_t *wake, pthread_mutex_t *lock, const struct timespec *until);
+int __wrap_pthread_cond_timedwait(pthread_cond_t *wake, pthread_mutex_t *lock, const struct timespec *until);
+
+int __wrap_pthread_cond_timedwait(pthread_cond_t *wake, pthread_mutex_t *lock, const struct timespec *until)
+{
+	if (!watched)
+		return __real_pthread_cond_timedwait(wake, lock, until);
+	atomic_fetch_add(&n_waits, 1);
+	while (atomic_load(&n_ends) == 0 && !watched->thread_ends) {
+		pthread_mutex_unlock(lock);
+		sched_yield();
+		pthread_mutex_lock(lock);
+	}
+	if (atomic_load(&n_ends) > 0)
+		atomic_fetch_sub(&n_ends, 1);
+	return ETIMEDOUT;
+}
+
+static void wait_until_written(score_capture *c, uint64_t n)
+{
+	alarm(120);
+	while (fixture_info(c).n_written < n)
+		sched_yield();
+	alarm(0);
+	assert_int_equal(fixture_info(c).n_written, n);
+}
+
 /* The helper thread looks ten times per interval whether half of the ring is in use. */
 static void a_ring_that_fills_is_drained_early(void **state)
 {
@@ -277,16 +312,18 @@ static void a_ring_that_fills_is_drained_early(void **state)
 	score_capture *c = capture_of(&o, model);
 	uint64_t n = 0;
 	(void)state;
+	watched = c;
 	assert_int_equal(fixture_record(c, model, n++), 1);
-	assert_int_equal(score_capture_start(c, (int64_t)10 * 1000000000, &error), SCORE_OK);
-	for (int i = 0; i < 900 && fixture_info(c).n_written < 1; i++)
-		usleep(10000);
+	assert_int_equal(score_capture_start(c, INT64_C(3600000000000), &error), SCORE_OK);
+	wait_until_written(c, n);
+	while (atomic_load(&n_waits) == 0)
+		sched_yield();
 	while (fixture_info(c).ring_used <= 40000)
 		assert_int_equal(fixture_record(c, model, n++), 1);
-	for (int i = 0; i < 900 && fixture_info(c).n_written < n; i++)
-		usleep(10000);
-	assert_int_equal(fixture_info(c).n_written, n);
+	atomic_store(&n_ends, 1);
+	wait_until_written(c, n);
 	assert_int_equal(score_capture_stop(c, &error), SCORE_OK);
+	watched = NULL;
 	score_capture_free(c);
 	assert_int_equal(fixture_read(&folder, NULL, 0), n);
 }
@@ -458,6 +495,39 @@ static void every_segment_has_a_call(void **state)
 	score_model_free(wide);
 }
 
+/* A file that is renamed while its directory is listed may be in the listing under neither name. */
+static score_capture *closing;
+
+struct dirent64 *__real_readdir64(DIR *directory);
+struct dirent64 *__wrap_readdir64(DIR *directory);
+
+struct dirent64 *__wrap_readdir64(DIR *directory)
+{
+	if (!closing)
+		return __real_readdir64(directory);
+	assert_int_equal(score_capture_rotate(closing, &error), SCORE_OK);
+	closing = NULL;
+	return NULL; /* there was nothing else */
+}
+
+static void a_segment_that_is_closed_meanwhile_is_read(void **state)
+{
+	bool seen[2] = {false};
+	(void)state;
+	score_capture *c = fixture_capture(&folder);
+	assert_int_equal(score_capture_add_model(c, model, &error), SCORE_OK);
+	assert_int_equal(fixture_record(c, model, 0), 1);
+	assert_int_equal(score_capture_drain(c, NULL, &error), SCORE_OK);
+	closing = c;
+	assert_int_equal(fixture_read(&folder, seen, 2), 1);
+	assert_null(closing);
+	assert_int_equal(fixture_record(c, model, 1), 1);
+	score_capture_free(c);
+	assert_int_equal(fixture_count(&folder, ".slog"), 2);
+	seen[0] = false;
+	assert_int_equal(fixture_read(&folder, seen, 2), 2);
+}
+
 static void what_is_no_file_is_no_segment(void **state)
 {
 	char path[600];
@@ -498,6 +568,7 @@ int main(void)
 		EDGE(files_of_others_are_left_alone),
 		EDGE(an_old_segment_takes_no_more),
 		EDGE(every_segment_has_a_call),
+		EDGE(a_segment_that_is_closed_meanwhile_is_read),
 		EDGE(what_is_no_file_is_no_segment),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

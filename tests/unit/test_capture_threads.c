@@ -222,7 +222,7 @@ static void a_child_frees_what_the_parent_uses(void **state)
 	usleep(20000);
 	const pid_t child = fork();
 	if (child == 0) {
-		alarm(20);
+		alarm(120);
 		score_capture_free(capture);
 		_exit(0);
 	}

@@ -209,17 +209,18 @@ static void a_young_file_is_read_again(void **state)
 static void a_time_that_was_set_back_hides_nothing(void **state)
 {
 	score_model_cache *cache = new_cache(0, 0);
-	const struct timespec a_tick = {0, 50000000}; /* several of the file system's clock */
-	struct stat st;
+	struct stat st, changed;
 	(void)state;
 	write_model("a.slm", 1.0);
 	write_model("b.slm", 2.0);
 	assert_int_equal(stat(path_of("a.slm"), &st), 0);
 	score_model_ref *before = open_model(cache, "a.slm");
-	nanosleep(&a_tick, NULL);
-	overwrite("a.slm", "b.slm");
 	const struct timespec times[2] = {st.st_atim, st.st_mtim};
-	assert_int_equal(utimensat(AT_FDCWD, path_of("a.slm"), times, 0), 0);
+	do { /* until the file system's clock shows another time than when the file was made */
+		overwrite("a.slm", "b.slm");
+		assert_int_equal(utimensat(AT_FDCWD, path_of("a.slm"), times, 0), 0);
+		assert_int_equal(stat(path_of("a.slm"), &changed), 0);
+	} while (changed.st_ctim.tv_sec == st.st_ctim.tv_sec && changed.st_ctim.tv_nsec == st.st_ctim.tv_nsec);
 	tells_apart(cache, before);
 }
 

@@ -91,7 +91,7 @@ def write_and_die(*arguments, **options):
     print("commit", flush=True)
     left[0] -= 1
     if left[0] == 0:
-        os.kill(os.getpid(), signal.SIGKILL)
+        signal.pause() if sys.argv[4:] else os.kill(os.getpid(), signal.SIGKILL)
 deltalake.write_deltalake = write_and_die
 scoreline.log.to_delta(sys.argv[1], sys.argv[2], commit_rows=60, score_name="fraud_score")
 """
@@ -113,8 +113,11 @@ def test_killed_anywhere(folder, tmp_path):  # noqa: F811
     """Killed a random moment after some commits: while rows are read, a file is written, or the next commit is made."""
     draw, sizes = random.Random(6), []
     while len(sizes) < 8:
-        process = subprocess.Popen([sys.executable, "-c", KILLED, folder, tmp_path / "t", "0"], stdout=subprocess.PIPE)
-        for _ in range(draw.randint(1, 3)):
+        n_commits = draw.randint(1, 3)
+        # It waits behind one commit more: were this process held up, it could export everything meanwhile.
+        process = subprocess.Popen([sys.executable, "-c", KILLED, folder, tmp_path / "t", str(n_commits + 1), "wait"],
+                                   stdout=subprocess.PIPE)
+        for _ in range(n_commits):
             assert process.stdout.readline() == b"commit\n"
         time.sleep(draw.uniform(0, 0.02))
         process.kill()

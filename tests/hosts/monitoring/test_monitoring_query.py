@@ -108,11 +108,11 @@ def postgres():
 
     def run(*command):
         prefix = ["runuser", "-u", user, "--"] if user else []
-        subprocess.run([*prefix, *map(str, command)], check=True, stdout=subprocess.DEVNULL, timeout=120, cwd=root)
+        subprocess.run([*prefix, *map(str, command)], check=True, stdout=subprocess.DEVNULL, timeout=600, cwd=root)
 
     try:
         run(POSTGRES / "initdb", "-D", root / "data", "-A", "trust", "-U", "postgres", "-N", "-E", "UTF8", "--locale=C.UTF-8")
-        run(POSTGRES / "pg_ctl", "-D", root / "data", "-w", "-t", "60", "-l", root / "log", "-o",
+        run(POSTGRES / "pg_ctl", "-D", root / "data", "-w", "-t", "300", "-l", root / "log", "-o",
             f"-k {root} -c listen_addresses='' -c fsync=off", "start")
         try:
             yield root

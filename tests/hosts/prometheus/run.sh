@@ -3,7 +3,7 @@
 #
 # Metrics of statistics under a real Prometheus: promtool's linter, prometheus-client's two parsers, a scrape on 127.0.0.1.
 # Comes in: a build directory with the shared library; build/venv. Installs the Debian package prometheus (its service is not
-# started) and a venv of its own. Ends within two minutes and leaves nothing running.
+# started) and a venv of its own. Ends within ten minutes and leaves nothing running.
 set -euo pipefail
 cd "$(dirname "$0")/../../.."
 build=${1:-build}
@@ -27,23 +27,23 @@ echo "host: Prometheus $(prometheus --version 2>&1 | sed -n '1s/.*version \([0-9
 work=$(mktemp -d)
 trap 'kill $(jobs -p) 2>/dev/null || true; wait 2>/dev/null || true; rm -rf "$work"' EXIT
 export SCORELINE_LIBRARY=$PWD/$build/lib/libscoreline.so PYTHONPATH=$PWD/python
-timeout 110 build/venv/bin/python tests/hosts/prometheus/metrics_server.py "$work" &
-for _ in $(seq 100); do [ -s "$work/port" ] && break; sleep 0.1; done
+timeout 600 build/venv/bin/python tests/hosts/prometheus/metrics_server.py "$work" &
+for _ in $(seq 1200); do [ -s "$work/port" ] && break; sleep 0.1; done
 [ -s "$work/port" ] || { echo "the metrics server did not start" && exit 1; }
 
 promtool check metrics <"$work/metrics.txt"
 $venv/bin/python tests/hosts/prometheus/parse_metrics.py "$work"
 
 port=$(cat "$work/port")
-web=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+web=$(python3 tests/hosts/free_port.py)
 cat >"$work/prometheus.yml" <<YML
-global: { scrape_interval: 1s, scrape_timeout: 1s, evaluation_interval: 1s }
+global: { scrape_interval: 2s, scrape_timeout: 2s, evaluation_interval: 1s }
 rule_files: [ "$PWD/tests/hosts/prometheus/drift_rules.yml" ]
 scrape_configs:
   - { job_name: text, metrics_path: /metrics, static_configs: [ { targets: [ "127.0.0.1:$port" ] } ] }
   - { job_name: openmetrics, metrics_path: /openmetrics, static_configs: [ { targets: [ "127.0.0.1:$port" ] } ] }
 YML
 promtool check config "$work/prometheus.yml" >/dev/null
-timeout 110 prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/data" \
+timeout 600 prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/data" \
 	--web.listen-address="127.0.0.1:$web" --log.level=warn &
-timeout 90 python3 tests/hosts/prometheus/query_prometheus.py "127.0.0.1:$web" "$work"
+timeout 600 python3 tests/hosts/prometheus/query_prometheus.py "127.0.0.1:$web" "$work"
