@@ -264,7 +264,7 @@ int cli_output_patch(cli_output *out, const void *data, size_t size);
 int cli_output_commit(cli_output *out);
 /* Free; removes what was not committed. In place: what nobody has seen is dropped, else the last line is completed. */
 void cli_output_close(cli_output *out);
-/* Path to write to instead of `path`: symbolic links followed. NULL after a message. */
+/* Path to write to instead of `path`: symbolic links followed. NULL after a message, also where something else than a file is. */
 char *cli_output_resolve(const char *path);
 /* A new file beside `target`, which a signal that ends the command removes. NULL after a message. */
 char *cli_output_create(const char *name, const char *target, int *fd);

@@ -67,10 +67,24 @@ bool cli_same_file(const char *a, const char *b)
 	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+/* Only nothing or a regular file gives way to a new one. */
+static int check_place(const char *path)
+{
+	struct stat st;
+	if (*path == '\0')
+		return cli_fail("-o", "expected the name of a file to write, found an empty one");
+	if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
+		return CLI_OK;
+	return cli_fail(path, S_ISDIR(st.st_mode) ? "is a directory; expected the name of a file to write" :
+		"is not a regular file; expected the name of a file to write");
+}
+
 char *cli_output_resolve(const char *path)
 {
 	struct stat st;
 	char *copy;
+	if (check_place(path) != CLI_OK)
+		return NULL;
 	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
 		copy = realpath(path, NULL);
 		if (copy == NULL)
@@ -177,16 +191,10 @@ int cli_output_open(const char *path, cli_output *out)
 	int code = CLI_OK;
 	bool standard = path == NULL || strcmp(path, "-") == 0;
 	memset(out, 0, sizeof *out);
-	if (path != NULL && *path == '\0') {
-		out->fd = -1;
-		return cli_fail("-o", "expected the name of a file to write, found an empty one");
-	}
 	out->name = standard ? "standard output" : path;
 	out->fd = standard ? STDOUT_FILENO : -1;
-	if (!standard && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return cli_fail(path, "is a directory; expected the name of a file to write");
 	if (!standard)
-		code = stat(path, &st) == 0 && !S_ISREG(st.st_mode) ? open_in_place(out) : open_beside(out);
+		code = stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) ? open_in_place(out) : open_beside(out);
 	if (code == CLI_OK) {
 		out->buffer = malloc(CLI_OUTPUT_BUFFER);
 		if (out->buffer == NULL)
