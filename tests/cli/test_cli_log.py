@@ -146,3 +146,12 @@ def test_a_database_takes_the_place_of_files_only(folder, tmp_path):
     done = export_to_sqlite(folder, "")
     assert done.returncode == 1 and "expected the name of a file" in done.err
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "pipe"]
+
+
+@pytest.mark.parametrize("name", ["file:log.db", "file:log.db?mode=memory", ":memory:"])
+def test_a_database_has_the_name_that_was_given(folder, tmp_path, name):
+    done = export_to_sqlite(folder, name, cwd=tmp_path)
+    assert done.returncode == 0, done.err
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    count = sqlite3.connect(tmp_path / name).execute("SELECT COUNT(*) FROM calls").fetchone()
+    assert count == (N,)
