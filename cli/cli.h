@@ -272,8 +272,8 @@ char *cli_output_create(const char *name, const char *target, int *fd);
 int cli_output_place(const char *name, char *temporary, const char *target, int fd);
 /* Remove what is not to be, and free its name. */
 void cli_output_remove(char *temporary);
-/* True if both paths name one existing file. */
-bool cli_same_file(const char *a, const char *b);
+/* CLI_USAGE after a message if `out` is the file `in`, under whatever name. Both may be "-", `out` NULL, too. */
+int cli_check_overwrite(const char *command, const char *out, const char *in);
 
 /* Scores as CSV or .npy. */
 typedef struct cli_writer {

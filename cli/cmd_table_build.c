@@ -88,9 +88,7 @@ static int parse_arguments(int argc, char **argv, table_job *job, bool *help)
 		return cli_usage("table build", "%s is needed", job->out_path == NULL ? "-o OUT.sft" : "--key NAME");
 	if (job->unit != NULL && job->timestamp == NULL)
 		return cli_usage("table build", "--unit says what --timestamp counts, and there is none");
-	if (cli_same_file(job->in_path, job->out_path))
-		return cli_usage("table build", "-o would overwrite the input");
-	return CLI_OK;
+	return cli_check_overwrite("table build", job->out_path, job->in_path);
 }
 
 /* ---- columns ---------------------------------------------------------------------------------------- */

@@ -118,6 +118,18 @@ static int write_csv_names(log_sink *sink, const log_table *table)
 	return cli_output_write(&sink->output, "\n", 1);
 }
 
+int cli_log_check_overwrite(const char *command, const char *path, const score_log *log)
+{
+	uint32_t i;
+	int code = CLI_OK;
+	for (i = 0; code == CLI_OK && i < score_log_segment_count(log); i++) {
+		score_log_segment s = { .struct_size = sizeof s };
+		if (score_log_get_segment(log, i, &s) == SCORE_OK)
+			code = cli_check_overwrite(command, path, s.path);
+	}
+	return code;
+}
+
 int cli_log_sink_open(log_format format, const char *path, const char *name, const log_table *table, log_sink **out)
 {
 	log_sink *sink;

@@ -61,10 +61,18 @@ static int create_unfinished(char *temporary)
 	return fd;
 }
 
-bool cli_same_file(const char *a, const char *b)
+static bool is_standard(const char *path)
+{
+	return path == NULL || strcmp(path, "-") == 0;
+}
+
+int cli_check_overwrite(const char *command, const char *out, const char *in)
 {
 	struct stat x, y;
-	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+	if (is_standard(out) || is_standard(in) || stat(out, &x) != 0 || stat(in, &y) != 0 || !S_ISREG(x.st_mode) ||
+		x.st_dev != y.st_dev || x.st_ino != y.st_ino)
+		return CLI_OK;
+	return cli_usage(command, "-o would overwrite the input \"%s\"; choose another name", cli_quote(in, strlen(in), 80).text);
 }
 
 /* Only nothing or a regular file gives way to a new one. */
@@ -189,7 +197,7 @@ int cli_output_open(const char *path, cli_output *out)
 {
 	struct stat st;
 	int code = CLI_OK;
-	bool standard = path == NULL || strcmp(path, "-") == 0;
+	bool standard = is_standard(path);
 	memset(out, 0, sizeof *out);
 	out->name = standard ? "standard output" : path;
 	out->fd = standard ? STDOUT_FILENO : -1;

@@ -155,3 +155,16 @@ def test_a_database_has_the_name_that_was_given(folder, tmp_path, name):
     assert [path.name for path in tmp_path.iterdir()] == [name]
     count = sqlite3.connect(tmp_path / name).execute("SELECT COUNT(*) FROM calls").fetchone()
     assert count == (N,)
+
+
+@pytest.mark.parametrize("command", [
+    ["log", "export"], ["log", "export", "--format", "csv"], ["log", "export", "--format", "sqlite"], ["report"]])
+def test_a_log_is_not_overwritten_by_what_is_made_of_it(folder, tmp_path, command):
+    (segment,) = folder.iterdir()
+    path = tmp_path / "calls.slog"
+    path.write_bytes(segment.read_bytes())
+    (tmp_path / "other-name").symlink_to(path)
+    for out in (path, tmp_path / "other-name"):
+        for source in (path, tmp_path):
+            assert "would overwrite" in fail(2, *command, source, "-o", out).err
+    assert path.read_bytes() == segment.read_bytes()
