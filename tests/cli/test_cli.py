@@ -66,6 +66,18 @@ def test_usage_errors(arguments):
     assert done.out == "" and "--help" in done.err
 
 
+@pytest.mark.parametrize("arguments, message", [
+    (["score", "--quiet", "-xq", "m", "-"], "unknown option -x"), (["score", "m", "-", "-qx"], "unknown option -x"),
+    (["score", "--output=leaf", "-xq", "m", "-"], "unknown option -x"), (["score", "--quiet=1", "-q"], "option --quiet=1 takes no"),
+    (["score", "--no-header=1", "-q"], "option --no-header=1 takes no"), (["inspect", "--json=x", "-j"], "option --json=x takes no"),
+    (["score", "-é", "m"], "unknown option -é"), (["score", "--quiet", "-éq"], "unknown option -éq"),
+    (["score", "-q", "-\x1b[31m"], "unknown option -?[31m"), (["score", "m", "-", "-o"], "option -o needs a value"),
+    (["score", "--out"], "option --out needs a value"), (["score", "--ou=x"], "unknown option --ou=x"),
+])
+def test_the_wrong_option_is_named(arguments, message):
+    assert fail(2, *arguments).err.startswith(f"scoreline {arguments[0]}: {message}")
+
+
 @pytest.mark.parametrize("command", [["inspect"], ["verify"], ["convert", "-o", "/nonexistent/x.slm"], ["score", "-"]])
 def test_files_that_are_no_models(tmp_path, command):
     def refuse(path):
