@@ -45,6 +45,17 @@ static int64_t per_second(const char *unit)
 		strcmp(unit, "ns") == 0 ? 1000000000 : 0;
 }
 
+/* Rounded down, so that no row that is later is found; what an int64 does not hold is its end. */
+static int64_t in_units(int64_t microseconds, int64_t units)
+{
+	const int64_t more = units / 1000000, fewer = 1000000 / units;
+	if (units <= 1000000)
+		return microseconds / fewer - (microseconds % fewer < 0);
+	if (microseconds > INT64_MAX / more)
+		return INT64_MAX;
+	return microseconds < INT64_MIN / more ? INT64_MIN : microseconds * more;
+}
+
 /* A number in the table's unit, or a date. */
 static int ask_time(const char *path, const score_table_info *info, const char *text, question *q)
 {
@@ -56,7 +67,7 @@ static int ask_time(const char *path, const score_table_info *info, const char *
 		if (units == 0 || !cli_parse_time(text, strlen(text), &microseconds))
 			return cli_fail(path, "--at: expected a whole number%s, found \"%s\"", units != 0 ? " or a time as 2024-01-15T10:30:00Z" : "",
 				cli_quote(text, strlen(text), 60).text);
-		q->now = units > 1000000 ? microseconds * (units / 1000000) : microseconds / (1000000 / units);
+		q->now = in_units(microseconds, units);
 	}
 	q->time = (score_column){ &q->now, NULL, 0, 0, SCORE_I64, 0 };
 	q->query.timestamp = &q->time;

@@ -70,6 +70,18 @@ def test_rows_over_time(tmp_path):
     assert "at this time" in fail(1, "table", "get", "--at", "2024-01-15T10:29:59Z", table, "1").err
 
 
+@pytest.mark.parametrize("unit, per_second", [("s", 1), ("ms", 1000), ("us", 10**6), ("ns", 10**9)])
+def test_dates_in_the_unit_of_the_table(tmp_path, unit, per_second):
+    text = f"id,ts,x\n1,{-per_second},1\n1,0,2\n1,{1705314600 * per_second},3\n"
+    done, table = build(tmp_path, text, "--key", "id", "--timestamp", "ts", "--unit", unit)
+    assert done.returncode == 0, done.err
+    for at, x in (("1969-12-31T23:59:59Z", 1), ("1969-12-31T23:59:59.999999Z", 1), ("1970-01-01", 2),
+                  ("2024-01-15T10:29:59.999999Z", 2), ("2024-01-15T10:30:00Z", 3), ("2262-04-12", 3), ("9999-12-31", 3)):
+        assert get(table, "1", at=at) == {"x": x}, at
+    for at in ("1969-12-31T23:59:58.999999Z", "1677-09-21", "0001-01-01"):
+        assert "at this time" in fail(1, "table", "get", "--at", at, table, "1").err
+
+
 def test_many_rows_against_a_dictionary(tmp_path):
     rng = random.Random(5)
     rows = {rng.randrange(-10**9, 10**9): (rng.random(), rng.choice(["a", "b\nb", 'c"c', "long enough to stand elsewhere"]))
