@@ -130,6 +130,9 @@ def test_bad_command_lines(tmp_path):
     assert "overwrite" in fail(2, "table", "build", source, "--key", "id", "-o", source).err
     assert "--type" in fail(2, "table", "build", source, "--key", "id", "--type", "x=decimal", *out).err
     assert "unknown option --index" in fail(2, "table", "build", source, "--key", "id", "--index", *out).err
+    assert "cannot be standard output" in fail(2, "table", "build", source, "--key", "id", "-o", "-", cwd=tmp_path).err
+    assert "--type: the timestamp" in fail(
+        2, "table", "build", source, "--key", "id", "--timestamp", "x", "--type", "x=string", *out).err
     assert "given twice" in fail(2, "table", "build", source, "--key", "id", "--key", "id", *out).err
     assert "scoreline table build" in succeed("table", "--help").out
 
