@@ -5,6 +5,7 @@
 
 #include <getopt.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,10 +79,10 @@ static json_t *value_of(const score_table *t, uint32_t i, const void *value)
 {
 	const score_dtype type = score_table_column_type(t, i);
 	size_t length;
-	if (type == SCORE_F64)
-		return json_real(*(const double *)value);
-	if (type == SCORE_F32)
-		return json_real((double)*(const float *)value);
+	if (type == SCORE_F64 || type == SCORE_F32) {
+		const double x = type == SCORE_F64 ? *(const double *)value : (double)*(const float *)value;
+		return isinf(x) ? json_string(x > 0 ? "Infinity" : "-Infinity") : json_real(x);
+	}
 	if (type == SCORE_I64)
 		return json_integer((json_int_t)*(const int64_t *)value);
 	if (type == SCORE_I32)
@@ -98,9 +99,11 @@ static int print_row(const char *path, const score_table *t, uint32_t n, const u
 	uint32_t i;
 	int code = CLI_OK;
 	for (i = 0; i < n; i++) {
-		/* Infinite numbers have no JSON; they become null as well. */
-		json_t *value = validity[i] ? value_of(t, i, values + i) : NULL;
-		json_object_set_new(row, score_table_column_name(t, i), value != NULL ? value : json_null());
+		json_t *value = validity[i] ? value_of(t, i, values + i) : json_null();
+		if (json_object_set_new(row, score_table_column_name(t, i), value) != 0) {
+			json_decref(row);
+			return cli_fail_memory(path);
+		}
 	}
 	if (row == NULL || json_dumpf(row, stdout, JSON_PRESERVE_ORDER) != 0)
 		code = cli_fail_memory(path);

@@ -49,6 +49,18 @@ def test_keys_that_are_not_numbers_as_written_stay_texts(tmp_path):
     assert get(table, "007") == {"x": 1} and get(table, "7") == {"x": 2}
 
 
+def test_a_column_of_nothing_but_missing_values_is_numbers(tmp_path):
+    _, table = build(tmp_path, "id,a,b,c,d\n1,NA,,NaN,NA\n2,null,,,true\n", "--key", "id")
+    described = json.loads(succeed("table", "inspect", table, "--json").out)
+    assert [(c["type"], c["nulls"]) for c in described["columns"]] == [("f64", 2), ("f64", 2), ("f64", 2), ("bool", 1)]
+
+
+def test_infinite_numbers_are_no_nulls(tmp_path):
+    _, table = build(tmp_path, "id,x,y\n1,inf,-inf\n2,1e400,NA\n", "--key", "id", "--type", "y=f32")
+    assert get(table, "1") == {"x": "Infinity", "y": "-Infinity"}
+    assert get(table, "2") == {"x": "Infinity", "y": None}
+
+
 def test_composite_keys_in_the_order_of_the_options(tmp_path):
     text = "id,country,x\n1,no,1\n1,se,2\n2,no,3\n"
     done, table = build(tmp_path, text, "--key", "country", "--key", "id")
@@ -110,6 +122,8 @@ def test_many_rows_against_a_dictionary(tmp_path):
     ("id,x,x\n1,2,3\n", ["--key", "id"], ["'x' is given twice"]),
     ("id\n1\n", ["--key", "id"], ["1 to 65536 feature columns"]),
     ('id,x\n1,"2\n', ["--key", "id"], ["never closed", "(line 2)"]),
+    ("id,x\n1,3.4028235e38\n2,-3.4028236e38\n", ["--key", "id", "--type", "x=f32"],
+     ["(x)", "-3.4028236e38", "range of f32", "(line 3)"]),
     ("", ["--key", "id"], ["is empty"]),
 ])
 def test_bad_files_are_refused_and_nothing_is_written(tmp_path, text, arguments, words):
