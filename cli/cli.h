@@ -256,6 +256,8 @@ typedef struct cli_output {
 /* `path` NULL or "-" is stdout. */
 int cli_output_open(const char *path, cli_output *out);
 int cli_output_write(cli_output *out, const void *data, size_t size);
+/* A field of CSV, quoted where RFC 4180 asks for it, and where it is empty: no reader takes that for an empty line or for null. */
+int cli_output_write_field(cli_output *out, const char *text);
 /* Written in place: let the reader at the other end have what there is. */
 int cli_output_flush(cli_output *out);
 /* Overwrite bytes at the start of a file that is not yet complete. */

@@ -248,6 +248,24 @@ int cli_output_write(cli_output *out, const void *data, size_t size)
 	return CLI_OK;
 }
 
+int cli_output_write_field(cli_output *out, const char *text)
+{
+	int code;
+	if (text[0] != '\0' && strpbrk(text, ",\"\r\n") == NULL)
+		return cli_output_write(out, text, strlen(text));
+	code = cli_output_write(out, "\"", 1);
+	while (code == CLI_OK && *text != '\0') {
+		size_t n = strcspn(text, "\"");
+		code = cli_output_write(out, text, n);
+		text += n;
+		if (code == CLI_OK && *text == '"') {
+			code = cli_output_write(out, "\"\"", 2);
+			text++;
+		}
+	}
+	return code == CLI_OK ? cli_output_write(out, "\"", 1) : code;
+}
+
 int cli_output_flush(cli_output *out)
 {
 	return out->temporary == NULL ? flush(out) : CLI_OK;

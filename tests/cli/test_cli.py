@@ -1,4 +1,5 @@
-"""The four commands of `scoreline`: what they print, what they write, how they fail."""
+"""The commands of `scoreline`: what they print, what they write, how they fail."""
+import csv
 import ctypes
 import json
 import math
@@ -278,6 +279,11 @@ def test_score_classes(model, rows, tmp_path):
     succeed("convert", BINARY, "-o", labelled, "--meta", 'class_labels=["no", "yes, \\"sure\\""]')
     expected = [{"0": "no", "1": '"yes, ""sure"""'}[number] for number in numbers]
     assert succeed("score", labelled, table, "--output", "class").out.splitlines() == ["class"] + expected
+    # An empty label must not become an empty line, which is no row.
+    nameless = tmp_path / "nameless.slm"
+    succeed("convert", BINARY, "-o", nameless, "--meta", 'class_labels=["", "yes"]')
+    expected = [{"0": '""', "1": "yes"}[number] for number in numbers]
+    assert succeed("score", nameless, table, "--output", "class").out.splitlines() == ["class"] + expected
     out = tmp_path / "classes.npy"
     succeed("score", labelled, table, "--output", "class", "-o", out)
     assert np.load(out).dtype == np.int64 and np.load(out).tolist() == [int(number) for number in numbers]
@@ -307,6 +313,22 @@ def test_score_contributions(name, n_outputs, tmp_path):
     assert np.abs(values).max() > 0.01
     succeed("convert", source, "-o", model, "--no-covers")
     assert "no covers" in fail(1, "score", model, rows, "--output", "contribution").err
+
+
+@pytest.mark.parametrize("name, n_outputs", [("binary_logitraw-3.2.0", 1), ("softprob-3.2.0", 3)])
+def test_columns_of_contributions_have_the_names_of_features(name, n_outputs, tmp_path):
+    document = json.loads((XGBOOST / f"{name}.json").read_text())
+    n = int(document["learner"]["learner_model_param"]["num_feature"])
+    names = ['rate, %', 'the "best"', *(f"f{i}" for i in range(n - 2))]
+    document["learner"]["feature_names"] = names
+    document["learner"]["feature_types"] = ["float"] * n
+    source, rows = tmp_path / "model.json", tmp_path / "rows.npy"
+    source.write_text(json.dumps(document))
+    np.save(rows, np.zeros((1, n)))
+    table = list(csv.reader(succeed("score", source, rows, "--output", "contribution").out.splitlines(), strict=True))
+    names.append("bias")
+    assert table[0] == (names if n_outputs == 1 else [f"{name}_{k}" for k in range(n_outputs) for name in names])
+    assert len(table[1]) == len(table[0])
 
 
 def test_score_category_by_label(tmp_path):
