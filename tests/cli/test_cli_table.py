@@ -125,6 +125,7 @@ def test_many_rows_against_a_dictionary(tmp_path):
     ("id,x\n1,3.4028235e38\n2,-3.4028236e38\n", ["--key", "id", "--type", "x=f32"],
      ["(x)", "-3.4028236e38", "range of f32", "(line 3)"]),
     ("", ["--key", "id"], ["is empty"]),
+    ("id\0x,x\n1,2\n", ["--key", "id"], ["column 1", "byte 0", "(line 1)"]),
 ])
 def test_bad_files_are_refused_and_nothing_is_written(tmp_path, text, arguments, words):
     done, table = build(tmp_path, text, *arguments)
