@@ -238,6 +238,19 @@ def test_inspect_many_features(tmp_path):
     assert len(json.loads(succeed("inspect", path, "--json").out)["features"]) == 40
 
 
+@pytest.mark.parametrize("control", ["\x1b", "\x7f", "\n", "\x9b", "\x85"])
+def test_terminals_are_sent_no_orders(control, tmp_path):
+    document = json.loads(STUMPS.read_text())
+    document["learner"]["feature_names"][1] = f"in{control}[31mcome é"
+    path, rows = tmp_path / "model.json", tmp_path / "rows.csv"
+    path.write_text(json.dumps(document))
+    assert "in?[31mcome é" in succeed("inspect", path).out
+    rows.write_text(f'age,"in{control}[31mcome é","rate, %"\n1,"éé{control}[31m{"é" * 40}",2\n', newline="")
+    error = fail(1, "score", path, rows).err
+    assert "column 2 (in?[31mcome é)" in error and 'found "éé?[31mé' in error and 'é..."' in error
+    assert control not in error.rstrip("\n")
+
+
 # ---- score ------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("source", ["model", "import"])
