@@ -256,6 +256,8 @@ typedef struct cli_output {
 /* `path` NULL or "-" is stdout. */
 int cli_output_open(const char *path, cli_output *out);
 int cli_output_write(cli_output *out, const void *data, size_t size);
+/* A field of CSV, quoted where RFC 4180 asks for it, and where it is empty: no reader takes that for an empty line or for null. */
+int cli_output_write_field(cli_output *out, const char *text);
 /* Written in place: let the reader at the other end have what there is. */
 int cli_output_flush(cli_output *out);
 /* Overwrite bytes at the start of a file that is not yet complete. */
@@ -264,7 +266,7 @@ int cli_output_patch(cli_output *out, const void *data, size_t size);
 int cli_output_commit(cli_output *out);
 /* Free; removes what was not committed. In place: what nobody has seen is dropped, else the last line is completed. */
 void cli_output_close(cli_output *out);
-/* Path to write to instead of `path`: symbolic links followed. NULL after a message. */
+/* Path to write to instead of `path`: symbolic links followed. NULL after a message, also where something else than a file is. */
 char *cli_output_resolve(const char *path);
 /* A new file beside `target`, which a signal that ends the command removes. NULL after a message. */
 char *cli_output_create(const char *name, const char *target, int *fd);
@@ -272,8 +274,8 @@ char *cli_output_create(const char *name, const char *target, int *fd);
 int cli_output_place(const char *name, char *temporary, const char *target, int fd);
 /* Remove what is not to be, and free its name. */
 void cli_output_remove(char *temporary);
-/* True if both paths name one existing file. */
-bool cli_same_file(const char *a, const char *b);
+/* CLI_USAGE after a message if `out` is the file `in`, under whatever name. Both may be "-", `out` NULL, too. */
+int cli_check_overwrite(const char *command, const char *out, const char *in);
 
 /* Scores as CSV or .npy. */
 typedef struct cli_writer {

@@ -107,15 +107,13 @@ static int check_usage(int argc, char **argv, convert_job *job)
 	if (job->out_path == NULL)
 		return cli_usage("convert", "-o OUT.slm is missing");
 	job->in_path = argv[optind];
-	if (cli_same_file(job->in_path, job->out_path))
-		return cli_usage("convert", "-o would overwrite IN; choose another name");
 	for (i = 0; i < job->n_metadata; i++)
 		for (j = 0; j < i; j++)
 			if (strcmp(job->keys[i], job->keys[j]) == 0) {
 				cli_quoted key = cli_quote(job->keys[i], strlen(job->keys[i]), 60);
 				return cli_usage("convert", "metadata \"%s\" is given twice", key.text);
 			}
-	return CLI_OK;
+	return cli_check_overwrite("convert", job->out_path, job->in_path);
 }
 
 /* The bytes must open again and give the same margins before they may replace anything. */

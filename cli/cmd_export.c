@@ -48,8 +48,9 @@ static int parse_options(int argc, char **argv, export_job *job)
 	if (argc - optind != 1)
 		return cli_usage("export", "expected one FILE, found %d", argc - optind);
 	job->in_path = argv[optind];
-	return job->options.name != NULL ? CLI_OK :
-		cli_usage("export", "expected the language and what the function is called there: --js NAME");
+	if (job->options.name == NULL)
+		return cli_usage("export", "expected the language and what the function is called there: --js NAME");
+	return cli_check_overwrite("export", job->out_path, job->in_path);
 }
 
 static int write_code(const export_job *job, const cli_model *m)

@@ -159,7 +159,9 @@ static int run(const log_job *job, char **paths, int n)
 	int code, checked;
 	if (score_log_open((const char *const *)paths, (size_t)n, NULL, &log, &error) != SCORE_OK)
 		return cli_fail_library(paths[0], &error, NULL);
-	code = job->action == ACTION_STATS ? cli_log_stats(log, paths[0], job->json) : export_rows(log, paths[0], job);
+	code = cli_log_check_overwrite("log", job->out_path, log);
+	if (code == CLI_OK)
+		code = job->action == ACTION_STATS ? cli_log_stats(log, paths[0], job->json) : export_rows(log, paths[0], job);
 	checked = code == CLI_OK ? check_segments(log, job->quiet) : CLI_OK;
 	score_log_close(log);
 	return code == CLI_OK ? checked : code;

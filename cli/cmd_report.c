@@ -8,8 +8,9 @@
 #include <string.h>
 
 typedef struct report_arguments {
-	const char *out;
 	const char *title;
+	const char **models; /* paths, borrowed from argv */
+	size_t n_models;
 	report gathered;
 } report_arguments;
 
@@ -33,17 +34,13 @@ static int parse(int argc, char **argv, report_arguments *a, bool *done)
 	static const struct option options[] = { { "out", required_argument, NULL, 'o' },
 		{ "model", required_argument, NULL, 'm' }, { "title", required_argument, NULL, 't' },
 		{ "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
-	int c, code;
+	int c;
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, ":o:m:t:h", options, NULL)) != -1) {
 		switch (c) {
-		case 'o': a->out = optarg; break;
+		case 'o': a->gathered.out_path = optarg; break;
 		case 't': a->title = optarg; break;
-		case 'm':
-			code = add_model(&a->gathered, optarg);
-			if (code != CLI_OK)
-				return code;
-			break;
+		case 'm': a->models[a->n_models++] = optarg; break;
 		case 'h':
 			*done = true;
 			fputs(cli_help("report"), stdout);
@@ -53,15 +50,30 @@ static int parse(int argc, char **argv, report_arguments *a, bool *done)
 	}
 	if (optind == argc)
 		return cli_usage("report", "expected statistics files, log segments or directories of them, found none");
-	if (a->out == NULL)
+	if (a->gathered.out_path == NULL)
 		return cli_usage("report", "expected -o FILE.html");
 	return CLI_OK;
+}
+
+static int gather(report_arguments *a, char **sources, int n)
+{
+	int code = CLI_OK;
+	for (size_t i = 0; code == CLI_OK && i < a->n_models; i++) {
+		code = cli_check_overwrite("report", a->gathered.out_path, a->models[i]);
+		if (code == CLI_OK)
+			code = add_model(&a->gathered, a->models[i]);
+	}
+	for (int i = 0; code == CLI_OK && i < n; i++)
+		code = report_add_source(&a->gathered, sources[i]);
+	if (code == CLI_OK && a->gathered.n_versions == 0)
+		code = cli_fail(sources[0], "holds no calls: there is nothing to report");
+	return code == CLI_OK ? report_finish(&a->gathered) : code;
 }
 
 static int write_page(const report_arguments *a)
 {
 	cli_output output;
-	int code = cli_output_open(a->out, &output);
+	int code = cli_output_open(a->gathered.out_path, &output);
 	if (code != CLI_OK)
 		return code;
 	code = report_write(&a->gathered, a->title, &output);
@@ -73,17 +85,20 @@ static int write_page(const report_arguments *a)
 
 int cli_report(int argc, char **argv)
 {
-	report_arguments a = { NULL, "Scoring report", { 0 } };
+	report_arguments a = { "Scoring report", NULL, 0, { 0 } };
 	bool done = false;
-	int code = parse(argc, argv, &a, &done);
-	for (int i = optind; code == CLI_OK && !done && i < argc; i++)
-		code = report_add_source(&a.gathered, argv[i]);
-	if (code == CLI_OK && !done && a.gathered.n_versions == 0)
-		code = cli_fail(argv[optind], "holds no calls: there is nothing to report");
+	int code = CLI_OK;
+	/* More models than arguments there cannot be. */
+	a.models = calloc((size_t)argc + 1, sizeof *a.models);
+	if (a.models == NULL)
+		code = cli_fail_memory("report");
+	if (code == CLI_OK)
+		code = parse(argc, argv, &a, &done);
 	if (code == CLI_OK && !done)
-		code = report_finish(&a.gathered);
+		code = gather(&a, argv + optind, argc - optind);
 	if (code == CLI_OK && !done)
 		code = write_page(&a);
 	report_free(&a.gathered);
+	free(a.models);
 	return code;
 }

@@ -108,6 +108,7 @@ static int parse_options(int argc, char **argv, score_job *job, bool *help)
 static int check_usage(int argc, char **argv, score_job *job)
 {
 	const cli_rows_options *rows = &job->rows_options;
+	int code;
 	if (argc - optind != 2)
 		return cli_usage("score", "expected FILE and IN, found %d name%s", argc - optind, argc - optind == 1 ? "" : "s");
 	job->model_path = argv[optind];
@@ -116,10 +117,8 @@ static int check_usage(int argc, char **argv, score_job *job)
 		return cli_usage("score", "--no-header and --by-position exclude each other");
 	if ((rows->no_header || rows->by_position) && rows->table != CLI_TABLE_AUTO && rows->table != CLI_TABLE_CSV)
 		return cli_usage("score", "--no-header and --by-position are for CSV");
-	if (job->out_path != NULL && (cli_same_file(job->out_path, job->model_path) ||
-		(strcmp(job->in_path, "-") != 0 && cli_same_file(job->out_path, job->in_path))))
-		return cli_usage("score", "-o would overwrite an input");
-	return CLI_OK;
+	code = cli_check_overwrite("score", job->out_path, job->model_path);
+	return code == CLI_OK ? cli_check_overwrite("score", job->out_path, job->in_path) : code;
 }
 
 /* Why the model has no such output, in the library's words. */

@@ -86,11 +86,11 @@ static int parse_arguments(int argc, char **argv, table_job *job, bool *help)
 		return cli_usage("table build", "the file is read twice, so it cannot be standard input");
 	if (job->out_path == NULL || job->n_keys == 0)
 		return cli_usage("table build", "%s is needed", job->out_path == NULL ? "-o OUT.sft" : "--key NAME");
+	if (strcmp(job->out_path, "-") == 0)
+		return cli_usage("table build", "-o: a table is a file that is mapped, so it cannot be standard output");
 	if (job->unit != NULL && job->timestamp == NULL)
 		return cli_usage("table build", "--unit says what --timestamp counts, and there is none");
-	if (cli_same_file(job->in_path, job->out_path))
-		return cli_usage("table build", "-o would overwrite the input");
-	return CLI_OK;
+	return cli_check_overwrite("table build", job->out_path, job->in_path);
 }
 
 /* ---- columns ---------------------------------------------------------------------------------------- */
@@ -126,6 +126,9 @@ static int give_type(table_job *job, const char *argument)
 	if (c == NULL)
 		return cli_fail_at(job->in_path, 1, -1, "has no column \"%s\", which --type names",
 			cli_quote(argument, (size_t)(equals - argument), 60).text);
+	if (c->role == ROLE_TIMESTAMP && cli_table_type(equals + 1) != SCORE_I64)
+		return cli_usage("table build", "--type: the timestamp is whole numbers (i64), or times, which need no type; found \"%s\"",
+			cli_quote(argument, strlen(argument), 60).text);
 	c->type = cli_table_type(equals + 1);
 	return CLI_OK;
 }

@@ -5,6 +5,7 @@
 
 #include <getopt.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,6 +46,17 @@ static int64_t per_second(const char *unit)
 		strcmp(unit, "ns") == 0 ? 1000000000 : 0;
 }
 
+/* Rounded down, so that no row that is later is found; what an int64 does not hold is its end. */
+static int64_t in_units(int64_t microseconds, int64_t units)
+{
+	const int64_t more = units / 1000000, fewer = 1000000 / units;
+	if (units <= 1000000)
+		return microseconds / fewer - (microseconds % fewer < 0);
+	if (microseconds > INT64_MAX / more)
+		return INT64_MAX;
+	return microseconds < INT64_MIN / more ? INT64_MIN : microseconds * more;
+}
+
 /* A number in the table's unit, or a date. */
 static int ask_time(const char *path, const score_table_info *info, const char *text, question *q)
 {
@@ -56,7 +68,7 @@ static int ask_time(const char *path, const score_table_info *info, const char *
 		if (units == 0 || !cli_parse_time(text, strlen(text), &microseconds))
 			return cli_fail(path, "--at: expected a whole number%s, found \"%s\"", units != 0 ? " or a time as 2024-01-15T10:30:00Z" : "",
 				cli_quote(text, strlen(text), 60).text);
-		q->now = units > 1000000 ? microseconds * (units / 1000000) : microseconds / (1000000 / units);
+		q->now = in_units(microseconds, units);
 	}
 	q->time = (score_column){ &q->now, NULL, 0, 0, SCORE_I64, 0 };
 	q->query.timestamp = &q->time;
@@ -67,10 +79,10 @@ static json_t *value_of(const score_table *t, uint32_t i, const void *value)
 {
 	const score_dtype type = score_table_column_type(t, i);
 	size_t length;
-	if (type == SCORE_F64)
-		return json_real(*(const double *)value);
-	if (type == SCORE_F32)
-		return json_real((double)*(const float *)value);
+	if (type == SCORE_F64 || type == SCORE_F32) {
+		const double x = type == SCORE_F64 ? *(const double *)value : (double)*(const float *)value;
+		return isinf(x) ? json_string(x > 0 ? "Infinity" : "-Infinity") : json_real(x);
+	}
 	if (type == SCORE_I64)
 		return json_integer((json_int_t)*(const int64_t *)value);
 	if (type == SCORE_I32)
@@ -87,9 +99,11 @@ static int print_row(const char *path, const score_table *t, uint32_t n, const u
 	uint32_t i;
 	int code = CLI_OK;
 	for (i = 0; i < n; i++) {
-		/* Infinite numbers have no JSON; they become null as well. */
-		json_t *value = validity[i] ? value_of(t, i, values + i) : NULL;
-		json_object_set_new(row, score_table_column_name(t, i), value != NULL ? value : json_null());
+		json_t *value = validity[i] ? value_of(t, i, values + i) : json_null();
+		if (json_object_set_new(row, score_table_column_name(t, i), value) != 0) {
+			json_decref(row);
+			return cli_fail_memory(path);
+		}
 	}
 	if (row == NULL || json_dumpf(row, stdout, JSON_PRESERVE_ORDER) != 0)
 		code = cli_fail_memory(path);

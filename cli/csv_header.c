@@ -19,7 +19,13 @@ int cli_csv_read_header(cli_bytes *bytes, int64_t *line, cli_csv_header *out)
 	}
 	for (; code == CLI_OK && out->n < record.n; out->n++) {
 		const cli_csv_field *field = record.fields + out->n;
-		char *name = malloc(field->length + 1);
+		char *name;
+		if (memchr(field->text, '\0', field->length) != NULL) {
+			code = cli_fail_at(bytes->name, record.line, -1, "column %zu: its name has a byte 0; is this UTF-16? save it as UTF-8",
+				out->n + 1);
+			break;
+		}
+		name = malloc(field->length + 1);
 		if (name == NULL) {
 			code = cli_fail_memory(bytes->name);
 			break;

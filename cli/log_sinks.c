@@ -42,25 +42,6 @@ done:
 	return code == CLI_OK ? cli_output_write(&sink->output, "\n", 1) : code;
 }
 
-/* Quoted where RFC 4180 asks for it. */
-static int write_field(cli_output *out, const char *text)
-{
-	int code;
-	if (text[0] != '\0' && strpbrk(text, ",\"\r\n") == NULL)
-		return cli_output_write(out, text, strlen(text));
-	code = cli_output_write(out, "\"", 1);
-	while (code == CLI_OK && *text != '\0') {
-		size_t n = strcspn(text, "\"");
-		code = cli_output_write(out, text, n);
-		text += n;
-		if (code == CLI_OK && *text == '"') {
-			code = cli_output_write(out, "\"\"", 2);
-			text++;
-		}
-	}
-	return code == CLI_OK ? cli_output_write(out, "\"", 1) : code;
-}
-
 static int write_csv_cell(cli_output *out, const log_cell *c)
 {
 	char number[CLI_NUMBER_TEXT];
@@ -69,17 +50,17 @@ static int write_csv_cell(cli_output *out, const log_cell *c)
 	switch (c->type) {
 	case LOG_INTEGER:
 		snprintf(number, sizeof number, "%lld", (long long)c->integer);
-		return write_field(out, number);
+		return cli_output_write_field(out, number);
 	case LOG_REAL:
 		cli_format_number(c->real, false, number);
-		return write_field(out, number);
+		return cli_output_write_field(out, number);
 	case LOG_TEXT:
-		return write_field(out, c->text);
+		return cli_output_write_field(out, c->text);
 	case LOG_JSON:
 		text = json_dumps(c->json, JSON_COMPACT | JSON_ENCODE_ANY);
 		if (text == NULL)
 			return cli_fail_memory(out->name);
-		code = write_field(out, text);
+		code = cli_output_write_field(out, text);
 		free(text);
 		return code;
 	default:
@@ -113,9 +94,21 @@ static int write_csv_names(log_sink *sink, const log_table *table)
 	size_t i;
 	for (i = 0; i < table->n_columns; i++)
 		if ((i > 0 && cli_output_write(&sink->output, ",", 1) != CLI_OK) ||
-			write_field(&sink->output, table->columns[i].name) != CLI_OK)
+			cli_output_write_field(&sink->output, table->columns[i].name) != CLI_OK)
 			return CLI_FAILED;
 	return cli_output_write(&sink->output, "\n", 1);
+}
+
+int cli_log_check_overwrite(const char *command, const char *path, const score_log *log)
+{
+	uint32_t i;
+	int code = CLI_OK;
+	for (i = 0; code == CLI_OK && i < score_log_segment_count(log); i++) {
+		score_log_segment s = { .struct_size = sizeof s };
+		if (score_log_get_segment(log, i, &s) == SCORE_OK)
+			code = cli_check_overwrite(command, path, s.path);
+	}
+	return code;
 }
 
 int cli_log_sink_open(log_format format, const char *path, const char *name, const log_table *table, log_sink **out)

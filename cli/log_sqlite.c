@@ -134,6 +134,15 @@ static int prepare(sqlite_sink *s, const char *name, const log_table *table)
 	return code;
 }
 
+/* Of a name that begins with "file:" SQLite would make a URI, and write into another file. */
+static int open_database(sqlite_sink *s)
+{
+	char *path = sqlite3_mprintf("%s%s", s->temporary[0] == '/' ? "" : "./", s->temporary);
+	const int code = path == NULL ? SQLITE_NOMEM : sqlite3_open(path, &s->database);
+	sqlite3_free(path);
+	return code == SQLITE_OK ? CLI_OK : fail_sqlite(s);
+}
+
 static int open_beside(sqlite_sink *s)
 {
 	s->target = cli_output_resolve(s->name);
@@ -142,7 +151,7 @@ static int open_beside(sqlite_sink *s)
 	s->temporary = cli_output_create(s->name, s->target, &s->fd);
 	if (s->temporary == NULL)
 		return CLI_FAILED;
-	return sqlite3_open(s->temporary, &s->database) == SQLITE_OK ? CLI_OK : fail_sqlite(s);
+	return open_database(s);
 }
 
 int cli_log_sqlite_open(const char *path, const char *name, const log_table *table, log_sink **out)

@@ -60,6 +60,8 @@ typedef struct log_sink {
 /* `path` NULL is stdout; `name` is the table's in a database. */
 int cli_log_sink_open(log_format format, const char *path, const char *name, const log_table *table, log_sink **out);
 int cli_log_sqlite_open(const char *path, const char *name, const log_table *table, log_sink **out);
+/* CLI_USAGE after a message if `path` is one of the log's segments. */
+int cli_log_check_overwrite(const char *command, const char *path, const score_log *log);
 int cli_log_stats(score_log *log, const char *name, bool json);
 
 /* JSON of text that need not be UTF-8: what JSON cannot hold becomes '?'. NULL gives null. */

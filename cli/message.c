@@ -91,29 +91,40 @@ void cli_warn(const char *file, const char *format, ...)
 	fputc('\n', stderr);
 }
 
+/* Bytes of the character at `text` that a terminal would obey instead of showing it, else 0: C0, DEL, and C1 in UTF-8. */
+static size_t control_bytes(const char *text, size_t length)
+{
+	const unsigned char c = (unsigned char)text[0];
+	if (c < 0x20 || c == 0x7f)
+		return 1;
+	return c == 0xc2 && length > 1 && ((unsigned char)text[1] & 0xe0) == 0x80 ? 2 : 0;
+}
+
 cli_quoted cli_quote(const char *text, size_t length, size_t limit)
 {
 	cli_quoted out;
-	size_t i;
+	size_t i = 0, n = 0;
 	if (limit > sizeof out.text - 4)
 		limit = sizeof out.text - 4;
-	for (i = 0; i < length && i < limit; i++) {
-		unsigned char c = (unsigned char)text[i];
-		out.text[i] = (char)(c < 0x20 || c == 0x7f ? '?' : c);
+	while (i < length && n < limit) {
+		size_t control = control_bytes(text + i, length - i);
+		out.text[n++] = control != 0 ? '?' : text[i];
+		i += control != 0 ? control : 1;
 	}
 	/* Do not cut a UTF-8 character in two. */
 	if (i < length)
-		while (i > 0 && ((unsigned char)text[i] & 0xc0) == 0x80)
+		for (; n > 0 && ((unsigned char)text[i] & 0xc0) == 0x80; n--)
 			i--;
-	memcpy(out.text + i, i < length ? "..." : "", i < length ? 4 : 1);
+	memcpy(out.text + n, i < length ? "..." : "", i < length ? 4 : 1);
 	return out;
 }
 
 void cli_print_text(FILE *to, const char *text)
 {
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-		fputc(c < 0x20 || c == 0x7f ? '?' : c, to);
+	while (*text != '\0') {
+		size_t control = control_bytes(text, text[1] != '\0' ? 2 : 1);
+		fputc(control != 0 ? '?' : (unsigned char)*text, to);
+		text += control != 0 ? control : 1;
 	}
 }
 

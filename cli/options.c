@@ -4,6 +4,7 @@
 #include "cli.h"
 
 #include <getopt.h>
+#include <limits.h>
 #include <string.h>
 
 static const char *scan_u32(const char *p, uint32_t *out)
@@ -56,14 +57,17 @@ bool cli_parse_regime(const char *text, score_regime *out)
 
 int cli_bad_option(const char *command, int code, char **argv)
 {
-	/* getopt_long() leaves the letter in optopt, or 0 or the option's value when it was a long one. */
+	/* getopt_long() leaves the letter in optopt, or 0 or the option's value when it was a long one. It goes on to the next word
+	 * only behind a word's last letter. */
 	const char *word = argv[optind - 1];
-	cli_quoted quoted = cli_quote(word, strlen(word), 60);
+	const bool is_long = strncmp(word, "--", 2) == 0;
 	if (code == ':')
-		return cli_usage(command, "option %s needs a value", quoted.text);
-	if (optopt != 0 && strncmp(word, "--", 2) == 0)
-		return cli_usage(command, "option %s takes no value", quoted.text);
-	if (optopt > 0 && optopt < 0x7f)
+		return cli_usage(command, "option %s needs a value", cli_quote(word, strlen(word), 60).text);
+	if (is_long && strchr(word, '=') != NULL && (optopt > UCHAR_MAX || (optopt != 0 && optopt == word[2])))
+		return cli_usage(command, "option %s takes no value", cli_quote(word, strlen(word), 60).text);
+	if (optopt > ' ' && optopt < 0x7f)
 		return cli_usage(command, "unknown option -%c", optopt);
-	return cli_usage(command, "unknown option %s", quoted.text);
+	if (optopt != 0 && argv[optind] != NULL && (is_long || strchr(word, optopt) == NULL))
+		word = argv[optind];
+	return cli_usage(command, "unknown option %s", cli_quote(word, strlen(word), 60).text);
 }

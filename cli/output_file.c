@@ -61,16 +61,38 @@ static int create_unfinished(char *temporary)
 	return fd;
 }
 
-bool cli_same_file(const char *a, const char *b)
+static bool is_standard(const char *path)
+{
+	return path == NULL || strcmp(path, "-") == 0;
+}
+
+int cli_check_overwrite(const char *command, const char *out, const char *in)
 {
 	struct stat x, y;
-	return stat(a, &x) == 0 && stat(b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+	if (is_standard(out) || is_standard(in) || stat(out, &x) != 0 || stat(in, &y) != 0 || !S_ISREG(x.st_mode) ||
+		x.st_dev != y.st_dev || x.st_ino != y.st_ino)
+		return CLI_OK;
+	return cli_usage(command, "-o would overwrite the input \"%s\"; choose another name", cli_quote(in, strlen(in), 80).text);
+}
+
+/* Only nothing or a regular file gives way to a new one. */
+static int check_place(const char *path)
+{
+	struct stat st;
+	if (*path == '\0')
+		return cli_fail("-o", "expected the name of a file to write, found an empty one");
+	if (stat(path, &st) != 0 || S_ISREG(st.st_mode))
+		return CLI_OK;
+	return cli_fail(path, S_ISDIR(st.st_mode) ? "is a directory; expected the name of a file to write" :
+		"is not a regular file; expected the name of a file to write");
 }
 
 char *cli_output_resolve(const char *path)
 {
 	struct stat st;
 	char *copy;
+	if (check_place(path) != CLI_OK)
+		return NULL;
 	if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode)) {
 		copy = realpath(path, NULL);
 		if (copy == NULL)
@@ -175,18 +197,12 @@ int cli_output_open(const char *path, cli_output *out)
 {
 	struct stat st;
 	int code = CLI_OK;
-	bool standard = path == NULL || strcmp(path, "-") == 0;
+	bool standard = is_standard(path);
 	memset(out, 0, sizeof *out);
-	if (path != NULL && *path == '\0') {
-		out->fd = -1;
-		return cli_fail("-o", "expected the name of a file to write, found an empty one");
-	}
 	out->name = standard ? "standard output" : path;
 	out->fd = standard ? STDOUT_FILENO : -1;
-	if (!standard && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-		return cli_fail(path, "is a directory; expected the name of a file to write");
 	if (!standard)
-		code = stat(path, &st) == 0 && !S_ISREG(st.st_mode) ? open_in_place(out) : open_beside(out);
+		code = stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode) ? open_in_place(out) : open_beside(out);
 	if (code == CLI_OK) {
 		out->buffer = malloc(CLI_OUTPUT_BUFFER);
 		if (out->buffer == NULL)
@@ -230,6 +246,24 @@ int cli_output_write(cli_output *out, const void *data, size_t size)
 	memcpy(out->buffer + out->used, data, size);
 	out->used += size;
 	return CLI_OK;
+}
+
+int cli_output_write_field(cli_output *out, const char *text)
+{
+	int code;
+	if (text[0] != '\0' && strpbrk(text, ",\"\r\n") == NULL)
+		return cli_output_write(out, text, strlen(text));
+	code = cli_output_write(out, "\"", 1);
+	while (code == CLI_OK && *text != '\0') {
+		size_t n = strcspn(text, "\"");
+		code = cli_output_write(out, text, n);
+		text += n;
+		if (code == CLI_OK && *text == '"') {
+			code = cli_output_write(out, "\"\"", 2);
+			text++;
+		}
+	}
+	return code == CLI_OK ? cli_output_write(out, "\"", 1) : code;
 }
 
 int cli_output_flush(cli_output *out)

@@ -25,6 +25,7 @@ typedef struct report_version {
 } report_version;
 
 typedef struct report {
+	const char *out_path; /* of the page, which must be none of the sources */
 	report_version *versions;
 	size_t n_versions;
 	char **notes; /* what a reader must know: torn segments, versions without a reference */

@@ -6,6 +6,8 @@
  */
 #include "report.h"
 
+#include "log_table.h"
+
 #include <scoreline/build.h>
 
 #include <math.h>
@@ -217,7 +219,9 @@ int report_add_log(report *r, const char *path)
 	if (score_log_open(&path, 1, NULL, &log, &error) != SCORE_OK)
 		return cli_fail_library(path, &error, NULL);
 	r->n_logs++;
-	code = count_calls(r, path, log);
+	code = cli_log_check_overwrite("report", r->out_path, log);
+	if (code == CLI_OK)
+		code = count_calls(r, path, log);
 	if (code == CLI_OK)
 		code = note_damage(r, log);
 	score_log_close(log);

@@ -95,6 +95,8 @@ int report_add_source(report *r, const char *path)
 {
 	struct stat st;
 	const bool is_directory = stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+	if (cli_check_overwrite("report", r->out_path, path) != CLI_OK)
+		return CLI_USAGE;
 	if (is_directory || ends_with(path, ".slog") || ends_with(path, ".slog.active"))
 		return report_add_log(r, path);
 	return add_statistics(r, path);

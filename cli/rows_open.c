@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* The longest of the magics below. A pipe may hold hardly more, and wait for an answer. */
-#define MAGIC_BYTES 6
+#define MAGIC_BYTES 7
 
 typedef struct known_magic {
 	const char *bytes;
@@ -17,9 +17,10 @@ typedef struct known_magic {
 	const char *advice;
 } known_magic;
 
+/* With the byte behind the letters: a column may be called PAR1. */
 static const known_magic refused[] = {
-	{ "PAR1", 4, "is a Parquet file; write it as CSV, JSON lines or .npy" },
-	{ "ARROW1", 6, "is an Arrow file; write it as CSV, JSON lines or .npy" },
+	{ "PAR1\x15", 5, "is a Parquet file; write it as CSV, JSON lines or .npy" },
+	{ "ARROW1\0", 7, "is an Arrow file; write it as CSV, JSON lines or .npy" },
 	{ "\x1f\x8b", 2, "is gzip-compressed; pipe it: zcat FILE | scoreline score MODEL -" },
 	{ "\x28\xb5\x2f\xfd", 4, "is zstd-compressed; pipe it: zstdcat FILE | scoreline score MODEL -" },
 	{ "PK\x03\x04", 4, "is a zip archive (.npz, .xlsx); expected CSV, JSON lines or .npy" },

@@ -6,6 +6,7 @@
  */
 #include "cli.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Version 1.0: magic, version, length, text; 128 bytes leave room for any number of rows. */
@@ -20,30 +21,25 @@ static const char *column_name(score_output output)
 	return output == SCORE_OUTPUT_MARGIN ? "margin" : "prediction";
 }
 
-/* A label, quoted if commas, quotes or line ends are in it. */
-static int write_csv_label(cli_writer *w, const char *label)
-{
-	bool quoted = strpbrk(label, ",\"\r\n") != NULL;
-	int code = quoted ? cli_output_write(&w->output, "\"", 1) : CLI_OK;
-	for (const char *p = label; *p != '\0' && code == CLI_OK; p++)
-		code = cli_output_write(&w->output, *p == '"' ? "\"\"" : p, *p == '"' ? 2 : 1);
-	if (code == CLI_OK && quoted)
-		code = cli_output_write(&w->output, "\"", 1);
-	return code;
-}
-
 /* The features' names, then "bias"; of several outputs one after the other, with their numbers behind. */
 static int write_contributions_header(cli_writer *w, const score_model *model, size_t n_features)
 {
 	size_t i, n_outputs = w->width / (n_features + 1);
-	char text[24];
 	for (i = 0; i < w->width; i++) {
-		const char *name = score_model_feature_name(model, (uint32_t)(i % (n_features + 1)));
-		const char *end = i + 1 == w->width ? "\n" : ",";
-		int length = n_outputs == 1 ? snprintf(text, sizeof text, "%s", end)
-			: snprintf(text, sizeof text, "_%zu%s", i / (n_features + 1), end);
-		if (write_csv_label(w, name != NULL ? name : "bias") != CLI_OK ||
-			cli_output_write(&w->output, text, (size_t)length) != CLI_OK)
+		const char *feature = score_model_feature_name(model, (uint32_t)(i % (n_features + 1)));
+		const char *name = feature != NULL ? feature : "bias";
+		size_t room = strlen(name) + 24;
+		char *text = malloc(room);
+		int code;
+		if (text == NULL)
+			return cli_fail_memory(w->output.name);
+		if (n_outputs == 1)
+			snprintf(text, room, "%s", name);
+		else
+			snprintf(text, room, "%s_%zu", name, i / (n_features + 1));
+		code = cli_output_write_field(&w->output, text);
+		free(text);
+		if (code != CLI_OK || cli_output_write(&w->output, i + 1 == w->width ? "\n" : ",", 1) != CLI_OK)
 			return CLI_FAILED;
 	}
 	return CLI_OK;
@@ -135,7 +131,7 @@ static int write_csv_value(cli_writer *w, double value, char end)
 	char text[CLI_NUMBER_TEXT + 1];
 	const char *label = w->labels != NULL ? score_model_class_label(w->labels, (uint32_t)value) : NULL;
 	if (label != NULL) {
-		int code = write_csv_label(w, label);
+		int code = cli_output_write_field(&w->output, label);
 		return code == CLI_OK ? cli_output_write(&w->output, &end, 1) : code;
 	}
 	size_t length = cli_format_number(value, w->single, text);

@@ -87,7 +87,8 @@ bool cli_table_settle(table_column *c)
 		return c->type == SCORE_I64 || c->type == SCORE_STRING;
 	}
 	if (c->type == 0)
-		c->type = !c->seen ? SCORE_F64 : c->can_be_bool ? SCORE_BOOL : c->can_be_integer ? SCORE_I64 :
+		/* Neither a number nor true or false: nothing but spellings of missing. */
+		c->type = !c->seen || (c->can_be_bool && c->can_be_integer) ? SCORE_F64 : c->can_be_bool ? SCORE_BOOL : c->can_be_integer ? SCORE_I64 :
 			c->can_be_number ? SCORE_F64 : SCORE_STRING;
 	return true;
 }
@@ -172,6 +173,8 @@ const char *cli_table_put(table_column *c, size_t r, const cli_csv_field *field)
 			((uint8_t *)c->values)[r] = number != 0;
 		if (wrong == NULL && c->type == SCORE_BOOL && !null && number != 0 && number != 1)
 			wrong = "is neither true nor false";
+		if (c->type == SCORE_F32 && isinf(((float *)c->values)[r]) && !isinf(number))
+			wrong = "is outside the range of f32";
 	}
 	c->validity[r / 8] |= (uint8_t)(!null << (r % 8));
 	return wrong;

@@ -132,6 +132,26 @@ static void check(score_feature_callback callback, void *context)
 	score_model_free(model);
 }
 
+static void say(redisContext *connection, const char *command)
+{
+	redisReply *reply = redisCommand(connection, command);
+	need(reply && reply->type != REDIS_REPLY_ERROR, command);
+	freeReplyObject(reply);
+}
+
+/* A key that holds no hash is an error, and the answers behind it are not taken for those of the next lookup. */
+static void check_after_error(redis_source *source)
+{
+	static const int64_t customers[] = {3, 4, 5};
+	const score_column key = {customers, NULL, 0, 0, SCORE_I64, 0};
+	double values[2][3], *const columns[] = {values[0], values[1]};
+	say(source->connection, "RENAME customer:3 kept");
+	say(source->connection, "SET customer:3 text");
+	need(redis_source_lookup(source, 3, &key, 1, NULL, columns, 2) == REDIS_ERR_PROTOCOL, "a text was taken for a hash");
+	say(source->connection, "RENAME kept customer:3");
+	check(redis_source_lookup, source);
+}
+
 int main(int argc, char **argv)
 {
 	need(argc == 3, "usage: check_sources lmdb FOLDER | redis SOCKET");
@@ -144,6 +164,7 @@ int main(int argc, char **argv)
 		redis_source source;
 		fill_redis(&source, argv[2]);
 		check(redis_source_lookup, &source);
+		check_after_error(&source);
 		redisFree(source.connection);
 	}
 	return 0;

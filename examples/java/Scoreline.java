@@ -25,7 +25,8 @@ public final class Scoreline implements AutoCloseable {
 
 	/** The code of a category's label, to be put into a row; NaN where the model takes an unknown one as missing. */
 	public double code(int feature, String label) {
-		return held(() -> code(handle, feature, label));
+		byte[] text = label == null ? null : label.getBytes(java.nio.charset.StandardCharsets.UTF_8);
+		return held(() -> code(handle, feature, text));
 	}
 
 	/**
@@ -73,7 +74,7 @@ public final class Scoreline implements AutoCloseable {
 
 	private static native long open(String path);
 	private static native int features(long handle);
-	private static native double code(long handle, int feature, String label);
+	private static native double code(long handle, int feature, byte[] label);
 	private static native void score(long handle, double[] rows, double[] scores, int output);
 	private static native void scoreDirect(long handle, java.nio.ByteBuffer rows, java.nio.ByteBuffer scores, int output);
 	private static native void close(long handle);

@@ -8,7 +8,7 @@ import java.util.List;
 
 /**
  * The golden set, two threads, wrong inputs, closing, and what a call costs. Comes in: a folder with MODEL.rows for each model: a line
- * for each row, the values, the margin and the prediction in hex ("label:…" for a category's label), and MODEL.path.
+ * for each row, the values, the margin and the prediction in hex ("label:…" for a category's label), and MODEL.path; and labels.slm, whose second feature has four labels.
  */
 public final class ScorelineTest {
 	private record Golden(Scoreline model, double[] rows, double[] margins, double[] predictions) {
@@ -98,6 +98,17 @@ public final class ScorelineTest {
 		refused(wrong, "dictionary, found feature 0", () -> iot.model.code(0, "x"));
 	}
 
+	/** Labels beyond what Java's own UTF-8 and C's have in common. */
+	private static void labels(Path path) {
+		try (Scoreline model = new Scoreline(path.toString())) {
+			String[] labels = {"red", "\uD83D\uDE00", "gr\u00FCn", "blue"};
+			for (int k = 0; k < labels.length; k++)
+				check(model.code(1, labels[k]) == k, labels[k] + " is " + model.code(1, labels[k]));
+			check(Double.isNaN(model.code(1, "red\0")), "red and NUL is a label");
+			refused(IllegalArgumentException.class, "and null", () -> model.code(1, null));
+		}
+	}
+
 	private static void twoThreads(Golden g) throws InterruptedException {
 		List<Throwable> failures = java.util.Collections.synchronizedList(new ArrayList<>());
 		int[] rounds = new int[2];
@@ -142,6 +153,7 @@ public final class ScorelineTest {
 			compare(g);
 		twoThreads(fraud);
 		errors(iot, fraud, folder.resolve("iot.rows").toString());
+		labels(folder.resolve("labels.slm"));
 		measure(iot, 1);
 		measure(iot, 512);
 		iot.model.close();

@@ -9,7 +9,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 /* A model and what a call needs to know of it. */
 typedef struct handle {
@@ -93,12 +92,13 @@ JNIEXPORT void JNICALL Java_Scoreline_close(JNIEnv *env, jclass type, jlong numb
 	free(h);
 }
 
-JNIEXPORT jdouble JNICALL Java_Scoreline_code(JNIEnv *env, jclass type, jlong number, jint feature, jstring label)
+/* The label in UTF-8, and not in Java's own, in which models have no labels. */
+JNIEXPORT jdouble JNICALL Java_Scoreline_code(JNIEnv *env, jclass type, jlong number, jint feature, jbyteArray label)
 {
 	const score_model *model = handle_of(number)->model;
 	char message[160];
 	double code;
-	const char *text;
+	jbyte *text;
 	(void)type;
 	if (feature < 0 || (uint32_t)feature >= handle_of(number)->n_features || label == NULL ||
 		!score_model_dictionary(model, (uint32_t)feature)) {
@@ -107,11 +107,11 @@ JNIEXPORT jdouble JNICALL Java_Scoreline_code(JNIEnv *env, jclass type, jlong nu
 		throw_new(env, "java/lang/IllegalArgumentException", message);
 		return 0;
 	}
-	text = (*env)->GetStringUTFChars(env, label, NULL);
+	text = (*env)->GetByteArrayElements(env, label, NULL);
 	if (text == NULL)
 		return 0;
-	score_model_category_find(model, (uint32_t)feature, text, strlen(text), &code);
-	(*env)->ReleaseStringUTFChars(env, label, text);
+	score_model_category_find(model, (uint32_t)feature, (const char *)text, (size_t)(*env)->GetArrayLength(env, label), &code);
+	(*env)->ReleaseByteArrayElements(env, label, text, JNI_ABORT);
 	if (code == SCORE_REFUSE)
 		throw_new(env, "java/lang/IllegalArgumentException", "the model refuses labels that it does not know");
 	return code;

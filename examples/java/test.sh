@@ -13,6 +13,8 @@ gcc -std=c11 -O2 -Wall -Wextra -Werror -shared -fPIC -fvisibility=hidden -I "$ho
 	examples/java/scoreline_jni.c $hosts_build/lib/libscoreline.a $(pkg-config --libs libxxhash yajl libprotobuf-c) -lm \
 	-Wl,--exclude-libs,ALL -o $made/libscoreline_jni.so
 python3 tests/hosts/golden_rows.py $made/golden
+sed 's/^pandas_categorical:.*/pandas_categorical:[["red", "\\ud83d\\ude00", "gr\\u00fcn", "blue"]]/' tests/data/cli/binary.txt >$made/labels.txt
+scoreline convert -q $made/labels.txt -o $made/golden/labels.slm
 host Java "$("$home/bin/java" -version 2>&1 | sed -n 's/.*version "\(.*\)".*/\1/p')"
 "$home/bin/java" -Xcheck:jni -Djava.library.path=$made -cp $made ScorelineTest $made/golden | tee $made/checked.txt
 if grep -n 'WARNING\|FATAL' $made/checked.txt; then exit 1; fi

@@ -1,4 +1,5 @@
-"""The four commands of `scoreline`: what they print, what they write, how they fail."""
+"""The commands of `scoreline`: what they print, what they write, how they fail."""
+import csv
 import ctypes
 import json
 import math
@@ -65,6 +66,18 @@ def test_version():
 def test_usage_errors(arguments):
     done = fail(2, *arguments)
     assert done.out == "" and "--help" in done.err
+
+
+@pytest.mark.parametrize("arguments, message", [
+    (["score", "--quiet", "-xq", "m", "-"], "unknown option -x"), (["score", "m", "-", "-qx"], "unknown option -x"),
+    (["score", "--output=leaf", "-xq", "m", "-"], "unknown option -x"), (["score", "--quiet=1", "-q"], "option --quiet=1 takes no"),
+    (["score", "--no-header=1", "-q"], "option --no-header=1 takes no"), (["inspect", "--json=x", "-j"], "option --json=x takes no"),
+    (["score", "-é", "m"], "unknown option -é"), (["score", "--quiet", "-éq"], "unknown option -éq"),
+    (["score", "-q", "-\x1b[31m"], "unknown option -?[31m"), (["score", "m", "-", "-o"], "option -o needs a value"),
+    (["score", "--out"], "option --out needs a value"), (["score", "--ou=x"], "unknown option --ou=x"),
+])
+def test_the_wrong_option_is_named(arguments, message):
+    assert fail(2, *arguments).err.startswith(f"scoreline {arguments[0]}: {message}")
 
 
 @pytest.mark.parametrize("command", [["inspect"], ["verify"], ["convert", "-o", "/nonexistent/x.slm"], ["score", "-"]])
@@ -226,6 +239,19 @@ def test_inspect_many_features(tmp_path):
     assert len(json.loads(succeed("inspect", path, "--json").out)["features"]) == 40
 
 
+@pytest.mark.parametrize("control", ["\x1b", "\x7f", "\n", "\x9b", "\x85"])
+def test_terminals_are_sent_no_orders(control, tmp_path):
+    document = json.loads(STUMPS.read_text())
+    document["learner"]["feature_names"][1] = f"in{control}[31mcome é"
+    path, rows = tmp_path / "model.json", tmp_path / "rows.csv"
+    path.write_text(json.dumps(document))
+    assert "in?[31mcome é" in succeed("inspect", path).out
+    rows.write_text(f'age,"in{control}[31mcome é","rate, %"\n1,"éé{control}[31m{"é" * 40}",2\n', newline="")
+    error = fail(1, "score", path, rows).err
+    assert "column 2 (in?[31mcome é)" in error and 'found "éé?[31mé' in error and 'é..."' in error
+    assert control not in error.rstrip("\n")
+
+
 # ---- score ------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("source", ["model", "import"])
@@ -267,6 +293,11 @@ def test_score_classes(model, rows, tmp_path):
     succeed("convert", BINARY, "-o", labelled, "--meta", 'class_labels=["no", "yes, \\"sure\\""]')
     expected = [{"0": "no", "1": '"yes, ""sure"""'}[number] for number in numbers]
     assert succeed("score", labelled, table, "--output", "class").out.splitlines() == ["class"] + expected
+    # An empty label must not become an empty line, which is no row.
+    nameless = tmp_path / "nameless.slm"
+    succeed("convert", BINARY, "-o", nameless, "--meta", 'class_labels=["", "yes"]')
+    expected = [{"0": '""', "1": "yes"}[number] for number in numbers]
+    assert succeed("score", nameless, table, "--output", "class").out.splitlines() == ["class"] + expected
     out = tmp_path / "classes.npy"
     succeed("score", labelled, table, "--output", "class", "-o", out)
     assert np.load(out).dtype == np.int64 and np.load(out).tolist() == [int(number) for number in numbers]
@@ -296,6 +327,22 @@ def test_score_contributions(name, n_outputs, tmp_path):
     assert np.abs(values).max() > 0.01
     succeed("convert", source, "-o", model, "--no-covers")
     assert "no covers" in fail(1, "score", model, rows, "--output", "contribution").err
+
+
+@pytest.mark.parametrize("name, n_outputs", [("binary_logitraw-3.2.0", 1), ("softprob-3.2.0", 3)])
+def test_columns_of_contributions_have_the_names_of_features(name, n_outputs, tmp_path):
+    document = json.loads((XGBOOST / f"{name}.json").read_text())
+    n = int(document["learner"]["learner_model_param"]["num_feature"])
+    names = ['rate, %', 'the "best"', *(f"f{i}" for i in range(n - 2))]
+    document["learner"]["feature_names"] = names
+    document["learner"]["feature_types"] = ["float"] * n
+    source, rows = tmp_path / "model.json", tmp_path / "rows.npy"
+    source.write_text(json.dumps(document))
+    np.save(rows, np.zeros((1, n)))
+    table = list(csv.reader(succeed("score", source, rows, "--output", "contribution").out.splitlines(), strict=True))
+    names.append("bias")
+    assert table[0] == (names if n_outputs == 1 else [f"{name}_{k}" for k in range(n_outputs) for name in names])
+    assert len(table[1]) == len(table[0])
 
 
 def test_score_category_by_label(tmp_path):

@@ -41,3 +41,10 @@ def test_refuses_by_name(tmp_path):
     out = tmp_path / "none.js"
     fail(1, "export", "/no/such.slm", "--js", "A", "-o", out)
     assert not out.exists()
+
+
+def test_the_model_is_not_overwritten(tmp_path):
+    model = tmp_path / "model.json"
+    model.write_bytes(STUMPS.read_bytes())
+    assert "would overwrite" in fail(2, "export", model, "--js", "A", "-o", model).err
+    assert model.read_bytes() == STUMPS.read_bytes()

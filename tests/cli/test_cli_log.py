@@ -2,6 +2,7 @@
 import csv
 import io
 import json
+import os
 import sqlite3
 import subprocess
 
@@ -126,3 +127,44 @@ def test_nothing_half_is_left(folder, tmp_path):
         fail(1, "log", "export", "--format", kind, "-o", tmp_path / "no" / "out", folder)
     assert list(tmp_path.iterdir()) == []
     assert succeed("log", "cat", tmp_path).out == ""
+
+
+def export_to_sqlite(folder, target, **options):
+    done = run("log", "export", "--format", "sqlite", "-o", target, folder, **options)
+    if "has no SQLite" in done.err:
+        pytest.skip("this build has no libsqlite3")
+    return done
+
+
+def test_a_database_takes_the_place_of_files_only(folder, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    done = export_to_sqlite(folder, tmp_path / "pipe")
+    assert done.returncode == 1 and "is not a regular file" in done.err and (tmp_path / "pipe").is_fifo()
+    done = export_to_sqlite(folder, tmp_path / "folder")
+    assert done.returncode == 1 and "is a directory" in done.err
+    done = export_to_sqlite(folder, "")
+    assert done.returncode == 1 and "expected the name of a file" in done.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "pipe"]
+
+
+@pytest.mark.parametrize("name", ["file:log.db", "file:log.db?mode=memory", ":memory:"])
+def test_a_database_has_the_name_that_was_given(folder, tmp_path, name):
+    done = export_to_sqlite(folder, name, cwd=tmp_path)
+    assert done.returncode == 0, done.err
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    count = sqlite3.connect(tmp_path / name).execute("SELECT COUNT(*) FROM calls").fetchone()
+    assert count == (N,)
+
+
+@pytest.mark.parametrize("command", [
+    ["log", "export"], ["log", "export", "--format", "csv"], ["log", "export", "--format", "sqlite"], ["report"]])
+def test_a_log_is_not_overwritten_by_what_is_made_of_it(folder, tmp_path, command):
+    (segment,) = folder.iterdir()
+    path = tmp_path / "calls.slog"
+    path.write_bytes(segment.read_bytes())
+    (tmp_path / "other-name").symlink_to(path)
+    for out in (path, tmp_path / "other-name"):
+        for source in (path, tmp_path):
+            assert "would overwrite" in fail(2, *command, source, "-o", out).err
+    assert path.read_bytes() == segment.read_bytes()

@@ -197,3 +197,12 @@ def test_wrong_arguments(model, tmp_path):
     assert "no calls" in fail(1, "report", tmp_path / "empty", "-o", tmp_path / "r.html").err
     assert not (tmp_path / "r.html").exists()
     assert "Usage: scoreline report" in succeed("report", "--help").out
+
+
+def test_sources_and_models_are_not_overwritten(model, tmp_path):
+    statistics_of(model, "1", 0.0, tmp_path / "1.sls")
+    model.save(tmp_path / "model.slm")
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    for out in before:
+        assert "would overwrite" in fail(2, "report", tmp_path / "1.sls", "-m", tmp_path / "model.slm", "-o", out).err
+    assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before

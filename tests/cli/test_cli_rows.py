@@ -142,6 +142,11 @@ def test_random_bytes(score_text, seed):
     assert done.returncode == 0 or done.out == ""
 
 
+@pytest.mark.parametrize("name", ["PAR1", "PAR1 ", "ARROW1", "ARROW1x", "PK", "SLM"])
+def test_csv_whose_first_column_is_called_as_other_files_begin(score_text, name):
+    check(score_text(f"{name},{HEADER}x,17,10,0\n"), [(17, 10, 0)])
+
+
 # ---- CSV, wrong -------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("text, words", [
@@ -170,7 +175,10 @@ def test_random_bytes(score_text, seed):
     ("alter,einkommen,rate\n40,60000,0.5\n", ["--by-position"]),
     ("\n" + HEADER + "17,10,0\n", []),
     (HEADER.encode("utf-16"), ["UTF-16"]),
-    (b"PAR1" + bytes(100), ["Parquet"]),
+    (HEADER.encode("utf-16-le"), ["UTF-16", "column 1", "(line 1)"]),
+    ('age\0x,income,"rate, %"\n17,10,0\n', ["column 1", "byte 0", "(line 1)"]),
+    (b"PAR1\x15\x04\x15" + bytes(100), ["Parquet"]),
+    (b"ARROW1\0\0" + bytes(100), ["Arrow"]),
     (b"\x1f\x8b\x08" + bytes(100), ["gzip"]),
     (b"PK\x03\x04" + bytes(100), ["zip"]),
     (bytes(range(256)) * 5, []),

@@ -49,6 +49,18 @@ def test_keys_that_are_not_numbers_as_written_stay_texts(tmp_path):
     assert get(table, "007") == {"x": 1} and get(table, "7") == {"x": 2}
 
 
+def test_a_column_of_nothing_but_missing_values_is_numbers(tmp_path):
+    _, table = build(tmp_path, "id,a,b,c,d\n1,NA,,NaN,NA\n2,null,,,true\n", "--key", "id")
+    described = json.loads(succeed("table", "inspect", table, "--json").out)
+    assert [(c["type"], c["nulls"]) for c in described["columns"]] == [("f64", 2), ("f64", 2), ("f64", 2), ("bool", 1)]
+
+
+def test_infinite_numbers_are_no_nulls(tmp_path):
+    _, table = build(tmp_path, "id,x,y\n1,inf,-inf\n2,1e400,NA\n", "--key", "id", "--type", "y=f32")
+    assert get(table, "1") == {"x": "Infinity", "y": "-Infinity"}
+    assert get(table, "2") == {"x": "Infinity", "y": None}
+
+
 def test_composite_keys_in_the_order_of_the_options(tmp_path):
     text = "id,country,x\n1,no,1\n1,se,2\n2,no,3\n"
     done, table = build(tmp_path, text, "--key", "country", "--key", "id")
@@ -68,6 +80,18 @@ def test_rows_over_time(tmp_path):
     assert get(table, "1", at="2024-01-15T23:59:59Z") == {"x": 2}
     assert get(table, "2", at="2024-01-15T10:30:00Z") == {"x": 4}
     assert "at this time" in fail(1, "table", "get", "--at", "2024-01-15T10:29:59Z", table, "1").err
+
+
+@pytest.mark.parametrize("unit, per_second", [("s", 1), ("ms", 1000), ("us", 10**6), ("ns", 10**9)])
+def test_dates_in_the_unit_of_the_table(tmp_path, unit, per_second):
+    text = f"id,ts,x\n1,{-per_second},1\n1,0,2\n1,{1705314600 * per_second},3\n"
+    done, table = build(tmp_path, text, "--key", "id", "--timestamp", "ts", "--unit", unit)
+    assert done.returncode == 0, done.err
+    for at, x in (("1969-12-31T23:59:59Z", 1), ("1969-12-31T23:59:59.999999Z", 1), ("1970-01-01", 2),
+                  ("2024-01-15T10:29:59.999999Z", 2), ("2024-01-15T10:30:00Z", 3), ("2262-04-12", 3), ("9999-12-31", 3)):
+        assert get(table, "1", at=at) == {"x": x}, at
+    for at in ("1969-12-31T23:59:58.999999Z", "1677-09-21", "0001-01-01"):
+        assert "at this time" in fail(1, "table", "get", "--at", at, table, "1").err
 
 
 def test_many_rows_against_a_dictionary(tmp_path):
@@ -98,7 +122,10 @@ def test_many_rows_against_a_dictionary(tmp_path):
     ("id,x,x\n1,2,3\n", ["--key", "id"], ["'x' is given twice"]),
     ("id\n1\n", ["--key", "id"], ["1 to 65536 feature columns"]),
     ('id,x\n1,"2\n', ["--key", "id"], ["never closed", "(line 2)"]),
+    ("id,x\n1,3.4028235e38\n2,-3.4028236e38\n", ["--key", "id", "--type", "x=f32"],
+     ["(x)", "-3.4028236e38", "range of f32", "(line 3)"]),
     ("", ["--key", "id"], ["is empty"]),
+    ("id\0x,x\n1,2\n", ["--key", "id"], ["column 1", "byte 0", "(line 1)"]),
 ])
 def test_bad_files_are_refused_and_nothing_is_written(tmp_path, text, arguments, words):
     done, table = build(tmp_path, text, *arguments)
@@ -118,6 +145,9 @@ def test_bad_command_lines(tmp_path):
     assert "overwrite" in fail(2, "table", "build", source, "--key", "id", "-o", source).err
     assert "--type" in fail(2, "table", "build", source, "--key", "id", "--type", "x=decimal", *out).err
     assert "unknown option --index" in fail(2, "table", "build", source, "--key", "id", "--index", *out).err
+    assert "cannot be standard output" in fail(2, "table", "build", source, "--key", "id", "-o", "-", cwd=tmp_path).err
+    assert "--type: the timestamp" in fail(
+        2, "table", "build", source, "--key", "id", "--timestamp", "x", "--type", "x=string", *out).err
     assert "given twice" in fail(2, "table", "build", source, "--key", "id", "--key", "id", *out).err
     assert "scoreline table build" in succeed("table", "--help").out
 

@@ -80,6 +80,7 @@ int redis_source_lookup(void *context, size_t n_rows, const score_column *keys, 
 {
 	const redis_source *source = context;
 	char key[MAX_KEY];
+	size_t n_sent = 0;
 	int code = 0;
 	if (n_keys != 1 || timestamp != NULL || n_columns != source->n_features || n_columns > MAX_FEATURES)
 		return EINVAL;
@@ -92,9 +93,15 @@ int redis_source_lookup(void *context, size_t n_rows, const score_column *keys, 
 		const int length = write_key(source, keys, r, key);
 		if (length > 0)
 			code = send_row(source, key, length);
+		n_sent += length > 0 && code == 0;
 	}
-	for (size_t r = 0; r < n_rows && code == 0; r++)
-		if (write_key(source, keys, r, key) > 0)
-			code = receive_row(source, r, columns);
+	/* Also after a failure: the next lookup would take what is left unread for its own rows. */
+	for (size_t r = 0; n_sent > 0 && source->connection->err == 0; r++) {
+		if (write_key(source, keys, r, key) <= 0)
+			continue;
+		const int failed = receive_row(source, r, columns);
+		code = code != 0 ? code : failed;
+		n_sent--;
+	}
 	return code;
 }
