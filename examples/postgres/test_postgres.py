@@ -86,9 +86,12 @@ class PostgreSQL(unittest.TestCase):
         self.refused("SELECT scoreline('iot', o) FROM (SELECT 1::float8 AS temperature, 2::float8 AS humidity) AS o", "pressure")
 
     def test_a_column_twice(self):
-        """Only a subquery's row can have one; the first is taken."""
+        """Only a subquery's row can have one. Which is meant, nobody knows: refused unless the model has no such feature."""
+        row = "44 AS temperature, 41.5 AS humidity, 1013.25 AS pressure"
+        self.refused(f"SELECT scoreline('iot', o) FROM (SELECT {row}, 9 AS temperature) AS o",
+                     "has twice 1 of the model's features: temperature")
         golden_set.compare("PostgreSQL", self.iot.prediction[2:3], self.scores(
-            "SELECT scoreline('iot', o) FROM (SELECT 44 AS temperature, 41.5 AS humidity, 1013.25 AS pressure, 9 AS temperature) AS o"))
+            f"SELECT scoreline('iot', o) FROM (SELECT {row}, 9 AS other, 8 AS other) AS o"))
 
     def test_wide_models(self):
         fill(self.db, self.wide, "w")
