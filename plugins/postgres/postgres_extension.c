@@ -61,7 +61,7 @@ static void end_scorer(void *pointer)
 /* "iot#margin" → "DIRECTORY/iot.slm#margin" */
 static char *model_path(const char *name)
 {
-	const char *choice = strchr(name, '#');
+	const char *choice = plugin_choice(name);
 	int length = (int)(choice != NULL ? choice - name : (ptrdiff_t)strlen(name));
 	if (model_directory == NULL || model_directory[0] == '\0')
 		ereport(ERROR, (errcode(ERRCODE_CONFIG_FILE_ERROR), errmsg("scoreline: there is no directory of models"),
