@@ -270,7 +270,7 @@ void cli_output_close(cli_output *out);
 char *cli_output_resolve(const char *path);
 /* A new file beside `target`, which a signal that ends the command removes. NULL after a message. */
 char *cli_output_create(const char *name, const char *target, int *fd);
-/* It is complete: sync and close it, and give it its name. After a failure it is still to be removed. */
+/* It is complete: sync and close it, give it its name, and sync its folder. After a failure it is still to be removed. */
 int cli_output_place(const char *name, char *temporary, const char *target, int fd);
 /* Remove what is not to be, and free its name. */
 void cli_output_remove(char *temporary);

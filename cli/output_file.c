@@ -156,6 +156,26 @@ char *cli_output_create(const char *name, const char *target, int *fd)
 	return NULL;
 }
 
+/* The new name survives a loss of power, as in the library's sl_sync_folder(): a folder that one may write to and not read cannot be
+ * opened, and some file systems sync no folders. */
+static int sync_folder_of(const char *name, const char *target)
+{
+	const char *slash = strrchr(target, '/');
+	char *folder = slash == NULL ? strdup(".") : strndup(target, slash == target ? 1 : (size_t)(slash - target));
+	bool synced;
+	int fd, code = CLI_OK;
+	if (folder == NULL)
+		return cli_fail_memory(name);
+	fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	synced = fd >= 0 ? fsync(fd) == 0 || errno == EINVAL : errno == EACCES;
+	if (!synced)
+		code = cli_fail(name, "was written, but its folder could not be synced: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	free(folder);
+	return code;
+}
+
 int cli_output_place(const char *name, char *temporary, const char *target, int fd)
 {
 	bool synced = fsync(fd) == 0;
@@ -169,7 +189,7 @@ int cli_output_place(const char *name, char *temporary, const char *target, int 
 	if (rename(temporary, target) != 0)
 		return cli_fail(name, "could not be put in its place: %s", strerror(errno));
 	unfinished = NULL;
-	return CLI_OK;
+	return sync_folder_of(name, target);
 }
 
 void cli_output_remove(char *temporary)

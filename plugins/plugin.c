@@ -34,6 +34,12 @@ void plugin_set_error(score_error *error, score_status code, const char *format,
 	va_end(arguments);
 }
 
+const char *plugin_choice(const char *spec)
+{
+	const char *mark = strrchr(spec, '#');
+	return mark != NULL && strpbrk(mark, "./") == NULL ? mark : NULL;
+}
+
 /* Which value of a row is the score; `choice` is the text behind '#', or NULL. */
 static bool choose_value(plugin_model *m, const char *choice, score_error *error)
 {
@@ -85,16 +91,17 @@ static bool open_model(plugin_model *m, const char *path, score_error *error)
 const plugin_model *plugin_acquire(const char *spec, size_t length, score_error *error)
 {
 	plugin_model *m = calloc(1, sizeof *m);
-	char *path = malloc(length + 1), *choice;
+	char *path = malloc(length + 1);
+	const char *choice;
 	bool right = m != NULL && path != NULL;
 	if (!right) {
 		plugin_set_error(error, SCORE_ERR_MEMORY, "out of memory");
 	} else {
 		memcpy(path, spec, length);
 		path[length] = '\0';
-		choice = strrchr(path, '#');
+		choice = plugin_choice(path);
 		if (choice != NULL)
-			*choice++ = '\0';
+			path[choice++ - path] = '\0';
 		right = open_model(m, path, error) && choose_value(m, choice, error);
 	}
 	free(path);

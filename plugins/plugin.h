@@ -2,6 +2,7 @@
  * What the plug-ins for SQL engines share: models named in SQL, opened once per process, and how a row becomes a score.
  *
  * Comes in: "PATH", "PATH#margin", "PATH#class", or "PATH#2" for prediction number 2 (from 0) of a model with several.
+ * Folders and files may have '#' in their names, too: what chooses stands behind the last one and has no '.' and no '/'.
  * Goes out: one double per row, or SQL's NULL. Relies on: the public headers.
  *
  * Any number of threads may call everything here. A file that was replaced (by rename) is opened anew by the next
@@ -30,6 +31,8 @@ typedef struct plugin_model {
 	size_t value; /* which of them is the score               */
 } plugin_model;
 
+/* Where `spec` begins to choose a value, at the '#'; NULL: nowhere. */
+const char *plugin_choice(const char *spec);
 /* NULL and a message when there is no such model, or when it has several values per row and `spec` does not choose one. */
 const plugin_model *plugin_acquire(const char *spec, size_t length, score_error *error);
 /* NULL is allowed. */

@@ -90,6 +90,40 @@ class Flink(unittest.TestCase):
         with self.assertRaisesRegex(Exception, "expected an array of 300 features, found 2"):
             self.collect(f"SELECT wide(ARRAY[`{wide.names[0]}`, `{wide.names[1]}`]) FROM `rows`")
 
+    def test_several_values(self):
+        """One value of a row is chosen where the function is made; without a choice nothing is planned."""
+        model = self.classes()
+        iot = golden_set.load("iot")
+        scores = scoreline.load(model).predict([dict(zip(iot.names, row)) for row in iot.rows])
+        self.source("iot-input", iot)
+        for name, wanted, how in (("second", scores[:, 1], {"value": 1}), ("class", scores.argmax(axis=1), {"output": "class"})):
+            self.env.create_temporary_function(f"udf.{name}", scoreline_flink.scorer(model, **how))
+            self.env.create_temporary_function(f"udf.{name}OfArray", scoreline_flink.array_scorer(model, **how))
+            for call in (f"`{name}`({', '.join(iot.names)})", f"{name}OfArray(ARRAY[{', '.join(iot.names)}])"):
+                with self.subTest(call):
+                    rows = sorted(self.collect(f"SELECT device_id, udf.{call} FROM `iot-input`"))
+                    golden_set.compare("Flink", [float(score) for score in wanted], [score for _, score in rows])
+        for make in (scoreline_flink.scorer, scoreline_flink.array_scorer):
+            with self.subTest(make.__name__):
+                with self.assertRaisesRegex(ValueError, "has 3 values of the output 'prediction' per row; choose one with "
+                                                        "value=0 to value=2, or the number of the class with output='class'"):
+                    make(model)
+                for value in (3, -1, "1", True):
+                    with self.assertRaisesRegex(ValueError, "expected value as a number from 0 to 2, found " + repr(value)):
+                        make(model, value=value)
+                with self.assertRaisesRegex(ValueError, "expected output 'prediction', 'margin' or 'class', found 'leaf'"):
+                    make(model, "leaf")
+
+    def classes(self):
+        """A model of three classes, of the features of the golden set's "iot"."""
+        iot = golden_set.load("iot")
+        builder = scoreline.Builder(len(iot.names), n_outputs=3, feature_names=iot.names, link="softmax")
+        for output, cut in enumerate((50.0, 45.0, 1000.0)):
+            builder.add_tree(left=[1, -1, -1], right=[2, -1, -1], feature=[output, 0, 0], value=[cut, -1.0, 1.0], output=output)
+        path = self.directory / "classes.slm"
+        builder.finish().save(path)
+        return str(path)
+
     def test_errors(self):
         """Wrong inputs are refused before a job starts."""
         iot = golden_set.load("iot")

@@ -86,9 +86,12 @@ class PostgreSQL(unittest.TestCase):
         self.refused("SELECT scoreline('iot', o) FROM (SELECT 1::float8 AS temperature, 2::float8 AS humidity) AS o", "pressure")
 
     def test_a_column_twice(self):
-        """Only a subquery's row can have one; the first is taken."""
+        """Only a subquery's row can have one. Which is meant, nobody knows: refused unless the model has no such feature."""
+        row = "44 AS temperature, 41.5 AS humidity, 1013.25 AS pressure"
+        self.refused(f"SELECT scoreline('iot', o) FROM (SELECT {row}, 9 AS temperature) AS o",
+                     "has twice 1 of the model's features: temperature")
         golden_set.compare("PostgreSQL", self.iot.prediction[2:3], self.scores(
-            "SELECT scoreline('iot', o) FROM (SELECT 44 AS temperature, 41.5 AS humidity, 1013.25 AS pressure, 9 AS temperature) AS o"))
+            f"SELECT scoreline('iot', o) FROM (SELECT {row}, 9 AS other, 8 AS other) AS o"))
 
     def test_wide_models(self):
         fill(self.db, self.wide, "w")
@@ -173,14 +176,27 @@ class PostgreSQL(unittest.TestCase):
             with self.assertRaises(psycopg.errors.InsufficientPrivilege):
                 db.execute("SET scoreline.model_directory = '/etc'")
 
+    def copy_model(self, name, new):
+        """NEW.slm in the server's directory of models, put there by rename."""
+        directory = pathlib.Path(self.scores("SHOW scoreline.model_directory")[0])
+        self.db.execute(f"COPY (SELECT 1) TO PROGRAM 'cat >/dev/null && cp {directory}/{name}.slm {directory}/new.tmp && "
+                        f'mv {directory}/new.tmp "{directory}/{new}.slm"\'')
+
+    def test_marks_in_names(self):
+        """What stands behind the last '#' chooses a value, unless it has a '.'."""
+        for name in ("marked#2", "marked#2.1"):
+            self.copy_model("iot", name)
+        for name, expected in (("marked#2#prediction", self.iot.prediction), ("marked#2#margin", self.iot.margin),
+                               ("marked#2.1", self.iot.prediction), ("marked#2.1#margin", self.iot.margin)):
+            with self.subTest(name):
+                golden_set.compare("PostgreSQL", expected[2:3], self.scores(f"SELECT scoreline('{name}', 44, 41.5, 1013.25)"))
+        self.refused("SELECT scoreline('marked#2', 1, 2, 3)", "cannot open", "marked.slm")
+
     def test_replaced_file(self):
         """A file that takes the name is the model of the next query; a query keeps the one that it began with."""
-        directory = pathlib.Path(self.scores("SHOW scoreline.model_directory")[0])
-        copy = (f"COPY (SELECT 1) TO PROGRAM 'cp {directory}/%s.slm {directory}/new.tmp && mv {directory}/new.tmp "
-                f"{directory}/swapped.slm'")
-        self.db.execute(copy % "iot")
+        self.copy_model("iot", "swapped")
         golden_set.compare("PostgreSQL", self.iot.prediction[2:3], self.scores("SELECT scoreline('swapped', 44, 41.5, 1013.25)"))
-        self.db.execute(copy % "fraud")
+        self.copy_model("fraud", "swapped")
         golden_set.compare("PostgreSQL", self.fraud.prediction[:1], self.scores(
             "SELECT scoreline('swapped', 120.5, 'jewellery', 30, 80.25)"))
 

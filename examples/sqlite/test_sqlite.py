@@ -130,6 +130,22 @@ class SQLite(unittest.TestCase):
         self.refused("SELECT f(1, 2, x'00')", "a blob")
         self.refused("SELECT g(1)", "no such function")
 
+    def test_marks_in_names(self):
+        """Names of folders and files may have '#'; a choice of a value has no '/' and no '.'."""
+        with tempfile.TemporaryDirectory(prefix="a#b.c#1") as directory:
+            for name in ("iot", "iot.slm", "iot#2.slm", "iot#2"):
+                shutil.copy(self.iot.path, os.path.join(directory, name))
+            for spec, expected in (("iot", self.iot.prediction), ("iot.slm", self.iot.prediction), ("iot#2.slm", self.iot.prediction),
+                                   ("iot#2.slm#margin", self.iot.margin), ("iot#0", self.iot.prediction),
+                                   ("iot#2#prediction", self.iot.prediction), ("iot#2#margin", self.iot.margin)):
+                with self.subTest(spec):
+                    load(self.db, "f", os.path.join(directory, spec))
+                    golden_set.compare("SQLite", expected[2:3], self.scores("SELECT f(44, 41.5, 1013.25)"))
+            for spec, words in (("iot#2", ("number below 1", "#2")), ("iot.slm#nonsense", ("#prediction, #margin", "#nonsense")),
+                                ("none#1.slm", ("cannot open", "none#1.slm"))):
+                with self.subTest(spec):
+                    self.refused(f"SELECT scoreline_load('f', '{directory}/{spec}')", *words)
+
     def test_not_from_a_view(self):
         self.db.execute("PRAGMA trusted_schema = OFF")
         self.db.execute(f"CREATE VIEW v AS SELECT scoreline_load('f', '{self.iot.path}')")

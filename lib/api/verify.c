@@ -65,7 +65,7 @@ static score_status check_all(verification *v, score_error *error)
 static uint32_t repeated_rows(const forest *f)
 {
 	const size_t widest = f->n_features > f->contract.n_outputs ? f->n_features : f->contract.n_outputs;
-	const size_t fitting = MOST_VALUES / (widest ? widest : 1);
+	const size_t fitting = MOST_VALUES / widest; /* no model is without features: forest_check() */
 	const uint32_t n = fitting < REPEATED_ROWS ? (uint32_t)fitting : REPEATED_ROWS;
 	return n > f->n_golden ? n : f->n_golden;
 }

@@ -152,14 +152,27 @@ void sl_vector_init(sl_vector *v, const score_allocator *allocator, size_t eleme
 	*v = (sl_vector){sl_allocator(allocator), NULL, 0, 0, element};
 }
 
-static bool reserve(sl_vector *v, size_t wanted)
+/* Elements of the next array for `wanted` ones, and its bytes. */
+static bool next_size(const sl_vector *v, size_t wanted, size_t *capacity, size_t *bytes)
 {
-	size_t capacity = v->capacity ? v->capacity : 16, bytes;
-	while (capacity < wanted) {
-		if (!sl_mul(capacity, 2, &capacity))
+	*capacity = v->capacity ? v->capacity : 16;
+	while (*capacity < wanted) {
+		if (!sl_mul(*capacity, 2, capacity))
 			return false;
 	}
-	if (!sl_mul(capacity, v->element, &bytes))
+	return sl_mul(*capacity, v->element, bytes);
+}
+
+size_t sl_vector_refused(const sl_vector *v, size_t n)
+{
+	size_t wanted, capacity, bytes;
+	return sl_add(v->length, n, &wanted) && next_size(v, wanted, &capacity, &bytes) ? bytes : SIZE_MAX;
+}
+
+static bool reserve(sl_vector *v, size_t wanted)
+{
+	size_t capacity, bytes;
+	if (!next_size(v, wanted, &capacity, &bytes))
 		return false;
 	void *data = sl_alloc(&v->allocator, bytes, sizeof(max_align_t));
 	if (!data)

@@ -138,6 +138,8 @@ void *sl_vector_grow(sl_vector *v, size_t n);
 bool sl_vector_push(sl_vector *v, const void *from, size_t n);
 /* Append a text and its end to a vector of char: all of it or nothing. */
 bool sl_vector_push_text(sl_vector *v, const char *text, size_t length);
+/* Bytes that the allocator was asked for, and refused, when `n` more elements found no room. */
+size_t sl_vector_refused(const sl_vector *v, size_t n);
 /* Element `i`, or the end. NULL of a vector that never held anything: C forbids NULL + 0. */
 static inline void *sl_vector_at(const sl_vector *v, size_t i)
 {

@@ -8,11 +8,14 @@
  *   v_bytes                                 8 vectors, one per bit, lowest first → one byte per row
  *   PLANE_WORDS                             words of a plane, a multiple of V_WORDS
  *   ISA_NAME(name)                          name with the instruction set's suffix
+ *   EIGHT_ROWS, EIGHT_OPERATIONS            from how many rows on a block is faster than eight that walk together, and per how many
+ *                                           operations of a tree from one row more
  *
  * PLANES_ONLY leaves out what does not depend on the width of a plane: binning, transposition, contributions, linear models.
  *
  * A vocabulary may have kernels of its own; the plain C below is the reference. It says so by a macro:
  *
+ *   HAVE_NARROW              a second table of narrow blocks, by which the engine then chooses: no EIGHT_ROWS, no EIGHT_OPERATIONS
  *   HAVE_SUM                 sum_f32, sum_f64
  *   HAVE_BIN8                binning to byte codes
  *   HAVE_TRANSPOSE16         transpose16
@@ -21,6 +24,10 @@
  *   HAVE_TILES               F32 and F64, vectors of F32_LANES floats and F64_LANES doubles: load, fill, store, step, has_nan,
  *                            transpose, and f32_halves, which makes doubles of floats
  */
+
+#if !defined(PLANES_ONLY) && !defined(HAVE_NARROW)
+_Static_assert(EIGHT_OPERATIONS > 0, "the engine divides the operations of a tree by it");
+#endif
 
 /* Loops over the vectors of a plane are unrolled for full blocks: `vectors` is then a constant. */
 #define FULL_VECTORS (PLANE_WORDS / V_WORDS)

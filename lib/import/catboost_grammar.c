@@ -88,7 +88,7 @@ static score_status begin_tree(reader *r, const frame *f)
 	cb_tree tree = {.offset = f->offset, .first_split = file->splits.length,
 		.first_value = file->leaf_values.length, .first_node = file->nodes.length,
 		.first_cover = file->covers.length};
-	return sl_vector_push(&r->file->trees, &tree, 1) ? SCORE_OK : no_memory(r);
+	return keep(r, &r->file->trees, &tree, f->offset, f->place == IN_NODE ? "trees" : "oblivious_trees");
 }
 
 static score_status begin_node(reader *r, frame *f)
@@ -104,7 +104,7 @@ static score_status begin_node(reader *r, frame *f)
 		cb_node *parent = sl_vector_at(&file->nodes, r->frames[r->depth - 2].node);
 		*(f->key->name[0] == 'l' ? &parent->left : &parent->right) = (int64_t)number;
 	}
-	return sl_vector_push(&file->nodes, &node, 1) ? SCORE_OK : no_memory(r);
+	return keep(r, &file->nodes, &node, f->offset, f->key ? f->key->name : "trees");
 }
 
 /* Forget what the object before it said. An element stands inside a CTR. */
@@ -203,11 +203,6 @@ static score_status on_array_begin(reader *r, const import_event *e)
 	return status;
 }
 
-static score_status keep_text(reader *r, const import_event *e)
-{
-	return sl_vector_push_text(&r->file->text, e->text, e->length) ? SCORE_OK : no_memory(r);
-}
-
 static score_status on_key(reader *r, const import_event *e)
 {
 	frame *f = top(r);
@@ -215,7 +210,7 @@ static score_status on_key(reader *r, const import_event *e)
 	if (f->place == IN_TABLES) {
 		r->next = &any_table;
 		r->table = (cb_table){.offset = e->offset, .name = r->file->text.length};
-		return keep_text(r, e);
+		return import_keep_text(&r->file->text, e, "ctr_data", r->file->error);
 	}
 	for (size_t i = 0; i < N_KEYS; i++) {
 		const key *k = &keys[i];
@@ -237,7 +232,7 @@ static score_status add_hash(reader *r, const import_event *e)
 	if (sl_parse_i64(e->text, e->length, &value) != e->length || value < INT32_MIN || value > INT32_MAX)
 		return corrupt(r, e->offset, "values", "expected whole numbers of 32 bits");
 	uint32_t hash = (uint32_t)(int32_t)value;
-	return sl_vector_push(&r->file->values, &hash, 1) ? SCORE_OK : no_memory(r);
+	return keep(r, &r->file->values, &hash, e->offset, "values");
 }
 
 /* What is a number to JSON, and NaN and infinities, are numbers here too. */
@@ -256,7 +251,7 @@ static score_status add_number(reader *r, const import_event *e, const key *k, s
 	if (k->slot == HASHES)
 		return add_hash(r, e);
 	if (k->slot == BORDERS)
-		return sl_vector_push(&file->borders, &narrow, 1) ? SCORE_OK : no_memory(r);
+		return keep(r, &file->borders, &narrow, e->offset, k->name);
 	if (k->slot == NODE_COVER) {
 		((cb_node *)file->nodes.data)[node].cover = x;
 		return SCORE_OK;
@@ -265,7 +260,7 @@ static score_status add_number(reader *r, const import_event *e, const key *k, s
 		((cb_node *)file->nodes.data)[node].n_values++;
 	sl_vector *values = k->slot == SCALE ? &file->scale_and_bias :
 		k->slot == SYMMETRIC_COVERS ? &file->covers : &file->leaf_values;
-	return sl_vector_push(values, &x, 1) ? SCORE_OK : no_memory(r);
+	return keep(r, values, &x, e->offset, k->name);
 }
 
 static score_status add_word(reader *r, const import_event *e, const key *k)
@@ -275,7 +270,7 @@ static score_status add_word(reader *r, const import_event *e, const key *k)
 	if (k->slot == LOSS)
 		r->file->loss_offset = e->offset;
 	r->words[k->slot] = e->length ? r->file->text.length : 0;
-	return keep_text(r, e);
+	return import_keep_text(&r->file->text, e, k->name, r->file->error);
 }
 
 static score_status add_float(reader *r, const import_event *e, const key *k)
@@ -314,11 +309,11 @@ static score_status add_bucket(reader *r, const import_event *e)
 			r->table.stride = n;
 		if (n_hashes && n != n_hashes * r->table.stride)
 			return corrupt(r, e->offset, "hash_map", "expected as many numbers behind every hash");
-		return sl_vector_push(&file->hashes, &hash, 1) ? SCORE_OK : no_memory(r);
+		return keep(r, &file->hashes, &hash, e->offset, "hash_map");
 	}
 	if (!n_hashes || !take_number(e, &count))
 		return corrupt(r, e->offset, "hash_map", "expected hashes in quotes, each followed by numbers");
-	return sl_vector_push(&file->counts, &count, 1) ? SCORE_OK : no_memory(r);
+	return keep(r, &file->counts, &count, e->offset, "hash_map");
 }
 
 static score_status add_whole(reader *r, const import_event *e, const key *k)
@@ -344,7 +339,7 @@ static score_status add_label(reader *r, const import_event *e)
 		return corrupt(r, e->offset, "class_names", "expected numbers or strings without zero bytes");
 	char *begin = sl_vector_grow(out, 6 * length + 4), *to = begin;
 	if (!to)
-		return no_memory(r);
+		return import_no_room(out, 6 * length + 4, e->offset, "class_names", r->file->error);
 	*to++ = begin == out->data ? '[' : ',';
 	if (is_text)
 		*to++ = '"';
@@ -442,7 +437,7 @@ score_status import_cb_read(cb_file *f, const void *data, size_t size)
 {
 	reader r = {.file = f};
 	if (!sl_vector_push(&f->text, "", 1)) /* position 0 is the empty string */
-		return no_memory(&r);
+		return sl_fail_memory(f->error, sl_vector_refused(&f->text, 1));
 	score_status status = import_read_json(data, size, &f->allocator, on_event, &r, f->error);
 	f->loss = r.words[LOSS];
 	f->version = r.words[VERSION];

@@ -47,7 +47,7 @@ static score_status end_float(reader *r, const frame *f)
 	cb_feature feature = {.column = r->wholes[COLUMN], .offset = f->offset, .name = name,
 		.first_border = r->first_border, .n_borders = file->borders.length - r->first_border,
 		.nan_right = right};
-	return sl_vector_push(&file->float_features, &feature, 1) ? SCORE_OK : no_memory(r);
+	return keep(r, &file->float_features, &feature, f->offset, "float_features");
 }
 
 static score_status end_category(reader *r, const frame *f)
@@ -59,7 +59,7 @@ static score_status end_category(reader *r, const frame *f)
 	size_t name = r->words[FEATURE_NAME] ? r->words[FEATURE_NAME] : r->words[FEATURE_ID];
 	cb_feature feature = {.column = r->wholes[COLUMN], .offset = f->offset, .name = name, .is_category = 1,
 		.first_border = r->first_value, .n_borders = r->file->values.length - r->first_value};
-	return sl_vector_push(features, &feature, 1) ? SCORE_OK : no_memory(r);
+	return keep(r, features, &feature, f->offset, "categorical_features");
 }
 
 static score_status refuse(const reader *r, const frame *f, const char *what, const char *type, const char *known)
@@ -130,7 +130,7 @@ static score_status end_split(reader *r, const frame *f)
 	const frame *owner = &r->frames[r->depth - 2]; /* the node, or the array of a symmetric tree */
 	if (owner->place == IN_NODE)
 		((cb_node *)file->nodes.data)[owner->node].split = (int64_t)file->splits.length;
-	return sl_vector_push(&file->splits, &split, 1) ? SCORE_OK : no_memory(r);
+	return keep(r, &file->splits, &split, f->offset, "splits");
 }
 
 /* One feature of a CTR's projection: the category itself, or the answer of a split. */
@@ -146,7 +146,7 @@ static score_status end_element(reader *r, const frame *f)
 	r->file->borders.length = r->first_border;
 	if (status != SCORE_OK)
 		return status;
-	return sl_vector_push(&r->file->elements, &element, 1) ? SCORE_OK : no_memory(r);
+	return keep(r, &r->file->elements, &element, f->offset, "elements");
 }
 
 static const struct {
@@ -186,7 +186,7 @@ static score_status end_ctr(reader *r, const frame *f)
 	}
 	if (ctr.n_elements == 0)
 		return corrupt(r, f->offset, "elements", "a CTR needs at least one");
-	return sl_vector_push(&r->file->ctrs, &ctr, 1) ? SCORE_OK : no_memory(r);
+	return keep(r, &r->file->ctrs, &ctr, f->offset, "ctrs");
 }
 
 static score_status end_table(reader *r, const frame *f)
@@ -202,7 +202,7 @@ static score_status end_table(reader *r, const frame *f)
 	table.denominator = r->wholes[TABLE_DENOMINATOR] == ABSENT ? 0 : r->wholes[TABLE_DENOMINATOR];
 	if (table.denominator < INT32_MIN || table.denominator > INT32_MAX)
 		return corrupt(r, f->offset, "counter_denominator", "expected a number of 32 bits");
-	return sl_vector_push(&r->file->tables, &table, 1) ? SCORE_OK : no_memory(r);
+	return keep(r, &r->file->tables, &table, f->offset, "ctr_data");
 }
 
 static score_status end_node(reader *r, const frame *f)

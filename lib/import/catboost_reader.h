@@ -111,9 +111,9 @@ static inline score_status corrupt(const reader *r, int64_t offset, const char *
 	return sl_fail_at(r->file->error, SCORE_ERR_CORRUPT, offset, -1, "\"%s\": %s", name, what);
 }
 
-static inline score_status no_memory(const reader *r)
+static inline score_status keep(const reader *r, sl_vector *to, const void *from, int64_t offset, const char *name)
 {
-	return sl_fail_memory(r->file->error, 0);
+	return import_keep(to, from, offset, name, r->file->error);
 }
 
 /* Take the object on top, which is whole, into the file, and drop its frame. (catboost_objects.c) */

@@ -45,6 +45,25 @@ score_status import_read_json(const void *data, size_t size, const score_allocat
 score_status import_read_ubjson(const void *data, size_t size, import_handler *handler, void *context,
 	score_error *error);
 
+/* MEMORY: `to` had no room for `n` more elements of what the value of `key` at `offset` says. */
+static inline score_status import_no_room(const sl_vector *to, size_t n, int64_t offset, const char *key, score_error *error)
+{
+	return sl_fail_at(error, SCORE_ERR_MEMORY, offset, -1, "\"%s\": out of memory: the allocator refused %zu bytes", key,
+		sl_vector_refused(to, n));
+}
+
+/* Append what the value of `key` at `offset` says. */
+static inline score_status import_keep(sl_vector *to, const void *from, int64_t offset, const char *key, score_error *error)
+{
+	return sl_vector_push(to, from, 1) ? SCORE_OK : import_no_room(to, 1, offset, key, error);
+}
+
+/* Append the text of an event and its end. */
+static inline score_status import_keep_text(sl_vector *to, const import_event *e, const char *key, score_error *error)
+{
+	return sl_vector_push_text(to, e->text, e->length) ? SCORE_OK : import_no_room(to, e->length + 1, e->offset, key, error);
+}
+
 /* Element `i` of an IMPORT_NUMBERS event as an IMPORT_INTEGER or IMPORT_REAL event. */
 import_event import_packed_number(const import_event *numbers, size_t i);
 /* Bytes of one packed number of a UBJSON type, 0 if the letter names no number. */

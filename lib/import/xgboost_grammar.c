@@ -123,11 +123,6 @@ static score_status corrupt(const reader *r, const import_event *e, const key *k
 	return sl_fail_at(r->file->error, SCORE_ERR_CORRUPT, e->offset, -1, "\"%s\": %s", k->name, what);
 }
 
-static score_status no_memory(const reader *r)
-{
-	return sl_fail_memory(r->file->error, 0);
-}
-
 /* ---- values ------------------------------------------------------------------------------------- */
 
 static bool event_integer(const import_event *e, int64_t *out)
@@ -165,11 +160,11 @@ static score_status add_number(const reader *r, const import_event *e, const key
 	if (k->kind == FLOATS) {
 		if (e->kind == IMPORT_STRING || !event_float(e, &real))
 			return corrupt(r, e, k, "expected numbers that are float values");
-		return sl_vector_push(values, &real, 1) ? SCORE_OK : no_memory(r);
+		return import_keep(values, &real, e->offset, k->name, r->file->error);
 	}
 	if (e->kind == IMPORT_STRING || !event_integer(e, &whole))
 		return corrupt(r, e, k, "expected whole numbers of at most 64 bits");
-	return sl_vector_push(values, &whole, 1) ? SCORE_OK : no_memory(r);
+	return import_keep(values, &whole, e->offset, k->name, r->file->error);
 }
 
 static score_status add_string(const reader *r, const import_event *e, xgb_list *list, const key *k)
@@ -177,9 +172,8 @@ static score_status add_string(const reader *r, const import_event *e, xgb_list 
 	size_t start = list->text.length;
 	if (e->length && memchr(e->text, 0, e->length))
 		return corrupt(r, e, k, "a string with a zero byte");
-	if (!sl_vector_push(&list->starts, &start, 1) || !sl_vector_push_text(&list->text, e->text, e->length))
-		return no_memory(r);
-	return SCORE_OK;
+	score_status status = import_keep(&list->starts, &start, e->offset, k->name, r->file->error);
+	return status == SCORE_OK ? import_keep_text(&list->text, e, k->name, r->file->error) : status;
 }
 
 static bool *present(reader *r, const key *k, int64_t **offset)

@@ -61,7 +61,7 @@ static void end_scorer(void *pointer)
 /* "iot#margin" → "DIRECTORY/iot.slm#margin" */
 static char *model_path(const char *name)
 {
-	const char *choice = strchr(name, '#');
+	const char *choice = plugin_choice(name);
 	int length = (int)(choice != NULL ? choice - name : (ptrdiff_t)strlen(name));
 	if (model_directory == NULL || model_directory[0] == '\0')
 		ereport(ERROR, (errcode(ERRCODE_CONFIG_FILE_ERROR), errmsg("scoreline: there is no directory of models"),
@@ -194,30 +194,20 @@ static bool take_array(scorer *s, FunctionCallInfo fcinfo)
 	return true;
 }
 
-/* The names of a row's columns. A dropped one has none; of two columns of one name, which only a subquery's row can have, the
- * first is meant. */
-static const char **column_names(const scorer *s, TupleDesc row)
+/* The names of a row's columns; a dropped one has none. */
+static const char **column_names(TupleDesc row)
 {
 	const char **names = palloc(((Size)row->natts + 1) * sizeof *names);
-	bool *seen = palloc0(s->model->n_features + 1);
-	uint32_t feature;
 	int k;
-	for (k = 0; k < row->natts; k++) {
+	for (k = 0; k < row->natts; k++)
 		names[k] = TupleDescAttr(row, k)->attisdropped ? "" : NameStr(TupleDescAttr(row, k)->attname);
-		if (score_model_feature_find(s->model->model, names[k], strlen(names[k]), &feature) != SCORE_NAME_OWN)
-			continue;
-		if (seen[feature])
-			names[k] = "";
-		seen[feature] = true;
-	}
-	pfree(seen);
 	return names;
 }
 
 /* Which column of a row type feeds each feature: looked up once per query. */
 static void match_columns(scorer *s, TupleDesc row)
 {
-	const char **names = column_names(s, row);
+	const char **names = column_names(row);
 	score_plan *plan;
 	score_error error;
 	uint32_t i;

@@ -1,6 +1,7 @@
 """The commands of `scoreline`: what they print, what they write, how they fail."""
 import csv
 import ctypes
+import errno
 import json
 import math
 import os
@@ -478,6 +479,11 @@ def test_score_interrupted(model, tmp_path, number):
     assert os.listdir(tmp_path) == []
 
 
+def preload(source, library):
+    """C code as a shared library, whose functions go before the system's."""
+    subprocess.run(["cc", "-x", "c", "-shared", "-fPIC", "-o", library, "-", "-ldl"], input=source, text=True, check=True)
+
+
 SIGNAL_IN_MKSTEMP = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -499,11 +505,44 @@ def test_score_interrupted_while_its_file_is_created(model, tmp_path):
     """The file exists and its name is not yet known to the handler."""
     library, folder = tmp_path / "signal.so", tmp_path / "results"
     folder.mkdir()
-    subprocess.run(["cc", "-x", "c", "-shared", "-fPIC", "-o", library, "-", "-ldl"], input=SIGNAL_IN_MKSTEMP, text=True, check=True)
+    preload(SIGNAL_IN_MKSTEMP, library)
     done = subprocess.run([COMMAND, "score", model, "-", "-o", folder / "out.csv"], input=HEADER.encode() + b"17,10,0\n",
                           env={**os.environ, "LD_PRELOAD": library}, timeout=60)
     assert done.returncode == -signal.SIGTERM
     assert os.listdir(folder) == []
+
+
+FAILING_FOLDERS = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+int fsync(int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0 || !S_ISDIR(st.st_mode))
+        return ((int (*)(int))dlsym(RTLD_NEXT, "fsync"))(fd);
+    errno = atoi(getenv("FOLDER_ERROR"));
+    return -1;
+}
+"""
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers' library would have to be loaded before the replaced function")
+def test_a_result_s_folder_is_synced_too(model, tmp_path):
+    """The result has its name, but a loss of power might take it away again: the command says so. Some file systems sync no folders."""
+    library, rows = tmp_path / "folders.so", HEADER + "17,10,0\n"
+    preload(FAILING_FOLDERS, library)
+    scores = succeed("score", model, "-", stdin=rows).out
+    for place, cwd in ((tmp_path / "out.csv", None), ("out.csv", tmp_path)):
+        for error, code in ((errno.EIO, 1), (errno.EINVAL, 0)):
+            done = run("score", model, "-", "-o", place, stdin=rows, cwd=cwd,
+                       env={**os.environ, "LD_PRELOAD": str(library), "FOLDER_ERROR": str(error)})
+            assert (done.returncode, (tmp_path / "out.csv").read_text()) == (code, scores), done.err
+            assert code == 0 or "was written, but its folder could not be synced: Input/output error" in done.err
+            (tmp_path / "out.csv").unlink()
+            assert os.listdir(tmp_path) == [library.name]
 
 
 def test_score_progress_only_on_a_terminal(model):

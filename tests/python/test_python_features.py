@@ -3,6 +3,7 @@
 import datetime
 import decimal
 import os
+import re
 
 import numpy as np
 import pandas
@@ -290,6 +291,8 @@ def test_building_refuses_by_name(tmp_path, customers):
         FeatureTable.build(path, customers.assign(customer_id=pandas.array([1, None, 2], dtype="Int64")), key="customer_id")
     with pytest.raises(scoreline.ShapeError, match="list"):
         FeatureTable.build(path, pyarrow.table({"id": [1], "x": [[1]]}), key="id")
+    with pytest.raises(scoreline.FileError, match=re.escape(f"cannot create '{tmp_path}/missing/bad.sft': no such file")):
+        FeatureTable.build(tmp_path / "missing" / "bad.sft", customers, key="customer_id")
     assert os.listdir(tmp_path) == []
 
 

@@ -151,23 +151,31 @@ static void labels_are_read(void **state)
 	assert_null(score_model_class_label(NULL, 0));
 }
 
+/* "[1,1,…,1]" of n labels; the caller frees it. */
+static char *labels_of_ones(size_t n)
+{
+	char *text = malloc(2 * n + 2);
+	assert_non_null(text);
+	for (size_t i = 0; i < n; i++)
+		memcpy(text + 2 * i, ",1", 2);
+	text[0] = '[';
+	memcpy(text + 2 * n, "]", 2);
+	return text;
+}
+
 /* A list beyond all sense counts as absent, like any other text that is none. */
 static void too_many_labels(void **state)
 {
 	const uint32_t most = 1u << 20;
-	char *text = malloc(2 * (size_t)most + 4);
 	(void)state;
 	for (uint32_t extra = 0; extra < 2; extra++) {
-		const size_t n = most + extra;
-		for (size_t i = 0; i < n; i++)
-			memcpy(text + 2 * i, i ? ",1" : "[1", 2);
-		memcpy(text + 2 * n, "]", 2);
+		char *text = labels_of_ones(most + extra);
 		score_model *model = identity_model(2, SCORE_LINK_SOFTMAX, NULL, text);
 		assert_int_equal(score_model_class_count(model), extra ? 0 : most);
 		assert_true(extra || strcmp(score_model_class_label(model, most - 1), "1") == 0);
 		score_model_free(model);
+		free(text);
 	}
-	free(text);
 }
 
 /* With scratch, with less of it, and without: the same numbers, or a clear refusal. */

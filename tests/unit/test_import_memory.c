@@ -4,6 +4,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +49,56 @@ static void refuse_each_of_text(const char *text)
 	assert_in_range(refuse_each(text, text, strlen(text), &options), 10, 100000);
 }
 
+/* Remembers how many bytes it refused. */
+typedef struct noting_memory {
+	metered_memory metered;
+	size_t refused;
+} noting_memory;
+
+static void *noting_alloc(void *context, size_t size, size_t align)
+{
+	void *memory = metered_alloc(context, size, align);
+	if (!memory)
+		((noting_memory *)context)->refused = size;
+	return memory;
+}
+
+/* An error about a value of a document: the key stands in front of the value, and the bytes are those that were refused. */
+static bool names_value(const score_error *error, const char *text, size_t refused)
+{
+	char key[64], expected[128];
+	const char *end = error->message[0] == '"' ? strchr(error->message + 1, '"') : NULL;
+	if (!end)
+		return false;
+	const int length = (int)(end + 1 - error->message);
+	snprintf(key, sizeof key, "%.*s", length, error->message);
+	snprintf(expected, sizeof expected, "%s: out of memory: the allocator refused %zu bytes", key, refused);
+	assert_string_equal(error->message, expected);
+	assert_in_range(error->offset, 0, strlen(text) - 1);
+	const char *place = strstr(text, key);
+	assert_true(place && place - text <= error->offset);
+	return true;
+}
+
+/* How many allocations of the import are for values of the document, by what their errors say. */
+static size_t named_values(const char *text)
+{
+	size_t named = 0;
+	for (size_t n = 0;; n++) {
+		noting_memory memory = {.metered.left = n};
+		const score_allocator allocator = {noting_alloc, metered_free, &memory};
+		score_import_options options = SCORE_IMPORT_OPTIONS_INIT;
+		score_model *model;
+		score_error error = {0};
+		options.allocator = &allocator;
+		if (score_import_memory(text, strlen(text), &options, &model, &error) == SCORE_OK) {
+			score_model_free(model);
+			return named;
+		}
+		named += names_value(&error, text, memory.refused);
+	}
+}
+
 /* ---- XGBoost ----------------------------------------------------------------------------------------------- */
 
 #define XGBOOST(booster) "{\"learner\":{\"attributes\":{\"note\":\"x\"},\"feature_names\":[\"a\",\"b\"],\"feature_types\":[\"c\",\"c\"]," \
@@ -67,8 +118,10 @@ static void xgboost_runs_out_of_memory(void **state)
 	const double missing = 2;
 	score_import_options options = SCORE_IMPORT_OPTIONS_INIT;
 	(void)state;
-	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+	for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
 		refuse_each_of_text(files[i]);
+		assert_in_range(named_values(files[i]), 10, 100);
+	}
 	options.missing = &missing;
 	for (size_t i = 0; i < 2; i++)
 		refuse_each("with a value for missing ones", files[i], strlen(files[i]), &options);
@@ -97,6 +150,7 @@ static void catboost_runs_out_of_memory(void **state)
 			"\"identifier\":\"t\",\"prior_denomerator\":1,\"prior_numerator\":0,\"scale\":5,\"shift\":%d}", i ? "," : "", i);
 	snprintf(text + n, sizeof text - n, "%s", tail);
 	refuse_each_of_text(text);
+	assert_in_range(named_values(text), 10, 100);
 	/* Of the labels one fills the first memory taken for them. */
 	refuse_each_of_text("{\"features_info\":{\"float_features\":[{\"borders\":[0.5],\"feature_id\":\"a\",\"feature_index\":0,"
 		"\"flat_feature_index\":0}]},\"model_info\":{\"class_params\":{\"class_names\":[\"\\u0001\\u0001\"]}},\"scale_and_bias\":[2,[0.25]],"

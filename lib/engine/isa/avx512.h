@@ -9,6 +9,7 @@
 typedef __m512i V;
 #define V_WORDS 8
 #define PLANE_WORDS 8
+#define HAVE_NARROW
 
 static inline V v_load(const uint64_t *p)
 {

@@ -4,6 +4,8 @@
 typedef uint64x2_t V;
 #define V_WORDS 2
 #define PLANE_WORDS 4
+#define EIGHT_ROWS 22
+#define EIGHT_OPERATIONS 17
 
 static inline V v_load(const uint64_t *p)
 {

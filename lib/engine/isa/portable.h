@@ -4,6 +4,8 @@
 typedef uint64_t V;
 #define V_WORDS 1
 #define PLANE_WORDS 8
+#define EIGHT_ROWS 28
+#define EIGHT_OPERATIONS 5
 
 static inline V v_load(const uint64_t *p)
 {

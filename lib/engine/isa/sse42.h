@@ -4,6 +4,8 @@
 typedef __m128i V;
 #define V_WORDS 2
 #define PLANE_WORDS 4 /* blocks of 256 rows: their planes fit the second-level caches of processors without AVX2 */
+#define EIGHT_ROWS 22
+#define EIGHT_OPERATIONS 17
 
 static inline V v_load(const uint64_t *p)
 {
