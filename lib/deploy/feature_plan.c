@@ -246,10 +246,6 @@ static score_status check_features(score_feature_plan *plan, const request *r)
 			used += c->own < 0;
 		}
 	TRY(score_bind(plan->model, names, types, used, &bound, r->error));
-	for (uint32_t i = 0; i < plan->n_features; i++) {
-		const int64_t column = score_plan_column(bound, i);
-		plan->own[i] = column < (int64_t)r->n ? column : -1;
-	}
 	score_plan_free(bound);
 	return SCORE_OK;
 }

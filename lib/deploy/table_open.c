@@ -193,9 +193,9 @@ uint32_t score_table_text_count(const score_table *t, uint32_t column)
 const char *score_table_text(const score_table *t, uint32_t column, uint32_t k, size_t *length)
 {
 	*length = 0;
-	if (k >= score_table_text_count(t, column))
+	const sft_column *c = column_at(t, column);
+	if (!c || k >= c->n_texts)
 		return NULL;
-	const sft_column *c = t->layout.columns + column;
 	const uint8_t *starts = t->data + c->starts.offset;
 	const uint32_t begin = sl_load_u32(starts + (size_t)k * 4), end = sl_load_u32(starts + ((size_t)k + 1) * 4);
 	if (begin > end || end > c->text.bytes)

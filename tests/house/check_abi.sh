@@ -3,7 +3,9 @@
 # was linked with may be gone or lie elsewhere. New functions may come, and new members at the end of structs with struct_size.
 #   check_abi.sh BUILD            compare
 #   check_abi.sh BUILD --update   write the baseline anew: at a release, see docs/release.md
-# Comes in: the build directory, for one file. The library is built once more there, with debugging information.
+# Comes in: the build directory, for one file. The library is built once more there, with debugging information. Where git has the
+# tag of a release, the baseline is what stands there under that tag, so that no other update hides a break; but of another
+# soname, or without a tag, what stands here.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . tests/machine.sh
@@ -19,7 +21,7 @@ debug=$build/abi
 if [ ! -f "$debug/build.ninja" ]; then
 	CFLAGS=-g meson setup "$debug" -Dbuildtype=plain -Ddefault_library=shared -Dcli=false -Dtests=false -Dimport=enabled >/dev/null
 fi
-ninja -C "$debug" lib/libscoreline.so.0.1.0 >"$debug/log" 2>&1 || { tail -n 20 "$debug/log" && exit 1; }
+ninja -C "$debug" >"$debug/log" 2>&1 || { tail -n 20 "$debug/log" && exit 1; }
 
 # Only what the public headers say: members of opaque structs are nobody's business.
 describe() {
@@ -27,7 +29,7 @@ describe() {
 		--no-corpus-path --no-elf-needed "$1"
 }
 if [ "${2:-}" = --update ]; then
-	describe "$debug/lib/libscoreline.so.0.1.0" >$baseline
+	describe "$debug/lib/libscoreline.so" >$baseline
 	echo "$baseline: $(grep -c '<function-decl' $baseline) functions"
 	exit
 fi
@@ -37,12 +39,21 @@ compare() {
 }
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-describe "$debug/lib/libscoreline.so.0.1.0" >"$work/now.abi"
+describe "$debug/lib/libscoreline.so" >"$work/now.abi"
+soname() { grep -m 1 -o "soname='[^']*'" "$1"; }
+tag=$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null) || tag=
+if [ "$tag" ] && git show "$tag:$baseline" >"$work/released.abi" 2>/dev/null &&
+	[ "$(soname "$work/released.abi")" = "$(soname "$work/now.abi")" ]; then
+	baseline=$work/released.abi
+else
+	tag=
+fi
+where="tests/abi/baseline.abi${tag:+ of $tag}"
 code=0
-compare $baseline "$work/now.abi" >"$work/report" || code=$?
+compare "$baseline" "$work/now.abi" >"$work/report" || code=$?
 if ((code != 0)); then
 	cat "$work/report"
-	echo "the binary interface differs from $baseline: programs that are linked with the last release would break"
+	echo "the binary interface differs from $where: programs that are linked with the last release would break"
 	exit 1
 fi
 
@@ -58,4 +69,4 @@ spoil() {
 spoil '/elf-symbol name=.score_batch. /d; s/ elf-symbol-id=.score_batch.//'
 spoil '/class-decl name=.score_column. /,/<\/class-decl>/ s/layout-offset-in-bits=.128./layout-offset-in-bits='"'192'"'/'
 spoil '/class-decl name=.score_error. /,/<\/class-decl>/ s/size-in-bits=.2048./size-in-bits='"'2112'"'/'
-echo "$(grep -c '<elf-symbol ' "$work/now.abi") functions as in $baseline"
+echo "$(grep -c '<elf-symbol ' "$work/now.abi") functions, nothing of $where gone or moved"

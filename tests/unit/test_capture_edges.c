@@ -364,6 +364,11 @@ static void large_frames_come_back(void **state)
 	assert_int_equal(count_calls(&segment, &small), 3);
 	assert_int_equal(segment.end, SCORE_LOG_CORRUPT);
 	assert_string_equal(segment.damage.message, "a frame is longer than max_frame_bytes; the rest of the segment cannot be read");
+	small.max_frame_bytes = segment.bytes - segment.good_bytes - 12; /* beside the length and the checksum */
+	assert_int_equal(count_calls(&segment, &small), 4);
+	assert_int_equal(segment.end, SCORE_LOG_WHOLE);
+	small.max_frame_bytes--;
+	assert_int_equal(count_calls(&segment, &small), 3);
 	small.max_frame_bytes = 0;
 	small.max_memory_bytes = 100000;
 	assert_int_equal(score_log_open(paths, 1, &small, &log, &error), SCORE_OK);
@@ -542,12 +547,15 @@ static void what_is_no_file_is_no_segment(void **state)
 	assert_non_null(strstr(error.message, path));
 	score_log_close(log);
 	assert_int_equal(rmdir(path), 0);
+	touch(".slog"); /* an ending without a name */
 	const char *two[] = {"/nowhere/at/all", folder.path};
 	assert_int_equal(score_log_open(two, 2, NULL, &log, &error), SCORE_ERR_IO);
 	assert_null(log);
-	assert_int_equal(score_log_open(paths, 1, NULL, &log, &error), SCORE_OK); /* an empty folder */
+	assert_int_equal(score_log_open(paths, 1, NULL, &log, &error), SCORE_OK);
 	assert_int_equal(score_log_segment_count(log), 0);
 	score_log_close(log);
+	snprintf(path, sizeof path, "%s/.slog", folder.path);
+	assert_int_equal(unlink(path), 0);
 }
 
 #define EDGE(TEST) cmocka_unit_test_setup_teardown(TEST, begin, end)

@@ -276,7 +276,7 @@ static void torn_tails_are_found_at_every_byte(void **state)
 		assert_int_equal(segment.good_bytes, good);
 		assert_int_equal(segment.end, size == good && size > 0 ? SCORE_LOG_WHOLE : SCORE_LOG_TORN);
 		if (segment.end == SCORE_LOG_TORN)
-			assert_true(segment.damage.code == SCORE_ERR_CORRUPT && segment.damage.offset == (int64_t)good);
+			assert_true(segment.damage.code == SCORE_ERR_CORRUPT && segment.damage.offset == (int64_t)good && segment.damage.line == -1);
 		/* The same after a loss of power: zeros to the end. */
 		uint8_t *zeroed = calloc(b.size + 100, 1);
 		memcpy(zeroed, b.data, good);

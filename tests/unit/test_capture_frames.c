@@ -104,6 +104,32 @@ static void frames_fit_whole_or_not_at_all(void **state)
 	}
 }
 
+/* By their first byte: a small whole number, a float or a double, whichever is the shortest that has its bits. */
+static void numbers_take_the_shortest_form(void **state)
+{
+	static const struct {
+		double number;
+		unsigned char form;
+		size_t size;
+	} numbers[] = {{5, 0x05, 1}, {-1, 0xff, 1}, {65535, 0xcd, 3}, {-32768, 0xd1, 3}, {65536, 0xca, 5}, {-32769, 0xca, 5}, {0.5, 0xca, 5},
+		{-0.5, 0xca, 5}, {-0.0, 0xca, 5}, {3e38f, 0xca, 5}, {-3e38f, 0xca, 5}, {0.1, 0xcb, 9}, {-0.1, 0xcb, 9}, {1e300, 0xcb, 9}};
+	record empty = {.head = {&model, 1, 2, 1, 0, 1, 0, SCORE_OK, SCORE_OUTPUT_PREDICTION, 0, CELLS_NONE, 0,
+		{TEXT_NULL, TEXT_NULL, TEXT_NULL, TEXT_NULL, TEXT_NULL}}};
+	unsigned char buffer[256];
+	size_t without = 0;
+	(void)state;
+	assert_true(deploy_frame_call(buffer, sizeof buffer, &without, &empty.head, 0.5));
+	for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+		record r = empty;
+		size_t used = 0;
+		r.head.out_width = 1;
+		memcpy(r.rest, &numbers[i].number, sizeof(double));
+		assert_true(deploy_frame_call(buffer, sizeof buffer, &used, &r.head, 0.5));
+		if (used - without != numbers[i].size || buffer[used - 8 - numbers[i].size] != numbers[i].form)
+			fail_msg("%g takes %zu bytes, of which the first is %#x", numbers[i].number, used - without, buffer[used - 8 - numbers[i].size]);
+	}
+}
+
 /* ---- reading ------------------------------------------------------------------------------------------------------------------ */
 
 typedef struct reading {
@@ -265,6 +291,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(frames_fit_whole_or_not_at_all),
+		cmocka_unit_test(numbers_take_the_shortest_form),
 		cmocka_unit_test(nan_is_an_output_and_no_input),
 		cmocka_unit_test(headers),
 		cmocka_unit_test(models),

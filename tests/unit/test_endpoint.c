@@ -16,6 +16,8 @@
 
 #include "served_models.h"
 
+#include <scoreline/log.h>
+
 #define N_MODELS 4
 
 /* Model i answers i + 1. */
@@ -571,6 +573,27 @@ static void rows_by_key_are_observed_once(void **state)
 	free(t);
 }
 
+/* The log has the names of all of them, though none was read before the last was written. */
+static void names_of_calls(const char *folder, uint64_t n)
+{
+	const score_log_call *call;
+	score_log *log;
+	int n_of[2] = {0};
+	assert_int_equal(score_log_open(&folder, 1, NULL, &log, NULL), SCORE_OK);
+	for (uint64_t i = 0; i < n; i++) {
+		assert_int_equal(score_log_next(log, &call, NULL), SCORE_OK);
+		assert_non_null(call);
+		assert_string_equal(call->endpoint, "endpoint");
+		assert_string_equal(call->entity_name, "fraud_model");
+		const bool replaced = strcmp(call->served_name, "fraud_model-1") != 0;
+		assert_string_equal(call->served_name, replaced ? "fraud_model-2" : "fraud_model-1");
+		assert_string_equal(call->entity_version, replaced ? "3" : "1");
+		n_of[replaced]++;
+	}
+	assert_true(n_of[0] == 100 && n_of[1] == 60);
+	score_log_close(log);
+}
+
 /* A capture into a folder of its own, and statistics of version 1. */
 static void statistics_and_capture_are_fed(void **state)
 {
@@ -606,6 +629,7 @@ static void statistics_and_capture_are_fed(void **state)
 	score_snapshot_free(snapshot);
 	assert_int_equal(score_capture_drain(capture, &n_records, NULL), SCORE_OK);
 	assert_int_equal(n_records, 100 + 60); /* and the shadow of 60 */
+	names_of_calls(folder, n_records);
 	/* A model that left is unknown to the log, one that two versions share is not. */
 	set_traffic(&f, 1, (const int32_t[]){100});
 	assert_int_equal(score_endpoint_remove(f.endpoint, "fraud_model-2", NULL), SCORE_OK);

@@ -36,6 +36,7 @@ static score_model *make_model(const char *library, const char *const *names, ui
 		weights[i] = (double)(1u << i % 16);
 		assert_int_equal(score_builder_set_feature(b, i, names[i], SCORE_FEATURE_NUMERIC, NULL), SCORE_OK);
 	}
+	assert_int_equal(score_builder_set_metadata(b, "name", "m", NULL), SCORE_OK);
 	if (library)
 		assert_int_equal(score_builder_set_metadata(b, "source.library", library, NULL), SCORE_OK);
 	assert_int_equal(score_builder_set_linear(b, weights, 0, NULL), SCORE_OK);
