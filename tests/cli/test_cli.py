@@ -507,15 +507,16 @@ def test_score_interrupted_while_its_file_is_created(model, tmp_path):
 
 
 def test_score_progress_only_on_a_terminal(model):
-    def stderr_of(*arguments):
+    def stderr_of(*arguments, both=False):
         master, slave = pty.openpty()
         process = subprocess.Popen([COMMAND, "score", str(model), "-", *arguments], stdin=subprocess.PIPE, stderr=slave,
-                                   stdout=subprocess.DEVNULL)
+                                   stdout=slave if both else subprocess.DEVNULL)
         os.close(slave)
-        process.stdin.write((HEADER + "17,10,0\n" * 5000).encode())
+        n = 3 if both else 5000
+        process.stdin.write((HEADER + "17,10,0\n" * n).encode())
         process.stdin.flush()
         time.sleep(0.4)
-        process.stdin.write(b"17,10,0\n" * 5000)
+        process.stdin.write(b"17,10,0\n" * n)
         process.stdin.close()
         assert process.wait(timeout=60) == 0
         try:
@@ -527,6 +528,8 @@ def test_score_progress_only_on_a_terminal(model):
 
     assert "rows/s" in stderr_of()
     assert stderr_of("--quiet") == ""
+    # Not in between the scores of the same terminal.
+    assert stderr_of(both=True).split() == ["prediction", *["5.75"] * 6]
 
 
 def test_score_bounded_memory(model, tmp_path):
