@@ -13,6 +13,7 @@ import time
 import numpy as np
 import pytest
 
+import scoreline
 from conftest import (BINARY, BUILD, COMMAND, DATA, HEADER, SANITIZED, STUMPS, fail, margins, parse_scores, run, same_bits,
                       succeed)
 
@@ -266,6 +267,24 @@ def test_score(model, rows, source):
 
 def test_score_prints_floats_short(model, rows):
     assert succeed("score", model, rows).out.splitlines()[1:] == ["5.75", "38.1", "14.75", "22.75"]
+
+
+def digits_of(text):
+    return len(text.lstrip("-").split("e")[0].replace(".", "").strip("0"))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_numbers_are_as_short_as_they_can_be(dtype, tmp_path):
+    choose = np.random.default_rng(3)
+    denormals = np.finfo(dtype).smallest_subnormal * choose.integers(1, 2 ** 22, 60).astype(dtype)
+    values = np.concatenate([denormals, np.finfo(dtype).smallest_subnormal * np.arange(1, 20).astype(dtype),
+                             choose.normal(size=100).astype(dtype), (10.0 ** choose.integers(-30, 30, 60)).astype(dtype)])
+    builder = scoreline.Builder(1, sum="f32" if dtype == np.float32 else "f64")
+    builder.set_linear([1.0]).finish().save(tmp_path / "model.slm")
+    np.save(tmp_path / "rows.npy", values[:, None])
+    lines = succeed("score", tmp_path / "model.slm", tmp_path / "rows.npy").out.splitlines()[1:]
+    assert same_bits(np.array(lines, dtype), values)
+    assert [digits_of(line) for line in lines] == [digits_of(np.format_float_scientific(value)) for value in values]
 
 
 def test_score_doubles(tmp_path):
