@@ -312,12 +312,12 @@ static int bind_names(csv_reader *r)
 	uint32_t i;
 	memset(&error, 0, sizeof error);
 	if (score_bind(r->model, (const char *const *)r->header.names, NULL, r->header.n, &plan, &error) != SCORE_OK) {
-		const char *hint = NULL;
-		if (r->header.n == 1 && r->header.names[0][0] == '\0')
+		const char *hint = NULL, *first = r->header.n > 0 ? r->header.names[0] : "";
+		if (r->header.n <= 1 && *first == '\0')
 			hint = "the first line is empty; expected the column names there";
 		else if (all_numbers(&r->header))
 			hint = "the first line looks like data: --no-header says that there are no column names";
-		else if (r->header.n < r->n_features && strpbrk(r->header.names[0], ";\t|") != NULL)
+		else if (r->header.n < r->n_features && strpbrk(first, ";\t|") != NULL)
 			hint = "fields are separated by commas, not by semicolons or tabs";
 		else if (r->header.n == r->n_features)
 			hint = "--by-position takes the columns in the model's order whatever they are called";
