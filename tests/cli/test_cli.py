@@ -429,6 +429,8 @@ def test_score_output_problems(model, rows, tmp_path):
     assert "No space left" in fail(1, "score", model, rows, "-o", "/dev/full").err
     fail(2, "score", model, rows, "-o", rows)
     fail(2, "score", model, rows, "-o", model)
+    with open(rows) as file:
+        assert "would overwrite" in fail(2, "score", model, "-", "-o", rows, stdin_file=file).err
     fail(1, "score", model, tmp_path / "absent.csv")
     fail(1, "score", model, tmp_path)
     assert rows.read_text() == CSV
