@@ -274,7 +274,8 @@ char *cli_output_create(const char *name, const char *target, int *fd);
 int cli_output_place(const char *name, char *temporary, const char *target, int fd);
 /* Remove what is not to be, and free its name. */
 void cli_output_remove(char *temporary);
-/* CLI_USAGE after a message if `out` is the file `in`, under whatever name. Both may be "-", `out` NULL, too. */
+/* CLI_USAGE after a message if `out` is the file `in`, under whatever name; an `in` of "-" is what stdin reads from. An `out` of NULL or
+ * "-" is no file. */
 int cli_check_overwrite(const char *command, const char *out, const char *in);
 
 /* Scores as CSV or .npy. */

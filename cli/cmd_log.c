@@ -174,6 +174,10 @@ static int check_job(log_job *job)
 		return cli_usage("log", "--format sqlite needs -o FILE");
 	if (job->action != ACTION_EXPORT && (job->out_path != NULL || job->format != FORMAT_JSONL))
 		return cli_usage("log", "-o and --format belong to scoreline log export");
+	if (job->table_name != NULL && job->format != FORMAT_SQLITE)
+		return cli_usage("log", "--table belongs to --format sqlite");
+	if (job->action == ACTION_STATS && (job->has_view || job->score_name != NULL || job->score_index != 0 || job->shadows))
+		return cli_usage("log", "--view, --score-name, --score-index and --shadows are for cat and export: stats counts all");
 	if (job->action != ACTION_STATS && job->json)
 		return cli_usage("log", "--json belongs to scoreline log stats");
 	if (job->score_name != NULL && !job->has_view)

@@ -55,6 +55,12 @@ static int parse(int argc, char **argv, report_arguments *a, bool *done)
 	return CLI_OK;
 }
 
+/* As for `scoreline log`: whoever acts on the page must know that it does not tell all. */
+static int fail_corrupt(const report *r)
+{
+	return cli_fail_library(r->corrupt_path, &r->corruption, NULL);
+}
+
 static int gather(report_arguments *a, char **sources, int n)
 {
 	int code = CLI_OK;
@@ -65,6 +71,8 @@ static int gather(report_arguments *a, char **sources, int n)
 	}
 	for (int i = 0; code == CLI_OK && i < n; i++)
 		code = report_add_source(&a->gathered, sources[i]);
+	if (code == CLI_OK && a->gathered.n_versions == 0 && a->gathered.corrupt_path != NULL)
+		code = fail_corrupt(&a->gathered);
 	if (code == CLI_OK && a->gathered.n_versions == 0)
 		code = cli_fail(sources[0], "holds no calls: there is nothing to report");
 	return code == CLI_OK ? report_finish(&a->gathered) : code;
@@ -98,6 +106,8 @@ int cli_report(int argc, char **argv)
 		code = gather(&a, argv + optind, argc - optind);
 	if (code == CLI_OK && !done)
 		code = write_page(&a);
+	if (code == CLI_OK && a.gathered.corrupt_path != NULL)
+		code = fail_corrupt(&a.gathered);
 	report_free(&a.gathered);
 	free(a.models);
 	return code;

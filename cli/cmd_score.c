@@ -9,6 +9,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BLOCK_ROWS ((size_t)4096)
 #define BLOCK_VALUES ((size_t)1 << 20)
@@ -175,7 +176,8 @@ static int score_rows(const cli_model *m, const score_job *job, const block *b, 
 	cli_progress progress;
 	size_t n;
 	int code;
-	cli_progress_start(&progress, job->rows_options.quiet);
+	/* Scores on a terminal are progress enough, and would stand behind the line. */
+	cli_progress_start(&progress, job->rows_options.quiet || isatty(writer->output.fd) == 1);
 	do {
 		code = rows->read(rows, b->rows, b->n_rows, &n);
 		if (code == CLI_OK && n > 0)

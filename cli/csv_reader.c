@@ -8,6 +8,7 @@
  */
 #include "cli.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -290,14 +291,18 @@ static void csv_free(cli_rows *rows)
 	free(r);
 }
 
+/* Missing values may stand among them: an empty line has nothing else. */
 static bool all_numbers(const cli_csv_header *header)
 {
 	size_t i;
 	double value;
-	for (i = 0; i < header->n; i++)
+	bool any = false;
+	for (i = 0; i < header->n; i++) {
 		if (!cli_field_value(header->names[i], strlen(header->names[i]), &value))
 			return false;
-	return true;
+		any = any || !isnan(value);
+	}
+	return any;
 }
 
 static int bind_names(csv_reader *r)
@@ -307,10 +312,12 @@ static int bind_names(csv_reader *r)
 	uint32_t i;
 	memset(&error, 0, sizeof error);
 	if (score_bind(r->model, (const char *const *)r->header.names, NULL, r->header.n, &plan, &error) != SCORE_OK) {
-		const char *hint = NULL;
-		if (all_numbers(&r->header))
+		const char *hint = NULL, *first = r->header.n > 0 ? r->header.names[0] : "";
+		if (r->header.n <= 1 && *first == '\0')
+			hint = "the first line is empty; expected the column names there";
+		else if (all_numbers(&r->header))
 			hint = "the first line looks like data: --no-header says that there are no column names";
-		else if (r->header.n < r->n_features && strpbrk(r->header.names[0], ";\t|") != NULL)
+		else if (r->header.n < r->n_features && strpbrk(first, ";\t|") != NULL)
 			hint = "fields are separated by commas, not by semicolons or tabs";
 		else if (r->header.n == r->n_features)
 			hint = "--by-position takes the columns in the model's order whatever they are called";

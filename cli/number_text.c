@@ -159,6 +159,7 @@ static bool reads_back(const char *text, double value, bool single)
 size_t cli_format_number(double value, bool single, char text[CLI_NUMBER_TEXT])
 {
 	int precision, last;
+	double least;
 	if (isnan(value)) {
 		memcpy(text, "nan", 4);
 		return 3;
@@ -172,7 +173,9 @@ size_t cli_format_number(double value, bool single, char text[CLI_NUMBER_TEXT])
 	/* A value that is no float is never shortened to one. */
 	single = single && (double)(float)value == value;
 	last = single ? FLT_DECIMAL_DIG : DBL_DECIMAL_DIG;
-	for (precision = single ? FLT_DIG : DBL_DIG;; precision++) {
+	least = single ? (double)FLT_MIN : DBL_MIN;
+	/* Every decimal of so few digits reads back, but for denormals, which have fewer bits. */
+	for (precision = fabs(value) < least ? 1 : single ? FLT_DIG : DBL_DIG;; precision++) {
 		int length = snprintf(text, CLI_NUMBER_TEXT, "%.*g", precision, value);
 		if (precision == last || reads_back(text, value, single))
 			return (size_t)length;

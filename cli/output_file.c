@@ -69,8 +69,8 @@ static bool is_standard(const char *path)
 int cli_check_overwrite(const char *command, const char *out, const char *in)
 {
 	struct stat x, y;
-	if (is_standard(out) || is_standard(in) || stat(out, &x) != 0 || stat(in, &y) != 0 || !S_ISREG(x.st_mode) ||
-		x.st_dev != y.st_dev || x.st_ino != y.st_ino)
+	if (is_standard(out) || stat(out, &x) != 0 || (is_standard(in) ? fstat(STDIN_FILENO, &y) : stat(in, &y)) != 0 ||
+		!S_ISREG(x.st_mode) || x.st_dev != y.st_dev || x.st_ino != y.st_ino)
 		return CLI_OK;
 	return cli_usage(command, "-o would overwrite the input \"%s\"; choose another name", cli_quote(in, strlen(in), 80).text);
 }

@@ -32,6 +32,8 @@ typedef struct report {
 	size_t n_notes;
 	cli_model *models; /* of --model */
 	size_t n_models;
+	char *corrupt_path; /* of the first segment that holds bytes which are no record, or NULL */
+	score_error corruption;
 	uint64_t n_logs;
 	uint64_t n_files;
 } report;

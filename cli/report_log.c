@@ -204,6 +204,12 @@ static int note_damage(report *r, const score_log *log)
 		score_log_segment s = { .struct_size = sizeof s };
 		if (score_log_get_segment(log, i, &s) != SCORE_OK || s.end == SCORE_LOG_WHOLE)
 			continue;
+		if (s.end == SCORE_LOG_CORRUPT && r->corrupt_path == NULL) {
+			r->corrupt_path = strdup(s.path);
+			r->corruption = s.damage;
+			if (r->corrupt_path == NULL)
+				return cli_fail_memory(s.path);
+		}
 		if (report_add_note(r, "Segment %.120s could be read up to byte %llu of %llu: %.160s", s.path,
 			(unsigned long long)s.good_bytes, (unsigned long long)s.bytes, s.damage.message) != CLI_OK)
 			return CLI_FAILED;

@@ -135,6 +135,7 @@ void report_free(report *r)
 		free(r->notes[i]);
 	for (i = 0; i < r->n_models; i++)
 		cli_model_close(r->models + i);
+	free(r->corrupt_path);
 	free(r->versions);
 	free(r->notes);
 	free(r->models);

@@ -15,6 +15,7 @@ import time
 import numpy as np
 import pytest
 
+import scoreline
 from conftest import (BINARY, BUILD, COMMAND, DATA, HEADER, SANITIZED, STUMPS, fail, margins, parse_scores, run, same_bits,
                       succeed)
 
@@ -270,6 +271,24 @@ def test_score_prints_floats_short(model, rows):
     assert succeed("score", model, rows).out.splitlines()[1:] == ["5.75", "38.1", "14.75", "22.75"]
 
 
+def digits_of(text):
+    return len(text.lstrip("-").split("e")[0].replace(".", "").strip("0"))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_numbers_are_as_short_as_they_can_be(dtype, tmp_path):
+    choose = np.random.default_rng(3)
+    denormals = np.finfo(dtype).smallest_subnormal * choose.integers(1, 2 ** 22, 60).astype(dtype)
+    values = np.concatenate([denormals, np.finfo(dtype).smallest_subnormal * np.arange(1, 20).astype(dtype),
+                             choose.normal(size=100).astype(dtype), (10.0 ** choose.integers(-30, 30, 60)).astype(dtype)])
+    builder = scoreline.Builder(1, sum="f32" if dtype == np.float32 else "f64")
+    builder.set_linear([1.0]).finish().save(tmp_path / "model.slm")
+    np.save(tmp_path / "rows.npy", values[:, None])
+    lines = succeed("score", tmp_path / "model.slm", tmp_path / "rows.npy").out.splitlines()[1:]
+    assert same_bits(np.array(lines, dtype), values)
+    assert [digits_of(line) for line in lines] == [digits_of(np.format_float_scientific(value)) for value in values]
+
+
 def test_score_doubles(tmp_path):
     rows = tmp_path / "rows.csv"
     rows.write_text(CATEGORY_CSV)
@@ -412,6 +431,8 @@ def test_score_output_problems(model, rows, tmp_path):
     assert "No space left" in fail(1, "score", model, rows, "-o", "/dev/full").err
     fail(2, "score", model, rows, "-o", rows)
     fail(2, "score", model, rows, "-o", model)
+    with open(rows) as file:
+        assert "would overwrite" in fail(2, "score", model, "-", "-o", rows, stdin_file=file).err
     fail(1, "score", model, tmp_path / "absent.csv")
     fail(1, "score", model, tmp_path)
     assert rows.read_text() == CSV
@@ -568,6 +589,20 @@ def test_score_progress_only_on_a_terminal(model):
 
     assert "rows/s" in stderr_of()
     assert stderr_of("--quiet", seconds=1) == ""
+
+
+def test_score_progress_not_between_the_scores_of_a_terminal(model):
+    master, slave = pty.openpty()
+    process = subprocess.Popen([COMMAND, "score", str(model), "-"], stdin=subprocess.PIPE, stdout=slave, stderr=slave)
+    os.close(slave)
+    for text in HEADER + "17,10,0\n" * 3, "17,10,0\n" * 3:
+        process.stdin.write(text.encode())
+        process.stdin.flush()
+        time.sleep(0.4)
+    process.stdin.close()
+    assert process.wait(timeout=60) == 0
+    assert os.read(master, 10000).decode().split() == ["prediction", *["5.75"] * 6]
+    os.close(master)
 
 
 def test_score_bounded_memory(model, tmp_path):

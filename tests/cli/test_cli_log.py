@@ -116,7 +116,10 @@ def test_torn_and_corrupt_segments(folder, tmp_path):
     (["export", "--format", "parquet", "."], 2, "--format parquet"), (["export", "--format", "sqlite", "."], 2, "-o FILE"),
     (["cat", "-o", "x", "."], 2, "-o and --format"), (["cat", "--score-name", "a b", "."], 2, "--score-name a b"),
     (["cat", "--score-name", "latency_ms", "."], 2, "another column"), (["cat", "--score-index", "-1", "."], 2, "--score-index"),
-    (["export", "--table", "1x", "."], 2, "--table 1x"), (["cat", "--json", "."], 2, "--json"), (["cat", "--nope", "."], 2, "--nope"),
+    (["export", "--table", "1x", "."], 2, "--table 1x"), (["export", "--table", "x", "."], 2, "--format sqlite"),
+    (["cat", "--table", "x", "."], 2, "--format sqlite"), (["stats", "--view", "payload", "."], 2, "stats counts all"),
+    (["stats", "--shadows", "."], 2, "stats counts all"), (["stats", "--score-name", "x", "."], 2, "stats counts all"),
+    (["stats", "--score-index", "1", "."], 2, "stats counts all"), (["cat", "--json", "."], 2, "--json"), (["cat", "--nope", "."], 2, "--nope"),
 ])
 def test_bad_command_lines(arguments, code, word, tmp_path):
     assert word in fail(code, "log", *arguments, cwd=tmp_path).err

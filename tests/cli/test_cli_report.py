@@ -165,9 +165,18 @@ def test_a_page_of_a_log(model, tmp_path):
             assert line[6].startswith(f"{feature.missing / 60:.2f} %")
         assert ("no reference" in page) != with_model
     with open(next(log.iterdir()), "ab") as segment:
-        segment.write(b"torn")
+        segment.write(b"\x20\0\0\0torn")
     succeed("report", log, "-o", tmp_path / "r.html", "--model", stored)
     assert "could be read up to byte" in text_of(section_of((tmp_path / "r.html").read_text(), "notes"))
+    segment = next(log.iterdir())
+    whole = segment.read_bytes()
+    for at, is_written in ((len(whole) - 100, True), (60, False)):
+        segment.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1:])
+        (tmp_path / "r.html").unlink(missing_ok=True)
+        error = fail(1, "report", log, "-o", tmp_path / "r.html").err
+        assert segment.name in error and "checksum" in error
+        assert (tmp_path / "r.html").exists() == is_written
+        assert not is_written or "could be read up to byte" in (tmp_path / "r.html").read_text()
 
 
 def test_models_without_a_file_are_told_apart_by_their_features(tmp_path):

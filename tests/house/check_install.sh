@@ -10,6 +10,7 @@ trap 'rm -rf "$work"' EXIT
 DESTDIR=$work meson install -C "$build" --no-rebuild >"$work/install.log" || { cat "$work/install.log" && exit 1; }
 pc=$(find "$work" -name scoreline.pc)
 [ -n "$pc" ] || { echo "scoreline.pc was not installed" && exit 1; }
+grep -q msgpack "$pc" && echo "scoreline.pc asks hosts for msgpack-c, whose headers alone are used" && exit 1
 export PKG_CONFIG_SYSROOT_DIR=$work PKG_CONFIG_PATH=${pc%/*}
 libdir=$work$(pkg-config --variable=libdir scoreline | sed "s|^$work||")
 
