@@ -128,6 +128,7 @@ static NEVER_INLINE void classify_on_stack(const engine *e, const engine_call *c
 	part->stack_taken = sizeof margins;
 	/* NOLINTNEXTLINE(clang-analyzer-core.DivideZero): a model has at least one output */
 	classify_rows(e, call, part, rule, STACK_MARGINS / e->f->contract.n_outputs);
+	part->out = NULL; /* `margins` ends here */
 }
 
 static NEVER_INLINE void classify_many_on_stack(const engine *e, const engine_call *call, engine_call *part,
@@ -137,6 +138,7 @@ static NEVER_INLINE void classify_many_on_stack(const engine *e, const engine_ca
 	part->out = margins;
 	part->stack_taken = sizeof margins;
 	classify_rows(e, call, part, rule, 1);
+	part->out = NULL;
 }
 
 bool engine_classes(const engine *e, const engine_call *call, const engine_class_rule *rule)

