@@ -579,7 +579,7 @@ def test_score_progress_only_on_a_terminal(model):
             process.stdin.write(b"17,10,0\n" * 1000)  # with which the command looks at the time
             process.stdin.flush()
         process.stdin.close()
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=300) == 0
         try:
             return os.read(master, 10000).decode()
         except OSError:
@@ -600,7 +600,7 @@ def test_score_progress_not_between_the_scores_of_a_terminal(model):
         process.stdin.flush()
         time.sleep(0.4)
     process.stdin.close()
-    assert process.wait(timeout=60) == 0
+    assert process.wait(timeout=300) == 0
     assert os.read(master, 10000).decode().split() == ["prediction", *["5.75"] * 6]
     os.close(master)
 

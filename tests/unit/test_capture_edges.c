@@ -445,13 +445,20 @@ static void touch(const char *name)
 static void files_of_others_are_left_alone(void **state)
 {
 	static const char *const others[] = {"calls.slog.active", "callsx-1.slog.active", "cells-1.slog.active", "calls-1.slog", "calls-1.slag.active",
-		"calls-.slog.active.", "c"};
+		"calls-.slog.active.", "calls-.slog.active", "c"};
+	char link[600], target[600];
 	(void)state;
 	for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
 		touch(others[i]);
 	touch("calls-1-2.slog.active");
+	touch("calls-7.slog.active");
+	snprintf(link, sizeof link, "%s/calls-3.slog.active", folder.path);
+	snprintf(target, sizeof target, "%s/c", folder.path);
+	assert_int_equal(symlink(target, link), 0); /* whoever may write here names no other file */
 	score_capture_free(fixture_capture(&folder));
-	assert_int_equal(fixture_count(&folder, ".slog.active"), 3);
+	assert_int_equal(fixture_count(&folder, ".slog.active"), 5);
+	assert_int_equal(fixture_count(&folder, "calls-3.slog.active"), 1);
+	assert_int_equal(fixture_count(&folder, "calls-7.slog"), 1);
 	assert_int_equal(fixture_count(&folder, "calls-1-2.slog"), 1);
 	assert_int_equal(fixture_count(&folder, "calls-1.slog"), 1);
 }

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "capture_fixture.h"
+#include "deploy/column_value.h"
 #include "served_models.h"
 
 #include <scoreline/statistics.h>
@@ -244,12 +245,58 @@ static void strings(void **state)
 	}
 }
 
+/* ---- one value ---------------------------------------------------------------------------------------------------- */
+
+/* Against the float whose bits follow from a half's, but for the smallest ones. */
+static void every_half(void **state)
+{
+	static uint16_t halves[65536];
+	const score_column c = {.values = halves, .dtype = SCORE_F16};
+	(void)state;
+	for (uint32_t h = 0; h < 65536; h++)
+		halves[h] = (uint16_t)h;
+	for (uint32_t h = 0; h < 65536; h++) {
+		const uint32_t sign = h >> 15, exponent = h >> 10 & 0x1f, fraction = h & 0x3ff;
+		const uint32_t bits = sign << 31 | (exponent == 31 ? 255 : exponent + 112) << 23 | fraction << 13;
+		float expected;
+		memcpy(&expected, &bits, sizeof expected);
+		if (exponent == 0)
+			expected = (sign ? -1.0f : 1.0f) * (float)fraction / 16777216.0f;
+		const double found = deploy_number_at(&c, h);
+		if (isnan(expected) ? !isnan(found) : found != (double)expected || !signbit(found) != !signbit(expected))
+			fail_msg("half %04x is %g, expected %g", h, found, (double)expected);
+	}
+}
+
+static void every_text_of_a_dictionary(void **state)
+{
+	static const int32_t offsets[] = {0, 4, 4, 9};
+	static const int8_t indices[] = {0, 1, 2, 3, -1};
+	static const char *const expected[] = {"Oslo", "", "Paris", NULL, NULL};
+	score_strings strings = SCORE_STRINGS_INIT;
+	(void)state;
+	strings.offsets = offsets;
+	strings.data = "OsloParis";
+	strings.indices = indices;
+	strings.n_strings = 3;
+	strings.index_type = SCORE_I8;
+	const score_column c = {.values = &strings, .dtype = SCORE_STRING};
+	for (size_t r = 0; r < sizeof indices; r++) {
+		size_t length = 7;
+		const char *text = deploy_text_at(&c, r, &length);
+		assert_int_equal(length, expected[r] ? strlen(expected[r]) : 0);
+		assert_true(!text == !expected[r] && (!text || memcmp(text, expected[r], length) == 0));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(strides),
 		cmocka_unit_test(strings),
+		cmocka_unit_test(every_half),
+		cmocka_unit_test(every_text_of_a_dictionary),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -761,6 +761,10 @@ static void outputs_that_cannot_be_mixed(void **state)
 	expect_error(ask_keyed(s, &in, &keys, 0, KEYED - 1), &error, SCORE_ERR_SHAPE, message);
 	snprintf(message, sizeof message, "out has room for 0 values, %d rows of 1 values need %d", KEYED, KEYED);
 	expect_error(ask_keyed(s, &in, &keys, 0, 0), &error, SCORE_ERR_SHAPE, message);
+	score_request request = SCORE_REQUEST_INIT;
+	request.row_keys = &keys;
+	snprintf(message, sizeof message, "out has room for %d values, %d rows of 1 values need %d", KEYED, KEYED, KEYED);
+	expect_error(score_endpoint_batch(s->reader, &in, NULL, KEYED, &request, NULL, &error), &error, SCORE_ERR_SHAPE, message);
 	in.n_rows = -1;
 	expect_error(ask_keyed(s, &in, &keys, 0, KEYED), &error, SCORE_ERR_SHAPE, "out has room for 1100 values, -1 rows of 1 values need 0");
 	in.n_rows = 0;

@@ -455,6 +455,34 @@ static void every_layout(void **state)
 	}
 }
 
+/* Leaf numbers of some trees are those of all trees, from there on: portions of trees begin elsewhere. */
+static void leaves_of_some_trees(void **state)
+{
+	enum { TREES = 90, ROWS = 3 };
+	random_spec s = {.seed = 331, .n_features = LAYOUT_FEATURES, .n_outputs = 1, .n_trees = TREES, .cuts_per_feature = 50,
+		.compare = SCORE_F32, .sum = SCORE_F32};
+	double rows[ROWS * LAYOUT_FEATURES], all[ROWS * TREES], some[ROWS * TREES];
+	const score_input in = score_input_rows_f64(rows, ROWS, LAYOUT_FEATURES);
+	(void)state;
+	for (s.max_leaves = 8; s.max_leaves <= 600; s.max_leaves += s.max_leaves == 8 ? 32 : 560) {
+		score_model *model = random_model(&s);
+		score_options o = SCORE_OPTIONS_INIT;
+		o.output = SCORE_OUTPUT_LEAF;
+		random_rows(&s, 7, ROWS, rows);
+		assert_int_equal(score_batch(model, &in, all, ROWS * TREES, &o, &error), SCORE_OK);
+		for (uint32_t begin = 0; begin < TREES; begin += 7)
+			for (uint32_t end = begin + 1; end <= TREES; end += 11) {
+				const uint32_t n = end - begin;
+				o.tree_begin = begin;
+				o.tree_end = end;
+				assert_int_equal(score_batch(model, &in, some, (size_t)ROWS * n, &o, &error), SCORE_OK);
+				for (size_t r = 0; r < ROWS; r++)
+					assert_memory_equal(some + r * n, all + r * TREES + begin, n * sizeof *some);
+			}
+		score_model_free(model);
+	}
+}
+
 /* ---- opening and explaining ----------------------------------------------------------------------------------------- */
 
 /* One allocation is refused, those behind it are not. */
@@ -642,6 +670,7 @@ int main(void)
 		cmocka_unit_test(very_many_columns),
 		cmocka_unit_test(too_many_categories),
 		cmocka_unit_test(every_layout),
+		cmocka_unit_test(leaves_of_some_trees),
 		cmocka_unit_test(opening_without_memory),
 		cmocka_unit_test(stages_across_groups),
 		cmocka_unit_test(linear_contributions),

@@ -231,7 +231,28 @@ static void composite_keys_are_compared_whole(void **state)
 	score_table_close(t);
 }
 
-static void narrow_integers_are_keys_too(void **state)
+/* The first alone looks like a key that is one int64. */
+static void both_of_two_integers_count(void **state)
+{
+	static const score_table_field keys[] = {{"customer", SCORE_I64, 0}, {"shop", SCORE_I64, 0}}, column[] = {{"x", SCORE_I32, 0}};
+	static const int64_t customer[] = {1, 1, 2, 2}, shop[] = {1, 2, 1, 3};
+	static const int32_t x[] = {11, 12, 21, 23};
+	(void)state;
+	const score_column data[] = {sample_column(SCORE_I64, customer, NULL), sample_column(SCORE_I64, shop, NULL), sample_column(SCORE_I32, x, NULL)};
+	const sample_table spec = {keys, 2, NULL, column, 1, data, 3, NULL, 0};
+	score_table *t = sample_table_make("integers.sft", &spec);
+	int32_t out[4];
+	uint8_t found[4];
+	const score_table_output output = {0, 0, out, NULL};
+	const score_table_query q = {sizeof q, data, 2, NULL, 0};
+	assert_int_equal(score_table_lookup(t, &q, 4, &output, 1, found, NULL), SCORE_OK);
+	for (int r = 0; r < 4; r++)
+		assert_true(found[r] == (r < 3) && (r == 3 || out[r] == x[r]));
+	score_table_close(t);
+}
+
+/* In every type, from every place, and not at all. */
+static void integers_are_keys(void **state)
 {
 	static const score_table_field column[] = {{"x", SCORE_I32, 0}};
 	static const int64_t id[] = {-1, 200, INT64_MAX};
@@ -243,10 +264,20 @@ static void narrow_integers_are_keys_too(void **state)
 	static const int8_t i8[] = {-1, 100};
 	static const uint8_t u8[] = {200, 255};
 	static const uint64_t u64[] = {UINT64_MAX, 200};
-	const score_column keys[] = {sample_column(SCORE_I8, i8, NULL), sample_column(SCORE_U8, u8, NULL),
-		sample_column(SCORE_U64, u64, NULL)};
-	static const uint8_t expected[3][2] = {{1, 0}, {1, 0}, {0, 1}};
-	for (int k = 0; k < 3; k++) {
+	static const int64_t i64[] = {200, 7, -1, 7}, reversed[] = {INT64_MAX, 7};
+	static const uint8_t second[] = {2};
+	static const struct {
+		int64_t before, key;
+	} within[] = {{0, 200}, {0, 201}};
+	score_column keys[] = {sample_column(SCORE_I8, i8, NULL), sample_column(SCORE_U8, u8, NULL), sample_column(SCORE_U64, u64, NULL),
+		sample_column(SCORE_I64, i64, NULL), sample_column(SCORE_I64, i64 + 1, NULL), sample_column(SCORE_I64, i64, NULL),
+		sample_column(SCORE_I64, reversed + 1, NULL), sample_column(SCORE_I64, i64, second), sample_column(SCORE_I64, &within[0].key, NULL)};
+	static const uint8_t expected[][2] = {{1, 0}, {1, 0}, {0, 1}, {1, 0}, {0, 1}, {1, 1}, {0, 1}, {0, 0}, {1, 0}};
+	keys[4].stride_bytes = 8;
+	keys[5].stride_bytes = 16;
+	keys[6].stride_bytes = -8;
+	keys[8].stride_bytes = sizeof within[0];
+	for (size_t k = 0; k < sizeof keys / sizeof keys[0]; k++) {
 		uint8_t found[2];
 		const score_table_query q = {sizeof q, keys + k, 1, NULL, 0};
 		assert_int_equal(score_table_lookup(t, &q, 2, NULL, 0, found, NULL), SCORE_OK);
@@ -665,7 +696,8 @@ int main(void)
 		cmocka_unit_test(every_type_comes_back),
 		cmocka_unit_test(the_same_rows_give_the_same_bytes),
 		cmocka_unit_test(composite_keys_are_compared_whole),
-		cmocka_unit_test(narrow_integers_are_keys_too),
+		cmocka_unit_test(both_of_two_integers_count),
+		cmocka_unit_test(integers_are_keys),
 		cmocka_unit_test(the_latest_row_before_the_event_is_taken),
 		cmocka_unit_test(bad_rows_are_refused_by_line),
 		cmocka_unit_test(texts_that_are_not_utf8_are_refused),

@@ -236,11 +236,30 @@ static void names_of_any_length(void **state)
 			name[length] = next;
 		}
 	}
+	/* No UTF-8: there is no character that could stay. */
+	memset(name, 0x80, 250);
+	name[250] = '\0';
+	assert_int_equal(sl_write_file(path_of(name), "whole", 5, &error), SCORE_OK);
+	holds(path_of(name), "whole");
+	assert_int_equal(unlink(path_of(name)), 0);
+	memset(name, 'n', sizeof name);
 	name[256] = '\0';
 	assert_int_equal(sl_write_file(path_of(name), "whole", 5, &error), SCORE_ERR_IO);
 	assert_non_null(strstr(error.message, "name too long"));
 	assert_int_equal(sl_write_file(path_of(""), "whole", 5, &error), SCORE_ERR_ARGUMENT);
 	assert_non_null(strstr(error.message, "not the name of a file"));
+}
+
+static void what_is_not_there_has_no_bytes(void **state)
+{
+	score_error error;
+	const void *mapped = folder;
+	void *read = folder;
+	size_t n_mapped = 7, n_read = 7;
+	(void)state;
+	assert_int_equal(sl_map_file(path_of("nothing"), 0, &mapped, &n_mapped, &error), SCORE_ERR_IO);
+	assert_int_equal(sl_read_file(path_of("nothing"), 0, NULL, &read, &n_read, &error), SCORE_ERR_IO);
+	assert_true(!mapped && !read && n_mapped == 0 && n_read == 0);
 }
 
 static void messages_are_utf8(void **state)
@@ -274,6 +293,7 @@ int main(void)
 		cmocka_unit_test(names_that_a_dead_process_left),
 		cmocka_unit_test(all_names_are_taken),
 		cmocka_unit_test(names_of_any_length),
+		cmocka_unit_test(what_is_not_there_has_no_bytes),
 		cmocka_unit_test(messages_are_utf8),
 	};
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);

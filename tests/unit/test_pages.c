@@ -150,22 +150,24 @@ static void add_full(score_builder *b, uint32_t seed, uint32_t n_columns)
 	free(nodes);
 }
 
-/* `derives`: the trees ask one more column, which is computed. */
+/* `derives`: the trees ask two more columns, which are computed and share a norm. */
 static score_model *full_trees(uint32_t n_trees, score_dtype type, score_isa isa, bool derives)
 {
 	score_builder *b = new_builder(type, isa);
 	if (derives) {
 		static const uint32_t sources[N_FEATURES] = {0, 1, 2};
 		score_column_program norm = SCORE_COLUMN_PROGRAM_INIT;
-		uint32_t column;
 		norm.root = SCORE_ROOT_NORM_L1;
 		norm.sources = sources;
 		norm.n_sources = N_FEATURES;
-		assert_int_equal(score_builder_add_column(b, &norm, &column, &error), SCORE_OK);
-		assert_int_equal(column, N_FEATURES);
+		for (uint32_t i = 0, column; i < 2; i++) {
+			norm.source = i;
+			assert_int_equal(score_builder_add_column(b, &norm, &column, &error), SCORE_OK);
+			assert_int_equal(column, N_FEATURES + i);
+		}
 	}
 	for (uint32_t t = 0; t < n_trees; t++)
-		add_full(b, t, N_FEATURES + derives);
+		add_full(b, t, N_FEATURES + (derives ? 2 : 0));
 	return finish_model(b);
 }
 
@@ -231,6 +233,7 @@ static void more_cuts_than_a_cache_holds(void **state)
 		check_full(8, SCORE_F32, isas[i], false, rows);
 		check_full(8, SCORE_F64, isas[i], false, rows);
 		check_full(8, SCORE_F64, isas[i], true, rows);
+		check_full(8, SCORE_F32, isas[i], true, rows);
 		check_full(16, i & 1 ? SCORE_F32 : SCORE_F64, isas[i], false, rows);
 	}
 }
