@@ -1,6 +1,6 @@
 #!/bin/bash
 # Pattern: feature store: lookups in LMDB and Redis behind a feature plan, in Feast behind FeatureLookup and score_batch
-# Seconds: 1800
+# Seconds: 3600
 # The feature sources of this directory against the real stores: LMDB in a folder of its own, Redis on a unix socket of its
 # own, both gone afterwards; Feast with its SQLite online store, installed below build/hosts/.
 cd "$(dirname "$0")/../.."

@@ -1,6 +1,6 @@
 #!/bin/bash
 # Pattern: 1 SQL, udf.AnomalyScore(…) in a streaming query
-# Seconds: 1800
+# Seconds: 3600
 # Flink SQL on its own mini-cluster: streaming jobs whose Python workers score with Scoreline.
 cd "$(dirname "$0")/../.."
 . tests/hosts/hosts.sh

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Seconds: 1800
+# Seconds: 3600
 # Pattern: 5, event hub and function: by HTTP as printed, and in the process without the call
 # Installs the Functions library and a Kafka broker below build/hosts/ and runs both on 127.0.0.1.
 cd "$(dirname "$0")/../.."

@@ -1,5 +1,5 @@
 #!/bin/bash
-# Seconds: 1800
+# Seconds: 3600
 # Pattern: 2, model serving: the flavor logged, registered, loaded, and served by `mlflow models serve`
 # Installs MLflow below build/hosts/ and serves the golden fraud model on 127.0.0.1.
 cd "$(dirname "$0")/../.."

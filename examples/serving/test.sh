@@ -1,5 +1,5 @@
 #!/bin/bash
-# Seconds: 1800
+# Seconds: 3600
 # Pattern: 2, model serving endpoint: the Databricks SDK, MLflow's deployments client, Triton's and KServe's against our host
 # Installs the clients below build/hosts/ and asks a host on 127.0.0.1.
 cd "$(dirname "$0")/../.."

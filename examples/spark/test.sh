@@ -1,5 +1,5 @@
 #!/bin/bash
-# Seconds: 1800
+# Seconds: 3600
 # Pattern: 3, structured streaming: spark_udf in foreachBatch, checkpoint, Delta tables; monitoring over the capture log in Delta
 # Installs PySpark, Delta Lake and MLflow below build/hosts/ and runs the pattern in a local Spark of two threads.
 cd "$(dirname "$0")/../.."

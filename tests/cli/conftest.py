@@ -31,7 +31,7 @@ def run(*arguments, stdin=b"", env=None, **options):
         options["stdin"] = options.pop("stdin_file")
     else:
         options["input"] = stdin
-    done = subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, timeout=60, env=env, **options)
+    done = subprocess.run([COMMAND, *map(str, arguments)], capture_output=True, timeout=300, env=env, **options)
     done.out = done.stdout.decode(errors="replace")
     done.err = done.stderr.decode(errors="replace")
     assert done.returncode in (0, 1, 2), done

@@ -400,7 +400,7 @@ def test_stdin_in_small_pieces(model):
     for i in range(0, len(text), 7):
         process.stdin.write(text[i:i + 7])
         process.stdin.flush()
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=300)
     assert process.returncode == 0
     assert same_bits(parse_scores(out.decode()), margins(rows))
 
@@ -420,10 +420,10 @@ def test_a_row_is_scored_when_it_comes(model, kind):
             assert process.stdout.readline() == b"prediction\n"
         assert np.float32(process.stdout.readline()) == margins([row])[0]
     process.stdin.close()
-    assert process.wait(timeout=60) == 0 and process.stdout.read() == b""
+    assert process.wait(timeout=300) == 0 and process.stdout.read() == b""
 
 
 def test_stdin_closed(model):
     code = 'exec "$0" score "$1" - <&-'
-    done = subprocess.run(["sh", "-c", code, COMMAND, str(model)], capture_output=True, timeout=60)
+    done = subprocess.run(["sh", "-c", code, COMMAND, str(model)], capture_output=True, timeout=300)
     assert done.returncode == 1 and done.stderr.count(b"\n") == 1

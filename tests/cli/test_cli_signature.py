@@ -11,7 +11,7 @@ from conftest import COMMAND, STUMPS, fail, run, succeed
 
 
 def openssl(*arguments):
-    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, timeout=60)
+    subprocess.run(["openssl", *map(str, arguments)], check=True, capture_output=True, timeout=300)
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@
 # A host is a directory with tests/hosts/NAME/run.sh or examples/NAME/test.sh. The script prints "host: NAME VERSION" for
 # what really runs, has a comment "# Pattern: WHAT IT SHOWS", and exits with 0 (passed), 77 (the machine cannot have the
 # host; with CI=true a failure) or anything else (failed). It starts and stops its own servers.
-# HOST_SECONDS bounds each (default 900, or what a comment "# Seconds: N" of the script says, where installing takes longer).
+# HOST_SECONDS bounds each (default 1800, or what a comment "# Seconds: N" of the script says, where installing takes longer).
 # Goes out: a table, then "N passed, N failed, N skipped" alone on the last line; 0 only if nothing failed.
 # Logs: build/test-logs/hosts/.
 set -uo pipefail
@@ -37,7 +37,7 @@ all_hosts() {
 run_host() {
 	local name=$1 script=$2 log=$logs/$1.log began=$SECONDS code=0 result version shows bound
 	bound=$(sed -n 's/^# Seconds: //p' "$script" | head -n 1)
-	bound=${HOST_SECONDS:-${bound:-900}}
+	bound=${HOST_SECONDS:-${bound:-1800}}
 	timeout -k 20 "$bound" bash "$script" >"$log" 2>&1 </dev/null || code=$?
 	case $code in
 	0) result=pass passed=$((passed + 1)) ;;
