@@ -21,7 +21,7 @@ import time
 import numpy as np
 
 import scoreline
-from scoreline import _library, _model
+from scoreline import _library, _worker
 
 RUNS, CALLS = 101, 1000
 LIMIT_US = 3.0
@@ -77,7 +77,7 @@ def compiled_loop(folder):
 
 def c_timer(model, rows, folder):
     """A function that gives ns per score_batch() call in C."""
-    worker = _model._Worker(model)
+    worker = _worker.Worker(model)
     options = worker.options(0)
     inputs = (_library.Input * len(rows))()
     for struct, row in zip(inputs, rows):
@@ -123,7 +123,7 @@ def python_timer(function, rows):
 def timers_of(model, folder):
     rows = np.random.default_rng(1).normal(size=(100, len(model.features)))
     rows_2d = [row[np.newaxis] for row in rows]
-    prepared = _model._Worker(model)["prediction"][1]
+    prepared = _worker.Worker(model)["prediction"][1]
     return {
         "score_batch() in a C loop": c_timer(model, rows, folder),
         "prepared score_batch() through ctypes": python_timer(

@@ -17,7 +17,7 @@ import numpy as np
 
 from . import _tables
 from ._errors import ArgumentError, ShapeError
-from ._library import BOOL, Column, Error, Owner, STRING, c_path, c_text, check, filled, lib, new_handle
+from ._library import BOOL, Column, Error, Owner, STRING, Strings, c_path, c_text, check, filled, lib, new_handle
 from ._tables import Packed, TableField, TableOptions, TableSchema, Values
 
 _PathLike = Union[str, "os.PathLike[str]"]
@@ -319,7 +319,7 @@ class _BuildPlan:
 def _pack_arrow_texts(array: Any, valid: Optional[np.ndarray]) -> Packed:
     """Strings of a large_string array in place."""
     _, offsets, data = array.buffers()
-    strings = filled(_tables.Strings)
+    strings = filled(Strings)
     strings.offsets, strings.offset_type = offsets.address, _tables.TYPES["i64"]
     strings.data = data.address if data is not None else None
     column = Column(dtype=STRING, values=ctypes.addressof(strings), offset=array.offset)

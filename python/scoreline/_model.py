@@ -10,166 +10,43 @@ never share one, not even when a signal handler scores in the middle of another 
 from __future__ import annotations
 
 import ctypes
-import json
-import operator
 import os
 from collections import OrderedDict
 from contextlib import closing
-from ctypes import POINTER, byref, c_char_p, c_double, c_int32, c_size_t, c_uint64, c_void_p
-from dataclasses import dataclass
-from typing import Any, Callable, Dict, List, Mapping, Optional, Sequence, Tuple, Union
+from ctypes import byref, c_char_p, c_int32, c_size_t, c_void_p
+from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from . import _binned, _input
 from ._contributions import Explainer, explainer_of, top_reasons
+from ._described import Described, ModelInfo
 from ._errors import ShapeError
-from ._library import ABSENT, Error, F64, ISAS, Info, Input, LAYOUT_ROWS, OPEN_MMAP, OPEN_SMALL, OPEN_VERIFY, OUTPUTS, OpenOptions, Options
-from ._library import SaveOptions, c_path, c_text, check, filled, lib, new_handle, score_batch_prepared, text
-from ._labels import Labels
+from ._library import Error, F64, ISAS, Input, LAYOUT_ROWS, OPEN_MMAP, OPEN_SMALL, OPEN_VERIFY, OUTPUTS, OpenOptions, Options
+from ._library import SaveOptions, c_path, c_text, check, filled, lib, new_handle, score_batch_prepared
 from ._names import Names
+from ._worker import INTEGERS, LEAF, Plan, Worker, check_absent, iterations, output_code, part_of, trees
+
+__all__ = ["Model", "ModelInfo", "borrowed", "load"]
 
 _ndarray = np.ndarray
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 _FLOATS = (_FLOAT32.num, _FLOAT64.num)
-_LEAF = OUTPUTS["leaf"]
-_INTEGERS = (_LEAF, OUTPUTS["class"])
-_CONTRIBUTION = OUTPUTS["contribution"]
 _MAX_PLANS = 64
 
 
-@dataclass(frozen=True)
-class ModelInfo:
-    """What a model is. Counts are numbers of things, sizes are bytes."""
-
-    kind: str  # "trees" or "linear"
-    n_features: int
-    n_outputs: int  # margins per row
-    n_predictions: int  # values per row after the link
-    n_trees: int
-    trees_per_iteration: int
-    n_splits: int
-    n_leaves: int
-    n_tests: int  # distinct split tests
-    max_leaves: int  # of one tree
-    max_depth: int  # splits on the longest path
-    max_cuts: int  # distinct thresholds of one feature
-    n_categories: int  # categories named by all splits
-    n_derived: int  # columns that the model computes from its features
-    link: str  # from margins to predictions
-    code_bytes: int  # of a binned feature value
-    isa: str  # instruction set of the kernels
-    batch_regime: str  # how large batches are scored
-    row_regime: str  # how single rows are scored
-    n_golden_rows: int
-    margin_is_f32: bool
-    has_covers: bool  # trees know the weight of their training rows
-    memory_bytes: int
-    file_bytes: int  # of the .slm it was opened from, or 0
-    hash: str  # XXH3-128 of that file in hexadecimal, or ""
-
-
-class _Plan:
-    """Which column of a table feeds which feature, for one schema."""
-
-    __slots__ = ("handle", "columns", "_free")
-
-    def __init__(self, handle: int, n_features: int):
-        self.handle = handle
-        self._free = lib.score_plan_free
-        self.columns = [lib.score_plan_column(handle, i) for i in range(n_features)]
-
-    def __del__(self) -> None:
-        self._free(self.handle)
-
-
-class _Worker(dict):
-    """Scratch memory and prepared one-row calls, by name of the output. Used by one call at a time."""
-
-    def __init__(self, model: "Model"):
-        super().__init__()
-        self._handle = model._handle
-        self._n_features = len(model.features)
-        self.scratch = np.empty(lib.score_scratch_bytes(model._handle), dtype=np.uint8)
-        self.contribution_scratch: Optional[np.ndarray] = None  # made when it is needed
-        self.error = Error()
-
-    def options(self, output: int, begin: int = 0, end: int = 0) -> Options:
-        options = filled(Options)
-        options.output, options.tree_begin, options.tree_end = output, begin, end
-        scratch = self.scratch
-        if output == _CONTRIBUTION:
-            if self.contribution_scratch is None:
-                size = lib.score_contribution_scratch_bytes(self._handle)
-                self.contribution_scratch = np.empty(size, dtype=np.uint8)
-            scratch = self.contribution_scratch
-        if scratch.size:
-            options.scratch, options.scratch_bytes = scratch.ctypes.data, scratch.size
-        return options
-
-    def __missing__(self, output: str) -> Tuple[np.ndarray, tuple, Any]:
-        """(row to fill in, arguments of score_batch(), function that gives the result)."""
-        code = _output_code(output)
-        options = self.options(code)
-        width = lib.score_output_width(self._handle, byref(options))
-        row = np.zeros((1, self._n_features))
-        result = np.zeros(1 if width == 1 and code != _LEAF else (1, width))
-        struct = filled(Input)
-        struct.layout, struct.dtype, struct.n_rows, struct.n_columns = LAYOUT_ROWS, F64, 1, self._n_features
-        struct.u.rows.data = row.ctypes.data
-        struct.u.rows.row_stride_bytes, struct.u.rows.column_stride_bytes = row.strides
-        # from_param() and byref() make what ctypes passes on as it is, without a conversion in every call.
-        arguments = (
-            c_void_p.from_param(self._handle),
-            byref(struct),
-            c_void_p.from_param(result.ctypes.data),
-            c_size_t.from_param(result.size),
-            byref(options),
-            byref(self.error),
-        )
-        take = (lambda: result.astype(np.int32)) if code in _INTEGERS else result.copy
-        call = self[output] = (row, arguments, take)
-        return call
-
-
-def _output_code(output: str) -> int:
-    try:
-        return OUTPUTS[output]
-    except (KeyError, TypeError):
-        raise ValueError(
-            f"expected output 'prediction', 'margin', 'class', 'leaf' or 'contribution', found {output!r}"
-        ) from None
-
-
-class Model:
+class Model(Described):
     """An immutable model. Made by :func:`load`, :func:`convert` or :class:`Builder`, never directly.
 
     Pickles as the bytes of its ``.slm`` file. Safe to share between threads; scoring releases the GIL.
     """
 
-    __slots__ = (
-        "_handle",
-        "_free",
-        "_features",
-        "_info",
-        "_metadata",
-        "_labels",
-        "_names",
-        "_one_row",
-        "_workers",
-        "_plans",
-        "__weakref__",
-    )
-    _handle: int
+    __slots__ = ("_free", "_names", "_one_row", "_workers", "_plans", "__weakref__")
     _free: Callable[[int], None]
-    _features: List[str]
-    _info: ModelInfo
-    _metadata: Dict[str, str]
-    _labels: Labels
     _names: Names
     _one_row: Tuple[tuple, tuple]
-    _workers: List["_Worker"]
-    _plans: "OrderedDict[tuple, _Plan]"
+    _workers: List[Worker]
+    _plans: "OrderedDict[tuple, Plan]"
 
     def __init__(self) -> None:
         raise TypeError("scoreline.Model is made by scoreline.load(), scoreline.convert() or scoreline.Builder")
@@ -179,18 +56,9 @@ class Model:
         """Takes ownership of the handle."""
         self = object.__new__(cls)
         self._free = lib.score_model_free
-        self._handle = handle
-        info = filled(Info)
-        check(lib.score_model_get_info(handle, byref(info)), Error())
-        self._info = _info_of(handle, info)
-        self._features = [text(lib.score_model_feature_name(handle, i)) for i in range(info.n_features)]
-        self._metadata = {
-            text(lib.score_model_metadata_key(handle, i)): text(lib.score_model_metadata_value(handle, i))
-            for i in range(lib.score_model_metadata_count(handle))
-        }
-        self._labels = Labels(handle, self._features, self._metadata)
+        self._describe(handle)
         self._names = Names(handle, self._features)
-        self._one_row = ((1, info.n_features), (info.n_features,))
+        self._one_row = ((1, self._info.n_features), (self._info.n_features,))
         self._workers = []
         self._plans = OrderedDict()
         return self
@@ -202,89 +70,6 @@ class Model:
             return
         self._plans.clear()
         free(handle)
-
-    # ---- what it is ----------------------------------------------------------------------------------------------
-
-    @property
-    def features(self) -> List[str]:
-        """Names of the features in the model's order; unnamed ones are "f0", "f1", …"""
-        return list(self._features)
-
-    @property
-    def feature_types(self) -> List[str]:
-        """ "numeric" or "category" for every feature."""
-        return [
-            "category" if lib.score_model_feature_type(self._handle, i) else "numeric"
-            for i in range(len(self._features))
-        ]
-
-    @property
-    def categories(self) -> Dict[str, Dict[str, float]]:
-        """Labels of the categories that the model knows by name, with their codes, by feature."""
-        return {name: self._labels.all(i) for i, name in enumerate(self._features) if self._labels.flags[i]}
-
-    @property
-    def metadata(self) -> Dict[str, str]:
-        """Metadata of the model, a copy."""
-        return dict(self._metadata)
-
-    @property
-    def classes(self) -> Optional[np.ndarray]:
-        """Labels of the classes in the order of their numbers, in their own type; None if the model names none."""
-        if lib.score_model_class_count(self._handle) == 0:
-            return None
-        labels = json.loads(self._metadata["class_labels"])
-        kinds = {type(label) for label in labels}
-        if len(kinds) == 1 or kinds == {int, float}:  # CatBoost writes the class 3.0 as 3
-            return np.array(labels)
-        mixed = np.empty(len(labels), dtype=object)
-        mixed[:] = labels
-        return mixed
-
-    @property
-    def info(self) -> ModelInfo:
-        """Sizes, link, instruction set and regimes."""
-        return self._info
-
-    @property
-    def n_outputs(self) -> int:
-        """Margins per row."""
-        return self._info.n_outputs
-
-    def golden(self) -> Tuple[np.ndarray, np.ndarray]:
-        """The self-test inside the model: rows [n, n_features] and the margins [n, n_outputs] they must give."""
-        rows, margins = POINTER(c_double)(), POINTER(c_double)()
-        n = lib.score_model_golden(self._handle, byref(rows), byref(margins))
-        if n == 0:
-            return np.empty((0, self._info.n_features)), np.empty((0, self._info.n_outputs))
-        return (
-            np.ctypeslib.as_array(rows, (n, self._info.n_features)).copy(),
-            np.ctypeslib.as_array(margins, (n, self._info.n_outputs)).copy(),
-        )
-
-    def verify(self, isa: str = "auto") -> int:
-        """Score the golden rows with every regime on an instruction set: "auto" or a name that `info.isa` can have.
-
-        Returns the number of margins compared. Raises VerifyError if one bit differs.
-        """
-        if isa not in ISAS:
-            raise ValueError(f"expected isa to be one of {', '.join(ISAS)}, found {isa!r}")
-        checked, error = c_uint64(), Error()
-        check(lib.score_model_verify(self._handle, ISAS[isa], byref(checked), byref(error)), error)
-        return checked.value
-
-    def __repr__(self) -> str:
-        info, metadata = self._info, self._metadata
-        source = " ".join(metadata[key] for key in ("source.library", "source.version") if metadata.get(key))
-        name = f" {metadata['name']!r}" if metadata.get("name") else ""
-        size = f"{info.n_trees} trees" if info.kind == "trees" else "linear"
-        outputs = f", {info.n_outputs} outputs" if info.n_outputs > 1 else ""
-        objective = metadata.get("objective")
-        link = f"{objective} ({info.link})" if objective else info.link
-        return (
-            f"<scoreline.Model{name}: {source or 'built by calls'}, {size}, {info.n_features} features{outputs}, "
-            f"{link}, {info.batch_regime} on {info.isa}>"
-        )
 
     # ---- scoring -------------------------------------------------------------------------------------------------
 
@@ -343,7 +128,7 @@ class Model:
             try:
                 worker = self._workers.pop()
             except IndexError:
-                worker = _Worker(self)
+                worker = Worker(self)
             row, arguments, take = worker[output]
             row[...] = X
             if score_batch_prepared(*arguments):
@@ -466,14 +251,14 @@ class Model:
             float64 [n_rows, n_stages], or [n_rows, n_stages, values] if there are several values per row. The last
             stage is what :meth:`predict` gives.
         """
-        code = _output_code(output)
+        code = output_code(output)
 
         def stages_of(options: Options) -> Tuple[int, ...]:
             n_stages = lib.score_stage_count(self._handle, step, byref(options))
             width = lib.score_output_width(self._handle, byref(options))
             return (n_stages,) if width == 1 else (n_stages, width)
 
-        step = _iterations("step", step)
+        step = iterations("step", step)
         return self._between_trees(X, absent, code, np.float64, stages_of, lib.score_staged, (step,), ())
 
     def predict_early_stop(
@@ -491,13 +276,13 @@ class Model:
         Returns:
             float64 [n_rows], or [n_rows, values] if there are several values per row.
         """
-        code = _output_code(output)
+        code = output_code(output)
 
         def values_of(options: Options) -> Tuple[int, ...]:
             width = lib.score_output_width(self._handle, byref(options))
             return () if width == 1 else (width,)
 
-        how = (_iterations("every", every), float(margin))
+        how = (iterations("every", every), float(margin))
         return self._between_trees(X, absent, code, np.float64, values_of, lib.score_early_stop, how, ())
 
     def decide(self, X: Any, cutoff: float, *, absent: Optional[str] = None) -> np.ndarray:
@@ -522,7 +307,7 @@ class Model:
         before: tuple,
         after: tuple,
     ) -> np.ndarray:
-        _check_absent(absent)
+        check_absent(absent)
         worker = self._take_worker()
         try:
             options, parts = worker.options(code), []
@@ -560,9 +345,9 @@ class Model:
         observe: Optional[Callable[[Any, np.ndarray], None]] = None,
     ) -> np.ndarray:
         """`observe` is given each table of rows and its values, before the next one is asked for."""
-        _check_absent(absent)
-        code = _output_code(output)
-        begin, end = _trees(tree_range, self._info.n_trees)
+        check_absent(absent)
+        code = output_code(output)
+        begin, end = trees(tree_range, self._info.n_trees)
         worker = self._take_worker()
         try:
             options = worker.options(code, begin, end)
@@ -571,8 +356,8 @@ class Model:
             parts, position = [], 0
             with closing(_input.tables(X, self, absent)) as tables:
                 for rows in tables:
-                    shape = (rows.n_rows,) if width == 1 and code != _LEAF else (rows.n_rows, width)
-                    target = None if out is None else _part_of(out, position, rows.n_rows, shape, code)
+                    shape = (rows.n_rows,) if width == 1 and code != LEAF else (rows.n_rows, width)
+                    target = None if out is None else part_of(out, position, rows.n_rows, shape, code)
                     parts.append(self._score(rows, options, shape, target, worker.error))
                     if observe is not None:
                         observe(rows, parts[-1])
@@ -589,7 +374,7 @@ class Model:
         self, rows: Any, options: Options, shape: tuple, target: Optional[np.ndarray], error: Error
     ) -> np.ndarray:
         """Score one block of rows into `target`, or into a new array."""
-        is_integer = options.output in _INTEGERS
+        is_integer = options.output in INTEGERS
         values = np.empty(shape) if target is None or is_integer else target
         options.plan = rows.plan.handle if rows.plan is not None else None
         check(
@@ -605,13 +390,13 @@ class Model:
         target[...] = values
         return target
 
-    def _take_worker(self) -> _Worker:
+    def _take_worker(self) -> Worker:
         try:
             return self._workers.pop()
         except IndexError:
-            return _Worker(self)
+            return Worker(self)
 
-    def _bind(self, names: Sequence[str], types: Optional[Sequence[int]]) -> _Plan:
+    def _bind(self, names: Sequence[str], types: Optional[Sequence[int]]) -> Plan:
         """The plan of a schema; the last ones are kept."""
         key = (tuple(names), None if types is None else tuple(types))
         plan = self._plans.get(key)
@@ -619,7 +404,7 @@ class Model:
             encoded = [c_text(name, "the column name") for name in names]
             c_names = (c_char_p * len(encoded))(*encoded)
             c_types = None if types is None else (c_int32 * len(encoded))(*types)
-            plan = _Plan(new_handle(lib.score_bind, self._handle, c_names, c_types, len(encoded)), len(self._features))
+            plan = Plan(new_handle(lib.score_bind, self._handle, c_names, c_types, len(encoded)), len(self._features))
             self._plans[key] = plan
             if len(self._plans) > _MAX_PLANS:
                 self._plans.popitem(last=False)
@@ -687,82 +472,6 @@ class Model:
 
     def __deepcopy__(self, memo: Any) -> "Model":
         return self
-
-
-def _check_absent(absent: Optional[str]) -> None:
-    if absent not in (None, *ABSENT):
-        raise ValueError(f"expected absent 'zero' or 'missing', found {absent!r}")
-
-
-def _iterations(what: str, number: Any) -> int:
-    """A number of iterations as the library takes it; more than it can count are as many as all."""
-    try:
-        found = operator.index(number)
-    except TypeError:
-        raise ValueError(f"expected {what} as a whole number of iterations, found {number!r}") from None
-    if found < 1:
-        raise ValueError(f"expected {what} of at least 1 iteration, found {found}")
-    return min(found, 2**32 - 1)
-
-
-def _trees(tree_range: Optional[Tuple[int, int]], n_trees: int) -> Tuple[int, int]:
-    if tree_range is None:
-        return 0, 0
-    try:
-        begin, end = (operator.index(number) for number in tree_range)
-    except (TypeError, ValueError):
-        raise ValueError(f"expected tree_range as (begin, end), two whole numbers, found {tree_range!r}") from None
-    if not 0 <= begin < end <= n_trees:
-        raise ValueError(f"expected tree_range (begin, end) with 0 <= begin < end <= {n_trees}, found {tree_range!r}")
-    return begin, end
-
-
-def _part_of(out: np.ndarray, position: int, n_rows: int, shape: tuple, code: int) -> np.ndarray:
-    """Rows [position, position + n_rows) of the caller's output array, after checking that they fit."""
-    wanted = np.int32 if code in _INTEGERS else np.float64
-    if not isinstance(out, np.ndarray) or out.dtype != wanted or not out.flags.carray or out.ndim == 0:
-        raise ShapeError(f"expected out as a writable, C-contiguous array of rows of {np.dtype(wanted)}")
-    part = out[position : position + n_rows]
-    if part.shape != shape:
-        raise ShapeError(f"expected out of shape {(position + shape[0],) + shape[1:]}, found {out.shape}")
-    return part
-
-
-def _info_of(handle: int, info: Info) -> ModelInfo:
-    same = {
-        name: getattr(info, name)
-        for name in (
-            "n_features",
-            "n_outputs",
-            "n_predictions",
-            "n_trees",
-            "trees_per_iteration",
-            "n_splits",
-            "n_leaves",
-            "n_tests",
-            "max_leaves",
-            "max_depth",
-            "max_cuts",
-            "n_categories",
-            "n_derived",
-            "code_bytes",
-            "n_golden_rows",
-            "memory_bytes",
-            "file_bytes",
-        )
-    }
-    identity = bytes(info.hash)
-    return ModelInfo(
-        kind={1: "trees", 2: "linear"}[info.kind],
-        link=text(lib.score_model_link_name(handle)),
-        isa=text(lib.score_isa_name(info.isa)),
-        batch_regime=text(lib.score_regime_name(info.batch_regime)),
-        row_regime=text(lib.score_regime_name(info.row_regime)),
-        margin_is_f32=bool(info.margin_is_f32),
-        has_covers=bool(info.has_covers),
-        hash=identity.hex() if any(identity) else "",
-        **same,
-    )
 
 
 def load(

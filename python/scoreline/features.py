@@ -125,7 +125,8 @@ class _Frame:
     def column(self, name: str) -> Any:
         raise NotImplementedError
 
-    def put(self, name: str, values: Values) -> None:
+    def put(self, name: Any, values: Values) -> None:
+        """Set a column, by its label; pandas has labels that are no strings."""
         raise NotImplementedError
 
     def rows(self, model: Model) -> Any:
@@ -147,7 +148,7 @@ class _PandasFrame(_Frame):
     def column(self, name: str) -> Any:
         return self.df[name]
 
-    def put(self, name: str, values: Values) -> None:
+    def put(self, name: Any, values: Values) -> None:
         """A column in pandas' own way to hold nulls; the frame's own values stay."""
         import pandas
 

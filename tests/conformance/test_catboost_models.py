@@ -15,6 +15,7 @@ import pytest
 
 import bit_check
 import probe_rows
+import scoreline
 from conftest import MODE
 
 N_SEEDS = {"quick": 1, "default": 3, "long": 12}[MODE]
@@ -237,6 +238,34 @@ def test_awkward_borders(treatment, seed, tally):
     model, document = reloaded(document)
     check(tally, "awkward borders", f"cb-awkward-{treatment}-{seed}", model, x, rng, n=2000, nan_rate=0.3,
           document=document)
+
+
+def exp_error(x):
+    """How far CatBoost's exp(x) is from the C library's, as a part of it: its reduction by multiples of ln 2 / 2048 rounds x."""
+    return (1.3 * np.abs(x) + 4) * 2.0 ** -53
+
+
+@pytest.mark.parametrize("loss", ["Poisson", "RMSEWithUncertainty", "MultiClass"])
+def test_exponents_of_all_magnitudes(loss):
+    """What docs/numerics.md says of the predictions that are not the source's bits."""
+    rng = seeds("exponents", loss)
+    model, x = train(rng, loss, rounds=40, depth=6)
+    model, document = reloaded(edited(json_of(model), leaves=lambda: float(rng.normal() * rng.choice([0.02, 0.5, 15]))))
+    ours = scoreline.convert(json.dumps(document).encode())
+    margins, scores = ours.predict(x, "margin"), ours.predict(x)
+    theirs = model.predict(x, prediction_type=KINDS[loss])
+    assert (margins == model.predict(x, prediction_type="RawFormulaVal")).all()
+    if loss == "Poisson":
+        allowed, taken = exp_error(margins), margins
+    elif loss == "RMSEWithUncertainty":
+        taken = 2 * margins[:, 1]
+        allowed, scores, theirs = exp_error(taken), scores[:, 1], theirs[:, 1]
+    else:
+        taken = margins - margins.max(axis=1, keepdims=True)
+        allowed = exp_error(taken) + (scores * exp_error(taken)).sum(axis=1, keepdims=True) + (taken.shape[1] + 1) * 2.0 ** -53
+    usual = taken > -700  # below, the results leave the normal numbers
+    assert np.abs(taken).max() > 100 and usual.mean() > 0.9
+    assert (np.abs(scores - theirs) <= allowed * scores)[usual].all()
 
 
 @pytest.mark.parametrize("seed", range(N_SEEDS))

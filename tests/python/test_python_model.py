@@ -232,6 +232,9 @@ def test_save_and_load(tmp_path, model, rows, margins):
 def test_pickle_and_copy(model, rows, margins):
     for protocol in (2, pickle.HIGHEST_PROTOCOL):
         same_bits(pickle.loads(pickle.dumps(model, protocol)).predict(rows), margins)
+        for made, name in ((model, b"load"), (model.info, b"ModelInfo")):  # other versions look there, too
+            assert b"scoreline._model" in pickle.dumps(made, protocol) and name in pickle.dumps(made, protocol)
+        assert pickle.loads(pickle.dumps(model.info, protocol)) == model.info
     assert copy.copy(model) is model and copy.deepcopy(model) is model
 
 
