@@ -75,9 +75,9 @@ typedef struct batch_plan {
 	const tree_program *trees;
 } batch_plan;
 
-/* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself. Pairs with a leaf come last in a tree: what a leaf has is
- * kept for them only, by place. The smallest kind that fits serves all trees of
- * a model: small nodes want codes of one byte, at most 256 columns and 65,536 nodes per tree, and no sets; short ones only the
+/* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself, whatever the code of its column is. Where trees have few
+ * leaves, that column is the leaf's number; else what a leaf has is kept by place, for pairs with a leaf only, which come last in a
+ * tree. The smallest kind that fits serves all trees of a model: small nodes want codes of one byte, at most 256 columns and 65,536 nodes per tree, and no sets; short ones only the
  * latter two. */
 typedef struct walk_small_node {
 	uint16_t left;
@@ -107,7 +107,7 @@ typedef struct walk_wide_node {
 
 typedef struct walk_tree {
 	uint32_t first_node;
-	uint32_t first_place; /* add a leaf's node, counted within the tree, for its place among all leaves (modulo 2^32) */
+	uint32_t first_place; /* add a leaf's number, or its node counted within the tree, for its place among all leaves (modulo 2^32) */
 	uint32_t depth;
 } walk_tree;
 
@@ -120,6 +120,8 @@ typedef struct walk_plan {
 	const float *values_f32;          /* leaf values by place: one of the two, none for vector leaves; the forest's own where places are leaves */
 	const double *values_f64;
 	const walk_tree *trees;           /* NULL: there are no nodes */
+	uint32_t read_codes; /* of a row: walks read as many, of which those behind the columns decide nothing */
+	bool numbered;       /* leaves have their numbers for columns */
 	bool has_sets;
 	bool eight;          /* eight rows at a time may walk in registers */
 } walk_plan;
@@ -195,6 +197,8 @@ score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error);
 /* After the batch plan. */
 score_status engine_make_levels(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error);
+/* Values of scalar leaves, leaf by leaf, in the type of sums: the forest's own where they are as wide, else a copy. NULL: no memory. */
+const void *engine_leaf_values(const forest *f, sl_arena *arena);
 /* After the row plan. */
 score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_contribution(engine *e, sl_arena *arena, score_error *error);
