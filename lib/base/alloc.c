@@ -156,7 +156,7 @@ static bool reserve(sl_vector *v, size_t wanted)
 {
 	size_t capacity = v->capacity ? v->capacity : 16, bytes;
 	while (capacity < wanted) {
-		if (!sl_mul(capacity, 2, &capacity))
+		if (!sl_add(capacity, capacity / 2, &capacity))
 			return false;
 	}
 	if (!sl_mul(capacity, v->element, &bytes))

@@ -21,10 +21,10 @@ typedef uint8_t missing_code;
  * up in a bit table.
  */
 typedef struct code_column {
-	uint32_t feature;
-	missing_code missing;
-	uint8_t zero_is_missing;
-	uint8_t is_category;
+	uint32_t feature : 24; /* as in a forest_test */
+	uint32_t missing : 1;  /* missing_code */
+	uint32_t zero_is_missing : 2;
+	uint32_t is_category : 1;
 	uint32_t n_categories;
 	const uint32_t *categories; /* ascending */
 } code_column;
@@ -38,8 +38,8 @@ typedef struct tree_group {
 /* Predicates of one column in a group: planes [slot, slot + n) = code > cuts[i], or table look-ups. */
 typedef struct predicate_run {
 	uint32_t column;
-	uint32_t slot;
-	uint32_t n;
+	uint16_t slot;
+	uint16_t n;
 	uint32_t first; /* into cuts8, cuts16 or, for a category column, set_cuts */
 } predicate_run;
 
