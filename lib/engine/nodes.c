@@ -18,6 +18,8 @@ typedef struct numbered_split {
 typedef struct node_maker {
 	engine *e;
 	walk_small_node *small;
+	walk_columns_node *columns;
+	walk_cuts_node *cuts;
 	walk_short_node *shorts;
 	walk_node *nodes;
 	walk_wide_node *wide;
@@ -34,6 +36,10 @@ static void put(node_maker *m, size_t at, uint32_t left, uint32_t column, uint32
 {
 	if (m->small)
 		m->small[at] = (walk_small_node){(uint16_t)left, (uint8_t)column, (uint8_t)cut};
+	else if (m->columns)
+		m->columns[at] = (walk_columns_node){(uint16_t)column, (uint8_t)left, (uint8_t)cut};
+	else if (m->cuts)
+		m->cuts[at] = (walk_cuts_node){(uint16_t)cut, (uint8_t)left, (uint8_t)column};
 	else if (m->shorts)
 		m->shorts[at] = (walk_short_node){(uint16_t)left, (uint16_t)column, (uint16_t)cut};
 	else if (m->nodes)
@@ -108,6 +114,11 @@ static bool short_nodes_fit(const engine *e, size_t most_splits)
 	return e->code_bytes <= 2 && 2 * most_splits + 1 <= UINT16_MAX + (size_t)1;
 }
 
+static bool few_nodes_fit(const engine *e, size_t most_splits)
+{
+	return 2 * most_splits + 1 <= UINT8_MAX + 1u && short_nodes_fit(e, most_splits);
+}
+
 static bool small_nodes_fit(const engine *e, size_t most_splits)
 {
 	return e->code_bytes == 1 && e->n_columns <= UINT8_MAX + 1u && short_nodes_fit(e, most_splits);
@@ -162,13 +173,17 @@ static bool take_room(node_maker *m, sl_arena *arena, size_t most_splits)
 	size_t n_nodes = (size_t)e->f->n_splits + e->f->n_leaves;
 	if (small_nodes_fit(e, most_splits))
 		m->small = sl_arena_alloc(arena, n_nodes, sizeof *m->small);
+	else if (e->code_bytes == 1 && few_nodes_fit(e, most_splits))
+		m->columns = sl_arena_alloc(arena, n_nodes, sizeof *m->columns);
+	else if (e->n_columns <= UINT8_MAX + 1u && few_nodes_fit(e, most_splits))
+		m->cuts = sl_arena_alloc(arena, n_nodes, sizeof *m->cuts);
 	else if (short_nodes_fit(e, most_splits))
 		m->shorts = sl_arena_alloc(arena, n_nodes, sizeof *m->shorts);
 	else if (e->code_bytes < 4)
 		m->nodes = sl_arena_alloc(arena, n_nodes, sizeof *m->nodes);
 	else
 		m->wide = sl_arena_alloc(arena, n_nodes, sizeof *m->wide);
-	return m->small || m->shorts || m->nodes || m->wide;
+	return m->small || m->columns || m->cuts || m->shorts || m->nodes || m->wide;
 }
 
 /* Where each tree begins; returns the number of places. */
@@ -224,6 +239,8 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	if (!done)
 		return sl_fail_memory(error, ((size_t)f->n_splits + f->n_leaves) * sizeof(walk_node));
 	plan.small_nodes = m.small;
+	plan.columns_nodes = m.columns;
+	plan.cuts_nodes = m.cuts;
 	plan.short_nodes = m.shorts;
 	plan.nodes = m.nodes;
 	plan.wide_nodes = m.wide;

@@ -77,13 +77,26 @@ typedef struct batch_plan {
 
 /* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself, whatever the code of its column is. Where trees have few
  * leaves, that column is the leaf's number; else what a leaf has is kept by place, for pairs with a leaf only, which come last in a
- * tree. The smallest kind that fits serves all trees of a model: small nodes want codes of one byte, at most 256 columns and 65,536 nodes per tree, and no sets; short ones only the
- * latter two. */
+ * tree. The smallest kind that fits serves all trees of a model: small nodes want codes of one byte, at most 256 columns and 65,536 nodes per tree, and no sets. Of at most 256 nodes
+ * per tree and without sets, those of many columns take as little for codes of one byte, those of many cuts for 256 columns of codes
+ * of two. Short ones want only 65,536 nodes per tree and no sets. */
 typedef struct walk_small_node {
 	uint16_t left;
 	uint8_t column;
 	uint8_t cut;
 } walk_small_node;
+
+typedef struct walk_columns_node {
+	uint16_t column;
+	uint8_t left;
+	uint8_t cut;
+} walk_columns_node;
+
+typedef struct walk_cuts_node {
+	uint16_t cut;
+	uint8_t left;
+	uint8_t column;
+} walk_cuts_node;
 
 typedef struct walk_short_node {
 	uint16_t left;
@@ -112,7 +125,9 @@ typedef struct walk_tree {
 } walk_tree;
 
 typedef struct walk_plan {
-	const walk_small_node *small_nodes; /* one of the four; wide ones when code_bytes is 4 */
+	const walk_small_node *small_nodes; /* one of the six; wide ones when code_bytes is 4 */
+	const walk_columns_node *columns_nodes;
+	const walk_cuts_node *cuts_nodes;
 	const walk_short_node *short_nodes;
 	const walk_node *nodes;
 	const walk_wide_node *wide_nodes;

@@ -22,6 +22,16 @@
 #define WALK_NAME(name) name##_small
 #include "walk_template.h"
 #define CODE uint8_t
+#define NODE walk_columns_node
+#define NODES(e) ((e)->walk.columns_nodes)
+#define WALK_NAME(name) name##_columns
+#include "walk_template.h"
+#define CODE uint16_t
+#define NODE walk_cuts_node
+#define NODES(e) ((e)->walk.cuts_nodes)
+#define WALK_NAME(name) name##_cuts
+#include "walk_template.h"
+#define CODE uint8_t
 #define NODE walk_short_node
 #define NODES(e) ((e)->walk.short_nodes)
 #define WALK_NAME(name) name##_short_u8
@@ -107,6 +117,10 @@ static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *
 			arrived[i] = walk_splits(e, first + i, codes);
 	} else if (e->walk.small_nodes)
 		walk_trees_small(e, first, n, codes, arrived);
+	else if (e->walk.columns_nodes)
+		walk_trees_columns(e, first, n, codes, arrived);
+	else if (e->walk.cuts_nodes)
+		walk_trees_cuts(e, first, n, codes, arrived);
 	else if (e->walk.short_nodes && e->code_bytes == 1)
 		walk_trees_short_u8(e, first, n, codes, arrived);
 	else if (e->walk.short_nodes)
@@ -127,6 +141,10 @@ static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *co
 			arrived[i] = walk_splits(e, tree, (const uint8_t *)codes + i * row_bytes(e));
 	} else if (e->walk.small_nodes)
 		walk_rows_small(e, tree, n, codes, arrived);
+	else if (e->walk.columns_nodes)
+		walk_rows_columns(e, tree, n, codes, arrived);
+	else if (e->walk.cuts_nodes)
+		walk_rows_cuts(e, tree, n, codes, arrived);
 	else if (e->walk.short_nodes && e->code_bytes == 1)
 		walk_rows_short_u8(e, tree, n, codes, arrived);
 	else if (e->walk.short_nodes)
