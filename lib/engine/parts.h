@@ -77,9 +77,9 @@ typedef struct batch_plan {
 
 /* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself, whatever the code of its column is. Where trees have few
  * leaves, that column is the leaf's number; else what a leaf has is kept by place, for pairs with a leaf only, which come last in a
- * tree. The smallest kind that fits serves all trees of a model: small nodes want codes of one byte, at most 256 columns and 65,536 nodes per tree, and no sets. Of at most 256 nodes
- * per tree and without sets, those of many columns take as little for codes of one byte, those of many cuts for 256 columns of codes
- * of two. Short ones want only 65,536 nodes per tree and no sets. */
+ * tree. The smallest kind that fits serves all trees of a model: small nodes want codes of one byte, at most 256 columns and 65,536
+ * nodes per tree, and no sets. Of at most 256 nodes per tree and without sets, those of many columns take as little for codes of one
+ * byte, those of many cuts for 256 columns of codes of two. Short ones want only 65,536 nodes per tree and no sets. */
 typedef struct walk_small_node {
 	uint16_t left;
 	uint8_t column;
