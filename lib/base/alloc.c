@@ -157,7 +157,7 @@ static bool next_size(const sl_vector *v, size_t wanted, size_t *capacity, size_
 {
 	*capacity = v->capacity ? v->capacity : 16;
 	while (*capacity < wanted) {
-		if (!sl_mul(*capacity, 2, capacity))
+		if (!sl_add(*capacity, *capacity / 2, capacity))
 			return false;
 	}
 	return sl_mul(*capacity, v->element, bytes);

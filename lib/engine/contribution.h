@@ -34,8 +34,8 @@ static inline question question_at(const question_list *list, size_t test)
 
 /* Where a column's contributions are added up. */
 typedef struct contribution_column {
-	uint32_t slot; /* columns that are made of the same inputs share one */
-	bool is_category;
+	uint32_t slot : 31; /* columns that are made of the same inputs share one */
+	uint32_t is_category : 1;
 } contribution_column;
 
 /* A split between the root and the node at hand. */

@@ -226,7 +226,7 @@ static score_status make_slots(engine *e, sl_arena *arena, score_error *error)
 			*slot = ++n;
 		}
 		for (uint32_t c = e->first_column[u]; c < e->first_column[u + 1]; c++)
-			columns[c] = (contribution_column){*slot - 1, e->columns[c].is_category != 0};
+			columns[c] = (contribution_column){(*slot - 1) & INT32_MAX, e->columns[c].is_category};
 	}
 	sl_free(&arena->allocator, slots, bytes, SL_CACHE_LINE);
 	e->contribution.n_slots = n;

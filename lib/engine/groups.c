@@ -120,7 +120,7 @@ static bool number_predicates(planner *p, tree_group *group)
 			run.n = 0;
 		}
 		if (run.n == 0)
-			run = (predicate_run){q.column, slot, 0, 0};
+			run = (predicate_run){q.column, (uint16_t)slot, 0, 0};
 		if (!push_cut(p, &q, &run))
 			return false;
 		p->slot_of_test[p->sorted[i]] = (uint16_t)slot++;

@@ -2,10 +2,12 @@
  * Nodes of the walk regime: each tree breadth-first, siblings adjacent, leaves leading to themselves, pairs with a leaf after those
  * of two splits.
  *
- * next = left + (code > cut) needs no branch, and a lane that has arrived stays where it is. Models that the row regime serves have
- * no nodes.
+ * next = left + (code > cut) needs no branch, and a lane that has arrived stays where it is, whatever its column: there a leaf has its
+ * number, which leads to the forest's own value. Models that the row regime serves have no nodes.
  */
 #include "parts.h"
+
+#define NUMBERED_LEAVES 256u /* of a tree: so many codes of a row are read for their sake, if it has fewer */
 
 /* A split whose node has its number, counted within the tree. */
 typedef struct numbered_split {
@@ -16,9 +18,12 @@ typedef struct numbered_split {
 typedef struct node_maker {
 	engine *e;
 	walk_small_node *small;
+	walk_columns_node *columns;
+	walk_cuts_node *cuts;
 	walk_short_node *shorts;
 	walk_node *nodes;
 	walk_wide_node *wide;
+	bool numbered;       /* leaves have their numbers for columns; else leaf_of_place and values, if the forest's do not serve */
 	void *leaf_of_place;
 	uint32_t leaf_bytes;
 	float *values_f32;
@@ -31,6 +36,10 @@ static void put(node_maker *m, size_t at, uint32_t left, uint32_t column, uint32
 {
 	if (m->small)
 		m->small[at] = (walk_small_node){(uint16_t)left, (uint8_t)column, (uint8_t)cut};
+	else if (m->columns)
+		m->columns[at] = (walk_columns_node){(uint16_t)column, (uint8_t)left, (uint8_t)cut};
+	else if (m->cuts)
+		m->cuts[at] = (walk_cuts_node){(uint16_t)cut, (uint8_t)left, (uint8_t)column};
 	else if (m->shorts)
 		m->shorts[at] = (walk_short_node){(uint16_t)left, (uint16_t)column, (uint16_t)cut};
 	else if (m->nodes)
@@ -42,12 +51,12 @@ static void put(node_maker *m, size_t at, uint32_t left, uint32_t column, uint32
 static void put_leaf(node_maker *m, uint32_t number, uint32_t node, uint32_t leaf)
 {
 	const engine *e = m->e;
-	uint32_t place = m->trees[number].first_place + node;
+	uint32_t place = m->trees[number].first_place + node, in_tree = leaf - e->f->trees[number].first_leaf;
 	/* The highest code is never above this cut. */
-	put(m, m->trees[number].first_node + (size_t)node, node, 0,
+	put(m, m->trees[number].first_node + (size_t)node, node, m->numbered ? in_tree : 0,
 		e->code_bytes == 1 ? UINT8_MAX : e->code_bytes == 2 ? UINT16_MAX : UINT32_MAX);
 	if (m->leaf_of_place)
-		forest_put_number(m->leaf_of_place, m->leaf_bytes, place, leaf - e->f->trees[number].first_leaf);
+		forest_put_number(m->leaf_of_place, m->leaf_bytes, place, in_tree);
 	if (m->values_f32)
 		m->values_f32[place] = (float)forest_real(&e->f->leaves, leaf);
 	if (m->values_f64)
@@ -105,15 +114,39 @@ static bool short_nodes_fit(const engine *e, size_t most_splits)
 	return e->code_bytes <= 2 && 2 * most_splits + 1 <= UINT16_MAX + (size_t)1;
 }
 
+static bool few_nodes_fit(const engine *e, size_t most_splits)
+{
+	return 2 * most_splits + 1 <= UINT8_MAX + 1u && short_nodes_fit(e, most_splits);
+}
+
 static bool small_nodes_fit(const engine *e, size_t most_splits)
 {
 	return e->code_bytes == 1 && e->n_columns <= UINT8_MAX + 1u && short_nodes_fit(e, most_splits);
 }
 
+static size_t value_bytes(const forest *f)
+{
+	return f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);
+}
+
+const void *engine_leaf_values(const forest *f, sl_arena *arena)
+{
+	if (f->leaves.bytes == value_bytes(f))
+		return f->leaves.values;
+	void *values = sl_arena_alloc(arena, f->n_leaves, value_bytes(f));
+	for (uint32_t i = 0; values && i < f->n_leaves; i++) {
+		if (f->contract.sum == SCORE_F32)
+			((float *)values)[i] = (float)forest_real(&f->leaves, i);
+		else
+			((double *)values)[i] = forest_real(&f->leaves, i);
+	}
+	return values;
+}
+
 /* Leaves lie by place as the forest has them, and as wide as sums: all of each tree are on one level. */
 static bool shares_leaves(const forest *f)
 {
-	bool shared = f->leaf_width == 1 && f->leaves.bytes == (f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double));
+	bool shared = f->leaf_width == 1 && f->leaves.bytes == value_bytes(f);
 	for (uint32_t t = 0; t < f->n_trees && shared; t++)
 		shared = f->trees[t].depth < 32 && f->trees[t].n_splits == ((uint32_t)1 << f->trees[t].depth) - 1;
 	return shared;
@@ -124,8 +157,6 @@ static bool take_leaves(node_maker *m, sl_arena *arena, size_t most_splits, size
 {
 	const forest *f = m->e->f;
 	bool narrow = f->contract.sum == SCORE_F32, scalar = f->leaf_width == 1;
-	if (shares_leaves(f))
-		return true;
 	m->leaf_bytes = forest_number_bytes((uint32_t)most_splits);
 	m->leaf_of_place = sl_arena_alloc(arena, n_places, m->leaf_bytes);
 	if (scalar && narrow)
@@ -136,32 +167,55 @@ static bool take_leaves(node_maker *m, sl_arena *arena, size_t most_splits, size
 }
 
 /* Room for what all trees have; false: no memory. */
-static bool take_room(node_maker *m, sl_arena *arena, size_t most_splits, size_t n_places)
+static bool take_room(node_maker *m, sl_arena *arena, size_t most_splits)
 {
 	const engine *e = m->e;
 	size_t n_nodes = (size_t)e->f->n_splits + e->f->n_leaves;
 	if (small_nodes_fit(e, most_splits))
 		m->small = sl_arena_alloc(arena, n_nodes, sizeof *m->small);
+	else if (e->code_bytes == 1 && few_nodes_fit(e, most_splits))
+		m->columns = sl_arena_alloc(arena, n_nodes, sizeof *m->columns);
+	else if (e->n_columns <= UINT8_MAX + 1u && few_nodes_fit(e, most_splits))
+		m->cuts = sl_arena_alloc(arena, n_nodes, sizeof *m->cuts);
 	else if (short_nodes_fit(e, most_splits))
 		m->shorts = sl_arena_alloc(arena, n_nodes, sizeof *m->shorts);
 	else if (e->code_bytes < 4)
 		m->nodes = sl_arena_alloc(arena, n_nodes, sizeof *m->nodes);
 	else
 		m->wide = sl_arena_alloc(arena, n_nodes, sizeof *m->wide);
-	return take_leaves(m, arena, most_splits, n_places) && (m->small || m->shorts || m->nodes || m->wide);
+	return m->small || m->columns || m->cuts || m->shorts || m->nodes || m->wide;
 }
 
 /* Where each tree begins; returns the number of places. */
-static size_t number_trees(const forest *f, walk_tree *trees)
+static size_t number_trees(const forest *f, bool numbered, walk_tree *trees)
 {
 	size_t first_node = 0, n_places = 0;
 	for (uint32_t t = 0; t < f->n_trees; t++) {
 		size_t n_nodes = 2 * (size_t)f->trees[t].n_splits + 1, inner = n_inner(f->trees + t);
-		trees[t] = (walk_tree){(uint32_t)first_node, (uint32_t)(n_places - inner), f->trees[t].depth};
+		trees[t] = (walk_tree){(uint32_t)first_node, numbered ? f->trees[t].first_leaf : (uint32_t)(n_places - inner), f->trees[t].depth};
 		first_node += n_nodes;
 		n_places += n_nodes - inner;
 	}
 	return n_places;
+}
+
+/* The forest's values, by leaf, or values by place; false: no memory. */
+static bool find_values(node_maker *m, sl_arena *arena, size_t most_splits, size_t n_places, walk_plan *plan)
+{
+	const forest *f = m->e->f;
+	const void *values = NULL;
+	if (m->numbered || shares_leaves(f)) {
+		if (f->leaf_width == 1 && !(values = engine_leaf_values(f, arena)))
+			return false;
+	} else if (!take_leaves(m, arena, most_splits, n_places)) {
+		return false;
+	} else {
+		values = m->values_f32 ? (const void *)m->values_f32 : m->values_f64;
+	}
+	plan->leaf_of_place = (forest_numbers){m->leaf_of_place, m->leaf_bytes};
+	plan->values_f32 = f->contract.sum == SCORE_F32 ? values : NULL;
+	plan->values_f64 = f->contract.sum == SCORE_F32 ? NULL : values;
+	return true;
 }
 
 score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
@@ -174,18 +228,27 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	if (engine_rows_serve_all(e))
 		return SCORE_OK;
 	size_t queue_bytes = ((size_t)most + 1) * sizeof(numbered_split);
-	node_maker m = {.e = e, .trees = sl_arena_alloc(arena, f->n_trees, sizeof(walk_tree)), .queue = sl_alloc(a, queue_bytes, 64)};
-	bool done = m.trees && m.queue && take_room(&m, arena, most, number_trees(f, m.trees));
+	walk_plan plan = {.numbered = !shares_leaves(f) && (most < NUMBERED_LEAVES || most < e->n_columns)};
+	node_maker m = {.e = e, .numbered = plan.numbered, .trees = sl_arena_alloc(arena, f->n_trees, sizeof(walk_tree)),
+		.queue = sl_alloc(a, queue_bytes, 64)};
+	bool done = m.trees && m.queue && take_room(&m, arena, most) &&
+		find_values(&m, arena, most, number_trees(f, plan.numbered, m.trees), &plan);
 	for (uint32_t t = 0; t < f->n_trees && done; t++)
 		make_tree(&m, t);
 	sl_free(a, m.queue, queue_bytes, 64);
 	if (!done)
 		return sl_fail_memory(error, ((size_t)f->n_splits + f->n_leaves) * sizeof(walk_node));
-	const bool shared = !m.leaf_of_place, narrow = f->contract.sum == SCORE_F32;
-	e->walk = (walk_plan){m.small, m.shorts, m.nodes, m.wide, {m.leaf_of_place, m.leaf_bytes},
-		shared && narrow ? f->leaves.values : m.values_f32, shared && !narrow ? f->leaves.values : m.values_f64, m.trees, false, false};
+	plan.small_nodes = m.small;
+	plan.columns_nodes = m.columns;
+	plan.cuts_nodes = m.cuts;
+	plan.short_nodes = m.shorts;
+	plan.nodes = m.nodes;
+	plan.wide_nodes = m.wide;
+	plan.trees = m.trees;
+	plan.read_codes = plan.numbered ? most + 1 : 0;
 	for (uint32_t c = 0; c < e->n_columns; c++)
-		e->walk.has_sets |= e->columns[c].is_category;
+		plan.has_sets |= e->columns[c].is_category;
+	e->walk = plan;
 	e->walk.eight = engine_fits_eight(e, most);
 	return SCORE_OK;
 }

@@ -21,10 +21,10 @@ typedef uint8_t missing_code;
  * up in a bit table.
  */
 typedef struct code_column {
-	uint32_t feature;
-	missing_code missing;
-	uint8_t zero_is_missing;
-	uint8_t is_category;
+	uint32_t feature : 24; /* as in a forest_test */
+	uint32_t missing : 1;  /* missing_code */
+	uint32_t zero_is_missing : 2;
+	uint32_t is_category : 1;
 	uint32_t n_categories;
 	const uint32_t *categories; /* ascending */
 } code_column;
@@ -38,8 +38,8 @@ typedef struct tree_group {
 /* Predicates of one column in a group: planes [slot, slot + n) = code > cuts[i], or table look-ups. */
 typedef struct predicate_run {
 	uint32_t column;
-	uint32_t slot;
-	uint32_t n;
+	uint16_t slot;
+	uint16_t n;
 	uint32_t first; /* into cuts8, cuts16 or, for a category column, set_cuts */
 } predicate_run;
 
@@ -75,15 +75,28 @@ typedef struct batch_plan {
 	const tree_program *trees;
 } batch_plan;
 
-/* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself. Pairs with a leaf come last in a tree: what a leaf has is
- * kept for them only, by place. The smallest kind that fits serves all trees of
- * a model: small nodes want codes of one byte, at most 256 columns and 65,536 nodes per tree, and no sets; short ones only the
- * latter two. */
+/* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself, whatever the code of its column is. Where trees have few
+ * leaves, that column is the leaf's number; else what a leaf has is kept by place, for pairs with a leaf only, which come last in a
+ * tree. The smallest kind that fits serves all trees of a model: small nodes want codes of one byte, at most 256 columns and 65,536
+ * nodes per tree, and no sets. Of at most 256 nodes per tree and without sets, those of many columns take as little for codes of one
+ * byte, those of many cuts for 256 columns of codes of two. Short ones want only 65,536 nodes per tree and no sets. */
 typedef struct walk_small_node {
 	uint16_t left;
 	uint8_t column;
 	uint8_t cut;
 } walk_small_node;
+
+typedef struct walk_columns_node {
+	uint16_t column;
+	uint8_t left;
+	uint8_t cut;
+} walk_columns_node;
+
+typedef struct walk_cuts_node {
+	uint16_t cut;
+	uint8_t left;
+	uint8_t column;
+} walk_cuts_node;
 
 typedef struct walk_short_node {
 	uint16_t left;
@@ -107,12 +120,14 @@ typedef struct walk_wide_node {
 
 typedef struct walk_tree {
 	uint32_t first_node;
-	uint32_t first_place; /* add a leaf's node, counted within the tree, for its place among all leaves (modulo 2^32) */
+	uint32_t first_place; /* add a leaf's number, or its node counted within the tree, for its place among all leaves (modulo 2^32) */
 	uint32_t depth;
 } walk_tree;
 
 typedef struct walk_plan {
-	const walk_small_node *small_nodes; /* one of the four; wide ones when code_bytes is 4 */
+	const walk_small_node *small_nodes; /* one of the six; wide ones when code_bytes is 4 */
+	const walk_columns_node *columns_nodes;
+	const walk_cuts_node *cuts_nodes;
 	const walk_short_node *short_nodes;
 	const walk_node *nodes;
 	const walk_wide_node *wide_nodes;
@@ -120,6 +135,8 @@ typedef struct walk_plan {
 	const float *values_f32;          /* leaf values by place: one of the two, none for vector leaves; the forest's own where places are leaves */
 	const double *values_f64;
 	const walk_tree *trees;           /* NULL: there are no nodes */
+	uint32_t read_codes; /* of a row: walks read as many, of which those behind the columns decide nothing */
+	bool numbered;       /* leaves have their numbers for columns */
 	bool has_sets;
 	bool eight;          /* eight rows at a time may walk in registers */
 } walk_plan;
@@ -195,6 +212,8 @@ score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error);
 /* After the batch plan. */
 score_status engine_make_levels(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error);
+/* Values of scalar leaves, leaf by leaf, in the type of sums: the forest's own where they are as wide, else a copy. NULL: no memory. */
+const void *engine_leaf_values(const forest *f, sl_arena *arena);
 /* After the row plan. */
 score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_contribution(engine *e, sl_arena *arena, score_error *error);

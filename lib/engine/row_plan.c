@@ -22,7 +22,7 @@ typedef struct layout {
 	uint32_t n_blocks; /* of the trees before the one at hand */
 	forest_side sides[MOST_LEAVES]; /* what each block of the tree at hand begins with */
 	uint32_t n_sides;
-	void *values;     /* NULL: the forest's own serve */
+	void *values;     /* by exits of heaps; NULL: by leaves */
 } layout;
 
 static row_shape shape_of(const engine *e)
@@ -271,30 +271,28 @@ static bool lay_heaps(layout *l, row_plan *plan, sl_arena *arena)
 	return true;
 }
 
-/* Masks, blocks and levels number leaves as the forest does, and so do full heaps: then its values serve, if they are as wide as the sums. */
-static bool shares_values(const forest *f, row_shape shape)
+/* Masks, blocks and levels number leaves as the forest does, and so do full heaps. */
+static bool numbers_as_forest(const forest *f, row_shape shape)
 {
-	bool shared = f->leaves.bytes == (f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double));
-	for (uint32_t t = 0; t < f->n_trees && shape == ROW_HEAP && shared; t++)
-		shared = f->trees[t].n_splits == (1u << ROW_HEAP_DEPTH) - 1;
-	return shared;
+	bool same = true;
+	for (uint32_t t = 0; t < f->n_trees && shape == ROW_HEAP && same; t++)
+		same = f->trees[t].n_splits == (1u << ROW_HEAP_DEPTH) - 1;
+	return same;
 }
 
 static bool take_values(layout *l, row_plan *plan, sl_arena *arena)
 {
 	const forest *f = l->e->f;
 	const size_t n = sl_round_up(f->n_trees, ROW_TREES);
-	const bool narrow = f->contract.sum == SCORE_F32, heap = plan->shape == ROW_HEAP, shared = shares_values(f, plan->shape);
+	const bool narrow = f->contract.sum == SCORE_F32, by_leaf = numbers_as_forest(f, plan->shape);
 	l->values_of = sl_arena_alloc(arena, n, sizeof *l->values_of);
-	if (!shared)
-		l->values = sl_arena_alloc(arena, heap ? n << ROW_HEAP_DEPTH : f->n_leaves, narrow ? sizeof(float) : sizeof(double));
-	if (!l->values_of || !(shared || l->values))
+	if (!by_leaf)
+		l->values = sl_arena_alloc(arena, n << ROW_HEAP_DEPTH, narrow ? sizeof(float) : sizeof(double));
+	const void *values = by_leaf ? engine_leaf_values(f, arena) : l->values;
+	if (!l->values_of || !values)
 		return false;
-	for (uint32_t t = 0; t < f->n_trees && !heap; t++)
+	for (uint32_t t = 0; t < f->n_trees && plan->shape != ROW_HEAP; t++)
 		l->values_of[t] = f->trees[t].first_leaf;
-	for (uint32_t i = 0; i < f->n_leaves && !heap && !shared; i++)
-		put_value(l, i, i);
-	const void *values = shared ? f->leaves.values : l->values;
 	plan->values_f32 = narrow ? values : NULL;
 	plan->values_f64 = narrow ? NULL : values;
 	return true;

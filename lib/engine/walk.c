@@ -22,6 +22,16 @@
 #define WALK_NAME(name) name##_small
 #include "walk_template.h"
 #define CODE uint8_t
+#define NODE walk_columns_node
+#define NODES(e) ((e)->walk.columns_nodes)
+#define WALK_NAME(name) name##_columns
+#include "walk_template.h"
+#define CODE uint16_t
+#define NODE walk_cuts_node
+#define NODES(e) ((e)->walk.cuts_nodes)
+#define WALK_NAME(name) name##_cuts
+#include "walk_template.h"
+#define CODE uint8_t
 #define NODE walk_short_node
 #define NODES(e) ((e)->walk.short_nodes)
 #define WALK_NAME(name) name##_short_u8
@@ -52,6 +62,12 @@ static size_t row_bytes(const engine *e)
 	return (size_t)e->n_columns * e->code_bytes;
 }
 
+/* Behind a row's codes, what walks read beside them. */
+static size_t tail_bytes(const engine *e)
+{
+	return e->walk.read_codes > e->n_columns ? (size_t)(e->walk.read_codes - e->n_columns) * e->code_bytes : 0;
+}
+
 static size_t stack_codes(const engine_call *call)
 {
 	return call->stack_taken ? FEW_STACK_CODES : STACK_CODES;
@@ -61,7 +77,8 @@ bool engine_walk_fits(const engine *e, const engine_call *call)
 {
 	if (e->pages.kind != PAGE_NONE)
 		return true;
-	return row_bytes(e) <= stack_codes(call) || row_bytes(e) + 64 <= call->scratch_bytes;
+	size_t bytes = row_bytes(e) + tail_bytes(e);
+	return bytes <= stack_codes(call) || bytes + 64 <= call->scratch_bytes;
 }
 
 /* Room to bin BLOCK_ROWS rows column by column before their codes are laid row by row. */
@@ -76,7 +93,7 @@ size_t engine_walk_scratch(const engine *e)
 		return engine_pages_scratch(e);
 	size_t rows = BLOCK_CODES / (row_bytes(e) + 1), bin = bin_bytes(e) <= MOST_BIN_BYTES ? bin_bytes(e) : 0;
 	rows = rows < LANES ? LANES : rows > MOST_ROWS ? MOST_ROWS : rows;
-	return bin + sl_round_up(rows * row_bytes(e), SL_CACHE_LINE) + SL_CACHE_LINE;
+	return bin + sl_round_up(rows * row_bytes(e) + tail_bytes(e), SL_CACHE_LINE) + SL_CACHE_LINE;
 }
 
 /* What the row regime serves has no nodes: whoever asks for the walk all the same gets one over the forest's splits. The leaf is
@@ -100,6 +117,10 @@ static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *
 			arrived[i] = walk_splits(e, first + i, codes);
 	} else if (e->walk.small_nodes)
 		walk_trees_small(e, first, n, codes, arrived);
+	else if (e->walk.columns_nodes)
+		walk_trees_columns(e, first, n, codes, arrived);
+	else if (e->walk.cuts_nodes)
+		walk_trees_cuts(e, first, n, codes, arrived);
 	else if (e->walk.short_nodes && e->code_bytes == 1)
 		walk_trees_short_u8(e, first, n, codes, arrived);
 	else if (e->walk.short_nodes)
@@ -120,6 +141,10 @@ static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *co
 			arrived[i] = walk_splits(e, tree, (const uint8_t *)codes + i * row_bytes(e));
 	} else if (e->walk.small_nodes)
 		walk_rows_small(e, tree, n, codes, arrived);
+	else if (e->walk.columns_nodes)
+		walk_rows_columns(e, tree, n, codes, arrived);
+	else if (e->walk.cuts_nodes)
+		walk_rows_cuts(e, tree, n, codes, arrived);
 	else if (e->walk.short_nodes && e->code_bytes == 1)
 		walk_rows_short_u8(e, tree, n, codes, arrived);
 	else if (e->walk.short_nodes)
@@ -185,19 +210,44 @@ void engine_finish_row(const engine *e, const engine_call *call, double *sums, d
 /* One output: the sum stays in a register. */
 static double sum_one_f32(const engine *e, const engine_call *call, const void *codes, float sum)
 {
-	for (uint32_t t = call->tree_begin; t < call->tree_end; t += LANES) {
-		uint32_t places[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
-		walk_trees(e, t, n, codes, places);
-		for (uint32_t i = 0; i < n; i++)
-			sum += e->walk.values_f32[places[i]];
+	const float *values = e->walk.values_f32;
+	uint32_t places[LANES], t = call->tree_begin;
+	for (; call->tree_end - t >= LANES; t += LANES) {
+		walk_trees(e, t, LANES, codes, places);
+		for (uint32_t i = 0; i < LANES; i++)
+			sum += values[places[i]];
 	}
+	if (t < call->tree_end)
+		walk_trees(e, t, call->tree_end - t, codes, places);
+	for (uint32_t i = 0; i < call->tree_end - t; i++)
+		sum += values[places[i]];
 	return (double)sum;
+}
+
+static double sum_one_f64(const engine *e, const engine_call *call, const void *codes, double sum)
+{
+	const double *values = e->walk.values_f64;
+	uint32_t places[LANES], t = call->tree_begin;
+	for (; call->tree_end - t >= LANES; t += LANES) {
+		walk_trees(e, t, LANES, codes, places);
+		for (uint32_t i = 0; i < LANES; i++)
+			sum += values[places[i]];
+	}
+	if (t < call->tree_end)
+		walk_trees(e, t, call->tree_end - t, codes, places);
+	for (uint32_t i = 0; i < call->tree_end - t; i++)
+		sum += values[places[i]];
+	return sum;
 }
 
 static void sum_trees(const engine *e, const engine_call *call, int64_t row, const void *codes, double *sums)
 {
 	if (e->walk.values_f32 && e->f->contract.n_outputs == 1) {
 		sums[0] = sum_one_f32(e, call, codes, (float)sums[0]);
+		return;
+	}
+	if (e->walk.values_f64 && e->f->contract.n_outputs == 1 && !engine_has_linear_leaves(e)) {
+		sums[0] = sum_one_f64(e, call, codes, sums[0]);
 		return;
 	}
 	for (uint32_t t = call->tree_begin; t < call->tree_end; t += LANES) {
@@ -277,6 +327,12 @@ static void lay_by_row(const engine *e, const char *columns, size_t n, char *cod
 	}
 }
 
+/* Some codes behind those of n rows, so that walks read nothing that was never written. */
+static void clear_tail(const engine *e, void *codes, size_t n)
+{
+	memset((char *)codes + n * row_bytes(e), 0, tail_bytes(e));
+}
+
 static void bin_rows(const engine *e, const engine_call *call, row_range rows, const walk_space *space)
 {
 	size_t stride = row_bytes(e);
@@ -324,6 +380,7 @@ static NEVER_INLINE void block_of_rows(const engine *e, const engine_call *call,
 static walk_space divide(const engine *e, char *codes, size_t room)
 {
 	size_t bytes = row_bytes(e), bin = bin_bytes(e);
+	room -= tail_bytes(e);
 	walk_space space = {codes, NULL, 0};
 	if (bytes && room > bin && (room - bin) / bytes >= BLOCK_ROWS) {
 		space.bin = space.codes;
@@ -340,6 +397,7 @@ static void walk_in(const engine *e, const engine_call *call, row_range rows, ch
 	walk_space space = divide(e, room, bytes);
 	/* Two groups of rows in a tree cost what trees side by side cost, however large the forest; more share its nodes. */
 	if (rows.n < 2 * LANES || space.most_rows < LANES || engine_lacks_room(e, call)) {
+		clear_tail(e, space.codes, 1);
 		for (size_t r = 0; r < rows.n; r++)
 			one_row(e, call, rows.first + (int64_t)r, space.codes, width);
 		return;
@@ -348,6 +406,7 @@ static void walk_in(const engine *e, const engine_call *call, row_range rows, ch
 		size_t left = rows.n - done;
 		row_range part = {rows.first + (int64_t)done, left < space.most_rows ? left : space.most_rows};
 		bin_rows(e, call, part, &space);
+		clear_tail(e, space.codes, part.n);
 		block_of_rows(e, call, part, space.codes, width);
 	}
 }
@@ -413,6 +472,7 @@ static void sum_stage(const engine *e, const engine_call *call, int64_t row, con
 static void walk_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room, void *codes)
 {
 	engine_call part = *call;
+	clear_tail(e, codes, 1);
 	for (int64_t row = 0; row < call->view->n_rows; row++) {
 		bool wanted = true;
 		bin_stage_row(e, call, row, codes);
@@ -440,9 +500,10 @@ static NEVER_INLINE void stages_on_less_stack(const engine *e, const engine_call
 
 void engine_walk_stages(const engine *e, const engine_call *call, const engine_stages *stages, double *room)
 {
-	if (e->pages.kind != PAGE_NONE || row_bytes(e) <= FEW_STACK_CODES)
+	size_t bytes = row_bytes(e) + tail_bytes(e);
+	if (e->pages.kind != PAGE_NONE || bytes <= FEW_STACK_CODES)
 		stages_on_less_stack(e, call, stages, room);
-	else if (row_bytes(e) <= STACK_CODES)
+	else if (bytes <= STACK_CODES)
 		stages_on_stack(e, call, stages, room);
 	else
 		walk_stages(e, call, stages, room, (void *)sl_round_up((uintptr_t)call->scratch, SL_CACHE_LINE));

@@ -11,36 +11,43 @@ static inline uint32_t WALK_NAME(step_set)(const engine *e, const NODE *node, co
 	return (node->left & ~WALK_SET) + (uint32_t)(e->tables[node->cut][code / 64] >> (code % 64) & 1);
 }
 
-static inline void WALK_NAME(trees_in)(uint32_t lanes, const engine *e, uint32_t first, uint32_t n, const CODE *codes,
+static ALWAYS_INLINE void WALK_NAME(trees_in)(uint32_t lanes, const engine *e, uint32_t first, uint32_t n, const CODE *codes,
 	uint32_t *arrived)
 {
 	const NODE *nodes[LANES];
-	uint32_t at[LANES] = {0}, depth = 0;
+	const walk_tree *trees = e->walk.trees + first;
+	const bool numbered = e->walk.numbered;
+	const bool has_sets = e->walk.has_sets;
+	uint32_t at[LANES], depth = 0;
 	for (uint32_t i = 0; i < lanes; i++) {
-		const walk_tree *t = e->walk.trees + first + (i < n ? i : 0);
-		nodes[i] = NODES(e) + t->first_node;
+		const walk_tree *t = trees + (i < n ? i : 0);
+		const NODE *root = nodes[i] = NODES(e) + t->first_node;
 		depth = t->depth > depth ? t->depth : depth;
+		/* A root that is a leaf stays. */
+		at[i] = has_sets ? WALK_NAME(step_set)(e, root, codes) : root->left + (uint32_t)(codes[root->column] > root->cut);
 	}
-	if (e->walk.has_sets) {
-		for (uint32_t d = 0; d < depth; d++)
+	if (has_sets) {
+		for (uint32_t d = 1; d < depth; d++)
 			for (uint32_t i = 0; i < lanes; i++)
 				at[i] = WALK_NAME(step_set)(e, nodes[i] + at[i], codes);
 	} else {
-		for (uint32_t d = 0; d < depth; d++)
+		for (uint32_t d = 1; d < depth; d++)
 			for (uint32_t i = 0; i < lanes; i++) {
 				const NODE *node = nodes[i] + at[i];
 				at[i] = node->left + (uint32_t)(codes[node->column] > node->cut);
 			}
 	}
 	for (uint32_t i = 0; i < n; i++)
-		arrived[i] = e->walk.trees[first + i].first_place + at[i];
+		arrived[i] = trees[i].first_place + (numbered ? nodes[i][at[i]].column : at[i]);
 }
 
-/* A few trees do not pay for lanes that nobody needs. */
+/* A few trees do not pay for lanes that nobody needs; where each lane has a tree, which is usual, none asks for it. */
 static void WALK_NAME(walk_trees)(const engine *e, uint32_t first, uint32_t n, const CODE *codes, uint32_t *arrived)
 {
 	if (n <= LANES / 2)
 		WALK_NAME(trees_in)(LANES / 2, e, first, n, codes, arrived);
+	else if (n == LANES)
+		WALK_NAME(trees_in)(LANES, e, first, LANES, codes, arrived);
 	else
 		WALK_NAME(trees_in)(LANES, e, first, n, codes, arrived);
 }
@@ -51,6 +58,8 @@ static inline void WALK_NAME(rows_in)(uint32_t lanes, const engine *e, uint32_t 
 {
 	const walk_tree *t = e->walk.trees + tree;
 	const NODE *nodes = NODES(e) + t->first_node;
+	const uint32_t first_place = t->first_place;
+	const bool numbered = e->walk.numbered;
 	const CODE *rows[LANES];
 	uint32_t at[LANES] = {0};
 	for (uint32_t i = 0; i < lanes; i++)
@@ -72,7 +81,7 @@ static inline void WALK_NAME(rows_in)(uint32_t lanes, const engine *e, uint32_t 
 			break;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		arrived[i] = t->first_place + at[i];
+		arrived[i] = first_place + (numbered ? nodes[at[i]].column : at[i]);
 }
 
 static void WALK_NAME(walk_rows)(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *arrived)

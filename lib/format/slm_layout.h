@@ -205,7 +205,7 @@ typedef struct slm_open_split {
 typedef struct slm_topology_cursor {
 	const uint8_t *bytes;
 	uint64_t at;          /* bit */
-	slm_open_split *open; /* [FOREST_MAX_DEPTH] */
+	slm_open_split *open; /* [splits of the largest tree, at most FOREST_MAX_DEPTH] */
 } slm_topology_cursor;
 
 /* then the next tree, whose bits were counted: its depth, pairs, children and left_leaves, in the number of bytes that is named. False

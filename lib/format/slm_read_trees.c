@@ -146,7 +146,7 @@ static score_status take_room(tree_filler *t, sl_arena *scratch)
 	t->id_bytes = leaf_id_bytes(r, &t->marks, &t->stored);
 	t->left_leaves = slm_take(r, r->arena, f->n_splits, t->left_bytes);
 	t->leaf_ids = slm_take(r, r->arena, f->n_leaves, t->id_bytes);
-	t->topology.open = slm_take(r, scratch, FOREST_MAX_DEPTH, sizeof *t->topology.open);
+	t->topology.open = slm_take(r, scratch, most < FOREST_MAX_DEPTH ? most : FOREST_MAX_DEPTH, sizeof *t->topology.open);
 	t->children.left = slm_take(r, scratch, n, sizeof *t->children.left);
 	t->children.right = slm_take(r, scratch, n, sizeof *t->children.right);
 	t->queue = slm_take(r, scratch, n, sizeof *t->queue);

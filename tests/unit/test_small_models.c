@@ -140,6 +140,27 @@ static void scores_the_same(void **state)
 	}
 }
 
+/* The walk's nodes by columns, cuts and leaves, on either side of what each kind holds, and leaves that have no number in them. */
+static void scores_the_same_by_nodes_of_every_kind(void **state)
+{
+	(void)state;
+	static const uint32_t leaves[] = {2, 60, 128, 129, 256};
+	for (size_t i = 0; i < sizeof leaves / sizeof leaves[0]; i++) {
+		random_spec s = {.seed = 920 + i, .n_features = 320, .n_outputs = 1, .n_trees = 37, .max_leaves = leaves[i], .cuts_per_feature = 20,
+			.compare = SCORE_F32, .sum = SCORE_F32};
+		check_forest(&s); /* codes of one byte, in more than 256 columns where trees are many */
+		s.n_features = 3;
+		s.cuts_per_feature = 600;
+		s.sum = s.compare = i % 2 ? SCORE_F64 : SCORE_F32;
+		check_forest(&s); /* codes of two bytes, in few columns where there are so many splits */
+		s.n_features = 320;
+		s.cuts_per_feature = 20;
+		s.vector_leaves = 1;
+		s.n_outputs = 2;
+		check_forest(&s);
+	}
+}
+
 /* What has no batch regime is the same model, small or not. */
 static void is_nothing_to_large_trees(void **state)
 {
@@ -160,6 +181,10 @@ static void is_nothing_to_large_trees(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(scores_the_same), cmocka_unit_test(is_nothing_to_large_trees)};
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(scores_the_same),
+		cmocka_unit_test(scores_the_same_by_nodes_of_every_kind),
+		cmocka_unit_test(is_nothing_to_large_trees),
+	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
