@@ -66,6 +66,12 @@ def test_names_with_spaces(tmp_path):
     model = mlflow.pyfunc.load_model(str(tmp_path / "saved"))
     assert model.metadata.signature.inputs.input_names() == list(spaced.columns)
     golden_set.compare("spaces", FRAUD.prediction, model.predict(spaced[spaced.columns[::-1]].assign(transaction_id=1)))
+    scoreline.mlflow.save_model(FRAUD.path, tmp_path / "own")
+    with pytest.raises(mlflow.MlflowException, match="distance_from_home"):
+        mlflow.pyfunc.load_model(str(tmp_path / "own")).predict(spaced)
+    signature = scoreline.mlflow.signature_of(scoreline.load(FRAUD.path), spaced.columns)
+    scoreline.mlflow.save_model(FRAUD.path, tmp_path / "columns", signature=signature)
+    golden_set.compare("a signature", FRAUD.prediction, mlflow.pyfunc.load_model(str(tmp_path / "columns")).predict(spaced))
     raw = scoreline.mlflow._load_pyfunc(str(FRAUD.path))
     golden_set.compare("without a signature", FRAUD.prediction, raw.predict(spaced))
 

@@ -91,7 +91,9 @@ def save_model(
         model: a :class:`scoreline.Model`, the path of a ``.slm`` file, or anything that :func:`scoreline.convert` takes.
         path: of the directory, which must not exist or must be empty.
         signature: instead of the one that :func:`signature_of` makes of the model and the columns of `input_example`.
-        input_example: rows that are stored beside the model.
+        input_example: rows that are stored beside the model. Without them, tables whose columns have other names than the
+            features, as ``"a b"`` for ``a_b``, need ``signature=signature_of(model, columns)``: MLflow refuses them before
+            this flavor can say which feature a name means.
         pip_requirements: instead of :func:`get_default_pip_requirements`.
         conda_env: instead of :func:`get_default_conda_env`.
         metadata: stored in the file ``MLmodel``.
