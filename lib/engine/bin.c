@@ -97,6 +97,7 @@ static NEVER_INLINE void slice_codes(const engine *e, uint32_t used, const value
 	_Alignas(SL_CACHE_LINE) uint8_t codes[BLOCK_ROWS];
 	bool may_be_missing = rank_u8(e, used, v, codes);
 	place_missing_u8(e, e->columns + column, v, may_be_missing, codes, codes);
+	memset(codes + v->n, 0, sl_round_up(v->n, 64) - v->n);
 	e->k->slice(codes, planes, v->n, bits);
 }
 

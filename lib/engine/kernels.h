@@ -386,7 +386,7 @@ struct kernels {
 	void (*predicates16)(const uint16_t *codes, size_t words, const uint16_t *cuts, size_t n, uint64_t *work,
 		uint64_t *planes);
 
-	/* The low 4 or 5 bits of n byte codes as bit planes, in whole words; rows behind have code 0. NULL: nothing is sliced. */
+	/* The low 4 or 5 bits of n byte codes as bit planes, in whole words, which `codes` has room for. NULL: nothing is sliced. */
 	void (*slice)(const uint8_t *codes, size_t n_planes, size_t n, uint64_t *bits);
 	/* Of the codes of n floats by finite cuts, fewer than 1 << n_planes, in whole SLICE_ROWS; what rows behind n have does not matter.
 	 * NaN gives 0, or, with `high`, a code above all cuts. */

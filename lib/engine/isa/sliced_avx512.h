@@ -124,7 +124,7 @@ static void slice_f32_avx512(const bin_table *t, size_t planes, const float *x, 
 static void slice_avx512(const uint8_t *codes, size_t planes, size_t n, uint64_t *bits)
 {
 	for (size_t w = 0; 64 * w < n; w++) {
-		__m512i x = _mm512_maskz_loadu_epi8(first_lanes(n - 64 * w), codes + 64 * w);
+		__m512i x = _mm512_loadu_si512((const void *)(codes + 64 * w));
 		x = planes == 4 ? _mm512_slli_epi16(x, 4) : _mm512_slli_epi16(x, 3);
 		for (size_t k = planes; k-- > 0;) {
 			bits[k * SLICE_WORDS + w] = _mm512_movepi8_mask(x);
