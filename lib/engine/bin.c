@@ -74,9 +74,10 @@ static uint32_t slices_in(const engine *e, const code_room *room, uint32_t colum
 	return room->sliced ? engine_slices(e, column) : 0;
 }
 
+/* Of a byte column, or one of a block without slices. */
 static char *codes_at(const engine *e, const code_room *room, uint32_t column)
 {
-	size_t at = room->sliced ? engine_place(e, column) : column * room->stride * e->code_bytes;
+	size_t at = room->sliced ? engine_place(e, column) + room->done : (column * room->stride + room->done) * e->code_bytes;
 	return room->codes + at;
 }
 
@@ -101,8 +102,9 @@ static NEVER_INLINE void slice_codes(const engine *e, uint32_t used, const value
 	e->k->slice(codes, planes, v->n, bits);
 }
 
-static void slice_feature(const engine *e, uint32_t used, const values *v, uint32_t planes, const code_room *room)
+static NEVER_INLINE void slice_feature(const engine *e, uint32_t used, const values *v, const code_room *room)
 {
+	const uint32_t planes = slices_in(e, room, e->first_column[used]);
 	const bin_table *t = e->bins + used;
 	if (used + CUTS_AHEAD < e->n_used_features) {
 		__builtin_prefetch(t[CUTS_AHEAD].narrow, 0, 3);
@@ -111,7 +113,7 @@ static void slice_feature(const engine *e, uint32_t used, const values *v, uint3
 	const bool at_once = v->narrow && room->done % SLICE_ROWS == 0 && isfinite(t->narrow[0]) && isfinite(t->narrow[t->n - 1]);
 	for (uint32_t c = e->first_column[used]; c < e->first_column[used + 1]; c++) {
 		const bool high = e->columns[c].missing == MISSING_HIGH;
-		uint64_t *bits = (uint64_t *)(void *)codes_at(e, room, c) + room->done / 64;
+		uint64_t *bits = (uint64_t *)(void *)(room->codes + engine_place(e, c)) + room->done / 64;
 		if (at_once && !e->columns[c].zero_is_missing)
 			e->k->slice_f32(t, planes, v->narrow, v->n, high, bits);
 		else
@@ -123,11 +125,12 @@ static void slice_feature(const engine *e, uint32_t used, const values *v, uint3
 
 static NEVER_INLINE void bin_feature(const engine *e, uint32_t used, const values *v, const code_room *room)
 {
-	const uint32_t first = e->first_column[used], planes = slices_in(e, room, first);
-	char *codes = codes_at(e, room, first) + room->done * e->code_bytes;
-	if (planes)
-		slice_feature(e, used, v, planes, room);
-	else if (e->code_bytes == 1)
+	if (slices_in(e, room, e->first_column[used])) {
+		slice_feature(e, used, v, room);
+		return;
+	}
+	char *codes = codes_at(e, room, e->first_column[used]);
+	if (e->code_bytes == 1)
 		bin_feature_u8(e, used, v, codes, room->stride);
 	else if (e->code_bytes == 2)
 		bin_feature_u16(e, used, v, codes, room->stride);
@@ -224,7 +227,7 @@ static void pad_codes(const engine *e, uint32_t first, uint32_t end, size_t n, s
 	const size_t words = (n + 63) / 64;
 	for (uint32_t c = first; c < end && to > n; c++) {
 		const uint32_t planes = slices_in(e, codes, c);
-		char *at = codes_at(e, codes, c);
+		char *at = planes ? codes->codes + engine_place(e, c) : codes_at(e, codes, c);
 		for (uint32_t k = 0; k < planes; k++)
 			memset(at + (k * SLICE_WORDS + words) * sizeof(uint64_t), 0, (SLICE_WORDS - words) * sizeof(uint64_t));
 		if (!planes)

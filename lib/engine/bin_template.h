@@ -3,7 +3,7 @@
  */
 
 /* The base column of a numeric feature: missing values at the lowest code. True if there may be some. */
-static bool CODE_NAME(rank)(const engine *e, uint32_t used, const values *v, CODE *codes)
+static ALWAYS_INLINE bool CODE_NAME(rank)(const engine *e, uint32_t used, const values *v, CODE *codes)
 {
 	const bin_table *t = e->bins + used;
 	if (v->narrow)
@@ -12,7 +12,7 @@ static bool CODE_NAME(rank)(const engine *e, uint32_t used, const values *v, COD
 }
 
 /* A numeric column from the base column, which it may be. */
-static void CODE_NAME(place_missing)(const engine *e, const code_column *column, const values *v, bool may_be_missing,
+static ALWAYS_INLINE void CODE_NAME(place_missing)(const engine *e, const code_column *column, const values *v, bool may_be_missing,
 	const CODE *ranks, CODE *codes)
 {
 	CODE at = column->missing == MISSING_HIGH ? (CODE)-1 : 0;
