@@ -20,6 +20,7 @@ typedef struct rows_ahead {
 typedef struct workspace {
 	const kernels *k; /* of the block at hand */
 	const level_tree *levels; /* they serve it instead of planes; or NULL */
+	bool sliced; /* its columns of few cuts are */
 	size_t sum_words; /* of 64 rows, that the sums work on */
 	void *tile;      /* of the bin stage, then of the predicate stage */
 	char *codes;
@@ -92,14 +93,22 @@ static void look_up(const engine *e, const predicate_run *run, const char *codes
 	}
 }
 
+static const char *codes_of(const engine *e, const workspace *w, uint32_t column)
+{
+	return w->codes + (w->sliced ? engine_place(e, column) : (size_t)column * BLOCK_ROWS * e->code_bytes);
+}
+
 static void compute_predicates(const engine *e, const tree_group *group, const workspace *w, size_t words)
 {
 	const batch_plan *plan = &e->batch;
 	for (uint32_t i = group->first_run; i < group->first_run + group->n_runs; i++) {
 		const predicate_run *run = plan->runs + i;
-		const char *codes = w->codes + (size_t)run->column * BLOCK_ROWS * e->code_bytes;
+		const char *codes = codes_of(e, w, run->column);
 		uint64_t *planes = w->planes + (size_t)run->slot * w->k->plane_words;
-		if (e->columns[run->column].is_category)
+		const uint32_t n_slices = w->sliced ? engine_slices(e, run->column) : 0;
+		if (n_slices)
+			w->k->sliced_predicates((const uint64_t *)(const void *)codes, n_slices, plan->cuts8 + run->first, run->n, planes);
+		else if (e->columns[run->column].is_category)
 			look_up(e, run, codes, words, w->k->plane_words, planes);
 		else if (e->code_bytes == 1)
 			w->k->predicates8((const uint8_t *)codes, words, plan->cuts8 + run->first, run->n, w->tile, planes);
@@ -398,7 +407,7 @@ static void score_block(const engine *e, const engine_call *call, const workspac
 	size_t words = sl_round_up((rows.n + 63) / 64, w->k->vector_words);
 	memset(w->planes, 0, w->k->plane_words * sizeof(uint64_t));
 	memset(w->planes + w->k->plane_words, 0xff, w->k->plane_words * sizeof(uint64_t));
-	engine_bin_columns(e, call->view, rows, w->levels ? sl_round_up(rows.n, 64) : (size_t)64 * w->k->plane_words, w->tile,
+	engine_bin_columns(e, call->view, rows, w->levels ? sl_round_up(rows.n, 64) : (size_t)64 * w->k->plane_words, w->sliced, w->tile,
 		w->codes);
 	if (engine_has_linear_leaves(e))
 		engine_fetch_terms(e, call->view, rows, w->terms);
@@ -431,6 +440,7 @@ static void score_blocks(const engine *e, const engine_call *call, row_range row
 		size_t left = rows.n - done;
 		w.levels = left <= e->k->level_rows ? e->levels : NULL;
 		w.k = e->k->narrow && left <= e->batch.narrow_rows && !w.levels ? e->k->narrow : e->k;
+		w.sliced = w.k->slice && e->places && !w.levels && !call->view->codes;
 		n = (size_t)64 * w.k->plane_words;
 		n = left < n ? left : n;
 		w.sum_words = sl_round_up((n + 63) / 64, w.k->sum_words);

@@ -8,6 +8,7 @@
 
 #define ROW_TILE 16u /* features transposed together */
 #define LINES_AHEAD 128u /* of columns that are asked for before the first one is binned */
+#define CUTS_AHEAD 8u /* features whose cuts are asked for before they are sliced */
 #define FAR_ROWS 512  /* bytes from row to row: a block of them is more than the batch regime asks for ahead */
 #define ROW_SLOTS 32u /* sources of hashes that a single row remembers */
 
@@ -59,15 +60,82 @@ static uint32_t category_code(const engine *e, const code_column *column, double
 #define CODE_NAME(name) name##_u32
 #include "bin_template.h"
 
-/* Column c starts at codes + c * stride codes. */
-static NEVER_INLINE void bin_feature(const engine *e, uint32_t used, const values *v, void *codes, size_t stride)
+/* Where codes go: column c starts at codes + c * stride codes, or, where columns of few cuts are sliced, at its place. `done` rows of the
+ * block come before those at hand. */
+typedef struct code_room {
+	char *codes;
+	size_t stride;
+	bool sliced;
+	size_t done;
+} code_room;
+
+static uint32_t slices_in(const engine *e, const code_room *room, uint32_t column)
 {
+	return room->sliced ? engine_slices(e, column) : 0;
+}
+
+/* Of a byte column, or one of a block without slices. */
+static char *codes_at(const engine *e, const code_room *room, uint32_t column)
+{
+	size_t at = room->sliced ? engine_place(e, column) + room->done : (column * room->stride + room->done) * e->code_bytes;
+	return room->codes + at;
+}
+
+/* ---- sliced columns ----------------------------------------------------------------------------------------- */
+
+/* Rows that a bitmap marks as missing get the lowest or the highest code. */
+static void mark_planes(const uint64_t *marked, size_t n, bool high, uint32_t planes, uint64_t *bits)
+{
+	for (uint32_t k = 0; k < planes; k++, bits += SLICE_WORDS) {
+		for (size_t w = 0; 64 * w < n; w++)
+			bits[w] = high ? bits[w] | marked[w] : bits[w] & ~marked[w];
+	}
+}
+
+/* One of a feature's columns by way of byte codes, of whose bits the lowest are kept: the highest code stays above all cuts. */
+static NEVER_INLINE void slice_codes(const engine *e, uint32_t used, const values *v, uint32_t column, uint32_t planes, uint64_t *bits)
+{
+	_Alignas(SL_CACHE_LINE) uint8_t codes[BLOCK_ROWS];
+	bool may_be_missing = rank_u8(e, used, v, codes);
+	place_missing_u8(e, e->columns + column, v, may_be_missing, codes, codes);
+	memset(codes + v->n, 0, sl_round_up(v->n, 64) - v->n);
+	e->k->slice(codes, planes, v->n, bits);
+}
+
+static NEVER_INLINE void slice_feature(const engine *e, uint32_t used, const values *v, const code_room *room)
+{
+	const uint32_t planes = slices_in(e, room, e->first_column[used]);
+	const bin_table *t = e->bins + used;
+	if (used + CUTS_AHEAD < e->n_used_features) {
+		__builtin_prefetch(t[CUTS_AHEAD].narrow, 0, 3);
+		__builtin_prefetch(t[CUTS_AHEAD].narrow + t[CUTS_AHEAD].n, 0, 3);
+	}
+	const bool at_once = v->narrow && room->done % SLICE_ROWS == 0 && isfinite(t->narrow[0]) && isfinite(t->narrow[t->n - 1]);
+	for (uint32_t c = e->first_column[used]; c < e->first_column[used + 1]; c++) {
+		const bool high = e->columns[c].missing == MISSING_HIGH;
+		uint64_t *bits = (uint64_t *)(void *)(room->codes + engine_place(e, c)) + room->done / 64;
+		if (at_once && !e->columns[c].zero_is_missing)
+			e->k->slice_f32(t, planes, v->narrow, v->n, high, bits);
+		else
+			slice_codes(e, used, v, c, planes, bits);
+		if (v->marked)
+			mark_planes(v->marked, v->n, high, planes, bits);
+	}
+}
+
+static NEVER_INLINE void bin_feature(const engine *e, uint32_t used, const values *v, const code_room *room)
+{
+	if (slices_in(e, room, e->first_column[used])) {
+		slice_feature(e, used, v, room);
+		return;
+	}
+	char *codes = codes_at(e, room, e->first_column[used]);
 	if (e->code_bytes == 1)
-		bin_feature_u8(e, used, v, codes, stride);
+		bin_feature_u8(e, used, v, codes, room->stride);
 	else if (e->code_bytes == 2)
-		bin_feature_u16(e, used, v, codes, stride);
+		bin_feature_u16(e, used, v, codes, room->stride);
 	else
-		bin_feature_u32(e, used, v, codes, stride);
+		bin_feature_u32(e, used, v, codes, room->stride);
 }
 
 /* ---- a block, column by column ---------------------------------------------------------------------------- */
@@ -97,7 +165,7 @@ static bool in_place(const engine *e, const input_view *view, uint32_t used, row
 
 /* Derived columns [first, end) of a few rows after the other, as they share hashes. The tile is room for those, too. */
 static NEVER_INLINE void bin_derived(const engine *e, const input_view *view, row_range rows, uint32_t first, uint32_t end, void *tile,
-	size_t tile_bytes, char *codes, size_t stride)
+	size_t tile_bytes, code_room codes)
 {
 	const size_t most = rows.n < INPUT_RUN ? rows.n : INPUT_RUN;
 	double *wide = tile;
@@ -105,6 +173,7 @@ static NEVER_INLINE void bin_derived(const engine *e, const input_view *view, ro
 	char *room = (char *)(wide + 2 * most);
 	const uint32_t n_slots = input_memo_slots(most, tile_bytes - 2 * most * sizeof *wide);
 	for (size_t done = 0; done < rows.n; done += INPUT_RUN) {
+		codes.done = done;
 		size_t n = rows.n - done < INPUT_RUN ? rows.n - done : INPUT_RUN;
 		values v = engine_derives_narrow(e) ? dense_values(narrow, NULL, n) : dense_values(NULL, wide, n);
 		input_memo memo;
@@ -113,7 +182,7 @@ static NEVER_INLINE void bin_derived(const engine *e, const input_view *view, ro
 			input_derive_run(e->f, view, e->used_features[u], rows.first + (int64_t)done, n, &memo, wide);
 			for (size_t i = 0; i < n && v.narrow; i++)
 				narrow[i] = (float)wide[i];
-			bin_feature(e, u, &v, codes + done * e->code_bytes, stride);
+			bin_feature(e, u, &v, &codes);
 		}
 	}
 }
@@ -138,11 +207,11 @@ static values fetch(const engine *e, const input_view *view, uint32_t used, row_
 	return v;
 }
 
-static void bin_input(const engine *e, const input_view *view, row_range rows, uint32_t used, void *tile, void *codes, size_t stride)
+static void bin_input(const engine *e, const input_view *view, row_range rows, uint32_t used, void *tile, const code_room *codes)
 {
 	uint64_t marks[MARK_WORDS];
 	values v = fetch(e, view, used, rows, tile, marks);
-	bin_feature(e, used, &v, codes, stride);
+	bin_feature(e, used, &v, codes);
 }
 
 /* Rows are adjacent floats, as many as a tile has columns or more. */
@@ -153,10 +222,17 @@ static bool can_transpose(const engine *e, const input_view *view)
 }
 
 /* Pad the codes of n rows up to `to`, so that kernels read nothing that was never written. */
-static void pad_codes(const engine *e, uint32_t first, uint32_t end, size_t n, size_t to, char *codes)
+static void pad_codes(const engine *e, uint32_t first, uint32_t end, size_t n, size_t to, const code_room *codes)
 {
-	for (uint32_t c = first; c < end && to > n; c++)
-		memset(codes + ((size_t)c * BLOCK_ROWS + n) * e->code_bytes, 0, (to - n) * e->code_bytes);
+	const size_t words = (n + 63) / 64;
+	for (uint32_t c = first; c < end && to > n; c++) {
+		const uint32_t planes = slices_in(e, codes, c);
+		char *at = planes ? codes->codes + engine_place(e, c) : codes_at(e, codes, c);
+		for (uint32_t k = 0; k < planes; k++)
+			memset(at + (k * SLICE_WORDS + words) * sizeof(uint64_t), 0, (SLICE_WORDS - words) * sizeof(uint64_t));
+		if (!planes)
+			memset(at + n * e->code_bytes, 0, (to - n) * e->code_bytes);
+	}
 }
 
 /* The first column of the tile that used feature `used` is in. Near the right edge it starts earlier, so that it stays within
@@ -183,7 +259,7 @@ static void fetch_tile(const input_view *view, const char *from, size_t n, size_
 
 /* As many used features as one 16-column tile covers, starting at used feature `used`; returns how many were binned. */
 static uint32_t bin_tile(const engine *e, const input_view *view, row_range rows, uint32_t used, float *tile,
-	size_t tile_rows, char *codes, size_t stride)
+	size_t tile_rows, const code_room *codes)
 {
 	uint32_t feature = tile_column(e, used), end = used;
 	e->k->transpose16(tile_at(view, rows, feature), view->row_stride, rows.n, tile, tile_rows);
@@ -198,14 +274,14 @@ static uint32_t bin_tile(const engine *e, const input_view *view, row_range rows
 			v = fetch(e, view, u, rows, tile + ROW_TILE * tile_rows, NULL);
 		if (next)
 			fetch_tile(view, next, rows.n, u - used, end - used);
-		bin_feature(e, u, &v, codes, stride);
+		bin_feature(e, u, &v, codes);
 	}
 	return end - used;
 }
 
 /* Sparse rows, 16 adjacent columns at a time from left to right, so that each entry is met once; used features up to the
  * first that is derived. */
-static void bin_sparse(const engine *e, const input_view *view, row_range rows, size_t padded, void *tile, char *codes)
+static void bin_sparse(const engine *e, const input_view *view, row_range rows, size_t padded, void *tile, const code_room *codes)
 {
 	uint32_t cursors[BLOCK_ROWS];
 	bool narrow = engine_uses_narrow(e, view);
@@ -222,7 +298,7 @@ static void bin_sparse(const engine *e, const input_view *view, row_range rows, 
 		for (uint32_t i = u; i < end; i++) {
 			size_t at = (size_t)(e->used_features[i] - feature) * TILE_ROWS;
 			values v = dense_values(narrow ? (const float *)tile + at : NULL, narrow ? NULL : (const double *)tile + at, rows.n);
-			bin_feature(e, i, &v, codes, BLOCK_ROWS);
+			bin_feature(e, i, &v, codes);
 		}
 		pad_codes(e, e->first_column[u], e->first_column[end], rows.n, padded, codes);
 	}
@@ -282,8 +358,9 @@ static void follow_lines(const engine *e, uint32_t used, column_lines *ahead)
 		engine_fetch_columns(e, ahead, lines_of(ahead->view->columns + input_column(ahead->view, e->used_features[used]), ahead->rows));
 }
 
-void engine_bin_columns(const engine *e, const input_view *view, row_range rows, size_t padded, void *tile, void *codes)
+void engine_bin_columns(const engine *e, const input_view *view, row_range rows, size_t padded, bool sliced, void *tile, void *codes)
 {
+	const code_room room = {codes, BLOCK_ROWS, sliced, 0};
 	bool tiles = can_transpose(e, view);
 	uint32_t u = 0;
 	if (view->codes) {
@@ -291,7 +368,7 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 		return;
 	}
 	if (view->is_csr && !view->column_of_feature && e->f->contract.category_rule != SCORE_CATEGORY_HASH) {
-		bin_sparse(e, view, rows, padded, tile, codes);
+		bin_sparse(e, view, rows, padded, tile, &room);
 		u = e->n_used_inputs;
 	}
 	column_lines ahead = start_lines(e, view, rows);
@@ -299,23 +376,24 @@ void engine_bin_columns(const engine *e, const input_view *view, row_range rows,
 		uint32_t first = u;
 		follow_lines(e, u, &ahead);
 		if (tiles) {
-			u += bin_tile(e, view, rows, u, tile, TILE_ROWS, codes, BLOCK_ROWS);
+			u += bin_tile(e, view, rows, u, tile, TILE_ROWS, &room);
 		} else {
-			bin_input(e, view, rows, u++, tile, codes, BLOCK_ROWS);
+			bin_input(e, view, rows, u++, tile, &room);
 		}
-		pad_codes(e, e->first_column[first], e->first_column[u], rows.n, padded, codes);
+		pad_codes(e, e->first_column[first], e->first_column[u], rows.n, padded, &room);
 	}
 	if (u < e->n_used_features)
-		bin_derived(e, view, rows, u, e->n_used_features, tile, BIN_TILE_BYTES, codes, BLOCK_ROWS);
-	pad_codes(e, e->first_column[u], e->n_columns, rows.n, padded, codes);
+		bin_derived(e, view, rows, u, e->n_used_features, tile, BIN_TILE_BYTES, room);
+	pad_codes(e, e->first_column[u], e->n_columns, rows.n, padded, &room);
 }
 
 void engine_bin_used(const engine *e, const input_view *view, row_range rows, uint32_t used, void *tile, void *codes)
 {
+	const code_room room = {codes, BLOCK_ROWS, false, 0};
 	if (used < e->n_used_inputs)
-		bin_input(e, view, rows, used, tile, codes, BLOCK_ROWS);
+		bin_input(e, view, rows, used, tile, &room);
 	else
-		bin_derived(e, view, rows, used, used + 1, tile, BIN_TILE_BYTES, codes, BLOCK_ROWS);
+		bin_derived(e, view, rows, used, used + 1, tile, BIN_TILE_BYTES, room);
 }
 
 /* ---- some rows, without scratch ----------------------------------------------------------------------------- */
@@ -327,18 +405,19 @@ void engine_bin_used(const engine *e, const input_view *view, row_range rows, ui
 
 static void bin_run(const engine *e, const input_view *view, row_range rows, float *tile, size_t most_rows, void *codes, size_t stride)
 {
+	const code_room room = {codes, stride, false, 0};
 	bool tiles = can_transpose(e, view);
 	column_lines ahead = start_lines(e, view, rows);
 	for (uint32_t u = 0; u < e->n_used_inputs;) {
 		follow_lines(e, u, &ahead);
 		if (tiles) {
-			u += bin_tile(e, view, rows, u, tile, PADDED(most_rows), codes, stride);
+			u += bin_tile(e, view, rows, u, tile, PADDED(most_rows), &room);
 		} else {
-			bin_input(e, view, rows, u++, tile, codes, stride);
+			bin_input(e, view, rows, u++, tile, &room);
 		}
 	}
 	if (e->n_used_inputs < e->n_used_features)
-		bin_derived(e, view, rows, e->n_used_inputs, e->n_used_features, tile, RUN_TILE(most_rows) * sizeof *tile, codes, stride);
+		bin_derived(e, view, rows, e->n_used_inputs, e->n_used_features, tile, RUN_TILE(most_rows) * sizeof *tile, room);
 }
 
 void engine_bin_eight(const engine *e, const input_view *view, row_range rows, uint8_t *codes)
@@ -374,9 +453,10 @@ static NEVER_INLINE void bin_any_row(const engine *e, const input_view *view, in
 {
 	double room[2 + INPUT_MEMO_BYTES(1, ROW_SLOTS) / sizeof(double)];
 	const row_range one = {row, 1};
+	const code_room to = {codes, 1, false, 0};
 	for (uint32_t u = 0; u < e->n_used_inputs; u++)
-		bin_input(e, view, one, u, room, codes, 1);
-	bin_derived(e, view, one, e->n_used_inputs, e->n_used_features, room, sizeof room, codes, 1);
+		bin_input(e, view, one, u, room, &to);
+	bin_derived(e, view, one, e->n_used_inputs, e->n_used_features, room, sizeof room, to);
 }
 
 void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *codes)

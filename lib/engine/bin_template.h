@@ -3,7 +3,7 @@
  */
 
 /* The base column of a numeric feature: missing values at the lowest code. True if there may be some. */
-static bool CODE_NAME(rank)(const engine *e, uint32_t used, const values *v, CODE *codes)
+static ALWAYS_INLINE bool CODE_NAME(rank)(const engine *e, uint32_t used, const values *v, CODE *codes)
 {
 	const bin_table *t = e->bins + used;
 	if (v->narrow)
@@ -12,7 +12,7 @@ static bool CODE_NAME(rank)(const engine *e, uint32_t used, const values *v, COD
 }
 
 /* A numeric column from the base column, which it may be. */
-static void CODE_NAME(place_missing)(const engine *e, const code_column *column, const values *v, bool may_be_missing,
+static ALWAYS_INLINE void CODE_NAME(place_missing)(const engine *e, const code_column *column, const values *v, bool may_be_missing,
 	const CODE *ranks, CODE *codes)
 {
 	CODE at = column->missing == MISSING_HIGH ? (CODE)-1 : 0;
@@ -43,18 +43,18 @@ static void CODE_NAME(mark_missing)(const engine *e, const code_column *column, 
 	}
 }
 
-/* Column c starts at codes + c * stride. A feature's numeric columns come before its category column; the first of them is the base
- * column until the others are made. */
+/* The feature's columns start at `codes`, `stride` codes apart. Its numeric columns come before its category column; the first of them
+ * is the base column until the others are made. */
 static inline void CODE_NAME(bin_strided)(const engine *e, uint32_t used, const values *v, CODE *codes, size_t stride)
 {
 	uint32_t first = e->first_column[used];
-	CODE *ranks = codes + first * stride;
+	CODE *ranks = codes;
 	bool may_be_missing = false;
 	if (!e->columns[first].is_category)
 		may_be_missing = CODE_NAME(rank)(e, used, v, ranks);
 	for (uint32_t c = e->first_column[used + 1]; c-- > first;) {
 		const code_column *column = e->columns + c;
-		CODE *to = codes + c * stride;
+		CODE *to = codes + (c - first) * stride;
 		if (!column->is_category) {
 			CODE_NAME(place_missing)(e, column, v, may_be_missing, ranks, to);
 			if (v->marked)
@@ -73,7 +73,7 @@ static void CODE_NAME(bin_feature)(const engine *e, uint32_t used, const values 
 
 static void CODE_NAME(bin_one)(const engine *e, uint32_t used, const values *v, void *codes)
 {
-	CODE_NAME(bin_strided)(e, used, v, codes, 1);
+	CODE_NAME(bin_strided)(e, used, v, (CODE *)codes + e->first_column[used], 1);
 }
 #undef CODE
 #undef CODE_NAME

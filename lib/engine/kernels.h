@@ -16,6 +16,10 @@
 #define BLOCK_ROWS 512
 /* From one column of a transposed tile to the next: no power of two, so that 16 columns do not meet in one cache set. */
 #define TILE_ROWS (BLOCK_ROWS + 16)
+/* Byte codes of columns of few cuts may be kept as bit planes, lowest bit first, SLICE_WORDS apart: sliced. */
+#define SLICE_MOST_PLANES 5
+#define SLICE_WORDS (BLOCK_ROWS / 64)
+#define SLICE_ROWS 128 /* that floats are sliced by */
 #define SUM_TREES 16 /* trees whose leaf codes are kept before they are summed */
 #define FULL_DEPTH 8 /* of the deepest tree that full_tree() takes */
 
@@ -381,6 +385,14 @@ struct kernels {
 		uint64_t *planes);
 	void (*predicates16)(const uint16_t *codes, size_t words, const uint16_t *cuts, size_t n, uint64_t *work,
 		uint64_t *planes);
+
+	/* The low 4 or 5 bits of n byte codes as bit planes, in whole words, which `codes` has room for. NULL: nothing is sliced. */
+	void (*slice)(const uint8_t *codes, size_t n_planes, size_t n, uint64_t *bits);
+	/* Of the codes of n floats by finite cuts, fewer than 1 << n_planes, in whole SLICE_ROWS; what rows behind n have does not matter.
+	 * NaN gives 0, or, with `high`, a code above all cuts. */
+	void (*slice_f32)(const bin_table *t, size_t n_planes, const float *x, size_t n, bool high, uint64_t *bits);
+	/* planes[i] = code > cuts[i] for a whole block of a sliced column. */
+	void (*sliced_predicates)(const uint64_t *bits, size_t n_planes, const uint8_t *cuts, size_t n, uint64_t *planes);
 
 	/* Run a select program of n pairs on an arena of planes. */
 	void (*select)(const uint64_t *pairs, size_t n, size_t words, uint64_t *arena);

@@ -24,6 +24,7 @@
 #include "kernels_template.h"
 #include "isa/bin_avx512.h"
 #include "isa/words_avx512.h"
+#include "isa/sliced_avx512.h"
 #include "isa/levels_avx512.h"
 #include "isa/rows_avx512.h"
 #include "rows_template.h"
@@ -77,6 +78,9 @@ const kernels engine_kernels_avx512 = {
 	.contribute_few = contribution_few_contribute_avx512,
 	.predicates8 = predicates8_avx512,
 	.predicates16 = predicates16_avx512,
+	.slice = slice_avx512,
+	.slice_f32 = slice_f32_avx512,
+	.sliced_predicates = sliced_predicates_avx512,
 	.select = select_avx512,
 	.gather_bits = gather_bits_avx512,
 	.number_leaves = number_leaves_avx512,

@@ -179,6 +179,7 @@ struct engine {
 	const code_column *columns;    /* by feature */
 	bool plain_columns;            /* one of each used feature, in whose numbers only NaN is missing */
 	const bin_table *bins;         /* [n_used_features] */
+	const uint32_t *places;        /* [n_columns + 1] of the codes of a block with sliced columns, in planes; NULL: none are */
 	question_list questions;       /* [f->n_tests] */
 	const uint64_t *const *tables; /* bit tables of set questions */
 	batch_plan batch;
@@ -226,8 +227,22 @@ void engine_hash_bins(engine *e);
 /* ---- bin ---------------------------------------------------------------------------------------------- */
 
 /* Codes of all columns for one run of at most BLOCK_ROWS rows, column by column: column c starts at
- * codes + c * BLOCK_ROWS * code_bytes. Rows up to `padded` get some code. */
-void engine_bin_columns(const engine *e, const input_view *view, row_range rows, size_t padded, void *tile, void *codes);
+ * codes + c * BLOCK_ROWS * code_bytes, or, of a `sliced` block, of byte codes, at codes + engine_place(). Rows up to `padded` get some
+ * code, of a sliced block up to BLOCK_ROWS. Rows that are codes already are not sliced. */
+void engine_bin_columns(const engine *e, const input_view *view, row_range rows, size_t padded, bool sliced, void *tile, void *codes);
+
+/* Planes of a column's codes; 0: they are bytes, which take the room of 8. */
+static inline uint32_t engine_slices(const engine *e, uint32_t column)
+{
+	uint32_t planes = e->places[column + 1] - e->places[column];
+	return planes < 8 ? planes : 0;
+}
+
+static inline size_t engine_place(const engine *e, uint32_t column)
+{
+	return e->places[column] * SLICE_WORDS * sizeof(uint64_t);
+}
+
 /* The same for the columns of one used feature alone, unpadded; not for rows that are codes already. */
 void engine_bin_used(const engine *e, const input_view *view, row_range rows, uint32_t used, void *tile, void *codes);
 /* The cache lines of some rows in a view's columns, one column after the other, that are still to be asked for. */

@@ -345,7 +345,7 @@ static void bin_rows(const engine *e, const engine_call *call, row_range rows, c
 	size_t step = (size_t)64 * e->k->plane_words;
 	for (size_t r = 0; r < rows.n; r += step) {
 		row_range part = {rows.first + (int64_t)r, rows.n - r < step ? rows.n - r : step};
-		engine_bin_columns(e, call->view, part, part.n, space->bin, columns);
+		engine_bin_columns(e, call->view, part, part.n, false, space->bin, columns);
 		lay_by_row(e, columns, part.n, space->codes + r * stride);
 	}
 }

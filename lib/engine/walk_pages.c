@@ -167,7 +167,7 @@ static void bin_rows(const engine *e, const engine_call *call, row_range rows, c
 	}
 	for (size_t r = 0; r < rows.n; r += step) {
 		row_range part = {rows.first + (int64_t)r, rows.n - r < step ? rows.n - r : step};
-		engine_bin_columns(e, call->view, part, part.n, bin, columns);
+		engine_bin_columns(e, call->view, part, part.n, false, bin, columns);
 		lay_rows(e, columns, BLOCK_ROWS, part.n, codes + r * stride_of(e));
 	}
 }

@@ -118,6 +118,59 @@ static void check_lifted(const bin_case *c, const float *narrow, bool is_narrow,
 	}
 }
 
+/* Bit planes of a block as codes, those of the first n rows against a count of cuts; `missing` is what NaN has. */
+static void check_planes(const bin_case *c, const uint64_t *bits, size_t n_planes, size_t n, uint32_t missing)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint32_t code = 0, expected = c->values[i] == c->values[i] ? 0 : missing;
+		for (uint32_t k = 0; k < c->n_cuts; k++)
+			expected += c->cuts[k] <= c->values[i];
+		for (size_t k = 0; k < n_planes; k++)
+			code |= (uint32_t)(bits[k * SLICE_WORDS + i / 64] >> (i % 64) & 1) << k;
+		if (code != expected)
+			fail_msg("%u cuts in %zu planes: value %zu of %zu, %a, has code %u, not %u", c->n_cuts, n_planes, i, n, c->values[i], code,
+				expected);
+	}
+}
+
+static void check_predicates(const kernels *k, const uint64_t *bits, size_t n_planes, uint32_t n_cuts)
+{
+	_Alignas(SL_CACHE_LINE) uint64_t answers[(1 << SLICE_MOST_PLANES) * SLICE_WORDS];
+	uint8_t cuts[1 << SLICE_MOST_PLANES];
+	for (uint32_t i = 0; i < n_cuts; i++)
+		cuts[i] = (uint8_t)(n_cuts - 1 - i);
+	k->sliced_predicates(bits, n_planes, cuts, n_cuts, answers);
+	for (size_t r = 0; r < BLOCK_ROWS; r++) {
+		uint32_t code = 0;
+		for (size_t p = 0; p < n_planes; p++)
+			code |= (uint32_t)(bits[p * SLICE_WORDS + r / 64] >> (r % 64) & 1) << p;
+		for (uint32_t i = 0; i < n_cuts; i++)
+			assert_int_equal(answers[i * SLICE_WORDS + r / 64] >> (r % 64) & 1, code > cuts[i]);
+	}
+}
+
+/* Codes of few cuts as bit planes: of floats at once, and of byte codes. */
+static void check_slices(const bin_case *c, const bin_table *t, const float *narrow)
+{
+	static const size_t sizes[] = {BLOCK_ROWS, 256, 500, 129, 64, 1};
+	_Alignas(SL_CACHE_LINE) uint64_t bits[SLICE_MOST_PLANES * SLICE_WORDS];
+	uint8_t codes[BLOCK_ROWS] = {0};
+	for (size_t n_planes = 4; n_planes <= SLICE_MOST_PLANES; n_planes++) {
+		for (size_t i = 0; i < sizeof sizes / sizeof sizes[0] && t->n < 1u << n_planes; i++) {
+			memset(bits, 0x5a, sizeof bits);
+			c->k->bin_f32[0](t, narrow, sizes[i], codes);
+			c->k->slice(codes, n_planes, sizes[i], bits);
+			check_planes(c, bits, n_planes, sizes[i], 0);
+			for (int high = 0; high < 2 && isfinite(t->narrow[0]) && isfinite(t->narrow[t->n - 1]); high++) {
+				memset(bits, 0x5a, sizeof bits);
+				c->k->slice_f32(t, n_planes, narrow, sizes[i], high, bits);
+				check_planes(c, bits, n_planes, sizes[i], high ? c->n_cuts : 0);
+			}
+			check_predicates(c->k, bits, n_planes, t->n);
+		}
+	}
+}
+
 static void check_table(const bin_case *c, const bin_table *t)
 {
 	static const size_t sizes[] = {1, 12, 13, 63, 64, 65, 128, 500, MOST_VALUES};
@@ -125,6 +178,8 @@ static void check_table(const bin_case *c, const bin_table *t)
 	static uint32_t codes[MOST_VALUES + 1];
 	for (size_t i = 0; i < c->n_values; i++)
 		narrow[i] = (float)c->values[i];
+	if (c->k->slice && c->code_bytes == 1 && t->n)
+		check_slices(c, t, narrow);
 	for (size_t k = 0; k < sizeof sizes / sizeof sizes[0]; k++) {
 		size_t n = sizes[k] < c->n_values ? sizes[k] : c->n_values;
 		memset(codes, 0xa5, sizeof codes);

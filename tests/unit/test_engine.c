@@ -70,11 +70,12 @@ static void check_sizes(const bench *b, score_regime regime, bool with_scratch, 
 	}
 }
 
-static void check_columns(const bench *b)
+static void check_columns(const bench *b, bool narrow)
 {
 	uint32_t n = b->spec->n_features;
 	score_column *columns = calloc(n, sizeof *columns);
 	double *values = malloc((size_t)n * N_ROWS * sizeof *values);
+	float *floats = malloc((size_t)n * N_ROWS * sizeof *floats);
 	uint8_t *validity = calloc(n, N_ROWS / 8 + 1);
 	score_options o = SCORE_OPTIONS_INIT;
 	o.output = SCORE_OUTPUT_MARGIN;
@@ -86,14 +87,18 @@ static void check_columns(const bench *b)
 			double x = b->rows[r * n + c];
 			/* Missing by the bitmap, with a value that must not be looked at. */
 			values[c * N_ROWS + r] = isnan(x) ? 1.0 : x;
+			floats[c * N_ROWS + r] = (float)values[c * N_ROWS + r];
 			bits[r / 8] |= (uint8_t)(!isnan(x) << (r % 8));
 		}
 		columns[c] = (score_column){.values = values + (size_t)c * N_ROWS, .validity = bits, .dtype = SCORE_F64};
+		if (narrow)
+			columns[c] = (score_column){.values = floats + (size_t)c * N_ROWS, .validity = bits, .dtype = SCORE_F32};
 	}
 	score_input in = score_input_columns(columns, N_ROWS, n);
 	check(b, &in, N_ROWS, &o, b->expected, "columns");
 	free(columns);
 	free(values);
+	free(floats);
 	free(validity);
 }
 
@@ -227,7 +232,7 @@ static void check_spec(random_spec spec)
 		random_rows(&spec, spec.seed + 1, N_ROWS, b.rows);
 		compute_expected(&b);
 		check_regimes(&b, false);
-		check_columns(&b);
+		check_columns(&b, false);
 		check_csr(&b, SCORE_ABSENT_ZERO, false);
 		check_csr(&b, SCORE_ABSENT_MISSING, false);
 		check_tree_ranges(&b);
@@ -237,6 +242,7 @@ static void check_spec(random_spec spec)
 			b.rows[k] = (double)(b.rows_f32[k] = (float)b.rows[k]);
 		compute_expected(&b);
 		check_regimes(&b, true);
+		check_columns(&b, true);
 		check_csr(&b, SCORE_ABSENT_MISSING, true);
 		free(b.scratch);
 		score_model_free(b.model);
@@ -536,6 +542,39 @@ static void wide_rows(void **state)
 	}
 }
 
+/* By the planes that their codes are sliced into; 0: bytes. */
+static void count_slices(const random_spec *s, uint32_t columns[SLICE_MOST_PLANES + 1])
+{
+	score_model *model = random_model(s);
+	assert_non_null(model->e->places);
+	for (uint32_t c = 0; c < model->e->n_columns; c++)
+		columns[engine_slices(model->e, c)]++;
+	score_model_free(model);
+}
+
+/* Columns of few cuts as bit planes beside those that stay bytes, whatever is missing, derived or a category. */
+static void sliced_columns(void **state)
+{
+	(void)state;
+	static const uint32_t cuts[] = {6, 8, 14, 12, 18, 8};
+	uint32_t columns[SLICE_MOST_PLANES + 1] = {0};
+	for (uint64_t i = 0; i < sizeof cuts / sizeof cuts[0]; i++) {
+		random_spec s = base_spec(120 + i);
+		s.cuts_per_feature = cuts[i];
+		s.n_trees = 60;
+		s.zero_is_missing = i % 2;
+		s.compare = s.sum = i % 2 ? SCORE_F64 : SCORE_F32;
+		s.category_features = i == 2 ? 3 : 0;
+		s.n_derived = i >= 4 ? 6 : 0;
+		s.isa = SCORE_ISA_AVX512;
+		if (score_isa_available(s.isa))
+			count_slices(&s, columns);
+		check_spec(s);
+	}
+	if (score_isa_available(SCORE_ISA_AVX512))
+		assert_true(columns[0] && columns[4] && columns[5]);
+}
+
 /* Every layout of the row regime, with codes in one register and in two. */
 static void rows_in_every_layout(void **state)
 {
@@ -813,6 +852,7 @@ int main(void)
 		cmocka_unit_test(few_features_and_many_trees),
 		cmocka_unit_test(many_predicates_need_groups),
 		cmocka_unit_test(wide_rows),
+		cmocka_unit_test(sliced_columns),
 		cmocka_unit_test(rows_in_every_layout),
 		cmocka_unit_test(derived_columns),
 		cmocka_unit_test(thousands_of_derived_columns),
