@@ -221,11 +221,11 @@ static bool can_transpose(const engine *e, const input_view *view)
 		view->column_stride == (int64_t)sizeof(float) && e->f->n_features >= ROW_TILE;
 }
 
-/* Pad the codes of n rows up to `to`, so that kernels read nothing that was never written. */
-static void pad_codes(const engine *e, uint32_t first, uint32_t end, size_t n, size_t to, const code_room *codes)
+/* Pad the codes of n rows up to `to`, which are more, so that kernels read nothing that was never written. */
+static NEVER_INLINE void pad_rows(const engine *e, uint32_t first, uint32_t end, size_t n, size_t to, const code_room *codes)
 {
 	const size_t words = (n + 63) / 64;
-	for (uint32_t c = first; c < end && to > n; c++) {
+	for (uint32_t c = first; c < end; c++) {
 		const uint32_t planes = slices_in(e, codes, c);
 		char *at = planes ? codes->codes + engine_place(e, c) : codes_at(e, codes, c);
 		for (uint32_t k = 0; k < planes; k++)
@@ -233,6 +233,12 @@ static void pad_codes(const engine *e, uint32_t first, uint32_t end, size_t n, s
 		if (!planes)
 			memset(at + n * e->code_bytes, 0, (to - n) * e->code_bytes);
 	}
+}
+
+static inline void pad_codes(const engine *e, uint32_t first, uint32_t end, size_t n, size_t to, const code_room *codes)
+{
+	if (to > n)
+		pad_rows(e, first, end, n, to, codes);
 }
 
 /* The first column of the tile that used feature `used` is in. Near the right edge it starts earlier, so that it stays within

@@ -268,12 +268,12 @@ static uint32_t slices_of(uint32_t n)
 	return n < 16 ? 4 : SLICE_MOST_PLANES;
 }
 
-/* The columns of a feature are all sliced or all not. */
+/* The columns of a feature are all sliced or all not. Blocks alone are: a small model has none. */
 static bool make_places(making *m)
 {
 	const engine *e = m->e;
 	uint32_t n_sliced = 0, place = 0;
-	if (!e->k->slice || e->code_bytes > 1)
+	if (!e->k->slice || e->code_bytes > 1 || e->small)
 		return true;
 	uint32_t *places = sl_arena_alloc(m->arena, (size_t)e->n_columns + 1, sizeof *places);
 	for (uint32_t u = 0; u < e->n_used_features && places; u++) {

@@ -137,7 +137,7 @@ static void opening_costs_little(void **state)
 	saved_and_opened("255 leaves", &leafy, (most_factors){3.43, 3.41, 3.41, 3.39, 3.5}, (most_factors){2.29, 2.29, 2.29, 2.29, 2.4});
 	saved_and_opened("deep", &deep, (most_factors){3.85, 3.85, 3.05, 3.05, 3.9}, (most_factors){3.85, 3.85, 3.05, 3.05, 3.9});
 	saved_and_opened("linear leaves", &linear_leaves, (most_factors){2.01, 2.01, 2.01, 2.80, 2.8}, (most_factors){1.97, 1.97, 1.97, 2.24, 2.3});
-	saved_and_opened("2,000 features", &wide, (most_factors){5.50, 5.20, 5.20, 5.32, 5.5}, (most_factors){3.74, 3.74, 3.74, 3.74, 3.8});
+	saved_and_opened("2,000 features", &wide, (most_factors){5.50, 5.20, 5.20, 5.35, 5.5}, (most_factors){3.74, 3.74, 3.74, 3.74, 3.8});
 }
 
 int main(void)
