@@ -260,35 +260,6 @@ static score_status make_bins(making *m)
 	return done ? SCORE_OK : no_memory(m);
 }
 
-/* Planes of the codes of n cuts; 0: they are bytes. */
-static uint32_t slices_of(uint32_t n)
-{
-	if (n == 0 || n >= 1u << SLICE_MOST_PLANES)
-		return 0;
-	return n < 16 ? 4 : SLICE_MOST_PLANES;
-}
-
-/* The columns of a feature are all sliced or all not. Blocks alone are: a small model has none. */
-static bool make_places(making *m)
-{
-	const engine *e = m->e;
-	uint32_t n_sliced = 0, place = 0;
-	if (!e->k->slice || e->code_bytes > 1 || e->small)
-		return true;
-	uint32_t *places = sl_arena_alloc(m->arena, (size_t)e->n_columns + 1, sizeof *places);
-	for (uint32_t u = 0; u < e->n_used_features && places; u++) {
-		const uint32_t end = e->first_column[u + 1];
-		const uint32_t planes = e->columns[end - 1].is_category ? 0 : slices_of(e->bins[u].n);
-		for (uint32_t c = e->first_column[u]; c < end; c++, place += planes ? planes : 8) {
-			places[c] = place;
-			n_sliced += planes > 0;
-		}
-		places[end] = place;
-	}
-	m->e->places = n_sliced ? places : NULL;
-	return places != NULL;
-}
-
 /* The narrowest code that holds every column's codes and the high missing code above all cuts. */
 static uint32_t code_bytes(const making *m)
 {
@@ -364,6 +335,35 @@ score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error)
 	if (status == SCORE_OK && !keep_questions(&m))
 		status = no_memory(&m);
 	sl_free(&arena->allocator, m.questions, bytes, SL_CACHE_LINE);
-	status = status == SCORE_OK ? make_bins(&m) : status;
-	return status != SCORE_OK || make_places(&m) ? status : no_memory(&m);
+	return status == SCORE_OK ? make_bins(&m) : status;
+}
+
+/* Planes of the codes of n cuts; 0: they are bytes. */
+static uint32_t slices_of(uint32_t n)
+{
+	if (n == 0 || n >= 1u << SLICE_MOST_PLANES)
+		return 0;
+	return n < 16 ? 4 : SLICE_MOST_PLANES;
+}
+
+score_status engine_make_places(engine *e, sl_arena *arena, score_error *error)
+{
+	const size_t n = (size_t)e->n_columns + 1;
+	uint32_t n_sliced = 0, place = 0;
+	if (!e->k->slice || e->code_bytes > 1)
+		return SCORE_OK;
+	uint32_t *places = sl_arena_alloc(arena, n, sizeof *places);
+	if (!places)
+		return sl_fail_memory(error, n * sizeof *places);
+	for (uint32_t u = 0; u < e->n_used_features; u++) {
+		const uint32_t end = e->first_column[u + 1];
+		const uint32_t planes = e->columns[end - 1].is_category ? 0 : slices_of(e->bins[u].n);
+		for (uint32_t c = e->first_column[u]; c < end; c++, place += planes ? planes : 8) {
+			places[c] = place;
+			n_sliced += planes > 0;
+		}
+		places[end] = place;
+	}
+	e->places = n_sliced ? places : NULL;
+	return SCORE_OK;
 }

@@ -514,6 +514,8 @@ score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error)
 	}
 	if (status == SCORE_OK)
 		status = keep_plan(&p);
+	if (status == SCORE_OK)
+		status = engine_make_places(e, arena, error);
 	sl_free(a, p.group_of_test, n * sizeof *p.group_of_test, 64);
 	sl_free(a, p.slot_of_test, n * sizeof *p.slot_of_test, 64);
 	sl_free(a, p.sorted, n * sizeof *p.sorted, 64);

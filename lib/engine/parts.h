@@ -210,6 +210,8 @@ bool engine_make_bin_maps(const engine *e, sl_arena *arena, bin_table *t, wide_c
 /* After the batch plan. */
 score_status engine_make_pages(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_batch(engine *e, sl_arena *arena, score_error *error);
+/* Where the codes of the batch regime's blocks lie if those of columns of few cuts are sliced: of a feature all columns or none. */
+score_status engine_make_places(engine *e, sl_arena *arena, score_error *error);
 /* After the batch plan. */
 score_status engine_make_levels(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error);
