@@ -30,7 +30,8 @@ score_allocator sl_allocator(const score_allocator *given)
 
 void *sl_alloc(const score_allocator *a, size_t size, size_t align)
 {
-	return size ? a->alloc(a->context, size, align) : NULL;
+	/* No object is larger, and not every host's allocator looks. */
+	return size && size <= PTRDIFF_MAX ? a->alloc(a->context, size, align) : NULL;
 }
 
 void sl_free(const score_allocator *a, void *pointer, size_t size, size_t align)

@@ -83,7 +83,10 @@ static void vectors(void **state)
 	assert_true(sl_vector_push(&v, numbers, 3));
 	assert_null(sl_vector_grow(&v, SIZE_MAX)); /* a sum beyond size_t */
 	assert_null(sl_vector_grow(&v, SIZE_MAX / 2 + 2)); /* a capacity beyond it */
-	assert_null(sl_vector_grow(&v, SIZE_MAX / 16)); /* bytes beyond it */
+	assert_null(sl_vector_grow(&v, SIZE_MAX / 4)); /* bytes beyond it */
+	const size_t left = memory.left;
+	assert_null(sl_vector_grow(&v, SIZE_MAX / 16)); /* more bytes than an object has, for which the host is not asked */
+	assert_int_equal(memory.left, left);
 	memory.left = 0;
 	assert_false(sl_vector_push(&v, numbers, 20));
 	assert_true(sl_vector_push(&v, NULL, 0));
