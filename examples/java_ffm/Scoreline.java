@@ -91,8 +91,9 @@ public final class Scoreline implements AutoCloseable {
 		try (Arena mine = Arena.ofConfined()) {
 			if (feature < 0 || feature >= features)
 				throw new IllegalArgumentException("expected a feature below " + features + ", found feature " + feature);
-			if (LIBRARY.dictionary(model, feature) == 0)
-				throw new IllegalArgumentException("expected a feature with a dictionary, found feature " + feature);
+			if (label == null || LIBRARY.dictionary(model, feature) == 0)
+				throw new IllegalArgumentException("expected a label of a feature that has a dictionary, found feature " + feature +
+					(label == null ? " and null" : ""));
 			MemorySegment code = mine.allocate(JAVA_DOUBLE);
 			byte[] text = label.getBytes(StandardCharsets.UTF_8);
 			LIBRARY.find(model, feature, mine.allocateFrom(JAVA_BYTE, text), text.length, code);

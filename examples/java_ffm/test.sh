@@ -4,6 +4,7 @@
 # no such JDK (FRESH=1 takes these in any case). Everything it makes lies below build/hosts/java_ffm/.
 cd "$(dirname "$0")/../.."
 . tests/hosts/hosts.sh
+. examples/java/make_labels.sh
 need_packages openjdk-17-jdk-headless python3 || cannot_run Java "JDK 17 could not be installed"
 library_build
 made=build/hosts/java_ffm
@@ -36,6 +37,7 @@ gcc -std=c11 -O2 -Wall -Wextra -Werror -shared -fPIC -fvisibility=hidden -I "$in
 	examples/java/scoreline_jni.c $hosts_build/lib/libscoreline.a $(pkg-config --libs libxxhash yajl libprotobuf-c) -lm \
 	-Wl,--exclude-libs,ALL -o $made/libscoreline_jni.so
 python3 tests/hosts/golden_rows.py $made/golden
+labels_model $made/golden
 host Java "$("$home/bin/java" -version 2>&1 | sed -n 's/.*version "\([^"]*\)".*/\1/p')"
 
 java=("$home/bin/java" --enable-native-access=ALL-UNNAMED)
