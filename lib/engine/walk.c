@@ -207,36 +207,32 @@ void engine_finish_row(const engine *e, const engine_call *call, double *sums, d
 
 /* ---- few rows: trees side by side --------------------------------------------------------------------------- */
 
-/* One output: the sum stays in a register. */
+/* One output: the sum, of the type of `values`, stays in a register. */
+#define SUM_ONE(e, call, codes, values, sum) \
+	do { \
+		uint32_t places[LANES], t = (call)->tree_begin; \
+		for (; (call)->tree_end - t >= LANES; t += LANES) { \
+			walk_trees(e, t, LANES, codes, places); \
+			for (uint32_t i = 0; i < LANES; i++) \
+				(sum) += (values)[places[i]]; \
+		} \
+		if (t < (call)->tree_end) \
+			walk_trees(e, t, (call)->tree_end - t, codes, places); \
+		for (uint32_t i = 0; i < (call)->tree_end - t; i++) \
+			(sum) += (values)[places[i]]; \
+	} while (0)
+
 static double sum_one_f32(const engine *e, const engine_call *call, const void *codes, float sum)
 {
 	const float *values = e->walk.values_f32;
-	uint32_t places[LANES], t = call->tree_begin;
-	for (; call->tree_end - t >= LANES; t += LANES) {
-		walk_trees(e, t, LANES, codes, places);
-		for (uint32_t i = 0; i < LANES; i++)
-			sum += values[places[i]];
-	}
-	if (t < call->tree_end)
-		walk_trees(e, t, call->tree_end - t, codes, places);
-	for (uint32_t i = 0; i < call->tree_end - t; i++)
-		sum += values[places[i]];
+	SUM_ONE(e, call, codes, values, sum);
 	return (double)sum;
 }
 
 static double sum_one_f64(const engine *e, const engine_call *call, const void *codes, double sum)
 {
 	const double *values = e->walk.values_f64;
-	uint32_t places[LANES], t = call->tree_begin;
-	for (; call->tree_end - t >= LANES; t += LANES) {
-		walk_trees(e, t, LANES, codes, places);
-		for (uint32_t i = 0; i < LANES; i++)
-			sum += values[places[i]];
-	}
-	if (t < call->tree_end)
-		walk_trees(e, t, call->tree_end - t, codes, places);
-	for (uint32_t i = 0; i < call->tree_end - t; i++)
-		sum += values[places[i]];
+	SUM_ONE(e, call, codes, values, sum);
 	return sum;
 }
 
