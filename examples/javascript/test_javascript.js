@@ -3,6 +3,7 @@
 const assert = require('node:assert');
 const { execFileSync } = require('node:child_process');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const test = require('node:test');
 const acorn = require('acorn');
@@ -122,6 +123,38 @@ test('many rows, where exponentials round differently once in a while', () => {
 		const rows = Array.from({ length: 50000 }, (_, i) => typical[i % typical.length].map((v, k) =>
 			typeof v === 'number' && Number.isFinite(v) ? v * (0.5 + random()) : typeof v === 'string' ? k * 0 + Math.floor(random() * 6) : NaN));
 		same(model, scoreInC(set.path, rows, 'prediction').flat(), rows.map((row) => main(...row)));
+	}
+});
+
+/* Models whose leaves are what CatBoost's exponential was asked for: all powers that it looks up, and its limits. */
+test('exponentials as CatBoost has them', () => {
+	const pairs = fs.readFileSync(path.join(ROOT, 'tests/data/catboost/exponents-1.2.10.f64')), asked = [], answered = [];
+	for (let at = 0; at < pairs.length; at += 16) {
+		if (!Number.isFinite(pairs.readDoubleLE(at))) continue;
+		asked.push(pairs.readDoubleLE(at));
+		answered.push(pairs.readDoubleLE(at + 8));
+	}
+	const depth = 12, rows = asked.map((_, i) => Array.from({ length: depth }, (_, k) => i >> k & 1));
+	const feature = (k) => ({ borders: [0.5], feature_id: `f${k}`, feature_index: k, flat_feature_index: k, has_nans: false,
+		nan_value_treatment: 'AsIs' });
+	const split = (k) => ({ border: 0.5, float_feature_index: k, split_index: k, split_type: 'FloatFeature' });
+	const range = Array.from({ length: depth }, (_, k) => k);
+	for (const [loss, n] of [['Poisson', 1], ['RMSEWithUncertainty', 2], ['MultiClass', 3], ['MultiClass', 4], ['MultiClass', 6]]) {
+		const leaves = Array.from({ length: n << depth }, (_, i) => asked[(Math.floor(i / n) + 611 * (i % n)) % asked.length]);
+		const file = path.join(fs.mkdtempSync(path.join(os.tmpdir(), 'scoreline-js-')), 'model.json');
+		fs.writeFileSync(file, JSON.stringify({
+			features_info: { float_features: range.map(feature) },
+			model_info: { params: { loss_function: { type: loss } } },
+			oblivious_trees: [{ leaf_values: leaves, splits: range.map(split) }],
+			scale_and_bias: [1, Array(n).fill(0)],
+		}));
+		acorn.parse(exported(file), { ecmaVersion: 5 });
+		for (const old of [false, true]) {
+			const main = load(exported(file), old), found = rows.map((row) => [].concat(main(...row)));
+			same(loss, scoreInC(file, rows, 'prediction').flat(), found.flat());
+			if (loss === 'Poisson') same('CatBoost', answered, found.flat());
+		}
+		fs.rmSync(path.dirname(file), { recursive: true });
 	}
 });
 

@@ -80,7 +80,7 @@ typedef int32_t score_link;
                                       * sum is 0 gets 1 / n_outputs everywhere                                  */
 #define SCORE_LINK_SOFTMAX_PAIR 13   /* one margin, two predictions: softmax of { -a * x, a * x }               */
 #define SCORE_LINK_EXP_F64 14        /* exp(x) in double, rounded to the `sum` type (XGBoost survival:aft)       */
-#define SCORE_LINK_MEAN_VARIANCE 15  /* two margins: { x0, exp(2 * x1) }  (CatBoost RMSEWithUncertainty)         */
+#define SCORE_LINK_MEAN_VARIANCE 15  /* two margins: { x0, exp(2 * x1) }                                        */
 #define SCORE_LINK_MODIFIED_HUBER 16 /* in double: p = (min(max(x, -1), 1) + 1) / 2. One margin: { 1 - p, p }; several: as
                                       * OVR_NORMALISED divides them (scikit-learn SGDClassifier)                */
 /* ONNX-ML's, computed in float (docs/onnx.md). */
@@ -98,6 +98,13 @@ typedef int32_t score_link;
 #define SCORE_LINK_PARTS 27      /* what score_builder_combine() says; never set otherwise                */
 #define SCORE_LINK_COMPLEMENT 28 /* one margin, two predictions: { 1 - x, x }                             */
 #define SCORE_LINK_NORMALISED 29 /* x divided by the sum over the row; zeros become 1 / n_outputs         */
+/* CatBoost 1.2.10's (docs/numerics.md): in double, by an exponential E of its own on every machine, and rounded to the `sum` type.
+ * E(x) is 0 for x <= -708.3964185322641, infinity for x >= 709.782712893384, NaN for NaN. */
+#define SCORE_LINK_EXP_CATBOOST 30           /* E(x)  (Poisson, Tweedie)                                     */
+#define SCORE_LINK_SOFTMAX_CATBOOST 31       /* m = max; e = E(x - m); sum in class order; e / sum. But for the last
+                                              * n_outputs % 4 classes E takes x - m into its range first, NaN to the
+                                              * upper end (MultiClass)                                           */
+#define SCORE_LINK_MEAN_VARIANCE_CATBOOST 32 /* two margins: { x0, E(2 * x1) }  (RMSEWithUncertainty)            */
 
 /* ---- builder ------------------------------------------------------------------------------------ */
 

@@ -85,6 +85,23 @@ static inline size_t sl_round_up(size_t n, size_t align)
 	return (n + align - 1) & ~(align - 1);
 }
 
+/* high:low = a * b; high is returned. */
+static inline uint64_t sl_mul_wide(uint64_t a, uint64_t b, uint64_t *low)
+{
+#if defined(__SIZEOF_INT128__)
+	__extension__ typedef unsigned __int128 u128;
+	u128 product = (u128)a * b;
+	*low = (uint64_t)product;
+	return (uint64_t)(product >> 64);
+#else
+	uint64_t a0 = a & 0xffffffff, a1 = a >> 32, b0 = b & 0xffffffff, b1 = b >> 32;
+	uint64_t p00 = a0 * b0, p01 = a0 * b1, p10 = a1 * b0;
+	uint64_t middle = (p00 >> 32) + (p01 & 0xffffffff) + (p10 & 0xffffffff);
+	*low = (middle << 32) | (p00 & 0xffffffff);
+	return a1 * b1 + (p01 >> 32) + (p10 >> 32) + (middle >> 32);
+#endif
+}
+
 /* Copy a caller's options struct, whose first member is its size_t struct_size. A shorter one (an older caller) leaves
  * the rest of `to` zero; a longer one (a newer caller) is accepted only if all it knows beyond us is zero. NULL `from`
  * gives all zero. */

@@ -192,31 +192,14 @@ static inline int leading_zeros(uint64_t x) /* of x > 0 */
 #endif
 }
 
-/* high:low = a * b */
-static inline uint64_t multiply(uint64_t a, uint64_t b, uint64_t *low)
-{
-#if defined(__SIZEOF_INT128__)
-	__extension__ typedef unsigned __int128 u128;
-	u128 product = (u128)a * b;
-	*low = (uint64_t)product;
-	return (uint64_t)(product >> 64);
-#else
-	uint64_t a0 = a & 0xffffffff, a1 = a >> 32, b0 = b & 0xffffffff, b1 = b >> 32;
-	uint64_t p00 = a0 * b0, p01 = a0 * b1, p10 = a1 * b0;
-	uint64_t middle = (p00 >> 32) + (p01 & 0xffffffff) + (p10 & 0xffffffff);
-	*low = (middle << 32) | (p00 & 0xffffffff);
-	return a1 * b1 + (p01 >> 32) + (p10 >> 32) + (middle >> 32);
-#endif
-}
-
 /* The upper half of the product, rounded down. */
 static wide multiply_wide(wide a, wide b)
 {
 	uint64_t ll, lh_low, hl_low, hh_low, middle, carry;
-	uint64_t ll_high = multiply(a.low, b.low, &ll);
-	uint64_t lh = multiply(a.low, b.high, &lh_low);
-	uint64_t hl = multiply(a.high, b.low, &hl_low);
-	uint64_t hh = multiply(a.high, b.high, &hh_low);
+	uint64_t ll_high = sl_mul_wide(a.low, b.low, &ll);
+	uint64_t lh = sl_mul_wide(a.low, b.high, &lh_low);
+	uint64_t hl = sl_mul_wide(a.high, b.low, &hl_low);
+	uint64_t hh = sl_mul_wide(a.high, b.high, &hh_low);
 	wide product;
 
 	ll_high += lh_low;
@@ -251,7 +234,7 @@ static void enclose(uint64_t w, int exponent, wide *below, wide *above)
 	int w_shift = leading_zeros(w), five_shift = leading_zeros(five);
 	wide v;
 
-	v.high = multiply(w << w_shift, five << five_shift, &v.low);
+	v.high = sl_mul_wide(w << w_shift, five << five_shift, &v.low);
 	v.exponent = exponent - w_shift - five_shift;
 	normalise(&v);
 	v = multiply_wide(v, big_powers[big]);

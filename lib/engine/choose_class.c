@@ -23,6 +23,7 @@ engine_class_rule engine_default_class_rule(const forest *f)
 		return rule;
 	case SCORE_LINK_SOFTMAX_XGBOOST:
 	case SCORE_LINK_SOFTMAX:
+	case SCORE_LINK_SOFTMAX_CATBOOST:
 	case SCORE_LINK_OVR_NORMALISED:
 		rule.kind = single ? ENGINE_CLASS_NONE : ENGINE_CLASS_LARGEST_PREDICTION;
 		return rule;

@@ -7,6 +7,12 @@
 #include <float.h>
 #include <math.h>
 
+/* What was computed in double, as a model of the type `type` gives it. */
+static double rounded(score_dtype type, double x)
+{
+	return type == SCORE_F32 ? (double)(float)x : x;
+}
+
 static float sigmoid_xgboost(float x)
 {
 	float y = 88.7f < -x ? 88.7f : -x; /* a NaN margin stays NaN, as std::min leaves it */
@@ -74,6 +80,20 @@ static void softmax(score_dtype type, double slope, const double *x, uint32_t n,
 	}
 	for (uint32_t i = 0; i < n; i++)
 		out[i] /= sum;
+}
+
+/* Groups of four classes are bounded, the rest is not: CatBoost's vectors have four values. `out` may be `x`. */
+static void softmax_catboost(score_dtype type, const double *x, uint32_t n, double *out)
+{
+	double m = x[0], sum = 0.0;
+	for (uint32_t i = 1; i < n; i++)
+		m = x[i] > m ? x[i] : m;
+	for (uint32_t i = 0; i < n; i++) {
+		out[i] = i < n - n % 4 ? engine_exp_catboost_bounded(x[i] - m) : engine_exp_catboost(x[i] - m);
+		sum += out[i];
+	}
+	for (uint32_t i = 0; i < n; i++)
+		out[i] = rounded(type, out[i] / sum);
 }
 
 static double argmax(const double *x, uint32_t n)
@@ -204,7 +224,9 @@ static double link_one(const link_spec *l, double x)
 	case SCORE_LINK_EXP:
 		return exponential(type, x);
 	case SCORE_LINK_EXP_F64:
-		return type == SCORE_F32 ? (double)(float)exp(x) : exp(x);
+		return rounded(type, exp(x));
+	case SCORE_LINK_EXP_CATBOOST:
+		return rounded(type, engine_exp_catboost(x));
 	case SCORE_LINK_EXP_SCALED:
 		return type == SCORE_F32 ? (double)(expf((float)x) * (float)l->parameter) : exp(x) * l->parameter;
 	case SCORE_LINK_SIGMOID_ONNX:
@@ -272,6 +294,9 @@ static void link_values(const link_spec *l, const double *x, double *out)
 	case SCORE_LINK_SOFTMAX:
 		softmax(l->sum, l->parameter, x, n, out);
 		return;
+	case SCORE_LINK_SOFTMAX_CATBOOST:
+		softmax_catboost(l->sum, x, n, out);
+		return;
 	case SCORE_LINK_SOFTMAX_ONNX:
 	case SCORE_LINK_SOFTMAX_ZERO_ONNX:
 		softmax_onnx(x, n, l->link == SCORE_LINK_SOFTMAX_ZERO_ONNX, out);
@@ -300,6 +325,10 @@ static void link_values(const link_spec *l, const double *x, double *out)
 	case SCORE_LINK_MEAN_VARIANCE:
 		out[0] = x[0];
 		out[1] = exponential(l->sum, 2.0 * x[1]);
+		return;
+	case SCORE_LINK_MEAN_VARIANCE_CATBOOST:
+		out[0] = x[0];
+		out[1] = rounded(l->sum, engine_exp_catboost(2.0 * x[1]));
 		return;
 	default:
 		for (uint32_t i = 0; i < n; i++)

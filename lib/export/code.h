@@ -16,6 +16,7 @@ extern const char export_js_begin[];      /* reading arguments, powers of two, f
 extern const char export_js_trees[];      /* walking trees                                            */
 extern const char export_js_linear[];
 extern const char export_js_exp[];        /* the C library's exp and expf                             */
+extern const char export_js_exp_catboost[];
 extern const char export_js_links[];      /* from margins to predictions                              */
 extern const char export_js_end[];
 

@@ -259,6 +259,13 @@ static void put_dictionary(writer *w, const forest_dictionary *d)
 	put(w, "]))");
 }
 
+static bool has_catboost_exponential(const forest *f)
+{
+	return f->link == SCORE_LINK_EXP_CATBOOST || f->link == SCORE_LINK_SOFTMAX_CATBOOST ||
+		f->link == SCORE_LINK_MEAN_VARIANCE_CATBOOST;
+}
+
+/* The C library's, by its table. */
 static bool has_exponential(const forest *f)
 {
 	switch (f->link) {
@@ -269,7 +276,7 @@ static bool has_exponential(const forest *f)
 	case SCORE_LINK_SIGNED_SQUARE:
 		return false;
 	default:
-		return true;
+		return !has_catboost_exponential(f);
 	}
 }
 
@@ -309,6 +316,8 @@ static void put_link(writer *w, const forest *f)
 	}
 	put(w, "]);\n");
 	put(w, export_js_exp);
+	if (has_catboost_exponential(f))
+		put(w, export_js_exp_catboost);
 	put(w, export_js_links);
 }
 
@@ -388,6 +397,9 @@ static score_status check_supported(const forest *f, bool prediction, score_erro
 	case SCORE_LINK_MEAN_VARIANCE:
 	case SCORE_LINK_FLOAT:
 	case SCORE_LINK_EXP_SCALED:
+	case SCORE_LINK_EXP_CATBOOST:
+	case SCORE_LINK_SOFTMAX_CATBOOST:
+	case SCORE_LINK_MEAN_VARIANCE_CATBOOST:
 		return SCORE_OK;
 	default: /* a link that predict() in js_text.c does not know would give margins for predictions */
 		return sl_fail(error, SCORE_ERR_UNSUPPORTED, "the link \"%s\" %s; the margin can", forest_link_names[f->link], common);

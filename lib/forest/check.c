@@ -13,7 +13,8 @@ const char *const forest_link_names[FOREST_N_LINKS] = {"identity", "sigmoid_xgbo
 	"softmax_xgboost", "softmax", "argmax", "signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised",
 	"softmax_pair", "exp_f64", "mean_variance", "modified_huber",
 	"sigmoid_onnx", "softmax_onnx", "softmax_zero_onnx", "probit_onnx", "float", "complement_onnx",
-	"opposite_onnx", "sigmoid_pair_onnx", "exp_scaled", "isolation", "parts", "complement", "normalised"};
+	"opposite_onnx", "sigmoid_pair_onnx", "exp_scaled", "isolation", "parts", "complement", "normalised",
+	"exp_catboost", "softmax_catboost", "mean_variance_catboost"};
 
 uint32_t forest_link_predictions(score_link link, uint32_t n_outputs)
 {
@@ -38,6 +39,8 @@ uint32_t forest_link_predictions(score_link link, uint32_t n_outputs)
 	case SCORE_LINK_EXP_SCALED:
 	case SCORE_LINK_ISOLATION:
 	case SCORE_LINK_NORMALISED:
+	case SCORE_LINK_EXP_CATBOOST:
+	case SCORE_LINK_SOFTMAX_CATBOOST:
 		return n_outputs;
 	case SCORE_LINK_ARGMAX:
 		return 1;
@@ -49,6 +52,7 @@ uint32_t forest_link_predictions(score_link link, uint32_t n_outputs)
 	case SCORE_LINK_SIGMOID_PAIR_ONNX:
 		return n_outputs == 1 ? 2 : 0;
 	case SCORE_LINK_MEAN_VARIANCE:
+	case SCORE_LINK_MEAN_VARIANCE_CATBOOST:
 		return n_outputs == 2 ? 2 : 0;
 	case SCORE_LINK_MODIFIED_HUBER:
 		return n_outputs == 1 ? 2 : n_outputs;

@@ -402,7 +402,7 @@ uint32_t forest_weight_bytes(double weight);
 uint32_t forest_link_predictions(score_link link, uint32_t n_outputs);
 
 /* Words for links, by number; part of the file format: a word never changes its meaning. */
-#define FOREST_N_LINKS 30
+#define FOREST_N_LINKS 33
 extern const char *const forest_link_names[FOREST_N_LINKS];
 
 /* ---- names of features ---------------------------------------------------------------------------- */

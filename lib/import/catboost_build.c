@@ -50,13 +50,13 @@ static const struct loss {
 	{"Logloss", SCORE_LINK_SIGMOID, ABOVE},
 	{"CrossEntropy", SCORE_LINK_SIGMOID, ABOVE},
 	{"Focal", SCORE_LINK_SIGMOID, ABOVE},
-	{"MultiClass", SCORE_LINK_SOFTMAX, LARGEST},
+	{"MultiClass", SCORE_LINK_SOFTMAX_CATBOOST, LARGEST},
 	{"MultiClassOneVsAll", SCORE_LINK_SIGMOID, LARGEST},
 	{"MultiLogloss", SCORE_LINK_SIGMOID, ABOVE},
 	{"MultiCrossEntropy", SCORE_LINK_SIGMOID, ABOVE},
-	{"Poisson", SCORE_LINK_EXP, NO_CLASSES},
-	{"Tweedie", SCORE_LINK_EXP, NO_CLASSES},
-	{"RMSEWithUncertainty", SCORE_LINK_MEAN_VARIANCE, NO_CLASSES},
+	{"Poisson", SCORE_LINK_EXP_CATBOOST, NO_CLASSES},
+	{"Tweedie", SCORE_LINK_EXP_CATBOOST, NO_CLASSES},
+	{"RMSEWithUncertainty", SCORE_LINK_MEAN_VARIANCE_CATBOOST, NO_CLASSES},
 };
 
 /* CatBoost predicts the margin itself under these. */

@@ -61,6 +61,9 @@ LINKS = {
             "parts",
             "complement",
             "normalised",
+            "exp_catboost",
+            "softmax_catboost",
+            "mean_variance_catboost",
         )
     )
 }

@@ -2,8 +2,8 @@
 CatBoost itself. Every model comes from its seed alone.
 
 CatBoost sums each row's trees in order, whatever its batches: the whole batch and single rows give the same bits, which
-test_batches_of_one asserts. Its softmax and exponent use an exp() of its own, so those predictions are compared within
-a few units of the last place; margins, and what the sigmoid makes of them, bit for bit.
+test_batches_of_one asserts. So do predictions, but for exponents out of the range of its exp(), which are a lone row's here
+(test_exponents_of_all_magnitudes).
 """
 import json
 import pathlib
@@ -20,7 +20,7 @@ from conftest import MODE
 
 N_SEEDS = {"quick": 1, "default": 3, "long": 12}[MODE]
 COMMON = {"thread_count": 1, "verbose": 0, "allow_writing_files": False}
-EXP_ULP = 32  # CatBoost's exp() for softmax and exponents is not the C library's
+RANGE = -708.3964185322641, 709.782712893384  # of CatBoost's exp()
 
 
 # ---- making models -------------------------------------------------------------------------------------------------
@@ -112,7 +112,7 @@ KINDS = {"Logloss": "Probability", "CrossEntropy": "Probability", "MultiClass": 
 BINARY = ("Logloss", "CrossEntropy", "Focal")
 
 
-def check(tally, kind, name, model, seen, rng, n=1100, loss="RMSE", nan_rate=0.1, document=None, margins_only=False):
+def check(tally, kind, name, model, seen, rng, n=1100, loss="RMSE", nan_rate=0.1, document=None):
     document = document or json_of(model)
     base = np.asarray(document["scale_and_bias"][1], float)
     cuts = {f["flat_feature_index"]: np.array(f["borders"], float)
@@ -134,10 +134,9 @@ def check(tally, kind, name, model, seen, rng, n=1100, loss="RMSE", nan_rate=0.1
         return np.where(base != 0, found + base, found) if begin else found  # CatBoost's base belongs to tree 0
 
     oracle = bit_check.Oracle(
-        margin=predict, prediction=None if margins_only else prediction if output else predict,
+        margin=predict, prediction=prediction if output else predict,
         margin_of_range=margin_of_range,
-        leaf=None if "trees" in document else lambda x: model.calc_leaf_indexes(x.astype(np.float32)),
-        prediction_ulp=EXP_ULP if output in ("Exponent", "RMSEWithUncertainty") or loss == "MultiClass" else 0)
+        leaf=None if "trees" in document else lambda x: model.calc_leaf_indexes(x.astype(np.float32)))
     return bit_check.Checker(name, json.dumps(document).encode(), oracle, rows, tally("CatBoost", kind)).run()
 
 
@@ -219,8 +218,7 @@ def test_order_of_additions(seed, tally):
     spread = [12, 200][seed % 2]
     model, document = reloaded(edited(
         json_of(model), leaves=lambda: float(rng.choice([-1, 1]) * 10.0 ** rng.uniform(-spread, spread))))
-    check(tally, "order of additions", f"cb-order-{seed}", model, x, rng, loss=loss, document=document,
-          margins_only=True)  # CatBoost's exp() never gives less than 2.2e-308: such a softmax has other zeros
+    check(tally, "order of additions", f"cb-order-{seed}", model, x, rng, loss=loss, document=document)
 
 
 CUTS = [0.0, -0.0, 1e-45, -1e-45, 1e-40, 3.4028234663852886e38, -3.4028234663852886e38, 0.10000000149011612, 1.0]
@@ -240,32 +238,51 @@ def test_awkward_borders(treatment, seed, tally):
           document=document)
 
 
-def exp_error(x):
-    """How far CatBoost's exp(x) is from the C library's, as a part of it: its reduction by multiples of ln 2 / 2048 rounds x."""
-    return (1.3 * np.abs(x) + 4) * 2.0 ** -53
+def same_bits(got, want):
+    got, want = np.ascontiguousarray(got), np.ascontiguousarray(want)
+    return got.shape == want.shape and ((got.view(np.uint64) == want.view(np.uint64)) | (np.isnan(got) & np.isnan(want))).all()
 
 
-@pytest.mark.parametrize("loss", ["Poisson", "RMSEWithUncertainty", "MultiClass"])
-def test_exponents_of_all_magnitudes(loss):
-    """What docs/numerics.md says of the predictions that are not the source's bits."""
-    rng = seeds("exponents", loss)
+@pytest.mark.parametrize("seed", range(N_SEEDS))
+@pytest.mark.parametrize("loss", ["Poisson", "Tweedie:variance_power=1.5", "RMSEWithUncertainty", "MultiClass"])
+def test_exponents_of_all_magnitudes(loss, seed):
+    """Also where CatBoost's own answer depends on the row's place in the batch: in fours it bounds what its exp() takes, while
+    the last rows of a call, up to three, become zero or infinity."""
+    rng = seeds("exponents", loss, seed)
     model, x = train(rng, loss, rounds=40, depth=6)
-    model, document = reloaded(edited(json_of(model), leaves=lambda: float(rng.normal() * rng.choice([0.02, 0.5, 15]))))
+    model, document = reloaded(edited(json_of(model), leaves=lambda: float(rng.normal() * rng.choice([0.02, 0.5, 15, 150]))))
     ours = scoreline.convert(json.dumps(document).encode())
     margins, scores = ours.predict(x, "margin"), ours.predict(x)
-    theirs = model.predict(x, prediction_type=KINDS[loss])
+    kind = KINDS[loss.partition(":")[0]]
+    theirs = model.predict(x, prediction_type=kind)
     assert (margins == model.predict(x, prediction_type="RawFormulaVal")).all()
-    if loss == "Poisson":
-        allowed, taken = exp_error(margins), margins
-    elif loss == "RMSEWithUncertainty":
-        taken = 2 * margins[:, 1]
-        allowed, scores, theirs = exp_error(taken), scores[:, 1], theirs[:, 1]
-    else:
-        taken = margins - margins.max(axis=1, keepdims=True)
-        allowed = exp_error(taken) + (scores * exp_error(taken)).sum(axis=1, keepdims=True) + (taken.shape[1] + 1) * 2.0 ** -53
-    usual = taken > -700  # below, the results leave the normal numbers
-    assert np.abs(taken).max() > 100 and usual.mean() > 0.9
-    assert (np.abs(scores - theirs) <= allowed * scores)[usual].all()
+    taken = {"Exponent": lambda: margins, "RMSEWithUncertainty": lambda: 2 * margins[:, 1],
+             "Probability": lambda: margins - margins.max(axis=1, keepdims=True)}[kind]()
+    outside = ~((taken > RANGE[0]) & (taken < RANGE[1]))
+    assert np.abs(taken).max() > 720 and outside.any() and outside.mean() < 0.9
+    if kind == "Probability":
+        assert same_bits(scores, theirs)
+        return
+    assert same_bits(scores[~outside], theirs[~outside])
+    for i in np.flatnonzero(outside)[:50]:
+        assert same_bits(scores[i:i + 1], bit_check.as_doubles(model.predict(x[i:i + 1], prediction_type=kind)).reshape(
+            scores[i:i + 1].shape))
+
+
+@pytest.mark.parametrize("seed", range(N_SEEDS))
+@pytest.mark.parametrize("n_classes", range(2, 14))
+def test_softmax_of_many_classes(n_classes, seed):
+    """Classes are taken in fours, and those that are left over one by one: their limits differ."""
+    rng = seeds("softmax", n_classes, seed)
+    x = rng.standard_normal((600, 5))
+    model = catboost.CatBoost({"loss_function": "MultiClass", "iterations": 15, "depth": 5, "classes_count": n_classes, **COMMON})
+    model.fit(x, rng.integers(0, n_classes, len(x)))
+    for scale in (1, 40, 1000, 1e308):  # sums of the last are infinite at times
+        edit, document = reloaded(edited(
+            json_of(model), leaves=lambda: float(np.clip(rng.normal(), -1.5, 1.5) * rng.choice([0.02, 1]) * scale)))  # noqa: B023
+        ours = scoreline.convert(json.dumps(document).encode())
+        assert same_bits(ours.predict(x, "margin"), edit.predict(x, prediction_type="RawFormulaVal"))
+        assert same_bits(ours.predict(x), edit.predict(x, prediction_type="Probability")), scale
 
 
 @pytest.mark.parametrize("seed", range(N_SEEDS))

@@ -19,7 +19,8 @@ LINKS = ["identity", "sigmoid_xgboost", "sigmoid", "exp", "hinge", "softmax_xgbo
          "signed_square", "log1p_exp", "sort", "binary_pair", "ovr_normalised", "softmax_pair", "exp_f64",
          "mean_variance", "modified_huber",
          "sigmoid_onnx", "softmax_onnx", "softmax_zero_onnx", "probit_onnx", "float", "complement_onnx", "opposite_onnx",
-         "sigmoid_pair_onnx", "exp_scaled", "isolation", "parts", "complement", "normalised"]
+         "sigmoid_pair_onnx", "exp_scaled", "isolation", "parts", "complement", "normalised",
+         "exp_catboost", "softmax_catboost", "mean_variance_catboost"]
 
 
 def bits(values) -> str:

@@ -124,6 +124,18 @@ def test_isolation_link():
     same_bits(scoreline.load(model.to_bytes()).predict(ROWS), np.array([-(2.0**0.5), -(2.0**-1.5)]))
 
 
+@pytest.mark.parametrize("link, n_outputs", [("exp_catboost", 1), ("softmax_catboost", 5), ("mean_variance_catboost", 2)])
+def test_catboost_links(link, n_outputs):
+    """Within an ulp or two of what they approximate; the conformance tests have CatBoost's own bits."""
+    x = np.linspace(0.5, -1.5, n_outputs)
+    model = scoreline.Builder(1, n_outputs, base=x, link=link).set_linear(np.zeros((1, n_outputs))).finish()
+    e = np.exp(x)
+    wanted = {"exp_catboost": e, "softmax_catboost": e / e.sum(), "mean_variance_catboost": [x[0], np.exp(2 * x[-1])]}[link]
+    assert model.info.link == link
+    np.testing.assert_allclose(model.predict([[0.0]]).ravel(), wanted, rtol=2e-15)
+    same_bits(scoreline.load(model.to_bytes()).predict([[0.0]]), model.predict([[0.0]]))
+
+
 @pytest.mark.parametrize("link, width", [("binary_pair", 2), ("softmax_pair", 2), ("softmax", 1)])
 def test_slope(link, width):
     """A file with a slope says that a reader must know it; a slope that the first writers stored without effect is none."""

@@ -358,7 +358,9 @@ static void links(void **state)
 		{SCORE_LINK_BINARY_PAIR, 1, "binary_pair", true}, {SCORE_LINK_OVR_NORMALISED, 3, "ovr_normalised", true},
 		{SCORE_LINK_SOFTMAX_PAIR, 1, "softmax_pair", true}, {SCORE_LINK_EXP_F64, 1, "exp_f64", true},
 		{SCORE_LINK_MEAN_VARIANCE, 2, "mean_variance", true}, {SCORE_LINK_FLOAT, 1, "float", false},
-		{SCORE_LINK_EXP_SCALED, 1, "exp_scaled", true},
+		{SCORE_LINK_EXP_SCALED, 1, "exp_scaled", true}, {SCORE_LINK_EXP_CATBOOST, 1, "exp_catboost", false},
+		{SCORE_LINK_SOFTMAX_CATBOOST, 5, "softmax_catboost", false},
+		{SCORE_LINK_MEAN_VARIANCE_CATBOOST, 2, "mean_variance_catboost", false},
 	};
 	double table[MOST_NUMBERS];
 	char line[64];

@@ -1,19 +1,22 @@
 /*
  * Links: from known margins to the predictions that scoreline/build.h's formulas give, bit for bit, in both types, and to
- * what special values become.
+ * what special values become. CatBoost's are held against its own answers (tests/data/make_catboost.py).
  */
+#include <float.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
 
-#include <scoreline/build.h>
+#include "engine/link.h"
 
-#define MOST 4
+#define MOST 9
+#define MOST_EXPONENTS 4096
 
 /* The predictions of a row whose margins are `x`: a linear model of nothing but its base. */
 static uint32_t predict(score_link link, double parameter, score_dtype sum, const double *x, uint32_t n, double *out)
@@ -172,12 +175,104 @@ static void takes_rows_together(void **state)
 	check(SCORE_LINK_OVR_NORMALISED, 1.0, SCORE_F64, two, 2, (const double[]){p[0] / (p[0] + p[1]), p[1] / (p[0] + p[1])}, 2);
 }
 
+/* ---- CatBoost's exponential ------------------------------------------------------------------------------------------ */
+
+/* Pairs of x and CatBoost's exp(x) for a row alone: all 2,048 powers that it looks up, and the limits. */
+static size_t read_exponents(double (*pairs)[2])
+{
+	char path[512];
+	uint8_t pair[16];
+	size_t n = 0;
+	snprintf(path, sizeof path, "%s/catboost/exponents-1.2.10.f64", getenv("SCORELINE_TEST_DATA"));
+	FILE *file = fopen(path, "rb");
+	if (!file)
+		fail_msg("cannot open %s", path);
+	while (fread(pair, 1, sizeof pair, file) == sizeof pair) {
+		assert_true(n < MOST_EXPONENTS);
+		pairs[n][0] = sl_f64_from_bits(sl_load_le64(pair));
+		pairs[n++][1] = sl_f64_from_bits(sl_load_le64(pair + 8));
+	}
+	fclose(file);
+	assert_true(n > 2048);
+	return n;
+}
+
+static void takes_exponents_as_catboost_does(void **state)
+{
+	static double pairs[MOST_EXPONENTS][2];
+	size_t n = read_exponents(pairs), infinite = 0, zero = 0;
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		const double x = pairs[i][0], wanted = pairs[i][1];
+		double found = engine_exp_catboost(x);
+		if (memcmp(&found, &wanted, sizeof found) != 0 && !(isnan(found) && isnan(wanted)))
+			fail_msg("exponential of %a: %a, expected %a", x, found, wanted);
+		infinite += isinf(wanted) != 0;
+		zero += wanted == 0.0;
+		if (!isfinite(x)) /* no base of a model */
+			continue;
+		one(SCORE_LINK_EXP_CATBOOST, 1.0, SCORE_F64, x, wanted);
+		const double both[2] = {x, x / 2}, expected[2] = {x, wanted};
+		check(SCORE_LINK_MEAN_VARIANCE_CATBOOST, 1.0, SCORE_F64, both, 2, expected, 2);
+	}
+	assert_true(infinite >= 5 && zero >= 5);
+	one(SCORE_LINK_EXP_CATBOOST, 1.0, SCORE_F32, 1.0, f(engine_exp_catboost(1.0)));
+	one(SCORE_LINK_EXP_CATBOOST, 1.0, SCORE_F32, 89.0, f(engine_exp_catboost(89.0))); /* beyond a float */
+	check(SCORE_LINK_MEAN_VARIANCE_CATBOOST, 1.0, SCORE_F32, (const double[]){2.5, 0.5}, 2,
+		(const double[]){2.5, f(engine_exp_catboost(1.0))}, 2);
+}
+
+/* What a call takes into its range instead of answering 0 or NaN. */
+static void bounds_exponents(void **state)
+{
+	(void)state;
+	assert_true(engine_exp_catboost_bounded(-800.0) == DBL_MIN);
+	assert_true(engine_exp_catboost_bounded(-(double)INFINITY) == DBL_MIN);
+	assert_true(engine_exp_catboost_bounded(-708.3964185322641) == DBL_MIN);
+	assert_true(isinf(engine_exp_catboost_bounded((double)NAN)) && isinf(engine_exp_catboost_bounded((double)INFINITY)));
+	assert_true(engine_exp_catboost_bounded(-1.5) == engine_exp_catboost(-1.5));
+}
+
+/* Four classes at a time never get less than the smallest normal number, those that are left over get 0. */
+static void softmax_of_catboost(void **state)
+{
+	static const double x[] = {0.0, -800.0, 1.0, -2.5, -800.0, 0.75, -709.5, -0.5, -900.0};
+	(void)state;
+	for (uint32_t n = 1; n <= MOST; n++) {
+		double e[MOST], expected[MOST], expected32[MOST], sum = 0.0, m = n > 2 ? 1.0 : 0.0;
+		for (uint32_t i = 0; i < n; i++) {
+			e[i] = engine_exp_catboost(x[i] - m);
+			if (x[i] < -700.0)
+				e[i] = i < n / 4 * 4 ? DBL_MIN : 0.0;
+			sum += e[i];
+		}
+		for (uint32_t i = 0; i < n; i++) {
+			expected[i] = e[i] / sum;
+			expected32[i] = f(expected[i]);
+		}
+		check(SCORE_LINK_SOFTMAX_CATBOOST, 1.0, SCORE_F64, x, n, expected, n);
+		check(SCORE_LINK_SOFTMAX_CATBOOST, 1.0, SCORE_F32, x, n, expected32, n);
+	}
+	/* An infinite largest margin: its difference is NaN, which is the upper end within fours, and so takes all. */
+	const double endless[] = {1.0, (double)INFINITY, 0.0, 2.0, 1.0}, nan = (double)NAN;
+	double out[MOST];
+	engine_link_values(SCORE_LINK_SOFTMAX_CATBOOST, 1.0, SCORE_F64, 4, endless, out);
+	assert_true(out[0] == 0.0 && isnan(out[1]) && out[2] == 0.0 && out[3] == 0.0);
+	engine_link_values(SCORE_LINK_SOFTMAX_CATBOOST, 1.0, SCORE_F64, 3, endless, out);
+	assert_true(isnan(out[0]) && isnan(out[1]) && isnan(out[2]));
+	engine_link_values(SCORE_LINK_SOFTMAX_CATBOOST, 1.0, SCORE_F64, 1, &nan, out);
+	assert_true(isnan(out[0]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(treats_outputs_alone),
 		cmocka_unit_test(pairs),
 		cmocka_unit_test(takes_rows_together),
+		cmocka_unit_test(takes_exponents_as_catboost_does),
+		cmocka_unit_test(bounds_exponents),
+		cmocka_unit_test(softmax_of_catboost),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
