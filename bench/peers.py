@@ -19,7 +19,7 @@ import numpy as np
 
 from models import Model
 
-COMPILE_SECONDS = 120  # for one model by one peer
+COMPILE_SECONDS = 240  # for one model by one peer: several times what the slowest needs on an idle machine
 
 
 class Rows(ctypes.Structure):
@@ -208,16 +208,18 @@ def make_slm(place: Place) -> None:
 
 
 def preparations(model: Model) -> dict:
-    """Name of what is made → (function, the packages whose versions it depends on)."""
-    wanted = {"onnx": (make_onnx, ("onnxmltools", "onnx", "skl2onnx"))}
-    if model.library == "sklearn":
-        wanted["slm"] = (make_slm, ())
+    """Name of what is made → (function, the packages whose versions it depends on), those that take longest first."""
+    wanted = {}
     if model.compiled and model.library in ("xgboost", "lightgbm") and not model.key.startswith("linear"):
         wanted["tl2cgen"] = (make_tl2cgen, ("treelite", "tl2cgen"))
         wanted["lignum"] = (make_lignum, ("pylignum",))
     if model.library == "lightgbm":
         wanted["lleaves"] = (make_lleaves, ("lleaves", "llvmlite"))
-    return wanted
+    if "onnxruntime" not in model.without:
+        wanted["onnx"] = (make_onnx, ("onnxmltools", "onnx", "skl2onnx"))
+    if model.library == "sklearn":
+        wanted["slm"] = (make_slm, ())
+    return {name: made for name, made in wanted.items() if name not in model.without}
 
 
 def version(package: str) -> str:
@@ -227,30 +229,30 @@ def version(package: str) -> str:
         return "missing"
 
 
-def prepare(place: Place) -> None:
-    """Make what is not there yet, each in a process of its own with a limit of time; what failed is remembered too."""
+def prepare(place: Place, name: str) -> None:
+    """Make what is not there yet, in a process of its own with a limit of time; what failed is remembered too."""
+    _, packages = preparations(place.model)[name]
     stamp = json.loads((place.folder / "made.json").read_text())["signature"]
-    for name, (_, packages) in preparations(place.model).items():
-        record = place.folder / f"{name}.made.json"
-        key = [stamp, COMPILE_SECONDS, *(f"{p} {version(p)}" for p in packages)]
-        if name != "slm" and record.exists() and json.loads(record.read_text())["key"] == key:
-            continue
-        if any(version(p) == "missing" for p in packages):
-            continue
-        began, problem = time.time(), None
-        child = subprocess.Popen([sys.executable, __file__, str(place.folder), place.model.key, name],
-                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
-        try:
-            _, errors = child.communicate(timeout=COMPILE_SECONDS)
-            if child.returncode:
-                problem = (errors.strip().splitlines() or ["failed"])[-1][:200]
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.communicate()
-            problem = f"did not compile within {COMPILE_SECONDS} s"
-        seconds = round(time.time() - began, 1)
-        record.write_text(json.dumps({"key": key, "seconds": seconds, "problem": problem}))
-        print(f"  {place.model.key}: {name} {problem or f'made in {seconds} s'}", flush=True)
+    record = place.folder / f"{name}.made.json"
+    key = [stamp, COMPILE_SECONDS, *(f"{p} {version(p)}" for p in packages)]
+    if name != "slm" and record.exists() and json.loads(record.read_text())["key"] == key:
+        return
+    if any(version(p) == "missing" for p in packages):
+        return
+    began, problem = time.time(), None
+    child = subprocess.Popen([sys.executable, __file__, str(place.folder), place.model.key, name],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        _, errors = child.communicate(timeout=COMPILE_SECONDS)
+        if child.returncode:
+            problem = (errors.strip().splitlines() or ["failed"])[-1][:200]
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+        problem = f"did not compile within {COMPILE_SECONDS} s"
+    seconds = round(time.time() - began, 1)
+    record.write_text(json.dumps({"key": key, "seconds": seconds, "problem": problem}))
+    print(f"  {place.model.key}: {name} {problem or f'made in {seconds} s'}", flush=True)
 
 
 def made(place: Place, name: str) -> str | None:
@@ -450,7 +452,8 @@ def open_peers(lib, table: Table, place: Place, without=()) -> tuple[list, dict]
         if name == "lignum_compiled" and not place.model.compiled:
             continue
         if name in (*without, *place.model.without):
-            missing[name] = "left out of this run, for time"
+            missing[name] = "left out: minutes to convert, to compile or to score all rows once" if name in place.model.without \
+                else "left out of this run, for time"
             continue
         try:
             sides.append(opener(lib, table, place))
