@@ -186,19 +186,15 @@ class Contest:
             isa_name = self.lib.scoreline_isa_name(isa)
             if not isa_name:
                 continue
+            owner = self.open_own(isa_name.decode(), isa)
             for regime in range(0, 12):
                 regime_name = (self.lib.scoreline_regime_name(regime) or b"").decode()
-                name = f"{isa_name.decode()} {regime_name if regime else 'auto'}"
-                side = self.open_own(name, isa, regime)
-                try:
-                    side.time(1, 1)
-                except RuntimeError:
-                    try:
-                        side.time(min(512, self.n_rows), 512)
-                    except RuntimeError:
-                        self.lib.scoreline_close(side.side)
-                        continue
-                sides.append((isa_name.decode(), regime_name if regime else "auto", side))
+                name = regime_name if regime else "auto"
+                side = peers.beside(owner, f"{owner.name} {name}", regime)
+                if self.scores(side):
+                    sides.append((owner.name, name, side))
+                else:
+                    self.lib.scoreline_close(side.side)
         for isa, regime, side in sides:
             checked = {"isa": isa, "regime": regime, "differing": 0, "rows": 0}
             for batch in batches:
@@ -218,9 +214,20 @@ class Contest:
             if regime == "auto":
                 checked.update(summary(spent[side.name], n))
 
+    def scores(self, side) -> bool:
+        """Regimes serve one row or many, and not every model."""
+        for n in (1, min(512, self.n_rows)):
+            try:
+                side.time(n, n)
+                return True
+            except RuntimeError:
+                pass
+        return False
+
     def layouts(self) -> None:
         names = ("float rows", "double rows", "float columns", "Arrow columns with validity")
-        sides = [self.open_own(name, layout=i) for i, name in enumerate(names)]
+        owner = self.open_own()
+        sides = [peers.beside(owner, name, layout=i) for i, name in enumerate(names)]
         n = self.n_rows
         for side in sides:
             side.time(n, n)
@@ -254,9 +261,9 @@ class Contest:
     def compact(self) -> pathlib.Path:
         return self.place.folder / "model.slm"
 
-    def open_own(self, name="Scoreline", isa=0, regime=0, layout=0):
-        """From the compact file: importing a large forest some twenty times takes longer than what is measured."""
-        return peers.open_scoreline(self.lib, self.table, self.place, name, isa, regime, layout, self.compact)
+    def open_own(self, name="Scoreline", isa=0):
+        """From the compact file: importing a large forest takes longer than what is measured."""
+        return peers.open_scoreline(self.lib, self.table, self.place, name, isa, path=self.compact)
 
     def run(self) -> dict:
         if not self.take(self.open):

@@ -50,6 +50,7 @@ def harness(build: pathlib.Path) -> ctypes.CDLL:
     lib = ctypes.CDLL(str(build / "libcontest.so"))
     lib.contest_pass.restype = lib.contest_threads.restype = ctypes.c_double
     lib.contest_error.restype = lib.scoreline_isa_name.restype = lib.scoreline_regime_name.restype = ctypes.c_char_p
+    lib.scoreline_beside.restype = ctypes.POINTER(Side)
     for name in ("scoreline", "xgboost", "lightgbm", "tl2cgen", "lleaves", "gtil", "onnxruntime"):
         getattr(lib, f"open_{name}").restype = ctypes.POINTER(Side)
     lib.contest_pass.argtypes = [ctypes.POINTER(Side), ctypes.c_int64, ctypes.c_int64]
@@ -274,9 +275,14 @@ def linear_weights(place: Place) -> tuple[list, float]:
     return [float(w) for w in weights[:-1]], float(np.float32(weights[-1]) + np.float32(base))
 
 
-def open_scoreline(lib, table: Table, place: Place, name="Scoreline", isa=0, regime=0, layout=0, path=None):
+def open_scoreline(lib, table: Table, place: Place, name="Scoreline", isa=0, path=None):
     path = path or (place.folder / "model.slm" if place.model.library == "sklearn" else place.path)
-    return CSide(lib, name, lib.open_scoreline(ctypes.byref(table.struct), str(path).encode(), isa, regime, layout))
+    return CSide(lib, name, lib.open_scoreline(ctypes.byref(table.struct), str(path).encode(), isa))
+
+
+def beside(owner: CSide, name: str, regime=0, layout=0) -> CSide:
+    """Scoreline again with the model that `owner` opened, which takes longer for a large forest than what is measured."""
+    return CSide(owner.lib, name, owner.lib.scoreline_beside(owner.side, regime, layout), (owner,))
 
 
 def open_xgboost(lib, table, place, path=None):
