@@ -79,7 +79,8 @@ class CSide:
         return ns
 
     def margins(self, n: int) -> np.ndarray:
-        return np.ctypeslib.as_array(self.side.contents.out, (n,)).copy()
+        """Handed out once: what the next pass leaves out is then no number of this one."""
+        return take(np.ctypeslib.as_array(self.side.contents.out, (n,)))
 
 
 class PythonSide:
@@ -115,7 +116,13 @@ class PythonSide:
         return max(ns - self.overhead_ns * len(blocks), 1.0)
 
     def margins(self, n: int) -> np.ndarray:
-        return self.out[:n].copy()
+        return take(self.out[:n])
+
+
+def take(out: np.ndarray) -> np.ndarray:
+    taken = out.copy()
+    out[:] = np.nan
+    return taken
 
 
 @dataclass
