@@ -266,7 +266,7 @@ def prepare(place: Place, name: str) -> None:
 def made(place: Place, name: str) -> str | None:
     """None if it is there, else why not."""
     record = place.folder / f"{name}.made.json"
-    return json.loads(record.read_text())["problem"] if record.exists() else "not prepared: its packages are missing"
+    return json.loads(record.read_text())["problem"] if record.exists() else "not made for this model, or its packages are missing"
 
 
 # ---- opening ---------------------------------------------------------------------------------------------------------
