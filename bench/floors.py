@@ -15,7 +15,13 @@ ONE_ON_ONE = [
     ("linear32", 100_000, ("ONNX Runtime",), 2), ("linear1000", 100_000, ("ONNX Runtime",), 2),
 ]
 OTHERS = ("pylignum", "pylignum, compiled", "tl2cgen", "ONNX Runtime")
+TWO_THREADS = ("x500d6", "l500x31")
 TREES = ("x500d6", "x500d6nan", "x1000d8", "x100d6", "l500x31", "l500x255", "c1000d6", "forest", "skforest")
+
+
+def named(key: str, batch: int) -> set[str]:
+    """The peers that a floor names, of which a time must be known."""
+    return {name for k, b, names, _ in ONE_ON_ONE if (k, b) == (key, batch) for name in names}
 
 
 def tells(contest: dict) -> bool:
@@ -58,7 +64,7 @@ def own_floors(report: dict, models: dict) -> list[dict]:
         mine = speed(models, key, 10_000)
         if base and mine:
             rows.append(simple(f"{what} beside 28 features and 255 cuts", 1 / 3, base / mine))
-    for key in ("x500d6", "l500x31"):
+    for key in TWO_THREADS:
         model = models.get(key, {})
         if model.get("threads"):
             # The least of both: a pass of two threads lasts as long as the processor that others take more of.

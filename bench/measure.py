@@ -7,7 +7,8 @@
 Every model is measured in a process of its own, so that a peer that crashes costs one model. All sides of a contest take
 turns, repetition by repetition (A B C A B C …), and are timed by the processor's time, so that other work on the machine
 does not count; a slow one leaves when its time is used up: the report says how many turns
-it had. Every margin is compared with the source library's, bit for bit.
+it had. Every margin is compared with the source library's, bit for bit: Scoreline's of all rows, a peer's of those that it scored
+in its largest pass.
 """
 import argparse
 import ctypes
@@ -22,6 +23,7 @@ import time
 
 import numpy as np
 
+import floors
 import models
 import peers
 import scoreline
@@ -32,7 +34,9 @@ from scoreline import _library
 SHORT_PASS = 10_000
 # If the judge would need longer than this for all rows, fewer are scored: a large forest on a slow machine.
 JUDGE_SECONDS = 60
-SLOW_NS = 1e9  # passes that take so long need no warming
+SLOW_NS = 2e7  # passes that take so long need no warming: it is a few milliseconds that caches are filled in
+LONGEST_NS = 1e9  # passes of few rows per call that would take longer are made of fewer calls
+HOPELESS = 10  # times the best peer's time per row: such a library is not asked for long passes
 QUICK_BATCHES = (1, 8, 32, 64, 200, 512, 1_000, 10_000, 100_000)
 
 
@@ -47,7 +51,7 @@ class Progress:
 def summary(ns: list[float], n: int) -> dict:
     per_row = np.array(ns) / n
     return {"ns": float(np.median(per_row)), "low": float(per_row.min()), "high": float(per_row.max()),
-            "rounds": len(ns)}
+            "rounds": len(ns), "rows": n}
 
 
 def rows_per_pass(batch: int, n_rows: int) -> int:
@@ -57,27 +61,27 @@ def rows_per_pass(batch: int, n_rows: int) -> int:
 
 
 def take_turns(sides: list, n: int, batch: int, rounds: int, seconds: float, fewest: int) -> dict:
-    """Name → nanoseconds of each pass. A side that took `most` seconds is not asked again."""
-    most = 3 * seconds
+    """Name → summary of its passes. A side whose seconds are used up is not asked again, unless it had fewer than `fewest` turns:
+    then four times as many."""
+    passes = {side.name: first_call(side, n, batch) for side in sides}
     spent = {side.name: [] for side in sides}
     for _ in range(rounds):
         for side in sides:
-            mine = spent[side.name]
-            if not mine or sum(mine) < (most if len(mine) < fewest else seconds) * 1e9:
-                if n < SHORT_PASS:
-                    warm(side, n, batch, mine[-1] if mine else None)
-                mine.append(side.time(n, batch))
-    return spent
+            mine, (rows, expected) = spent[side.name], passes[side.name]
+            if not mine or sum(mine) < (4 * seconds if len(mine) < fewest else seconds) * 1e9:
+                if rows < SHORT_PASS and (mine[-1] if mine else expected) < SLOW_NS:
+                    side.time(rows, batch)
+                mine.append(side.time(rows, batch))
+    return {name: summary(ns, passes[name][0]) for name, ns in spent.items()}
 
 
-def warm(side, n: int, batch: int, last: float | None) -> None:
-    """An untimed pass, unless passes take long; how long, the last one tells or a first call."""
-    if last is None:
-        last = side.time(batch, batch) * n / batch
-        if batch == n:
-            return
-    if last < SLOW_NS:
-        side.time(n, batch)
+def first_call(side, n: int, batch: int) -> tuple[int, float]:
+    """Of a pass of several calls, an untimed one tells how many rows are scored in LONGEST_NS, and how long that takes."""
+    if n <= batch:
+        return n, 0.0
+    of_call = side.time(batch, batch)
+    rows = min(n, max(int(LONGEST_NS / of_call), 1) * batch)
+    return rows, of_call * rows / batch
 
 
 def difference(margins: np.ndarray, judge: np.ndarray) -> dict:
@@ -116,7 +120,7 @@ class Contest:
         return True
 
     def judge(self) -> None:
-        """Score all rows once by every side, which also warms it up, and compare."""
+        """The source library's margins of all rows, and Scoreline's beside them; whoever cannot score a thousand rows is out."""
         source = {"xgboost": "XGBoost", "lightgbm": "LightGBM", "catboost": "CatBoost", "sklearn": "scikit-learn"}
         judge = next(side for side in self.sides if side.name == source[self.model.library])
         probe = min(1_000, self.n_rows)
@@ -125,37 +129,54 @@ class Contest:
         alive = []
         for side in self.sides:
             try:
-                side.time(n, n)
+                side.time(probe, probe)
                 alive.append(side)
             except Exception as error:
                 self.result["missing"][side.name] = str(error)[:200]
         self.sides = alive
+        judge.time(n, n)
         self.margins = judge.margins(n)
         self.result["judge"] = judge.name
-        for side in alive:
-            if side is not judge:
-                margins = side.margins(n)
-                if side.name.startswith("NumPy"):
-                    margins = (margins.astype(np.float32) + np.float32(side.bias)).astype(np.float64)
-                self.result["exact"].append({"side": side.name, **difference(margins, self.margins)})
+        if self.own in alive:
+            self.own.time(n, n)
+            self.compare(self.own, n)
+
+    def compare(self, side, n: int) -> None:
+        margins = side.margins(n)
+        if side.name.startswith("NumPy"):
+            margins = (margins.astype(np.float32) + np.float32(side.bias)).astype(np.float64)
+        self.result["exact"].append({"side": side.name, **difference(margins, self.margins[:n])})
 
     def race(self) -> None:
         batches = [b for b in self.model.batches if b <= self.n_rows and (not self.quick or b in QUICK_BATCHES)]
-        rounds, seconds, fewest = (3, 0.3, 2) if self.quick else (9, 1.0, 3)
-        for batch in batches:
+        rounds, of_short, of_long = (3, 2, 2) if self.quick else (9, 5, 3)
+        scored, sides = dict.fromkeys((side.name for side in self.sides), 0), self.sides
+        for before, batch in zip([None, *batches], batches):
             n = rows_per_pass(batch, self.n_rows)
             began = time.time()
-            if SHORT_PASS <= n < self.n_rows:  # shorter passes have an untimed one each, and all rows in one call are warm from judge()
-                for side in self.sides:
-                    side.time(n, batch)
-            spent = take_turns(self.sides, n, batch, rounds, seconds, fewest)
-            for side in self.sides:
+            if before and n > SHORT_PASS:
+                sides = self.contenders(before, batch)
+            seconds, fewest = (0.15, of_short) if n < SHORT_PASS else (0.5, of_long)
+            spent = take_turns(sides, n, batch, rounds, seconds, fewest)
+            for side in sides:
+                found = spent[side.name]
+                scored[side.name] = max(scored[side.name], found["rows"])
                 self.result["contests"].append({"batch": batch, "side": side.name, "how": side.how,
-                                                "overhead_ns": side.overhead_ns, **summary(spent[side.name], n)})
+                                                "overhead_ns": side.overhead_ns, **found})
             if self.own:
-                self.check_own(self.own, n, f"batches of {batch:,}")
-            Progress.say(f"{self.model.title}: {batch:,} rows per call, {len(self.sides)} sides, "
+                self.check_own(self.own, spent[self.own.name]["rows"], f"batches of {batch:,}")
+            Progress.say(f"{self.model.title}: {batch:,} rows per call, {len(sides)} sides, "
                          f"{time.time() - began:.1f} s")
+        for side in self.sides:
+            if side is not self.own and side.name != self.result["judge"]:
+                self.compare(side, scored[side.name])
+
+    def contenders(self, before: int, batch: int) -> list:
+        """Who has a turn with so many rows: not who came far behind the best peer with fewer, if no floor asks for it."""
+        times = floors.times(self.result, before)
+        asked = {"Scoreline", self.result["judge"], *floors.named(self.model.key, batch)}
+        best = min((ns for name, ns in times.items() if name != "Scoreline"), default=0.0)
+        return [side for side in self.sides if side.name in asked or times.get(side.name, 0.0) <= HOPELESS * best]
 
     def check_own(self, side, n: int, what: str) -> None:
         found = difference(side.margins(n), self.margins[:n])
@@ -165,7 +186,7 @@ class Contest:
     def latencies(self) -> None:
         """Single rows, another one each time, in turns of 200 calls; a slow side leaves when its seconds are used up."""
         sides = [side for side in self.sides if side.how == "C"]
-        turns, calls, seconds = (5, 100, 0.3) if self.quick else (50, 200, 2)
+        turns, calls, seconds = (5, 100, 0.3) if self.quick else (25, 200, 1)
         taken = {side.name: [] for side in sides}
         for turn in range(turns):
             for side in sides:
@@ -186,19 +207,15 @@ class Contest:
             isa_name = self.lib.scoreline_isa_name(isa)
             if not isa_name:
                 continue
+            owner = self.open_own(isa_name.decode(), isa)
             for regime in range(0, 12):
                 regime_name = (self.lib.scoreline_regime_name(regime) or b"").decode()
-                name = f"{isa_name.decode()} {regime_name if regime else 'auto'}"
-                side = self.open_own(name, isa, regime)
-                try:
-                    side.time(1, 1)
-                except RuntimeError:
-                    try:
-                        side.time(min(512, self.n_rows), 512)
-                    except RuntimeError:
-                        self.lib.scoreline_close(side.side)
-                        continue
-                sides.append((isa_name.decode(), regime_name if regime else "auto", side))
+                name = regime_name if regime else "auto"
+                side = peers.beside(owner, f"{owner.name} {name}", regime)
+                if self.scores(side):
+                    sides.append((owner.name, name, side))
+                else:
+                    self.lib.scoreline_close(side.side)
         for isa, regime, side in sides:
             checked = {"isa": isa, "regime": regime, "differing": 0, "rows": 0}
             for batch in batches:
@@ -213,34 +230,47 @@ class Contest:
             self.result["variants"].append(checked)
         n = min(10_000, self.n_rows)
         timed = [side for _, regime, side in sides if regime == "auto"]
-        spent = take_turns(timed, n, n, 3 if self.quick else 7, 0.5, 2)
+        spent = take_turns(timed, n, n, 3 if self.quick else 7, 0.3, 2)
         for (isa, regime, side), checked in zip(sides, self.result["variants"]):
             if regime == "auto":
-                checked.update(summary(spent[side.name], n))
+                checked.update({**spent[side.name], "rows": checked["rows"]})
+
+    def scores(self, side) -> bool:
+        """Regimes serve one row or many, and not every model."""
+        for n in (1, min(512, self.n_rows)):
+            try:
+                side.time(n, n)
+                return True
+            except RuntimeError:
+                pass
+        return False
 
     def layouts(self) -> None:
         names = ("float rows", "double rows", "float columns", "Arrow columns with validity")
-        sides = [self.open_own(name, layout=i) for i, name in enumerate(names)]
+        owner = self.open_own()
+        sides = [peers.beside(owner, name, layout=i) for i, name in enumerate(names)]
         n = self.n_rows
         for side in sides:
             side.time(n, n)
             self.check_own(side, n, side.name)
-        spent = take_turns(sides, n, n, 3 if self.quick else 9, 0.5, 2)
-        self.result["layouts"] = {name: summary(spent[name], n) for name in names}
+        self.result["layouts"] = take_turns(sides, n, n, 3 if self.quick else 9, 0.3, 2)
 
     def threads(self) -> None:
+        """Two threads beside one, where a floor asks for it; that they give the same bits, everywhere."""
         n = self.n_rows
         pair = [self.open_own() for _ in range(2)]
-        passes = max(1, round(0.2e9 / min(side.time(n, n) for side in pair)))
-        one, two = [], []
         run = self.lib.contest_threads
-        for _ in range(3 if self.quick else 9):
-            for count, kept in ((1, one), (2, two)):
-                array = (ctypes.POINTER(peers.Side) * count)(*(side.side for side in pair[:count]))
-                kept.append(run(array, count, ctypes.c_int64(n), passes))
-        self.result["threads"] = {"one": summary(one, n * passes), "two": summary(two, 2 * n * passes)}
+
+        def timed(count: int, passes: int) -> float:
+            return run((ctypes.POINTER(peers.Side) * count)(*(side.side for side in pair[:count])), count, ctypes.c_int64(n), passes)
+        timed(2, 1)
         for side in pair:
             self.check_own(side, n, "two threads")
+        if self.model.key in floors.TWO_THREADS:
+            passes = max(1, round(0.2e9 / min(side.time(n, n) for side in pair)))
+            turns = [[timed(count, passes) for count in (1, 2)] for _ in range(3 if self.quick else 9)]
+            one, two = zip(*turns)
+            self.result["threads"] = {"one": summary(one, n * passes), "two": summary(two, 2 * n * passes)}
 
     def memory(self) -> None:
         path = self.build / "memory-rows.f32"
@@ -254,9 +284,9 @@ class Contest:
     def compact(self) -> pathlib.Path:
         return self.place.folder / "model.slm"
 
-    def open_own(self, name="Scoreline", isa=0, regime=0, layout=0):
-        """From the compact file: importing a large forest some twenty times takes longer than what is measured."""
-        return peers.open_scoreline(self.lib, self.table, self.place, name, isa, regime, layout, self.compact)
+    def open_own(self, name="Scoreline", isa=0):
+        """From the compact file: importing a large forest takes longer than what is measured."""
+        return peers.open_scoreline(self.lib, self.table, self.place, name, isa, path=self.compact)
 
     def run(self) -> dict:
         if not self.take(self.open):
@@ -303,8 +333,8 @@ def scaling(build: pathlib.Path, quick: bool) -> dict:
         for side in sides:
             side.time(n, n)
         wrong = difference(own.margins(n), sides[1].margins(n))
-        spent = take_turns(sides, n, n, 3 if quick else 7, 1.0, 3)
-        points += [{"trees": n_trees, "side": side.name, **summary(spent[side.name], n), **wrong} for side in sides]
+        spent = take_turns(sides, n, n, 3 if quick else 7, 0.5, 3)
+        points += [{"trees": n_trees, "side": side.name, **spent[side.name], **wrong} for side in sides]
         Progress.say(f"scaling: {n_trees:,} trees")
     return {"key": "scale", "points": points}
 

@@ -2,6 +2,7 @@
 
     python bench/models.py FOLDER [KEY …]
 
+Each is trained by one thread if OMP_NUM_THREADS says so: prepare.py trains several at a time instead.
 Rows are made up (normal, with a signal in every feature, so that trees grow full) but for the flights, which are real.
 All models are regressions: then every library's plain prediction is its margin, and no link stands in between.
 """
@@ -9,7 +10,6 @@ import hashlib
 import importlib.metadata
 import inspect
 import json
-import os
 import pathlib
 import sys
 import time
@@ -20,6 +20,8 @@ import numpy as np
 
 N_ROWS = 100_000
 ALL_BATCHES = (1, 8, 32, 64, 200, 512, 1_000, 10_000, 100_000)
+FEWER = (1, 8, 32, 64, 200, 512, 100_000)  # for models that no floor asks for the others of
+FORESTS = (1, 8, 32, 64, 200, 512, 1_000, 100_000)
 SCALES = (10, 30, 100, 300, 1_000, 3_000, 10_000)
 
 
@@ -34,24 +36,27 @@ class Model:
     batches: tuple = ALL_BATCHES
     quick: bool = False
     compiled: bool = True   # worth minutes of a C compiler
-    without: tuple = ()     # peers that need minutes to convert it, or for one pass over all rows
+    without: tuple = ()     # peers that need minutes to convert or compile it, or for one pass over all rows
 
 
 MODELS = {m.key: m for m in (
     Model("x500d6", "XGBoost 500 × depth 6", "xgboost", "model.ubj", quick=True),
-    Model("x500d6nan", "XGBoost 500 × depth 6, 5 % NaN", "xgboost", "model.ubj", rows="nan"),
-    Model("x1000d8", "XGBoost 1,000 × depth 8", "xgboost", "model.ubj", compiled=False, without=("gtil",)),
-    Model("x100d6", "XGBoost 100 × depth 6", "xgboost", "model.ubj"),
-    Model("l500x31", "LightGBM 500 × 31 leaves", "lightgbm", "model.txt", quick=True),
-    Model("l500x255", "LightGBM 500 × 255 leaves", "lightgbm", "model.txt", without=("gtil",)),
-    Model("c1000d6", "CatBoost 1,000 × depth 6, symmetric", "catboost", "model.json"),
-    Model("forest", "random forest 300 × 6,000 leaves (XGBoost)", "xgboost", "model.ubj", compiled=False,
-          without=("daal", "gtil")),
-    Model("skforest", "random forest 300 × 6,000 leaves (scikit-learn)", "sklearn", "model.joblib", compiled=False,
-          without=("gtil", "ydf")),
-    Model("skhist", "scikit-learn HistGradientBoosting 500 × 31", "sklearn", "model.joblib", compiled=False),
-    Model("flightsx", "flights, XGBoost 500 × depth 6", "xgboost", "model.ubj", 10, "flights"),
-    Model("flightsl", "flights, LightGBM 500 × 31 leaves", "lightgbm", "model.txt", 10, "flights"),
+    Model("x500d6nan", "XGBoost 500 × depth 6, 5 % NaN", "xgboost", "model.ubj", rows="nan", batches=FEWER),
+    Model("x1000d8", "XGBoost 1,000 × depth 8", "xgboost", "model.ubj", batches=FEWER, compiled=False,
+          without=("gtil",)),
+    Model("x100d6", "XGBoost 100 × depth 6", "xgboost", "model.ubj", batches=FEWER),
+    Model("l500x31", "LightGBM 500 × 31 leaves", "lightgbm", "model.txt", batches=FEWER, quick=True),
+    Model("l500x255", "LightGBM 500 × 255 leaves", "lightgbm", "model.txt", batches=FEWER,
+          without=("gtil", "tl2cgen", "lleaves")),
+    Model("c1000d6", "CatBoost 1,000 × depth 6, symmetric", "catboost", "model.json", batches=FEWER),
+    Model("forest", "random forest 300 × 6,000 leaves (XGBoost)", "xgboost", "model.ubj", batches=FORESTS,
+          compiled=False, without=("daal", "gtil", "onnxruntime")),
+    Model("skforest", "random forest 300 × 6,000 leaves (scikit-learn)", "sklearn", "model.joblib", batches=FORESTS,
+          compiled=False, without=("gtil", "ydf")),
+    Model("skhist", "scikit-learn HistGradientBoosting 500 × 31", "sklearn", "model.joblib", batches=FEWER,
+          compiled=False),
+    Model("flightsx", "flights, XGBoost 500 × depth 6", "xgboost", "model.ubj", 10, "flights", FEWER),
+    Model("flightsl", "flights, LightGBM 500 × 31 leaves", "lightgbm", "model.txt", 10, "flights", FEWER),
     Model("linear32", "linear, 32 features", "xgboost", "model.ubj", 32, "normal", (1, 512, 10_000, 100_000)),
     Model("linear1000", "linear, 1,000 features", "xgboost", "model.ubj", 1000, "normal", (1, 512, 10_000, 100_000)),
     Model("wide", "XGBoost 500 × depth 6, 2,000 features", "xgboost", "model.ubj", 2000, "normal", (1, 512, 10_000),
@@ -100,7 +105,7 @@ def rows_to_score(model: Model) -> np.ndarray:
 def training_data(model: Model) -> tuple[np.ndarray, np.ndarray]:
     if model.rows == "flights":
         return flights()
-    x = normal(10_000 if model.n_features > 64 else 60_000, model.n_features, 1)
+    x = normal(TRAINING_ROWS.get(model.key, 60_000), model.n_features, 1)
     if model.rows == "nan":
         x = with_nan(x, 3)
     return x, answers(x)
@@ -117,10 +122,12 @@ XGBOOST = {
     "flightsx": (500, {"max_depth": 6, "eta": 0.1}),
     "linear32": (20, {"booster": "gblinear", "updater": "coord_descent"}),
     "linear1000": (5, {"booster": "gblinear", "updater": "coord_descent"}),
-    "wide": (500, {"max_depth": 6, "eta": 0.1, "colsample_bytree": 0.1}),
+    "wide": (500, {"max_depth": 6, "eta": 0.1, "colsample_bytree": 0.1, "max_bin": 128}),
     "u16": (500, {"max_depth": 6, "eta": 0.1, "max_bin": 2048}),
     "scale": (10_000, {"max_depth": 6, "eta": 0.02, "min_child_weight": 0}),
 }
+# The forest's trees grow until no leaf can be split: these rows make some 6,000 leaves. Many features take memory and time.
+TRAINING_ROWS = {"forest": 30_000, "wide": 10_000, "linear1000": 10_000}
 LEAVES = {"l500x31": 31, "l500x255": 255, "flightsl": 31}
 
 
@@ -145,7 +152,7 @@ def train_lightgbm(key: str, folder: pathlib.Path, x: np.ndarray, y: np.ndarray)
 def train_catboost(folder: pathlib.Path, x: np.ndarray, y: np.ndarray) -> None:
     import catboost
     model = catboost.CatBoostRegressor(iterations=1000, depth=6, border_count=254, random_seed=1, verbose=False,
-                                       allow_writing_files=False).fit(x, y)
+                                       thread_count=1, allow_writing_files=False).fit(x, y)
     for name, kind in (("model.json", "json"), ("model.cbm", "cbm"), ("model.onnx", "onnx")):
         model.save_model(str(folder / name), format=kind)
 
@@ -157,7 +164,7 @@ def train_sklearn(key: str, folder: pathlib.Path, x: np.ndarray, y: np.ndarray) 
         model = HistGradientBoostingRegressor(max_iter=500, max_leaf_nodes=31, learning_rate=0.1, random_state=1)
     else:
         model = RandomForestRegressor(300, max_depth=20, max_leaf_nodes=6000, max_features=0.1, max_samples=0.3,
-                                      random_state=1, n_jobs=os.cpu_count())
+                                      random_state=1, n_jobs=1)
     joblib.dump(model.fit(x, y), folder / "model.joblib")
 
 
@@ -181,7 +188,7 @@ def signature() -> str:
     """What a cached model depends on: the recipes and the versions of the libraries that train."""
     recipes = (normal, with_nan, answers, flights, training_data, train_xgboost, train_lightgbm, train_catboost, train_sklearn, make)
     text = "".join(map(inspect.getsource, recipes))
-    text += repr((XGBOOST, LEAVES, SCALES, [(m.key, m.n_features, m.rows) for m in MODELS.values()]))
+    text += repr((XGBOOST, TRAINING_ROWS, LEAVES, SCALES, [(m.key, m.n_features, m.rows) for m in MODELS.values()]))
     for name in ("xgboost-cpu", "lightgbm", "catboost", "scikit-learn"):
         try:
             text += importlib.metadata.version(name)

@@ -1,5 +1,5 @@
 /*
- * Scoreline as a side, with its instruction set, regime and layout of rows as asked for.
+ * Scoreline as a side, with the instruction set that is asked for; beside it, other sides with its model in other regimes and layouts.
  */
 #include "contest.h"
 
@@ -15,10 +15,12 @@ typedef struct scoreline_state {
 	score_model *model;
 	score_options options;
 	int layout;
+	int borrowed; /* the model is another side's */
 	score_column *columns;
 } scoreline_state;
 
-contest_side *open_scoreline(const contest_rows *rows, const char *path, int isa, int regime, int layout);
+contest_side *open_scoreline(const contest_rows *rows, const char *path, int isa);
+contest_side *scoreline_beside(const contest_side *owner, int regime, int layout);
 int scoreline_describe(contest_side *side, score_model_info *info, uint64_t *scratch_bytes);
 const char *scoreline_isa_name(int isa);
 const char *scoreline_regime_name(int regime);
@@ -74,27 +76,42 @@ static int open_model(const char *path, int isa, score_model **model, score_erro
 	return score_import_file(path, &options, model, error);
 }
 
-contest_side *open_scoreline(const contest_rows *rows, const char *path, int isa, int regime, int layout)
+static contest_side *side_of(const contest_rows *rows, score_model *model, int borrowed, int regime, int layout)
 {
 	contest_side *side = contest_new(rows, sizeof(scoreline_state));
-	score_error error;
 	if (side == NULL)
 		return NULL;
 	scoreline_state *s = side->state;
-	if (open_model(path, isa, &s->model, &error)) {
-		contest_fail(path, error.message);
-		return NULL;
-	}
+	s->model = model;
+	s->borrowed = borrowed;
 	s->options = (score_options)SCORE_OPTIONS_INIT;
 	s->options.output = SCORE_OUTPUT_MARGIN;
 	s->options.regime = regime;
-	s->options.scratch_bytes = score_scratch_bytes(s->model);
+	s->options.scratch_bytes = score_scratch_bytes(model);
 	s->options.scratch = malloc(s->options.scratch_bytes + 1);
 	s->layout = layout;
 	if (s->options.scratch == NULL || (layout >= LAYOUT_COLUMNS && make_columns(s, rows)))
 		return NULL;
 	side->score = score;
 	return side;
+}
+
+contest_side *open_scoreline(const contest_rows *rows, const char *path, int isa)
+{
+	score_model *model;
+	score_error error;
+	if (open_model(path, isa, &model, &error)) {
+		contest_fail(path, error.message);
+		return NULL;
+	}
+	return side_of(rows, model, 0, SCORE_REGIME_AUTO, LAYOUT_F32);
+}
+
+/* The owner's model, in another regime or from another layout of rows, with scratch of its own. The owner must live as long. */
+contest_side *scoreline_beside(const contest_side *owner, int regime, int layout)
+{
+	const scoreline_state *s = owner->state;
+	return side_of(owner->rows, s->model, 1, regime, layout);
 }
 
 int scoreline_describe(contest_side *side, score_model_info *info, uint64_t *scratch_bytes)
@@ -119,7 +136,8 @@ const char *scoreline_regime_name(int regime)
 void scoreline_close(contest_side *side)
 {
 	scoreline_state *s = side->state;
-	score_model_free(s->model);
+	if (!s->borrowed)
+		score_model_free(s->model);
 	free(s->options.scratch);
 	free(s->columns);
 	free(s);

@@ -19,7 +19,7 @@ import numpy as np
 
 from models import Model
 
-COMPILE_SECONDS = 120  # for one model by one peer
+COMPILE_SECONDS = 240  # for one model by one peer: several times what the slowest needs on an idle machine
 
 
 class Rows(ctypes.Structure):
@@ -50,6 +50,7 @@ def harness(build: pathlib.Path) -> ctypes.CDLL:
     lib = ctypes.CDLL(str(build / "libcontest.so"))
     lib.contest_pass.restype = lib.contest_threads.restype = ctypes.c_double
     lib.contest_error.restype = lib.scoreline_isa_name.restype = lib.scoreline_regime_name.restype = ctypes.c_char_p
+    lib.scoreline_beside.restype = ctypes.POINTER(Side)
     for name in ("scoreline", "xgboost", "lightgbm", "tl2cgen", "lleaves", "gtil", "onnxruntime"):
         getattr(lib, f"open_{name}").restype = ctypes.POINTER(Side)
     lib.contest_pass.argtypes = [ctypes.POINTER(Side), ctypes.c_int64, ctypes.c_int64]
@@ -78,7 +79,8 @@ class CSide:
         return ns
 
     def margins(self, n: int) -> np.ndarray:
-        return np.ctypeslib.as_array(self.side.contents.out, (n,)).copy()
+        """Handed out once: what the next pass leaves out is then no number of this one."""
+        return take(np.ctypeslib.as_array(self.side.contents.out, (n,)))
 
 
 class PythonSide:
@@ -114,7 +116,13 @@ class PythonSide:
         return max(ns - self.overhead_ns * len(blocks), 1.0)
 
     def margins(self, n: int) -> np.ndarray:
-        return self.out[:n].copy()
+        return take(self.out[:n])
+
+
+def take(out: np.ndarray) -> np.ndarray:
+    taken = out.copy()
+    out[:] = np.nan
+    return taken
 
 
 @dataclass
@@ -208,16 +216,18 @@ def make_slm(place: Place) -> None:
 
 
 def preparations(model: Model) -> dict:
-    """Name of what is made → (function, the packages whose versions it depends on)."""
-    wanted = {"onnx": (make_onnx, ("onnxmltools", "onnx", "skl2onnx"))}
-    if model.library == "sklearn":
-        wanted["slm"] = (make_slm, ())
+    """Name of what is made → (function, the packages whose versions it depends on), those that take longest first."""
+    wanted = {}
     if model.compiled and model.library in ("xgboost", "lightgbm") and not model.key.startswith("linear"):
         wanted["tl2cgen"] = (make_tl2cgen, ("treelite", "tl2cgen"))
         wanted["lignum"] = (make_lignum, ("pylignum",))
     if model.library == "lightgbm":
         wanted["lleaves"] = (make_lleaves, ("lleaves", "llvmlite"))
-    return wanted
+    if "onnxruntime" not in model.without:
+        wanted["onnx"] = (make_onnx, ("onnxmltools", "onnx", "skl2onnx"))
+    if model.library == "sklearn":
+        wanted["slm"] = (make_slm, ())
+    return {name: made for name, made in wanted.items() if name not in model.without}
 
 
 def version(package: str) -> str:
@@ -227,36 +237,36 @@ def version(package: str) -> str:
         return "missing"
 
 
-def prepare(place: Place) -> None:
-    """Make what is not there yet, each in a process of its own with a limit of time; what failed is remembered too."""
+def prepare(place: Place, name: str) -> None:
+    """Make what is not there yet, in a process of its own with a limit of time; what failed is remembered too."""
+    _, packages = preparations(place.model)[name]
     stamp = json.loads((place.folder / "made.json").read_text())["signature"]
-    for name, (_, packages) in preparations(place.model).items():
-        record = place.folder / f"{name}.made.json"
-        key = [stamp, COMPILE_SECONDS, *(f"{p} {version(p)}" for p in packages)]
-        if name != "slm" and record.exists() and json.loads(record.read_text())["key"] == key:
-            continue
-        if any(version(p) == "missing" for p in packages):
-            continue
-        began, problem = time.time(), None
-        child = subprocess.Popen([sys.executable, __file__, str(place.folder), place.model.key, name],
-                                 stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
-        try:
-            _, errors = child.communicate(timeout=COMPILE_SECONDS)
-            if child.returncode:
-                problem = (errors.strip().splitlines() or ["failed"])[-1][:200]
-        except subprocess.TimeoutExpired:
-            os.killpg(child.pid, signal.SIGKILL)
-            child.communicate()
-            problem = f"did not compile within {COMPILE_SECONDS} s"
-        seconds = round(time.time() - began, 1)
-        record.write_text(json.dumps({"key": key, "seconds": seconds, "problem": problem}))
-        print(f"  {place.model.key}: {name} {problem or f'made in {seconds} s'}", flush=True)
+    record = place.folder / f"{name}.made.json"
+    key = [stamp, COMPILE_SECONDS, *(f"{p} {version(p)}" for p in packages)]
+    if name != "slm" and record.exists() and json.loads(record.read_text())["key"] == key:
+        return
+    if any(version(p) == "missing" for p in packages):
+        return
+    began, problem = time.time(), None
+    child = subprocess.Popen([sys.executable, __file__, str(place.folder), place.model.key, name],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        _, errors = child.communicate(timeout=COMPILE_SECONDS)
+        if child.returncode:
+            problem = (errors.strip().splitlines() or ["failed"])[-1][:200]
+    except subprocess.TimeoutExpired:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.communicate()
+        problem = f"did not compile within {COMPILE_SECONDS} s"
+    seconds = round(time.time() - began, 1)
+    record.write_text(json.dumps({"key": key, "seconds": seconds, "problem": problem}))
+    print(f"  {place.model.key}: {name} {problem or f'made in {seconds} s'}", flush=True)
 
 
 def made(place: Place, name: str) -> str | None:
     """None if it is there, else why not."""
     record = place.folder / f"{name}.made.json"
-    return json.loads(record.read_text())["problem"] if record.exists() else "not prepared: its packages are missing"
+    return json.loads(record.read_text())["problem"] if record.exists() else "not made for this model, or its packages are missing"
 
 
 # ---- opening ---------------------------------------------------------------------------------------------------------
@@ -272,9 +282,14 @@ def linear_weights(place: Place) -> tuple[list, float]:
     return [float(w) for w in weights[:-1]], float(np.float32(weights[-1]) + np.float32(base))
 
 
-def open_scoreline(lib, table: Table, place: Place, name="Scoreline", isa=0, regime=0, layout=0, path=None):
+def open_scoreline(lib, table: Table, place: Place, name="Scoreline", isa=0, path=None):
     path = path or (place.folder / "model.slm" if place.model.library == "sklearn" else place.path)
-    return CSide(lib, name, lib.open_scoreline(ctypes.byref(table.struct), str(path).encode(), isa, regime, layout))
+    return CSide(lib, name, lib.open_scoreline(ctypes.byref(table.struct), str(path).encode(), isa))
+
+
+def beside(owner: CSide, name: str, regime=0, layout=0) -> CSide:
+    """Scoreline again with the model that `owner` opened, which takes longer for a large forest than what is measured."""
+    return CSide(owner.lib, name, owner.lib.scoreline_beside(owner.side, regime, layout), (owner,))
 
 
 def open_xgboost(lib, table, place, path=None):
@@ -450,7 +465,8 @@ def open_peers(lib, table: Table, place: Place, without=()) -> tuple[list, dict]
         if name == "lignum_compiled" and not place.model.compiled:
             continue
         if name in (*without, *place.model.without):
-            missing[name] = "left out of this run, for time"
+            missing[name] = "left out: minutes to convert, to compile or to score all rows once" if name in place.model.without \
+                else "left out of this run, for time"
             continue
         try:
             sides.append(opener(lib, table, place))
