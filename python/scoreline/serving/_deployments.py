@@ -81,9 +81,10 @@ class Deployments:
 
     def only(self) -> Deployment:
         """The endpoint that routes without a name mean."""
-        if len(self._by_name) != 1:
-            raise wrong(f"expected exactly one endpoint behind this route, there are {len(self._by_name)}: name one")
-        return next(iter(self._by_name.values()))
+        found = list(self._by_name.values())  # looked at once: others create and delete meanwhile
+        if len(found) != 1:
+            raise wrong(f"expected exactly one endpoint behind this route, there are {len(found)}: name one")
+        return found[0]
 
     def metrics(self, name: Optional[str] = None, openmetrics: bool = False) -> str:
         """Metrics of one endpoint, or of all."""
