@@ -62,6 +62,7 @@ static int parse_option(int c, char **argv, convert_job *job)
 		}
 		return CLI_OK;
 	case OPTION_ONNX:
+		job->model_options.is_onnx = true;
 		if (strcmp(optarg, "onnxruntime") == 0)
 			job->model_options.onnx_compat = SCORE_ONNX_RUNTIME;
 		else if (strcmp(optarg, "specification") != 0)
