@@ -431,14 +431,18 @@ static void a_segment_that_is_closed_meanwhile_is_read(void **state)
 static score_model_cache *cache;
 static uint32_t cache_flags;
 
+/* Once, and older than a tick of the file system's clock, so that every look takes the same calls. */
 static void save_model(void)
 {
 	struct timespec long_ago[2] = {{1000000000, 0}, {1000000000, 0}};
+	cache = NULL;
+	if (access(sample_path("cached.slm"), F_OK) == 0)
+		return;
 	score_model *model = answering_model(7);
 	assert_int_equal(score_model_save_file(model, sample_path("cached.slm"), NULL, NULL), SCORE_OK);
 	score_model_free(model);
 	assert_int_equal(utimensat(AT_FDCWD, sample_path("cached.slm"), long_ago, 0), 0);
-	cache = NULL;
+	nanosleep(&(struct timespec){0, 50000000}, NULL);
 }
 
 static score_status cache_model(score_error *error)
