@@ -56,7 +56,10 @@ score_status sl_fail_at(score_error *error, score_status code, int64_t offset, i
 
 void sl_note_memory(score_error *error, size_t bytes)
 {
-	sl_fail(error, SCORE_ERR_MEMORY, "out of memory: the allocator refused %zu bytes", bytes);
+	if (bytes)
+		sl_fail(error, SCORE_ERR_MEMORY, "out of memory: the allocator refused %zu bytes", bytes);
+	else /* an arena's block for what has no elements */
+		sl_fail(error, SCORE_ERR_MEMORY, "out of memory: the allocator refused a request");
 }
 
 void sl_error_clear(score_error *error)
