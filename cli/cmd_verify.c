@@ -10,8 +10,6 @@ static int verify_isa(const char *path, const cli_model *m, score_isa isa, bool 
 {
 	score_error error;
 	uint64_t n = 0;
-	memset(&error, 0, sizeof error);
-	error.offset = error.line = -1;
 	if (!score_isa_available(isa)) {
 		if (!quiet)
 			printf("%-10s not run: this machine or build does not have it\n", score_isa_name(isa));

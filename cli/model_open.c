@@ -100,8 +100,6 @@ int cli_model_open(const char *path, const cli_model_options *options, cli_model
 	size_t length = 0;
 	int code;
 	memset(out, 0, sizeof *out);
-	memset(&error, 0, sizeof error);
-	error.offset = error.line = -1;
 	code = read_start(path, start, &length, &out->file_bytes);
 	if (code != CLI_OK)
 		return code;
