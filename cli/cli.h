@@ -107,6 +107,7 @@ typedef struct cli_model_options {
 	uint32_t iteration_begin; /* importable files only; both 0: all */
 	uint32_t iteration_end;
 	score_onnx_compat onnx_compat;
+	bool is_onnx;             /* refuse other formats: onnx_compat was asked for */
 	const double *missing;    /* NULL: NaN only */
 } cli_model_options;
 

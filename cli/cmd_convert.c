@@ -62,6 +62,7 @@ static int parse_option(int c, char **argv, convert_job *job)
 		}
 		return CLI_OK;
 	case OPTION_ONNX:
+		job->model_options.is_onnx = true;
 		if (strcmp(optarg, "onnxruntime") == 0)
 			job->model_options.onnx_compat = SCORE_ONNX_RUNTIME;
 		else if (strcmp(optarg, "specification") != 0)
@@ -124,8 +125,6 @@ static int write_checked(const convert_job *job, const void *data, size_t size)
 	score_error error;
 	cli_output output;
 	int code;
-	memset(&error, 0, sizeof error);
-	error.offset = error.line = -1;
 	options.flags = SCORE_OPEN_VERIFY;
 	options.max_bytes = size;
 	if (score_model_open_memory(data, size, &options, &again, &error) != SCORE_OK)
@@ -168,8 +167,6 @@ static int run(const convert_job *job, const cli_model *m)
 	void *data = NULL;
 	size_t size = 0;
 	int code;
-	memset(&error, 0, sizeof error);
-	error.offset = error.line = -1;
 	options.n_metadata = job->n_metadata;
 	options.metadata_keys = job->keys;
 	options.metadata_values = job->values;
@@ -188,7 +185,7 @@ static int run(const convert_job *job, const cli_model *m)
 
 int cli_convert(int argc, char **argv)
 {
-	convert_job job = { NULL, NULL, NULL, NULL, 0, { SCORE_ISA_AUTO, 0, 0, SCORE_ONNX_SPECIFICATION, NULL }, false,
+	convert_job job = { NULL, NULL, NULL, NULL, 0, { SCORE_ISA_AUTO, 0, 0, SCORE_ONNX_SPECIFICATION, false, NULL }, false,
 		false, 0.0 };
 	cli_model m;
 	bool help = false;

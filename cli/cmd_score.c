@@ -127,8 +127,6 @@ static int fail_output(const cli_model *m, const score_job *job)
 {
 	score_input none = score_input_rows_f64(NULL, 0, m->info.n_features);
 	score_error error;
-	memset(&error, 0, sizeof error);
-	error.offset = error.line = -1;
 	if (score_batch(m->model, &none, NULL, 0, &job->options, &error) == SCORE_OK)
 		return CLI_OK;
 	return cli_fail_library(job->model_path, &error, NULL);
@@ -163,8 +161,6 @@ static int score_block(const cli_model *m, const score_job *job, const block *b,
 {
 	score_input input = score_input_rows_f64(b->rows, (int64_t)n, m->info.n_features);
 	score_error error;
-	memset(&error, 0, sizeof error);
-	error.offset = error.line = -1;
 	if (score_batch(m->model, &input, b->scores, n * b->width, &job->options, &error) != SCORE_OK)
 		return cli_fail_library(job->model_path, &error, NULL);
 	return cli_writer_write(writer, b->scores, n);
@@ -216,7 +212,7 @@ static int run(const cli_model *m, score_job *job, cli_bytes *bytes)
 
 int cli_score(int argc, char **argv)
 {
-	score_job job = { NULL, NULL, NULL, { SCORE_ISA_AUTO, 0, 0, SCORE_ONNX_SPECIFICATION, NULL }, { CLI_TABLE_AUTO, false, false, false },
+	score_job job = { NULL, NULL, NULL, { SCORE_ISA_AUTO, 0, 0, SCORE_ONNX_SPECIFICATION, false, NULL }, { CLI_TABLE_AUTO, false, false, false },
 		SCORE_OPTIONS_INIT };
 	cli_model m;
 	cli_bytes bytes;

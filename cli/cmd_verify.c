@@ -10,8 +10,6 @@ static int verify_isa(const char *path, const cli_model *m, score_isa isa, bool 
 {
 	score_error error;
 	uint64_t n = 0;
-	memset(&error, 0, sizeof error);
-	error.offset = error.line = -1;
 	if (!score_isa_available(isa)) {
 		if (!quiet)
 			printf("%-10s not run: this machine or build does not have it\n", score_isa_name(isa));
@@ -50,7 +48,7 @@ int cli_verify(int argc, char **argv)
 		{ "signature", required_argument, NULL, 's' }, { "public-key", required_argument, NULL, 'k' },
 		{ "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
 	};
-	const cli_model_options model_options = { SCORE_ISA_AUTO, 0, 0, SCORE_ONNX_SPECIFICATION, NULL };
+	const cli_model_options model_options = { SCORE_ISA_AUTO, 0, 0, SCORE_ONNX_SPECIFICATION, false, NULL };
 	const char *signature = NULL, *public_key = NULL;
 	bool quiet = false;
 	cli_model m;

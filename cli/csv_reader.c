@@ -310,7 +310,6 @@ static int bind_names(csv_reader *r)
 	score_plan *plan = NULL;
 	score_error error;
 	uint32_t i;
-	memset(&error, 0, sizeof error);
 	if (score_bind(r->model, (const char *const *)r->header.names, NULL, r->header.n, &plan, &error) != SCORE_OK) {
 		const char *hint = NULL, *first = r->header.n > 0 ? r->header.names[0] : "";
 		if (r->header.n <= 1 && *first == '\0')

@@ -39,7 +39,7 @@ static const char convert[] =
 	"  -o, --out FILE         where to write; needed\n"
 	"      --iterations A:B   only boosting iterations A to B-1 (not for .slm or ONNX)\n"
 	"      --onnx-compat WHO  where onnxruntime departs from the ONNX specification: answers of the specification\n"
-	"                         (default) or of onnxruntime\n"
+	"                         (default) or of onnxruntime; of ONNX files only\n"
 	"      --missing VALUE    an XGBoost model's missing=: this value is missing, as NaN is\n"
 	"      --name NAME        name of the model, shown by inspect\n"
 	"      --meta KEY=VALUE   metadata to store; may be given many times\n"

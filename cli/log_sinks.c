@@ -32,7 +32,7 @@ static int write_jsonl(log_sink *sink, const log_table *table)
 	for (i = 0; object != NULL && i < table->n_columns; i++)
 		if (json_object_set_new(object, table->columns[i].name, json_of(table->cells + i)) != 0)
 			goto done;
-	line = object == NULL ? NULL : json_dumps(object, JSON_COMPACT);
+	line = object == NULL ? NULL : cli_log_dump(object);
 done:
 	json_decref(object);
 	if (line == NULL)
@@ -57,7 +57,7 @@ static int write_csv_cell(cli_output *out, const log_cell *c)
 	case LOG_TEXT:
 		return cli_output_write_field(out, c->text);
 	case LOG_JSON:
-		text = json_dumps(c->json, JSON_COMPACT | JSON_ENCODE_ANY);
+		text = cli_log_dump(c->json);
 		if (text == NULL)
 			return cli_fail_memory(out->name);
 		code = cli_output_write_field(out, text);

@@ -50,7 +50,7 @@ static int bind(sqlite3_stmt *insert, int i, const log_cell *c)
 	case LOG_TEXT:
 		return sqlite3_bind_text(insert, i, c->text, -1, SQLITE_TRANSIENT);
 	case LOG_JSON:
-		text = json_dumps(c->json, JSON_COMPACT | JSON_ENCODE_ANY);
+		text = cli_log_dump(c->json);
 		return text == NULL ? SQLITE_NOMEM : sqlite3_bind_text(insert, i, text, -1, free);
 	default:
 		return sqlite3_bind_null(insert, i);

@@ -68,6 +68,8 @@ int cli_log_stats(score_log *log, const char *name, bool json);
 json_t *cli_log_text(const char *text, size_t length);
 /* Whole numbers without a point; what JSON cannot hold as "NaN", "Infinity" or "-Infinity". */
 json_t *cli_log_number(double x);
+/* A line of JSON that has all digits of integers; free() it. NULL: memory ran out. */
+char *cli_log_dump(const json_t *value);
 /* "2026-11-27 11:33:01.000042", UTC: what DuckDB, PostgreSQL and SQLite take for a timestamp. */
 #define LOG_TIME_TEXT 40
 void cli_log_time(int64_t unix_ns, char text[LOG_TIME_TEXT]);

@@ -125,6 +125,42 @@ json_t *cli_log_number(double x)
 	return json_real(x);
 }
 
+/* Integers of jansson have 63 bits, and a double has fewer digits: larger ones are an object of the digits until the text is written.
+ * Nothing else of a log is true or false. */
+#define UNSIGNED_BEGIN "{\""
+#define UNSIGNED_END "\":true}"
+
+static json_t *unsigned_value(uint64_t value)
+{
+	char digits[24];
+	if (value <= INT64_MAX)
+		return json_integer((json_int_t)value);
+	snprintf(digits, sizeof digits, "%llu", (unsigned long long)value);
+	return json_pack("{s:b}", digits, 1);
+}
+
+char *cli_log_dump(const json_t *value)
+{
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY), *to = text;
+	const char *from = text;
+	while (from != NULL && *from != '\0') {
+		/* Quotes inside of strings have a backslash before them. */
+		const bool begins = strncmp(from, UNSIGNED_BEGIN, strlen(UNSIGNED_BEGIN)) == 0;
+		const size_t n = begins ? strspn(from + strlen(UNSIGNED_BEGIN), "0123456789") : 0;
+		const char *end = from + strlen(UNSIGNED_BEGIN) + n;
+		if (n > 0 && strncmp(end, UNSIGNED_END, strlen(UNSIGNED_END)) == 0) {
+			memmove(to, from + strlen(UNSIGNED_BEGIN), n);
+			to += n;
+			from = end + strlen(UNSIGNED_END);
+		} else {
+			*to++ = *from++;
+		}
+	}
+	if (to != NULL)
+		*to = '\0';
+	return text;
+}
+
 static json_t *input_value(const score_log_value *v)
 {
 	switch (v->kind) {
@@ -133,7 +169,7 @@ static json_t *input_value(const score_log_value *v)
 	case SCORE_LOG_INTEGER:
 		return json_integer(v->u.integer);
 	case SCORE_LOG_UNSIGNED:
-		return json_real((double)v->u.unsigned_integer);
+		return unsigned_value(v->u.unsigned_integer);
 	case SCORE_LOG_TEXT:
 		return cli_log_text(v->u.text, v->length);
 	default:
@@ -245,7 +281,7 @@ static void set_json(filler *f, json_t *value)
 
 static void set_json_text(filler *f, json_t *value)
 {
-	char *text = value == NULL ? NULL : json_dumps(value, JSON_COMPACT);
+	char *text = value == NULL ? NULL : cli_log_dump(value);
 	f->failed |= text == NULL;
 	f->next->type = LOG_TEXT;
 	f->next++->text = text;

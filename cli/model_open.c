@@ -100,8 +100,6 @@ int cli_model_open(const char *path, const cli_model_options *options, cli_model
 	size_t length = 0;
 	int code;
 	memset(out, 0, sizeof *out);
-	memset(&error, 0, sizeof error);
-	error.offset = error.line = -1;
 	code = read_start(path, start, &length, &out->file_bytes);
 	if (code != CLI_OK)
 		return code;
@@ -111,6 +109,9 @@ int cli_model_open(const char *path, const cli_model_options *options, cli_model
 		return cli_fail(path, "--iterations works only on model files of other libraries");
 	if (out->is_slm && options->missing != NULL)
 		return cli_fail(path, "--missing works only on model files of XGBoost");
+	if (options->is_onnx && (out->is_slm || (out->format != SCORE_FORMAT_AUTO && out->format != SCORE_FORMAT_ONNX)))
+		return cli_fail(path, "--onnx-compat works only on ONNX files, and this is %s",
+			out->is_slm ? "a Scoreline .slm file" : score_format_name(out->format));
 	if (open_any(path, options, out, &error) != SCORE_OK)
 		return cli_fail_library(path, &error, NULL);
 	return describe(path, out);

@@ -137,7 +137,8 @@ build_sanitized() {
 
 # Races between scoring and changing, which only a build of its own finds: every test that starts threads, and nothing else is
 # built. check_capture_threads.sh has run test_capture_threads.
-threaded_tests=(swap_versions test_endpoint test_model_cache test_contract test_feature_table test_statistics test_hygiene)
+threaded_tests=(swap_versions test_endpoint test_model_cache test_contract test_feature_table test_table_doors test_statistics test_capture_edges
+	test_hygiene)
 build_race_checked() {
 	[ -f "$1/build.ninja" ] ||
 		meson setup "$1" -Dbuildtype=debugoptimized -Db_sanitize=thread -Db_lundef=false -Dcli=false -Dpython=false || return 1

@@ -85,5 +85,10 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		check(score_model_save_file(model, argv[1], NULL, &error), &error);
 	score_model_free(model);
+	/* Of a full disk, no printf() tells: what it was given waits in a buffer. */
+	if (fflush(stdout) != 0 || ferror(stdout)) {
+		fprintf(stderr, "standard output could not be written\n");
+		return 1;
+	}
 	return 0;
 }

@@ -2,7 +2,7 @@
  * The example adapters for LMDB and Redis: a plan with each gives the scores of rows that were joined here.
  *
  *   check_sources lmdb FOLDER          makes a database in the folder
- *   check_sources redis SOCKET         fills a server that listens on a unix socket
+ *   check_sources redis SOCKET LOCALE  fills a server that listens on a unix socket, and asks it also in that locale
  */
 #include <lmdb_source.h>
 #include <redis_source.h>
@@ -10,6 +10,7 @@
 #include <scoreline/build.h>
 
 #include <inttypes.h>
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,8 +155,9 @@ static void check_after_error(redis_source *source)
 
 int main(int argc, char **argv)
 {
-	need(argc == 3, "usage: check_sources lmdb FOLDER | redis SOCKET");
-	if (strcmp(argv[1], "lmdb") == 0) {
+	const int is_lmdb = argc == 3 && strcmp(argv[1], "lmdb") == 0;
+	need(is_lmdb || (argc == 4 && strcmp(argv[1], "redis") == 0), "usage: check_sources lmdb FOLDER | redis SOCKET LOCALE");
+	if (is_lmdb) {
 		lmdb_source source;
 		fill_lmdb(&source, argv[2]);
 		check(lmdb_source_lookup, &source);
@@ -165,6 +167,8 @@ int main(int argc, char **argv)
 		fill_redis(&source, argv[2]);
 		check(redis_source_lookup, &source);
 		check_after_error(&source);
+		need(setlocale(LC_ALL, argv[3]) != NULL && *localeconv()->decimal_point == ',', "no such locale, or no decimal comma");
+		check(redis_source_lookup, &source);
 		redisFree(source.connection);
 	}
 	return 0;

@@ -14,7 +14,8 @@ stop() {
 }
 trap stop EXIT
 
-need_servers liblmdb-dev libhiredis-dev redis-server || cannot_run "feature sources" "LMDB or Redis could not be installed"
+need_servers liblmdb-dev libhiredis-dev redis-server locales ||
+	cannot_run "feature sources" "LMDB, Redis or locales could not be installed"
 library_build >/dev/null
 host LMDB "$(dpkg-query -W -f='${Version}' liblmdb-dev | cut -d- -f1)"
 host Redis "$(redis-server --version | sed 's/.* v=\([0-9.]*\).*/\1/')"
@@ -34,7 +35,9 @@ server=$!
 # The socket is there a moment before it takes connections.
 timeout 300 bash -c "until redis-cli -s '$work/redis.sock' ping 2>&1 | grep -q PONG; do sleep 0.1; done"
 echo -n "Redis  "
-timeout 300 "$work/check_sources" redis "$work/redis.sock"
+# Also of a host whose numbers have a decimal comma.
+localedef -i de_DE -f UTF-8 "$work/de_DE.UTF-8" >"$work/localedef.log" 2>&1 || [ -d "$work/de_DE.UTF-8" ]
+LOCPATH=$work timeout 300 "$work/check_sources" redis "$work/redis.sock" de_DE.UTF-8
 
 host_venv feast $sources/feast/requirements.txt
 host Feast "$("$python" -c 'from importlib.metadata import version; print(version("feast"))') (SQLite $("$python" -c 'import sqlite3; print(sqlite3.sqlite_version)'))"

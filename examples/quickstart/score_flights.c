@@ -24,5 +24,7 @@ int main(int argc, char **argv)
 	for (int i = 0; i < 1000; i++)
 		printf("%.9g\n", margins[i]);
 	score_model_free(model);
+	if (fflush(stdout) != 0 || ferror(stdout)) /* a full disk */
+		return fprintf(stderr, "standard output could not be written\n"), 1;
 	return 0;
 }

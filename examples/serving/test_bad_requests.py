@@ -9,6 +9,7 @@ import requests
 import golden_set
 import scoreline
 import servers
+from scoreline.serving import Deployments, Refusal
 
 FRAUD = golden_set.load("fraud")
 ENTITY = {"entity_name": "fraud_model", "entity_version": "1"}
@@ -102,3 +103,21 @@ def test_keys_beyond_ascii(url):
         return answer.headers["served-model-name"]
 
     assert [asked(key) for key in keys] == [local.score([ROW], key=key).served_name for key in keys]
+
+
+class Fleeting(dict):
+    """Endpoints that another thread deletes as soon as someone has counted them."""
+
+    def __len__(self):
+        n = super().__len__()
+        self.clear()
+        return n
+
+
+def test_the_only_endpoint_is_looked_for_once(tmp_path):
+    deployments = Deployments(tmp_path)
+    deployments._by_name = Fleeting(fraud="the endpoint")
+    assert deployments.only() == "the endpoint"
+    deployments._by_name = {}
+    with pytest.raises(Refusal, match="there are 0: name one"):
+        deployments.only()

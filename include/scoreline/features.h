@@ -138,7 +138,8 @@ typedef struct score_table_schema {
 typedef struct score_table_builder score_table_builder;
 
 /* Begin a table that will stand at `path`. Temporary files stand beside it: rows without a name, and while it is finished the
- * table as PATH.PROCESS.NUMBER.tmp, which a process that is killed just then leaves behind. */
+ * table, which has none either where the file system can (Linux: O_TMPFILE). Elsewhere, and for the moment in which it replaces another
+ * file, it is PATH.PROCESS.NUMBER.tmp, which a process that is killed just then leaves behind. */
 SCORE_API SCORE_MUST_CHECK score_status score_table_builder_new(const char *path, const score_table_schema *schema,
 	score_table_builder **out, score_error *error);
 /* Add rows: columns in the order keys, timestamp (if there is one), features; values of the field's own type, or any integer

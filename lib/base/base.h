@@ -55,7 +55,8 @@ static inline score_status sl_fail_memory(score_error *error, size_t bytes)
 }
 void sl_error_clear(score_error *error);
 
-/* Copy of untrusted text for a message: at most 47 bytes, control and non-ASCII bytes replaced by '?'. */
+/* Copy of untrusted text for a message: at most 47 bytes of whole characters. Controls, what a reader would not see, and bytes that are
+ * no UTF-8 are escaped ("\x1b"). */
 typedef struct sl_quoted {
 	char text[48];
 } sl_quoted;

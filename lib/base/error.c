@@ -56,7 +56,10 @@ score_status sl_fail_at(score_error *error, score_status code, int64_t offset, i
 
 void sl_note_memory(score_error *error, size_t bytes)
 {
-	sl_fail(error, SCORE_ERR_MEMORY, "out of memory: the allocator refused %zu bytes", bytes);
+	if (bytes)
+		sl_fail(error, SCORE_ERR_MEMORY, "out of memory: the allocator refused %zu bytes", bytes);
+	else /* an arena's block for what has no elements */
+		sl_fail(error, SCORE_ERR_MEMORY, "out of memory: the allocator refused a request");
 }
 
 void sl_error_clear(score_error *error)
@@ -68,14 +71,41 @@ void sl_error_clear(score_error *error)
 	error->line = -1;
 }
 
+/* Bytes of the character at `text`, if a reader sees it and it leaves the line as it is: no control, no separator of lines, nothing that
+ * turns the direction of what follows. Else 0. */
+static size_t printable(const char *text, size_t left)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	if (p[0] < 0x80)
+		return p[0] >= 0x20 && p[0] != 0x7f;
+	const size_t n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+	if (n > left || sl_utf8_prefix(text, n) != n)
+		return 0;
+	const bool is_c1 = p[0] == 0xc2 && p[1] < 0xa0;
+	const bool is_turn = p[0] == 0xe2 && ((p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae) || (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+	const bool is_mark = p[0] == 0xef && p[1] == 0xbb && p[2] == 0xbf;
+	return is_c1 || is_turn || is_mark ? 0 : n;
+}
+
 sl_quoted sl_quote(const char *text, size_t length)
 {
+	static const char digits[] = "0123456789abcdef", more[] = "...";
 	sl_quoted q;
-	size_t n = length < sizeof q.text ? length : sizeof q.text - 1;
-	for (size_t i = 0; i < n; i++)
-		q.text[i] = text[i] >= 0x20 && text[i] < 0x7f ? text[i] : '?';
-	if (n < length)
-		memset(q.text + n - 3, '.', 3);
+	size_t n = 0, kept = 0; /* of these, what leaves room for "..." */
+	for (size_t i = 0; i < length;) {
+		const size_t bytes = printable(text + i, length - i), width = bytes ? bytes : 4;
+		const char escape[] = {'\\', 'x', digits[(unsigned char)text[i] >> 4], digits[text[i] & 15]};
+		if (n + width >= sizeof q.text) {
+			memcpy(q.text + kept, more, sizeof more - 1);
+			n = kept + sizeof more - 1;
+			break;
+		}
+		memcpy(q.text + n, bytes ? text + i : escape, width);
+		n += width;
+		i += bytes ? bytes : 1;
+		if (n <= sizeof q.text - sizeof more)
+			kept = n;
+	}
 	q.text[n] = '\0';
 	return q;
 }

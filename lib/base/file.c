@@ -3,6 +3,9 @@
  *
  * POSIX. A short read or EINTR is retried; every failure names the path.
  */
+#if defined(__linux__) && !defined(_GNU_SOURCE)
+#define _GNU_SOURCE /* O_TMPFILE */
+#endif
 #define _POSIX_C_SOURCE 200809L
 #include "file.h"
 
@@ -245,9 +248,100 @@ static score_status look_at_place(const char *path, sl_new_file *out, score_erro
 	return SCORE_OK;
 }
 
+/* The folder of a place, to which a file there is linked. */
+static void folder_of(const char *place, char folder[SL_PATH_BYTES])
+{
+	const char *slash = strrchr(place, '/');
+	const size_t length = !slash ? 0 : slash == place ? 1 : (size_t)(slash - place);
+	memcpy(folder, place, length);
+	folder[length] = '\0';
+	if (length == 0)
+		snprintf(folder, SL_PATH_BYTES, ".");
+}
+
+#ifdef O_TMPFILE
+/* What file systems say that have no files without names, and kernels that know of none. */
+static bool is_unknown_way(int code)
+{
+	return code == EOPNOTSUPP || code == EISDIR || code == EINVAL || code == ENOENT;
+}
+
+static int open_unnamed(const char *place, mode_t mode)
+{
+	char folder[SL_PATH_BYTES];
+	folder_of(place, folder);
+	return open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, mode);
+}
+
+static int link_unnamed(int fd, const char *name)
+{
+	char own[32];
+	snprintf(own, sizeof own, "/proc/self/fd/%d", fd);
+	return linkat(AT_FDCWD, own, AT_FDCWD, name, AT_SYMLINK_FOLLOW);
+}
+
+/* Where there is no /proc, or a policy permits files and no links. */
+static bool is_no_link(int code)
+{
+	return code == ENOENT || code == EPERM || code == EACCES || code == EXDEV || code == EOPNOTSUPP;
+}
+#else
+static bool is_unknown_way(int code)
+{
+	(void)code;
+	return true;
+}
+
+static int open_unnamed(const char *place, mode_t mode)
+{
+	(void)place, (void)mode;
+	return -1;
+}
+
+static int link_unnamed(int fd, const char *name)
+{
+	(void)fd, (void)name;
+	return -1;
+}
+
+static bool is_no_link(int code)
+{
+	(void)code;
+	return true;
+}
+#endif
+
+/* A name beside the place: of an empty file, or of the one that is open and has none. It may be taken by another thread, or by what a
+ * killed process of the same number left. False with errno. */
+static bool take_name(sl_new_file *file, mode_t mode)
+{
+	const char *slash = strrchr(file->place, '/'), *last = slash ? slash + 1 : file->place;
+	const bool is_open = file->fd >= 0;
+	for (unsigned attempt = 0; attempt < MOST_ATTEMPTS && !file->is_named; attempt++) {
+		snprintf(file->name, SL_PATH_BYTES, "%.*s%.*s.%ld.%u.tmp", (int)(last - file->place), file->place, kept_of_name(last), last,
+			(long)getpid(), attempt);
+		if (!is_open)
+			file->fd = open(file->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+		file->is_named = is_open ? link_unnamed(file->fd, file->name) == 0 : file->fd >= 0;
+		if (!file->is_named && errno != EEXIST)
+			break;
+	}
+	if (!file->is_named)
+		snprintf(file->name, SL_PATH_BYTES, "%s", file->place);
+	return file->is_named;
+}
+
+static score_status fail_name(const char *path, score_error *error)
+{
+	if (errno == EEXIST)
+		return sl_fail(error, SCORE_ERR_IO, "cannot create a file beside '%.120s': remove the .tmp files there", path);
+	return sl_fail_io(error, "create", path);
+}
+
 score_status sl_create_beside(const char *path, uint32_t mode, sl_new_file *out, score_error *error)
 {
 	out->fd = -1;
+	out->is_named = false;
 	out->name[0] = '\0';
 	if (strlen(path) >= SL_PATH_BYTES - TEMPORARY_ENDING)
 		return sl_fail(error, SCORE_ERR_ARGUMENT, "the path is longer than %d bytes", SL_PATH_BYTES - TEMPORARY_ENDING - 1);
@@ -258,25 +352,13 @@ score_status sl_create_beside(const char *path, uint32_t mode, sl_new_file *out,
 		status = look_at_place(path, out, error);
 	if (status != SCORE_OK)
 		return status;
-	const char *slash = strrchr(out->place, '/');
-	const char *last = slash ? slash + 1 : out->place;
 	/* Nobody reads what is written who may not read what it replaces. */
 	mode &= out->replaces ? out->mode : 0777;
-	/* A name may be taken by another thread, or by what a killed process of the same number left. */
-	for (unsigned attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-		snprintf(out->name, SL_PATH_BYTES, "%.*s%.*s.%ld.%u.tmp", (int)(last - out->place), out->place, kept_of_name(last), last,
-			(long)getpid(), attempt);
-		out->fd = open(out->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, (mode_t)mode);
-		if (out->fd >= 0)
-			return SCORE_OK;
-		if (errno != EEXIST)
-			break;
-	}
-	status = errno == EEXIST
-		? sl_fail(error, SCORE_ERR_IO, "cannot create a file beside '%.120s': remove the .tmp files there", path)
-		: sl_fail_io(error, "create", path);
-	out->name[0] = '\0';
-	return status;
+	snprintf(out->name, SL_PATH_BYTES, "%s", out->place);
+	out->fd = open_unnamed(out->place, (mode_t)mode);
+	if (out->fd >= 0 || (is_unknown_way(errno) && take_name(out, (mode_t)mode)))
+		return SCORE_OK;
+	return fail_name(path, error);
 }
 
 /* Where the file system has permissions at all. Owners are for the superuser to keep: what root writes stays readable to the
@@ -305,25 +387,72 @@ score_status sl_sync_folder(const char *folder, score_error *error)
 static score_status sync_folder_of(const char *place, score_error *error)
 {
 	char folder[SL_PATH_BYTES];
-	const char *slash = strrchr(place, '/');
-	const size_t length = !slash ? 0 : slash == place ? 1 : (size_t)(slash - place);
-	memcpy(folder, place, length);
-	folder[length] = '\0';
-	return sl_sync_folder(length ? folder : ".", error);
+	folder_of(place, folder);
+	return sl_sync_folder(folder, error);
+}
+
+static score_status complete(const sl_new_file *file, score_error *error)
+{
+	take_permissions(file);
+	return fsync(file->fd) == 0 ? SCORE_OK : sl_fail_io(error, "write", file->name);
+}
+
+static score_status copy_content(int from, const sl_new_file *file, score_error *error)
+{
+	char buffer[4096];
+	for (off_t at = 0;;) {
+		const ssize_t n = pread(from, buffer, sizeof buffer, at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n == 0)
+			return SCORE_OK;
+		if (n < 0 || !write_all(file->fd, buffer, (size_t)n))
+			return sl_fail_io(error, n < 0 ? "read back" : "write", file->name);
+		at += n;
+	}
+}
+
+/* The file again, with a name. */
+static score_status copy_to_name(sl_new_file *file, score_error *error)
+{
+	struct stat st;
+	const int from = file->fd;
+	file->fd = -1;
+	score_status status = fstat(from, &st) == 0 ? SCORE_OK : sl_fail_io(error, "inspect", file->place);
+	if (status == SCORE_OK && !take_name(file, st.st_mode & 0777))
+		status = fail_name(file->place, error);
+	if (status == SCORE_OK)
+		status = copy_content(from, file, error);
+	if (status == SCORE_OK)
+		status = complete(file, error);
+	close(from);
+	return status;
+}
+
+/* A file without a name takes its place at once where that is free; to replace another it needs a name for as long as rename() takes. */
+static score_status give_name(sl_new_file *file, score_error *error)
+{
+	bool is_done = !file->replaces && link_unnamed(file->fd, file->place) == 0;
+	if (!is_done && (file->replaces || errno == EEXIST))
+		is_done = take_name(file, 0);
+	if (is_done)
+		return SCORE_OK;
+	return is_no_link(errno) ? copy_to_name(file, error) : fail_name(file->place, error);
 }
 
 score_status sl_put_in_place(sl_new_file *file, score_error *error)
 {
-	take_permissions(file);
-	score_status status = fsync(file->fd) == 0 ? SCORE_OK : sl_fail_io(error, "write", file->name);
-	if (close(file->fd) != 0 && status == SCORE_OK)
+	score_status status = complete(file, error);
+	if (status == SCORE_OK && !file->is_named)
+		status = give_name(file, error);
+	if (file->fd >= 0 && close(file->fd) != 0 && status == SCORE_OK)
 		status = sl_fail_io(error, "close", file->name);
 	file->fd = -1;
-	if (status == SCORE_OK && rename(file->name, file->place) != 0)
+	if (status == SCORE_OK && file->is_named && rename(file->name, file->place) != 0)
 		status = sl_fail_io(error, "rename to", file->place);
 	if (status != SCORE_OK)
 		return status;
-	file->name[0] = '\0';
+	file->is_named = false;
 	return sync_folder_of(file->place, error);
 }
 
@@ -331,10 +460,10 @@ void sl_give_up(sl_new_file *file)
 {
 	if (file->fd >= 0)
 		close(file->fd);
-	if (file->name[0])
+	if (file->is_named)
 		unlink(file->name);
 	file->fd = -1;
-	file->name[0] = '\0';
+	file->is_named = false;
 }
 
 score_status sl_write_file(const char *path, const void *data, size_t size, score_error *error)

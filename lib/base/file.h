@@ -33,12 +33,14 @@ score_status sl_map_file(const char *path, uint64_t max_bytes, const void **out,
 void sl_unmap_file(const void *data, size_t size);
 #define SL_PATH_BYTES 4096
 
-/* A file that is written beside the place where it will stand, so that it is seen there whole or not at all. */
+/* A file that is written beside the place where it will stand, so that it is seen there whole or not at all. Where the file system can, it
+ * has no name until then, and a process that is killed leaves nothing. */
 typedef struct sl_new_file {
 	int fd;                      /* for reading and writing; -1 when it is closed           */
 	bool replaces;               /* another file, …                                         */
 	uint32_t mode, owner, group; /* … which has these                                       */
-	char name[SL_PATH_BYTES];    /* its own, beside the place; empty when it has none       */
+	bool is_named;               /* it is there for others, as …                            */
+	char name[SL_PATH_BYTES];    /* … this; else its place, for messages                    */
 	char place[SL_PATH_BYTES];   /* the path, symbolic links followed to their end          */
 } sl_new_file;
 

@@ -21,8 +21,9 @@
 #define DEFAULT_MAX_IDLE 16u
 /* Names under which one content is remembered; further ones replace the oldest. */
 #define MOST_IDENTITIES 8u
-/* The coarsest clock of a file system in use (FAT). */
+/* The coarsest clock of a file system in use (FAT), and of those that tell parts of a second: a tick of the kernel. */
 #define CLOCK_STEP_S 2
+#define FINE_STEP_NS 20000000
 
 struct score_model_ref {
 	atomic_size_t claims;
@@ -216,10 +217,16 @@ static score_model_ref *find_content(score_model_cache *cache, XXH128_hash_t has
 	return NULL;
 }
 
-/* May the content change again without another time of change? */
+/* May the content change again without another time of change? The time of the content may be set back; the other one, which nobody sets,
+ * is that of any content put in place by rename(), so it is waited for no longer than its clock needs. */
 static bool is_fresh(const sl_file_identity *identity, const struct timespec *looked_at)
 {
-	return identity->changed_s > (int64_t)looked_at->tv_sec - CLOCK_STEP_S - 1;
+	if (identity->changed_s > (int64_t)looked_at->tv_sec - CLOCK_STEP_S - 1)
+		return true;
+	const int64_t age_s = (int64_t)looked_at->tv_sec - identity->touched_s;
+	if (age_s < 0 || age_s > CLOCK_STEP_S)
+		return age_s < 0;
+	return identity->touched_ns == 0 || age_s * 1000000000 + looked_at->tv_nsec - identity->touched_ns <= FINE_STEP_NS;
 }
 
 static void remember(score_model_ref *ref, const sl_file_identity *identity)

@@ -17,7 +17,7 @@ score_status deploy_open_unnamed(const char *path, int *out_fd, score_error *err
 {
 	sl_new_file file;
 	const score_status status = sl_create_beside(path, 0600, &file, error);
-	if (status == SCORE_OK)
+	if (status == SCORE_OK && file.is_named)
 		unlink(file.name);
 	*out_fd = file.fd;
 	return status;

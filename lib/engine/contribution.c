@@ -98,12 +98,14 @@ static void contribute_linear(const engine *e, const engine_call *call)
 	const forest *f = e->f;
 	const double *weights = f->linear_weights;
 	size_t n_outputs = f->contract.n_outputs, n = f->n_features;
-	double *out = call->out, factor = factor_of(e, call);
+	double *out = call->out, factor = factor_of(e, call), room[INPUT_MEMO_BYTES(1, 1) / sizeof(double)];
 	for (int64_t r = 0; r < call->view->n_rows; r++, out += n_outputs * (n + 1)) {
+		input_memo memo;
+		input_memo_begin(&memo, 1, room, 1);
 		memset(out, 0, n_outputs * (n + 1) * sizeof *out);
 		for (uint32_t i = f->linear_first; i < forest_columns(f); i++) {
 			double x;
-			input_column_f64(f, call->view, i, r, 1, &x);
+			input_column_run(f, call->view, i, r, 1, &memo, &x);
 			if (f->contract.compare == SCORE_F32)
 				x = (double)(float)x;
 			for (size_t o = 0; o < n_outputs && !(f->linear_skip_missing && x != x); o++) {

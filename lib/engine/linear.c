@@ -129,7 +129,7 @@ static void fetch_via_double(const linear_plan *p, uint32_t feature, row_range r
 	double wide[NARROW_RUN];
 	for (size_t done = 0; done < rows.n; done += NARROW_RUN) {
 		size_t n = rows.n - done < NARROW_RUN ? rows.n - done : NARROW_RUN;
-		input_column_f64(p->e->f, p->view, feature, rows.first + (int64_t)done, n, wide);
+		input_fetch_f64(p->view, feature, rows.first + (int64_t)done, n, wide);
 		for (size_t r = 0; r < n; r++)
 			out[done + r] = (float)wide[r];
 	}
@@ -207,9 +207,9 @@ static void fetch_column(const linear_plan *p, uint32_t feature, row_range rows,
 	if (p->via_double)
 		fetch_via_double(p, feature, rows, column);
 	else if (p->value_bytes == sizeof(float))
-		input_column_f32(p->e->f, p->view, feature, rows.first, rows.n, column);
+		input_fetch_f32(p->view, feature, rows.first, rows.n, column);
 	else
-		input_column_f64(p->e->f, p->view, feature, rows.first, rows.n, column);
+		input_fetch_f64(p->view, feature, rows.first, rows.n, column);
 }
 
 /* ---- sums ---------------------------------------------------------------------------------------------------- */
@@ -332,6 +332,7 @@ static void add_columns(const linear_plan *p, linear_block *b, uint32_t feature,
 		}
 		n_fetched += !place[i];
 	}
+	const size_t n_inputs = feature < p->e->f->n_features ? p->e->f->n_features - feature : 0; /* or more than the run has */
 	for (size_t done = 0, most = rows_at_once(p, b, n_fetched), n; done < b->rows.n; done += n) {
 		char *tile = b->tile;
 		n = b->rows.n - done < most ? b->rows.n - done : most;
@@ -340,7 +341,11 @@ static void add_columns(const linear_plan *p, linear_block *b, uint32_t feature,
 			run->columns[i] = place[i] ? place[i] + done * value : tile;
 			if (place[i])
 				continue;
-			fetch_column(p, feature + (uint32_t)i, (row_range){b->rows.first + (int64_t)done, n}, tile);
+			if (i < n_inputs)
+				fetch_column(p, feature + (uint32_t)i, (row_range){b->rows.first + (int64_t)done, n}, tile);
+			else if (i == n_inputs) /* with all that follow */
+				input_derive_columns(p->e->f, p->view, feature + (uint32_t)i, run->n_features - i, b->rows.first + (int64_t)done, n,
+					value_type(p), tile, most);
 			tile += most * value;
 		}
 		if (p->view->columns)

@@ -4,7 +4,7 @@
 #include <math.h>
 
 #define NO_PLACE UINT32_MAX
-#define ALONE 32u     /* rows at a time of a column that shares nothing */
+#define ALONE 32u     /* rows at a time where the stack has the memo */
 
 /* ---- steps --------------------------------------------------------------------------------------- */
 
@@ -306,5 +306,26 @@ void input_derive_f32(const forest *f, const input_view *view, uint32_t column, 
 		input_derive_f64(f, view, column, first + (int64_t)done, some, wide);
 		for (size_t i = 0; i < some; i++)
 			out[done + i] = (float)wide[i];
+	}
+}
+
+void input_derive_columns(const forest *f, const input_view *view, uint32_t first_column, size_t n_columns, int64_t first, size_t n,
+	score_dtype type, void *out, size_t stride)
+{
+	double room[INPUT_MEMO_BYTES(ALONE, 1) / sizeof(double)], wide[ALONE];
+	for (size_t done = 0; done < n; done += ALONE) {
+		input_memo memo;
+		const size_t some = n - done < ALONE ? n - done : ALONE;
+		input_memo_begin(&memo, some, room, 1);
+		for (size_t c = 0; c < n_columns; c++) {
+			const size_t at = c * stride + done;
+			input_derive_run(f, view, first_column + (uint32_t)c, first + (int64_t)done, some, &memo, wide);
+			for (size_t i = 0; i < some; i++) {
+				if (type == SCORE_F32)
+					((float *)out)[at + i] = (float)wide[i];
+				else
+					((double *)out)[at + i] = wide[i];
+			}
+		}
 	}
 }

@@ -53,6 +53,21 @@ void input_memo_begin(input_memo *memo, size_t n_rows, void *room, uint32_t n_sl
 /* The memo's rows. */
 void input_derive_run(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, input_memo *memo, double *out);
 
+/* `n_columns` derived columns from `first_column` on, of any rows, as SCORE_F32 or SCORE_F64 values: a column begins `stride` values after
+ * the one before it. */
+void input_derive_columns(const forest *f, const input_view *view, uint32_t first_column, size_t n_columns, int64_t first, size_t n,
+	score_dtype type, void *out, size_t stride);
+
+/* The memo's rows of any column. */
+static inline void input_column_run(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, input_memo *memo,
+	double *out)
+{
+	if (column < f->n_features)
+		input_fetch_f64(view, column, first, n, out);
+	else
+		input_derive_run(f, view, column, first, n, memo, out);
+}
+
 void input_derive_f32(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, float *out);
 void input_derive_f64(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, double *out);
 

@@ -32,6 +32,7 @@ from ._sklearn_pipeline import WRAPPERS as _PIPELINES
 from ._sklearn_pipeline import HOLDERS, held, of_sklearn_pipeline
 
 Golden = Tuple[np.ndarray, np.ndarray]
+_Converted = Tuple[Model, Optional[Callable[[np.ndarray], Golden]], Dict[str, str]]
 
 
 _ONNX_COMPAT = {"specification": 0, "onnxruntime": 1}
@@ -158,7 +159,7 @@ def _golden_of(model: Model, margins_of: Callable[[np.ndarray], Golden]) -> Opti
 # ---- XGBoost -------------------------------------------------------------------------------------------------------
 
 
-def _of_xgboost_estimator(estimator: Any, missing: Optional[float] = None):
+def _of_xgboost_estimator(estimator: Any, missing: Optional[float] = None) -> _Converted:
     if missing is None:
         missing = getattr(estimator, "missing", None)
     booster = estimator.get_booster()
@@ -175,7 +176,7 @@ def _of_xgboost(
     iterations: Tuple[int, int] = (0, 0),
     found: Optional[dict] = None,
     missing: Optional[float] = None,
-):
+) -> _Converted:
     raw = bytes(booster.save_raw("ubj"))
     model = _import(lib.score_import_memory, *borrowed(raw), iterations=iterations, missing=missing)
     given = np.nan if missing is None else float(missing)
@@ -214,11 +215,11 @@ def _classes(estimator: Any) -> Dict[str, str]:
 # ---- LightGBM ------------------------------------------------------------------------------------------------------
 
 
-def _of_lightgbm_estimator(estimator: Any):
+def _of_lightgbm_estimator(estimator: Any) -> _Converted:
     return _of_lightgbm(estimator.booster_, _classes(estimator))
 
 
-def _of_lightgbm(booster: Any, found: Optional[dict] = None):
+def _of_lightgbm(booster: Any, found: Optional[dict] = None) -> _Converted:
     # Both calls stop at the best iteration by themselves, if there is one.
     model = _import(lib.score_import_memory, *borrowed(booster.model_to_string().encode()))
 
@@ -231,7 +232,7 @@ def _of_lightgbm(booster: Any, found: Optional[dict] = None):
 # ---- CatBoost ------------------------------------------------------------------------------------------------------
 
 
-def _of_catboost(booster: Any):
+def _of_catboost(booster: Any) -> _Converted:
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model.json")
         refuse_catboost(booster)
@@ -253,7 +254,7 @@ def _of_catboost(booster: Any):
 
 # ---- scikit-learn --------------------------------------------------------------------------------------------------
 
-def _of_sklearn_linear(estimator: Any):
+def _of_sklearn_linear(estimator: Any) -> _Converted:
     return build(linear_of(estimator)), None, {}
 
 

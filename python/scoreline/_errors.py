@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Dict, Optional, Type
+from typing import Any, Dict, Optional, Tuple, Type
 
 ARGUMENT, MEMORY, IO, CORRUPT, VERSION, UNSUPPORTED, SHAPE, LIMIT, VERIFY = range(1, 10)
 
@@ -31,11 +31,11 @@ class ScorelineError(RuntimeError):
     def __str__(self) -> str:
         return self.message
 
-    def __reduce__(self):
+    def __reduce__(self) -> Tuple[Any, ...]:
         return _rebuild, (type(self), self.message, self.status, self.offset, self.line)
 
 
-def _rebuild(kind, message, status, offset, line):
+def _rebuild(kind: Type[ScorelineError], message: str, status: Optional[int], offset: int, line: int) -> ScorelineError:
     return kind(message, status=status, offset=offset, line=line)
 
 

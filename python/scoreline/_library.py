@@ -13,7 +13,8 @@ import os
 import sys
 from ctypes import POINTER, Structure, Union, byref, c_char, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_uint8
 from ctypes import c_uint16, c_uint32, c_uint64, c_void_p
-from typing import Any, Tuple
+from typing import Any, Callable, Optional, Tuple, Type, TypeVar
+from typing import Union as AnyOf
 
 from ._errors import make_error
 
@@ -518,7 +519,7 @@ def check(status: int, error: Error) -> None:
         raise make_error(status, error.message.decode("utf-8", "replace"), error.offset, error.line)
 
 
-def c_text(value, what: str) -> bytes:
+def c_text(value: Any, what: str) -> bytes:
     """UTF-8 of a string for C, which would take a zero byte as its end."""
     data = str(value).encode("utf-8", "surrogatepass")
     if b"\0" in data:
@@ -534,7 +535,7 @@ def c_count(what: str, number: Any) -> int:
     return number
 
 
-def c_path(path) -> bytes:
+def c_path(path: AnyOf[str, "os.PathLike[str]"]) -> bytes:
     """A path for C."""
     data = os.fsencode(path)
     if b"\0" in data:
@@ -542,19 +543,22 @@ def c_path(path) -> bytes:
     return data
 
 
-def text(value) -> str:
+def text(value: Optional[bytes]) -> str:
     """A Python string of a C string."""
     return value.decode("utf-8", "replace") if value is not None else ""
 
 
-def filled(struct_type):
+_Struct = TypeVar("_Struct", bound=Structure)
+
+
+def filled(struct_type: Type[_Struct]) -> _Struct:
     """A zeroed struct with its struct_size set."""
     struct = struct_type()
-    struct.struct_size = ctypes.sizeof(struct_type)
+    struct.struct_size = ctypes.sizeof(struct_type)  # type: ignore[attr-defined]  # every struct of the library begins with it
     return struct
 
 
-def new_handle(function, *arguments) -> int:
+def new_handle(function: Callable[..., int], *arguments: Any) -> int:
     """Call a function that ends in (…, out, error) and return the handle it made."""
     out, error = c_void_p(), Error()
     check(function(*arguments, byref(out), byref(error)), error)

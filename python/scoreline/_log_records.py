@@ -12,7 +12,7 @@ import os
 from ctypes import POINTER, Structure, Union, byref, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint8
 from ctypes import c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass
-from typing import Iterator, List, Optional, Sequence, Union as AnyOf
+from typing import Any, Iterator, List, Optional, Sequence, Union as AnyOf
 
 from ._library import Error, Owner, c_path, check, filled, lib, text
 
@@ -174,7 +174,7 @@ class Record:
         return dump(dict(zip(self.features, self.inputs[row])))
 
 
-def _sound(value):
+def _sound(value: Any) -> Any:
     """JSON has no NaN and no infinities: they become text."""
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
@@ -185,12 +185,12 @@ def _sound(value):
     return value
 
 
-def dump(value) -> str:
+def dump(value: Any) -> str:
     """Compact JSON."""
     return json.dumps(_sound(value), separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def _value(value: LogValue):
+def _value(value: LogValue) -> Any:
     kind = value.kind
     if kind == NUMBER:
         return value.u.number
@@ -261,7 +261,7 @@ class Log(Owner):
             )
         return found
 
-    def __del__(self):
+    def __del__(self) -> None:
         if getattr(self, "_handle", None):
             _close(self._handle)
             self._handle = None

@@ -464,7 +464,7 @@ class Model(Described):
             raise ValueError(f"expected output 'prediction', 'margin' or 'class', found {output!r}")
         return self._with({REFERENCE_KEY: reference_text(self, X, output=output, n_bins=n_bins, absent=absent)}, None)
 
-    def __reduce__(self):
+    def __reduce__(self) -> Tuple[Any, ...]:
         return load, (self.to_bytes(),)
 
     def __copy__(self) -> "Model":

@@ -1,6 +1,6 @@
 """Models that this process has opened already.
 
-Comes in: paths of ``.slm`` files. Goes out: models, shared while the file is the same one (its real path, size and time of
+Comes in: paths of ``.slm`` files. Goes out: models, shared while the file is the same one (its real path, size and times of
 change). Hosts that load a model for every task or query, as Spark does, pay for it once per process.
 """
 
@@ -14,7 +14,7 @@ from typing import Tuple, Union
 from ._model import Model, load
 
 _MAX_MODELS = 16
-_models: "OrderedDict[Tuple[str, int, int, int], Model]" = OrderedDict()
+_models: "OrderedDict[Tuple[str, int, int, int, int], Model]" = OrderedDict()
 _lock = threading.Lock()
 
 
@@ -34,7 +34,8 @@ def open_cached(path: Union[str, "os.PathLike[str]"]) -> Model:
         status = os.stat(real)
     except OSError:
         return load(real)  # says what is wrong with the path
-    key = (real, status.st_ino, status.st_size, status.st_mtime_ns)
+    # The time of the content can be set back (cp -p, tar), the other one cannot.
+    key = (real, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     with _lock:
         model = _models.get(key)
         if model is None:

@@ -8,7 +8,7 @@ whose trees belong to parts, each with outputs of its own, or what a linear mode
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import numpy as np
 
@@ -73,7 +73,7 @@ class _Placing:
                 self._narrow[number] = self._builder.add_column(int(number), [Step("identity", f32=True)])
         return np.array([self._narrow[number] for number in chosen])
 
-    def trees(self, part: Part, first: int, n_outputs: int, has_vectors: bool):
+    def trees(self, part: Part, first: int, n_outputs: int, has_vectors: bool) -> Iterator[Dict[str, Any]]:
         numbers = self._columns(part)
         for feature, table in part.ensemble.tables.items():
             if table.is_text:

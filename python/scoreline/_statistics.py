@@ -12,7 +12,7 @@ import time
 from contextlib import closing
 from ctypes import POINTER, byref, c_char_p, c_double, c_int32, c_int64, c_size_t, c_uint8, c_uint32, c_uint64, c_void_p
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Union
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -271,7 +271,7 @@ class Snapshot:
         check(lib.score_snapshot_merge(merged._handle, other._handle, byref(error)), error)
         return merged
 
-    def __reduce__(self):
+    def __reduce__(self) -> Tuple[Any, ...]:
         return Snapshot.from_bytes, (self.to_bytes(),)
 
     def _info(self) -> SnapshotInfo:

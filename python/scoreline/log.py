@@ -258,8 +258,8 @@ def _quoted(name: str) -> str:
     return f'"{name}"'
 
 
-def to_duckdb(paths: Paths, database, table: str, *, schema: str = "inference_logs", view: str = "predictions",
-              replace: bool = False, **options) -> int:
+def to_duckdb(paths: Paths, database: Any, table: str, *, schema: str = "inference_logs", view: str = "predictions",
+              replace: bool = False, **options: Any) -> int:
     """Write logs as a table of a DuckDB database. ``ATTACH 'FILE' AS ml`` makes it ``ml.inference_logs.TABLE``.
 
     Args:
@@ -319,8 +319,8 @@ def _postgres_values(batch: pa.RecordBatch) -> Iterator[list]:
     return map(list, zip(*columns))
 
 
-def to_postgres(paths: Paths, connection, table: str, *, schema: str = "inference_logs", view: str = "predictions",
-                replace: bool = False, **options) -> int:
+def to_postgres(paths: Paths, connection: Any, table: str, *, schema: str = "inference_logs", view: str = "predictions",
+                replace: bool = False, **options: Any) -> int:
     """Write logs as a table of the PostgreSQL database behind a psycopg (3) connection, by COPY.
 
     Args:

@@ -137,8 +137,12 @@ int __wrap_open64(const char *path, int flags, ...)
 {
 	va_list more;
 	va_start(more, flags);
-	const int mode = flags & O_CREAT ? va_arg(more, int) : 0;
+	const int is_unnamed = (flags & O_TMPFILE) == O_TMPFILE, mode = is_unnamed || flags & O_CREAT ? va_arg(more, int) : 0;
 	va_end(more);
+	if (calls.inside && calls.all_named && is_unnamed) {
+		errno = EOPNOTSUPP;
+		return -1;
+	}
 	return fails("open") ? -1 : __real_open64(path, flags, mode);
 }
 
@@ -161,7 +165,8 @@ void calls_in_turn(const calls_scene *s)
 			score_error error;
 			memset(&error, 0x5a, sizeof error);
 			s->before();
-			calls = (failing_calls){.inside = 1, .fail_at = k, .once = once, .code = k % 2 ? EIO : ENOSPC, .n_short = 0};
+			calls = (failing_calls){.inside = 1, .fail_at = k, .once = once, .code = k % 2 ? EIO : ENOSPC,
+				.all_named = s->all_named};
 			const score_status status = s->play(&error);
 			calls.inside = 0;
 			if (!calls.failed) {

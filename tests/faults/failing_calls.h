@@ -16,6 +16,7 @@ typedef struct failing_calls {
 	const char *also;  /* … and this one fails with them, uncounted */
 	int n_short;       /* reads and writes take at most so many bytes; 0: all */
 	int interrupt;     /* every second read and write is interrupted first; count it from 1 */
+	int all_named;     /* the file system has no files without names */
 	int other_process; /* getpid() says that this is a child */
 	void (*before_lock)(void); /* once, before the next lock is taken: what another thread does meanwhile */
 	void (*before_flock)(void); /* the same of a file: what another process does */
@@ -31,6 +32,7 @@ typedef struct calls_scene {
 	score_status (*play)(score_error *error); /* the first failure ends it */
 	void (*after)(score_status status);       /* what must hold then       */
 	const char *harmless;                     /* calls that may fail without a word */
+	int all_named;                            /* as in failing_calls */
 } calls_scene;
 
 /* Play the scene once for each of its calls, which fails, alone and with all after it: SCORE_ERR_IO or SCORE_ERR_MEMORY, and the path in

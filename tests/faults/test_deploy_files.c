@@ -105,7 +105,7 @@ static void a_failed_drain_loses_nothing(void **state)
 {
 	(void)state;
 	/* What another process left is adopted if that is possible. */
-	calls_in_turn(&(calls_scene){"capture", leave_orphan, record_and_drain, check_log, "openat linkat fstat"});
+	calls_in_turn(&(calls_scene){"capture", leave_orphan, record_and_drain, check_log, "openat linkat fstat", 0});
 }
 
 static void adopt_all(void)
@@ -373,7 +373,7 @@ static void check_read(score_status status)
 static void an_unreadable_segment_costs_itself_only(void **state)
 {
 	(void)state;
-	calls_in_turn(&(calls_scene){"log", write_two_segments, read_log, check_read, ""});
+	calls_in_turn(&(calls_scene){"log", write_two_segments, read_log, check_read, "", 0});
 }
 
 /* A file that has fewer bytes than it said: torn, where it ends. */
@@ -431,14 +431,18 @@ static void a_segment_that_is_closed_meanwhile_is_read(void **state)
 static score_model_cache *cache;
 static uint32_t cache_flags;
 
+/* Once, and older than a tick of the file system's clock, so that every look takes the same calls. */
 static void save_model(void)
 {
 	struct timespec long_ago[2] = {{1000000000, 0}, {1000000000, 0}};
+	cache = NULL;
+	if (access(sample_path("cached.slm"), F_OK) == 0)
+		return;
 	score_model *model = answering_model(7);
 	assert_int_equal(score_model_save_file(model, sample_path("cached.slm"), NULL, NULL), SCORE_OK);
 	score_model_free(model);
 	assert_int_equal(utimensat(AT_FDCWD, sample_path("cached.slm"), long_ago, 0), 0);
-	cache = NULL;
+	nanosleep(&(struct timespec){0, 50000000}, NULL);
 }
 
 static score_status cache_model(score_error *error)
@@ -476,9 +480,9 @@ static void a_cache_tries_again(void **state)
 {
 	(void)state;
 	cache_flags = 0;
-	calls_in_turn(&(calls_scene){"cache", save_model, cache_model, check_cache, ""});
+	calls_in_turn(&(calls_scene){"cache", save_model, cache_model, check_cache, "", 0});
 	cache_flags = SCORE_OPEN_MMAP;
-	calls_in_turn(&(calls_scene){"mapping cache", save_model, cache_model, check_cache, ""});
+	calls_in_turn(&(calls_scene){"mapping cache", save_model, cache_model, check_cache, "", 0});
 	assert_int_equal(unlink(sample_path("cached.slm")), 0);
 }
 

@@ -122,7 +122,8 @@ static void check_table(score_status status)
 static void tables_are_built_whole_or_not_at_all(void **state)
 {
 	(void)state;
-	calls_in_turn(&(calls_scene){"table", put_old_table, build_table, check_table, ""});
+	calls_in_turn(&(calls_scene){"table", put_old_table, build_table, check_table, "", 0});
+	calls_in_turn(&(calls_scene){"table where all files have names", put_old_table, build_table, check_table, "", 1});
 }
 
 static void slow_files_give_the_same_table(void **state)
@@ -269,7 +270,7 @@ static void check_source(score_status status)
 static void a_source_keeps_what_it_has(void **state)
 {
 	(void)state;
-	calls_in_turn(&(calls_scene){"source", put_old_table, open_and_replace, check_source, ""});
+	calls_in_turn(&(calls_scene){"source", put_old_table, open_and_replace, check_source, "", 0});
 }
 
 /* ---- references ----------------------------------------------------------------------------------------------------------- */
@@ -315,8 +316,29 @@ static void references_are_saved_whole_or_not_at_all(void **state)
 {
 	(void)state;
 	put_old_table();
-	calls_in_turn(&(calls_scene){"reference", make_reference, save_reference, check_reference, ""});
+	calls_in_turn(&(calls_scene){"reference", make_reference, save_reference, check_reference, "", 0});
+	calls_in_turn(&(calls_scene){"reference where all files have names", make_reference, save_reference, check_reference, "", 1});
 	score_snapshot_free(reference);
+}
+
+/* As where there is no /proc, or a policy permits no links: the file is written once more, with a name. */
+static void a_table_stands_where_nothing_may_be_linked(void **state)
+{
+	static const int codes[] = {ENOENT, EPERM, EACCES, EXDEV, EOPNOTSUPP};
+	(void)state;
+	for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+		for (int is_there = 0; is_there < 2; is_there++) {
+			put_old_table();
+			if (!is_there)
+				assert_int_equal(unlink(sample_path("table.sft")), 0);
+			calls = (failing_calls){.inside = 1, .fail_at = 0, .code = codes[i], .only = "linkat"};
+			const score_status status = build_table(NULL);
+			calls.inside = 0;
+			assert_string_equal(calls.failed, "linkat");
+			assert_int_equal(status, SCORE_OK);
+			check_table(status);
+		}
+	}
 }
 
 static int tear_down(void **state)
@@ -337,6 +359,7 @@ int main(void)
 		cmocka_unit_test(a_full_disk_ends_it_early),
 		cmocka_unit_test(long_paths_are_refused),
 		cmocka_unit_test(a_source_keeps_what_it_has),
+		cmocka_unit_test(a_table_stands_where_nothing_may_be_linked),
 		cmocka_unit_test(references_are_saved_whole_or_not_at_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, tear_down);

@@ -43,6 +43,14 @@ gcc -std=c11 -Wall -Wextra -Werror "$program" $(pkg-config --cflags --libs score
 meson setup "$work/small" -Dimport=disabled -Dlibdir=/opt/lib -Dtests=false -Dcli=false >"$work/setup.log" || { cat "$work/setup.log" && exit 1; }
 small=$(PKG_CONFIG_PATH=$work/small/pkgconfig pkg-config --static --libs scoreline)
 [[ " $small " = *" -L/opt/lib "* && $small != *yajl* ]] || { echo "without importers, in /opt/lib: $small" && exit 1; }
+# A plug-in is one file to copy, also where only the shared library is built.
+meson setup "$work/inside" -Ddefault_library=shared -Dsqlite=enabled -Dimport=disabled -Dtests=false -Dcli=false -Dbuildtype=plain \
+	>"$work/setup.log" || { cat "$work/setup.log" && exit 1; }
+ninja -C "$work/inside" plugins/sqlite/scoreline.so >"$work/setup.log" || { tail "$work/setup.log" && exit 1; }
+readelf -d "$work/inside/plugins/sqlite/scoreline.so" >"$work/needed"
+grep -q 'NEEDED.*scoreline' "$work/needed" && echo "a plug-in needs the library beside it" && exit 1
+names=$(nm -D --defined-only "$work/inside/plugins/sqlite/scoreline.so" | awk '{ print $3 }')
+[ "$names" = sqlite3_scoreline_init ] || { echo "a plug-in shows $names" && exit 1; }
 # The tests want both libraries, and say so.
 for kind in static shared; do
 	meson setup "$work/$kind-tests" -Ddefault_library=$kind -Dcli=false >"$work/setup.log" && echo "set up tests of $kind" && exit 1

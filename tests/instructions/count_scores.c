@@ -29,20 +29,24 @@ typedef struct test_case {
 	layout from;
 	int32_t n_rows, rows_per_call;
 	uint32_t n_outputs; /* more than one: vector leaves */
+	int has_norms;      /* the linear model's columns are the features, each divided by the norm of all */
+	score_output output;
 } test_case;
 
 static const test_case cases[] = {
-	{"100 trees of depth 6, float", 100, 64, LEVELS, SCORE_F32, ROWS, 2048, 2048, 1},
-	{"100 trees of depth 6, float, columns", 100, 64, LEVELS, SCORE_F32, COLUMNS, 2048, 2048, 1},
-	{"100 trees of depth 6, float, single rows", 100, 64, LEVELS, SCORE_F32, ROWS, 128, 1, 1},
-	{"100 trees of 31 leaves, float", 100, 31, ANY_LEAF, SCORE_F32, ROWS, 2048, 2048, 1},
-	{"100 trees of 31 leaves, double", 100, 31, ANY_LEAF, SCORE_F64, ROWS, 2048, 2048, 1},
-	{"100 trees of 31 leaves, double, single rows", 100, 31, ANY_LEAF, SCORE_F64, ROWS, 128, 1, 1},
-	{"30 trees of 255 leaves, float", 30, 255, ANY_LEAF, SCORE_F32, ROWS, 2048, 2048, 1},
-	{"20 trees of 31 leaves with 5 values, float", 20, 31, ANY_LEAF, SCORE_F32, ROWS, 2048, 2048, MAX_OUTPUTS},
-	{"8 deep trees of 600 leaves, double", 8, MAX_LEAVES, NEW_LEAF, SCORE_F64, ROWS, 256, 256, 1},
-	{"8 deep trees of 600 leaves, double, single rows", 8, MAX_LEAVES, NEW_LEAF, SCORE_F64, ROWS, 128, 1, 1},
-	{"linear, double", 0, 0, LEVELS, SCORE_F64, ROWS, 2048, 2048, 1},
+	{"100 trees of depth 6, float", 100, 64, LEVELS, SCORE_F32, ROWS, 2048, 2048, 1, 0, SCORE_OUTPUT_MARGIN},
+	{"100 trees of depth 6, float, columns", 100, 64, LEVELS, SCORE_F32, COLUMNS, 2048, 2048, 1, 0, SCORE_OUTPUT_MARGIN},
+	{"100 trees of depth 6, float, single rows", 100, 64, LEVELS, SCORE_F32, ROWS, 128, 1, 1, 0, SCORE_OUTPUT_MARGIN},
+	{"100 trees of 31 leaves, float", 100, 31, ANY_LEAF, SCORE_F32, ROWS, 2048, 2048, 1, 0, SCORE_OUTPUT_MARGIN},
+	{"100 trees of 31 leaves, double", 100, 31, ANY_LEAF, SCORE_F64, ROWS, 2048, 2048, 1, 0, SCORE_OUTPUT_MARGIN},
+	{"100 trees of 31 leaves, double, single rows", 100, 31, ANY_LEAF, SCORE_F64, ROWS, 128, 1, 1, 0, SCORE_OUTPUT_MARGIN},
+	{"30 trees of 255 leaves, float", 30, 255, ANY_LEAF, SCORE_F32, ROWS, 2048, 2048, 1, 0, SCORE_OUTPUT_MARGIN},
+	{"20 trees of 31 leaves with 5 values, float", 20, 31, ANY_LEAF, SCORE_F32, ROWS, 2048, 2048, MAX_OUTPUTS, 0, SCORE_OUTPUT_MARGIN},
+	{"8 deep trees of 600 leaves, double", 8, MAX_LEAVES, NEW_LEAF, SCORE_F64, ROWS, 256, 256, 1, 0, SCORE_OUTPUT_MARGIN},
+	{"8 deep trees of 600 leaves, double, single rows", 8, MAX_LEAVES, NEW_LEAF, SCORE_F64, ROWS, 128, 1, 1, 0, SCORE_OUTPUT_MARGIN},
+	{"linear, double", 0, 0, LEVELS, SCORE_F64, ROWS, 2048, 2048, 1, 0, SCORE_OUTPUT_MARGIN},
+	{"linear behind norms, double", 0, 0, LEVELS, SCORE_F64, ROWS, 2048, 2048, 1, 1, SCORE_OUTPUT_MARGIN},
+	{"linear behind norms, double, contributions", 0, 0, LEVELS, SCORE_F64, ROWS, 256, 256, 1, 1, SCORE_OUTPUT_CONTRIBUTION},
 };
 
 static void must(score_status status, const score_error *error)
@@ -129,6 +133,16 @@ static score_model *make_model(const test_case *c, score_isa isa)
 	must(score_builder_new(&contract, &options, &builder, &error), &error);
 	for (uint32_t t = 0; t < c->n_trees; t++)
 		add_tree(builder, c, &state);
+	for (uint32_t f = 0, all[N_FEATURES]; c->has_norms && f < N_FEATURES; f++) {
+		score_column_program program = SCORE_COLUMN_PROGRAM_INIT;
+		for (uint32_t k = 0; k < N_FEATURES; k++)
+			all[k] = k;
+		program.root = SCORE_ROOT_NORM_L2;
+		program.source = f;
+		program.sources = all;
+		program.n_sources = N_FEATURES;
+		must(score_builder_add_column(builder, &program, NULL, &error), &error);
+	}
 	if (c->n_trees == 0) {
 		double weights[N_FEATURES];
 		for (int f = 0; f < N_FEATURES; f++)
@@ -179,7 +193,7 @@ static void count(const test_case *c, score_isa isa, const values *v)
 	score_error error;
 	char name[160];
 	int32_t n_calls = c->n_rows / c->rows_per_call;
-	o.output = SCORE_OUTPUT_MARGIN;
+	o.output = c->output;
 	o.scratch_bytes = (score_scratch_bytes(model) + 63) / 64 * 64;
 	o.scratch = aligned_alloc(64, o.scratch_bytes + 64);
 	if (!o.scratch) {

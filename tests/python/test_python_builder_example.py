@@ -1,4 +1,5 @@
-"""examples/builder: the C program and the Python script answer what the trees say by hand, and write the same file."""
+"""examples/builder: the C program and the Python script answer what the trees say by hand, and write the same file. The C programs there
+and of the quickstart fail where their answers go to a full disk."""
 
 import os
 import pathlib
@@ -23,13 +24,31 @@ def run(*command) -> np.ndarray:
     return np.array([[float(number) for number in line.split()] for line in done.stdout.splitlines()])
 
 
-def test_both_make_the_same_model(tmp_path):
+def compiled(source: pathlib.Path, folder: pathlib.Path) -> pathlib.Path:
     compiler = shutil.which("cc")
     if compiler is None:
         pytest.skip("no C compiler")
-    program, by_c, by_python = tmp_path / "build_model", tmp_path / "c.slm", tmp_path / "python.slm"
-    subprocess.run([compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/include", EXAMPLE / "build_model.c", "-o", program,
+    program = folder / source.stem
+    subprocess.run([compiler, "-std=c11", "-Wall", "-Wextra", "-Werror", f"-I{ROOT}/include", source, "-o", program,
                     LIBRARY, f"-Wl,-rpath,{LIBRARY.parent}", "-lm"], check=True, timeout=300)
+    return program
+
+
+def fails_on_a_full_disk(*command) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([str(part) for part in command], stdout=full, stderr=subprocess.PIPE, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (1, "standard output could not be written\n")
+
+
+def test_a_full_disk(tmp_path):
+    flights, model = ROOT / "examples/quickstart", tmp_path / "flights.slm"
+    fails_on_a_full_disk(compiled(EXAMPLE / "build_model.c", tmp_path))
+    scoreline.convert(flights / "flights.ubj").save(model)
+    fails_on_a_full_disk(compiled(flights / "score_flights.c", tmp_path), model, flights / "rows.f32")
+
+
+def test_both_make_the_same_model(tmp_path):
+    program, by_c, by_python = compiled(EXAMPLE / "build_model.c", tmp_path), tmp_path / "c.slm", tmp_path / "python.slm"
     answers = run(program, by_c)
     assert np.array_equal(answers[:, 0], MARGINS)
     assert np.allclose(answers[:, 1], 1 / (1 + np.exp(-np.array(MARGINS))), rtol=1e-15)

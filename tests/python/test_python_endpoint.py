@@ -1,6 +1,12 @@
 """Endpoints: the configuration as platforms write it, who answers, what changes do, threads."""
 
+import csv
 import gc
+import io
+import json
+import os
+import pathlib
+import subprocess
 import threading
 import weakref
 
@@ -9,6 +15,8 @@ import pytest
 
 import scoreline
 
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COMMAND = pathlib.Path(os.environ.get("SCORELINE_BUILD", ROOT / "build")) / "cli/scoreline"
 CONFIG = {
     "served_entities": [
         {"entity_name": "fraud_model", "entity_version": "1", "workload_size": "Small", "scale_to_zero_enabled": False},
@@ -188,6 +196,31 @@ def test_all_calls_are_captured(tmp_path):
         scoreline.Capture(tmp_path, sampling_fraction=0)
     with pytest.raises(scoreline.FileError):
         scoreline.Capture(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("number", [2**53 + 1, 2**63 - 1, 2**63, 2**64 - 1])
+def test_the_command_writes_all_digits_of_integers(tmp_path, number):
+    """Also beside a name that holds what the command makes of them underway."""
+    import pandas
+
+    if not COMMAND.exists():
+        pytest.skip("the command is not built")
+    names = ["id", 'a {"18446744073709551615":true}']
+    model = scoreline.Builder(2, feature_names=names).set_linear(np.zeros((1, 2))).finish()
+    capture = scoreline.Capture(tmp_path, prefix="ids")
+    entity = {"entity_name": "m", "entity_version": "1", "model": model}
+    endpoint = scoreline.Endpoint({"served_entities": [entity]}, capture=capture)
+    endpoint.predict(pandas.DataFrame({names[0]: np.array([number], np.uint64), names[1]: np.zeros(1)}))
+    capture.drain()
+
+    def told(*options):
+        return subprocess.run([COMMAND, "log", *options, tmp_path], check=True, capture_output=True, text=True).stdout
+
+    assert json.loads(told("cat"))["inputs"] == {"columns": names, "data": [[number, 0]]}
+    assert json.loads(json.loads(told("cat", "--view", "payload"))["request"])["dataframe_split"]["data"] == [[number, 0]]
+    assert json.loads(told("export", "--view", "predictions"))["inputs"] == {names[0]: number, names[1]: 0}
+    (row,) = csv.DictReader(io.StringIO(told("export", "--view", "predictions", "--format", "csv")))
+    assert json.loads(row["inputs"]) == {names[0]: number, names[1]: 0}
 
 
 def test_outputs_of_different_width_and_labels(endpoint):

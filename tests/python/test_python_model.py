@@ -1,6 +1,7 @@
 """What a Model can do besides reading rows: outputs, saving, pickling, threads, errors."""
 
 import copy
+import os
 import pickle
 import signal
 import sys
@@ -14,6 +15,7 @@ import xgboost
 import scoreline
 from conftest import NAMES, make_rows, same_bits, target
 from scoreline import _errors
+from scoreline._opened import open_cached
 
 
 @pytest.fixture(scope="module")
@@ -252,6 +254,20 @@ def test_wrong_files(tmp_path, model):
     flipped[len(data) // 2] ^= 1
     with pytest.raises(scoreline.CorruptError):
         scoreline.load(bytes(flipped))
+
+
+def test_a_file_overwritten_with_its_old_time_is_another_model(tmp_path, booster):
+    """As by cp -p, tar or a build that gives every file the same time: same inode, same size, same time of the content."""
+    path, other = tmp_path / "a.slm", tmp_path / "b.slm"
+    scoreline.convert(booster, name="a").save(path)
+    scoreline.convert(booster, name="b").save(other)
+    before = os.stat(path)
+    assert open_cached(path).metadata["name"] == "a" and open_cached(path) is open_cached(path)
+    while os.stat(path).st_ctime_ns == before.st_ctime_ns:  # the file system's clock ticks some hundred times a second
+        path.write_bytes(other.read_bytes())
+        os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert os.stat(path).st_size == before.st_size and os.stat(path).st_ino == before.st_ino
+    assert open_cached(path).metadata["name"] == "b"
 
 
 def test_zero_bytes_are_refused(tmp_path, model, booster, rows):

@@ -56,3 +56,18 @@ def test_command(logistic, tmp_path, whose):
                                                                                                         rel=1e-6)
     wrong = subprocess.run([command, "convert", logistic, "-o", out, "--onnx-compat", "mine"], capture_output=True)
     assert wrong.returncode == 2 and b"specification or onnxruntime" in wrong.stderr
+
+
+@pytest.mark.parametrize("file, name", [("lightgbm/binary.txt", "LightGBM text"), ("xgboost/regression-3.2.0.json", "XGBoost JSON"),
+                                        ("catboost/ctr-1.2.10.json", "CatBoost JSON"), (None, "a Scoreline .slm file")])
+def test_the_command_refuses_whose_answers_of_other_formats(logistic, tmp_path, file, name):
+    command, out = ROOT / "build/cli/scoreline", tmp_path / "model.slm"
+    if not command.exists():
+        pytest.skip("the command is not built")
+    source = ROOT / "tests/data" / file if file else tmp_path / "converted.slm"
+    if file is None:
+        scoreline.convert(logistic).save(source)
+    for whose in EXPECTED:
+        done = subprocess.run([command, "convert", source, "-o", out, "--onnx-compat", whose], capture_output=True, text=True)
+        assert done.returncode == 1 and f"--onnx-compat works only on ONNX files, and this is {name}" in done.stderr
+        assert not out.exists()

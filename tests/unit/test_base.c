@@ -143,7 +143,26 @@ static void quotes(void **state)
 	char text[60];
 	(void)state;
 	memset(text, 'x', sizeof text);
-	assert_string_equal(sl_quote("a\tb\x7f\xc3", 5).text, "a?b??");
+	assert_string_equal(sl_quote("a\tb\x7f\xc3", 5).text, "a\\x09b\\x7f\\xc3");
+	assert_string_equal(sl_quote("Gr\xc3\xb6\xc3\x9f" "e \xe4\xbe\xa1\xe6\xa0\xbc \xf0\x9f\x8c\xb3", 19).text,
+		"Gr\xc3\xb6\xc3\x9f" "e \xe4\xbe\xa1\xe6\xa0\xbc \xf0\x9f\x8c\xb3");
+	assert_string_equal(sl_quote("\xc2\x9b\x1b[31m", 7).text, "\\xc2\\x9b\\x1b[31m");                   /* what a terminal obeys */
+	assert_string_equal(sl_quote("\xe2\x80\xae\xe2\x81\xa6", 6).text, "\\xe2\\x80\\xae\\xe2\\x81\\xa6"); /* what turns the line */
+	assert_string_equal(sl_quote("\xe2\x80\xa8\xef\xbb\xbf", 6).text, "\\xe2\\x80\\xa8\\xef\\xbb\\xbf");
+	assert_string_equal(sl_quote("\xe2\x80\xaf\xe2\x81\xa5", 6).text, "\xe2\x80\xaf\xe2\x81\xa5");
+	assert_string_equal(sl_quote("\xc3", 1).text, "\\xc3");
+	assert_string_equal(sl_quote("\xc3\xb6", 1).text, "\\xc3"); /* nothing beyond the length */
+	for (size_t lead = 40; lead < 50; lead++) { /* characters and escapes are kept whole */
+		char cut[80];
+		memset(cut, 'x', lead);
+		memcpy(cut + lead, "\xe4\xbe\xa1\xe6\xa0\xbc", 6);
+		const sl_quoted whole = sl_quote(cut, lead + 6);
+		assert_int_equal(sl_utf8_prefix(whole.text, strlen(whole.text)), strlen(whole.text));
+		assert_string_equal(whole.text + strlen(whole.text) - 3, lead + 6 < sizeof whole.text ? "\xe6\xa0\xbc" : "...");
+		memcpy(cut + lead, "\n", 1);
+		const sl_quoted escaped = sl_quote(cut, lead + 1);
+		assert_string_equal(escaped.text + strlen(escaped.text) - 3, lead + 4 < sizeof escaped.text ? "x0a" : "...");
+	}
 	assert_int_equal(strlen(sl_quote(text, 47).text), 47);
 	assert_string_equal(sl_quote(text, 47).text + 44, "xxx");
 	assert_int_equal(strlen(sl_quote(text, 48).text), 47);

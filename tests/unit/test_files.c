@@ -11,8 +11,12 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <scoreline/deploy.h>
@@ -202,6 +206,7 @@ static void all_names_are_taken(void **state)
 	char taken[PATH_MAX + 32];
 	score_error error;
 	(void)state;
+	touch(path_of("other"), "before"); /* what is replaced needs a name beside it */
 	for (int remove_them = 0; remove_them < 2; remove_them++) {
 		for (int i = 0; i < ATTEMPTS; i++) {
 			snprintf(taken, sizeof taken, "%s.%ld.%d.tmp", path_of("other"), (long)getpid(), i);
@@ -215,6 +220,64 @@ static void all_names_are_taken(void **state)
 			assert_non_null(strstr(error.message, "remove the .tmp files"));
 		}
 	}
+}
+
+static int count_files(void)
+{
+	DIR *d = opendir(folder);
+	int n = 0;
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+static bool has_unnamed_files(void)
+{
+#ifdef O_TMPFILE
+	const int fd = open(folder, O_TMPFILE | O_RDWR, 0600);
+	if (fd >= 0)
+		return close(fd) == 0;
+#endif
+	return false;
+}
+
+/* Killed in the middle, as no handler sees it. */
+static void who_is_killed_leaves_nothing(void **state)
+{
+	const int before = count_files();
+	int how;
+	(void)state;
+	const pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		sl_new_file file;
+		if (sl_create_beside(path_of("killed"), 0666, &file, NULL) == SCORE_OK && write(file.fd, "half", 4) == 4)
+			raise(SIGKILL);
+		_exit(1);
+	}
+	assert_int_equal(waitpid(child, &how, 0), child);
+	assert_true(WIFSIGNALED(how));
+	assert_int_equal(count_files(), has_unnamed_files() ? before : before + 1);
+}
+
+/* Another writer is first. */
+static void a_place_that_is_taken_meanwhile(void **state)
+{
+	sl_new_file file;
+	const int before = count_files();
+	(void)state;
+	assert_int_equal(sl_create_beside(path_of("raced"), 0666, &file, NULL), SCORE_OK);
+	assert_int_equal(write(file.fd, "second", 6), 6);
+	touch(path_of("raced"), "first");
+	assert_int_equal(sl_put_in_place(&file, NULL), SCORE_OK);
+	sl_give_up(&file);
+	holds(path_of("raced"), "second");
+	assert_int_equal(unlink(path_of("raced")), 0);
+	assert_int_equal(sl_create_beside(path_of("raced"), 0666, &file, NULL), SCORE_OK);
+	sl_give_up(&file);
+	assert_int_equal(count_files(), before);
 }
 
 static void names_of_any_length(void **state)
@@ -292,6 +355,8 @@ int main(void)
 		cmocka_unit_test(owners_are_kept),
 		cmocka_unit_test(names_that_a_dead_process_left),
 		cmocka_unit_test(all_names_are_taken),
+		cmocka_unit_test(who_is_killed_leaves_nothing),
+		cmocka_unit_test(a_place_that_is_taken_meanwhile),
 		cmocka_unit_test(names_of_any_length),
 		cmocka_unit_test(what_is_not_there_has_no_bytes),
 		cmocka_unit_test(messages_are_utf8),

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,20 +76,11 @@ static int receive_row(const redis_source *source, size_t r, double *const *colu
 	return is_row ? 0 : REDIS_ERR_PROTOCOL;
 }
 
-int redis_source_lookup(void *context, size_t n_rows, const score_column *keys, size_t n_keys,
-	const score_column *timestamp, double *const *columns, size_t n_columns)
+static int lookup_rows(const redis_source *source, size_t n_rows, const score_column *keys, double *const *columns)
 {
-	const redis_source *source = context;
 	char key[MAX_KEY];
 	size_t n_sent = 0;
 	int code = 0;
-	if (n_keys != 1 || timestamp != NULL || n_columns != source->n_features || n_columns > MAX_FEATURES)
-		return EINVAL;
-	if (keys->dtype != SCORE_I64 && (keys->dtype != SCORE_STRING || ((const score_strings *)keys->values)->indices != NULL))
-		return EINVAL;
-	for (size_t r = 0; r < n_rows; r++)
-		if (write_key(source, keys, r, key) < 0)
-			return EINVAL;
 	for (size_t r = 0; r < n_rows && code == 0; r++) {
 		const int length = write_key(source, keys, r, key);
 		if (length > 0)
@@ -103,5 +95,28 @@ int redis_source_lookup(void *context, size_t n_rows, const score_column *keys, 
 		code = code != 0 ? code : failed;
 		n_sent--;
 	}
+	return code;
+}
+
+int redis_source_lookup(void *context, size_t n_rows, const score_column *keys, size_t n_keys,
+	const score_column *timestamp, double *const *columns, size_t n_columns)
+{
+	const redis_source *source = context;
+	char key[MAX_KEY];
+	if (n_keys != 1 || timestamp != NULL || n_columns != source->n_features || n_columns > MAX_FEATURES)
+		return EINVAL;
+	if (keys->dtype != SCORE_I64 && (keys->dtype != SCORE_STRING || ((const score_strings *)keys->values)->indices != NULL))
+		return EINVAL;
+	for (size_t r = 0; r < n_rows; r++)
+		if (write_key(source, keys, r, key) < 0)
+			return EINVAL;
+	/* Redis has a decimal point wherever the host is: strtod() would read 0.5 as 0 where numbers have a comma. */
+	const locale_t numbers = newlocale(LC_NUMERIC_MASK, "C", (locale_t)0);
+	if (numbers == (locale_t)0)
+		return ENOMEM;
+	const locale_t before = uselocale(numbers);
+	const int code = lookup_rows(source, n_rows, keys, columns);
+	uselocale(before);
+	freelocale(numbers);
 	return code;
 }

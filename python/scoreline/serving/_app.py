@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 from contextlib import asynccontextmanager
-from typing import Any, Dict, Sequence
+from typing import Any, AsyncIterator, Dict, Sequence
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -44,7 +44,7 @@ def create_app(deployments: Deployments, tokens: Sequence[str] = ()) -> Starlett
         return PlainTextResponse(deployments.metrics(openmetrics=openmetrics), media_type=kind)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette):
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
         yield
         deployments.close()
 
@@ -65,18 +65,18 @@ def create_app(deployments: Deployments, tokens: Sequence[str] = ()) -> Starlett
 class _Keys:
     """Lets requests pass that carry a token."""
 
-    def __init__(self, app, tokens: Sequence[str]):
+    def __init__(self, app: Any, tokens: Sequence[str]):
         self._app = app
         self._tokens = [token.encode() for token in tokens]
 
-    async def __call__(self, scope, receive, send) -> None:
+    async def __call__(self, scope: Dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["path"] not in _OPEN and not self._has_token(scope):
             answer = _error(scope["path"], 401, "UNAUTHENTICATED", "expected Authorization: Bearer and a token of this host")
             await answer(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
-    def _has_token(self, scope) -> bool:
+    def _has_token(self, scope: Dict[str, Any]) -> bool:
         given = dict(scope["headers"]).get(b"authorization", b"")
         scheme, _, token = given.partition(b" ")
         return scheme.lower() == b"bearer" and any([hmac.compare_digest(token, known) for known in self._tokens])

@@ -10,11 +10,12 @@ import re
 import threading
 import time
 from pathlib import Path
-from typing import Any, Dict, List, Mapping, Optional
+from typing import Any, Callable, Dict, List, Mapping, Optional, TypeVar
 
 from .._capture import Capture
 from .._endpoint import Endpoint
 from .._errors import FileError, ScorelineError
+from .._model import Model
 from .._opened import open_cached
 from .._statistics import Statistics, prometheus_text
 
@@ -81,9 +82,10 @@ class Deployments:
 
     def only(self) -> Deployment:
         """The endpoint that routes without a name mean."""
-        if len(self._by_name) != 1:
-            raise wrong(f"expected exactly one endpoint behind this route, there are {len(self._by_name)}: name one")
-        return next(iter(self._by_name.values()))
+        found = list(self._by_name.values())  # looked at once: others create and delete meanwhile
+        if len(found) != 1:
+            raise wrong(f"expected exactly one endpoint behind this route, there are {len(found)}: name one")
+        return found[0]
 
     def metrics(self, name: Optional[str] = None, openmetrics: bool = False) -> str:
         """Metrics of one endpoint, or of all."""
@@ -170,7 +172,7 @@ class Deployments:
         known = ("traffic_config", "shadow_names", "slots")
         return {"served_entities": prepared, **{key: config[key] for key in known if config.get(key) is not None}}
 
-    def _open(self, entity: Mapping[str, Any], field: str):
+    def _open(self, entity: Mapping[str, Any], field: str) -> Model:
         name = self._check_name(entity.get("entity_name"), field + "entity_name")
         version = self._check_name(str(entity.get("entity_version")), field + "entity_version")
         path = self._models / name / f"{version}.slm"
@@ -211,7 +213,10 @@ def _current_names(given: Mapping[str, Any]) -> Dict[str, Any]:
     return entity
 
 
-def _answered(action):
+_Answer = TypeVar("_Answer")
+
+
+def _answered(action: Callable[[], _Answer]) -> _Answer:
     """What the library refuses, as a request's error."""
     try:
         return action()

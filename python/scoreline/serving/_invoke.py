@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import payload
+from .._endpoint import Scored
 from .._errors import ScorelineError
 from ._deployments import Deployment, wrong
 
@@ -50,7 +51,7 @@ def key_of(request: Request) -> Optional[bytes]:
     return None if key is None else key.encode("latin-1")
 
 
-def score(deployment: Deployment, rows: Any, request_id: str, **who: Any):
+def score(deployment: Deployment, rows: Any, request_id: str, **who: Any) -> Scored:
     """Rows through the endpoint; what is wrong with them is the request's fault."""
     try:
         return deployment.endpoint.score(rows, request_id=request_id, **who)

@@ -7,7 +7,7 @@ one tensor per feature. JSON has no NaN: null is a missing value, and a score th
 from __future__ import annotations
 
 import uuid
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Tuple
 
 import numpy as np
 from starlette.requests import Request
@@ -126,7 +126,7 @@ def _rows(inputs: List[Any], model: Any) -> List[Any]:
     return [dict(zip(names, cells)) for cells in zip(*(data for _, _, data in tensors))]
 
 
-def _tensor(tensor: Any, i: int):
+def _tensor(tensor: Any, i: int) -> Tuple[str, List[int], List[Any]]:
     """(name, shape, flat list of values), checked."""
     if not isinstance(tensor, dict) or not isinstance(tensor.get("name"), str):
         raise wrong(f"inputs[{i}]: expected an object with name, shape, datatype and data")
