@@ -86,7 +86,9 @@ typedef int32_t score_link;
 /* ONNX-ML's, computed in float (docs/onnx.md). */
 #define SCORE_LINK_SIGMOID_ONNX 17      /* v = 1 / (1 + expf(-|x|)); x < 0 ? 1 - v : v                             */
 #define SCORE_LINK_SOFTMAX_ONNX 18      /* m = max; e = expf(x - m); sum in class order; e / sum                   */
-#define SCORE_LINK_SOFTMAX_ZERO_ONNX 19 /* the same, but |x| <= 1e-7 gives x * expf(-m) and is left out of the sum */
+#define SCORE_LINK_SOFTMAX_ZERO_ONNX 19 /* the same, but |x| <= 1e-7 gives x * expf(-m) and is left out of the sum. If
+                                         * `sum` is F64, this product and the quotients are doubles, and the latter
+                                         * are then rounded to float unless a is 2                                  */
 #define SCORE_LINK_PROBIT_ONNX 20       /* sqrt(2) * erfinv(2x - 1), by Winitzki's approximation                   */
 #define SCORE_LINK_FLOAT 21             /* x rounded to float                                                      */
 #define SCORE_LINK_COMPLEMENT_ONNX 22   /* one margin, two predictions: { 1 - x, x } in `sum` type, rounded to float */

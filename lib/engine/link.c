@@ -177,17 +177,14 @@ static float sigmoid_onnx(float x)
 	return x < 0.0f ? 1.0f - v : v;
 }
 
-static void softmax_onnx(const double *x, uint32_t n, bool zeros, double *out)
+static void softmax_onnx(const double *x, uint32_t n, double *out)
 {
 	float m = -FLT_MAX, sum = 0.0f;
 	for (uint32_t i = 0; i < n; i++)
 		m = (float)x[i] > m ? (float)x[i] : m;
-	float zero = expf(-m);
 	for (uint32_t i = 0; i < n; i++) {
-		float v = (float)x[i];
-		bool is_zero = zeros && !(v > 1e-7f || v < -1e-7f);
-		float e = is_zero ? v * zero : expf(v - m);
-		sum += is_zero ? 0.0f : e;
+		float e = expf((float)x[i] - m);
+		sum += e;
 		out[i] = (double)e;
 	}
 	for (uint32_t i = 0; i < n; i++)
@@ -211,6 +208,29 @@ typedef struct link_spec {
 	score_dtype sum;
 	uint32_t n_outputs;
 } link_spec;
+
+/* Of doubles onnxruntime takes maximum, exponentials and their sum as floats, products and quotients as doubles. */
+static void softmax_zero_onnx(const link_spec *l, const double *x, double *out)
+{
+	float m = -FLT_MAX, sum = 0.0f;
+	bool wide = l->sum == SCORE_F64, is_rounded = !wide || l->parameter != 2.0;
+	for (uint32_t i = 0; i < l->n_outputs; i++)
+		m = (float)x[i] > m ? (float)x[i] : m;
+	float zero = expf(-m);
+	for (uint32_t i = 0; i < l->n_outputs; i++) {
+		if (x[i] > (double)1e-7f || x[i] < (double)-1e-7f) {
+			float e = expf((float)x[i] - m);
+			sum += e;
+			out[i] = (double)e;
+		} else {
+			out[i] = wide ? x[i] * (double)zero : (double)((float)x[i] * zero);
+		}
+	}
+	for (uint32_t i = 0; i < l->n_outputs; i++) {
+		double share = out[i] / (double)sum; /* of floats, rounding it gives their quotient in float */
+		out[i] = is_rounded ? (double)(float)share : share;
+	}
+}
 
 /* Links that treat every output alone. */
 static double link_one(const link_spec *l, double x)
@@ -298,8 +318,10 @@ static void link_values(const link_spec *l, const double *x, double *out)
 		softmax_catboost(l->sum, x, n, out);
 		return;
 	case SCORE_LINK_SOFTMAX_ONNX:
+		softmax_onnx(x, n, out);
+		return;
 	case SCORE_LINK_SOFTMAX_ZERO_ONNX:
-		softmax_onnx(x, n, l->link == SCORE_LINK_SOFTMAX_ZERO_ONNX, out);
+		softmax_zero_onnx(l, x, out);
 		return;
 	case SCORE_LINK_ARGMAX:
 		out[0] = argmax(x, n);

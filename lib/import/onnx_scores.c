@@ -110,6 +110,8 @@ static score_status plain(onnx_file *file, const onnx_ensemble *e, bool is_f64, 
 	out->base = e->base.n ? e->base.v : NULL;
 	bool narrow = e->float_output || (file->like_runtime && e->transform != ONNX_NONE);
 	out->link = import_onnx_link(e->transform, is_f64, narrow);
+	if (e->transform == ONNX_SOFTMAX_ZERO && !e->float_output)
+		out->parameter = 2.0; /* shares are not rounded to float */
 	return SCORE_OK;
 }
 

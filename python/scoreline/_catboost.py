@@ -30,6 +30,19 @@ def refuse_catboost(booster: Any) -> None:
             )
 
 
+def save_catboost(booster: Any, path: str) -> None:
+    """Write the model as JSON, which has no infinities: an infinite value among the training rows may become a border."""
+    try:
+        booster.save_model(path, format="json")
+    except Exception as failed:
+        if "invalid float value" not in str(failed):
+            raise
+        raise UnsupportedError(
+            "CatBoost cannot write this model as JSON, because a border or leaf of it is infinite or NaN: train without "
+            "infinite values, for example clipped to the largest float"
+        ) from failed
+
+
 def text_of_hash(wanted: int) -> bytes:
     """16 bytes whose CityHash64 is `wanted`: of that length, it can be solved for the first 8."""
     last = b"category"

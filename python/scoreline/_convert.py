@@ -18,7 +18,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Tuple
 
 import numpy as np
 
-from ._catboost import catboost_rows, refuse_catboost
+from ._catboost import catboost_rows, refuse_catboost, save_catboost
 from ._errors import UnsupportedError, VerifyError
 from ._library import ImportOptions, c_path, filled, has_importers, lib, new_handle
 from ._model import Model, borrowed
@@ -236,7 +236,7 @@ def _of_catboost(booster: Any) -> _Converted:
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "model.json")
         refuse_catboost(booster)
-        booster.save_model(path, format="json")
+        save_catboost(booster, path)
         model = _import(lib.score_import_file, c_path(path))
 
     categories = [i for i, kind in enumerate(model.feature_types) if kind == "category"]

@@ -133,10 +133,12 @@ def check(tally, kind, name, model, seen, rng, n=1100, loss="RMSE", nan_rate=0.1
         found = predict(x, ntree_start=begin, ntree_end=end)
         return np.where(base != 0, found + base, found) if begin else found  # CatBoost's base belongs to tree 0
 
+    # Leaves of other than symmetric trees are numbered as CatBoost numbers them once it has read them from JSON.
+    numbering = reloaded(document)[0] if "trees" in document else model
     oracle = bit_check.Oracle(
         margin=predict, prediction=prediction if output else predict,
         margin_of_range=margin_of_range,
-        leaf=None if "trees" in document else lambda x: model.calc_leaf_indexes(x.astype(np.float32)))
+        leaf=lambda x: numbering.calc_leaf_indexes(x.astype(np.float32)))
     return bit_check.Checker(name, json.dumps(document).encode(), oracle, rows, tally("CatBoost", kind)).run()
 
 

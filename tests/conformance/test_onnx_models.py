@@ -149,7 +149,7 @@ def test_order_of_additions(seed, tally):
 
 @pytest.mark.parametrize("seed", range(N))
 @pytest.mark.parametrize("transform", TRANSFORMS[1:])
-@pytest.mark.parametrize("version, dtype", VERSIONS[:3] + VERSIONS[4:5])
+@pytest.mark.parametrize("version, dtype", VERSIONS)
 def test_transforms_of_several_targets(version, dtype, transform, seed, tally):
     rng = seeds("transform", version, dtype.__name__, transform, seed)
     f = om.random_forest(rng, n_targets=3, modes=om.MODES[:4], specials=False)
@@ -163,9 +163,9 @@ def test_transforms_of_several_targets(version, dtype, transform, seed, tally):
         asked = data
         if version == 5 and compat == "specification" and transform in TRANSFORMS[1:3]:
             asked = om.single(node_of(f, version, TRANSFORMS[3 - TRANSFORMS.index(transform)]), f, version)
+        in_double = dtype is np.float64 and asked != data  # the specification's; onnxruntime computes these two in float
         check(tally, f"transform {transform}", f"onnx-{transform}-{version}-{dtype.__name__}-{seed}-{compat}", data, rows,
-              dtype, margin=margins_of(f, version), prediction=asking(asked, dtype), compat=compat,
-              ulp=2 if transform == "SOFTMAX_ZERO" and dtype is np.float64 else 0)  # it then divides in double
+              dtype, margin=margins_of(f, version), prediction=asking(asked, dtype), compat=compat, ulp=4 if in_double else 0)
 
 
 @pytest.mark.parametrize("transform", TRANSFORMS[1:])

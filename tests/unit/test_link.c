@@ -264,6 +264,20 @@ static void softmax_of_catboost(void **state)
 	assert_true(isnan(out[0]));
 }
 
+/* Of doubles the products and the shares are doubles, the exponentials and their sum floats. */
+static void leaves_zeros_out_of_doubles(void **state)
+{
+	const double x[] = {3e-8, 1.0, 2.0}, e = (double)expf(-1.0f), sum = f(e + 1.0);
+	double shares[] = {3e-8 * (double)expf(-2.0f) / sum, e / sum, 1.0 / sum};
+	(void)state;
+	check(SCORE_LINK_SOFTMAX_ZERO_ONNX, 2.0, SCORE_F64, x, 3, shares, 3);
+	for (int i = 0; i < 3; i++) {
+		assert_true(f(shares[i]) != shares[i]);
+		shares[i] = f(shares[i]);
+	}
+	check(SCORE_LINK_SOFTMAX_ZERO_ONNX, 1.0, SCORE_F64, x, 3, shares, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +287,7 @@ int main(void)
 		cmocka_unit_test(takes_exponents_as_catboost_does),
 		cmocka_unit_test(bounds_exponents),
 		cmocka_unit_test(softmax_of_catboost),
+		cmocka_unit_test(leaves_zeros_out_of_doubles),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
