@@ -429,9 +429,13 @@ static score_status copy_to_name(sl_new_file *file, score_error *error)
 	return status;
 }
 
-/* A file without a name takes its place at once where that is free; to replace another it needs a name for as long as rename() takes. */
+/* A file without a name takes its place at once where that is free; to replace another it needs a name for as long as rename() takes.
+ * What closing would tell is asked of a second descriptor before: with the last one the file would go. */
 static score_status give_name(sl_new_file *file, score_error *error)
 {
+	const int twin = fcntl(file->fd, F_DUPFD_CLOEXEC, 0);
+	if (twin < 0 || close(twin) != 0)
+		return sl_fail_io(error, "close", file->name);
 	bool is_done = !file->replaces && link_unnamed(file->fd, file->place) == 0;
 	if (!is_done && (file->replaces || errno == EEXIST))
 		is_done = take_name(file, 0);

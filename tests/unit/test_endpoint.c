@@ -812,7 +812,7 @@ static void bad_configurations_name_their_field(void **state)
 	entities[1].name = long_name;
 	refused(&f, &good, SCORE_ERR_ARGUMENT, "served_entities[1].name: 'xxx");
 	entities[1].name = "\xff";
-	refused(&f, &good, SCORE_ERR_ARGUMENT, "served_entities[1].name: '?' is not UTF-8");
+	refused(&f, &good, SCORE_ERR_ARGUMENT, "served_entities[1].name: '\\xff' is not UTF-8");
 	entities[1] = entity_of(&f, 1);
 	entities[1].entity_version = NULL;
 	refused(&f, &good, SCORE_ERR_ARGUMENT, "served_entities[1].entity_version: expected a name, found NULL");
