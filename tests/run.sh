@@ -228,7 +228,7 @@ valgrind_tests() {
 	meson test -C "$1" --no-rebuild --print-errorlogs --num-processes "$jobs" --timeout-multiplier 10 \
 		--logbase valgrind --wrapper 'valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite' \
 		format builder builder_refuses forest_check arrow classes parts strings sparse columns sort endpoint feature_lookup \
-		import_lightgbm import_lightgbm_broken import_xgboost import_catboost import_catboost_malformed import_malformed \
+		import_lightgbm import_lightgbm_broken import_xgboost import_catboost import_catboost_classes import_catboost_malformed import_malformed \
 		import_onnx onnx_operators onnx_scores onnx_trees import_labels import_memory input callers abi
 }
 count_valgrind() { if [ "$2" = 0 ]; then echo "$(awk '/^Ok:/ { print $2 }' "$1") 0 0"; else echo 0 1 0; fi; }

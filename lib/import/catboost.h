@@ -110,6 +110,9 @@ typedef struct cb_file {
 	sl_vector scale_and_bias; /* double: the scale, then the bias of each output */
 	sl_vector text;           /* char: strings, each terminated */
 	sl_vector classes;        /* char: the class labels as a JSON array, but for its end */
+	size_t n_class_names;
+	int64_t classes_count;    /* without labels; 0: not said */
+	sl_vector class_numbers;  /* double: the class of each value of a leaf */
 	size_t loss;              /* into text; 0: an empty string */
 	size_t version;
 	size_t threshold;         /* of the probability that makes a row the second class */
@@ -122,6 +125,10 @@ void import_cb_init(cb_file *file);
 /* Read the document into the empty `file`, which the caller frees in any case. */
 score_status import_cb_read(cb_file *file, const void *data, size_t size);
 void import_cb_free(cb_file *file);
+
+/* Give leaves and biases a value for each class of the model, when training saw some of them only; *n_outputs is the number of
+ * values of a leaf, then that of classes. (catboost_classes.c) */
+score_status import_cb_spread_classes(cb_file *file, uint32_t *n_outputs);
 
 /* Add a derived column to the builder for each CTR; columns[i] is that of CTR i. (catboost_ctr.c) */
 score_status import_cb_add_ctrs(cb_file *file, score_builder *builder, uint32_t *columns);

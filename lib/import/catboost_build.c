@@ -158,6 +158,11 @@ static score_status check_scale(build *b)
 	return SCORE_OK;
 }
 
+static score_status spread_classes(build *b)
+{
+	return b->rule == LARGEST ? import_cb_spread_classes(b->file, &b->n_outputs) : SCORE_OK;
+}
+
 /* ---- trees -------------------------------------------------------------------------------------- */
 
 static score_status number_some(build *b, cb_split_kind kind, uint32_t feature, size_t first, size_t n)
@@ -529,7 +534,7 @@ static score_status new_builder(build *b)
 static score_status build_model(build *b)
 {
 	score_status (*const steps[])(build *) = {count_outputs, count_features, choose_trees, check_scale, choose_link,
-		new_builder, set_features, set_base, set_link, set_metadata, number_splits, add_ctrs, add_trees};
+		spread_classes, new_builder, set_features, set_base, set_link, set_metadata, number_splits, add_ctrs, add_trees};
 	score_status status = SCORE_OK;
 	for (size_t i = 0; i < sizeof steps / sizeof steps[0] && status == SCORE_OK; i++)
 		status = steps[i](b);

@@ -20,6 +20,7 @@ void import_cb_init(cb_file *f)
 	sl_vector_init(&f->scale_and_bias, &f->allocator, sizeof(double));
 	sl_vector_init(&f->text, &f->allocator, 1);
 	sl_vector_init(&f->classes, &f->allocator, 1);
+	sl_vector_init(&f->class_numbers, &f->allocator, sizeof(double));
 	f->loss_offset = f->scale_offset = -1;
 }
 
@@ -27,7 +28,8 @@ void import_cb_free(cb_file *f)
 {
 	sl_vector *const vectors[] = {&f->float_features, &f->cat_features, &f->borders, &f->values, &f->ctrs,
 		&f->elements, &f->tables, &f->hashes, &f->counts, &f->splits, &f->nodes,
-		&f->leaf_values, &f->covers, &f->trees, &f->scale_and_bias, &f->text, &f->classes};
+		&f->leaf_values, &f->covers, &f->trees, &f->scale_and_bias, &f->text, &f->classes,
+		&f->class_numbers};
 	for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++)
 		sl_vector_free(vectors[i]);
 }

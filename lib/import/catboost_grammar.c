@@ -24,6 +24,8 @@ static const key keys[] = {
 	{IN_PARAMS, "loss_function", OBJECT, IN_LOSS},
 	{IN_LOSS, "type", WORD, LOSS},
 	{IN_CLASSES, "class_names", LABELS, 0},
+	{IN_CLASSES, "class_to_label", NUMBERS, CLASS_NUMBERS},
+	{IN_CLASSES, "classes_count", WHOLE, CLASSES_COUNT},
 	{IN_FEATURES, "float_features", OBJECTS, IN_FLOAT},
 	{IN_FEATURES, "categorical_features", OBJECTS, IN_CATEGORY},
 	{IN_FEATURES, "ctrs", OBJECTS, IN_CTR},
@@ -258,7 +260,7 @@ static score_status add_number(reader *r, const import_event *e, const key *k, s
 	}
 	if (k->slot == NODE_VALUES)
 		((cb_node *)file->nodes.data)[node].n_values++;
-	sl_vector *values = k->slot == SCALE ? &file->scale_and_bias :
+	sl_vector *values = k->slot == SCALE ? &file->scale_and_bias : k->slot == CLASS_NUMBERS ? &file->class_numbers :
 		k->slot == SYMMETRIC_COVERS ? &file->covers : &file->leaf_values;
 	return keep(r, values, &x, e->offset, k->name);
 }
@@ -350,6 +352,7 @@ static score_status add_label(reader *r, const import_event *e)
 	if (is_text)
 		*to++ = '"';
 	out->length = (size_t)(to - (char *)out->data);
+	r->file->n_class_names++;
 	return SCORE_OK;
 }
 
@@ -442,6 +445,7 @@ score_status import_cb_read(cb_file *f, const void *data, size_t size)
 	f->loss = r.words[LOSS];
 	f->version = r.words[VERSION];
 	f->threshold = r.words[THRESHOLD];
+	f->classes_count = r.wholes[CLASSES_COUNT];
 	if (status == SCORE_OK && !r.has_trees)
 		return sl_fail(f->error, SCORE_ERR_CORRUPT,
 			"not a CatBoost model: there is neither \"oblivious_trees\" nor \"trees\"");

@@ -37,7 +37,16 @@ typedef enum kind {
 	REFUSED  /* array that must be empty */
 } kind;
 
-typedef enum target { BORDERS, HASHES, SYMMETRIC_VALUES, SYMMETRIC_COVERS, NODE_VALUES, NODE_COVER, SCALE } target;
+typedef enum target {
+	BORDERS,
+	HASHES,
+	SYMMETRIC_VALUES,
+	SYMMETRIC_COVERS,
+	NODE_VALUES,
+	NODE_COVER,
+	SCALE,
+	CLASS_NUMBERS
+} target;
 typedef enum word_name {
 	LOSS,
 	VERSION,
@@ -51,6 +60,7 @@ typedef enum word_name {
 	WORDS
 } word_name;
 typedef enum whole_name {
+	CLASSES_COUNT,
 	CTR_TARGET,
 	INDEX, /* as above */
 	COLUMN,

@@ -131,7 +131,7 @@ def check(tally, kind, name, model, seen, rng, n=1100, loss="RMSE", nan_rate=0.1
 
     def margin_of_range(x, begin, end):
         found = predict(x, ntree_start=begin, ntree_end=end)
-        return np.where(base != 0, found + base, found) if begin else found  # CatBoost's base belongs to tree 0
+        return np.where(base != 0, found + base, found) if begin and base.any() else found  # CatBoost's base belongs to tree 0
 
     # Leaves of other than symmetric trees are numbered as CatBoost numbers them once it has read them from JSON.
     numbering = reloaded(document)[0] if "trees" in document else model
@@ -165,6 +165,23 @@ def test_loss(loss, seed, tally):
     rng = seeds(loss, seed)
     model, x = train(rng, loss, depth=int(rng.integers(1, 7)), learning_rate=0.3)
     check(tally, "loss function", f"cb-{loss.partition(':')[0]}-{seed}", model, x, rng, loss=loss)
+
+
+@pytest.mark.parametrize("policy", ["SymmetricTree", "Lossguide"])
+@pytest.mark.parametrize("classes", [{"classes_count": 7}, {"class_names": [0, 1, 2, 3, 4]}, {"class_names": list("dcba")}], ids=str)
+@pytest.mark.parametrize("loss", ["MultiClass", "MultiClassOneVsAll"])
+def test_classes_that_training_did_not_see(loss, classes, policy, tally):
+    """Their margin is minus infinity, and they count as classes."""
+    rng = seeds("unseen classes", loss, policy, *classes)
+    x = training_rows(rng, 400, 4, 0.05)
+    seen = np.array(list("ac")) if "d" in classes.get("class_names", ()) else np.array([0, 2, 4])
+    y = seen[labels(rng, x, loss) % len(seen)]
+    model = catboost.CatBoostClassifier(loss_function=loss, iterations=12, random_seed=1, grow_policy=policy, **classes, **COMMON)
+    model.fit(x, y)
+    check(tally, "classes not seen", f"cb-unseen-{loss}-{policy}", model, x, rng, n=400, loss=loss, margins_only=loss == "MultiClass")
+    ours = scoreline.convert(model)
+    assert (ours.predict_class(x) == model.predict(x).ravel()).all()
+    np.testing.assert_allclose(ours.predict(x), model.predict_proba(x), rtol=1e-13, atol=1e-300)
 
 
 @pytest.mark.parametrize("seed", range(N_SEEDS))

@@ -202,3 +202,17 @@ def test_a_model_without_the_tables_of_its_ctrs(tmp_path):
     source = trained(catboost.CatBoost, frame, y, final_ctr_computation_mode="Skip")
     with pytest.raises(scoreline.UnsupportedError, match='final_ctr_computation_mode="Default"'):
         scoreline.convert(source)
+
+
+@pytest.mark.parametrize("loss", ["MultiClass", "MultiClassOneVsAll"])
+def test_classes_that_training_did_not_see(loss, tmp_path):
+    """The model answers for every class it was told of, and the labels of the others keep their places."""
+    rng = np.random.default_rng(4)
+    x = rng.standard_normal((200, 3))
+    labels = np.array(["a", "c", "e"])[np.digitize(x[:, 0], [-0.5, 0.5])]
+    source = catboost.CatBoostClassifier(loss_function=loss, class_names=list("edcba"), **COMMON).fit(x, labels)
+    source.save_model(str(tmp_path / "model.json"), format="json")
+    for model in (scoreline.convert(source), scoreline.convert(tmp_path / "model.json")):
+        same_bits(model.predict(x, "margin"), source.predict(x, prediction_type="RawFormulaVal"))
+        assert (model.predict_class(x) == source.predict(x).ravel()).all()
+        assert model.predict(x).shape == (200, 5)
