@@ -86,7 +86,8 @@ def catboost_infinite_border():
     catboost = pytest.importorskip("catboost")
     x = np.linspace(-2, 2, 100, dtype=np.float32).reshape(-1, 1)
     x[:10] = -np.inf
-    return catboost.CatBoostRegressor(iterations=2, border_count=100, verbose=0, thread_count=1, allow_writing_files=False).fit(
+    return catboost.CatBoostRegressor(iterations=20, depth=4, random_seed=3, border_count=100, verbose=0, thread_count=1,
+                                     allow_writing_files=False).fit(
         x, np.where(np.isinf(x[:, 0]), -10, x[:, 0]))
 
 
