@@ -113,12 +113,12 @@ score_status import_cb_spread_classes(cb_file *file, uint32_t *n_outputs)
 	score_status status = check_numbers(file, *n_outputs, n_classes);
 	if (status != SCORE_OK)
 		return status;
-	size_t n_leaves = file->leaf_values.length / n_values;
-	if (n_classes > UINT16_MAX || n_leaves * n_classes > MOST_GROWTH * file->leaf_values.length + UINT16_MAX)
+	uint64_t n_spread = (uint64_t)(file->leaf_values.length / n_values) * n_classes;
+	if (n_classes > UINT16_MAX || n_spread > (uint64_t)MOST_GROWTH * file->leaf_values.length + UINT16_MAX)
 		return sl_fail(file->error, SCORE_ERR_LIMIT, "the model has %zu classes, of which training saw %zu only: train it with "
 			"those that the data have", n_classes, n_values);
 	if (!spread(file, &file->leaf_values, n_classes) || !spread_biases(file, &file->scale_and_bias, n_classes))
-		return sl_fail_memory(file->error, n_leaves * n_classes * sizeof(double));
+		return sl_fail_memory(file->error, (size_t)n_spread * sizeof(double));
 	move_places(file, n_values, n_classes);
 	*n_outputs = (uint32_t)n_classes;
 	return SCORE_OK;

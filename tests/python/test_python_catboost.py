@@ -123,16 +123,6 @@ def test_binary_files_are_named(tmp_path):
         scoreline.convert(tmp_path / "model.cbm")
 
 
-def test_infinite_borders_are_named():
-    """Some training rows at minus infinity, as logarithms of zero are: CatBoost puts a border there, which JSON cannot hold."""
-    x = np.linspace(-2, 2, 100, dtype=np.float32).reshape(-1, 1)
-    x[:10] = -np.inf
-    source = catboost.CatBoostRegressor(**{**COMMON, "border_count": 100}).fit(x, np.where(np.isinf(x[:, 0]), -10, x[:, 0]))
-    assert source.get_borders()[0][0] == -np.inf
-    with pytest.raises(scoreline.UnsupportedError, match="infinite"):
-        scoreline.convert(source)
-
-
 def test_a_missing_category_is_an_unknown_one():
     frame, y = table()
     source = trained(catboost.CatBoostRegressor, frame, y)

@@ -98,6 +98,17 @@ def catboost_text():
         catboost.Pool(rows, (Y > 0).astype(int), text_features=[1]))
 
 
+def catboost_infinite():
+    """Some training rows at minus infinity, as logarithms of zero are: CatBoost puts a border there."""
+    catboost = pytest.importorskip("catboost")
+    x = np.linspace(-2, 2, 100, dtype=np.float32).reshape(-1, 1)
+    x[:10] = -np.inf
+    source = catboost.CatBoostRegressor(iterations=20, depth=4, border_count=100, verbose=0, thread_count=1, random_seed=3,
+                                        allow_writing_files=False).fit(x, np.where(np.isinf(x[:, 0]), -10, x[:, 0]))
+    assert source.get_borders()[0][0] == -np.inf
+    return source
+
+
 def quantile_forest():
     class QuantileForest(ensemble._forest.ForestRegressor):
         def __init__(self):
@@ -143,6 +154,7 @@ STRINGS = np.array([["a"], ["b"], [None]], dtype=object)[np.arange(90) % 3]
 # How the model is made, then words of the message: the construct first, what to do last.
 CASES = {
     "another object": (lambda: {"a": 1}, ["cannot convert builtins.dict", "expected a path, bytes, a model of XGBoost"]),
+    "infinities of CatBoost": (catboost_infinite, ["a border or leaf of it is infinite", "train without infinite values"]),
     "text of CatBoost": (catboost_text, ["text features of CatBoost", "numeric and categorical features only"]),
     "infinite border of CatBoost": (catboost_infinite_border, ["CatBoost cannot write this model as JSON", "infinite"]),
     "stacking": (lambda: fitted(ensemble.StackingRegressor([("a", TREE)])), ["StackingRegressor", "convert the parts one by one"]),
