@@ -264,7 +264,9 @@ static score_status make_bins(making *m)
 static uint32_t code_bytes(const making *m)
 {
 	const forest *f = m->e->f;
-	uint32_t most = m->n_columns > UINT16_MAX || m->n_tables > UINT16_MAX ? UINT32_MAX : 0;
+	/* Nodes of the walk count some codes behind those of the columns, too. */
+	const uint64_t numbers = (uint64_t)m->n_columns + (forest_most_splits(f) >> 16);
+	uint32_t most = numbers > UINT16_MAX || m->n_tables > UINT16_MAX ? UINT32_MAX : 0;
 	for (uint32_t c = 0; c < m->n_columns; c++) {
 		const code_column *column = m->columns + c;
 		/* codes 0 … n_cuts, or 0 … n_categories + 1 */

@@ -2,8 +2,8 @@
  * Nodes of the walk regime: each tree breadth-first, siblings adjacent, leaves leading to themselves, pairs with a leaf after those
  * of two splits.
  *
- * next = left + (code > cut) needs no branch, and a lane that has arrived stays where it is, whatever its column: there a leaf has its
- * number, which leads to the forest's own value. Models that the row regime serves have no nodes.
+ * next = left + (code > cut) needs no branch, and a lane that has arrived stays where it is: a leaf's column and cut need decide nothing,
+ * and say its number, which leads to the forest's own value. Models that the row regime serves have no nodes.
  */
 #include "parts.h"
 
@@ -23,11 +23,9 @@ typedef struct node_maker {
 	walk_short_node *shorts;
 	walk_node *nodes;
 	walk_wide_node *wide;
-	bool numbered;       /* leaves have their numbers for columns; else leaf_of_place and values, if the forest's do not serve */
-	void *leaf_of_place;
-	uint32_t leaf_bytes;
-	float *values_f32;
-	double *values_f64;
+	bool numbered;       /* leaves have their numbers for columns */
+	uint32_t n_pads;     /* not 0: they have their numbers from e->n_columns and 0 on */
+	uint32_t cut_bits;
 	walk_tree *trees;
 	numbered_split *queue; /* of the tree at hand */
 } node_maker;
@@ -51,16 +49,12 @@ static void put(node_maker *m, size_t at, uint32_t left, uint32_t column, uint32
 static void put_leaf(node_maker *m, uint32_t number, uint32_t node, uint32_t leaf)
 {
 	const engine *e = m->e;
-	uint32_t place = m->trees[number].first_place + node, in_tree = leaf - e->f->trees[number].first_leaf;
-	/* The highest code is never above this cut. */
-	put(m, m->trees[number].first_node + (size_t)node, node, m->numbered ? in_tree : 0,
-		e->code_bytes == 1 ? UINT8_MAX : e->code_bytes == 2 ? UINT16_MAX : UINT32_MAX);
-	if (m->leaf_of_place)
-		forest_put_number(m->leaf_of_place, m->leaf_bytes, place, in_tree);
-	if (m->values_f32)
-		m->values_f32[place] = (float)forest_real(&e->f->leaves, leaf);
-	if (m->values_f64)
-		m->values_f64[place] = forest_real(&e->f->leaves, leaf);
+	const uint32_t in_tree = leaf - e->f->trees[number].first_leaf;
+	const size_t at = m->trees[number].first_node + (size_t)node;
+	if (m->n_pads)
+		put(m, at, node, e->n_columns + (uint32_t)((uint64_t)in_tree >> m->cut_bits), in_tree);
+	else /* the highest code is never above this cut */
+		put(m, at, node, m->numbered ? in_tree : 0, e->code_bytes == 1 ? UINT8_MAX : e->code_bytes == 2 ? UINT16_MAX : UINT32_MAX);
 }
 
 static void put_split(node_maker *m, uint32_t number, const numbered_split *split, uint32_t left)
@@ -119,9 +113,16 @@ static bool few_nodes_fit(const engine *e, size_t most_splits)
 	return 2 * most_splits + 1 <= UINT8_MAX + 1u && short_nodes_fit(e, most_splits);
 }
 
-static bool small_nodes_fit(const engine *e, size_t most_splits)
+/* Codes behind those of a row that leaves of trees with so many splits need, if cuts have so many bits. */
+static size_t count_pads(size_t most_splits, uint32_t cut_bits)
 {
-	return e->code_bytes == 1 && e->n_columns <= UINT8_MAX + 1u && short_nodes_fit(e, most_splits);
+	return (size_t)((uint64_t)most_splits >> cut_bits) + 1;
+}
+
+static bool small_nodes_fit(const engine *e, size_t most_splits, bool padded)
+{
+	const size_t pads = padded ? count_pads(most_splits, 8) : 0;
+	return e->code_bytes == 1 && e->n_columns + pads <= UINT8_MAX + 1u && short_nodes_fit(e, most_splits);
 }
 
 static size_t value_bytes(const forest *f)
@@ -152,26 +153,12 @@ static bool shares_leaves(const forest *f)
 	return shared;
 }
 
-/* Leaf numbers and values by place; false: no memory. */
-static bool take_leaves(node_maker *m, sl_arena *arena, size_t most_splits, size_t n_places)
-{
-	const forest *f = m->e->f;
-	bool narrow = f->contract.sum == SCORE_F32, scalar = f->leaf_width == 1;
-	m->leaf_bytes = forest_number_bytes((uint32_t)most_splits);
-	m->leaf_of_place = sl_arena_alloc(arena, n_places, m->leaf_bytes);
-	if (scalar && narrow)
-		m->values_f32 = sl_arena_alloc(arena, n_places, sizeof *m->values_f32);
-	else if (scalar)
-		m->values_f64 = sl_arena_alloc(arena, n_places, sizeof *m->values_f64);
-	return m->leaf_of_place && (!scalar || m->values_f32 || m->values_f64);
-}
-
 /* Room for what all trees have; false: no memory. */
-static bool take_room(node_maker *m, sl_arena *arena, size_t most_splits)
+static bool take_room(node_maker *m, sl_arena *arena, size_t most_splits, bool padded)
 {
 	const engine *e = m->e;
 	size_t n_nodes = (size_t)e->f->n_splits + e->f->n_leaves;
-	if (small_nodes_fit(e, most_splits))
+	if (small_nodes_fit(e, most_splits, padded))
 		m->small = sl_arena_alloc(arena, n_nodes, sizeof *m->small);
 	else if (e->code_bytes == 1 && few_nodes_fit(e, most_splits))
 		m->columns = sl_arena_alloc(arena, n_nodes, sizeof *m->columns);
@@ -183,39 +170,29 @@ static bool take_room(node_maker *m, sl_arena *arena, size_t most_splits)
 		m->nodes = sl_arena_alloc(arena, n_nodes, sizeof *m->nodes);
 	else
 		m->wide = sl_arena_alloc(arena, n_nodes, sizeof *m->wide);
+	m->cut_bits = m->small || m->columns ? 8 : m->wide ? 32 : 16;
+	m->n_pads = padded ? (uint32_t)count_pads(most_splits, m->cut_bits) : 0;
 	return m->small || m->columns || m->cuts || m->shorts || m->nodes || m->wide;
 }
 
-/* Where each tree begins; returns the number of places. */
-static size_t number_trees(const forest *f, bool numbered, walk_tree *trees)
+/* Where each tree begins. Shared leaves are where their nodes are, behind the inner ones. */
+static void number_trees(const forest *f, bool shared, walk_tree *trees)
 {
-	size_t first_node = 0, n_places = 0;
+	size_t first_node = 0;
 	for (uint32_t t = 0; t < f->n_trees; t++) {
-		size_t n_nodes = 2 * (size_t)f->trees[t].n_splits + 1, inner = n_inner(f->trees + t);
-		trees[t] = (walk_tree){(uint32_t)first_node, numbered ? f->trees[t].first_leaf : (uint32_t)(n_places - inner), f->trees[t].depth};
-		first_node += n_nodes;
-		n_places += n_nodes - inner;
+		const forest_tree *tree = f->trees + t;
+		trees[t] = (walk_tree){(uint32_t)first_node, tree->first_leaf - (shared ? n_inner(tree) : 0), tree->depth};
+		first_node += 2 * (size_t)tree->n_splits + 1;
 	}
-	return n_places;
 }
 
-/* The forest's values, by leaf, or values by place; false: no memory. */
-static bool find_values(node_maker *m, sl_arena *arena, size_t most_splits, size_t n_places, walk_plan *plan)
+/* The forest's values in the type of sums; false: no memory. */
+static bool find_values(const forest *f, sl_arena *arena, walk_plan *plan)
 {
-	const forest *f = m->e->f;
-	const void *values = NULL;
-	if (m->numbered || shares_leaves(f)) {
-		if (f->leaf_width == 1 && !(values = engine_leaf_values(f, arena)))
-			return false;
-	} else if (!take_leaves(m, arena, most_splits, n_places)) {
-		return false;
-	} else {
-		values = m->values_f32 ? (const void *)m->values_f32 : m->values_f64;
-	}
-	plan->leaf_of_place = (forest_numbers){m->leaf_of_place, m->leaf_bytes};
+	const void *values = f->leaf_width == 1 ? engine_leaf_values(f, arena) : NULL;
 	plan->values_f32 = f->contract.sum == SCORE_F32 ? values : NULL;
 	plan->values_f64 = f->contract.sum == SCORE_F32 ? NULL : values;
-	return true;
+	return values || f->leaf_width > 1;
 }
 
 score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
@@ -228,11 +205,13 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	if (engine_rows_serve_all(e))
 		return SCORE_OK;
 	size_t queue_bytes = ((size_t)most + 1) * sizeof(numbered_split);
-	walk_plan plan = {.numbered = !shares_leaves(f) && (most < NUMBERED_LEAVES || most < e->n_columns)};
+	const bool shared = shares_leaves(f);
+	walk_plan plan = {.numbered = !shared && (most < NUMBERED_LEAVES || most < e->n_columns)};
 	node_maker m = {.e = e, .numbered = plan.numbered, .trees = sl_arena_alloc(arena, f->n_trees, sizeof(walk_tree)),
 		.queue = sl_alloc(a, queue_bytes, 64)};
-	bool done = m.trees && m.queue && take_room(&m, arena, most) &&
-		find_values(&m, arena, most, number_trees(f, plan.numbered, m.trees), &plan);
+	bool done = m.trees && m.queue && take_room(&m, arena, most, !shared && !plan.numbered) && find_values(f, arena, &plan);
+	if (done)
+		number_trees(f, shared, m.trees);
 	for (uint32_t t = 0; t < f->n_trees && done; t++)
 		make_tree(&m, t);
 	sl_free(a, m.queue, queue_bytes, 64);
@@ -245,6 +224,7 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	plan.nodes = m.nodes;
 	plan.wide_nodes = m.wide;
 	plan.trees = m.trees;
+	plan.n_pads = m.n_pads;
 	plan.read_codes = plan.numbered ? most + 1 : 0;
 	for (uint32_t c = 0; c < e->n_columns; c++)
 		plan.has_sets |= e->columns[c].is_category;

@@ -75,11 +75,12 @@ typedef struct batch_plan {
 	const tree_program *trees;
 } batch_plan;
 
-/* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself, whatever the code of its column is. Where trees have few
- * leaves, that column is the leaf's number; else what a leaf has is kept by place, for pairs with a leaf only, which come last in a
- * tree. The smallest kind that fits serves all trees of a model: small nodes want codes of one byte, at most 256 columns and 65,536
- * nodes per tree, and no sets. Of at most 256 nodes per tree and without sets, those of many columns take as little for codes of one
- * byte, those of many cuts for 256 columns of codes of two. Short ones want only 65,536 nodes per tree and no sets. */
+/* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself. Where trees have few leaves, a leaf's column is its number, and
+ * its cut the highest; else its column is behind those of the model, where codes are 0, and what is above the first of them and the cut
+ * are the high and the low bits of its number. The smallest kind that fits serves all trees of a model: small nodes want codes of one
+ * byte, at most 256 columns and 65,536 nodes per tree, and no sets. Of at most 256 nodes per tree and without sets, those of many columns
+ * take as little for codes of one byte, those of many cuts for 256 columns of codes of two. Short ones want only 65,536 nodes per tree
+ * and no sets. */
 typedef struct walk_small_node {
 	uint16_t left;
 	uint8_t column;
@@ -120,7 +121,7 @@ typedef struct walk_wide_node {
 
 typedef struct walk_tree {
 	uint32_t first_node;
-	uint32_t first_place; /* add a leaf's number, or its node counted within the tree, for its place among all leaves (modulo 2^32) */
+	uint32_t first_leaf; /* add a leaf's number, or its node counted within the tree, for its number in the model (modulo 2^32) */
 	uint32_t depth;
 } walk_tree;
 
@@ -131,11 +132,11 @@ typedef struct walk_plan {
 	const walk_short_node *short_nodes;
 	const walk_node *nodes;
 	const walk_wide_node *wide_nodes;
-	forest_numbers leaf_of_place;     /* counted within the tree; no values: places are leaves, counted in the model */
-	const float *values_f32;          /* leaf values by place: one of the two, none for vector leaves; the forest's own where places are leaves */
+	const float *values_f32;          /* of leaves, counted in the model: one of the two, none for vector leaves */
 	const double *values_f64;
 	const walk_tree *trees;           /* NULL: there are no nodes */
 	uint32_t read_codes; /* of a row: walks read as many, of which those behind the columns decide nothing */
+	uint32_t n_pads;     /* codes behind those of each row, which are 0; not 0: leaves have columns there */
 	bool numbered;       /* leaves have their numbers for columns */
 	bool has_sets;
 	bool eight;          /* eight rows at a time may walk in registers */
@@ -351,6 +352,11 @@ void engine_batch(const engine *e, const engine_call *call, row_range rows);
 size_t engine_walk_scratch(const engine *e);
 bool engine_walk_fits(const engine *e, const engine_call *call);
 void engine_walk(const engine *e, const engine_call *call, row_range rows);
+/* Codes of a row that walks. */
+static inline size_t engine_row_codes(const engine *e)
+{
+	return (size_t)e->n_columns + e->walk.n_pads;
+}
 /* Up to eight rows, faster: whether a model's nodes are such that it can, and whether it can serve a call to it. */
 bool engine_fits_eight(const engine *e, uint32_t most_splits);
 bool engine_walks_eight(const engine *e, const engine_call *call);

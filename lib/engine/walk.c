@@ -59,10 +59,10 @@
 
 static size_t row_bytes(const engine *e)
 {
-	return (size_t)e->n_columns * e->code_bytes;
+	return engine_row_codes(e) * e->code_bytes;
 }
 
-/* Behind a row's codes, what walks read beside them. */
+/* Behind the last row's codes, what walks read beside them. */
 static size_t tail_bytes(const engine *e)
 {
 	return e->walk.read_codes > e->n_columns ? (size_t)(e->walk.read_codes - e->n_columns) * e->code_bytes : 0;
@@ -84,7 +84,7 @@ bool engine_walk_fits(const engine *e, const engine_call *call)
 /* Room to bin BLOCK_ROWS rows column by column before their codes are laid row by row. */
 static size_t bin_bytes(const engine *e)
 {
-	return sl_round_up(BIN_TILE_BYTES, SL_CACHE_LINE) + row_bytes(e) * BLOCK_ROWS;
+	return sl_round_up(BIN_TILE_BYTES, SL_CACHE_LINE) + (size_t)e->n_columns * e->code_bytes * BLOCK_ROWS;
 }
 
 size_t engine_walk_scratch(const engine *e)
@@ -109,7 +109,7 @@ static uint32_t walk_splits(const engine *e, uint32_t tree, const uint8_t *codes
 	return at.leaf;
 }
 
-/* Up to LANES trees × one row. `arrived` receives the place of each tree's leaf. */
+/* Up to LANES trees × one row. `arrived` receives each tree's leaf, counted in the model. */
 static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *codes, uint32_t *arrived)
 {
 	if (!e->walk.trees) {
@@ -157,11 +157,6 @@ static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *co
 		walk_rows_u32(e, tree, n, codes, arrived);
 }
 
-static uint32_t leaf_at(const engine *e, uint32_t tree, uint32_t place)
-{
-	return e->walk.leaf_of_place.values ? e->f->trees[tree].first_leaf + forest_number(&e->walk.leaf_of_place, place) : place;
-}
-
 void engine_add_leaf(const engine *e, const input_view *view, int64_t row, uint32_t tree, uint32_t leaf, double *sums)
 {
 	const forest *f = e->f;
@@ -174,16 +169,16 @@ void engine_add_leaf(const engine *e, const input_view *view, int64_t row, uint3
 		to[i] = engine_add(f, to[i], forest_real(&f->leaves, (size_t)leaf * f->leaf_width + i));
 }
 
-/* Add the leaf at a place to the sums of one row of the call. */
-static void add_leaf(const engine *e, const engine_call *call, int64_t row, uint32_t tree, uint32_t place, double *sums)
+/* The same from values as wide as sums, where there are some. */
+static void add_leaf(const engine *e, const engine_call *call, int64_t row, uint32_t tree, uint32_t leaf, double *sums)
 {
 	double *to = sums + e->f->trees[tree].output;
 	if (engine_has_linear_leaves(e) || !(e->walk.values_f32 || e->walk.values_f64))
-		engine_add_leaf(e, call->view, row, tree, leaf_at(e, tree, place), sums);
+		engine_add_leaf(e, call->view, row, tree, leaf, sums);
 	else if (e->walk.values_f32)
-		*to = (double)((float)*to + e->walk.values_f32[place]);
+		*to = (double)((float)*to + e->walk.values_f32[leaf]);
 	else
-		*to += e->walk.values_f64[place];
+		*to += e->walk.values_f64[leaf];
 }
 
 void engine_start_sums(const forest *f, double *sums)
@@ -210,16 +205,16 @@ void engine_finish_row(const engine *e, const engine_call *call, double *sums, d
 /* One output: the sum, of the type of `values`, stays in a register. */
 #define SUM_ONE(e, call, codes, values, sum) \
 	do { \
-		uint32_t places[LANES], t = (call)->tree_begin; \
+		uint32_t leaves[LANES], t = (call)->tree_begin; \
 		for (; (call)->tree_end - t >= LANES; t += LANES) { \
-			walk_trees(e, t, LANES, codes, places); \
+			walk_trees(e, t, LANES, codes, leaves); \
 			for (uint32_t i = 0; i < LANES; i++) \
-				(sum) += (values)[places[i]]; \
+				(sum) += (values)[leaves[i]]; \
 		} \
 		if (t < (call)->tree_end) \
-			walk_trees(e, t, (call)->tree_end - t, codes, places); \
+			walk_trees(e, t, (call)->tree_end - t, codes, leaves); \
 		for (uint32_t i = 0; i < (call)->tree_end - t; i++) \
-			(sum) += (values)[places[i]]; \
+			(sum) += (values)[leaves[i]]; \
 	} while (0)
 
 static double sum_one_f32(const engine *e, const engine_call *call, const void *codes, float sum)
@@ -247,20 +242,20 @@ static void sum_trees(const engine *e, const engine_call *call, int64_t row, con
 		return;
 	}
 	for (uint32_t t = call->tree_begin; t < call->tree_end; t += LANES) {
-		uint32_t places[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
-		walk_trees(e, t, n, codes, places);
+		uint32_t leaves[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
+		walk_trees(e, t, n, codes, leaves);
 		for (uint32_t i = 0; i < n; i++)
-			add_leaf(e, call, row, t + i, places[i], sums);
+			add_leaf(e, call, row, t + i, leaves[i], sums);
 	}
 }
 
 static void list_leaves(const engine *e, const engine_call *call, const void *codes, double *out)
 {
 	for (uint32_t t = call->tree_begin; t < call->tree_end; t += LANES) {
-		uint32_t places[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
-		walk_trees(e, t, n, codes, places);
+		uint32_t leaves[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
+		walk_trees(e, t, n, codes, leaves);
 		for (uint32_t i = 0; i < n; i++)
-			*out++ = (double)forest_number(&e->f->leaf_ids, leaf_at(e, t + i, places[i]));
+			*out++ = (double)forest_number(&e->f->leaf_ids, leaves[i]);
 	}
 }
 
@@ -302,8 +297,8 @@ typedef struct walk_space {
 /* Columns of BLOCK_ROWS codes → rows of codes. */
 static void lay_by_row(const engine *e, const char *columns, size_t n, char *codes)
 {
-	size_t width = e->n_columns;
-	for (size_t c = 0; c < width; c++) {
+	size_t width = engine_row_codes(e);
+	for (size_t c = 0; c < e->n_columns; c++) {
 		if (e->code_bytes == 1) {
 			const uint8_t *from = (const uint8_t *)columns + c * BLOCK_ROWS;
 			uint8_t *to = (uint8_t *)codes + c;
@@ -323,9 +318,12 @@ static void lay_by_row(const engine *e, const char *columns, size_t n, char *cod
 	}
 }
 
-/* Some codes behind those of n rows, so that walks read nothing that was never written. */
+/* The codes behind those of each of n rows, and some behind all of them, so that walks read nothing that was never written. */
 static void clear_tail(const engine *e, void *codes, size_t n)
 {
+	const size_t pads = (size_t)e->walk.n_pads * e->code_bytes;
+	for (size_t r = 1; r <= n && pads; r++)
+		memset((char *)codes + r * row_bytes(e) - pads, 0, pads);
 	memset((char *)codes + n * row_bytes(e), 0, tail_bytes(e));
 }
 
@@ -357,14 +355,14 @@ static NEVER_INLINE void block_of_rows(const engine *e, const engine_call *call,
 		engine_start_sums(f, out + r * width);
 	for (uint32_t t = call->tree_begin; t < call->tree_end; t++) {
 		for (size_t r = 0; r < rows.n; r += LANES) {
-			uint32_t places[LANES], n = (uint32_t)(rows.n - r < LANES ? rows.n - r : LANES);
-			walk_rows(e, t, n, codes + r * stride, places);
+			uint32_t leaves[LANES], n = (uint32_t)(rows.n - r < LANES ? rows.n - r : LANES);
+			walk_rows(e, t, n, codes + r * stride, leaves);
 			for (uint32_t i = 0; i < n; i++) {
 				double *row = out + (r + i) * width;
 				if (leaf_output)
-					row[t - call->tree_begin] = (double)forest_number(&f->leaf_ids, leaf_at(e, t, places[i]));
+					row[t - call->tree_begin] = (double)forest_number(&f->leaf_ids, leaves[i]);
 				else
-					add_leaf(e, call, rows.first + (int64_t)(r + i), t, places[i], row);
+					add_leaf(e, call, rows.first + (int64_t)(r + i), t, leaves[i], row);
 			}
 		}
 	}
