@@ -72,19 +72,34 @@ static void hash_derived(XXH128_hash_t *state, const forest_derived *d)
 	hash_bytes(state, d->hashes, d->n_hashes, sizeof *d->hashes);
 }
 
-static void hash_column(XXH128_hash_t *state, const forest *f, const code_column *c)
+/* `cuts` has room for those of each feature. */
+static void hash_column(XXH128_hash_t *state, const forest *f, const code_column *c, double *cuts)
 {
 	const forest_feature *feature = f->features + c->feature;
 	uint32_t n_cuts = c->is_category ? 0 : feature->n_cuts;
 	uint32_t head[] = {c->feature, c->missing, c->zero_is_missing, c->is_category, c->n_categories, n_cuts};
 	hash_bytes(state, head, 6, sizeof *head);
 	hash_bytes(state, c->categories, c->n_categories, sizeof *c->categories);
-	hash_bytes(state, f->cuts + feature->first_cut, n_cuts, sizeof *f->cuts);
+	for (uint32_t i = 0; i < n_cuts; i++)
+		cuts[i] = forest_real(&f->cuts, (size_t)feature->first_cut + i);
+	hash_bytes(state, cuts, n_cuts, sizeof *cuts);
 }
 
-void engine_hash_bins(engine *e)
+static size_t most_cuts(const forest *f)
+{
+	size_t most = 0;
+	for (uint32_t i = 0; i < forest_columns(f); i++)
+		most = f->features[i].n_cuts > most ? f->features[i].n_cuts : most;
+	return most;
+}
+
+score_status engine_hash_bins(engine *e, const score_allocator *allocator, score_error *error)
 {
 	const forest *f = e->f;
+	const size_t bytes = (most_cuts(f) + 1) * sizeof(double);
+	double *cuts = sl_alloc(allocator, bytes, SL_CACHE_LINE);
+	if (!cuts)
+		return sl_fail_memory(error, bytes);
 	XXH128_hash_t state = {0, 0};
 	uint32_t head[] = {e->code_bytes, e->n_columns, f->n_features, (uint32_t)f->contract.compare,
 		(uint32_t)f->contract.category_rule, f->derived.n};
@@ -94,12 +109,14 @@ void engine_hash_bins(engine *e)
 		hash_dictionary(&state, f->features[i].dictionary);
 	}
 	for (uint32_t c = 0; c < e->n_columns; c++)
-		hash_column(&state, f, e->columns + c);
+		hash_column(&state, f, e->columns + c, cuts);
+	sl_free(allocator, cuts, bytes, SL_CACHE_LINE);
 	if (f->derived.n)
 		hash_derived(&state, &f->derived);
 	XXH128_canonical_t hash;
 	XXH128_canonicalFromHash(&hash, state);
 	memcpy(e->bins_hash, hash.digest, sizeof e->bins_hash);
+	return SCORE_OK;
 }
 
 /* ---- codes in place of values --------------------------------------------------------------------------------- */

@@ -178,13 +178,24 @@ typedef struct cut_room {
 	size_t n;
 } cut_room;
 
-static void fill_cuts(const cut_room *room, uint32_t n, const double *cuts)
+static void fill_cuts(const cut_room *room, const forest *f, const forest_feature *feature)
 {
+	const uint32_t n = feature->n_cuts;
 	for (size_t i = 0; i < bin_padded(n); i++) {
-		room->narrow[i] = i < n ? round_up(cuts[i]) : NAN;
+		const double cut = i < n ? forest_real(&f->cuts, feature->first_cut + i) : (double)NAN;
+		room->narrow[i] = i < n ? round_up(cut) : NAN;
 		if (room->wide)
-			room->wide[i] = i < n ? cuts[i] : (double)NAN;
+			room->wide[i] = cut;
 	}
+}
+
+/* `n` of a feature's cuts and NaN from the room: the forest's own if they are as wide and no NaN is wanted. */
+static const void *keep_cuts(making *m, const forest_feature *feature, const void *room, size_t n, uint32_t bytes)
+{
+	const forest_reals *cuts = &m->e->f->cuts;
+	if (cuts->bytes == bytes && n == feature->n_cuts)
+		return (const char *)cuts->values + (size_t)feature->first_cut * bytes;
+	return sl_arena_copy(m->arena, room, n, bytes);
 }
 
 /* So many cuts and NaN does a search look at: in a register of 16 those behind the last pivot, else as far as a map's steps reach. */
@@ -219,19 +230,19 @@ static bool make_pivots(making *m, bin_table *t, wide_cuts *wide)
 	return f32 && (f64 || !wide);
 }
 
-static bool make_bin(making *m, const cut_room *room, bin_table *t, wide_cuts *wide, const double *cuts)
+static bool make_bin(making *m, const cut_room *room, bin_table *t, wide_cuts *wide, const forest_feature *feature)
 {
-	fill_cuts(room, t->n, cuts);
+	t->n = feature->n_cuts;
+	fill_cuts(room, m->e->f, feature);
 	t->narrow = room->narrow;
 	t->wide = wide;
 	if (wide)
 		wide->cuts = room->wide;
 	if (!engine_make_bin_maps(m->e, m->arena, t, wide))
 		return false;
-	t->narrow = sl_arena_copy(m->arena, room->narrow, cuts_to_keep(m->e, t->n, &t->narrow_map), sizeof *t->narrow);
-	size_t n_wide = wide ? cuts_to_keep(m->e, t->n, &wide->map) : 0;
+	t->narrow = keep_cuts(m, feature, room->narrow, cuts_to_keep(m->e, t->n, &t->narrow_map), sizeof *t->narrow);
 	if (wide)
-		wide->cuts = n_wide == t->n ? cuts : sl_arena_copy(m->arena, room->wide, n_wide, sizeof *cuts);
+		wide->cuts = keep_cuts(m, feature, room->wide, cuts_to_keep(m->e, t->n, &wide->map), sizeof *wide->cuts);
 	return t->narrow && (!wide || wide->cuts) && make_pivots(m, t, wide);
 }
 
@@ -250,9 +261,7 @@ static score_status make_bins(making *m)
 	room.wide = wide ? sl_alloc(a, room.n * sizeof *room.wide, SL_CACHE_LINE) : NULL;
 	bool done = bins && (wide || f->contract.compare != SCORE_F64) && (!room.n || (room.narrow && (room.wide || !wide)));
 	for (uint32_t u = 0; u < m->e->n_used_features && done; u++) {
-		const forest_feature *feature = f->features + m->used[u];
-		bins[u].n = feature->n_cuts;
-		done = make_bin(m, &room, bins + u, wide ? wide + u : NULL, f->cuts + feature->first_cut);
+		done = make_bin(m, &room, bins + u, wide ? wide + u : NULL, f->features + m->used[u]);
 	}
 	sl_free(a, room.narrow, room.n * sizeof *room.narrow, SL_CACHE_LINE);
 	sl_free(a, room.wide, room.n * sizeof *room.wide, SL_CACHE_LINE);

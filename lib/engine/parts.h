@@ -225,7 +225,7 @@ score_status engine_make_linear(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_terms(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_bounds(engine *e, sl_arena *arena, score_error *error);
 /* Columns and bins are there. */
-void engine_hash_bins(engine *e);
+score_status engine_hash_bins(engine *e, const score_allocator *allocator, score_error *error);
 
 /* ---- bin ---------------------------------------------------------------------------------------------- */
 

@@ -142,7 +142,7 @@ static void put_string(writer *w, const char *text, size_t length)
 /* Or the number of the set. */
 static double test_cut(const forest *f, const forest_test *t)
 {
-	return t->kind == FOREST_NUMERIC ? f->cuts[f->features[t->feature].first_cut + t->index] : (double)t->index;
+	return t->kind == FOREST_NUMERIC ? forest_real(&f->cuts, f->features[t->feature].first_cut + t->index) : (double)t->index;
 }
 
 static void put_tests(writer *w, const forest *f)

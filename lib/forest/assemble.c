@@ -246,9 +246,10 @@ static score_status add_cuts_and_tests(assembly *a)
 	uint32_t n_cuts = 0;
 	for (uint32_t t = 0; t < f->n_tests; t++)
 		n_cuts += is_new_cut(a->used, t);
-	double *cuts = sl_arena_alloc(a->arena, n_cuts, sizeof *cuts);
+	double *cuts = sl_alloc(&a->b->allocator, n_cuts * sizeof *cuts, 64);
 	forest_test *tests = sl_alloc(&a->b->allocator, f->n_tests * sizeof *tests, 64);
-	if (!cuts || (f->n_tests && !tests)) {
+	if ((n_cuts && !cuts) || (f->n_tests && !tests)) {
+		sl_free(&a->b->allocator, cuts, n_cuts * sizeof *cuts, 64);
 		sl_free(&a->b->allocator, tests, f->n_tests * sizeof *tests, 64);
 		return out_of_memory(a);
 	}
@@ -270,9 +271,9 @@ static score_status add_cuts_and_tests(assembly *a)
 			features[i].first_cut = next;
 		next = features[i].first_cut + features[i].n_cuts;
 	}
-	f->cuts = cuts;
 	f->n_cuts = n_cuts;
-	bool done = forest_narrow_tests(tests, f->n_tests, a->arena, &f->tests);
+	bool done = forest_narrow_reals(cuts, n_cuts, a->arena, &f->cuts) && forest_narrow_tests(tests, f->n_tests, a->arena, &f->tests);
+	sl_free(&a->b->allocator, cuts, n_cuts * sizeof *cuts, 64);
 	sl_free(&a->b->allocator, tests, f->n_tests * sizeof *tests, 64);
 	return done ? SCORE_OK : out_of_memory(a);
 }

@@ -163,9 +163,8 @@ static score_status check_features(const forest *f, score_error *error)
 		if (feature->first_cut != next || feature->n_cuts > f->n_cuts - next)
 			return sl_fail(error, CORRUPT, "the cuts of feature %u are out of range", i);
 		for (uint32_t k = next; k < next + feature->n_cuts; k++) {
-			double cut = f->cuts[k];
-			bool ascends = k == next || cut > f->cuts[k - 1] ||
-				(cut != cut && f->cuts[k - 1] == f->cuts[k - 1]);
+			double cut = forest_real(&f->cuts, k), before = k == next ? 0.0 : forest_real(&f->cuts, k - 1);
+			bool ascends = k == next || cut > before || (cut != cut && before == before);
 			if (!ascends || !forest_fits(f->contract.compare, cut))
 				return sl_fail(error, CORRUPT, "cut %u of feature %u is out of order or no float value", k - next, i);
 		}

@@ -245,7 +245,7 @@ typedef struct forest {
 
 	forest_derived derived;
 	const forest_feature *features; /* [forest_columns()]; derived ones have the name "" */
-	const double *cuts;            /* ascending per feature; a NaN cut (never right) is last. Float values when compare is f32 */
+	forest_reals cuts;             /* ascending per feature; a NaN cut (never right) is last. Float values when compare is f32 */
 	forest_tests tests;            /* [n_tests] */
 	const uint32_t *set_first;     /* [n_sets + 1] into set_members */
 	const uint32_t *set_members;   /* ascending categories of each set; sets are distinct, in lexicographic order */

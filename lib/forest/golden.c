@@ -32,7 +32,7 @@ double forest_golden_number(const forest *f, const forest_feature *feature, uint
 	uint64_t r = forest_golden_random(state);
 	if (feature->n_cuts == 0)
 		return (double)(int64_t)(r % 9) * 0.25 - 1.0;
-	double cut = f->cuts[feature->first_cut + (uint32_t)(r >> 32) % feature->n_cuts];
+	double cut = forest_real(&f->cuts, feature->first_cut + (uint32_t)(r >> 32) % feature->n_cuts);
 	double x = (r & 7) == 0 ? 0.0 : (r & 7) < 4 ? cut : below(f, cut);
 	return isfinite(x) ? x : 0.0;
 }

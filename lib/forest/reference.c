@@ -49,7 +49,7 @@ bool forest_goes_right(const forest *f, const forest_test *t, double x)
 	if (x != x || (t->zero_is_missing && fabs(x) <= FOREST_ZERO))
 		return t->missing_right;
 	if (t->kind == FOREST_NUMERIC)
-		return x >= f->cuts[f->features[t->feature].first_cut + t->index];
+		return x >= forest_real(&f->cuts, f->features[t->feature].first_cut + t->index);
 	int64_t category = forest_category(f->contract.category_rule, x);
 	bool in = category >= 0 && in_set(f, t->index, category);
 	return in == (t->kind == FOREST_CATEGORY);

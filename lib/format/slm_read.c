@@ -451,7 +451,7 @@ static score_status get_all(const slm_reader *r, sl_arena *scratch)
 	const uint64_t n_weights = f->kind == SCORE_KIND_LINEAR ? forest_linear_weights(f) : 0;
 	if (f->derived.n > 0)
 		TRY(get_derived(r, scratch));
-	TRY(get_floats(r, r->arena, SLM_CUTS, f->n_cuts, &f->cuts));
+	TRY(get_reals(r, r->arena, SLM_CUTS, f->n_cuts, &f->cuts));
 	TRY(get_reals(r, r->arena, SLM_LEAVES, (uint64_t)f->n_leaves * f->leaf_width, &f->leaves));
 	TRY(get_floats(r, r->arena, SLM_BASE, n_outputs, &f->base));
 	TRY(get_floats(r, r->arena, SLM_LINEAR_WEIGHTS, n_weights, &f->linear_weights));

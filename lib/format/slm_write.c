@@ -168,16 +168,14 @@ static score_status put_split_tests(writer *w)
 	return put_ints(w, SLM_SPLIT_TESTS, tests, f->n_splits);
 }
 
-static score_status put_leaves(writer *w)
+static score_status put_reals(writer *w, int id, const forest_reals *reals, size_t n)
 {
-	const forest *f = &w->model;
-	const size_t n = (size_t)f->n_leaves * f->leaf_width;
 	double *values = sl_arena_alloc(&w->arena, n, sizeof *values);
 	if (values == NULL)
 		return sl_fail_memory(w->error, n * sizeof *values);
 	for (size_t i = 0; i < n; i++)
-		values[i] = forest_real(&f->leaves, i);
-	return put_floats(w, SLM_LEAVES, values, n);
+		values[i] = forest_real(reals, i);
+	return put_floats(w, id, values, n);
 }
 
 /* Marks the trees whose leaf numbers do not follow the rule; returns the leaves of those trees. */
@@ -411,7 +409,7 @@ static score_status put_all(writer *w)
 	const forest *f = &w->model;
 	const size_t n_features = f->n_features;
 	const size_t n_outputs = f->contract.n_outputs;
-	TRY(put_floats(w, SLM_CUTS, f->cuts, f->n_cuts));
+	TRY(put_reals(w, SLM_CUTS, &f->cuts, f->n_cuts));
 	TRY(put_cut_tests(w));
 	TRY(put_sets(w));
 	TRY(put_set_tests(w));
@@ -419,7 +417,7 @@ static score_status put_all(writer *w)
 		TRY(put_tree_outputs(w));
 		TRY(put_topology(w));
 		TRY(put_split_tests(w));
-		TRY(put_leaves(w));
+		TRY(put_reals(w, SLM_LEAVES, &f->leaves, (size_t)f->n_leaves * f->leaf_width));
 		TRY(put_leaf_ids(w));
 	}
 	TRY(put_floats(w, SLM_BASE, f->base, n_outputs));
