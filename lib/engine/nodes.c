@@ -27,7 +27,10 @@ typedef struct node_maker {
 	uint32_t n_pads;     /* not 0: they have their numbers from e->n_columns and 0 on */
 	uint32_t cut_bits;
 	walk_tree *trees;
-	numbered_split *queue; /* of the tree at hand */
+	/* Splits of the tree at hand whose children have no nodes yet, in a ring: none is above another, so that they are at most half of
+	 * the tree's, and one. */
+	numbered_split *queue;
+	size_t room, first, n_queued;
 } node_maker;
 
 static void put(node_maker *m, size_t at, uint32_t left, uint32_t column, uint32_t cut)
@@ -71,31 +74,42 @@ static uint32_t n_inner(const forest_tree *t)
 	return t->n_splits ? 2 * t->n_pairs - 1 : 0;
 }
 
+/* A side of a split becomes a node. */
+static void put_side(node_maker *m, uint32_t number, forest_side side, uint32_t node)
+{
+	size_t last = m->first + m->n_queued;
+	if (forest_is_leaf(&side)) {
+		put_leaf(m, number, node, side.leaf);
+		return;
+	}
+	m->queue[last < m->room ? last : last - m->room] = (numbered_split){side, node};
+	m->n_queued++;
+}
+
+static numbered_split take_split(node_maker *m)
+{
+	const numbered_split split = m->queue[m->first];
+	m->first = m->first + 1 < m->room ? m->first + 1 : 0;
+	m->n_queued--;
+	return split;
+}
+
 static void make_tree(node_maker *m, uint32_t number)
 {
 	const forest *f = m->e->f;
 	const forest_tree *t = f->trees + number;
-	uint32_t next_inner = 1, next_outer = n_inner(t), n = 0;
-	if (t->n_splits)
-		m->queue[n++] = (numbered_split){forest_whole(t), 0};
-	else
-		put_leaf(m, number, 0, t->first_leaf);
-	for (uint32_t i = 0; i < n; i++) {
-		const numbered_split split = m->queue[i];
+	uint32_t next_inner = 1, next_outer = n_inner(t);
+	put_side(m, number, forest_whole(t), 0);
+	while (m->n_queued) {
+		const numbered_split split = take_split(m);
 		const forest_side left = forest_left(f, &split.at), right = forest_right(f, &split.at);
 		bool inner = !forest_is_leaf(&left) && !forest_is_leaf(&right);
 		uint32_t node = inner ? next_inner : next_outer;
 		next_inner += inner ? 2 : 0;
 		next_outer += inner ? 0 : 2;
 		put_split(m, number, &split, node);
-		if (forest_is_leaf(&left))
-			put_leaf(m, number, node, left.leaf);
-		else
-			m->queue[n++] = (numbered_split){left, node};
-		if (forest_is_leaf(&right))
-			put_leaf(m, number, node + 1, right.leaf);
-		else
-			m->queue[n++] = (numbered_split){right, node + 1};
+		put_side(m, number, left, node);
+		put_side(m, number, right, node + 1);
 	}
 }
 
@@ -204,11 +218,11 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	uint32_t most = forest_most_splits(f);
 	if (engine_rows_serve_all(e))
 		return SCORE_OK;
-	size_t queue_bytes = ((size_t)most + 1) * sizeof(numbered_split);
+	const size_t room = ((size_t)most + 1) / 2 + 1, queue_bytes = room * sizeof(numbered_split);
 	const bool shared = shares_leaves(f);
 	walk_plan plan = {.numbered = !shared && (most < NUMBERED_LEAVES || most < e->n_columns)};
 	node_maker m = {.e = e, .numbered = plan.numbered, .trees = sl_arena_alloc(arena, f->n_trees, sizeof(walk_tree)),
-		.queue = sl_alloc(a, queue_bytes, 64)};
+		.queue = sl_alloc(a, queue_bytes, 64), .room = room};
 	bool done = m.trees && m.queue && take_room(&m, arena, most, !shared && !plan.numbered) && find_values(f, arena, &plan);
 	if (done)
 		number_trees(f, shared, m.trees);
