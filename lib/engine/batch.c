@@ -79,7 +79,7 @@ static void look_up(const engine *e, const predicate_run *run, const char *codes
 	uint64_t *planes)
 {
 	for (uint32_t i = 0; i < run->n; i++, planes += plane_words) {
-		const uint64_t *table = e->tables[e->batch.set_cuts[run->first + i]];
+		const uint64_t *table = engine_table(e->tables, &(question){run->column, e->batch.set_cuts[run->first + i]});
 		for (size_t w = 0; w < words; w++) {
 			uint64_t bits = 0;
 			for (size_t r = 0; r < 64; r++) {

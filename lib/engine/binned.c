@@ -36,7 +36,7 @@ engine_column engine_get_column(const engine *e, uint32_t column)
 bool engine_answers_right(const engine *e, const question *q, uint32_t code)
 {
 	if (e->columns[q->column].is_category)
-		return e->tables[q->cut][code / 64] >> (code % 64) & 1;
+		return engine_table(e->tables, q)[code / 64] >> (code % 64) & 1;
 	return code > q->cut;
 }
 
@@ -126,7 +126,7 @@ static const char *code_address(const engine *e, const input_view *view, uint32_
 	return view->codes + (int64_t)column * view->code_stride + row * (int64_t)e->code_bytes;
 }
 
-/* A table of a category column ends with its codes; byte codes have tables of 256. */
+/* A table of a category column ends with its codes; byte codes have tables of 256, unless the model is small. */
 static uint32_t within(const code_column *column, uint32_t code)
 {
 	return column->is_category && code > column->n_categories ? column->n_categories + 1 : code;
@@ -159,7 +159,7 @@ void engine_copy_columns(const engine *e, const input_view *view, row_range rows
 	size_t to_plane = (size_t)64 * e->k->plane_words;
 	for (uint32_t c = 0; c < e->n_columns; c++) {
 		char *to = (char *)codes + (size_t)c * BLOCK_ROWS * e->code_bytes;
-		if (e->code_bytes == 1 || !e->columns[c].is_category)
+		if ((e->code_bytes == 1 && !e->small) || !e->columns[c].is_category)
 			memcpy(to, code_address(e, view, c, rows.first), rows.n * e->code_bytes);
 		else
 			for (size_t r = 0; r < rows.n; r++)

@@ -101,16 +101,18 @@ static score_status unite_sets(making *m, code_column *column, uint32_t first, u
 	return SCORE_OK;
 }
 
-/* Bit c of the table answers "right" for code c. */
-static uint64_t *make_table(making *m, const code_column *column, const forest_test *t)
+/* Words of a column's tables: where there are blocks, at least 256 bits, so that they look byte codes up without a bound. */
+static uint32_t table_words(const making *m, const code_column *column)
+{
+	const uint32_t n_codes = column->n_categories + 2;
+	return n_codes <= 256 && !m->e->small ? 4 : (n_codes + 63) / 64;
+}
+
+/* Bit c of the table, which is zero, answers "right" for code c. */
+static void fill_table(const making *m, const code_column *column, const forest_test *t, uint64_t *table)
 {
 	const forest *f = m->e->f;
 	uint32_t n_codes = column->n_categories + 2;
-	/* At least 256 bits, so that byte codes can be looked up without a bound. */
-	size_t words = n_codes <= 256 ? 4 : ((size_t)n_codes + 63) / 64;
-	uint64_t *table = sl_arena_alloc(m->arena, words, sizeof *table);
-	if (!table)
-		return NULL;
 	bool in_is_right = t->kind == FOREST_CATEGORY;
 	const uint32_t *member = f->set_members + f->set_first[t->index], *end = f->set_members + f->set_first[t->index + 1];
 	for (uint32_t i = 0; i < column->n_categories; i++) {
@@ -121,7 +123,6 @@ static uint64_t *make_table(making *m, const code_column *column, const forest_t
 	}
 	table[0] |= (uint64_t)!in_is_right;
 	table[(n_codes - 1) / 64] |= (uint64_t)t->missing_right << ((n_codes - 1) % 64);
-	return table;
 }
 
 /* Of the set tests about the feature of test `first`, if it is one. */
@@ -134,32 +135,40 @@ static uint32_t end_of_sets(const forest *f, uint32_t first)
 	return end;
 }
 
+/* Of a column whose tests are [first, end). */
+static score_status make_column_tables(making *m, uint32_t first, uint32_t end, column_tables *of_column)
+{
+	code_column *column = m->columns + m->questions[first].column;
+	score_status status = unite_sets(m, column, first, end);
+	if (status != SCORE_OK)
+		return status;
+	const uint32_t n_words = table_words(m, column);
+	uint64_t *words = sl_arena_alloc(m->arena, (size_t)(end - first) * n_words, sizeof *words);
+	if (!words)
+		return no_memory(m);
+	for (uint32_t i = first; i < end; i++) {
+		const forest_test test = forest_test_at(m->e->f, i);
+		fill_table(m, column, &test, words + (size_t)(i - first) * n_words);
+	}
+	*of_column = (column_tables){words, m->questions[first].cut, n_words};
+	return SCORE_OK;
+}
+
 static score_status make_tables(making *m)
 {
 	const forest *f = m->e->f;
-	const uint64_t **tables = sl_arena_alloc(m->arena, m->n_tables, sizeof *tables);
-	if (!tables)
-		return no_memory(m);
-	for (uint32_t i = 0, end; i < f->n_tests; i = end) {
+	column_tables *tables = m->n_tables ? sl_arena_alloc(m->arena, m->n_columns, sizeof *tables) : NULL;
+	score_status status = m->n_tables && !tables ? no_memory(m) : SCORE_OK;
+	for (uint32_t i = 0, end; i < f->n_tests && status == SCORE_OK && tables; i = end) {
 		end = end_of_sets(f, i);
-		if (end == i) {
+		if (end == i)
 			end++;
-			continue;
-		}
-		code_column *column = m->columns + m->questions[i].column;
-		score_status status = unite_sets(m, column, i, end);
-		for (uint32_t k = i; k < end && status == SCORE_OK; k++) {
-			const forest_test test = forest_test_at(f, k);
-			uint64_t *table = make_table(m, column, &test);
-			if (!table)
-				status = no_memory(m);
-			tables[m->questions[k].cut] = table;
-		}
-		if (status != SCORE_OK)
-			return status;
+		else
+			status = make_column_tables(m, i, end, tables + m->questions[i].column);
 	}
+	m->e->n_tables = m->n_tables;
 	m->e->tables = tables;
-	return SCORE_OK;
+	return status;
 }
 
 /* ---- bin tables ------------------------------------------------------------------------------------------ */
@@ -302,14 +311,31 @@ static void count_columns(const forest *f, size_t *n_features, size_t *n_columns
 	}
 }
 
-/* Questions whose numbers are codes of up to two bytes are kept as those; without sets the forest has them. */
+/* What the rules of short tests ask; NULL: no memory. */
+static const rule_question *list_rule_questions(const making *m)
+{
+	const forest *f = m->e->f;
+	size_t n = 0;
+	for (uint32_t i = 0; i < f->n_tests; i++)
+		n = f->tests.narrow[i].rule >= n ? (size_t)f->tests.narrow[i].rule + 1 : n;
+	rule_question *rules = sl_arena_alloc(m->arena, n, sizeof *rules);
+	for (uint32_t i = 0; i < f->n_tests && rules; i++) {
+		const question *q = m->questions + i;
+		const bool is_set = m->columns[q->column].is_category;
+		rules[f->tests.narrow[i].rule] = (rule_question){q->column, is_set ? i - q->cut : RULE_OF_NUMBERS};
+	}
+	return rules;
+}
+
+/* Short tests of the forest are questions; others are kept, those whose numbers are codes of up to two bytes as short ones. */
 static bool keep_questions(making *m)
 {
 	uint32_t n = m->e->f->n_tests;
 	question_list *list = &m->e->questions;
-	if (m->n_tables == 0 && m->e->f->tests.narrow) {
+	if (m->e->f->tests.narrow) {
 		list->narrow = m->e->f->tests.narrow;
-		return true;
+		list->rules = m->n_tables ? list_rule_questions(m) : NULL;
+		return list->rules || !m->n_tables;
 	}
 	list->wide = m->e->code_bytes > 2 ? sl_arena_copy(m->arena, m->questions, n, sizeof *list->wide) : NULL;
 	forest_short_test *narrow = m->e->code_bytes > 2 ? NULL : sl_arena_alloc(m->arena, n, sizeof *narrow);

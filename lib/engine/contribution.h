@@ -21,15 +21,44 @@ typedef struct question {
 	uint32_t cut;
 } question;
 
-/* By the number of the test; one of the two. Short tests of numbers are questions as they are: rules are numbered as columns are. */
+/* What the short tests of a rule ask of codes: their own cut, or table `test - before`. */
+typedef struct rule_question {
+	uint32_t column;
+	uint32_t before; /* tests that have no table, or RULE_OF_NUMBERS */
+} rule_question;
+
+#define RULE_OF_NUMBERS UINT32_MAX
+
+/* By the number of the test; one of the two. Short tests of numbers are questions as they are, in models without sets: rules are
+ * numbered as columns are. */
 typedef struct question_list {
 	const forest_short_test *narrow;
 	const question *wide;
+	const rule_question *rules; /* of narrow, in models with sets; or NULL */
 } question_list;
 
 static inline question question_at(const question_list *list, size_t test)
 {
-	return list->narrow ? (question){list->narrow[test].rule, list->narrow[test].index} : list->wide[test];
+	if (!list->narrow)
+		return list->wide[test];
+	const forest_short_test t = list->narrow[test];
+	if (!list->rules)
+		return (question){t.rule, t.index};
+	const rule_question *r = list->rules + t.rule;
+	return (question){r->column, r->before == RULE_OF_NUMBERS ? t.index : (uint32_t)test - r->before};
+}
+
+/* Bit tables of a category column's questions. */
+typedef struct column_tables {
+	const uint64_t *words;
+	uint32_t first;   /* table */
+	uint32_t n_words; /* of each */
+} column_tables;
+
+static inline const uint64_t *engine_table(const column_tables *tables, const question *q)
+{
+	const column_tables *of_column = tables + q->column;
+	return of_column->words + (size_t)(q->cut - of_column->first) * of_column->n_words;
 }
 
 /* Where a column's contributions are added up. */
@@ -58,7 +87,7 @@ typedef struct contribution_tree {
 	const double *covers; /* of the tree's splits, or NULL: then the forest has them */
 	question_list questions;
 	const contribution_column *columns;
-	const uint64_t *const *tables;
+	const column_tables *tables;
 	uint32_t code_bytes;
 	uint32_t n_points;
 	const double *points;  /* [n_points] in (0, 1), then their weights */
@@ -98,7 +127,7 @@ static inline double engine_right_share(double left_cover, double right_cover)
 
 static inline bool contribution_table_says(const contribution_tree *c, const question *q, uint32_t code)
 {
-	return c->tables[q->cut][code / 64] >> (code % 64) & 1;
+	return engine_table(c->tables, q)[code / 64] >> (code % 64) & 1;
 }
 
 /* Of one level: products of factors and the left side's result per point and row, three values per row, two per point. */

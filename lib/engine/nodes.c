@@ -64,8 +64,13 @@ static void put_split(node_maker *m, uint32_t number, const numbered_split *spli
 {
 	const engine *e = m->e;
 	const question q = question_at(&e->questions, forest_number(&e->f->split_test, split->at.split));
-	uint32_t set = e->columns[q.column].is_category ? WALK_SET : 0;
-	put(m, m->trees[number].first_node + (size_t)split->node, left | set, q.column, q.cut);
+	const size_t at = m->trees[number].first_node + (size_t)split->node;
+	if (!e->columns[q.column].is_category)
+		put(m, at, left, q.column, q.cut);
+	else if (m->nodes || m->wide)
+		put(m, at, left | WALK_SET, q.column, q.cut);
+	else
+		put(m, at, left, q.column, q.cut | WALK_CUT_SET);
 }
 
 /* Nodes before the first pair with a leaf: the root and the pairs of two splits, of which there is one less than pairs of leaves. */
@@ -113,13 +118,24 @@ static void make_tree(node_maker *m, uint32_t number)
 	}
 }
 
+/* Codes behind those of a row that leaves of trees with so many splits need, if cuts have so many bits. */
+static size_t count_pads(size_t most_splits, uint32_t cut_bits)
+{
+	return (size_t)((uint64_t)most_splits >> cut_bits) + 1;
+}
+
+/* One bit of the cuts of two bytes is free for marks: codes of cuts, tables and leaves have less. */
+static bool marks_fit(const engine *e, size_t most_splits)
+{
+	bool fit = most_splits < WALK_CUT_SET && e->n_tables <= WALK_CUT_SET;
+	for (uint32_t u = 0; u < e->n_used_features; u++)
+		fit = fit && e->bins[u].n <= WALK_CUT_SET;
+	return fit;
+}
+
 static bool short_nodes_fit(const engine *e, size_t most_splits)
 {
-	for (uint32_t c = 0; c < e->n_columns; c++) {
-		if (e->columns[c].is_category)
-			return false;
-	}
-	return e->code_bytes <= 2 && 2 * most_splits + 1 <= UINT16_MAX + (size_t)1;
+	return e->code_bytes <= 2 && 2 * most_splits + 1 <= UINT16_MAX + (size_t)1 && (!e->tables || marks_fit(e, most_splits));
 }
 
 static bool few_nodes_fit(const engine *e, size_t most_splits)
@@ -127,16 +143,10 @@ static bool few_nodes_fit(const engine *e, size_t most_splits)
 	return 2 * most_splits + 1 <= UINT8_MAX + 1u && short_nodes_fit(e, most_splits);
 }
 
-/* Codes behind those of a row that leaves of trees with so many splits need, if cuts have so many bits. */
-static size_t count_pads(size_t most_splits, uint32_t cut_bits)
-{
-	return (size_t)((uint64_t)most_splits >> cut_bits) + 1;
-}
-
 static bool small_nodes_fit(const engine *e, size_t most_splits, bool padded)
 {
 	const size_t pads = padded ? count_pads(most_splits, 8) : 0;
-	return e->code_bytes == 1 && e->n_columns + pads <= UINT8_MAX + 1u && short_nodes_fit(e, most_splits);
+	return e->code_bytes == 1 && !e->tables && e->n_columns + pads <= UINT8_MAX + 1u && short_nodes_fit(e, most_splits);
 }
 
 static size_t value_bytes(const forest *f)
@@ -174,9 +184,9 @@ static bool take_room(node_maker *m, sl_arena *arena, size_t most_splits, bool p
 	size_t n_nodes = (size_t)e->f->n_splits + e->f->n_leaves;
 	if (small_nodes_fit(e, most_splits, padded))
 		m->small = sl_arena_alloc(arena, n_nodes, sizeof *m->small);
-	else if (e->code_bytes == 1 && few_nodes_fit(e, most_splits))
+	else if (e->code_bytes == 1 && !e->tables && few_nodes_fit(e, most_splits))
 		m->columns = sl_arena_alloc(arena, n_nodes, sizeof *m->columns);
-	else if (e->n_columns <= UINT8_MAX + 1u && few_nodes_fit(e, most_splits))
+	else if (e->n_columns + (padded ? 1 : 0) <= UINT8_MAX + 1u && few_nodes_fit(e, most_splits))
 		m->cuts = sl_arena_alloc(arena, n_nodes, sizeof *m->cuts);
 	else if (short_nodes_fit(e, most_splits))
 		m->shorts = sl_arena_alloc(arena, n_nodes, sizeof *m->shorts);
@@ -219,8 +229,8 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	if (engine_rows_serve_all(e))
 		return SCORE_OK;
 	const size_t room = ((size_t)most + 1) / 2 + 1, queue_bytes = room * sizeof(numbered_split);
-	const bool shared = shares_leaves(f);
-	walk_plan plan = {.numbered = !shared && (most < NUMBERED_LEAVES || most < e->n_columns)};
+	const bool shared = !e->tables && shares_leaves(f);
+	walk_plan plan = {.numbered = !shared && !e->tables && (most < NUMBERED_LEAVES || most < e->n_columns)};
 	node_maker m = {.e = e, .numbered = plan.numbered, .trees = sl_arena_alloc(arena, f->n_trees, sizeof(walk_tree)),
 		.queue = sl_alloc(a, queue_bytes, 64), .room = room};
 	bool done = m.trees && m.queue && take_room(&m, arena, most, !shared && !plan.numbered) && find_values(f, arena, &plan);
@@ -240,8 +250,7 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	plan.trees = m.trees;
 	plan.n_pads = m.n_pads;
 	plan.read_codes = plan.numbered ? most + 1 : 0;
-	for (uint32_t c = 0; c < e->n_columns; c++)
-		plan.has_sets |= e->columns[c].is_category;
+	plan.has_sets = e->tables != NULL;
 	e->walk = plan;
 	e->walk.eight = engine_fits_eight(e, most);
 	return SCORE_OK;

@@ -78,9 +78,9 @@ typedef struct batch_plan {
 /* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself. Where trees have few leaves, a leaf's column is its number, and
  * its cut the highest; else its column is behind those of the model, where codes are 0, and what is above the first of them and the cut
  * are the high and the low bits of its number. The smallest kind that fits serves all trees of a model: small nodes want codes of one
- * byte, at most 256 columns and 65,536 nodes per tree, and no sets. Of at most 256 nodes per tree and without sets, those of many columns
- * take as little for codes of one byte, those of many cuts for 256 columns of codes of two. Short ones want only 65,536 nodes per tree
- * and no sets. */
+ * byte, at most 256 columns and 65,536 nodes per tree, and no sets. Of at most 256 nodes per tree those of many columns take as little for
+ * codes of one byte, without sets, and those of many cuts for 256 columns. Short ones want only 65,536 nodes per tree. In models with
+ * sets leaves are always behind the columns, and a node that asks one is marked: where `left` has two bytes or less, in its cut. */
 typedef struct walk_small_node {
 	uint16_t left;
 	uint8_t column;
@@ -118,6 +118,7 @@ typedef struct walk_wide_node {
 } walk_wide_node;
 
 #define WALK_SET 0x80000000u
+#define WALK_CUT_SET 0x8000u
 
 typedef struct walk_tree {
 	uint32_t first_node;
@@ -182,7 +183,8 @@ struct engine {
 	const bin_table *bins;         /* [n_used_features] */
 	const uint32_t *places;        /* [n_columns + 1] of the codes of a block with sliced columns, in planes; NULL: none are */
 	question_list questions;       /* [f->n_tests] */
-	const uint64_t *const *tables; /* bit tables of set questions */
+	uint32_t n_tables;
+	const column_tables *tables;   /* [n_columns] or NULL: there are no sets */
 	batch_plan batch;
 	uint32_t batch_rows;           /* from so many on the batch regime is faster than any other that serves the model */
 	const level_tree *levels;      /* of a model of oblivious trees whose kernels need no planes for them; or NULL */

@@ -26,10 +26,15 @@
 #define NODES(e) ((e)->walk.columns_nodes)
 #define WALK_NAME(name) name##_columns
 #include "walk_template.h"
+#define CODE uint8_t
+#define NODE walk_cuts_node
+#define NODES(e) ((e)->walk.cuts_nodes)
+#define WALK_NAME(name) name##_cuts_u8
+#include "walk_template.h"
 #define CODE uint16_t
 #define NODE walk_cuts_node
 #define NODES(e) ((e)->walk.cuts_nodes)
-#define WALK_NAME(name) name##_cuts
+#define WALK_NAME(name) name##_cuts_u16
 #include "walk_template.h"
 #define CODE uint8_t
 #define NODE walk_short_node
@@ -119,8 +124,10 @@ static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *
 		walk_trees_small(e, first, n, codes, arrived);
 	else if (e->walk.columns_nodes)
 		walk_trees_columns(e, first, n, codes, arrived);
+	else if (e->walk.cuts_nodes && e->code_bytes == 1)
+		walk_trees_cuts_u8(e, first, n, codes, arrived);
 	else if (e->walk.cuts_nodes)
-		walk_trees_cuts(e, first, n, codes, arrived);
+		walk_trees_cuts_u16(e, first, n, codes, arrived);
 	else if (e->walk.short_nodes && e->code_bytes == 1)
 		walk_trees_short_u8(e, first, n, codes, arrived);
 	else if (e->walk.short_nodes)
@@ -143,8 +150,10 @@ static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *co
 		walk_rows_small(e, tree, n, codes, arrived);
 	else if (e->walk.columns_nodes)
 		walk_rows_columns(e, tree, n, codes, arrived);
+	else if (e->walk.cuts_nodes && e->code_bytes == 1)
+		walk_rows_cuts_u8(e, tree, n, codes, arrived);
 	else if (e->walk.cuts_nodes)
-		walk_rows_cuts(e, tree, n, codes, arrived);
+		walk_rows_cuts_u16(e, tree, n, codes, arrived);
 	else if (e->walk.short_nodes && e->code_bytes == 1)
 		walk_rows_short_u8(e, tree, n, codes, arrived);
 	else if (e->walk.short_nodes)

@@ -5,10 +5,12 @@
 /* Where a walk goes from a node, for models with set tests. */
 static inline uint32_t WALK_NAME(step_set)(const engine *e, const NODE *node, const CODE *codes)
 {
-	uint32_t code = codes[node->column];
-	if (!(node->left & WALK_SET))
-		return node->left + (uint32_t)(code > node->cut);
-	return (node->left & ~WALK_SET) + (uint32_t)(e->tables[node->cut][code / 64] >> (code % 64) & 1);
+	const bool in_cut = sizeof node->left < sizeof(uint32_t);
+	const uint32_t code = codes[node->column], left = in_cut ? node->left : node->left & ~WALK_SET;
+	if (!(in_cut ? node->cut & WALK_CUT_SET : node->left & WALK_SET))
+		return left + (uint32_t)(code > node->cut);
+	const question q = {node->column, in_cut ? node->cut & ~WALK_CUT_SET : node->cut};
+	return left + (uint32_t)(engine_table(e->tables, &q)[code / 64] >> (code % 64) & 1);
 }
 
 /* The leaf that a walk has arrived at; `at` is its node. */
