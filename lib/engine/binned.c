@@ -36,7 +36,7 @@ engine_column engine_get_column(const engine *e, uint32_t column)
 bool engine_answers_right(const engine *e, const question *q, uint32_t code)
 {
 	if (e->columns[q->column].is_category)
-		return engine_table(e->tables, q)[code / 64] >> (code % 64) & 1;
+		return engine_table_bit(engine_table(e->tables, q), code);
 	return code > q->cut;
 }
 

@@ -77,11 +77,14 @@ static score_status unite_sets(making *m, code_column *column, uint32_t first, u
 		uint32_t set = forest_test_at(f, i).index;
 		if (i > first && forest_test_at(f, i - 1).index == set)
 			continue;
-		uint32_t n = f->set_first[set + 1] - f->set_first[set];
-		if (n && !sl_vector_push(&all, f->set_members + f->set_first[set], n)) {
+		const uint32_t begin = forest_set_first(f, set), n = forest_set_first(f, set + 1) - begin;
+		uint32_t *to = n ? sl_vector_grow(&all, n) : NULL;
+		if (n && !to) {
 			sl_vector_free(&all);
 			return no_memory(m);
 		}
+		for (uint32_t k = 0; k < n; k++)
+			to[k] = forest_set_member(f, begin + k);
 	}
 	uint32_t *list = all.data, kept = 0;
 	if (all.length)
@@ -101,28 +104,29 @@ static score_status unite_sets(making *m, code_column *column, uint32_t first, u
 	return SCORE_OK;
 }
 
-/* Words of a column's tables: where there are blocks, at least 256 bits, so that they look byte codes up without a bound. */
-static uint32_t table_words(const making *m, const code_column *column)
+/* Bytes of a column's tables: where there are blocks, at least 256 bits, so that they look byte codes up without a bound. */
+static uint32_t table_bytes(const making *m, const code_column *column)
 {
 	const uint32_t n_codes = column->n_categories + 2;
-	return n_codes <= 256 && !m->e->small ? 4 : (n_codes + 63) / 64;
+	return n_codes <= 256 && !m->e->small ? 256 / 8 : (n_codes + 7) / 8;
 }
 
 /* Bit c of the table, which is zero, answers "right" for code c. */
-static void fill_table(const making *m, const code_column *column, const forest_test *t, uint64_t *table)
+static void fill_table(const making *m, const code_column *column, const forest_test *t, uint8_t *table)
 {
 	const forest *f = m->e->f;
 	uint32_t n_codes = column->n_categories + 2;
 	bool in_is_right = t->kind == FOREST_CATEGORY;
-	const uint32_t *member = f->set_members + f->set_first[t->index], *end = f->set_members + f->set_first[t->index + 1];
+	uint32_t member = forest_set_first(f, t->index);
+	const uint32_t end = forest_set_first(f, t->index + 1);
 	for (uint32_t i = 0; i < column->n_categories; i++) {
-		while (member < end && *member < column->categories[i])
+		while (member < end && forest_set_member(f, member) < column->categories[i])
 			member++;
-		bool in = member < end && *member == column->categories[i];
-		table[(i + 1) / 64] |= (uint64_t)(in == in_is_right) << ((i + 1) % 64);
+		bool in = member < end && forest_set_member(f, member) == column->categories[i];
+		table[(i + 1) / 8] |= (uint8_t)((in == in_is_right) << ((i + 1) % 8));
 	}
-	table[0] |= (uint64_t)!in_is_right;
-	table[(n_codes - 1) / 64] |= (uint64_t)t->missing_right << ((n_codes - 1) % 64);
+	table[0] |= (uint8_t)!in_is_right;
+	table[(n_codes - 1) / 8] |= (uint8_t)(t->missing_right << ((n_codes - 1) % 8));
 }
 
 /* Of the set tests about the feature of test `first`, if it is one. */
@@ -142,15 +146,15 @@ static score_status make_column_tables(making *m, uint32_t first, uint32_t end, 
 	score_status status = unite_sets(m, column, first, end);
 	if (status != SCORE_OK)
 		return status;
-	const uint32_t n_words = table_words(m, column);
-	uint64_t *words = sl_arena_alloc(m->arena, (size_t)(end - first) * n_words, sizeof *words);
-	if (!words)
+	const uint32_t bytes = table_bytes(m, column);
+	uint8_t *bits = sl_arena_alloc(m->arena, end - first, bytes);
+	if (!bits)
 		return no_memory(m);
 	for (uint32_t i = first; i < end; i++) {
 		const forest_test test = forest_test_at(m->e->f, i);
-		fill_table(m, column, &test, words + (size_t)(i - first) * n_words);
+		fill_table(m, column, &test, bits + (size_t)(i - first) * bytes);
 	}
-	*of_column = (column_tables){words, m->questions[first].cut, n_words};
+	*of_column = (column_tables){bits, m->questions[first].cut, bytes};
 	return SCORE_OK;
 }
 

@@ -48,17 +48,22 @@ static inline question question_at(const question_list *list, size_t test)
 	return (question){r->column, r->before == RULE_OF_NUMBERS ? t.index : (uint32_t)test - r->before};
 }
 
-/* Bit tables of a category column's questions. */
+/* Bit tables of a category column's questions: bit `code` answers "right". */
 typedef struct column_tables {
-	const uint64_t *words;
-	uint32_t first;   /* table */
-	uint32_t n_words; /* of each */
+	const uint8_t *bits;
+	uint32_t first; /* table */
+	uint32_t bytes; /* of each */
 } column_tables;
 
-static inline const uint64_t *engine_table(const column_tables *tables, const question *q)
+static inline const uint8_t *engine_table(const column_tables *tables, const question *q)
 {
 	const column_tables *of_column = tables + q->column;
-	return of_column->words + (size_t)(q->cut - of_column->first) * of_column->n_words;
+	return of_column->bits + (size_t)(q->cut - of_column->first) * of_column->bytes;
+}
+
+static inline uint32_t engine_table_bit(const uint8_t *table, uint32_t code)
+{
+	return (uint32_t)table[code / 8] >> (code % 8) & 1;
 }
 
 /* Where a column's contributions are added up. */
@@ -127,7 +132,7 @@ static inline double engine_right_share(double left_cover, double right_cover)
 
 static inline bool contribution_table_says(const contribution_tree *c, const question *q, uint32_t code)
 {
-	return engine_table(c->tables, q)[code / 64] >> (code % 64) & 1;
+	return engine_table_bit(engine_table(c->tables, q), code);
 }
 
 /* Of one level: products of factors and the left side's result per point and row, three values per row, two per point. */

@@ -10,7 +10,7 @@ static inline uint32_t WALK_NAME(step_set)(const engine *e, const NODE *node, co
 	if (!(in_cut ? node->cut & WALK_CUT_SET : node->left & WALK_SET))
 		return left + (uint32_t)(code > node->cut);
 	const question q = {node->column, in_cut ? node->cut & ~WALK_CUT_SET : node->cut};
-	return left + (uint32_t)(engine_table(e->tables, &q)[code / 64] >> (code % 64) & 1);
+	return left + engine_table_bit(engine_table(e->tables, &q), code);
 }
 
 /* The leaf that a walk has arrived at; `at` is its node. */

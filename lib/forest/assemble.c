@@ -129,10 +129,14 @@ static score_status copy_sets(assembly *a, const set_view *views, uint32_t n)
 	size_t total = 0;
 	for (uint32_t i = 0; i < n; i++)
 		total += views[i].length;
-	uint32_t *first = sl_arena_alloc(a->arena, (size_t)n + 1, sizeof *first);
-	uint32_t *members = sl_arena_alloc(a->arena, total, sizeof *members);
-	if (!first || !members)
+	sl_arena scratch;
+	sl_arena_init(&scratch, &a->b->allocator, 0);
+	uint32_t *first = sl_arena_alloc(&scratch, (size_t)n + 1, sizeof *first);
+	uint32_t *members = sl_arena_alloc(&scratch, total, sizeof *members);
+	if (!first || !members) {
+		sl_arena_free(&scratch);
 		return out_of_memory(a);
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		first[i + 1] = first[i] + views[i].length;
 		if (views[i].length)
@@ -141,9 +145,10 @@ static score_status copy_sets(assembly *a, const set_view *views, uint32_t n)
 	}
 	a->f->n_sets = n;
 	a->f->n_set_members = (uint32_t)total;
-	a->f->set_first = first;
-	a->f->set_members = members;
-	return SCORE_OK;
+	bool done = forest_narrow_numbers(first, (size_t)n + 1, a->arena, &a->f->set_first) &&
+		forest_narrow_numbers(members, total, a->arena, &a->f->set_members);
+	sl_arena_free(&scratch);
+	return done ? SCORE_OK : out_of_memory(a);
 }
 
 static score_status add_sets(assembly *a)

@@ -116,11 +116,11 @@ static score_status put_sets(writer *w)
 	if (sizes == NULL || firsts == NULL || gaps == NULL)
 		return SCORE_ERR_MEMORY;
 	for (uint32_t i = 0; i < f->n_sets; i++) {
-		const uint32_t *members = f->set_members + f->set_first[i];
-		sizes[i] = f->set_first[i + 1] - f->set_first[i];
-		firsts[i] = sizes[i] > 0 ? members[0] : 0;
-		for (uint32_t k = 1; k < sizes[i]; k++)
-			gaps[n_gaps++] = members[k] - members[k - 1] - 1;
+		const uint32_t first = forest_set_first(f, i);
+		sizes[i] = forest_set_first(f, i + 1) - first;
+		firsts[i] = sizes[i] > 0 ? forest_set_member(f, first) : 0;
+		for (uint32_t k = first + 1; k < first + sizes[i]; k++)
+			gaps[n_gaps++] = forest_set_member(f, k) - forest_set_member(f, k - 1) - 1;
 	}
 	TRY(put_ints(w, SLM_SET_SIZES, sizes, f->n_sets));
 	TRY(put_ints(w, SLM_SET_FIRSTS, firsts, f->n_sets));
