@@ -68,7 +68,7 @@ static int compare_u32(const void *x, const void *y)
 }
 
 /* Sorted union of the sets that tests [first, end) name. */
-static score_status unite_sets(making *m, code_column *column, uint32_t first, uint32_t end)
+static score_status unite_sets(making *m, column_tables *column, uint32_t first, uint32_t end)
 {
 	const forest *f = m->e->f;
 	sl_vector all;
@@ -100,19 +100,19 @@ static score_status unite_sets(making *m, code_column *column, uint32_t first, u
 		return no_memory(m);
 	if (kept > MAX_CATEGORY_CODE)
 		return sl_fail(m->error, SCORE_ERR_LIMIT, "feature %u has splits on %u categories, the limit is %u",
-			column->feature, kept, MAX_CATEGORY_CODE);
+			forest_test_at(f, first).feature, kept, MAX_CATEGORY_CODE);
 	return SCORE_OK;
 }
 
 /* Bytes of a column's tables: where there are blocks, at least 256 bits, so that they look byte codes up without a bound. */
-static uint32_t table_bytes(const making *m, const code_column *column)
+static uint32_t table_bytes(const making *m, const column_tables *column)
 {
 	const uint32_t n_codes = column->n_categories + 2;
 	return n_codes <= 256 && !m->e->small ? 256 / 8 : (n_codes + 7) / 8;
 }
 
 /* Bit c of the table, which is zero, answers "right" for code c. */
-static void fill_table(const making *m, const code_column *column, const forest_test *t, uint8_t *table)
+static void fill_table(const making *m, const column_tables *column, const forest_test *t, uint8_t *table)
 {
 	const forest *f = m->e->f;
 	uint32_t n_codes = column->n_categories + 2;
@@ -142,19 +142,20 @@ static uint32_t end_of_sets(const forest *f, uint32_t first)
 /* Of a column whose tests are [first, end). */
 static score_status make_column_tables(making *m, uint32_t first, uint32_t end, column_tables *of_column)
 {
-	code_column *column = m->columns + m->questions[first].column;
-	score_status status = unite_sets(m, column, first, end);
+	score_status status = unite_sets(m, of_column, first, end);
 	if (status != SCORE_OK)
 		return status;
-	const uint32_t bytes = table_bytes(m, column);
+	const uint32_t bytes = table_bytes(m, of_column);
 	uint8_t *bits = sl_arena_alloc(m->arena, end - first, bytes);
 	if (!bits)
 		return no_memory(m);
 	for (uint32_t i = first; i < end; i++) {
 		const forest_test test = forest_test_at(m->e->f, i);
-		fill_table(m, column, &test, bits + (size_t)(i - first) * bytes);
+		fill_table(m, of_column, &test, bits + (size_t)(i - first) * bytes);
 	}
-	*of_column = (column_tables){bits, m->questions[first].cut, bytes};
+	of_column->bits = bits;
+	of_column->first = m->questions[first].cut;
+	of_column->bytes = bytes;
 	return SCORE_OK;
 }
 
@@ -292,7 +293,7 @@ static uint32_t code_bytes(const making *m)
 	for (uint32_t c = 0; c < m->n_columns; c++) {
 		const code_column *column = m->columns + c;
 		/* codes 0 … n_cuts, or 0 … n_categories + 1 */
-		uint32_t highest = column->is_category ? column->n_categories + 1 : f->features[column->feature].n_cuts;
+		uint32_t highest = column->is_category ? m->e->tables[c].n_categories + 1 : f->features[column->feature].n_cuts;
 		most = highest > most ? highest : most;
 	}
 	return most <= UINT8_MAX ? 1 : most <= UINT16_MAX ? 2 : 4;

@@ -48,8 +48,10 @@ static inline question question_at(const question_list *list, size_t test)
 	return (question){r->column, r->before == RULE_OF_NUMBERS ? t.index : (uint32_t)test - r->before};
 }
 
-/* Bit tables of a category column's questions: bit `code` answers "right". */
+/* What a column of categories has: those that its codes name, and bit tables of its questions, in which bit `code` answers "right". */
 typedef struct column_tables {
+	uint32_t n_categories;
+	const uint32_t *categories; /* ascending */
 	const uint8_t *bits;
 	uint32_t first; /* table */
 	uint32_t bytes; /* of each */

@@ -17,7 +17,7 @@ typedef uint8_t missing_code;
 /*
  * One feature as codes. A numeric column's code is the number of cuts <= x, so that `x >= cut i` is `code > i`. A feature
  * whose tests differ in their rule for missing values has one column per rule. A category column's code is 1 + the
- * position of the category in `categories`, 0 for any other value, n_categories + 1 for missing; its tests look the code
+ * position of the category in its column_tables, 0 for any other value, n_categories + 1 for missing; its tests look the code
  * up in a bit table.
  */
 typedef struct code_column {
@@ -25,8 +25,6 @@ typedef struct code_column {
 	uint32_t missing : 1;  /* missing_code */
 	uint32_t zero_is_missing : 2;
 	uint32_t is_category : 1;
-	uint32_t n_categories;
-	const uint32_t *categories; /* ascending */
 } code_column;
 
 /* Trees that share one list of predicates, computed just before them, small enough for the second-level cache. */
