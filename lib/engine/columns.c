@@ -373,9 +373,10 @@ score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error)
 	for (uint32_t c = 0; c < e->n_columns; c++)
 		e->plain_columns &= !e->columns[c].is_category && !e->columns[c].zero_is_missing;
 	score_status status = make_tables(&m);
-	e->code_bytes = code_bytes(&m);
-	if (status == SCORE_OK && !keep_questions(&m))
-		status = no_memory(&m);
+	if (status == SCORE_OK) {
+		e->code_bytes = code_bytes(&m);
+		status = keep_questions(&m) ? SCORE_OK : no_memory(&m);
+	}
 	sl_free(&arena->allocator, m.questions, bytes, SL_CACHE_LINE);
 	return status == SCORE_OK ? make_bins(&m) : status;
 }

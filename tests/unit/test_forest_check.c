@@ -52,6 +52,12 @@ static void set_leaf(forest *f, size_t at, double value)
 	f->leaves = (forest_reals){wide, sizeof *wide};
 }
 
+/* In place; UINT32_MAX is the highest of their type. */
+static void put_number(const forest_numbers *numbers, size_t at, uint32_t value)
+{
+	forest_put_number((void *)(uintptr_t)numbers->values, numbers->bytes, at, value);
+}
+
 /* Cut 0, likewise. */
 static void set_cut(forest *f, double value)
 {
@@ -120,11 +126,11 @@ CHANGE(cuts_left_over, f->n_cuts++)
 CHANGE(cut_no_float, set_cut(f, 0.1))
 CHANGE(cuts_equal, AT(f->cuts.values, 1, float) = AT(f->cuts.values, 0, float))
 CHANGE(members_without_set, f->n_sets = 0)
-CHANGE(sets_start_late, AT(f->set_first.values, 0, uint8_t) = 1)
+CHANGE(sets_start_late, put_number(&f->set_first, 0, 1))
 CHANGE(sets_end_early, f->n_set_members--)
-CHANGE(sets_overlap, AT(f->set_first.values, 1, uint8_t) = UINT8_MAX)
-CHANGE(sets_descend, AT(f->set_first.values, 2, uint8_t) = 0)
-CHANGE(members_equal, AT(f->set_members.values, 1, uint8_t) = AT(f->set_members.values, 0, uint8_t))
+CHANGE(sets_overlap, put_number(&f->set_first, 1, UINT32_MAX))
+CHANGE(sets_descend, put_number(&f->set_first, 2, 0))
+CHANGE(members_equal, put_number(&f->set_members, 1, forest_set_member(f, 0)))
 CHANGE(test_of_no_column, AT(f->tests.rules, 0, forest_test).feature = 9999)
 CHANGE(odd_test, AT(f->tests.rules, 0, forest_test).kind = 7)
 CHANGE(odd_missing, AT(f->tests.rules, 0, forest_test).missing_right = 2)

@@ -12,6 +12,8 @@
 
 #include "random_model.h"
 
+#include <scoreline/bins.h>
+
 #define N_ROWS 700
 
 static const score_isa isas[] = {SCORE_ISA_PORTABLE, SCORE_ISA_SSE42, SCORE_ISA_AVX2, SCORE_ISA_AVX512, SCORE_ISA_NEON};
@@ -161,6 +163,66 @@ static void scores_the_same_by_nodes_of_every_kind(void **state)
 	}
 }
 
+/* Sets beside cuts in each kind of node; tables of a small model have no bits but those of its codes. */
+static void scores_the_same_with_sets(void **state)
+{
+	(void)state;
+	static const struct {
+		uint32_t n_features, leaves, cuts;
+	} cases[] = {{12, 2, 20}, {12, 60, 60}, {12, 60, 700}, {12, 128, 60}, {12, 129, 60}, {12, 256, 700}, {330, 60, 20}};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		random_spec s = {.seed = 940 + i, .n_features = cases[i].n_features, .n_outputs = 1, .n_trees = 39, .max_leaves = cases[i].leaves,
+			.cuts_per_feature = cases[i].cuts, .compare = SCORE_F32, .sum = SCORE_F32, .category_features = cases[i].n_features / 3};
+		s.leafwise = i & 1;
+		if (i & 2)
+			s.compare = s.sum = SCORE_F64;
+		check_forest(&s);
+	}
+}
+
+/* Codes that no value has, too: behind the last category, where the tables of a small model end, they are those of missing values. */
+static void takes_any_codes(void **state)
+{
+	(void)state;
+	enum { N = 600 };
+	const random_spec spec = {.seed = 950, .n_features = 9, .n_outputs = 1, .n_trees = 40, .max_leaves = 50, .cuts_per_feature = 30,
+		.compare = SCORE_F32, .sum = SCORE_F32, .category_features = 4};
+	fixture f = make(&spec);
+	score_bins bins = SCORE_BINS_INIT;
+	score_model *small = opened(&f, SCORE_ISA_AUTO, SCORE_OPEN_SMALL);
+	assert_int_equal(score_model_get_bins(small, &bins), SCORE_OK);
+	assert_int_equal(bins.code_bytes, 1);
+	uint8_t *codes = malloc((size_t)bins.n_columns * N);
+	uint64_t random = 951;
+	for (size_t i = 0; i < (size_t)bins.n_columns * N; i++)
+		codes[i] = (uint8_t)random_u64(&random);
+	for (uint32_t c = 0; c < bins.n_columns; c++) {
+		score_bin_column column = SCORE_BIN_COLUMN_INIT;
+		assert_int_equal(score_model_get_bin_column(small, c, &column, NULL), SCORE_OK);
+		for (size_t r = 0; r < N && !(column.flags & SCORE_BIN_CATEGORY); r++)
+			codes[(size_t)c * N + r] = (uint8_t)(codes[(size_t)c * N + r] % (column.n_cuts + 1));
+	}
+	score_options options = SCORE_OPTIONS_INIT;
+	options.scratch_bytes = score_scratch_bytes(small);
+	options.scratch = malloc(options.scratch_bytes);
+	score_input all = score_input_binned(&bins, codes, N, N);
+	assert_int_equal(score_batch(small, &all, f.got, N, &options, NULL), SCORE_OK);
+	for (size_t r = 0; r < N; r++) {
+		for (uint32_t c = 0; c < bins.n_columns; c++) {
+			score_bin_column column = SCORE_BIN_COLUMN_INIT;
+			assert_int_equal(score_model_get_bin_column(small, c, &column, NULL), SCORE_OK);
+			uint8_t *code = codes + (size_t)c * N + r;
+			*code = column.flags & SCORE_BIN_CATEGORY && *code > column.n_categories ? (uint8_t)column.missing : *code;
+		}
+	}
+	assert_int_equal(score_batch(f.model, &all, f.expected, N, NULL, NULL), SCORE_OK);
+	assert_memory_equal(f.expected, f.got, N * sizeof(double));
+	free(options.scratch);
+	free(codes);
+	score_model_free(small);
+	destroy(&f);
+}
+
 /* What has no batch regime is the same model, small or not. */
 static void is_nothing_to_large_trees(void **state)
 {
@@ -184,6 +246,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scores_the_same),
 		cmocka_unit_test(scores_the_same_by_nodes_of_every_kind),
+		cmocka_unit_test(scores_the_same_with_sets),
+		cmocka_unit_test(takes_any_codes),
 		cmocka_unit_test(is_nothing_to_large_trees),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
