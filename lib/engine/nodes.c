@@ -149,6 +149,11 @@ static bool small_nodes_fit(const engine *e, size_t most_splits, bool padded)
 	return e->code_bytes == 1 && !e->tables && e->n_columns + pads <= UINT8_MAX + 1u && short_nodes_fit(e, most_splits);
 }
 
+bool engine_has_small_nodes(const engine *e, size_t most_splits)
+{
+	return small_nodes_fit(e, most_splits, true);
+}
+
 static size_t value_bytes(const forest *f)
 {
 	return f->contract.sum == SCORE_F32 ? sizeof(float) : sizeof(double);

@@ -218,6 +218,8 @@ score_status engine_make_levels(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error);
 /* Values of scalar leaves, leaf by leaf, in the type of sums: the forest's own where they are as wide, else a copy. NULL: no memory. */
 const void *engine_leaf_values(const forest *f, sl_arena *arena);
+/* Trees of so many splits, more than NUMBERED_LEAVES, have nodes of four bytes if they have any. */
+bool engine_has_small_nodes(const engine *e, size_t most_splits);
 /* After the row plan. */
 score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_contribution(engine *e, sl_arena *arena, score_error *error);

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include "api/model.h"
+#include "engine/parts.h"
 #include "random_model.h"
 
 #include <scoreline/bins.h>
@@ -223,22 +225,34 @@ static void takes_any_codes(void **state)
 	destroy(&f);
 }
 
-/* What has no batch regime is the same model, small or not. */
-static void is_nothing_to_large_trees(void **state)
+/* What has no batch regime is the same model, small or not, unless it has pages and nodes would take less. */
+static void has_nodes_instead_of_pages(void **state)
 {
 	(void)state;
-	const random_spec s = {.seed = 910, .n_features = 20, .n_outputs = 1, .n_trees = 6, .max_leaves = 900, .cuts_per_feature = 200,
-		.compare = SCORE_F32, .sum = SCORE_F32};
-	fixture f = make(&s);
-	score_model_info usual = {.struct_size = sizeof usual}, less = usual;
-	score_model *all = opened(&f, SCORE_ISA_AUTO, 0), *small = opened(&f, SCORE_ISA_AUTO, SCORE_OPEN_SMALL);
-	assert_int_equal(score_model_get_info(all, &usual), SCORE_OK);
-	assert_int_equal(score_model_get_info(small, &less), SCORE_OK);
-	assert_int_equal(less.memory_bytes, usual.memory_bytes);
-	same_bits(&f, small, SCORE_ISA_AUTO);
-	score_model_free(small);
-	score_model_free(all);
-	destroy(&f);
+	for (size_t i = 0; i < 2 * sizeof isas / sizeof isas[0]; i++) {
+		const score_isa isa = isas[i / 2];
+		random_spec s = {.seed = 910, .n_features = 20, .n_outputs = 1, .n_trees = 6, .max_leaves = i % 2 ? 900 : 3000,
+			.cuts_per_feature = i % 2 ? 200 : 100, .compare = SCORE_F32, .sum = SCORE_F32};
+		if (!score_isa_available(isa))
+			continue;
+		fixture f = make(&s);
+		score_model_info usual = {.struct_size = sizeof usual}, less = usual;
+		score_model *all = opened(&f, isa, 0), *small = opened(&f, isa, SCORE_OPEN_SMALL);
+		assert_int_equal(score_model_get_info(all, &usual), SCORE_OK);
+		assert_int_equal(score_model_get_info(small, &less), SCORE_OK);
+		if (all->e->pages.kind == PAGE_U8_64) {
+			assert_int_equal(small->e->pages.kind, PAGE_NONE);
+			assert_non_null(small->e->walk.small_nodes);
+			assert_true(less.memory_bytes < usual.memory_bytes);
+		} else {
+			assert_int_equal(small->e->pages.kind, all->e->pages.kind);
+			assert_int_equal(less.memory_bytes, usual.memory_bytes);
+		}
+		same_bits(&f, small, isa);
+		score_model_free(small);
+		score_model_free(all);
+		destroy(&f);
+	}
 }
 
 int main(void)
@@ -248,7 +262,7 @@ int main(void)
 		cmocka_unit_test(scores_the_same_by_nodes_of_every_kind),
 		cmocka_unit_test(scores_the_same_with_sets),
 		cmocka_unit_test(takes_any_codes),
-		cmocka_unit_test(is_nothing_to_large_trees),
+		cmocka_unit_test(has_nodes_instead_of_pages),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
