@@ -2,8 +2,8 @@
  * Nodes of the walk regime: each tree breadth-first, siblings adjacent, leaves leading to themselves, pairs with a leaf after those
  * of two splits.
  *
- * next = left + (code > cut) needs no branch, and a lane that has arrived stays where it is: a leaf's column and cut need decide nothing,
- * and say its number, which leads to the forest's own value. Models that the row regime serves have no nodes.
+ * next = left + (code > cut) needs no branch, and a lane that has arrived stays where it is: a leaf's column and cut decide nothing, and
+ * may say its number, which leads to the forest's own value. Models that the row regime serves have no nodes.
  */
 #include "parts.h"
 
@@ -26,6 +26,10 @@ typedef struct node_maker {
 	bool numbered;       /* leaves have their numbers for columns */
 	uint32_t n_pads;     /* not 0: they have their numbers from e->n_columns and 0 on */
 	uint32_t cut_bits;
+	void *leaf_of_place; /* and values, where leaves have no numbers and the forest's values do not serve */
+	uint32_t leaf_bytes;
+	float *values_f32;
+	double *values_f64;
 	walk_tree *trees;
 	/* Splits of the tree at hand whose children have no nodes yet, in a ring: none is above another, so that they are at most half of
 	 * the tree's, and one. */
@@ -58,6 +62,13 @@ static void put_leaf(node_maker *m, uint32_t number, uint32_t node, uint32_t lea
 		put(m, at, node, e->n_columns + (uint32_t)((uint64_t)in_tree >> m->cut_bits), in_tree);
 	else /* the highest code is never above this cut */
 		put(m, at, node, m->numbered ? in_tree : 0, e->code_bytes == 1 ? UINT8_MAX : e->code_bytes == 2 ? UINT16_MAX : UINT32_MAX);
+	const uint32_t place = m->trees[number].first_place + node;
+	if (m->leaf_of_place)
+		forest_put_number(m->leaf_of_place, m->leaf_bytes, place, in_tree);
+	if (m->values_f32)
+		m->values_f32[place] = (float)forest_real(&e->f->leaves, leaf);
+	if (m->values_f64)
+		m->values_f64[place] = forest_real(&e->f->leaves, leaf);
 }
 
 static void put_split(node_maker *m, uint32_t number, const numbered_split *split, uint32_t left)
@@ -182,6 +193,20 @@ static bool shares_leaves(const forest *f)
 	return shared;
 }
 
+/* Leaf numbers and values by place; false: no memory. */
+static bool take_leaves(node_maker *m, sl_arena *arena, size_t most_splits, size_t n_places)
+{
+	const forest *f = m->e->f;
+	bool narrow = f->contract.sum == SCORE_F32, scalar = f->leaf_width == 1;
+	m->leaf_bytes = forest_number_bytes((uint32_t)most_splits);
+	m->leaf_of_place = sl_arena_alloc(arena, n_places, m->leaf_bytes);
+	if (scalar && narrow)
+		m->values_f32 = sl_arena_alloc(arena, n_places, sizeof *m->values_f32);
+	else if (scalar)
+		m->values_f64 = sl_arena_alloc(arena, n_places, sizeof *m->values_f64);
+	return m->leaf_of_place && (!scalar || m->values_f32 || m->values_f64);
+}
+
 /* Room for what all trees have; false: no memory. */
 static bool take_room(node_maker *m, sl_arena *arena, size_t most_splits, bool padded)
 {
@@ -204,24 +229,36 @@ static bool take_room(node_maker *m, sl_arena *arena, size_t most_splits, bool p
 	return m->small || m->columns || m->cuts || m->shorts || m->nodes || m->wide;
 }
 
-/* Where each tree begins. Shared leaves are where their nodes are, behind the inner ones. */
-static void number_trees(const forest *f, bool shared, walk_tree *trees)
+/* Where each tree begins; returns the number of places. */
+static size_t number_trees(const forest *f, bool by_leaf, walk_tree *trees)
 {
-	size_t first_node = 0;
+	size_t first_node = 0, n_places = 0;
 	for (uint32_t t = 0; t < f->n_trees; t++) {
-		const forest_tree *tree = f->trees + t;
-		trees[t] = (walk_tree){(uint32_t)first_node, tree->first_leaf - (shared ? n_inner(tree) : 0), tree->depth};
-		first_node += 2 * (size_t)tree->n_splits + 1;
+		size_t n_nodes = 2 * (size_t)f->trees[t].n_splits + 1, inner = n_inner(f->trees + t);
+		trees[t] = (walk_tree){(uint32_t)first_node, by_leaf ? f->trees[t].first_leaf : (uint32_t)(n_places - inner), f->trees[t].depth};
+		first_node += n_nodes;
+		n_places += n_nodes - inner;
 	}
+	return n_places;
 }
 
-/* The forest's values in the type of sums; false: no memory. */
-static bool find_values(const forest *f, sl_arena *arena, walk_plan *plan)
+/* The forest's values, by leaf, or values by place; false: no memory. */
+static bool find_values(node_maker *m, sl_arena *arena, size_t most_splits, size_t n_places, walk_plan *plan)
 {
-	const void *values = f->leaf_width == 1 ? engine_leaf_values(f, arena) : NULL;
+	const forest *f = m->e->f;
+	const void *values = NULL;
+	if (m->numbered || m->n_pads || shares_leaves(f)) {
+		if (f->leaf_width == 1 && !(values = engine_leaf_values(f, arena)))
+			return false;
+	} else if (!take_leaves(m, arena, most_splits, n_places)) {
+		return false;
+	} else {
+		values = m->values_f32 ? (const void *)m->values_f32 : m->values_f64;
+	}
+	plan->leaf_of_place = (forest_numbers){m->leaf_of_place, m->leaf_bytes};
 	plan->values_f32 = f->contract.sum == SCORE_F32 ? values : NULL;
 	plan->values_f64 = f->contract.sum == SCORE_F32 ? NULL : values;
-	return values || f->leaf_width > 1;
+	return true;
 }
 
 score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
@@ -238,9 +275,9 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	walk_plan plan = {.numbered = !shared && !e->tables && (most < NUMBERED_LEAVES || most < e->n_columns)};
 	node_maker m = {.e = e, .numbered = plan.numbered, .trees = sl_arena_alloc(arena, f->n_trees, sizeof(walk_tree)),
 		.queue = sl_alloc(a, queue_bytes, 64), .room = room};
-	bool done = m.trees && m.queue && take_room(&m, arena, most, !shared && !plan.numbered) && find_values(f, arena, &plan);
-	if (done)
-		number_trees(f, shared, m.trees);
+	const bool padded = !shared && !plan.numbered && (e->small || e->tables);
+	bool done = m.trees && m.queue && take_room(&m, arena, most, padded) &&
+		find_values(&m, arena, most, number_trees(f, plan.numbered || padded, m.trees), &plan);
 	for (uint32_t t = 0; t < f->n_trees && done; t++)
 		make_tree(&m, t);
 	sl_free(a, m.queue, queue_bytes, 64);

@@ -74,8 +74,9 @@ typedef struct batch_plan {
 } batch_plan;
 
 /* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself. Where trees have few leaves, a leaf's column is its number, and
- * its cut the highest; else its column is behind those of the model, where codes are 0, and what is above the first of them and the cut
- * are the high and the low bits of its number. The smallest kind that fits serves all trees of a model: small nodes want codes of one
+ * its cut the highest; else what a leaf has is kept by place, for pairs with a leaf only, which come last in a tree. Of small models and
+ * those with sets a leaf's column is behind those of the model, where codes are 0: what is above the first of them and the cut are the high
+ * and the low bits of its number, which takes less room than places and some time. The smallest kind that fits serves all trees of a model: small nodes want codes of one
  * byte, at most 256 columns and 65,536 nodes per tree, and no sets. Of at most 256 nodes per tree those of many columns take as little for
  * codes of one byte, without sets, and those of many cuts for 256 columns. Short ones want only 65,536 nodes per tree. In models with
  * sets leaves are always behind the columns, and a node that asks one is marked: where `left` has two bytes or less, in its cut. */
@@ -120,7 +121,7 @@ typedef struct walk_wide_node {
 
 typedef struct walk_tree {
 	uint32_t first_node;
-	uint32_t first_leaf; /* add a leaf's number, or its node counted within the tree, for its number in the model (modulo 2^32) */
+	uint32_t first_place; /* add a leaf's number, or its node counted within the tree, for its place among all leaves (modulo 2^32) */
 	uint32_t depth;
 } walk_tree;
 
@@ -131,7 +132,8 @@ typedef struct walk_plan {
 	const walk_short_node *short_nodes;
 	const walk_node *nodes;
 	const walk_wide_node *wide_nodes;
-	const float *values_f32;          /* of leaves, counted in the model: one of the two, none for vector leaves */
+	forest_numbers leaf_of_place;     /* counted within the tree; no values: places are leaves, counted in the model */
+	const float *values_f32;          /* leaf values by place: one of the two, none for vector leaves; the forest's own where places are leaves */
 	const double *values_f64;
 	const walk_tree *trees;           /* NULL: there are no nodes */
 	uint32_t read_codes; /* of a row: walks read as many, of which those behind the columns decide nothing */

@@ -16,6 +16,17 @@
 #define BLOCK_CODES ((size_t)768 << 10) /* bytes of codes of a block: they share the second-level cache with one tree */
 #define MOST_BIN_BYTES ((size_t)1 << 20) /* more is not asked for to bin column by column */
 
+/* How nodes of leaves say which they are. */
+typedef struct leaf_marks {
+	uint32_t first_pad; /* 0: there are none */
+	bool numbered;
+} leaf_marks;
+
+static inline leaf_marks marks_of(const engine *e)
+{
+	return (leaf_marks){e->walk.n_pads ? e->n_columns : 0, e->walk.numbered};
+}
+
 #define CODE uint8_t
 #define NODE walk_small_node
 #define NODES(e) ((e)->walk.small_nodes)
@@ -114,7 +125,7 @@ static uint32_t walk_splits(const engine *e, uint32_t tree, const uint8_t *codes
 	return at.leaf;
 }
 
-/* Up to LANES trees × one row. `arrived` receives each tree's leaf, counted in the model. */
+/* Up to LANES trees × one row. `arrived` receives the place of each tree's leaf. */
 static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *codes, uint32_t *arrived)
 {
 	if (!e->walk.trees) {
@@ -166,6 +177,11 @@ static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *co
 		walk_rows_u32(e, tree, n, codes, arrived);
 }
 
+static uint32_t leaf_at(const engine *e, uint32_t tree, uint32_t place)
+{
+	return e->walk.leaf_of_place.values ? e->f->trees[tree].first_leaf + forest_number(&e->walk.leaf_of_place, place) : place;
+}
+
 void engine_add_leaf(const engine *e, const input_view *view, int64_t row, uint32_t tree, uint32_t leaf, double *sums)
 {
 	const forest *f = e->f;
@@ -178,16 +194,16 @@ void engine_add_leaf(const engine *e, const input_view *view, int64_t row, uint3
 		to[i] = engine_add(f, to[i], forest_real(&f->leaves, (size_t)leaf * f->leaf_width + i));
 }
 
-/* The same from values as wide as sums, where there are some. */
-static void add_leaf(const engine *e, const engine_call *call, int64_t row, uint32_t tree, uint32_t leaf, double *sums)
+/* Add the leaf at a place to the sums of one row of the call. */
+static void add_leaf(const engine *e, const engine_call *call, int64_t row, uint32_t tree, uint32_t place, double *sums)
 {
 	double *to = sums + e->f->trees[tree].output;
 	if (engine_has_linear_leaves(e) || !(e->walk.values_f32 || e->walk.values_f64))
-		engine_add_leaf(e, call->view, row, tree, leaf, sums);
+		engine_add_leaf(e, call->view, row, tree, leaf_at(e, tree, place), sums);
 	else if (e->walk.values_f32)
-		*to = (double)((float)*to + e->walk.values_f32[leaf]);
+		*to = (double)((float)*to + e->walk.values_f32[place]);
 	else
-		*to += e->walk.values_f64[leaf];
+		*to += e->walk.values_f64[place];
 }
 
 void engine_start_sums(const forest *f, double *sums)
@@ -214,16 +230,16 @@ void engine_finish_row(const engine *e, const engine_call *call, double *sums, d
 /* One output: the sum, of the type of `values`, stays in a register. */
 #define SUM_ONE(e, call, codes, values, sum) \
 	do { \
-		uint32_t leaves[LANES], t = (call)->tree_begin; \
+		uint32_t places[LANES], t = (call)->tree_begin; \
 		for (; (call)->tree_end - t >= LANES; t += LANES) { \
-			walk_trees(e, t, LANES, codes, leaves); \
+			walk_trees(e, t, LANES, codes, places); \
 			for (uint32_t i = 0; i < LANES; i++) \
-				(sum) += (values)[leaves[i]]; \
+				(sum) += (values)[places[i]]; \
 		} \
 		if (t < (call)->tree_end) \
-			walk_trees(e, t, (call)->tree_end - t, codes, leaves); \
+			walk_trees(e, t, (call)->tree_end - t, codes, places); \
 		for (uint32_t i = 0; i < (call)->tree_end - t; i++) \
-			(sum) += (values)[leaves[i]]; \
+			(sum) += (values)[places[i]]; \
 	} while (0)
 
 static double sum_one_f32(const engine *e, const engine_call *call, const void *codes, float sum)
@@ -251,20 +267,20 @@ static void sum_trees(const engine *e, const engine_call *call, int64_t row, con
 		return;
 	}
 	for (uint32_t t = call->tree_begin; t < call->tree_end; t += LANES) {
-		uint32_t leaves[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
-		walk_trees(e, t, n, codes, leaves);
+		uint32_t places[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
+		walk_trees(e, t, n, codes, places);
 		for (uint32_t i = 0; i < n; i++)
-			add_leaf(e, call, row, t + i, leaves[i], sums);
+			add_leaf(e, call, row, t + i, places[i], sums);
 	}
 }
 
 static void list_leaves(const engine *e, const engine_call *call, const void *codes, double *out)
 {
 	for (uint32_t t = call->tree_begin; t < call->tree_end; t += LANES) {
-		uint32_t leaves[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
-		walk_trees(e, t, n, codes, leaves);
+		uint32_t places[LANES], n = call->tree_end - t < LANES ? call->tree_end - t : LANES;
+		walk_trees(e, t, n, codes, places);
 		for (uint32_t i = 0; i < n; i++)
-			*out++ = (double)forest_number(&e->f->leaf_ids, leaves[i]);
+			*out++ = (double)forest_number(&e->f->leaf_ids, leaf_at(e, t + i, places[i]));
 	}
 }
 
@@ -364,14 +380,14 @@ static NEVER_INLINE void block_of_rows(const engine *e, const engine_call *call,
 		engine_start_sums(f, out + r * width);
 	for (uint32_t t = call->tree_begin; t < call->tree_end; t++) {
 		for (size_t r = 0; r < rows.n; r += LANES) {
-			uint32_t leaves[LANES], n = (uint32_t)(rows.n - r < LANES ? rows.n - r : LANES);
-			walk_rows(e, t, n, codes + r * stride, leaves);
+			uint32_t places[LANES], n = (uint32_t)(rows.n - r < LANES ? rows.n - r : LANES);
+			walk_rows(e, t, n, codes + r * stride, places);
 			for (uint32_t i = 0; i < n; i++) {
 				double *row = out + (r + i) * width;
 				if (leaf_output)
-					row[t - call->tree_begin] = (double)forest_number(&f->leaf_ids, leaves[i]);
+					row[t - call->tree_begin] = (double)forest_number(&f->leaf_ids, leaf_at(e, t, places[i]));
 				else
-					add_leaf(e, call, rows.first + (int64_t)(r + i), t, leaves[i], row);
+					add_leaf(e, call, rows.first + (int64_t)(r + i), t, places[i], row);
 			}
 		}
 	}

@@ -71,7 +71,7 @@ static ALWAYS_INLINE void find_leaves(const engine *e, uint32_t tree, const uint
 	const walk_tree *t = w->trees + tree;
 	follow_tree(w->small_nodes + t->first_node, t->depth, codes, e->n_columns, how, leaves);
 	for (size_t r = 0; r < ROWS; r++)
-		leaves[r] += t->first_leaf;
+		leaves[r] += t->first_place;
 	for (size_t r = 0; r < ROWS && far; r++) {
 		if (w->values_f32)
 			__builtin_prefetch(w->values_f32 + leaves[r]);

@@ -13,12 +13,12 @@ static inline uint32_t WALK_NAME(step_set)(const engine *e, const NODE *node, co
 	return left + engine_table_bit(engine_table(e->tables, &q), code);
 }
 
-/* The leaf that a walk has arrived at; `at` is its node. */
-static ALWAYS_INLINE uint32_t WALK_NAME(leaf_of)(const engine *e, const NODE *node, uint32_t at)
+/* What a walk that has arrived at a leaf adds to the tree's first place; `at` is its node. */
+static ALWAYS_INLINE uint32_t WALK_NAME(place_of)(leaf_marks marks, const NODE *node, uint32_t at)
 {
-	if (e->walk.n_pads)
-		return (uint32_t)((uint64_t)(node->column - e->n_columns) << 8 * sizeof node->cut) + node->cut;
-	return e->walk.numbered ? node->column : at;
+	if (marks.first_pad)
+		return (uint32_t)((uint64_t)(node->column - marks.first_pad) << 8 * sizeof node->cut) + node->cut;
+	return marks.numbered ? node->column : at;
 }
 
 static ALWAYS_INLINE void WALK_NAME(trees_in)(uint32_t lanes, const engine *e, uint32_t first, uint32_t n, const CODE *codes,
@@ -26,6 +26,7 @@ static ALWAYS_INLINE void WALK_NAME(trees_in)(uint32_t lanes, const engine *e, u
 {
 	const NODE *nodes[LANES];
 	const walk_tree *trees = e->walk.trees + first;
+	const leaf_marks marks = marks_of(e);
 	const bool has_sets = e->walk.has_sets;
 	uint32_t at[LANES], depth = 0;
 	for (uint32_t i = 0; i < lanes; i++) {
@@ -47,7 +48,7 @@ static ALWAYS_INLINE void WALK_NAME(trees_in)(uint32_t lanes, const engine *e, u
 			}
 	}
 	for (uint32_t i = 0; i < n; i++)
-		arrived[i] = trees[i].first_leaf + WALK_NAME(leaf_of)(e, nodes[i] + at[i], at[i]);
+		arrived[i] = trees[i].first_place + WALK_NAME(place_of)(marks, nodes[i] + at[i], at[i]);
 }
 
 /* A few trees do not pay for lanes that nobody needs; where each lane has a tree, which is usual, none asks for it. */
@@ -67,11 +68,13 @@ static inline void WALK_NAME(rows_in)(uint32_t lanes, const engine *e, uint32_t 
 {
 	const walk_tree *t = e->walk.trees + tree;
 	const NODE *nodes = NODES(e) + t->first_node;
-	const uint32_t first_leaf = t->first_leaf;
+	const uint32_t first_place = t->first_place;
+	const leaf_marks marks = marks_of(e);
+	const size_t row_codes = engine_row_codes(e);
 	const CODE *rows[LANES];
 	uint32_t at[LANES] = {0};
 	for (uint32_t i = 0; i < lanes; i++)
-		rows[i] = (const CODE *)(const void *)(codes + (size_t)(i < n ? i : 0) * engine_row_codes(e) * sizeof(CODE));
+		rows[i] = (const CODE *)(const void *)(codes + (size_t)(i < n ? i : 0) * row_codes * sizeof(CODE));
 	for (uint32_t d = 0; d < t->depth; d += 4) {
 		uint32_t before[LANES], moved = 0;
 		memcpy(before, at, sizeof at);
@@ -89,7 +92,7 @@ static inline void WALK_NAME(rows_in)(uint32_t lanes, const engine *e, uint32_t 
 			break;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		arrived[i] = first_leaf + WALK_NAME(leaf_of)(e, nodes + at[i], at[i]);
+		arrived[i] = first_place + WALK_NAME(place_of)(marks, nodes + at[i], at[i]);
 }
 
 static void WALK_NAME(walk_rows)(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *arrived)

@@ -153,7 +153,6 @@ static void small_ones_take_three_times_their_files(void **state)
 	}
 }
 
-/* What has no batch regime takes no more as it is usually opened. */
 static void large_trees_and_linear_models_take_three_times_their_files(void **state)
 {
 	(void)state;
@@ -165,7 +164,7 @@ static void large_trees_and_linear_models_take_three_times_their_files(void **st
 		deep.max_leaves = leaves[i];
 		deep.n_trees = 120000 / leaves[i];
 		save(&deep, path);
-		opened_everywhere(i ? "900 leaves" : "6,000 leaves", path, 0, SMALL_FACTOR, 0);
+		opened_everywhere(i ? "900 leaves" : "6,000 leaves", path, SCORE_OPEN_SMALL, SMALL_FACTOR, 0);
 		assert_int_equal(unlink(path), 0);
 	}
 	char path[] = "/tmp/scoreline-memory-XXXXXX";
@@ -189,7 +188,7 @@ static void opening_costs_little(void **state)
 		.compare = SCORE_F32, .sum = SCORE_F32};
 	saved_and_opened("shallow", &shallow, (most_factors){3.97, 3.94, 3.94, 4.23, 4.3}, (most_factors){2.41, 2.41, 2.41, 2.41, 2.5});
 	saved_and_opened("255 leaves", &leafy, (most_factors){3.43, 3.41, 3.41, 3.39, 3.5}, (most_factors){2.29, 2.29, 2.29, 2.29, 2.4});
-	saved_and_opened("deep", &deep, (most_factors){2.85, 2.85, 2.82, 2.82, 2.9}, (most_factors){2.85, 2.85, 2.82, 2.82, 2.9});
+	saved_and_opened("deep", &deep, (most_factors){3.59, 3.59, 2.82, 2.82, 3.6}, (most_factors){2.85, 2.85, 2.82, 2.82, 2.9});
 	saved_and_opened("linear leaves", &linear_leaves, (most_factors){2.01, 2.01, 2.01, 2.79, 2.9}, (most_factors){1.97, 1.97, 1.97, 2.22, 2.3});
 	saved_and_opened("2,000 features", &wide, (most_factors){4.92, 4.62, 4.62, 4.94, 5.0}, (most_factors){3.11, 3.11, 3.11, 3.33, 3.4});
 }

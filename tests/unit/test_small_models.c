@@ -225,7 +225,7 @@ static void takes_any_codes(void **state)
 	destroy(&f);
 }
 
-/* What has no batch regime is the same model, small or not, unless it has pages and nodes would take less. */
+/* What has no batch regime has nodes that know their leaves, and has them instead of pages if they take less. */
 static void has_nodes_instead_of_pages(void **state)
 {
 	(void)state;
@@ -240,14 +240,9 @@ static void has_nodes_instead_of_pages(void **state)
 		score_model *all = opened(&f, isa, 0), *small = opened(&f, isa, SCORE_OPEN_SMALL);
 		assert_int_equal(score_model_get_info(all, &usual), SCORE_OK);
 		assert_int_equal(score_model_get_info(small, &less), SCORE_OK);
-		if (all->e->pages.kind == PAGE_U8_64) {
-			assert_int_equal(small->e->pages.kind, PAGE_NONE);
-			assert_non_null(small->e->walk.small_nodes);
-			assert_true(less.memory_bytes < usual.memory_bytes);
-		} else {
-			assert_int_equal(small->e->pages.kind, all->e->pages.kind);
-			assert_int_equal(less.memory_bytes, usual.memory_bytes);
-		}
+		assert_int_equal(small->e->pages.kind, PAGE_NONE);
+		assert_non_null(small->e->walk.small_nodes);
+		assert_true(less.memory_bytes < usual.memory_bytes);
 		same_bits(&f, small, isa);
 		score_model_free(small);
 		score_model_free(all);
