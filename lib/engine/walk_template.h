@@ -63,7 +63,7 @@ static void WALK_NAME(walk_trees)(const engine *e, uint32_t first, uint32_t n, c
 }
 
 /* Rows arrive at different depths: every fourth step asks whether any lane still moves. */
-static inline void WALK_NAME(rows_in)(uint32_t lanes, const engine *e, uint32_t tree, uint32_t n, const char *codes,
+static ALWAYS_INLINE void WALK_NAME(rows_in)(uint32_t lanes, bool has_sets, const engine *e, uint32_t tree, uint32_t n, const char *codes,
 	uint32_t *arrived)
 {
 	const walk_tree *t = e->walk.trees + tree;
@@ -82,8 +82,8 @@ static inline void WALK_NAME(rows_in)(uint32_t lanes, const engine *e, uint32_t 
 		for (uint32_t s = 0; s < steps; s++) {
 			for (uint32_t i = 0; i < lanes; i++) {
 				const NODE *node = nodes + at[i];
-				at[i] = e->walk.has_sets ? WALK_NAME(step_set)(e, node, rows[i])
-							 : node->left + (uint32_t)(rows[i][node->column] > node->cut);
+				at[i] = has_sets ? WALK_NAME(step_set)(e, node, rows[i])
+						 : node->left + (uint32_t)(rows[i][node->column] > node->cut);
 			}
 		}
 		for (uint32_t i = 0; i < lanes; i++)
@@ -95,12 +95,20 @@ static inline void WALK_NAME(rows_in)(uint32_t lanes, const engine *e, uint32_t 
 		arrived[i] = first_place + WALK_NAME(place_of)(marks, nodes + at[i], at[i]);
 }
 
+/* Apart, so that the steps of models without sets keep their registers. */
+static NEVER_INLINE void WALK_NAME(rows_with_sets)(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *arrived)
+{
+	WALK_NAME(rows_in)(LANES, true, e, tree, n, codes, arrived);
+}
+
 static void WALK_NAME(walk_rows)(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *arrived)
 {
-	if (n <= LANES / 2)
-		WALK_NAME(rows_in)(LANES / 2, e, tree, n, codes, arrived);
+	if (e->walk.has_sets)
+		WALK_NAME(rows_with_sets)(e, tree, n, codes, arrived);
+	else if (n <= LANES / 2)
+		WALK_NAME(rows_in)(LANES / 2, false, e, tree, n, codes, arrived);
 	else
-		WALK_NAME(rows_in)(LANES, e, tree, n, codes, arrived);
+		WALK_NAME(rows_in)(LANES, false, e, tree, n, codes, arrived);
 }
 #undef CODE
 #undef NODE

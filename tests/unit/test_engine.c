@@ -784,7 +784,7 @@ static void deep_trees_with_categories_and_outputs(void **state)
 	s.n_outputs = 1;
 	s.n_trees = 3;
 	s.max_leaves = 100000;
-	check_deep(s, 3000, NODES, PAGE_NONE);
+	check_deep(s, 400, NODES, PAGE_NONE);
 }
 
 static void trees_too_large_for_small_nodes(void **state)
