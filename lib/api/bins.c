@@ -18,7 +18,7 @@ score_status score_model_get_bins(const score_model *model, score_bins *out)
 }
 
 /* The cuts of all features as doubles; NULL: no memory. Floats become doubles once: who comes second with them gives his back. */
-static const double *wide_cuts(const score_model *model)
+static const double *cuts_as_doubles(const score_model *model)
 {
 	const forest *f = model->f;
 	if (f->cuts.bytes == sizeof(double))
@@ -50,7 +50,7 @@ score_status score_model_get_bin_column(const score_model *model, uint32_t i, sc
 	const forest_feature *feature = f->features + c.feature;
 	uint32_t flags = (c.is_category ? SCORE_BIN_CATEGORY : 0) | (c.zero_is_missing ? SCORE_BIN_ZERO_IS_MISSING : 0) |
 		(c.feature >= f->n_features ? SCORE_BIN_DERIVED : 0);
-	const double *cuts = c.is_category || !feature->n_cuts ? NULL : wide_cuts(model);
+	const double *cuts = c.is_category || !feature->n_cuts ? NULL : cuts_as_doubles(model);
 	if (!cuts && !c.is_category && feature->n_cuts)
 		return sl_fail_memory(error, f->n_cuts * sizeof *cuts);
 	const score_bin_column column = {sizeof column, c.feature, flags, c.missing, c.is_category ? 0 : feature->n_cuts, c.n_categories, 0,
