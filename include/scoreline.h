@@ -126,9 +126,9 @@ typedef struct score_open_options {
 #define SCORE_OPEN_MMAP 1u
 /* Score the golden rows while opening and fail with SCORE_ERR_VERIFY if a bit differs or the model has none. */
 #define SCORE_OPEN_VERIFY 2u
-/* Keep a forest of trees of up to 256 leaves in less memory, without the batch regime: a model takes a quarter to a half less, most
- * less than three times its file, and blocks of rows take longer (docs/scale.md). Larger trees and linear models have none. The bits
- * are the same. */
+/* Keep a forest in less memory, without the batch regime and, where nodes take less, without the pages of large trees: a model takes a
+ * tenth to a half less, most less than three times its file, and blocks of rows take longer (docs/deploy.md). Linear models have neither.
+ * The bits are the same. */
 #define SCORE_OPEN_SMALL 4u
 
 #define SCORE_OPEN_OPTIONS_INIT { sizeof(score_open_options), NULL, 0, 0, SCORE_ISA_AUTO }

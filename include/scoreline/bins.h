@@ -64,7 +64,8 @@ typedef struct score_bin_column {
 #define SCORE_BIN_ZERO_IS_MISSING 2u /* |x| <= (double)1e-35f counts as missing         */
 #define SCORE_BIN_DERIVED 4u         /* of a column that the model computes             */
 
-/* Column `i` of codes; ARGUMENT if there is none. */
+/* Column `i` of codes; ARGUMENT if there is none. A model that compares floats makes doubles of its cuts for the first call, in memory of
+ * its allocator (else MEMORY), which the model keeps; any number of threads may call it. */
 SCORE_API SCORE_MUST_CHECK score_status score_model_get_bin_column(const score_model *model, uint32_t i,
 	score_bin_column *column, score_error *error);
 

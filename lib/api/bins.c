@@ -17,6 +17,25 @@ score_status score_model_get_bins(const score_model *model, score_bins *out)
 	return SCORE_OK;
 }
 
+/* The cuts of all features as doubles; NULL: no memory. Floats become doubles once: who comes second with them gives his back. */
+static const double *cuts_as_doubles(const score_model *model)
+{
+	const forest *f = model->f;
+	if (f->cuts.bytes == sizeof(double))
+		return f->cuts.values;
+	_Atomic(double *) *place = (_Atomic(double *) *)(uintptr_t)&model->wide_cuts;
+	double *made = atomic_load(place), *none = NULL;
+	const size_t bytes = f->n_cuts * sizeof *made;
+	if (made || !(made = sl_alloc(&model->arena.allocator, bytes, SL_CACHE_LINE)))
+		return made;
+	for (uint32_t i = 0; i < f->n_cuts; i++)
+		made[i] = forest_real(&f->cuts, i);
+	if (atomic_compare_exchange_strong(place, &none, made))
+		return made;
+	sl_free(&model->arena.allocator, made, bytes, SL_CACHE_LINE);
+	return none;
+}
+
 score_status score_model_get_bin_column(const score_model *model, uint32_t i, score_bin_column *out, score_error *error)
 {
 	sl_error_clear(error);
@@ -31,8 +50,11 @@ score_status score_model_get_bin_column(const score_model *model, uint32_t i, sc
 	const forest_feature *feature = f->features + c.feature;
 	uint32_t flags = (c.is_category ? SCORE_BIN_CATEGORY : 0) | (c.zero_is_missing ? SCORE_BIN_ZERO_IS_MISSING : 0) |
 		(c.feature >= f->n_features ? SCORE_BIN_DERIVED : 0);
+	const double *cuts = c.is_category || !feature->n_cuts ? NULL : cuts_as_doubles(model);
+	if (!cuts && !c.is_category && feature->n_cuts)
+		return sl_fail_memory(error, f->n_cuts * sizeof *cuts);
 	const score_bin_column column = {sizeof column, c.feature, flags, c.missing, c.is_category ? 0 : feature->n_cuts, c.n_categories, 0,
-		c.is_category ? NULL : f->cuts + feature->first_cut, c.categories};
+		cuts ? cuts + feature->first_cut : NULL, c.categories};
 	sl_give_struct(out, &column, sizeof column);
 	return SCORE_OK;
 }

@@ -36,6 +36,7 @@ void score_model_free(score_model *model)
 	if (!model)
 		return;
 	sl_arena arena = model->arena; /* the model itself lies in it */
+	sl_free(&arena.allocator, atomic_load(&model->wide_cuts), model->f->n_cuts * sizeof(double), SL_CACHE_LINE);
 	sl_arena_free(&arena);
 }
 
@@ -73,7 +74,7 @@ score_status score_model_get_info(const score_model *model, score_model_info *ou
 		.batch_regime = engine_batch_regime(model->e),
 		.row_regime = engine_row_regime(model->e),
 		.n_golden_rows = f->n_golden,
-		.memory_bytes = model->arena.used,
+		.memory_bytes = model->arena.used + (atomic_load(&model->wide_cuts) ? f->n_cuts * sizeof(double) : 0),
 		.file_bytes = model->file_bytes,
 		.margin_is_f32 = f->contract.sum == SCORE_F32,
 		.n_categories = f->n_set_members,

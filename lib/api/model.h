@@ -4,6 +4,8 @@
 
 #include "../engine/engine.h"
 
+#include <stdatomic.h>
+
 struct score_model {
 	sl_arena arena;  /* holds everything, this struct too */
 	const forest *f;
@@ -13,6 +15,7 @@ struct score_model {
 	const char *const *class_labels; /* UTF-8 */
 	uint64_t file_bytes;
 	uint8_t hash[16];
+	_Atomic(double *) wide_cuts; /* all cuts of a forest that has floats, made for the first who asks for columns of codes; or NULL */
 };
 
 struct score_explainer {

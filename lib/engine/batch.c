@@ -79,14 +79,14 @@ static void look_up(const engine *e, const predicate_run *run, const char *codes
 	uint64_t *planes)
 {
 	for (uint32_t i = 0; i < run->n; i++, planes += plane_words) {
-		const uint64_t *table = e->tables[e->batch.set_cuts[run->first + i]];
+		const uint8_t *table = engine_table(e->tables, &(question){run->column, e->batch.set_cuts[run->first + i]});
 		for (size_t w = 0; w < words; w++) {
 			uint64_t bits = 0;
 			for (size_t r = 0; r < 64; r++) {
 				size_t row = 64 * w + r;
 				uint32_t code = e->code_bytes == 1 ? ((const uint8_t *)codes)[row]
 					: ((const uint16_t *)(const void *)codes)[row];
-				bits |= (table[code / 64] >> (code % 64) & 1) << r;
+				bits |= (uint64_t)engine_table_bit(table, code) << r;
 			}
 			planes[w] = bits;
 		}

@@ -36,18 +36,19 @@ static double value_at(const values *v, size_t i)
 
 static uint32_t category_code(const engine *e, const code_column *column, double x)
 {
+	const column_tables *known = e->tables + (column - e->columns);
 	if (x != x)
-		return column->n_categories + 1;
+		return known->n_categories + 1;
 	int64_t category = forest_category(e->f->contract.category_rule, x);
-	uint32_t low = 0, high = column->n_categories;
+	uint32_t low = 0, high = known->n_categories;
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
-		if ((int64_t)column->categories[middle] < category)
+		if ((int64_t)known->categories[middle] < category)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < column->n_categories && (int64_t)column->categories[low] == category ? low + 1 : 0;
+	return low < known->n_categories && (int64_t)known->categories[low] == category ? low + 1 : 0;
 }
 
 #define CODE uint8_t

@@ -29,14 +29,15 @@ engine_column engine_get_column(const engine *e, uint32_t column)
 {
 	const code_column *c = e->columns + column;
 	uint32_t all_bits = e->code_bytes == 4 ? UINT32_MAX : ((uint32_t)1 << 8 * e->code_bytes) - 1;
-	uint32_t missing = c->is_category ? c->n_categories + 1 : c->missing == MISSING_HIGH ? all_bits : 0;
-	return (engine_column){c->feature, missing, c->is_category, c->zero_is_missing, c->n_categories, c->categories};
+	const column_tables none = {.n_categories = 0}, *tables = c->is_category ? e->tables + column : &none;
+	uint32_t missing = c->is_category ? tables->n_categories + 1 : c->missing == MISSING_HIGH ? all_bits : 0;
+	return (engine_column){c->feature, missing, c->is_category, c->zero_is_missing, tables->n_categories, tables->categories};
 }
 
 bool engine_answers_right(const engine *e, const question *q, uint32_t code)
 {
 	if (e->columns[q->column].is_category)
-		return e->tables[q->cut][code / 64] >> (code % 64) & 1;
+		return engine_table_bit(engine_table(e->tables, q), code);
 	return code > q->cut;
 }
 
@@ -72,19 +73,37 @@ static void hash_derived(XXH128_hash_t *state, const forest_derived *d)
 	hash_bytes(state, d->hashes, d->n_hashes, sizeof *d->hashes);
 }
 
-static void hash_column(XXH128_hash_t *state, const forest *f, const code_column *c)
-{
-	const forest_feature *feature = f->features + c->feature;
-	uint32_t n_cuts = c->is_category ? 0 : feature->n_cuts;
-	uint32_t head[] = {c->feature, c->missing, c->zero_is_missing, c->is_category, c->n_categories, n_cuts};
-	hash_bytes(state, head, 6, sizeof *head);
-	hash_bytes(state, c->categories, c->n_categories, sizeof *c->categories);
-	hash_bytes(state, f->cuts + feature->first_cut, n_cuts, sizeof *f->cuts);
-}
-
-void engine_hash_bins(engine *e)
+/* `cuts` has room for those of each feature. */
+static void hash_column(XXH128_hash_t *state, const engine *e, uint32_t column, double *cuts)
 {
 	const forest *f = e->f;
+	const code_column *c = e->columns + column;
+	const engine_column categories = engine_get_column(e, column);
+	const forest_feature *feature = f->features + c->feature;
+	uint32_t n_cuts = c->is_category ? 0 : feature->n_cuts;
+	uint32_t head[] = {c->feature, c->missing, c->zero_is_missing, c->is_category, categories.n_categories, n_cuts};
+	hash_bytes(state, head, 6, sizeof *head);
+	hash_bytes(state, categories.categories, categories.n_categories, sizeof *categories.categories);
+	for (uint32_t i = 0; i < n_cuts; i++)
+		cuts[i] = forest_real(&f->cuts, (size_t)feature->first_cut + i);
+	hash_bytes(state, cuts, n_cuts, sizeof *cuts);
+}
+
+static size_t most_cuts(const forest *f)
+{
+	size_t most = 0;
+	for (uint32_t i = 0; i < forest_columns(f); i++)
+		most = f->features[i].n_cuts > most ? f->features[i].n_cuts : most;
+	return most;
+}
+
+score_status engine_hash_bins(engine *e, const score_allocator *allocator, score_error *error)
+{
+	const forest *f = e->f;
+	const size_t bytes = (most_cuts(f) + 1) * sizeof(double);
+	double *cuts = sl_alloc(allocator, bytes, SL_CACHE_LINE);
+	if (!cuts)
+		return sl_fail_memory(error, bytes);
 	XXH128_hash_t state = {0, 0};
 	uint32_t head[] = {e->code_bytes, e->n_columns, f->n_features, (uint32_t)f->contract.compare,
 		(uint32_t)f->contract.category_rule, f->derived.n};
@@ -94,12 +113,14 @@ void engine_hash_bins(engine *e)
 		hash_dictionary(&state, f->features[i].dictionary);
 	}
 	for (uint32_t c = 0; c < e->n_columns; c++)
-		hash_column(&state, f, e->columns + c);
+		hash_column(&state, e, c, cuts);
+	sl_free(allocator, cuts, bytes, SL_CACHE_LINE);
 	if (f->derived.n)
 		hash_derived(&state, &f->derived);
 	XXH128_canonical_t hash;
 	XXH128_canonicalFromHash(&hash, state);
 	memcpy(e->bins_hash, hash.digest, sizeof e->bins_hash);
+	return SCORE_OK;
 }
 
 /* ---- codes in place of values --------------------------------------------------------------------------------- */
@@ -109,10 +130,13 @@ static const char *code_address(const engine *e, const input_view *view, uint32_
 	return view->codes + (int64_t)column * view->code_stride + row * (int64_t)e->code_bytes;
 }
 
-/* A table of a category column ends with its codes; byte codes have tables of 256. */
-static uint32_t within(const code_column *column, uint32_t code)
+/* A table of a category column ends with its codes; byte codes have tables of 256, unless the model is small. */
+static uint32_t within(const engine *e, uint32_t column, uint32_t code)
 {
-	return column->is_category && code > column->n_categories ? column->n_categories + 1 : code;
+	if (!e->columns[column].is_category)
+		return code;
+	const uint32_t n = e->tables[column].n_categories;
+	return code > n ? n + 1 : code;
 }
 
 uint32_t engine_code_at(const engine *e, const input_view *view, uint32_t column, int64_t row)
@@ -121,10 +145,10 @@ uint32_t engine_code_at(const engine *e, const input_view *view, uint32_t column
 	uint16_t two;
 	uint32_t four;
 	if (e->code_bytes == 1)
-		return within(e->columns + column, *(const uint8_t *)from);
+		return within(e, column, *(const uint8_t *)from);
 	if (e->code_bytes == 2)
-		return within(e->columns + column, (memcpy(&two, from, sizeof two), two));
-	return within(e->columns + column, (memcpy(&four, from, sizeof four), four));
+		return within(e, column, (memcpy(&two, from, sizeof two), two));
+	return within(e, column, (memcpy(&four, from, sizeof four), four));
 }
 
 static void put_code(const engine *e, void *codes, size_t at, uint32_t code)
@@ -142,7 +166,7 @@ void engine_copy_columns(const engine *e, const input_view *view, row_range rows
 	size_t to_plane = (size_t)64 * e->k->plane_words;
 	for (uint32_t c = 0; c < e->n_columns; c++) {
 		char *to = (char *)codes + (size_t)c * BLOCK_ROWS * e->code_bytes;
-		if (e->code_bytes == 1 || !e->columns[c].is_category)
+		if ((e->code_bytes == 1 && !e->small) || !e->columns[c].is_category)
 			memcpy(to, code_address(e, view, c, rows.first), rows.n * e->code_bytes);
 		else
 			for (size_t r = 0; r < rows.n; r++)

@@ -68,7 +68,7 @@ static int compare_u32(const void *x, const void *y)
 }
 
 /* Sorted union of the sets that tests [first, end) name. */
-static score_status unite_sets(making *m, code_column *column, uint32_t first, uint32_t end)
+static score_status unite_sets(making *m, column_tables *column, uint32_t first, uint32_t end)
 {
 	const forest *f = m->e->f;
 	sl_vector all;
@@ -77,11 +77,14 @@ static score_status unite_sets(making *m, code_column *column, uint32_t first, u
 		uint32_t set = forest_test_at(f, i).index;
 		if (i > first && forest_test_at(f, i - 1).index == set)
 			continue;
-		uint32_t n = f->set_first[set + 1] - f->set_first[set];
-		if (n && !sl_vector_push(&all, f->set_members + f->set_first[set], n)) {
+		const uint32_t begin = forest_set_first(f, set), n = forest_set_first(f, set + 1) - begin;
+		uint32_t *to = n ? sl_vector_grow(&all, n) : NULL;
+		if (n && !to) {
 			sl_vector_free(&all);
 			return no_memory(m);
 		}
+		for (uint32_t k = 0; k < n; k++)
+			to[k] = forest_set_member(f, begin + k);
 	}
 	uint32_t *list = all.data, kept = 0;
 	if (all.length)
@@ -97,31 +100,33 @@ static score_status unite_sets(making *m, code_column *column, uint32_t first, u
 		return no_memory(m);
 	if (kept > MAX_CATEGORY_CODE)
 		return sl_fail(m->error, SCORE_ERR_LIMIT, "feature %u has splits on %u categories, the limit is %u",
-			column->feature, kept, MAX_CATEGORY_CODE);
+			forest_test_at(f, first).feature, kept, MAX_CATEGORY_CODE);
 	return SCORE_OK;
 }
 
-/* Bit c of the table answers "right" for code c. */
-static uint64_t *make_table(making *m, const code_column *column, const forest_test *t)
+/* Bytes of a column's tables: where there are blocks, at least 256 bits, so that they look byte codes up without a bound. */
+static uint32_t table_bytes(const making *m, const column_tables *column)
+{
+	const uint32_t n_codes = column->n_categories + 2;
+	return n_codes <= 256 && !m->e->small ? 256 / 8 : (n_codes + 7) / 8;
+}
+
+/* Bit c of the table, which is zero, answers "right" for code c. */
+static void fill_table(const making *m, const column_tables *column, const forest_test *t, uint8_t *table)
 {
 	const forest *f = m->e->f;
 	uint32_t n_codes = column->n_categories + 2;
-	/* At least 256 bits, so that byte codes can be looked up without a bound. */
-	size_t words = n_codes <= 256 ? 4 : ((size_t)n_codes + 63) / 64;
-	uint64_t *table = sl_arena_alloc(m->arena, words, sizeof *table);
-	if (!table)
-		return NULL;
 	bool in_is_right = t->kind == FOREST_CATEGORY;
-	const uint32_t *member = f->set_members + f->set_first[t->index], *end = f->set_members + f->set_first[t->index + 1];
+	uint32_t member = forest_set_first(f, t->index);
+	const uint32_t end = forest_set_first(f, t->index + 1);
 	for (uint32_t i = 0; i < column->n_categories; i++) {
-		while (member < end && *member < column->categories[i])
+		while (member < end && forest_set_member(f, member) < column->categories[i])
 			member++;
-		bool in = member < end && *member == column->categories[i];
-		table[(i + 1) / 64] |= (uint64_t)(in == in_is_right) << ((i + 1) % 64);
+		bool in = member < end && forest_set_member(f, member) == column->categories[i];
+		table[(i + 1) / 8] |= (uint8_t)((in == in_is_right) << ((i + 1) % 8));
 	}
-	table[0] |= (uint64_t)!in_is_right;
-	table[(n_codes - 1) / 64] |= (uint64_t)t->missing_right << ((n_codes - 1) % 64);
-	return table;
+	table[0] |= (uint8_t)!in_is_right;
+	table[(n_codes - 1) / 8] |= (uint8_t)(t->missing_right << ((n_codes - 1) % 8));
 }
 
 /* Of the set tests about the feature of test `first`, if it is one. */
@@ -134,32 +139,41 @@ static uint32_t end_of_sets(const forest *f, uint32_t first)
 	return end;
 }
 
+/* Of a column whose tests are [first, end). */
+static score_status make_column_tables(making *m, uint32_t first, uint32_t end, column_tables *of_column)
+{
+	score_status status = unite_sets(m, of_column, first, end);
+	if (status != SCORE_OK)
+		return status;
+	const uint32_t bytes = table_bytes(m, of_column);
+	uint8_t *bits = sl_arena_alloc(m->arena, end - first, bytes);
+	if (!bits)
+		return no_memory(m);
+	for (uint32_t i = first; i < end; i++) {
+		const forest_test test = forest_test_at(m->e->f, i);
+		fill_table(m, of_column, &test, bits + (size_t)(i - first) * bytes);
+	}
+	of_column->bits = bits;
+	of_column->first = m->questions[first].cut;
+	of_column->bytes = bytes;
+	return SCORE_OK;
+}
+
 static score_status make_tables(making *m)
 {
 	const forest *f = m->e->f;
-	const uint64_t **tables = sl_arena_alloc(m->arena, m->n_tables, sizeof *tables);
-	if (!tables)
-		return no_memory(m);
-	for (uint32_t i = 0, end; i < f->n_tests; i = end) {
+	column_tables *tables = m->n_tables ? sl_arena_alloc(m->arena, m->n_columns, sizeof *tables) : NULL;
+	score_status status = m->n_tables && !tables ? no_memory(m) : SCORE_OK;
+	for (uint32_t i = 0, end; i < f->n_tests && status == SCORE_OK && tables; i = end) {
 		end = end_of_sets(f, i);
-		if (end == i) {
+		if (end == i)
 			end++;
-			continue;
-		}
-		code_column *column = m->columns + m->questions[i].column;
-		score_status status = unite_sets(m, column, i, end);
-		for (uint32_t k = i; k < end && status == SCORE_OK; k++) {
-			const forest_test test = forest_test_at(f, k);
-			uint64_t *table = make_table(m, column, &test);
-			if (!table)
-				status = no_memory(m);
-			tables[m->questions[k].cut] = table;
-		}
-		if (status != SCORE_OK)
-			return status;
+		else
+			status = make_column_tables(m, i, end, tables + m->questions[i].column);
 	}
+	m->e->n_tables = m->n_tables;
 	m->e->tables = tables;
-	return SCORE_OK;
+	return status;
 }
 
 /* ---- bin tables ------------------------------------------------------------------------------------------ */
@@ -178,13 +192,24 @@ typedef struct cut_room {
 	size_t n;
 } cut_room;
 
-static void fill_cuts(const cut_room *room, uint32_t n, const double *cuts)
+static void fill_cuts(const cut_room *room, const forest *f, const forest_feature *feature)
 {
+	const uint32_t n = feature->n_cuts;
 	for (size_t i = 0; i < bin_padded(n); i++) {
-		room->narrow[i] = i < n ? round_up(cuts[i]) : NAN;
+		const double cut = i < n ? forest_real(&f->cuts, feature->first_cut + i) : (double)NAN;
+		room->narrow[i] = i < n ? round_up(cut) : NAN;
 		if (room->wide)
-			room->wide[i] = i < n ? cuts[i] : (double)NAN;
+			room->wide[i] = cut;
 	}
+}
+
+/* `n` of a feature's cuts and NaN from the room: the forest's own if they are as wide and no NaN is wanted. */
+static const void *keep_cuts(making *m, const forest_feature *feature, const void *room, size_t n, uint32_t bytes)
+{
+	const forest_reals *cuts = &m->e->f->cuts;
+	if (cuts->bytes == bytes && n == feature->n_cuts)
+		return (const char *)cuts->values + (size_t)feature->first_cut * bytes;
+	return sl_arena_copy(m->arena, room, n, bytes);
 }
 
 /* So many cuts and NaN does a search look at: in a register of 16 those behind the last pivot, else as far as a map's steps reach. */
@@ -219,19 +244,19 @@ static bool make_pivots(making *m, bin_table *t, wide_cuts *wide)
 	return f32 && (f64 || !wide);
 }
 
-static bool make_bin(making *m, const cut_room *room, bin_table *t, wide_cuts *wide, const double *cuts)
+static bool make_bin(making *m, const cut_room *room, bin_table *t, wide_cuts *wide, const forest_feature *feature)
 {
-	fill_cuts(room, t->n, cuts);
+	t->n = feature->n_cuts;
+	fill_cuts(room, m->e->f, feature);
 	t->narrow = room->narrow;
 	t->wide = wide;
 	if (wide)
 		wide->cuts = room->wide;
 	if (!engine_make_bin_maps(m->e, m->arena, t, wide))
 		return false;
-	t->narrow = sl_arena_copy(m->arena, room->narrow, cuts_to_keep(m->e, t->n, &t->narrow_map), sizeof *t->narrow);
-	size_t n_wide = wide ? cuts_to_keep(m->e, t->n, &wide->map) : 0;
+	t->narrow = keep_cuts(m, feature, room->narrow, cuts_to_keep(m->e, t->n, &t->narrow_map), sizeof *t->narrow);
 	if (wide)
-		wide->cuts = n_wide == t->n ? cuts : sl_arena_copy(m->arena, room->wide, n_wide, sizeof *cuts);
+		wide->cuts = keep_cuts(m, feature, room->wide, cuts_to_keep(m->e, t->n, &wide->map), sizeof *wide->cuts);
 	return t->narrow && (!wide || wide->cuts) && make_pivots(m, t, wide);
 }
 
@@ -250,9 +275,7 @@ static score_status make_bins(making *m)
 	room.wide = wide ? sl_alloc(a, room.n * sizeof *room.wide, SL_CACHE_LINE) : NULL;
 	bool done = bins && (wide || f->contract.compare != SCORE_F64) && (!room.n || (room.narrow && (room.wide || !wide)));
 	for (uint32_t u = 0; u < m->e->n_used_features && done; u++) {
-		const forest_feature *feature = f->features + m->used[u];
-		bins[u].n = feature->n_cuts;
-		done = make_bin(m, &room, bins + u, wide ? wide + u : NULL, f->cuts + feature->first_cut);
+		done = make_bin(m, &room, bins + u, wide ? wide + u : NULL, f->features + m->used[u]);
 	}
 	sl_free(a, room.narrow, room.n * sizeof *room.narrow, SL_CACHE_LINE);
 	sl_free(a, room.wide, room.n * sizeof *room.wide, SL_CACHE_LINE);
@@ -264,11 +287,13 @@ static score_status make_bins(making *m)
 static uint32_t code_bytes(const making *m)
 {
 	const forest *f = m->e->f;
-	uint32_t most = m->n_columns > UINT16_MAX || m->n_tables > UINT16_MAX ? UINT32_MAX : 0;
+	/* Nodes of the walk count some codes behind those of the columns, too. */
+	const uint64_t numbers = (uint64_t)m->n_columns + (forest_most_splits(f) >> 16);
+	uint32_t most = numbers > UINT16_MAX || m->n_tables > UINT16_MAX ? UINT32_MAX : 0;
 	for (uint32_t c = 0; c < m->n_columns; c++) {
 		const code_column *column = m->columns + c;
 		/* codes 0 … n_cuts, or 0 … n_categories + 1 */
-		uint32_t highest = column->is_category ? column->n_categories + 1 : f->features[column->feature].n_cuts;
+		uint32_t highest = column->is_category ? m->e->tables[c].n_categories + 1 : f->features[column->feature].n_cuts;
 		most = highest > most ? highest : most;
 	}
 	return most <= UINT8_MAX ? 1 : most <= UINT16_MAX ? 2 : 4;
@@ -291,14 +316,31 @@ static void count_columns(const forest *f, size_t *n_features, size_t *n_columns
 	}
 }
 
-/* Questions whose numbers are codes of up to two bytes are kept as those; without sets the forest has them. */
+/* What the rules of short tests ask; NULL: no memory. */
+static const rule_question *list_rule_questions(const making *m)
+{
+	const forest *f = m->e->f;
+	size_t n = 0;
+	for (uint32_t i = 0; i < f->n_tests; i++)
+		n = f->tests.narrow[i].rule >= n ? (size_t)f->tests.narrow[i].rule + 1 : n;
+	rule_question *rules = sl_arena_alloc(m->arena, n, sizeof *rules);
+	for (uint32_t i = 0; i < f->n_tests && rules; i++) {
+		const question *q = m->questions + i;
+		const bool is_set = m->columns[q->column].is_category;
+		rules[f->tests.narrow[i].rule] = (rule_question){q->column, is_set ? i - q->cut : RULE_OF_NUMBERS};
+	}
+	return rules;
+}
+
+/* Short tests of the forest are questions; others are kept, those whose numbers are codes of up to two bytes as short ones. */
 static bool keep_questions(making *m)
 {
 	uint32_t n = m->e->f->n_tests;
 	question_list *list = &m->e->questions;
-	if (m->n_tables == 0 && m->e->f->tests.narrow) {
+	if (m->e->f->tests.narrow) {
 		list->narrow = m->e->f->tests.narrow;
-		return true;
+		list->rules = m->n_tables ? list_rule_questions(m) : NULL;
+		return list->rules || !m->n_tables;
 	}
 	list->wide = m->e->code_bytes > 2 ? sl_arena_copy(m->arena, m->questions, n, sizeof *list->wide) : NULL;
 	forest_short_test *narrow = m->e->code_bytes > 2 ? NULL : sl_arena_alloc(m->arena, n, sizeof *narrow);
@@ -331,9 +373,10 @@ score_status engine_make_columns(engine *e, sl_arena *arena, score_error *error)
 	for (uint32_t c = 0; c < e->n_columns; c++)
 		e->plain_columns &= !e->columns[c].is_category && !e->columns[c].zero_is_missing;
 	score_status status = make_tables(&m);
-	e->code_bytes = code_bytes(&m);
-	if (status == SCORE_OK && !keep_questions(&m))
-		status = no_memory(&m);
+	if (status == SCORE_OK) {
+		e->code_bytes = code_bytes(&m);
+		status = keep_questions(&m) ? SCORE_OK : no_memory(&m);
+	}
 	sl_free(&arena->allocator, m.questions, bytes, SL_CACHE_LINE);
 	return status == SCORE_OK ? make_bins(&m) : status;
 }

@@ -21,15 +21,51 @@ typedef struct question {
 	uint32_t cut;
 } question;
 
-/* By the number of the test; one of the two. Short tests of numbers are questions as they are: rules are numbered as columns are. */
+/* What the short tests of a rule ask of codes: their own cut, or table `test - before`. */
+typedef struct rule_question {
+	uint32_t column;
+	uint32_t before; /* tests that have no table, or RULE_OF_NUMBERS */
+} rule_question;
+
+#define RULE_OF_NUMBERS UINT32_MAX
+
+/* By the number of the test; one of the two. Short tests of numbers are questions as they are, in models without sets: rules are
+ * numbered as columns are. */
 typedef struct question_list {
 	const forest_short_test *narrow;
 	const question *wide;
+	const rule_question *rules; /* of narrow, in models with sets; or NULL */
 } question_list;
 
 static inline question question_at(const question_list *list, size_t test)
 {
-	return list->narrow ? (question){list->narrow[test].rule, list->narrow[test].index} : list->wide[test];
+	if (!list->narrow)
+		return list->wide[test];
+	const forest_short_test t = list->narrow[test];
+	if (!list->rules)
+		return (question){t.rule, t.index};
+	const rule_question *r = list->rules + t.rule;
+	return (question){r->column, r->before == RULE_OF_NUMBERS ? t.index : (uint32_t)test - r->before};
+}
+
+/* What a column of categories has: those that its codes name, and bit tables of its questions, in which bit `code` answers "right". */
+typedef struct column_tables {
+	uint32_t n_categories;
+	const uint32_t *categories; /* ascending */
+	const uint8_t *bits;
+	uint32_t first; /* table */
+	uint32_t bytes; /* of each */
+} column_tables;
+
+static inline const uint8_t *engine_table(const column_tables *tables, const question *q)
+{
+	const column_tables *of_column = tables + q->column;
+	return of_column->bits + (size_t)(q->cut - of_column->first) * of_column->bytes;
+}
+
+static inline uint32_t engine_table_bit(const uint8_t *table, uint32_t code)
+{
+	return (uint32_t)table[code / 8] >> (code % 8) & 1;
 }
 
 /* Where a column's contributions are added up. */
@@ -58,7 +94,7 @@ typedef struct contribution_tree {
 	const double *covers; /* of the tree's splits, or NULL: then the forest has them */
 	question_list questions;
 	const contribution_column *columns;
-	const uint64_t *const *tables;
+	const column_tables *tables;
 	uint32_t code_bytes;
 	uint32_t n_points;
 	const double *points;  /* [n_points] in (0, 1), then their weights */
@@ -98,7 +134,7 @@ static inline double engine_right_share(double left_cover, double right_cover)
 
 static inline bool contribution_table_says(const contribution_tree *c, const question *q, uint32_t code)
 {
-	return c->tables[q->cut][code / 64] >> (code % 64) & 1;
+	return engine_table_bit(engine_table(c->tables, q), code);
 }
 
 /* Of one level: products of factors and the left side's result per point and row, three values per row, two per point. */

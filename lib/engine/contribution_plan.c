@@ -212,9 +212,10 @@ static score_status make_slots(engine *e, sl_arena *arena, score_error *error)
 	const forest *f = e->f;
 	size_t bytes = ((size_t)f->n_features + f->derived.n_lists) * sizeof(uint32_t);
 	contribution_column *columns = sl_arena_alloc(arena, e->n_columns, sizeof *columns);
-	uint32_t *slot_columns = sl_arena_alloc(arena, e->n_used_features, sizeof *slot_columns);
+	/* Without derived columns each used feature is a slot. */
+	uint32_t *slot_columns = f->derived.n ? sl_arena_alloc(arena, e->n_used_features, sizeof *slot_columns) : NULL;
 	uint32_t *slots = sl_alloc(&arena->allocator, bytes, SL_CACHE_LINE), n = 0; /* by key, counted from 1 */
-	if (!columns || !slot_columns || !slots) {
+	if (!columns || (f->derived.n && !slot_columns) || !slots) {
 		sl_free(&arena->allocator, slots, bytes, SL_CACHE_LINE);
 		return sl_fail_memory(error, bytes);
 	}
@@ -222,7 +223,8 @@ static score_status make_slots(engine *e, sl_arena *arena, score_error *error)
 	for (uint32_t u = 0; u < e->n_used_features; u++) {
 		uint32_t *slot = slots + key_of(f, e->used_features[u]);
 		if (!*slot) {
-			slot_columns[n] = e->used_features[u];
+			if (slot_columns)
+				slot_columns[n] = e->used_features[u];
 			*slot = ++n;
 		}
 		for (uint32_t c = e->first_column[u]; c < e->first_column[u + 1]; c++)
@@ -230,7 +232,7 @@ static score_status make_slots(engine *e, sl_arena *arena, score_error *error)
 	}
 	sl_free(&arena->allocator, slots, bytes, SL_CACHE_LINE);
 	e->contribution.n_slots = n;
-	e->contribution.slot_columns = slot_columns;
+	e->contribution.slot_columns = slot_columns ? slot_columns : e->used_features;
 	e->contribution.columns = columns;
 	return SCORE_OK;
 }

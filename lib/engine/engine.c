@@ -199,7 +199,7 @@ static score_status compile(const forest *f, score_isa isa, bool small, sl_arena
 	if (f->kind == SCORE_KIND_TREES) {
 		status = engine_make_columns(e, arena, error);
 		if (status == SCORE_OK)
-			engine_hash_bins(e);
+			status = engine_hash_bins(e, &arena->allocator, error);
 		if (status == SCORE_OK && !small) /* it needs most working memory: while there is least beside it */
 			status = engine_make_batch(e, arena, error);
 		if (status == SCORE_OK)

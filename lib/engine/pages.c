@@ -41,8 +41,8 @@ typedef struct page_maker {
 	page_plan *plan;
 	uint8_t *pages;     /* NULL: pages are only counted */
 	double *weights;    /* [leaves of the tree + 1] of the leaves before each */
-	part_root *queue;
-	size_t n_queued;
+	sl_vector queue;    /* part_root, of the tree: few beside its splits */
+	size_t refused;     /* bytes; not 0: there was no memory for the queue */
 	open_page open[OPEN_PAGES];
 	uint32_t n_open, n_pages; /* of the tree */
 } page_maker;
@@ -168,16 +168,24 @@ static void put_part(page_maker *m, uint8_t *tree, const forest_tree *t, const p
 	}
 }
 
-/* Pages of a tree from its `first` on; the root's part is the first and stays alone on its page. */
+static void queue_part(page_maker *m, const forest_side *side, uint32_t page, uint32_t exit)
+{
+	const part_root root = {*side, page, exit};
+	if (!sl_vector_push(&m->queue, &root, 1))
+		m->refused = sl_vector_refused(&m->queue, 1);
+}
+
+/* Pages of a tree from its `first` on; the root's part is the first and stays alone on its page. Without memory they are fewer. */
 static void make_tree(page_maker *m, const forest_tree *t, size_t first)
 {
 	uint8_t *tree = m->pages ? m->pages + PAGE_BYTES * first : NULL;
+	const forest_side whole = forest_whole(t);
 	m->n_pages = m->n_open = 0;
-	m->n_queued = 0;
-	m->queue[m->n_queued++] = (part_root){.side = forest_whole(t)};
+	m->queue.length = 0;
+	queue_part(m, &whole, 0, 0);
 	weigh_leaves(m->e->f, t, m->weights);
-	for (size_t i = 0; i < m->n_queued; i++) {
-		const part_root root = m->queue[i];
+	for (size_t i = 0; i < m->queue.length; i++) {
+		const part_root root = ((const part_root *)m->queue.data)[i];
 		part p;
 		grow(m, t, &root.side, &p);
 		open_page at = place_part(m, &p);
@@ -188,7 +196,7 @@ static void make_tree(page_maker *m, const forest_tree *t, size_t first)
 		}
 		for (uint32_t x = 0; x < p.n_exits; x++) {
 			if (!forest_is_leaf(&p.exits[x].side))
-				m->queue[m->n_queued++] = (part_root){p.exits[x].side, at.page, at.n_exits + x};
+				queue_part(m, &p.exits[x].side, at.page, at.n_exits + x);
 		}
 	}
 }
@@ -262,6 +270,8 @@ static bool may_serve(const engine *e, uint32_t most_splits)
 {
 	if (!e->k->page_leaves || e->batch.usable || most_splits < LEAST_SPLITS || most_splits >= PAGE_LEAF)
 		return false;
+	if (e->small && engine_has_small_nodes(e, most_splits)) /* which take four fifths of the room */
+		return false;
 	for (uint32_t c = 0; c < e->n_columns; c++) {
 		if (e->columns[c].is_category)
 			return false;
@@ -294,16 +304,16 @@ static bool lay_pages(page_maker *m, sl_arena *arena)
 	size_t n = first_page ? count_pages(m, first_page) : 0;
 	if (n == 0) { /* nodes serve the model */
 		m->plan->kind = PAGE_NONE;
-		return first_page != NULL;
+		return first_page && !m->refused;
 	}
-	m->pages = sl_arena_alloc(arena, n, PAGE_BYTES);
+	m->pages = m->refused ? NULL : sl_arena_alloc(arena, n, PAGE_BYTES);
 	if (!m->pages)
 		return false;
 	for (uint32_t t = 0; t < f->n_trees; t++)
 		make_tree(m, f->trees + t, first_page[t]);
 	m->plan->first_page = first_page;
 	m->plan->pages = m->pages;
-	return true;
+	return !m->refused;
 }
 
 score_status engine_make_pages(engine *e, sl_arena *arena, score_error *error)
@@ -317,13 +327,14 @@ score_status engine_make_pages(engine *e, sl_arena *arena, score_error *error)
 	plan.kind = kind_of(e, plan.n_columns);
 	if (done && plan.kind == PAGE_NONE)
 		return SCORE_OK;
-	size_t weight_bytes = ((size_t)most + 2) * sizeof(double), queue_bytes = ((size_t)most + 1) * sizeof(part_root);
-	page_maker m = {.e = e, .plan = &plan, .weights = sl_alloc(a, weight_bytes, 64), .queue = sl_alloc(a, queue_bytes, 64)};
-	done = done && m.weights && m.queue && lay_pages(&m, arena);
+	size_t weight_bytes = ((size_t)most + 2) * sizeof(double);
+	page_maker m = {.e = e, .plan = &plan, .weights = sl_alloc(a, weight_bytes, 64)};
+	sl_vector_init(&m.queue, a, sizeof(part_root));
+	done = done && m.weights && lay_pages(&m, arena);
 	sl_free(a, m.weights, weight_bytes, 64);
-	sl_free(a, m.queue, queue_bytes, 64);
+	sl_vector_free(&m.queue);
 	if (!done)
-		return sl_fail_memory(error, queue_bytes);
+		return sl_fail_memory(error, m.refused ? m.refused : weight_bytes);
 	e->pages = plan;
 	return SCORE_OK;
 }

@@ -17,7 +17,7 @@ typedef uint8_t missing_code;
 /*
  * One feature as codes. A numeric column's code is the number of cuts <= x, so that `x >= cut i` is `code > i`. A feature
  * whose tests differ in their rule for missing values has one column per rule. A category column's code is 1 + the
- * position of the category in `categories`, 0 for any other value, n_categories + 1 for missing; its tests look the code
+ * position of the category in its column_tables, 0 for any other value, n_categories + 1 for missing; its tests look the code
  * up in a bit table.
  */
 typedef struct code_column {
@@ -25,8 +25,6 @@ typedef struct code_column {
 	uint32_t missing : 1;  /* missing_code */
 	uint32_t zero_is_missing : 2;
 	uint32_t is_category : 1;
-	uint32_t n_categories;
-	const uint32_t *categories; /* ascending */
 } code_column;
 
 /* Trees that share one list of predicates, computed just before them, small enough for the second-level cache. */
@@ -75,11 +73,13 @@ typedef struct batch_plan {
 	const tree_program *trees;
 } batch_plan;
 
-/* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself, whatever the code of its column is. Where trees have few
- * leaves, that column is the leaf's number; else what a leaf has is kept by place, for pairs with a leaf only, which come last in a
- * tree. The smallest kind that fits serves all trees of a model: small nodes want codes of one byte, at most 256 columns and 65,536
- * nodes per tree, and no sets. Of at most 256 nodes per tree and without sets, those of many columns take as little for codes of one
- * byte, those of many cuts for 256 columns of codes of two. Short ones want only 65,536 nodes per tree and no sets. */
+/* Nodes of the walk regime; siblings are adjacent, a leaf leads to itself. Where trees have few leaves, a leaf's column is its number, and
+ * its cut the highest; else what a leaf has is kept by place, for pairs with a leaf only, which come last in a tree. Of small models and
+ * those with sets a leaf's column is behind those of the model, where codes are 0: what is above the first of them and the cut are the high
+ * and the low bits of its number, which takes less room than places and some time. The smallest kind that fits serves all trees of a model: small nodes want codes of one
+ * byte, at most 256 columns and 65,536 nodes per tree, and no sets. Of at most 256 nodes per tree those of many columns take as little for
+ * codes of one byte, without sets, and those of many cuts for 256 columns. Short ones want only 65,536 nodes per tree. In models with
+ * sets leaves are always behind the columns, and a node that asks one is marked: where `left` has two bytes or less, in its cut. */
 typedef struct walk_small_node {
 	uint16_t left;
 	uint8_t column;
@@ -117,6 +117,7 @@ typedef struct walk_wide_node {
 } walk_wide_node;
 
 #define WALK_SET 0x80000000u
+#define WALK_CUT_SET 0x8000u
 
 typedef struct walk_tree {
 	uint32_t first_node;
@@ -136,6 +137,7 @@ typedef struct walk_plan {
 	const double *values_f64;
 	const walk_tree *trees;           /* NULL: there are no nodes */
 	uint32_t read_codes; /* of a row: walks read as many, of which those behind the columns decide nothing */
+	uint32_t n_pads;     /* codes behind those of each row, which are 0; not 0: leaves have columns there */
 	bool numbered;       /* leaves have their numbers for columns */
 	bool has_sets;
 	bool eight;          /* eight rows at a time may walk in registers */
@@ -181,7 +183,8 @@ struct engine {
 	const bin_table *bins;         /* [n_used_features] */
 	const uint32_t *places;        /* [n_columns + 1] of the codes of a block with sliced columns, in planes; NULL: none are */
 	question_list questions;       /* [f->n_tests] */
-	const uint64_t *const *tables; /* bit tables of set questions */
+	uint32_t n_tables;
+	const column_tables *tables;   /* [n_columns] or NULL: there are no sets */
 	batch_plan batch;
 	uint32_t batch_rows;           /* from so many on the batch regime is faster than any other that serves the model */
 	const level_tree *levels;      /* of a model of oblivious trees whose kernels need no planes for them; or NULL */
@@ -217,6 +220,8 @@ score_status engine_make_levels(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_rows(engine *e, sl_arena *arena, score_error *error);
 /* Values of scalar leaves, leaf by leaf, in the type of sums: the forest's own where they are as wide, else a copy. NULL: no memory. */
 const void *engine_leaf_values(const forest *f, sl_arena *arena);
+/* Trees of so many splits, more than NUMBERED_LEAVES, have nodes of four bytes if they have any. */
+bool engine_has_small_nodes(const engine *e, size_t most_splits);
 /* After the row plan. */
 score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_contribution(engine *e, sl_arena *arena, score_error *error);
@@ -224,7 +229,7 @@ score_status engine_make_linear(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_terms(engine *e, sl_arena *arena, score_error *error);
 score_status engine_make_bounds(engine *e, sl_arena *arena, score_error *error);
 /* Columns and bins are there. */
-void engine_hash_bins(engine *e);
+score_status engine_hash_bins(engine *e, const score_allocator *allocator, score_error *error);
 
 /* ---- bin ---------------------------------------------------------------------------------------------- */
 
@@ -351,6 +356,11 @@ void engine_batch(const engine *e, const engine_call *call, row_range rows);
 size_t engine_walk_scratch(const engine *e);
 bool engine_walk_fits(const engine *e, const engine_call *call);
 void engine_walk(const engine *e, const engine_call *call, row_range rows);
+/* Codes of a row that walks. */
+static inline size_t engine_row_codes(const engine *e)
+{
+	return (size_t)e->n_columns + e->walk.n_pads;
+}
 /* Up to eight rows, faster: whether a model's nodes are such that it can, and whether it can serve a call to it. */
 bool engine_fits_eight(const engine *e, uint32_t most_splits);
 bool engine_walks_eight(const engine *e, const engine_call *call);

@@ -16,6 +16,17 @@
 #define BLOCK_CODES ((size_t)768 << 10) /* bytes of codes of a block: they share the second-level cache with one tree */
 #define MOST_BIN_BYTES ((size_t)1 << 20) /* more is not asked for to bin column by column */
 
+/* How nodes of leaves say which they are. */
+typedef struct leaf_marks {
+	uint32_t first_pad; /* 0: there are none */
+	bool numbered;
+} leaf_marks;
+
+static inline leaf_marks marks_of(const engine *e)
+{
+	return (leaf_marks){e->walk.n_pads ? e->n_columns : 0, e->walk.numbered};
+}
+
 #define CODE uint8_t
 #define NODE walk_small_node
 #define NODES(e) ((e)->walk.small_nodes)
@@ -26,10 +37,15 @@
 #define NODES(e) ((e)->walk.columns_nodes)
 #define WALK_NAME(name) name##_columns
 #include "walk_template.h"
+#define CODE uint8_t
+#define NODE walk_cuts_node
+#define NODES(e) ((e)->walk.cuts_nodes)
+#define WALK_NAME(name) name##_cuts_u8
+#include "walk_template.h"
 #define CODE uint16_t
 #define NODE walk_cuts_node
 #define NODES(e) ((e)->walk.cuts_nodes)
-#define WALK_NAME(name) name##_cuts
+#define WALK_NAME(name) name##_cuts_u16
 #include "walk_template.h"
 #define CODE uint8_t
 #define NODE walk_short_node
@@ -59,10 +75,10 @@
 
 static size_t row_bytes(const engine *e)
 {
-	return (size_t)e->n_columns * e->code_bytes;
+	return engine_row_codes(e) * e->code_bytes;
 }
 
-/* Behind a row's codes, what walks read beside them. */
+/* Behind the last row's codes, what walks read beside them. */
 static size_t tail_bytes(const engine *e)
 {
 	return e->walk.read_codes > e->n_columns ? (size_t)(e->walk.read_codes - e->n_columns) * e->code_bytes : 0;
@@ -84,7 +100,7 @@ bool engine_walk_fits(const engine *e, const engine_call *call)
 /* Room to bin BLOCK_ROWS rows column by column before their codes are laid row by row. */
 static size_t bin_bytes(const engine *e)
 {
-	return sl_round_up(BIN_TILE_BYTES, SL_CACHE_LINE) + row_bytes(e) * BLOCK_ROWS;
+	return sl_round_up(BIN_TILE_BYTES, SL_CACHE_LINE) + (size_t)e->n_columns * e->code_bytes * BLOCK_ROWS;
 }
 
 size_t engine_walk_scratch(const engine *e)
@@ -119,8 +135,10 @@ static void walk_trees(const engine *e, uint32_t first, uint32_t n, const void *
 		walk_trees_small(e, first, n, codes, arrived);
 	else if (e->walk.columns_nodes)
 		walk_trees_columns(e, first, n, codes, arrived);
+	else if (e->walk.cuts_nodes && e->code_bytes == 1)
+		walk_trees_cuts_u8(e, first, n, codes, arrived);
 	else if (e->walk.cuts_nodes)
-		walk_trees_cuts(e, first, n, codes, arrived);
+		walk_trees_cuts_u16(e, first, n, codes, arrived);
 	else if (e->walk.short_nodes && e->code_bytes == 1)
 		walk_trees_short_u8(e, first, n, codes, arrived);
 	else if (e->walk.short_nodes)
@@ -143,8 +161,10 @@ static void walk_rows(const engine *e, uint32_t tree, uint32_t n, const char *co
 		walk_rows_small(e, tree, n, codes, arrived);
 	else if (e->walk.columns_nodes)
 		walk_rows_columns(e, tree, n, codes, arrived);
+	else if (e->walk.cuts_nodes && e->code_bytes == 1)
+		walk_rows_cuts_u8(e, tree, n, codes, arrived);
 	else if (e->walk.cuts_nodes)
-		walk_rows_cuts(e, tree, n, codes, arrived);
+		walk_rows_cuts_u16(e, tree, n, codes, arrived);
 	else if (e->walk.short_nodes && e->code_bytes == 1)
 		walk_rows_short_u8(e, tree, n, codes, arrived);
 	else if (e->walk.short_nodes)
@@ -302,8 +322,8 @@ typedef struct walk_space {
 /* Columns of BLOCK_ROWS codes → rows of codes. */
 static void lay_by_row(const engine *e, const char *columns, size_t n, char *codes)
 {
-	size_t width = e->n_columns;
-	for (size_t c = 0; c < width; c++) {
+	size_t width = engine_row_codes(e);
+	for (size_t c = 0; c < e->n_columns; c++) {
 		if (e->code_bytes == 1) {
 			const uint8_t *from = (const uint8_t *)columns + c * BLOCK_ROWS;
 			uint8_t *to = (uint8_t *)codes + c;
@@ -323,9 +343,12 @@ static void lay_by_row(const engine *e, const char *columns, size_t n, char *cod
 	}
 }
 
-/* Some codes behind those of n rows, so that walks read nothing that was never written. */
+/* The codes behind those of each of n rows, and some behind all of them, so that walks read nothing that was never written. */
 static void clear_tail(const engine *e, void *codes, size_t n)
 {
+	const size_t pads = (size_t)e->walk.n_pads * e->code_bytes;
+	for (size_t r = 1; r <= n && pads; r++)
+		memset((char *)codes + r * row_bytes(e) - pads, 0, pads);
 	memset((char *)codes + n * row_bytes(e), 0, tail_bytes(e));
 }
 

@@ -32,17 +32,23 @@ bool engine_walks_eight(const engine *e, const engine_call *call)
 #define STEP(r) \
 	a##r = nodes[a##r].left + (uint32_t)(codes[(size_t)ROWS * nodes[a##r].column + (r)] > nodes[a##r].cut);
 #define ARRIVED(r) &nodes[a##r].cut
-#define STORE(r) arrived[r] = numbered ? nodes[a##r].column : a##r;
+#define PADDED(r) &(nodes[a##r].column >= n_columns)
+#define STORE(r) arrived[r] = how == LEAF_COLUMNS ? nodes[a##r].column : how == LEAF_NODES ? a##r : \
+	(uint32_t)(nodes[a##r].column - n_columns) << 8 | nodes[a##r].cut;
 
-/* Only leaves have the highest cut. */
-static ALWAYS_INLINE void follow_tree(const walk_small_node *nodes, uint32_t depth, const uint8_t *codes, bool numbered, uint32_t *arrived)
+/* What says which leaf a node is. */
+typedef enum leaf_mark { LEAF_COLUMNS, LEAF_PADS, LEAF_NODES } leaf_mark;
+
+/* Only leaves have the highest cut, or columns behind those of the model. */
+static ALWAYS_INLINE void follow_tree(const walk_small_node *nodes, uint32_t depth, const uint8_t *codes, uint32_t n_columns, leaf_mark how,
+	uint32_t *arrived)
 {
 	uint32_t d = 0;
 	EACH(START)
 	for (; d < depth && d < UNSEEN; d++) {
 		EACH(STEP)
 	}
-	for (; d < depth && (UINT8_MAX EACH(ARRIVED)) != UINT8_MAX; d += 2) {
+	for (; d < depth && !(how == LEAF_PADS ? (1 EACH(PADDED)) : (UINT8_MAX EACH(ARRIVED)) == UINT8_MAX); d += 2) {
 		EACH(STEP)
 		EACH(STEP)
 	}
@@ -59,11 +65,11 @@ static void fetch_tree(const engine *e, uint32_t tree)
 }
 
 /* Where the rows' leaves of a tree lie among all values. */
-static ALWAYS_INLINE void find_leaves(const engine *e, uint32_t tree, const uint8_t *codes, bool far, bool numbered, uint32_t *leaves)
+static ALWAYS_INLINE void find_leaves(const engine *e, uint32_t tree, const uint8_t *codes, bool far, leaf_mark how, uint32_t *leaves)
 {
 	const walk_plan *w = &e->walk;
 	const walk_tree *t = w->trees + tree;
-	follow_tree(w->small_nodes + t->first_node, t->depth, codes, numbered, leaves);
+	follow_tree(w->small_nodes + t->first_node, t->depth, codes, e->n_columns, how, leaves);
 	for (size_t r = 0; r < ROWS; r++)
 		leaves[r] += t->first_place;
 	for (size_t r = 0; r < ROWS && far; r++) {
@@ -75,7 +81,7 @@ static ALWAYS_INLINE void find_leaves(const engine *e, uint32_t tree, const uint
 }
 
 /* Values of a tree are added after the next tree was walked: by then they are there, even if they were far. */
-static ALWAYS_INLINE void sum_trees(const engine *e, const engine_call *call, const uint8_t *codes, bool far, bool numbered,
+static ALWAYS_INLINE void sum_trees(const engine *e, const engine_call *call, const uint8_t *codes, bool far, leaf_mark how,
 	double *sums)
 {
 	const float *narrow_values = e->walk.values_f32;
@@ -89,7 +95,7 @@ static ALWAYS_INLINE void sum_trees(const engine *e, const engine_call *call, co
 		if (far && t + AHEAD < call->tree_end)
 			fetch_tree(e, t + AHEAD);
 		if (t < call->tree_end)
-			find_leaves(e, t, codes, far, numbered, leaves[t % 2]);
+			find_leaves(e, t, codes, far, how, leaves[t % 2]);
 		for (size_t r = 0; r < ROWS && t > call->tree_begin && narrow_values; r++)
 			narrow[r] += narrow_values[before[r]];
 		for (size_t r = 0; r < ROWS && t > call->tree_begin && values; r++)
@@ -104,16 +110,19 @@ void engine_walk_eight(const engine *e, const engine_call *call, row_range rows)
 	uint8_t codes[ROWS * MOST_COLUMNS];
 	double sums[ROWS];
 	size_t width = engine_output_width(e, call->output, 0);
-	memset(codes, 0, (size_t)ROWS * (e->walk.read_codes > e->n_columns ? e->walk.read_codes : e->n_columns));
+	leaf_mark how = e->walk.numbered ? LEAF_COLUMNS : e->walk.n_pads ? LEAF_PADS : LEAF_NODES;
+	memset(codes, 0, ROWS * (e->walk.read_codes > engine_row_codes(e) ? e->walk.read_codes : engine_row_codes(e)));
 	engine_bin_eight(e, call->view, rows, codes);
 	for (size_t r = 0; r < ROWS; r++)
 		engine_start_sums(e->f, sums + r);
 	if ((size_t)e->f->n_splits + e->f->n_leaves > MOST_NEAR_NODES)
-		sum_trees(e, call, codes, true, e->walk.numbered, sums);
-	else if (e->walk.numbered)
-		sum_trees(e, call, codes, false, true, sums);
+		sum_trees(e, call, codes, true, how, sums);
+	else if (how == LEAF_COLUMNS)
+		sum_trees(e, call, codes, false, LEAF_COLUMNS, sums);
+	else if (how == LEAF_PADS)
+		sum_trees(e, call, codes, false, LEAF_PADS, sums);
 	else
-		sum_trees(e, call, codes, false, false, sums);
+		sum_trees(e, call, codes, false, LEAF_NODES, sums);
 	for (size_t r = 0; r < rows.n; r++)
 		engine_finish_row(e, call, sums + r, engine_row_out(call, rows.first + (int64_t)r, width));
 }

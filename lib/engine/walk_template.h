@@ -5,10 +5,20 @@
 /* Where a walk goes from a node, for models with set tests. */
 static inline uint32_t WALK_NAME(step_set)(const engine *e, const NODE *node, const CODE *codes)
 {
-	uint32_t code = codes[node->column];
-	if (!(node->left & WALK_SET))
-		return node->left + (uint32_t)(code > node->cut);
-	return (node->left & ~WALK_SET) + (uint32_t)(e->tables[node->cut][code / 64] >> (code % 64) & 1);
+	const bool in_cut = sizeof node->left < sizeof(uint32_t);
+	const uint32_t code = codes[node->column], left = in_cut ? node->left : node->left & ~WALK_SET;
+	if (!(in_cut ? node->cut & WALK_CUT_SET : node->left & WALK_SET))
+		return left + (uint32_t)(code > node->cut);
+	const question q = {node->column, in_cut ? node->cut & ~WALK_CUT_SET : node->cut};
+	return left + engine_table_bit(engine_table(e->tables, &q), code);
+}
+
+/* What a walk that has arrived at a leaf adds to the tree's first place; `at` is its node. */
+static ALWAYS_INLINE uint32_t WALK_NAME(place_of)(leaf_marks marks, const NODE *node, uint32_t at)
+{
+	if (marks.first_pad)
+		return (uint32_t)((uint64_t)(node->column - marks.first_pad) << 8 * sizeof node->cut) + node->cut;
+	return marks.numbered ? node->column : at;
 }
 
 static ALWAYS_INLINE void WALK_NAME(trees_in)(uint32_t lanes, const engine *e, uint32_t first, uint32_t n, const CODE *codes,
@@ -16,7 +26,7 @@ static ALWAYS_INLINE void WALK_NAME(trees_in)(uint32_t lanes, const engine *e, u
 {
 	const NODE *nodes[LANES];
 	const walk_tree *trees = e->walk.trees + first;
-	const bool numbered = e->walk.numbered;
+	const leaf_marks marks = marks_of(e);
 	const bool has_sets = e->walk.has_sets;
 	uint32_t at[LANES], depth = 0;
 	for (uint32_t i = 0; i < lanes; i++) {
@@ -38,7 +48,7 @@ static ALWAYS_INLINE void WALK_NAME(trees_in)(uint32_t lanes, const engine *e, u
 			}
 	}
 	for (uint32_t i = 0; i < n; i++)
-		arrived[i] = trees[i].first_place + (numbered ? nodes[i][at[i]].column : at[i]);
+		arrived[i] = trees[i].first_place + WALK_NAME(place_of)(marks, nodes[i] + at[i], at[i]);
 }
 
 /* A few trees do not pay for lanes that nobody needs; where each lane has a tree, which is usual, none asks for it. */
@@ -53,17 +63,18 @@ static void WALK_NAME(walk_trees)(const engine *e, uint32_t first, uint32_t n, c
 }
 
 /* Rows arrive at different depths: every fourth step asks whether any lane still moves. */
-static inline void WALK_NAME(rows_in)(uint32_t lanes, const engine *e, uint32_t tree, uint32_t n, const char *codes,
+static ALWAYS_INLINE void WALK_NAME(rows_in)(uint32_t lanes, bool has_sets, const engine *e, uint32_t tree, uint32_t n, const char *codes,
 	uint32_t *arrived)
 {
 	const walk_tree *t = e->walk.trees + tree;
 	const NODE *nodes = NODES(e) + t->first_node;
 	const uint32_t first_place = t->first_place;
-	const bool numbered = e->walk.numbered;
+	const leaf_marks marks = marks_of(e);
+	const size_t row_codes = engine_row_codes(e);
 	const CODE *rows[LANES];
 	uint32_t at[LANES] = {0};
 	for (uint32_t i = 0; i < lanes; i++)
-		rows[i] = (const CODE *)(const void *)(codes + (size_t)(i < n ? i : 0) * e->n_columns * sizeof(CODE));
+		rows[i] = (const CODE *)(const void *)(codes + (size_t)(i < n ? i : 0) * row_codes * sizeof(CODE));
 	for (uint32_t d = 0; d < t->depth; d += 4) {
 		uint32_t before[LANES], moved = 0;
 		memcpy(before, at, sizeof at);
@@ -71,8 +82,8 @@ static inline void WALK_NAME(rows_in)(uint32_t lanes, const engine *e, uint32_t 
 		for (uint32_t s = 0; s < steps; s++) {
 			for (uint32_t i = 0; i < lanes; i++) {
 				const NODE *node = nodes + at[i];
-				at[i] = e->walk.has_sets ? WALK_NAME(step_set)(e, node, rows[i])
-							 : node->left + (uint32_t)(rows[i][node->column] > node->cut);
+				at[i] = has_sets ? WALK_NAME(step_set)(e, node, rows[i])
+						 : node->left + (uint32_t)(rows[i][node->column] > node->cut);
 			}
 		}
 		for (uint32_t i = 0; i < lanes; i++)
@@ -81,15 +92,23 @@ static inline void WALK_NAME(rows_in)(uint32_t lanes, const engine *e, uint32_t 
 			break;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		arrived[i] = first_place + (numbered ? nodes[at[i]].column : at[i]);
+		arrived[i] = first_place + WALK_NAME(place_of)(marks, nodes + at[i], at[i]);
+}
+
+/* Apart, so that the steps of models without sets keep their registers. */
+static NEVER_INLINE void WALK_NAME(rows_with_sets)(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *arrived)
+{
+	WALK_NAME(rows_in)(LANES, true, e, tree, n, codes, arrived);
 }
 
 static void WALK_NAME(walk_rows)(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *arrived)
 {
-	if (n <= LANES / 2)
-		WALK_NAME(rows_in)(LANES / 2, e, tree, n, codes, arrived);
+	if (e->walk.has_sets)
+		WALK_NAME(rows_with_sets)(e, tree, n, codes, arrived);
+	else if (n <= LANES / 2)
+		WALK_NAME(rows_in)(LANES / 2, false, e, tree, n, codes, arrived);
 	else
-		WALK_NAME(rows_in)(LANES, e, tree, n, codes, arrived);
+		WALK_NAME(rows_in)(LANES, false, e, tree, n, codes, arrived);
 }
 #undef CODE
 #undef NODE

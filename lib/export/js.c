@@ -142,7 +142,7 @@ static void put_string(writer *w, const char *text, size_t length)
 /* Or the number of the set. */
 static double test_cut(const forest *f, const forest_test *t)
 {
-	return t->kind == FOREST_NUMERIC ? f->cuts[f->features[t->feature].first_cut + t->index] : (double)t->index;
+	return t->kind == FOREST_NUMERIC ? forest_real(&f->cuts, f->features[t->feature].first_cut + t->index) : (double)t->index;
 }
 
 static void put_tests(writer *w, const forest *f)
@@ -171,9 +171,9 @@ static void put_tests(writer *w, const forest *f)
 	for (uint32_t i = 0; i < f->n_sets; i++) {
 		put_separator(w, i == 0);
 		put(w, "members([");
-		for (uint32_t k = f->set_first[i]; k < f->set_first[i + 1]; k++) {
-			put_separator(w, k == f->set_first[i]);
-			put_int(w, f->set_members[k]);
+		for (uint32_t k = forest_set_first(f, i); k < forest_set_first(f, i + 1); k++) {
+			put_separator(w, k == forest_set_first(f, i));
+			put_int(w, forest_set_member(f, k));
 		}
 		put(w, "])");
 	}

@@ -129,10 +129,14 @@ static score_status copy_sets(assembly *a, const set_view *views, uint32_t n)
 	size_t total = 0;
 	for (uint32_t i = 0; i < n; i++)
 		total += views[i].length;
-	uint32_t *first = sl_arena_alloc(a->arena, (size_t)n + 1, sizeof *first);
-	uint32_t *members = sl_arena_alloc(a->arena, total, sizeof *members);
-	if (!first || !members)
+	sl_arena scratch;
+	sl_arena_init(&scratch, &a->b->allocator, 0);
+	uint32_t *first = sl_arena_alloc(&scratch, (size_t)n + 1, sizeof *first);
+	uint32_t *members = sl_arena_alloc(&scratch, total, sizeof *members);
+	if (!first || !members) {
+		sl_arena_free(&scratch);
 		return out_of_memory(a);
+	}
 	for (uint32_t i = 0; i < n; i++) {
 		first[i + 1] = first[i] + views[i].length;
 		if (views[i].length)
@@ -141,9 +145,10 @@ static score_status copy_sets(assembly *a, const set_view *views, uint32_t n)
 	}
 	a->f->n_sets = n;
 	a->f->n_set_members = (uint32_t)total;
-	a->f->set_first = first;
-	a->f->set_members = members;
-	return SCORE_OK;
+	bool done = forest_narrow_numbers(first, (size_t)n + 1, a->arena, &a->f->set_first) &&
+		forest_narrow_numbers(members, total, a->arena, &a->f->set_members);
+	sl_arena_free(&scratch);
+	return done ? SCORE_OK : out_of_memory(a);
 }
 
 static score_status add_sets(assembly *a)
@@ -246,9 +251,10 @@ static score_status add_cuts_and_tests(assembly *a)
 	uint32_t n_cuts = 0;
 	for (uint32_t t = 0; t < f->n_tests; t++)
 		n_cuts += is_new_cut(a->used, t);
-	double *cuts = sl_arena_alloc(a->arena, n_cuts, sizeof *cuts);
+	double *cuts = sl_alloc(&a->b->allocator, n_cuts * sizeof *cuts, 64);
 	forest_test *tests = sl_alloc(&a->b->allocator, f->n_tests * sizeof *tests, 64);
-	if (!cuts || (f->n_tests && !tests)) {
+	if ((n_cuts && !cuts) || (f->n_tests && !tests)) {
+		sl_free(&a->b->allocator, cuts, n_cuts * sizeof *cuts, 64);
 		sl_free(&a->b->allocator, tests, f->n_tests * sizeof *tests, 64);
 		return out_of_memory(a);
 	}
@@ -270,9 +276,9 @@ static score_status add_cuts_and_tests(assembly *a)
 			features[i].first_cut = next;
 		next = features[i].first_cut + features[i].n_cuts;
 	}
-	f->cuts = cuts;
 	f->n_cuts = n_cuts;
-	bool done = forest_narrow_tests(tests, f->n_tests, a->arena, &f->tests);
+	bool done = forest_narrow_reals(cuts, n_cuts, a->arena, &f->cuts) && forest_narrow_tests(tests, f->n_tests, a->arena, &f->tests);
+	sl_free(&a->b->allocator, cuts, n_cuts * sizeof *cuts, 64);
 	sl_free(&a->b->allocator, tests, f->n_tests * sizeof *tests, 64);
 	return done ? SCORE_OK : out_of_memory(a);
 }

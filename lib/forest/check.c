@@ -167,9 +167,8 @@ static score_status check_features(const forest *f, score_error *error)
 		if (feature->first_cut != next || feature->n_cuts > f->n_cuts - next)
 			return sl_fail(error, CORRUPT, "the cuts of feature %u are out of range", i);
 		for (uint32_t k = next; k < next + feature->n_cuts; k++) {
-			double cut = f->cuts[k];
-			bool ascends = k == next || cut > f->cuts[k - 1] ||
-				(cut != cut && f->cuts[k - 1] == f->cuts[k - 1]);
+			double cut = forest_real(&f->cuts, k), before = k == next ? 0.0 : forest_real(&f->cuts, k - 1);
+			bool ascends = k == next || cut > before || (cut != cut && before == before);
 			if (!ascends || !forest_fits(f->contract.compare, cut))
 				return sl_fail(error, CORRUPT, "cut %u of feature %u is out of order or no float value", k - next, i);
 		}
@@ -184,13 +183,13 @@ static score_status check_sets(const forest *f, score_error *error)
 {
 	if (f->n_sets == 0)
 		return f->n_set_members ? sl_fail(error, CORRUPT, "categories belong to no set") : SCORE_OK;
-	if (f->set_first[0] != 0 || f->set_first[f->n_sets] != f->n_set_members)
+	if (forest_set_first(f, 0) != 0 || forest_set_first(f, f->n_sets) != f->n_set_members)
 		return sl_fail(error, CORRUPT, "the category sets do not cover their members");
 	for (uint32_t s = 0; s < f->n_sets; s++) {
-		if (f->set_first[s + 1] < f->set_first[s] || f->set_first[s + 1] > f->n_set_members)
+		if (forest_set_first(f, s + 1) < forest_set_first(f, s) || forest_set_first(f, s + 1) > f->n_set_members)
 			return sl_fail(error, CORRUPT, "category set %u is out of range", s);
-		for (uint32_t i = f->set_first[s] + 1; i < f->set_first[s + 1]; i++) {
-			if (f->set_members[i] <= f->set_members[i - 1])
+		for (uint32_t i = forest_set_first(f, s) + 1; i < forest_set_first(f, s + 1); i++) {
+			if (forest_set_member(f, i) <= forest_set_member(f, i - 1))
 				return sl_fail(error, CORRUPT, "category set %u is not ascending", s);
 		}
 	}

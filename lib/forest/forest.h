@@ -245,10 +245,10 @@ typedef struct forest {
 
 	forest_derived derived;
 	const forest_feature *features; /* [forest_columns()]; derived ones have the name "" */
-	const double *cuts;            /* ascending per feature; a NaN cut (never right) is last. Float values when compare is f32 */
+	forest_reals cuts;             /* ascending per feature; a NaN cut (never right) is last. Float values when compare is f32 */
 	forest_tests tests;            /* [n_tests] */
-	const uint32_t *set_first;     /* [n_sets + 1] into set_members */
-	const uint32_t *set_members;   /* ascending categories of each set; sets are distinct, in lexicographic order */
+	forest_numbers set_first;      /* [n_sets + 1] into set_members */
+	forest_numbers set_members;    /* ascending categories of each set; sets are distinct, in lexicographic order */
 	const forest_tree *trees;
 	forest_numbers split_test;     /* [n_splits] */
 	forest_numbers left_leaves;    /* [n_splits] leaves on the left side: at least 1, fewer than below the split */
@@ -271,6 +271,18 @@ static inline forest_test forest_test_at(const forest *f, size_t i)
 	forest_test test = f->tests.rules[f->tests.narrow[i].rule];
 	test.index = f->tests.narrow[i].index;
 	return test;
+}
+
+/* Where set `i` begins among the members, and where the one before it ends. */
+static inline uint32_t forest_set_first(const forest *f, size_t i)
+{
+	return forest_number(&f->set_first, i);
+}
+
+/* Of all sets together. */
+static inline uint32_t forest_set_member(const forest *f, size_t i)
+{
+	return forest_number(&f->set_members, i);
 }
 
 /* A tree, or what is on one side of a split. */

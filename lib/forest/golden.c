@@ -32,7 +32,7 @@ double forest_golden_number(const forest *f, const forest_feature *feature, uint
 	uint64_t r = forest_golden_random(state);
 	if (feature->n_cuts == 0)
 		return (double)(int64_t)(r % 9) * 0.25 - 1.0;
-	double cut = f->cuts[feature->first_cut + (uint32_t)(r >> 32) % feature->n_cuts];
+	double cut = forest_real(&f->cuts, feature->first_cut + (uint32_t)(r >> 32) % feature->n_cuts);
 	double x = (r & 7) == 0 ? 0.0 : (r & 7) < 4 ? cut : below(f, cut);
 	return isfinite(x) ? x : 0.0;
 }
@@ -59,10 +59,10 @@ static double pick_category(const forest *f, uint32_t feature, uint32_t test, ui
 		n++;
 	uint64_t r = forest_golden_random(state);
 	uint32_t set = forest_test_at(f, test + (uint32_t)(r >> 40) % n).index;
-	uint32_t first = f->set_first[set], length = f->set_first[set + 1] - first;
+	uint32_t first = forest_set_first(f, set), length = forest_set_first(f, set + 1) - first;
 	if (length == 0)
 		return 0.0;
-	uint32_t member = f->set_members[first + (uint32_t)(r >> 8) % length];
+	uint32_t member = forest_set_member(f, first + (uint32_t)(r >> 8) % length);
 	/* Beside a member may lie a category that no set names. */
 	bool beside = (r & 3) == 0;
 	if (f->contract.category_rule == SCORE_CATEGORY_HASH)
@@ -77,9 +77,9 @@ static double unseen_category(const forest *f, uint32_t feature, uint32_t test)
 	if (f->contract.category_rule == SCORE_CATEGORY_HASH)
 		return 1000003.0;
 	for (; test < f->n_tests && forest_test_at(f, test).feature == feature; test++) {
-		uint32_t set = forest_test_at(f, test).index, end = f->set_first[set + 1];
-		if (end > f->set_first[set] && f->set_members[end - 1] >= next)
-			next = f->set_members[end - 1] + 1;
+		uint32_t set = forest_test_at(f, test).index, end = forest_set_first(f, set + 1);
+		if (end > forest_set_first(f, set) && forest_set_member(f, end - 1) >= next)
+			next = forest_set_member(f, end - 1) + 1;
 	}
 	return next < 16777216u ? (double)next : 16777215.0;
 }

@@ -29,12 +29,13 @@ int64_t forest_category(score_category_rule rule, double x)
 
 static bool in_set(const forest *f, uint32_t set, int64_t category)
 {
-	uint32_t low = f->set_first[set], high = f->set_first[set + 1];
+	uint32_t low = forest_set_first(f, set), high = forest_set_first(f, set + 1);
 	while (low < high) {
 		uint32_t middle = low + (high - low) / 2;
-		if (f->set_members[middle] == category)
+		const int64_t member = forest_set_member(f, middle);
+		if (member == category)
 			return true;
-		if (f->set_members[middle] < category)
+		if (member < category)
 			low = middle + 1;
 		else
 			high = middle;
@@ -49,7 +50,7 @@ bool forest_goes_right(const forest *f, const forest_test *t, double x)
 	if (x != x || (t->zero_is_missing && fabs(x) <= FOREST_ZERO))
 		return t->missing_right;
 	if (t->kind == FOREST_NUMERIC)
-		return x >= f->cuts[f->features[t->feature].first_cut + t->index];
+		return x >= forest_real(&f->cuts, f->features[t->feature].first_cut + t->index);
 	int64_t category = forest_category(f->contract.category_rule, x);
 	bool in = category >= 0 && in_set(f, t->index, category);
 	return in == (t->kind == FOREST_CATEGORY);

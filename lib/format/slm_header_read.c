@@ -13,10 +13,12 @@ typedef struct reader {
 	sl_arena *arena;
 	score_error *error;
 	const char *where; /* the map that is being read, for messages */
+	sl_arena *items;   /* of the item of a list that is being read, and some before it */
+	const uint8_t *end;
 } reader;
 
 static const char *const type_names[] = { "nil", "a truth value", "a count", "a negative number", "a float", "text",
-	"bytes", "an array", "a map" };
+	"bytes", "an array", "a map", "an array" };
 
 static score_status corrupt(const reader *r, const char *key, const char *what)
 {
@@ -37,6 +39,14 @@ static score_status get(const reader *r, const sl_value *map, const char *key, s
 			"header, %s, key '%s': expected %s, found %s", r->where, key, type_names[type], type_names[value->type]);
 	*out = value;
 	return SCORE_OK;
+}
+
+/* The next item of a list. */
+static score_status next_item(const reader *r, sl_value *list, sl_value *item)
+{
+	if (list->n % SL_LIST_ITEMS == 0)
+		sl_arena_free(r->items);
+	return sl_msgpack_next(list, r->end, r->items, item) ? SCORE_OK : sl_fail_memory(r->error, sizeof *item);
 }
 
 static score_status get_u64(const reader *r, const sl_value *map, const char *key, uint64_t max, uint64_t *out)
@@ -107,19 +117,19 @@ static score_status copy_text(const reader *r, const sl_value *value, const char
 
 static score_status read_requires(const reader *r, const sl_value *root, slm_table *table)
 {
-	const sl_value *list = NULL;
-	TRY(get(r, root, "requires", SL_ARRAY, &list));
-	for (uint32_t i = 0; i < list->n; i++) {
-		const sl_value *word = list->u.items + i;
+	const sl_value *words = NULL;
+	TRY(get(r, root, "requires", SL_LIST, &words));
+	for (sl_value list = *words, word; list.n > 0;) {
 		int known = 0;
-		if (word->type != SL_TEXT)
+		TRY(next_item(r, &list, &word));
+		if (word.type != SL_TEXT)
 			return corrupt(r, "requires", "expected a list of names");
-		while (known < SLM_N_REQUIREMENTS && !sl_text_is(word, slm_requirement_names[known]))
+		while (known < SLM_N_REQUIREMENTS && !sl_text_is(&word, slm_requirement_names[known]))
 			known++;
 		if (known == SLM_N_REQUIREMENTS)
 			return sl_fail_at(r->error, SCORE_ERR_UNSUPPORTED, SLM_PRELUDE_BYTES, -1,
 				"the file requires '%s', which this library does not have; use a newer release",
-				sl_quote(word->u.text, word->n).text);
+				sl_quote(word.u.text, word.n).text);
 		if (table->needs[known])
 			return corrupt(r, "requires", "a name is there twice");
 		table->needs[known] = true;
@@ -200,37 +210,47 @@ static score_status read_dictionary(const reader *r, const sl_value *feature, ui
 	return SCORE_OK;
 }
 
+/* One feature of `n`; its cuts begin where `cuts` says. */
+static score_status read_feature(const reader *r, const sl_value *map, uint32_t i, uint32_t n, uint64_t cuts, forest_feature *feature,
+	slm_table *table)
+{
+	const sl_value *name;
+	int32_t type = 0;
+	if (map->type != SL_MAP)
+		return corrupt(r, "features", "expected one map per feature");
+	TRY(get(r, map, "name", SL_TEXT, &name));
+	TRY(copy_text(r, name, "name", &feature->name));
+	TRY(get_word(r, map, "type", &slm_words_feature, &type));
+	TRY(get_count(r, map, "cuts", &feature->n_cuts));
+	feature->type = (uint32_t)type;
+	feature->first_cut = (uint32_t)cuts;
+	return read_dictionary(r, map, i, n, table);
+}
+
 static score_status read_features(reader *r, const sl_value *root, forest *f, slm_table *table)
 {
-	const sl_value *list = NULL;
-	TRY(get(r, root, "features", SL_ARRAY, &list));
-	const size_t n_columns = (size_t)list->n + f->derived.n;
+	const sl_value *maps = NULL;
+	TRY(get(r, root, "features", SL_LIST, &maps));
+	const uint32_t n = maps->n;
+	const size_t n_columns = (size_t)n + f->derived.n;
 	forest_feature *features = sl_arena_alloc(r->arena, n_columns, sizeof *features);
 	if (features == NULL)
 		return sl_fail_memory(r->error, n_columns * sizeof *features);
 	uint64_t cuts = 0;
+	sl_value list = *maps, map;
 	r->where = "features";
-	for (uint32_t i = 0; i < list->n; i++) {
-		const sl_value *map = list->u.items + i;
-		const sl_value *name;
-		int32_t type = 0;
-		if (map->type != SL_MAP)
-			return corrupt(r, "features", "expected one map per feature");
-		TRY(get(r, map, "name", SL_TEXT, &name));
-		TRY(copy_text(r, name, "name", &features[i].name));
-		TRY(get_word(r, map, "type", &slm_words_feature, &type));
-		TRY(get_count(r, map, "cuts", &features[i].n_cuts));
-		TRY(read_dictionary(r, map, i, list->n, table));
-		features[i].type = (uint32_t)type;
-		features[i].first_cut = (uint32_t)cuts;
+	for (uint32_t i = 0; i < n; i++) {
+		TRY(next_item(r, &list, &map));
+		TRY(read_feature(r, &map, i, n, cuts, features + i, table));
 		cuts += features[i].n_cuts;
 		if (cuts > INT32_MAX)
 			return corrupt(r, "cuts", "more cuts than a file can hold");
 	}
-	for (size_t i = list->n; i < n_columns; i++)
+	for (size_t i = n; i < n_columns; i++)
 		features[i].name = "";
+	sl_arena_free(r->items);
 	f->features = features;
-	f->n_features = f->contract.n_features = list->n;
+	f->n_features = f->contract.n_features = n;
 	f->n_cuts = (uint32_t)cuts;
 	return index_names(r, f);
 }
@@ -433,14 +453,15 @@ static score_status read_section(const reader *r, const sl_value *map, uint64_t 
 
 static score_status read_sections(reader *r, const sl_value *root, uint64_t room, slm_table *table)
 {
-	const sl_value *list = NULL;
+	const sl_value *maps = NULL;
 	uint64_t at = 0;
-	TRY(get(r, root, "sections", SL_ARRAY, &list));
+	TRY(get(r, root, "sections", SL_LIST, &maps));
 	r->where = "sections";
-	for (uint32_t i = 0; i < list->n; i++) {
-		if (list->u.items[i].type != SL_MAP)
+	for (sl_value list = *maps, map; list.n > 0;) {
+		TRY(next_item(r, &list, &map));
+		if (map.type != SL_MAP)
 			return corrupt(r, "sections", "expected one map per section");
-		TRY(read_section(r, list->u.items + i, room, &at, table));
+		TRY(read_section(r, &map, room, &at, table));
 	}
 	if (at != room)
 		return corrupt(r, "sections", "the last section does not end where the hash begins");
@@ -486,13 +507,15 @@ static score_status read_root(reader *r, const sl_value *root, uint64_t room, fo
 score_status slm_header_read(const uint8_t *header, size_t size, uint64_t section_bytes, sl_arena *arena, forest *f,
 	slm_table *table, score_error *error)
 {
-	sl_arena scratch;
+	sl_arena scratch, items;
 	sl_value root;
-	reader r = { arena, error, "" };
+	reader r = { arena, error, "", &items, header + size };
 	slm_begin_scratch(&scratch, arena);
-	score_status status = sl_msgpack_parse(header, size, SLM_PRELUDE_BYTES, &scratch, &root, error);
+	slm_begin_scratch(&items, arena);
+	score_status status = sl_msgpack_outline(header, size, SLM_PRELUDE_BYTES, &scratch, &root, error);
 	if (status == SCORE_OK)
 		status = read_root(&r, &root, section_bytes, f, table);
+	slm_end_scratch(&items, arena);
 	slm_end_scratch(&scratch, arena);
 	return status;
 }

@@ -181,14 +181,14 @@ static score_status get_sets(const slm_reader *r, sl_arena *scratch)
 	if (f->n_set_members > n_gaps + f->n_sets)
 		return sl_fail(r->error, SCORE_ERR_CORRUPT, "section set_gaps is too short for %u categories",
 			(unsigned)f->n_set_members);
-	uint32_t *set_first = slm_take(r, r->arena, (uint64_t)f->n_sets + 1, sizeof *set_first);
-	uint32_t *members = slm_take(r, r->arena, f->n_set_members, sizeof *members);
+	uint32_t *set_first = slm_take(r, scratch, (uint64_t)f->n_sets + 1, sizeof *set_first);
+	uint32_t *members = slm_take(r, scratch, f->n_set_members, sizeof *members);
 	if (set_first == NULL || members == NULL)
 		return SCORE_ERR_MEMORY;
 	TRY(expand_sets(r, sizes, firsts, gaps, (size_t)n_gaps, set_first, members));
-	f->set_first = set_first;
-	f->set_members = members;
-	return SCORE_OK;
+	return forest_narrow_numbers(set_first, (size_t)f->n_sets + 1, r->arena, &f->set_first) &&
+		forest_narrow_numbers(members, f->n_set_members, r->arena, &f->set_members) ? SCORE_OK :
+		sl_fail_memory(r->error, f->n_set_members * sizeof *members);
 }
 
 typedef struct test_source {
@@ -451,7 +451,7 @@ static score_status get_all(const slm_reader *r, sl_arena *scratch)
 	const uint64_t n_weights = f->kind == SCORE_KIND_LINEAR ? forest_linear_weights(f) : 0;
 	if (f->derived.n > 0)
 		TRY(get_derived(r, scratch));
-	TRY(get_floats(r, r->arena, SLM_CUTS, f->n_cuts, &f->cuts));
+	TRY(get_reals(r, r->arena, SLM_CUTS, f->n_cuts, &f->cuts));
 	TRY(get_reals(r, r->arena, SLM_LEAVES, (uint64_t)f->n_leaves * f->leaf_width, &f->leaves));
 	TRY(get_floats(r, r->arena, SLM_BASE, n_outputs, &f->base));
 	TRY(get_floats(r, r->arena, SLM_LINEAR_WEIGHTS, n_weights, &f->linear_weights));

@@ -116,11 +116,11 @@ static score_status put_sets(writer *w)
 	if (sizes == NULL || firsts == NULL || gaps == NULL)
 		return SCORE_ERR_MEMORY;
 	for (uint32_t i = 0; i < f->n_sets; i++) {
-		const uint32_t *members = f->set_members + f->set_first[i];
-		sizes[i] = f->set_first[i + 1] - f->set_first[i];
-		firsts[i] = sizes[i] > 0 ? members[0] : 0;
-		for (uint32_t k = 1; k < sizes[i]; k++)
-			gaps[n_gaps++] = members[k] - members[k - 1] - 1;
+		const uint32_t first = forest_set_first(f, i);
+		sizes[i] = forest_set_first(f, i + 1) - first;
+		firsts[i] = sizes[i] > 0 ? forest_set_member(f, first) : 0;
+		for (uint32_t k = first + 1; k < first + sizes[i]; k++)
+			gaps[n_gaps++] = forest_set_member(f, k) - forest_set_member(f, k - 1) - 1;
 	}
 	TRY(put_ints(w, SLM_SET_SIZES, sizes, f->n_sets));
 	TRY(put_ints(w, SLM_SET_FIRSTS, firsts, f->n_sets));
@@ -168,16 +168,14 @@ static score_status put_split_tests(writer *w)
 	return put_ints(w, SLM_SPLIT_TESTS, tests, f->n_splits);
 }
 
-static score_status put_leaves(writer *w)
+static score_status put_reals(writer *w, int id, const forest_reals *reals, size_t n)
 {
-	const forest *f = &w->model;
-	const size_t n = (size_t)f->n_leaves * f->leaf_width;
 	double *values = sl_arena_alloc(&w->arena, n, sizeof *values);
 	if (values == NULL)
 		return sl_fail_memory(w->error, n * sizeof *values);
 	for (size_t i = 0; i < n; i++)
-		values[i] = forest_real(&f->leaves, i);
-	return put_floats(w, SLM_LEAVES, values, n);
+		values[i] = forest_real(reals, i);
+	return put_floats(w, id, values, n);
 }
 
 /* Marks the trees whose leaf numbers do not follow the rule; returns the leaves of those trees. */
@@ -411,7 +409,7 @@ static score_status put_all(writer *w)
 	const forest *f = &w->model;
 	const size_t n_features = f->n_features;
 	const size_t n_outputs = f->contract.n_outputs;
-	TRY(put_floats(w, SLM_CUTS, f->cuts, f->n_cuts));
+	TRY(put_reals(w, SLM_CUTS, &f->cuts, f->n_cuts));
 	TRY(put_cut_tests(w));
 	TRY(put_sets(w));
 	TRY(put_set_tests(w));
@@ -419,7 +417,7 @@ static score_status put_all(writer *w)
 		TRY(put_tree_outputs(w));
 		TRY(put_topology(w));
 		TRY(put_split_tests(w));
-		TRY(put_leaves(w));
+		TRY(put_reals(w, SLM_LEAVES, &f->leaves, (size_t)f->n_leaves * f->leaf_width));
 		TRY(put_leaf_ids(w));
 	}
 	TRY(put_floats(w, SLM_BASE, f->base, n_outputs));

@@ -156,14 +156,21 @@ static void print_forest(const forest *f)
 	const size_t n_outputs = f->contract.n_outputs;
 	print_contract(f);
 	print_derived(f);
-	print_doubles("cuts", f->cuts, f->n_cuts);
+	printf("cuts:");
+	for (uint32_t i = 0; i < f->n_cuts; i++)
+		printf(" %016" PRIx64, sl_f64_bits(forest_real(&f->cuts, i)));
+	printf("\n");
 	for (uint32_t i = 0; i < f->n_tests; i++) {
 		const forest_test t = forest_test_at(f, i);
 		printf("test: %u %u %u %u %u\n", (unsigned)t.feature, (unsigned)t.index, (unsigned)t.kind, (unsigned)t.missing_right,
 			(unsigned)t.zero_is_missing);
 	}
-	for (uint32_t i = 0; i < f->n_sets; i++)
-		print_uints("set", f->set_members + f->set_first[i], f->set_first[i + 1] - f->set_first[i]);
+	for (uint32_t i = 0; i < f->n_sets; i++) {
+		printf("set:");
+		for (uint32_t k = forest_set_first(f, i); k < forest_set_first(f, i + 1); k++)
+			printf(" %u", (unsigned)forest_set_member(f, k));
+		printf("\n");
+	}
 	for (uint32_t i = 0; i < f->n_trees; i++)
 		printf("tree: %u %u %u %u %u\n", (unsigned)f->trees[i].first_split, (unsigned)f->trees[i].n_splits,
 			(unsigned)f->trees[i].first_leaf, (unsigned)f->trees[i].output, (unsigned)f->trees[i].depth);

@@ -15,7 +15,9 @@
 
 #include <cmocka.h>
 
+#include "api/model.h"
 #include "finish_model.h"
+#include "metered_memory.h"
 
 #define N_ROWS 700
 
@@ -228,6 +230,42 @@ static void test_codes_mean_what_is_told(void **state)
 	score_model_free(model);
 }
 
+/* A model that compares floats keeps its cuts as floats, and doubles beside them once somebody has asked. */
+static void test_cuts_become_doubles_once(void **state)
+{
+	(void)state;
+	const random_spec spec = {.seed = 12, .n_features = 4, .n_outputs = 1, .n_trees = 9, .max_leaves = 9, .cuts_per_feature = 20,
+		.compare = SCORE_F32, .sum = SCORE_F32};
+	metered_memory memory = {SIZE_MAX, 0, 0};
+	const score_allocator allocator = metered_allocator(&memory);
+	score_open_options o = SCORE_OPEN_OPTIONS_INIT;
+	score_bin_column first = SCORE_BIN_COLUMN_INIT, again = SCORE_BIN_COLUMN_INIT;
+	score_model_info info = {.struct_size = sizeof info};
+	score_error error;
+	void *bytes;
+	size_t size;
+	score_model *source = random_model(&spec), *model;
+	o.allocator = &allocator;
+	assert_int_equal(score_model_save_memory(source, NULL, &bytes, &size, NULL), SCORE_OK);
+	assert_int_equal(score_model_open_memory(bytes, size, &o, &model, NULL), SCORE_OK);
+	const size_t before = memory.held;
+	memory.left = 0;
+	assert_int_equal(score_model_get_bin_column(model, 0, &first, &error), SCORE_ERR_MEMORY);
+	memory.left = 1;
+	assert_int_equal(score_model_get_bin_column(model, 0, &first, &error), SCORE_OK);
+	assert_int_equal(score_model_get_bin_column(model, 0, &again, &error), SCORE_OK);
+	assert_ptr_equal(first.cuts, again.cuts);
+	assert_int_equal(memory.held, before + model->f->n_cuts * sizeof(double));
+	assert_int_equal(score_model_get_info(model, &info), SCORE_OK);
+	assert_int_equal(info.memory_bytes, memory.held);
+	for (uint32_t i = 0; i < first.n_cuts; i++)
+		assert_true(first.cuts[i] == forest_real(&model->f->cuts, model->f->features[first.feature].first_cut + (size_t)i));
+	score_model_free(model);
+	assert_int_equal(memory.held, 0);
+	score_model_free_bytes(source, bytes, size);
+	score_model_free(source);
+}
+
 /* A stump per feature; the cut of feature 1 is given. */
 static score_model *stumps(double cut, double leaf, const char *name)
 {
@@ -397,7 +435,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_codes_score_as_rows), cmocka_unit_test(test_float_rows_and_columns),
-		cmocka_unit_test(test_codes_mean_what_is_told), cmocka_unit_test(test_other_models),
+		cmocka_unit_test(test_codes_mean_what_is_told), cmocka_unit_test(test_cuts_become_doubles_once),
+		cmocka_unit_test(test_other_models),
 		cmocka_unit_test(test_dictionaries_are_hashed),
 		cmocka_unit_test(test_names_are_bound_once), cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_models_without_bins),

@@ -780,7 +780,11 @@ static void deep_trees_with_categories_and_outputs(void **state)
 	s.n_trees = 18;
 	s.max_leaves = 700;
 	s.category_features = 7;
-	check_deep(s, 5000, NODES, PAGE_NONE);
+	check_deep(s, 5000, SHORT_NODES, PAGE_NONE);
+	s.n_outputs = 1;
+	s.n_trees = 3;
+	s.max_leaves = 100000;
+	check_deep(s, 400, NODES, PAGE_NONE);
 }
 
 static void trees_too_large_for_small_nodes(void **state)

@@ -52,6 +52,22 @@ static void set_leaf(forest *f, size_t at, double value)
 	f->leaves = (forest_reals){wide, sizeof *wide};
 }
 
+/* In place; UINT32_MAX is the highest of their type. */
+static void put_number(const forest_numbers *numbers, size_t at, uint32_t value)
+{
+	forest_put_number((void *)(uintptr_t)numbers->values, numbers->bytes, at, value);
+}
+
+/* Cut 0, likewise. */
+static void set_cut(forest *f, double value)
+{
+	static double wide[4096];
+	assert_true(f->n_cuts <= sizeof wide / sizeof *wide);
+	for (size_t i = 0; i < f->n_cuts; i++)
+		wide[i] = i ? forest_real(&f->cuts, i) : value;
+	f->cuts = (forest_reals){wide, sizeof *wide};
+}
+
 /* Each changes one thing, named as the check names it. */
 #define CHANGE(NAME, STATEMENT) \
 	static void NAME(forest *f) \
@@ -94,7 +110,7 @@ CHANGE(infinite_split_cover, set_cover(&f->split_covers, f->n_splits, INFINITY))
 CHANGE(terms_sum_in_float, f->contract.sum = SCORE_F32)
 CHANGE(terms_compare_in_float, f->contract.compare = SCORE_F32)
 CHANGE(linear_with_weights_and_trees, f->n_trees = 1)
-CHANGE(terms_of_a_linear_model, f->linear_leaves.first_term = f->set_first)
+CHANGE(terms_of_a_linear_model, f->linear_leaves.first_term = f->set_first.values)
 CHANGE(terms_of_vectors, f->linear_leaves.first_term = (const uint32_t *)f->trees)
 CHANGE(terms_start_late, AT(f->linear_leaves.first_term, 0, uint32_t) = 1)
 CHANGE(terms_end_early, f->linear_leaves.n_terms--)
@@ -107,14 +123,14 @@ CHANGE(named_column, AT(f->features, f->n_features, forest_feature).name = "x")
 CHANGE(cuts_start_late, AT(f->features, 0, forest_feature).first_cut = 1)
 CHANGE(too_many_cuts, AT(f->features, 0, forest_feature).n_cuts = UINT32_MAX)
 CHANGE(cuts_left_over, f->n_cuts++)
-CHANGE(cut_no_float, AT(f->cuts, 0, double) = 0.1)
-CHANGE(cuts_equal, AT(f->cuts, 1, double) = f->cuts[0])
+CHANGE(cut_no_float, set_cut(f, 0.1))
+CHANGE(cuts_equal, AT(f->cuts.values, 1, float) = AT(f->cuts.values, 0, float))
 CHANGE(members_without_set, f->n_sets = 0)
-CHANGE(sets_start_late, AT(f->set_first, 0, uint32_t) = 1)
+CHANGE(sets_start_late, put_number(&f->set_first, 0, 1))
 CHANGE(sets_end_early, f->n_set_members--)
-CHANGE(sets_overlap, AT(f->set_first, 1, uint32_t) = UINT32_MAX)
-CHANGE(sets_descend, AT(f->set_first, 2, uint32_t) = 0)
-CHANGE(members_equal, AT(f->set_members, 1, uint32_t) = f->set_members[0])
+CHANGE(sets_overlap, put_number(&f->set_first, 1, UINT32_MAX))
+CHANGE(sets_descend, put_number(&f->set_first, 2, 0))
+CHANGE(members_equal, put_number(&f->set_members, 1, forest_set_member(f, 0)))
 CHANGE(test_of_no_column, AT(f->tests.rules, 0, forest_test).feature = 9999)
 CHANGE(odd_test, AT(f->tests.rules, 0, forest_test).kind = 7)
 CHANGE(odd_missing, AT(f->tests.rules, 0, forest_test).missing_right = 2)

@@ -63,6 +63,14 @@ static forest *read_file(const file *from, sl_arena *arena)
 			assert_memory_equal(A, B, (N) * sizeof *(A)); \
 	} while (0)
 
+#define SAME_NARROW(A, B, N) \
+	do { \
+		if ((N) == 0) \
+			break; \
+		assert_int_equal((A).bytes, (B).bytes); \
+		assert_memory_equal((A).values, (B).values, (N) * (size_t)(A).bytes); \
+	} while (0)
+
 static void assert_same_contract(const forest *a, const forest *b)
 {
 	assert_int_equal(a->contract.struct_size, b->contract.struct_size);
@@ -163,14 +171,14 @@ static void assert_same_forest(const forest *a, const forest *b)
 	assert_same_counts(a, b);
 	assert_same_names(a, b);
 	assert_same_derived(&a->derived, &b->derived);
-	SAME(a->cuts, b->cuts, a->n_cuts);
+	SAME_NARROW(a->cuts, b->cuts, a->n_cuts);
 	for (uint32_t i = 0; i < a->n_tests; i++) {
 		const forest_test x = forest_test_at(a, i), y = forest_test_at(b, i);
 		assert_memory_equal(&x, &y, sizeof x);
 	}
 	if (a->n_sets > 0)
-		SAME(a->set_first, b->set_first, a->n_sets + 1);
-	SAME(a->set_members, b->set_members, a->n_set_members);
+		SAME_NARROW(a->set_first, b->set_first, a->n_sets + 1);
+	SAME_NARROW(a->set_members, b->set_members, a->n_set_members);
 	SAME(a->trees, b->trees, a->n_trees);
 	for (uint32_t i = 0; i < a->n_splits; i++) {
 		assert_int_equal(forest_number(&a->split_test, i), forest_number(&b->split_test, i));
@@ -234,7 +242,7 @@ static void samples_hold_what_they_promise(void **state)
 	for (uint32_t i = 0; i < categories->n_tests; i++)
 		zero |= forest_test_at(categories, i).zero_is_missing;
 	for (uint32_t i = 0; i < nan->n_cuts; i++)
-		has_nan |= nan->cuts[i] != nan->cuts[i];
+		has_nan |= isnan(forest_real(&nan->cuts, i));
 	assert_true(zero);
 	assert_true(has_nan);
 	assert_int_equal(chain->trees[0].depth, 300);
@@ -310,8 +318,8 @@ static bool is_named(const forest *f, uint32_t feature, double category)
 		const forest_test test = forest_test_at(f, t);
 		if (test.feature != feature || test.kind == FOREST_NUMERIC)
 			continue;
-		for (uint32_t i = f->set_first[test.index]; i < f->set_first[test.index + 1]; i++) {
-			if ((double)f->set_members[i] == category)
+		for (uint32_t i = forest_set_first(f, test.index); i < forest_set_first(f, test.index + 1); i++) {
+			if ((double)forest_set_member(f, i) == category)
 				return true;
 		}
 	}
@@ -430,7 +438,7 @@ static void the_first_files_still_read(void **state)
 		if (i == 0) {
 			assert_int_equal(f->n_splits, 1);
 			assert_true(forest_number(&f->leaf_ids, 0) == 1 && forest_number(&f->leaf_ids, 1) == 2);
-			assert_true(f->cuts[0] == (double)-6.3670568f && forest_real(&f->leaves, 0) == (double)5.17604303f);
+			assert_true(forest_real(&f->cuts, 0) == (double)-6.3670568f && forest_real(&f->leaves, 0) == (double)5.17604303f);
 		} else {
 			assert_int_equal(f->derived.n, 40);
 		}

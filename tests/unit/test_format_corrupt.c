@@ -438,9 +438,9 @@ static void categories_stay_within_32_bits(void **state)
 	size_t size;
 	sl_arena_init(&arena, &standard, 0);
 	forest *f = sample_make(sample_find("one-set"), &arena);
-	f->set_members = members;
+	f->set_members = (forest_numbers){ members, sizeof *members };
 	f->n_set_members = 2;
-	f->set_first = first;
+	f->set_first = (forest_numbers){ first, sizeof *first };
 	assert_int_equal(slm_write(f, NULL, &standard, &data, &size, NULL), SCORE_OK);
 	file out = slm_copy(data, size);
 	expect(&out, SCORE_OK, NULL);

@@ -10,7 +10,11 @@
 
 #include <cmocka.h>
 
+#include "api/model.h"
+#include "engine/parts.h"
 #include "random_model.h"
+
+#include <scoreline/bins.h>
 
 #define N_ROWS 700
 
@@ -161,22 +165,89 @@ static void scores_the_same_by_nodes_of_every_kind(void **state)
 	}
 }
 
-/* What has no batch regime is the same model, small or not. */
-static void is_nothing_to_large_trees(void **state)
+/* Sets beside cuts in each kind of node; tables of a small model have no bits but those of its codes. */
+static void scores_the_same_with_sets(void **state)
 {
 	(void)state;
-	const random_spec s = {.seed = 910, .n_features = 20, .n_outputs = 1, .n_trees = 6, .max_leaves = 900, .cuts_per_feature = 200,
-		.compare = SCORE_F32, .sum = SCORE_F32};
-	fixture f = make(&s);
-	score_model_info usual = {.struct_size = sizeof usual}, less = usual;
-	score_model *all = opened(&f, SCORE_ISA_AUTO, 0), *small = opened(&f, SCORE_ISA_AUTO, SCORE_OPEN_SMALL);
-	assert_int_equal(score_model_get_info(all, &usual), SCORE_OK);
-	assert_int_equal(score_model_get_info(small, &less), SCORE_OK);
-	assert_int_equal(less.memory_bytes, usual.memory_bytes);
-	same_bits(&f, small, SCORE_ISA_AUTO);
+	static const struct {
+		uint32_t n_features, leaves, cuts;
+	} cases[] = {{12, 2, 20}, {12, 60, 60}, {12, 60, 700}, {12, 128, 60}, {12, 129, 60}, {12, 256, 700}, {330, 60, 20}};
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		random_spec s = {.seed = 940 + i, .n_features = cases[i].n_features, .n_outputs = 1, .n_trees = 39, .max_leaves = cases[i].leaves,
+			.cuts_per_feature = cases[i].cuts, .compare = SCORE_F32, .sum = SCORE_F32, .category_features = cases[i].n_features / 3};
+		s.leafwise = i & 1;
+		if (i & 2)
+			s.compare = s.sum = SCORE_F64;
+		check_forest(&s);
+	}
+}
+
+/* Codes that no value has, too: behind the last category, where the tables of a small model end, they are those of missing values. */
+static void takes_any_codes(void **state)
+{
+	(void)state;
+	enum { N = 600 };
+	const random_spec spec = {.seed = 950, .n_features = 9, .n_outputs = 1, .n_trees = 40, .max_leaves = 50, .cuts_per_feature = 30,
+		.compare = SCORE_F32, .sum = SCORE_F32, .category_features = 4};
+	fixture f = make(&spec);
+	score_bins bins = SCORE_BINS_INIT;
+	score_model *small = opened(&f, SCORE_ISA_AUTO, SCORE_OPEN_SMALL);
+	assert_int_equal(score_model_get_bins(small, &bins), SCORE_OK);
+	assert_int_equal(bins.code_bytes, 1);
+	uint8_t *codes = malloc((size_t)bins.n_columns * N);
+	uint64_t random = 951;
+	for (size_t i = 0; i < (size_t)bins.n_columns * N; i++)
+		codes[i] = (uint8_t)random_u64(&random);
+	for (uint32_t c = 0; c < bins.n_columns; c++) {
+		score_bin_column column = SCORE_BIN_COLUMN_INIT;
+		assert_int_equal(score_model_get_bin_column(small, c, &column, NULL), SCORE_OK);
+		for (size_t r = 0; r < N && !(column.flags & SCORE_BIN_CATEGORY); r++)
+			codes[(size_t)c * N + r] = (uint8_t)(codes[(size_t)c * N + r] % (column.n_cuts + 1));
+	}
+	score_options options = SCORE_OPTIONS_INIT;
+	options.scratch_bytes = score_scratch_bytes(small);
+	options.scratch = malloc(options.scratch_bytes);
+	score_input all = score_input_binned(&bins, codes, N, N);
+	assert_int_equal(score_batch(small, &all, f.got, N, &options, NULL), SCORE_OK);
+	for (size_t r = 0; r < N; r++) {
+		for (uint32_t c = 0; c < bins.n_columns; c++) {
+			score_bin_column column = SCORE_BIN_COLUMN_INIT;
+			assert_int_equal(score_model_get_bin_column(small, c, &column, NULL), SCORE_OK);
+			uint8_t *code = codes + (size_t)c * N + r;
+			*code = column.flags & SCORE_BIN_CATEGORY && *code > column.n_categories ? (uint8_t)column.missing : *code;
+		}
+	}
+	assert_int_equal(score_batch(f.model, &all, f.expected, N, NULL, NULL), SCORE_OK);
+	assert_memory_equal(f.expected, f.got, N * sizeof(double));
+	free(options.scratch);
+	free(codes);
 	score_model_free(small);
-	score_model_free(all);
 	destroy(&f);
+}
+
+/* What has no batch regime has nodes that know their leaves, and has them instead of pages if they take less. */
+static void has_nodes_instead_of_pages(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof isas / sizeof isas[0]; i++) {
+		const score_isa isa = isas[i / 2];
+		random_spec s = {.seed = 910, .n_features = 20, .n_outputs = 1, .n_trees = 6, .max_leaves = i % 2 ? 900 : 3000,
+			.cuts_per_feature = i % 2 ? 200 : 100, .compare = SCORE_F32, .sum = SCORE_F32};
+		if (!score_isa_available(isa))
+			continue;
+		fixture f = make(&s);
+		score_model_info usual = {.struct_size = sizeof usual}, less = usual;
+		score_model *all = opened(&f, isa, 0), *small = opened(&f, isa, SCORE_OPEN_SMALL);
+		assert_int_equal(score_model_get_info(all, &usual), SCORE_OK);
+		assert_int_equal(score_model_get_info(small, &less), SCORE_OK);
+		assert_int_equal(small->e->pages.kind, PAGE_NONE);
+		assert_non_null(small->e->walk.small_nodes);
+		assert_true(less.memory_bytes < usual.memory_bytes);
+		same_bits(&f, small, isa);
+		score_model_free(small);
+		score_model_free(all);
+		destroy(&f);
+	}
 }
 
 int main(void)
@@ -184,7 +255,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(scores_the_same),
 		cmocka_unit_test(scores_the_same_by_nodes_of_every_kind),
-		cmocka_unit_test(is_nothing_to_large_trees),
+		cmocka_unit_test(scores_the_same_with_sets),
+		cmocka_unit_test(takes_any_codes),
+		cmocka_unit_test(has_nodes_instead_of_pages),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
