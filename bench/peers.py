@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 import sys
@@ -237,6 +238,13 @@ def version(package: str) -> str:
         return "missing"
 
 
+def said(errors: str) -> str:
+    """The first line of the exception that ended a program."""
+    lines = [line for line in errors.splitlines() if line.strip()] or ["failed"]
+    named = [line for line in lines if re.match(r"[A-Za-z_][\w.]*: ", line)]
+    return (named or lines)[-1]
+
+
 def prepare(place: Place, name: str) -> None:
     """Make what is not there yet, in a process of its own with a limit of time; what failed is remembered too."""
     _, packages = preparations(place.model)[name]
@@ -253,7 +261,7 @@ def prepare(place: Place, name: str) -> None:
     try:
         _, errors = child.communicate(timeout=COMPILE_SECONDS)
         if child.returncode:
-            problem = (errors.strip().splitlines() or ["failed"])[-1][:200]
+            problem = said(errors)[:200]
     except subprocess.TimeoutExpired:
         os.killpg(child.pid, signal.SIGKILL)
         child.communicate()
@@ -337,9 +345,10 @@ def open_onnxruntime(lib, table, place):
     path = place.folder / "model.onnx"
     graph = onnx.load(str(path), load_external_data=False).graph
     names = graph.input[0].name.encode(), graph.output[0].name.encode()
+    # CatBoost declares a vector, and the operator that it writes computes a column.
+    rank = 2 if place.model.library == "catboost" else len(graph.output[0].type.tensor_type.shape.dim)
     return CSide(lib, "ONNX Runtime", lib.open_onnxruntime(
-        ctypes.byref(table.struct), library_file("onnxruntime", "capi/libonnxruntime.so*"), str(path).encode(), *names,
-        len(graph.output[0].type.tensor_type.shape.dim)), names)
+        ctypes.byref(table.struct), library_file("onnxruntime", "capi/libonnxruntime.so*"), str(path).encode(), *names, rank), names)
 
 
 def need(place: Place, name: str) -> None:
