@@ -345,8 +345,7 @@ def open_onnxruntime(lib, table, place):
     path = place.folder / "model.onnx"
     graph = onnx.load(str(path), load_external_data=False).graph
     names = graph.input[0].name.encode(), graph.output[0].name.encode()
-    # CatBoost declares a vector, and the operator that it writes computes a column.
-    rank = 2 if place.model.library == "catboost" else len(graph.output[0].type.tensor_type.shape.dim)
+    rank = len(graph.output[0].type.tensor_type.shape.dim)
     return CSide(lib, "ONNX Runtime", lib.open_onnxruntime(
         ctypes.byref(table.struct), library_file("onnxruntime", "capi/libonnxruntime.so*"), str(path).encode(), *names, rank), names)
 
