@@ -121,7 +121,7 @@ static void a_tree_of_too_many_pages(void **state)
 	more.trees = &large;
 	memset(ones, 1, SPLITS);
 	for (size_t i = 0; i < N_ISAS; i++) {
-		engine e = {.f = &f, .code_bytes = 1, .n_columns = 1, .columns = &column, .questions = {&asked, NULL}};
+		engine e = {.f = &f, .code_bytes = 1, .n_columns = 1, .columns = &column, .questions = {.narrow = &asked}};
 		sl_arena arena;
 		e.k = score_isa_available(isas[i]) ? engine_kernels(isas[i]) : NULL;
 		if (!e.k || !e.k->page_leaves)
