@@ -76,7 +76,8 @@ SCORE_API SCORE_MUST_CHECK score_status score_bin(const score_model *model, cons
 	const score_plan *plan, void *codes, size_t codes_bytes, int64_t column_stride_bytes, score_error *error);
 
 /* Codes as rows to score, without a plan: names were bound when they were made. A model whose bins have another hash refuses
- * them (SCORE_ERR_SHAPE). To score a run of rows, let `codes` point to the first one in column 0. */
+ * them (SCORE_ERR_SHAPE). To score a run of rows, let `codes` point to the first one in column 0. Codes are not checked: one that
+ * score_bin() never gives (a category's above n_categories + 1) is safe, but what is answered may depend on the number of rows. */
 static inline score_input score_input_binned(const score_bins *bins, const void *codes, int64_t column_stride_bytes,
 	int64_t n_rows)
 {
