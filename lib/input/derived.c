@@ -4,7 +4,8 @@
 #include <math.h>
 
 #define NO_PLACE UINT32_MAX
-#define ALONE 32u     /* rows at a time where the stack has the memo */
+#define ALONE 32u     /* rows at a time of a column that shares nothing */
+#define TOGETHER 16u  /* of columns that share what the memo on the stack holds, beside a caller's tile of values there */
 
 /* ---- steps --------------------------------------------------------------------------------------- */
 
@@ -312,10 +313,10 @@ void input_derive_f32(const forest *f, const input_view *view, uint32_t column, 
 void input_derive_columns(const forest *f, const input_view *view, uint32_t first_column, size_t n_columns, int64_t first, size_t n,
 	score_dtype type, void *out, size_t stride)
 {
-	double room[INPUT_MEMO_BYTES(ALONE, 1) / sizeof(double)], wide[ALONE];
-	for (size_t done = 0; done < n; done += ALONE) {
+	double room[INPUT_MEMO_BYTES(TOGETHER, 1) / sizeof(double)], wide[TOGETHER];
+	for (size_t done = 0; done < n; done += TOGETHER) {
 		input_memo memo;
-		const size_t some = n - done < ALONE ? n - done : ALONE;
+		const size_t some = n - done < TOGETHER ? n - done : TOGETHER;
 		input_memo_begin(&memo, some, room, 1);
 		for (size_t c = 0; c < n_columns; c++) {
 			const size_t at = c * stride + done;
