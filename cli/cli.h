@@ -111,6 +111,8 @@ typedef struct cli_model_options {
 	const double *missing;    /* NULL: NaN only */
 } cli_model_options;
 
+#define CLI_MODEL_OPTIONS_INIT { SCORE_ISA_AUTO, 0, 0, SCORE_ONNX_SPECIFICATION, false, NULL }
+
 int cli_model_open(const char *path, const cli_model_options *options, cli_model *out);
 /* The same from a `.slm` file whose signature is checked before anything else of it is looked at. */
 int cli_model_open_signed(const char *path, const char *signature, const char *public_key, cli_model *out);

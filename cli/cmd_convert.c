@@ -185,7 +185,7 @@ static int run(const convert_job *job, const cli_model *m)
 
 int cli_convert(int argc, char **argv)
 {
-	convert_job job = { NULL, NULL, NULL, NULL, 0, { SCORE_ISA_AUTO, 0, 0, SCORE_ONNX_SPECIFICATION, false, NULL }, false,
+	convert_job job = { NULL, NULL, NULL, NULL, 0, CLI_MODEL_OPTIONS_INIT, false,
 		false, 0.0 };
 	cli_model m;
 	bool help = false;

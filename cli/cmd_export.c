@@ -75,7 +75,7 @@ static int write_code(const export_job *job, const cli_model *m)
 
 int cli_export(int argc, char **argv)
 {
-	const cli_model_options model_options = { SCORE_ISA_AUTO, 0, 0, SCORE_ONNX_SPECIFICATION, false, NULL };
+	const cli_model_options model_options = CLI_MODEL_OPTIONS_INIT;
 	export_job job = { NULL, NULL, SCORE_EXPORT_OPTIONS_INIT, false };
 	cli_model m;
 	int code = parse_options(argc, argv, &job);

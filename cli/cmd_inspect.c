@@ -185,7 +185,7 @@ int cli_inspect(int argc, char **argv)
 {
 	static const struct option options[] = { { "json", no_argument, NULL, OPTION_JSON },
 		{ "features", no_argument, NULL, OPTION_FEATURES }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 } };
-	const cli_model_options model_options = { SCORE_ISA_AUTO, 0, 0, SCORE_ONNX_SPECIFICATION, false, NULL };
+	const cli_model_options model_options = CLI_MODEL_OPTIONS_INIT;
 	bool json = false, features = false;
 	cli_model m;
 	int c, code;

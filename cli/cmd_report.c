@@ -16,7 +16,7 @@ typedef struct report_arguments {
 
 static int add_model(report *r, const char *path)
 {
-	const cli_model_options options = { SCORE_ISA_AUTO, 0, 0, SCORE_ONNX_SPECIFICATION, false, NULL };
+	const cli_model_options options = CLI_MODEL_OPTIONS_INIT;
 	cli_model *grown = realloc(r->models, (r->n_models + 1) * sizeof *grown);
 	int code;
 	if (grown == NULL)

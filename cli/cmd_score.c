@@ -212,7 +212,7 @@ static int run(const cli_model *m, score_job *job, cli_bytes *bytes)
 
 int cli_score(int argc, char **argv)
 {
-	score_job job = { NULL, NULL, NULL, { SCORE_ISA_AUTO, 0, 0, SCORE_ONNX_SPECIFICATION, false, NULL }, { CLI_TABLE_AUTO, false, false, false },
+	score_job job = { NULL, NULL, NULL, CLI_MODEL_OPTIONS_INIT, { CLI_TABLE_AUTO, false, false, false },
 		SCORE_OPTIONS_INIT };
 	cli_model m;
 	cli_bytes bytes;

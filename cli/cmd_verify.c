@@ -48,7 +48,7 @@ int cli_verify(int argc, char **argv)
 		{ "signature", required_argument, NULL, 's' }, { "public-key", required_argument, NULL, 'k' },
 		{ "quiet", no_argument, NULL, 'q' }, { "help", no_argument, NULL, 'h' }, { NULL, 0, NULL, 0 }
 	};
-	const cli_model_options model_options = { SCORE_ISA_AUTO, 0, 0, SCORE_ONNX_SPECIFICATION, false, NULL };
+	const cli_model_options model_options = CLI_MODEL_OPTIONS_INIT;
 	const char *signature = NULL, *public_key = NULL;
 	bool quiet = false;
 	cli_model m;
