@@ -345,9 +345,9 @@ def open_onnxruntime(lib, table, place):
     path = place.folder / "model.onnx"
     graph = onnx.load(str(path), load_external_data=False).graph
     names = graph.input[0].name.encode(), graph.output[0].name.encode()
-    rank = len(graph.output[0].type.tensor_type.shape.dim)
     return CSide(lib, "ONNX Runtime", lib.open_onnxruntime(
-        ctypes.byref(table.struct), library_file("onnxruntime", "capi/libonnxruntime.so*"), str(path).encode(), *names, rank), names)
+        ctypes.byref(table.struct), library_file("onnxruntime", "capi/libonnxruntime.so*"), str(path).encode(), *names,
+        len(graph.output[0].type.tensor_type.shape.dim)), names)
 
 
 def need(place: Place, name: str) -> None:
