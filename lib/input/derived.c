@@ -4,8 +4,7 @@
 #include <math.h>
 
 #define NO_PLACE UINT32_MAX
-#define ALONE 32u     /* rows at a time of a column that shares nothing */
-#define TOGETHER 16u  /* of columns that share what the memo on the stack holds, beside a caller's tile of values there */
+#define AT_ONCE 16u   /* rows, as the memo has room for on the stack, beside a caller's tile of values there */
 
 /* ---- steps --------------------------------------------------------------------------------------- */
 
@@ -288,35 +287,13 @@ void input_derive_run(const forest *f, const input_view *view, uint32_t column, 
 	take_steps(&f->derived, p, 0, n, out);
 }
 
-void input_derive_f64(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, double *out)
-{
-	double room[INPUT_MEMO_BYTES(ALONE, 1) / sizeof(double)];
-	for (size_t done = 0; done < n; done += ALONE) {
-		input_memo memo;
-		size_t some = n - done < ALONE ? n - done : ALONE;
-		input_memo_begin(&memo, some, room, 1);
-		input_derive_run(f, view, column, first + (int64_t)done, some, &memo, out + done);
-	}
-}
-
-void input_derive_f32(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, float *out)
-{
-	double wide[ALONE];
-	for (size_t done = 0; done < n; done += ALONE) {
-		size_t some = n - done < ALONE ? n - done : ALONE;
-		input_derive_f64(f, view, column, first + (int64_t)done, some, wide);
-		for (size_t i = 0; i < some; i++)
-			out[done + i] = (float)wide[i];
-	}
-}
-
 void input_derive_columns(const forest *f, const input_view *view, uint32_t first_column, size_t n_columns, int64_t first, size_t n,
 	score_dtype type, void *out, size_t stride)
 {
-	double room[INPUT_MEMO_BYTES(TOGETHER, 1) / sizeof(double)], wide[TOGETHER];
-	for (size_t done = 0; done < n; done += TOGETHER) {
+	double room[INPUT_MEMO_BYTES(AT_ONCE, 1) / sizeof(double)], wide[AT_ONCE];
+	for (size_t done = 0; done < n; done += AT_ONCE) {
 		input_memo memo;
-		const size_t some = n - done < TOGETHER ? n - done : TOGETHER;
+		const size_t some = n - done < AT_ONCE ? n - done : AT_ONCE;
 		input_memo_begin(&memo, some, room, 1);
 		for (size_t c = 0; c < n_columns; c++) {
 			const size_t at = c * stride + done;

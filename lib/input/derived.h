@@ -68,16 +68,13 @@ static inline void input_column_run(const forest *f, const input_view *view, uin
 		input_derive_run(f, view, column, first, n, memo, out);
 }
 
-void input_derive_f32(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, float *out);
-void input_derive_f64(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n, double *out);
-
 static inline void input_column_f32(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n,
 	float *out)
 {
 	if (column < f->n_features)
 		input_fetch_f32(view, column, first, n, out);
 	else
-		input_derive_f32(f, view, column, first, n, out);
+		input_derive_columns(f, view, column, 1, first, n, SCORE_F32, out, n);
 }
 
 static inline void input_column_f64(const forest *f, const input_view *view, uint32_t column, int64_t first, size_t n,
@@ -86,7 +83,7 @@ static inline void input_column_f64(const forest *f, const input_view *view, uin
 	if (column < f->n_features)
 		input_fetch_f64(view, column, first, n, out);
 	else
-		input_derive_f64(f, view, column, first, n, out);
+		input_derive_columns(f, view, column, 1, first, n, SCORE_F64, out, n);
 }
 
 #endif
