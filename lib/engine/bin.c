@@ -473,7 +473,7 @@ void engine_bin_row(const engine *e, const input_view *view, int64_t row, void *
 		engine_copy_row(e, view, row, codes);
 		return;
 	}
-	if (e->k->rank_f32 && e->code_bytes == 1 && !e->walk.has_sets) {
+	if (e->k->rank_f32 && e->code_bytes == 1 && !e->tables) {
 		engine_bin_rows8(e, view, (row_range){row, 1}, codes, 0);
 		return;
 	}

@@ -14,12 +14,8 @@ static bool is_usable(const engine *e)
 {
 	const forest *f = e->f;
 	if (!e->k->level_sum_f64 || !e->batch.usable || f->contract.sum != SCORE_F64 || f->contract.n_outputs != 1 ||
-		e->code_bytes != 1 || engine_has_linear_leaves(e))
+		e->code_bytes != 1 || e->tables || engine_has_linear_leaves(e))
 		return false;
-	for (uint32_t c = 0; c < e->n_columns; c++) {
-		if (e->columns[c].is_category)
-			return false;
-	}
 	for (uint32_t t = 0; t < f->n_trees; t++) {
 		const tree_program *program = e->batch.trees + t;
 		if (program->n_pairs || program->full_depth || program->n_planes != LEVELS ||

@@ -292,7 +292,6 @@ score_status engine_make_walk(engine *e, sl_arena *arena, score_error *error)
 	plan.trees = m.trees;
 	plan.n_pads = m.n_pads;
 	plan.read_codes = plan.numbered ? most + 1 : 0;
-	plan.has_sets = e->tables != NULL;
 	e->walk = plan;
 	e->walk.eight = engine_fits_eight(e, most);
 	return SCORE_OK;

@@ -268,14 +268,10 @@ static page_kind kind_of(const engine *e, uint32_t n_columns)
 
 static bool may_serve(const engine *e, uint32_t most_splits)
 {
-	if (!e->k->page_leaves || e->batch.usable || most_splits < LEAST_SPLITS || most_splits >= PAGE_LEAF)
+	if (!e->k->page_leaves || e->batch.usable || e->tables || most_splits < LEAST_SPLITS || most_splits >= PAGE_LEAF)
 		return false;
 	if (e->small && engine_has_small_nodes(e, most_splits)) /* which take four fifths of the room */
 		return false;
-	for (uint32_t c = 0; c < e->n_columns; c++) {
-		if (e->columns[c].is_category)
-			return false;
-	}
 	return e->code_bytes > 1 || kind_of(e, e->n_columns) != PAGE_NONE;
 }
 

@@ -139,7 +139,6 @@ typedef struct walk_plan {
 	uint32_t read_codes; /* of a row: walks read as many, of which those behind the columns decide nothing */
 	uint32_t n_pads;     /* codes behind those of each row, which are 0; not 0: leaves have columns there */
 	bool numbered;       /* leaves have their numbers for columns */
-	bool has_sets;
 	bool eight;          /* eight rows at a time may walk in registers */
 } walk_plan;
 

@@ -47,13 +47,9 @@ static row_shape shape_of(const engine *e)
 static bool is_usable(const engine *e)
 {
 	const forest *f = e->f;
-	if (!e->k->row_leaves || f->leaf_width != 1 || engine_has_linear_leaves(e) || e->code_bytes != 1 || e->n_columns > ROW_COLUMNS ||
+	if (!e->k->row_leaves || f->leaf_width != 1 || engine_has_linear_leaves(e) || e->code_bytes != 1 || e->tables || e->n_columns > ROW_COLUMNS ||
 		f->n_trees > MOST_TREES)
 		return false;
-	for (uint32_t c = 0; c < e->n_columns; c++) {
-		if (e->columns[c].is_category)
-			return false;
-	}
 	return shape_of(e) != ROW_NONE;
 }
 

@@ -27,7 +27,7 @@ static ALWAYS_INLINE void WALK_NAME(trees_in)(uint32_t lanes, const engine *e, u
 	const NODE *nodes[LANES];
 	const walk_tree *trees = e->walk.trees + first;
 	const leaf_marks marks = marks_of(e);
-	const bool has_sets = e->walk.has_sets;
+	const bool has_sets = e->tables != NULL;
 	uint32_t at[LANES], depth = 0;
 	for (uint32_t i = 0; i < lanes; i++) {
 		const walk_tree *t = trees + (i < n ? i : 0);
@@ -103,7 +103,7 @@ static NEVER_INLINE void WALK_NAME(rows_with_sets)(const engine *e, uint32_t tre
 
 static void WALK_NAME(walk_rows)(const engine *e, uint32_t tree, uint32_t n, const char *codes, uint32_t *arrived)
 {
-	if (e->walk.has_sets)
+	if (e->tables)
 		WALK_NAME(rows_with_sets)(e, tree, n, codes, arrived);
 	else if (n <= LANES / 2)
 		WALK_NAME(rows_in)(LANES / 2, false, e, tree, n, codes, arrived);
